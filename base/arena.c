@@ -1,0 +1,173 @@
+/*
+ * arena: a list of chunks, the newest first; blocks are cut from the newest. The one place in the
+ * project that calls malloc for ordinary memory. Start at arena_alloc.
+ */
+#include "base/arena.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define ONE_BLOCK_A_CHUNK 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ONE_BLOCK_A_CHUNK 1
+#endif
+#endif
+#ifndef ONE_BLOCK_A_CHUNK
+#define ONE_BLOCK_A_CHUNK 0
+#endif
+
+#ifdef HPO_SMALL
+enum { CHUNK = 64 };
+#else
+enum { CHUNK = 64 * 1024 };
+#endif
+
+enum { ALIGN = 16 };
+
+struct chunk {
+    struct chunk *older;
+    size_t used, size; /* of the bytes that follow the header */
+};
+
+struct arena {
+    struct chunk *newest;
+};
+
+static const size_t header = (sizeof(struct chunk) + ALIGN - 1) / ALIGN * ALIGN;
+
+#ifdef HPO_FAULTS
+static _Thread_local long fail_countdown;
+static _Thread_local int fail_persistent;
+
+void arena_fail_at(long n, int persistent)
+{
+    fail_countdown = n;
+    fail_persistent = persistent;
+}
+
+static bool must_fail(void)
+{
+    if (fail_countdown == 0)
+        return false;
+    if (fail_countdown > 1) {
+        fail_countdown--;
+        return false;
+    }
+    if (!fail_persistent)
+        fail_countdown = 0;
+    return true;
+}
+#else
+static bool must_fail(void)
+{
+    return false;
+}
+#endif
+
+struct arena *arena_open(void)
+{
+    return must_fail() ? NULL : calloc(1, sizeof(struct arena));
+}
+
+void arena_close(struct arena *arena)
+{
+    if (!arena)
+        return;
+    for (struct chunk *c = arena->newest; c;) {
+        struct chunk *older = c->older;
+        free(c);
+        c = older;
+    }
+    free(arena);
+}
+
+void *arena_alloc(struct arena *arena, size_t n)
+{
+    struct chunk *c = arena->newest;
+
+    if (n > SIZE_MAX / 2 || must_fail())
+        return NULL;
+    if (!ONE_BLOCK_A_CHUNK)
+        n = (n + ALIGN - 1) / ALIGN * ALIGN;
+    if (!c || ONE_BLOCK_A_CHUNK || c->size - c->used < n) {
+        size_t size = !ONE_BLOCK_A_CHUNK && n < CHUNK ? CHUNK : n;
+        struct chunk *fresh = calloc(1, header + size);
+        if (!fresh)
+            return NULL;
+        fresh->size = size;
+        /* A large block goes behind the newest chunk, whose rest stays in use. */
+        if (c && n >= CHUNK / 4 && !ONE_BLOCK_A_CHUNK) {
+            fresh->older = c->older;
+            c->older = fresh;
+        } else {
+            fresh->older = c;
+            arena->newest = fresh;
+        }
+        c = fresh;
+    }
+    c->used += n;
+    return (char *)c + header + c->used - n;
+}
+
+void *arena_array(struct arena *arena, size_t count, size_t size)
+{
+    size_t n;
+
+    return __builtin_mul_overflow(count, size, &n) ? NULL : arena_alloc(arena, n);
+}
+
+char *arena_copy(struct arena *arena, const void *bytes, size_t n)
+{
+    char *copy = n < SIZE_MAX ? arena_alloc(arena, n + 1) : NULL;
+
+    if (copy && n > 0)
+        memcpy(copy, bytes, n);
+    return copy;
+}
+
+char *arena_string(struct arena *arena, const char *string)
+{
+    return arena_copy(arena, string, strlen(string));
+}
+
+char *arena_printf(struct arena *arena, const char *format, ...)
+{
+    va_list args;
+    char *string = NULL;
+    int n;
+
+    va_start(args, format);
+    n = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    if (n < 0 || !(string = arena_alloc(arena, (size_t)n + 1)))
+        return NULL;
+    va_start(args, format);
+    (void)vsnprintf(string, (size_t)n + 1, format, args);
+    va_end(args);
+    return string;
+}
+
+void *arena_grow(struct arena *arena, const void *old, size_t used, size_t need, size_t size,
+                 size_t *capacity)
+{
+    size_t larger = *capacity ? *capacity : 8;
+    void *block;
+
+    while (larger < need || larger <= *capacity) {
+        if (larger > SIZE_MAX / 2)
+            return NULL;
+        larger *= 2;
+    }
+    if (!(block = arena_array(arena, larger, size)))
+        return NULL;
+    if (used > 0)
+        memcpy(block, old, used * size);
+    *capacity = larger;
+    return block;
+}
