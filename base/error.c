@@ -39,7 +39,7 @@ void error_place(struct error *err, const char *format, ...)
     va_end(args);
     n = strlen(place);
     if (err->where[0])
-        (void)snprintf(place + n, sizeof place - n, ": %s", err->where);
+        (void)snprintf(place + n, sizeof place - n, ": %.200s", err->where);
     memcpy(err->where, place, sizeof place);
 }
 
