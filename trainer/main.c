@@ -1,0 +1,113 @@
+/*
+ * hpo-trainer: tokenizer, SQuAD, BLOOM, one command each. It knows no engine: argv, files and lines
+ * of JSON are all that the two programs share. Start at the table.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/text.h"
+#include "trainer/lines.h"
+
+struct command {
+    const char *name;
+    const char *flags; /* as --help shows them */
+    const char *help;  /* one line */
+    enum status (*run)(int argc, char **argv, struct error *err);
+};
+
+static const struct command commands[] = {
+    {NULL, NULL, NULL, NULL},
+};
+
+static int exit_status(enum status s)
+{
+    switch (s) {
+    case OK:
+        return 0;
+    case ERR_INPUT:
+    case ERR_NOT_FOUND:
+    case ERR_MEMORY: /* too large a model or batch: the caller asked for it */
+        return 2;
+    case ERR_CORRUPT:
+        return 4;
+    case ERR_INTERRUPTED:
+        return 130;
+    case ERR_FAILED:
+    case ERR_SYSTEM:
+        break;
+    }
+    return 1;
+}
+
+static enum status print_usage(struct error *err)
+{
+    enum status s;
+    char *string;
+    struct arena *arena = arena_open();
+    struct text t = text_in(arena);
+
+    if (!arena)
+        return error_memory(err);
+    text_add(&t, "hpo-trainer " HPO_VERSION ": trains and tries small BLOOM models\n\n");
+    for (const struct command *c = commands; c->name; c++)
+        text_printf(&t, "  %-16s %s\n", c->name, c->help);
+    text_add(&t, "\nhpo-trainer COMMAND --help shows a command's flags\n");
+    if ((s = text_finish(&t, &string, NULL, err)) == OK)
+        s = lines_plain(string, err);
+    arena_close(arena);
+    return s;
+}
+
+static enum status print_command(const struct command *c, struct error *err)
+{
+    enum status s;
+    char *string;
+    struct arena *arena = arena_open();
+    struct text t = text_in(arena);
+
+    if (!arena)
+        return error_memory(err);
+    text_printf(&t, "hpo-trainer %s %s\n%s\n", c->name, c->flags, c->help);
+    if ((s = text_finish(&t, &string, NULL, err)) == OK)
+        s = lines_plain(string, err);
+    arena_close(arena);
+    return s;
+}
+
+static enum status run(int argc, char **argv, struct error *err)
+{
+    if (argc < 2) {
+        (void)error_set(err, ERR_INPUT, NULL, "expected a command");
+        error_hint(err, "hpo-trainer --help");
+        return ERR_INPUT;
+    }
+    if (strcmp(argv[1], "--help") == 0)
+        return print_usage(err);
+    if (strcmp(argv[1], "--version") == 0)
+        return lines_plain("hpo-trainer " HPO_VERSION "\n", err);
+    for (const struct command *c = commands; c->name; c++) {
+        if (strcmp(c->name, argv[1]) != 0)
+            continue;
+        if (argc == 3 && strcmp(argv[2], "--help") == 0)
+            return print_command(c, err);
+        return c->run(argc - 1, argv + 1, err);
+    }
+    (void)error_set(err, ERR_INPUT, argv[1], "no such command");
+    error_hint(err, "hpo-trainer --help");
+    return ERR_INPUT;
+}
+
+int main(int argc, char **argv)
+{
+    struct error err = {.where = ""};
+    enum status s;
+
+    (void)signal(SIGPIPE, SIG_IGN); /* a closed pipe is a failed write, and said */
+    s = run(argc, argv, &err);
+    if (s != OK)
+        lines_error(&err);
+    return exit_status(s);
+}
