@@ -1,0 +1,106 @@
+/*
+ * store: the folder that holds everything the project keeps.
+ *
+ * Layout     STORE/version     "hpo store 1\n"; written last, so a folder that has it is whole
+ *            STORE/index.db    SQLite (WAL, synchronous=FULL): rows, and blobs of up to 4 KB
+ *            STORE/blobs/ab/…  the other blobs, 0444, under the SHA-256 of their bytes (see blob.h)
+ *            STORE/tmp/        blobs being written; what a killed process left is removed by the
+ *                              next one that opens the store alone
+ *            STORE/work/       working folders of actions: the caller's; same file system, so that
+ *                              outputs are moved and not copied
+ *            STORE/claims      an empty file whose bytes the engine locks, one a key
+ *            STORE/lock        an empty file; who has the store open holds a shared lock on byte
+ *                              LOCK_USERS + pid, who cleans it an exclusive one on all of them
+ * Life       store_open … store_sync … store_close. A program opens a store once.
+ * Promise    Nothing written is durable, and no row is seen by another process, before store_sync.
+ *            It makes all blobs committed so far durable, then commits all rows put so far: so a
+ *            row never names a blob that a power cut can take away. SIGKILL at any instant leaves
+ *            the state of some store_sync, and at worst blobs that no row names.
+ * Sharing    Any number of processes may write. Rows go into one open transaction, begun by the
+ *            first write after a store_sync; others who want to write wait for its end, in turn.
+ *            Therefore: call store_sync before waiting for anything, and every 50 ms at the latest
+ *            (taking large files does it by itself before it reads them).
+ * Failing    A failed sync cannot be repeated (the kernel forgets what it could not write): from
+ *            then on every store_sync returns the same error. What earlier ones stored stays.
+ * Threads    A store and everything got from it belong to one thread.
+ */
+#ifndef CACHE_STORE_H
+#define CACHE_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/digest.h"
+#include "base/error.h"
+
+struct arena;
+struct database;
+struct store; /* opaque */
+
+enum store_flags {
+    STORE_WRITE = 0, /* make it where it is absent */
+    STORE_READ = 1,  /* must exist; every write fails; for tables and logs of a store that is not
+                        ours to change */
+};
+
+/*
+ * Opens the store in folder (".hpo"), and makes it, durably, where there is none.
+ * ERR_INPUT: a store of a newer version, a folder with other things in it, or a network file
+ * system. ERR_NOT_FOUND: absent, with STORE_READ. ERR_SYSTEM: it cannot be written or made.
+ * ERR_CORRUPT: its index is not one. Waits while another process cleans the store.
+ */
+enum status store_open(const char *folder, unsigned flags, struct store **out,
+                       struct error *err) MUST_CHECK;
+
+/* Drops what was not synced, and lets go. NULL is allowed. */
+void store_close(struct store *store);
+
+/* Makes everything written so far durable. Free of charge where nothing was. */
+enum status store_sync(struct store *store, struct error *err) MUST_CHECK;
+
+/* True when there is something for store_sync to do. */
+bool store_is_dirty(const struct store *store);
+
+/* Absolute paths; they live as long as the store. */
+const char *store_folder(const struct store *store);
+const char *store_work(const struct store *store);   /* "STORE/work" */
+const char *store_claims(const struct store *store); /* "STORE/claims" */
+
+/* The name of the network file system that statfs calls f_type, or NULL where it is not one. */
+const char *store_network_name(long f_type);
+
+/*
+ * Tries to be the only process that has the store open; *alone says whether that came about within
+ * wait_ms. While it lasts, others wait in store_open. End it with store_share, which cannot fail.
+ * *user becomes the process id of one that has it open, where that is known, else 0.
+ */
+enum status store_be_alone(struct store *store, int64_t wait_ms, bool *alone, int64_t *user,
+                           struct error *err) MUST_CHECK;
+void store_share(struct store *store);
+
+/* ---- for the modules of this room ---- */
+
+struct database *store_database(const struct store *store);
+
+/* ERR_SYSTEM where the store is read-only or a sync has failed: the first line of every write. */
+enum status store_may_write(struct store *store, struct error *err) MUST_CHECK;
+
+/* A new file in STORE/tmp, open for reading and writing. Its path is in arena. */
+enum status store_temporary(struct store *store, struct arena *arena, char **path, int *fd,
+                            struct error *err) MUST_CHECK;
+
+enum { BLOB_NAME_MAX = DIGEST_HEX + 2 }; /* "ab/cdef…" and its NUL */
+
+/* The name of a blob below the folder that store_blobs has open. */
+void store_blob_name(const struct digest *digest, char name[BLOB_NAME_MAX]);
+int store_blobs(const struct store *store);
+
+/*
+ * Moves a finished file of this file system to its blob's name, replacing a file that has it, and
+ * remembers it for store_sync. A name that stood before may be promised to a row already, so its
+ * successor is made durable first. fd is the same file, open.
+ */
+enum status store_adopt(struct store *store, const char *path, int fd, const struct digest *digest,
+                        struct error *err) MUST_CHECK;
+
+#endif
