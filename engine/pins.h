@@ -37,7 +37,10 @@ enum status pins_parse(const char *bytes, size_t n, const char *path, struct pin
 /* The commit, or NULL when there is no such pin. Valid until pins_close. */
 const char *pins_get(const struct pins *pins, const char *kind, const char *url, const char *rev);
 
-/* Adds or moves a pin in memory. ERR_INPUT: the commit is not 40 lower-case digits. */
+/*
+ * Adds or moves a pin in memory. ERR_INPUT: the commit is not 40 digits of 0-9 and a-f, or another
+ * text is empty or not UTF-8.
+ */
 enum status pins_set(struct pins *pins, const char *kind, const char *url, const char *rev,
                      const char *commit, struct error *err) MUST_CHECK;
 
