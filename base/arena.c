@@ -96,13 +96,14 @@ void *arena_alloc(struct arena *arena, size_t n)
     if (!ONE_BLOCK_A_CHUNK)
         n = (n + ALIGN - 1) / ALIGN * ALIGN;
     if (!c || ONE_BLOCK_A_CHUNK || c->size - c->used < n) {
-        size_t size = !ONE_BLOCK_A_CHUNK && n < CHUNK ? CHUNK : n;
+        const bool alone = ONE_BLOCK_A_CHUNK || n >= CHUNK / 4;
+        size_t size = alone ? n : CHUNK;
         struct chunk *fresh = calloc(1, header + size);
         if (!fresh)
             return NULL;
         fresh->size = size;
         /* A large block goes behind the newest chunk, whose rest stays in use. */
-        if (c && n >= CHUNK / 4 && !ONE_BLOCK_A_CHUNK) {
+        if (c && alone) {
             fresh->older = c->older;
             c->older = fresh;
         } else {

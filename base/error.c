@@ -6,6 +6,22 @@
 #include <stdio.h>
 #include <string.h>
 
+/* snprintf cuts by bytes: takes away the beginning of a letter whose end did not fit. */
+static void end_with_a_letter(char *field)
+{
+    const size_t n = strlen(field);
+    size_t start = n;
+
+    while (start > 0 && n - start < 3 && ((unsigned char)field[start - 1] & 0xc0) == 0x80)
+        start--;
+    if (start > 0) {
+        const unsigned char first = (unsigned char)field[start - 1];
+        const size_t whole = first < 0xc0 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+        if (n - (start - 1) < whole)
+            field[start - 1] = '\0';
+    }
+}
+
 enum status error_set(struct error *err, enum status status, const char *where, const char *format,
                       ...)
 {
@@ -15,6 +31,8 @@ enum status error_set(struct error *err, enum status status, const char *where, 
     va_start(args, format);
     (void)vsnprintf(err->text, sizeof err->text, format, args);
     va_end(args);
+    end_with_a_letter(err->where);
+    end_with_a_letter(err->text);
     err->hint[0] = '\0';
     return status;
 }
@@ -26,6 +44,7 @@ void error_hint(struct error *err, const char *format, ...)
     va_start(args, format);
     (void)vsnprintf(err->hint, sizeof err->hint, format, args);
     va_end(args);
+    end_with_a_letter(err->hint);
 }
 
 void error_place(struct error *err, const char *format, ...)
@@ -40,6 +59,7 @@ void error_place(struct error *err, const char *format, ...)
     n = strlen(place);
     if (err->where[0])
         (void)snprintf(place + n, sizeof place - n, ": %.200s", err->where);
+    end_with_a_letter(place);
     memcpy(err->where, place, sizeof place);
 }
 

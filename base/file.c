@@ -119,20 +119,22 @@ static char *folder_of(struct arena *arena, const char *path)
     return arena_copy(arena, path, slash == path ? 1 : (size_t)(slash - path));
 }
 
-static enum status write_temporary(char *temporary, const void *bytes, size_t n, struct error *err)
+/* Messages name path, which was asked for: the temporary name is another each time. */
+static enum status write_temporary(char *temporary, const char *path, const void *bytes, size_t n,
+                                   struct error *err)
 {
     enum status s;
     int fd = mkostemp(temporary, O_CLOEXEC);
 
     if (fd < 0)
-        return error_system(err, temporary, "create");
-    s = file_write_all(fd, temporary, bytes, n, err);
+        return error_system(err, path, "create");
+    s = file_write_all(fd, path, bytes, n, err);
     if (s == OK && fchmod(fd, 0644) != 0)
-        s = error_system(err, temporary, "change the mode");
+        s = error_system(err, path, "change the mode");
     if (s == OK && fsync(fd) != 0)
-        s = error_system(err, temporary, "sync");
+        s = error_system(err, path, "sync");
     if (close(fd) != 0 && s == OK)
-        s = error_system(err, temporary, "close");
+        s = error_system(err, path, "close");
     if (s != OK)
         unlink(temporary);
     return s;
@@ -149,7 +151,7 @@ enum status file_write(const char *path, const void *bytes, size_t n, struct err
         s = error_memory(err);
         goto out;
     }
-    if ((s = write_temporary(temporary, bytes, n, err)) != OK)
+    if ((s = write_temporary(temporary, path, bytes, n, err)) != OK)
         goto out;
     if (rename(temporary, path) != 0) {
         s = error_system(err, path, "replace");
@@ -206,7 +208,7 @@ enum status file_list(const char *path, struct arena *arena, char ***names, size
     *names = NULL;
     *n = 0;
     if (!dir) {
-        bool absent = errno == ENOENT;
+        bool absent = errno == ENOENT || errno == ENOTDIR;
         s = error_system(err, path, "open the folder");
         return absent ? ERR_NOT_FOUND : s;
     }
@@ -245,6 +247,8 @@ static enum status empty_folder(int fd, const char *path, struct error *err)
     while (s == OK && (errno = 0, entry = readdir(dir)) != NULL)
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
             s = remove_in(dirfd(dir), entry->d_name, path, err);
+    if (s == OK && errno != 0)
+        s = error_system(err, path, "read the folder");
     closedir(dir);
     return s;
 }
@@ -253,14 +257,15 @@ static enum status remove_in(int parent, const char *name, const char *path, str
 {
     int fd;
 
-    if (unlinkat(parent, name, 0) == 0 || errno == ENOENT)
+    if (unlinkat(parent, name, 0) == 0 || errno == ENOENT || errno == ENOTDIR)
         return OK;
     if (errno != EISDIR && errno != EPERM)
         return error_system(err, path, "remove");
+    /* A closed folder can be neither read nor emptied; where this fails, the next calls say so. */
+    (void)fchmodat(parent, name, 0700, AT_SYMLINK_NOFOLLOW);
     fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return error_system(err, path, "open the folder");
-    (void)fchmod(fd, 0700); /* a read-only folder cannot be emptied; a failure shows below */
     TRY(empty_folder(fd, path, err));
     if (unlinkat(parent, name, AT_REMOVEDIR) != 0 && errno != ENOENT)
         return error_system(err, path, "remove the folder");

@@ -453,10 +453,13 @@ enum status json_want_integer(const struct json *object, const char *where, cons
     const struct json *value;
 
     TRY(want(object, where, name, JSON_NUMBER, &value, err));
-    if (!value->whole || value->integer < low || value->integer > high)
+    if (!value->whole || value->integer < low || value->integer > high) {
+        char found[NUMBER_TEXT_MAX];
+        (void)text_number(value->number, found);
         return error_set(err, ERR_INPUT, where,
-                         "%s: expected a whole number from %lld to %lld, found %g", name,
-                         (long long)low, (long long)high, value->number);
+                         "%s: expected a whole number from %lld to %lld, found %s", name,
+                         (long long)low, (long long)high, found);
+    }
     *out = value->integer;
     return OK;
 }

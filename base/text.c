@@ -2,6 +2,7 @@
 #include "base/text.h"
 
 #include <errno.h>
+#include <float.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -109,6 +110,8 @@ static size_t layout_number(const char *scientific, char *out)
 size_t text_number(double x, char *out)
 {
     char scientific[40];
+    /* Where 15 digits of a normal number are enough, they less their last zeros are the shortest. */
+    const int enough = fabs(x) < DBL_MIN ? 0 : DBL_DIG - 1;
 
     if (isnan(x))
         return (size_t)sprintf(out, "nan");
@@ -116,7 +119,7 @@ size_t text_number(double x, char *out)
         return (size_t)sprintf(out, x < 0 ? "-inf" : "inf");
     if (x == 0)
         return (size_t)sprintf(out, "0"); /* -0 and 0 are one number here */
-    for (int precision = 0; precision < 17; precision++) {
+    for (int precision = enough; precision < 17; precision++) {
         (void)snprintf(scientific, sizeof scientific, "%.*e", precision, x);
         if (strtod(scientific, NULL) == x)
             break;
