@@ -110,7 +110,7 @@ static size_t layout_number(const char *scientific, char *out)
 size_t text_number(double x, char *out)
 {
     char scientific[40];
-    /* Where 15 digits of a normal number are enough, they less their last zeros are the shortest. */
+    /* If 15 digits of a normal number are enough, they less the last zeros are the shortest. */
     const int enough = fabs(x) < DBL_MIN ? 0 : DBL_DIG - 1;
 
     if (isnan(x))
