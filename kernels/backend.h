@@ -1,0 +1,44 @@
+/*
+ * backend: where operations run.
+ *
+ * backend_open chooses the implementation and returns its table beside the handle; every call of
+ * the table takes the handle first. Memory from ops->allocate dies with backend_close.
+ *
+ *     struct backend *be;
+ *     const struct ops *ops;
+ *     TRY(backend_open("cpu", threads, &be, &ops, err));
+ *
+ * Instruction sets: the best that the processor has. HPO_CPU=portable|avx2|avx512 lowers the
+ * choice, for tests: the results are the same bits.
+ */
+#ifndef KERNELS_BACKEND_H
+#define KERNELS_BACKEND_H
+
+#include <stddef.h>
+
+#include "base/error.h"
+#include "kernels/ops.h"
+
+/*
+ * The version of the numbers, kept by hand: it goes up whenever a change may alter one bit of any
+ * result of any operation (order of sums, polynomials, AdamW, initial weights), and with nothing
+ * else. Golden digests among the tests fail when it was forgotten.
+ */
+enum { NUMERICS_VERSION = 1 };
+
+/*
+ * name: "cpu". threads: 1 to 256. ERR_INPUT: no such backend in this build, or an HPO_CPU that the
+ * processor does not have. *ops is static. Close with backend_close.
+ */
+enum status backend_open(const char *name, size_t threads, struct backend **out,
+                         const struct ops **ops, struct error *err) MUST_CHECK;
+void backend_close(struct backend *be); /* NULL is allowed */
+
+/* The processors this process may use, at least 1. */
+size_t backend_processors(void);
+
+/* Bytes that can be taken without pressing others out of memory, by the kernel's and the control
+ * group's account; SIZE_MAX where neither says. */
+size_t backend_available_memory(void);
+
+#endif

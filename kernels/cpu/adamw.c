@@ -1,0 +1,134 @@
+/*
+ * adamw: one pass over parameters, gradients and moments, and the sum of squares that clipping
+ * needs. The order of roundings is that of PyTorch's fused kernel on the processor.
+ */
+#include "kernels/cpu/cpu.h"
+
+enum { SQUARES_BLOCK = 4096, ADAMW_CHUNK = 16384 };
+
+struct adamw_factors {
+    lanes decay, beta1_rest, beta2, beta2_rest, minus_step, root, eps, scale;
+};
+
+struct adamw_task {
+    struct adamw_args a;
+    struct adamw_factors f;
+};
+
+/* beta^n by squaring: n is a count of steps, and libm's pow is not the same everywhere. */
+static double power(double beta, int64_t n)
+{
+    double result = 1;
+
+    for (; n > 0; n /= 2, beta *= beta)
+        if (n % 2 != 0)
+            result *= beta;
+    return result;
+}
+
+static void update(const struct adamw_task *t, size_t i, size_t n)
+{
+    const struct adamw_factors *f = &t->f;
+    float tail[4][LANES] = {{0}};
+    float *p = t->a.param + i, *m = t->a.m + i, *v = t->a.v + i;
+    const float *g = t->a.grad + i;
+    lanes grad, first, second, param, root;
+
+    if (n < LANES) { /* the last, short group, by way of the stack */
+        memcpy(tail[0], p, n * sizeof *p);
+        memcpy(tail[1], m, n * sizeof *m);
+        memcpy(tail[2], v, n * sizeof *v);
+        memcpy(tail[3], g, n * sizeof *g);
+        p = tail[0], m = tail[1], v = tail[2], g = tail[3];
+    }
+    grad = lanes_mul(lanes_load(g), f->scale);
+    first = lanes_load(m);
+    second = lanes_load(v);
+    param = lanes_mul(lanes_load(p), f->decay);
+    first = lanes_fma(f->beta1_rest, lanes_sub(grad, first), first);
+    second = lanes_fma(lanes_mul(f->beta2_rest, grad), grad, lanes_mul(second, f->beta2));
+    root = lanes_add(lanes_div(lanes_sqrt(second), f->root), f->eps);
+    param = lanes_add(param, lanes_div(lanes_mul(f->minus_step, first), root));
+    lanes_store(m, first);
+    lanes_store(v, second);
+    lanes_store(p, param);
+    if (n < LANES) {
+        memcpy(t->a.param + i, tail[0], n * sizeof *p);
+        memcpy(t->a.m + i, tail[1], n * sizeof *m);
+        memcpy(t->a.v + i, tail[2], n * sizeof *v);
+    }
+}
+
+static void adamw_chunk(void *context, size_t index, size_t worker)
+{
+    const struct adamw_task *t = context;
+    const size_t n = t->a.n, from = index * ADAMW_CHUNK;
+    const size_t to = n - from < ADAMW_CHUNK ? n : from + ADAMW_CHUNK;
+
+    (void)worker;
+    for (size_t i = from; i < to; i += LANES)
+        update(t, i, to - i);
+}
+
+void NAMED(adamw)(struct backend *be, const struct adamw_args *a)
+{
+    const double correction1 = 1 - power(a->beta1, a->step);
+    const double correction2 = 1 - power(a->beta2, a->step);
+    struct adamw_task t = {
+        *a,
+        {.decay = lanes_all((float)(1 - a->lr * a->weight_decay)),
+         .beta1_rest = lanes_all((float)(1 - a->beta1)),
+         .beta2 = lanes_all((float)a->beta2),
+         .beta2_rest = lanes_all((float)(1 - a->beta2)),
+         .minus_step = lanes_all((float)-(a->lr / correction1)),
+         .root = lanes_all((float)sqrt(correction2)),
+         .eps = lanes_all((float)a->eps),
+         .scale = lanes_all(a->grad_scale)},
+    };
+
+    cpu_run(be, (a->n + ADAMW_CHUNK - 1) / ADAMW_CHUNK, 8 * a->n, adamw_chunk, &t);
+}
+
+struct squares_task {
+    const struct sum_of_squares_args *a;
+    double *sums;
+};
+
+static void squares_block(void *context, size_t index, size_t worker)
+{
+    const struct squares_task *t = context;
+    const size_t from = index * SQUARES_BLOCK, left = t->a->n - from;
+    const size_t n = left < SQUARES_BLOCK ? left : SQUARES_BLOCK;
+    const float *x = t->a->x + from;
+    lanes sum = lanes_all(0.0f);
+
+    (void)worker;
+    for (size_t i = 0; i + LANES <= n; i += LANES)
+        sum = lanes_fma(lanes_load(x + i), lanes_load(x + i), sum);
+    if (n % LANES != 0) {
+        float tail[LANES] = {0};
+        memcpy(tail, x + n / LANES * LANES, n % LANES * sizeof *x);
+        sum = lanes_fma(lanes_load(tail), lanes_load(tail), sum);
+    }
+    t->sums[index] = lanes_sum(sum);
+}
+
+void NAMED(sum_of_squares)(struct backend *be, const struct sum_of_squares_args *a)
+{
+    const size_t blocks = (a->n + SQUARES_BLOCK - 1) / SQUARES_BLOCK;
+    double total = 0;
+
+    /* be->sums holds CPU_SUMS blocks: longer arrays go in rounds, in the same order. */
+    for (size_t from = 0; from < blocks; from += CPU_SUMS) {
+        const size_t n = blocks - from < CPU_SUMS ? blocks - from : CPU_SUMS;
+        const struct sum_of_squares_args part = {
+            .x = a->x + from * SQUARES_BLOCK,
+            .n = a->n - from * SQUARES_BLOCK,
+        };
+        struct squares_task task = {&part, be->sums};
+        cpu_run(be, n, n * SQUARES_BLOCK, squares_block, &task);
+        for (size_t i = 0; i < n; i++)
+            total += be->sums[i];
+    }
+    *a->sum = total;
+}

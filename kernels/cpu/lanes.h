@@ -1,0 +1,344 @@
+/*
+ * lanes: 16 floats that are computed as one, in the instruction set this file is compiled for.
+ *
+ * Every kernel is written once, over struct-like `lanes`, and compiled three times: HPO_LANES is 0
+ * (portable C), 2 (AVX2 with FMA: two halves) or 512 (AVX-512). Each operation here is one IEEE
+ * operation a lane, the same in all three, so the three builds give the same bits.
+ * NAMED(x) gives x the suffix of its build.
+ */
+#ifndef KERNELS_CPU_LANES_H
+#define KERNELS_CPU_LANES_H
+
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define JOIN_(a, b) a##_##b
+#define JOIN(a, b) JOIN_(a, b)
+#define NAMED(name) JOIN(name, HPO_ISA)
+
+enum { LANES = 16 };
+
+#if HPO_LANES == 512
+#include <immintrin.h>
+
+typedef __m512 lanes;
+
+static inline lanes lanes_load(const float *p)
+{
+    return _mm512_loadu_ps(p);
+}
+static inline void lanes_store(float *p, lanes x)
+{
+    _mm512_storeu_ps(p, x);
+}
+static inline lanes lanes_all(float x)
+{
+    return _mm512_set1_ps(x);
+}
+static inline lanes lanes_add(lanes a, lanes b)
+{
+    return _mm512_add_ps(a, b);
+}
+static inline lanes lanes_sub(lanes a, lanes b)
+{
+    return _mm512_sub_ps(a, b);
+}
+static inline lanes lanes_mul(lanes a, lanes b)
+{
+    return _mm512_mul_ps(a, b);
+}
+static inline lanes lanes_div(lanes a, lanes b)
+{
+    return _mm512_div_ps(a, b);
+}
+static inline lanes lanes_sqrt(lanes a)
+{
+    return _mm512_sqrt_ps(a);
+}
+static inline lanes lanes_fma(lanes a, lanes b, lanes c)
+{
+    return _mm512_fmadd_ps(a, b, c);
+}
+/* a > b ? a : b */
+static inline lanes lanes_max(lanes a, lanes b)
+{
+    return _mm512_max_ps(a, b);
+}
+/* x < limit ? yes : no */
+static inline lanes lanes_if_less(lanes x, lanes limit, lanes yes, lanes no)
+{
+    return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(x, limit, _CMP_LT_OQ), no, yes);
+}
+/* the first n lanes of x, then of fill */
+static inline lanes lanes_first(lanes x, size_t n, lanes fill)
+{
+    return n >= LANES ? x : _mm512_mask_blend_ps((__mmask16)((1u << n) - 1), fill, x);
+}
+/* |x| and x with the sign of s */
+static inline lanes lanes_abs(lanes x)
+{
+    return _mm512_castsi512_ps(
+        _mm512_and_si512(_mm512_castps_si512(x), _mm512_set1_epi32(0x7fffffff)));
+}
+static inline lanes lanes_sign(lanes x, lanes s)
+{
+    return _mm512_castsi512_ps(_mm512_or_si512(
+        _mm512_castps_si512(x),
+        _mm512_and_si512(_mm512_castps_si512(s), _mm512_set1_epi32((int)0x80000000))));
+}
+/* y · 2^n, where n is the whole number in the low bits of t = n + 1.5·2^23; no overflow */
+static inline lanes lanes_scale(lanes y, lanes t)
+{
+    return _mm512_castsi512_ps(
+        _mm512_add_epi32(_mm512_castps_si512(y), _mm512_slli_epi32(_mm512_castps_si512(t), 23)));
+}
+
+#elif HPO_LANES == 2
+#include <immintrin.h>
+
+typedef struct {
+    __m256 a, b;
+} lanes;
+
+static inline lanes lanes_load(const float *p)
+{
+    return (lanes){_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)};
+}
+static inline void lanes_store(float *p, lanes x)
+{
+    _mm256_storeu_ps(p, x.a);
+    _mm256_storeu_ps(p + 8, x.b);
+}
+static inline lanes lanes_all(float x)
+{
+    return (lanes){_mm256_set1_ps(x), _mm256_set1_ps(x)};
+}
+static inline lanes lanes_add(lanes x, lanes y)
+{
+    return (lanes){_mm256_add_ps(x.a, y.a), _mm256_add_ps(x.b, y.b)};
+}
+static inline lanes lanes_sub(lanes x, lanes y)
+{
+    return (lanes){_mm256_sub_ps(x.a, y.a), _mm256_sub_ps(x.b, y.b)};
+}
+static inline lanes lanes_mul(lanes x, lanes y)
+{
+    return (lanes){_mm256_mul_ps(x.a, y.a), _mm256_mul_ps(x.b, y.b)};
+}
+static inline lanes lanes_div(lanes x, lanes y)
+{
+    return (lanes){_mm256_div_ps(x.a, y.a), _mm256_div_ps(x.b, y.b)};
+}
+static inline lanes lanes_sqrt(lanes x)
+{
+    return (lanes){_mm256_sqrt_ps(x.a), _mm256_sqrt_ps(x.b)};
+}
+static inline lanes lanes_fma(lanes x, lanes y, lanes z)
+{
+    return (lanes){_mm256_fmadd_ps(x.a, y.a, z.a), _mm256_fmadd_ps(x.b, y.b, z.b)};
+}
+static inline lanes lanes_max(lanes x, lanes y)
+{
+    return (lanes){_mm256_max_ps(x.a, y.a), _mm256_max_ps(x.b, y.b)};
+}
+static inline lanes lanes_if_less(lanes x, lanes limit, lanes yes, lanes no)
+{
+    return (lanes){_mm256_blendv_ps(no.a, yes.a, _mm256_cmp_ps(x.a, limit.a, _CMP_LT_OQ)),
+                   _mm256_blendv_ps(no.b, yes.b, _mm256_cmp_ps(x.b, limit.b, _CMP_LT_OQ))};
+}
+static inline lanes lanes_first(lanes x, size_t n, lanes fill)
+{
+    const __m256i index = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    const __m256i low = _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), index);
+    const __m256i high = _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n - 8), index);
+
+    return n >= LANES ? x
+                      : (lanes){_mm256_blendv_ps(fill.a, x.a, _mm256_castsi256_ps(low)),
+                                _mm256_blendv_ps(fill.b, x.b, _mm256_castsi256_ps(high))};
+}
+static inline lanes lanes_abs(lanes x)
+{
+    const __m256 mask = _mm256_castsi256_ps(_mm256_set1_epi32(0x7fffffff));
+
+    return (lanes){_mm256_and_ps(x.a, mask), _mm256_and_ps(x.b, mask)};
+}
+static inline lanes lanes_sign(lanes x, lanes s)
+{
+    const __m256 mask = _mm256_castsi256_ps(_mm256_set1_epi32((int)0x80000000));
+
+    return (lanes){_mm256_or_ps(x.a, _mm256_and_ps(s.a, mask)),
+                   _mm256_or_ps(x.b, _mm256_and_ps(s.b, mask))};
+}
+static inline __m256 lanes_scale_half(__m256 y, __m256 t)
+{
+    return _mm256_castsi256_ps(
+        _mm256_add_epi32(_mm256_castps_si256(y), _mm256_slli_epi32(_mm256_castps_si256(t), 23)));
+}
+static inline lanes lanes_scale(lanes y, lanes t)
+{
+    return (lanes){lanes_scale_half(y.a, t.a), lanes_scale_half(y.b, t.b)};
+}
+
+#else
+
+typedef struct {
+    float x[LANES];
+} lanes;
+
+#define LANES_EACH(expression)                                                                     \
+    do {                                                                                           \
+        lanes result;                                                                              \
+        for (int l = 0; l < LANES; l++)                                                            \
+            result.x[l] = (expression);                                                            \
+        return result;                                                                             \
+    } while (0)
+
+static inline uint32_t lanes_bits(float x)
+{
+    uint32_t bits;
+
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+static inline float lanes_float(uint32_t bits)
+{
+    float x;
+
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+static inline lanes lanes_load(const float *p)
+{
+    LANES_EACH(p[l]);
+}
+static inline void lanes_store(float *p, lanes x)
+{
+    memcpy(p, x.x, sizeof x.x);
+}
+static inline lanes lanes_all(float x)
+{
+    LANES_EACH(x);
+}
+static inline lanes lanes_add(lanes a, lanes b)
+{
+    LANES_EACH(a.x[l] + b.x[l]);
+}
+static inline lanes lanes_sub(lanes a, lanes b)
+{
+    LANES_EACH(a.x[l] - b.x[l]);
+}
+static inline lanes lanes_mul(lanes a, lanes b)
+{
+    LANES_EACH(a.x[l] * b.x[l]);
+}
+static inline lanes lanes_div(lanes a, lanes b)
+{
+    LANES_EACH(a.x[l] / b.x[l]);
+}
+static inline lanes lanes_sqrt(lanes a)
+{
+    LANES_EACH(sqrtf(a.x[l]));
+}
+static inline lanes lanes_fma(lanes a, lanes b, lanes c)
+{
+    LANES_EACH(fmaf(a.x[l], b.x[l], c.x[l]));
+}
+static inline lanes lanes_max(lanes a, lanes b)
+{
+    LANES_EACH(a.x[l] > b.x[l] ? a.x[l] : b.x[l]);
+}
+static inline lanes lanes_if_less(lanes x, lanes limit, lanes yes, lanes no)
+{
+    LANES_EACH(x.x[l] < limit.x[l] ? yes.x[l] : no.x[l]);
+}
+static inline lanes lanes_first(lanes x, size_t n, lanes fill)
+{
+    LANES_EACH((size_t)l < n ? x.x[l] : fill.x[l]);
+}
+static inline lanes lanes_abs(lanes x)
+{
+    LANES_EACH(lanes_float(lanes_bits(x.x[l]) & 0x7fffffffu));
+}
+static inline lanes lanes_sign(lanes x, lanes s)
+{
+    LANES_EACH(lanes_float(lanes_bits(x.x[l]) | (lanes_bits(s.x[l]) & 0x80000000u)));
+}
+static inline lanes lanes_scale(lanes y, lanes t)
+{
+    LANES_EACH(lanes_float(lanes_bits(y.x[l]) + (lanes_bits(t.x[l]) << 23)));
+}
+#endif
+
+/* The fixed tree over the lanes: l and l+8, then l+4, l+2, l+1. */
+static inline float lanes_sum(lanes x)
+{
+    float s[LANES];
+
+    lanes_store(s, x);
+    for (int half = LANES / 2; half > 0; half /= 2)
+        for (int l = 0; l < half; l++)
+            s[l] += s[l + half];
+    return s[0];
+}
+
+static inline float lanes_largest(lanes x)
+{
+    float s[LANES];
+
+    lanes_store(s, x);
+    for (int half = LANES / 2; half > 0; half /= 2)
+        for (int l = 0; l < half; l++)
+            s[l] = s[l] > s[l + half] ? s[l] : s[l + half];
+    return s[0];
+}
+
+/*
+ * e^x: x = n ln 2 + r with |r| <= ln 2 / 2, e^r by its Taylor polynomial of degree 7 (error below
+ * 1 unit in the last place), times 2^n. Below -87 it is 0, above 88 infinity; NaN stays.
+ */
+static inline lanes lanes_exp(lanes x)
+{
+    const lanes magic = lanes_all(12582912.0f); /* 1.5·2^23: adding it rounds to whole numbers */
+    const lanes low = lanes_all(-87.0f), high = lanes_all(88.0f);
+    const lanes inside = lanes_if_less(x, low, low, lanes_if_less(high, x, high, x));
+    const lanes t = lanes_fma(inside, lanes_all(1.44269504f), magic);
+    const lanes n = lanes_sub(t, magic);
+    lanes r, y;
+
+    r = lanes_fma(n, lanes_all(-0.693359375f), inside);
+    r = lanes_fma(n, lanes_all(2.12194440e-4f), r);
+    y = lanes_all(1.0f / 5040);
+    y = lanes_fma(y, r, lanes_all(1.0f / 720));
+    y = lanes_fma(y, r, lanes_all(1.0f / 120));
+    y = lanes_fma(y, r, lanes_all(1.0f / 24));
+    y = lanes_fma(y, r, lanes_all(1.0f / 6));
+    y = lanes_fma(y, r, lanes_all(0.5f));
+    y = lanes_fma(y, r, lanes_all(1.0f));
+    y = lanes_fma(y, r, lanes_all(1.0f));
+    y = lanes_fma(inside, lanes_all(0.0f), lanes_scale(y, t)); /* NaN stays NaN */
+    y = lanes_if_less(x, low, lanes_all(0.0f), y);
+    return lanes_if_less(high, x, lanes_all(INFINITY), y);
+}
+
+/*
+ * tanh: below 0.625 the odd polynomial of Cephes (Moshier), above (1 - e) / (1 + e) with
+ * e = exp(-2|x|). NaN stays NaN.
+ */
+static inline lanes lanes_tanh(lanes x)
+{
+    const lanes one = lanes_all(1.0f), size = lanes_abs(x), square = lanes_mul(x, x);
+    const lanes e = lanes_exp(lanes_mul(size, lanes_all(-2.0f)));
+    const lanes large = lanes_div(lanes_sub(one, e), lanes_add(one, e));
+    lanes p = lanes_all(-5.70498872745e-3f);
+
+    p = lanes_fma(p, square, lanes_all(2.06390887954e-2f));
+    p = lanes_fma(p, square, lanes_all(-5.37397155531e-2f));
+    p = lanes_fma(p, square, lanes_all(1.33314422036e-1f));
+    p = lanes_fma(p, square, lanes_all(-3.33332819422e-1f));
+    p = lanes_fma(lanes_mul(p, square), x, x);
+    return lanes_if_less(size, lanes_all(0.625f), p, lanes_sign(large, x));
+}
+
+#endif

@@ -1,0 +1,245 @@
+/*
+ * matmul: the three products of a linear layer, each out of one product of rows by a panel of 32
+ * columns. A tile of the product lives in registers: 12 × 32 with AVX-512, 6 × 16 with AVX2. Rows
+ * are dealt to tiles as evenly as they go. Tiling changes no bit: an element is one chain of fused
+ * multiply-adds over k, whichever tile it falls into. Start at struct product, then linear.
+ */
+#include "kernels/cpu/cpu.h"
+
+#if HPO_LANES == 512
+enum { TILE_ROWS = 12, TILE_LANES = 2 };
+#elif HPO_LANES == 2
+enum { TILE_ROWS = 6, TILE_LANES = 1 };
+#else
+enum { TILE_ROWS = 4, TILE_LANES = 1 };
+#endif
+
+/* k is cut in blocks so that a panel's block stays in cache while all rows pass over it. */
+enum { BLOCK_K = 512, PANEL_LANES = OPS_PANEL / LANES };
+
+#define INLINE static inline __attribute__((always_inline))
+
+/* rows and by_column are constants where this is expanded. */
+INLINE void tile(size_t rows, bool by_column, const struct product *p, const float *a,
+                 const float *b, float *c, size_t k)
+{
+    const size_t a_row = by_column ? 1 : p->a_row, a_step = by_column ? p->a_step : 1;
+    lanes sum[TILE_ROWS][TILE_LANES];
+
+#pragma GCC unroll 12
+    for (size_t i = 0; i < rows; i++)
+#pragma GCC unroll 2
+        for (size_t l = 0; l < TILE_LANES; l++)
+            sum[i][l] = p->add ? lanes_load(c + i * p->c_row + l * LANES) : lanes_all(0.0f);
+    for (size_t j = 0; j < k; j++) {
+        lanes column[TILE_LANES];
+#pragma GCC unroll 2
+        for (size_t l = 0; l < TILE_LANES; l++)
+            column[l] = lanes_load(b + l * LANES);
+#pragma GCC unroll 12
+        for (size_t i = 0; i < rows; i++) {
+            const lanes factor = lanes_all(a[i * a_row]);
+#pragma GCC unroll 2
+            for (size_t l = 0; l < TILE_LANES; l++)
+                sum[i][l] = lanes_fma(factor, column[l], sum[i][l]);
+        }
+        a += a_step;
+        b += p->b_step;
+    }
+#pragma GCC unroll 12
+    for (size_t i = 0; i < rows; i++)
+#pragma GCC unroll 2
+        for (size_t l = 0; l < TILE_LANES; l++)
+            lanes_store(c + i * p->c_row + l * LANES, sum[i][l]);
+}
+
+#define TILE_CASE(n)                                                                               \
+    case n:                                                                                        \
+        tile(n, by_column, p, a, b, c, k);                                                         \
+        break
+
+INLINE void tile_of(size_t rows, bool by_column, const struct product *p, const float *a,
+                    const float *b, float *c)
+{
+    const size_t k = p->k;
+
+    switch (rows) {
+        TILE_CASE(1);
+        TILE_CASE(2);
+        TILE_CASE(3);
+        TILE_CASE(4);
+#if HPO_LANES > 0
+        TILE_CASE(5);
+        TILE_CASE(6);
+#endif
+#if HPO_LANES == 512
+        TILE_CASE(7);
+        TILE_CASE(8);
+        TILE_CASE(9);
+        TILE_CASE(10);
+        TILE_CASE(11);
+        TILE_CASE(12);
+#endif
+    default:
+        break;
+    }
+}
+
+/* All rows, dealt evenly to ceil(m / TILE_ROWS) tiles. */
+INLINE void all_tiles(bool by_column, const struct product *p)
+{
+    const size_t tiles = (p->m + TILE_ROWS - 1) / TILE_ROWS;
+    size_t done = 0;
+
+    for (size_t t = 0; t < tiles; t++) {
+        const size_t rows = (p->m - done + tiles - t - 1) / (tiles - t);
+        for (size_t l = 0; l < PANEL_LANES; l += TILE_LANES)
+            tile_of(rows, by_column, p, p->a + done * p->a_row, p->b + l * LANES,
+                    p->c + done * p->c_row + l * LANES);
+        done += rows;
+    }
+}
+
+static void by_columns(const struct product *p)
+{
+    all_tiles(true, p);
+}
+
+static void by_rows(const struct product *p)
+{
+    all_tiles(false, p);
+}
+
+void NAMED(product)(const struct product *p)
+{
+    struct product block = *p;
+
+    for (size_t from = 0; from < p->k || from == 0; from += BLOCK_K) {
+        block.k = p->k - from < BLOCK_K ? p->k - from : BLOCK_K;
+        block.a = p->a + from * p->a_step;
+        block.b = p->b + from * p->b_step;
+        if (p->a_row == 1)
+            by_columns(&block);
+        else
+            by_rows(&block);
+        block.add = true;
+    }
+}
+
+static void linear_panel(void *context, size_t panel, size_t worker)
+{
+    const struct linear_args *a = context;
+    const size_t at = panel * OPS_PANEL;
+
+    (void)worker;
+    NAMED(product)
+    (&(struct product){.a = a->x,
+                       .a_row = a->x_stride,
+                       .a_step = 1,
+                       .b = a->weight + at * a->k,
+                       .b_step = OPS_PANEL,
+                       .c = a->out + at,
+                       .c_row = a->out_stride,
+                       .m = a->m,
+                       .k = a->k});
+    for (size_t l = 0; l < OPS_PANEL && (a->bias || a->residual); l += LANES) {
+        const lanes bias = a->bias ? lanes_load(a->bias + at + l) : lanes_all(0.0f);
+        for (size_t i = 0; i < a->m; i++) {
+            float *out = a->out + i * a->out_stride + at + l;
+            lanes x = lanes_load(out);
+            if (a->bias)
+                x = lanes_add(x, bias);
+            if (a->residual)
+                x = lanes_add(x, lanes_load(a->residual + (size_t)(out - a->out)));
+            lanes_store(out, x);
+        }
+    }
+}
+
+void NAMED(linear)(struct backend *be, const struct linear_args *a)
+{
+    struct linear_args copy = *a;
+
+    if (a->m > 0)
+        cpu_run(be, (a->n + OPS_PANEL - 1) / OPS_PANEL, a->m * a->n * a->k, linear_panel, &copy);
+}
+
+struct input_task {
+    const struct linear_input_args *a;
+    float *transpose;
+};
+
+/* 32 columns of dx: the weight's columns are transposed block by block, and multiplied. */
+static void input_columns(void *context, size_t index, size_t worker)
+{
+    const struct input_task *task = context;
+    const struct linear_input_args *a = task->a;
+    const size_t at = index * OPS_PANEL;
+    const size_t columns = a->k - at < OPS_PANEL ? a->k - at : OPS_PANEL;
+    float *w = task->transpose + worker * CPU_TRANSPOSE;
+    struct product p = {.a_row = a->dy_stride,
+                        .a_step = 1,
+                        .b = w,
+                        .b_step = OPS_PANEL,
+                        .c = a->dx + at,
+                        .c_row = a->dx_stride,
+                        .m = a->m,
+                        .add = false};
+
+    if (a->add) {
+        for (size_t i = 0; i < a->m && a->add != a->dx; i++)
+            memcpy(a->dx + i * a->dx_stride + at, a->add + i * a->dx_stride + at,
+                   OPS_PANEL * sizeof(float));
+        p.add = true;
+    }
+    for (size_t from = 0; from < a->n; from += CPU_TRANSPOSE_ROWS) {
+        p.k = a->n - from < CPU_TRANSPOSE_ROWS ? a->n - from : CPU_TRANSPOSE_ROWS;
+        for (size_t row = 0; row < p.k; row += OPS_PANEL)
+            NAMED(transpose)
+        (a->weight + (from + row) * a->k + at * OPS_PANEL, OPS_PANEL, columns, OPS_PANEL,
+         w + row * OPS_PANEL);
+        p.a = a->dy + from;
+        NAMED(product)(&p);
+        p.add = true;
+    }
+}
+
+void NAMED(linear_input)(struct backend *be, const struct linear_input_args *a)
+{
+    struct input_task task = {a, be->transpose};
+
+    if (a->m > 0)
+        cpu_run(be, (a->k + OPS_PANEL - 1) / OPS_PANEL, a->m * a->n * a->k, input_columns, &task);
+}
+
+static void weight_panel(void *context, size_t panel, size_t worker)
+{
+    const struct linear_weight_args *a = context;
+    const size_t at = panel * OPS_PANEL;
+
+    (void)worker;
+    NAMED(product)
+    (&(struct product){.a = a->x,
+                       .a_row = 1,
+                       .a_step = a->x_stride,
+                       .b = a->dy + at,
+                       .b_step = a->dy_stride,
+                       .c = a->dweight + at * a->k,
+                       .c_row = OPS_PANEL,
+                       .m = a->k,
+                       .k = a->m,
+                       .add = a->accumulate});
+    for (size_t l = 0; l < OPS_PANEL && a->dbias; l += LANES) {
+        lanes sum = a->accumulate ? lanes_load(a->dbias + at + l) : lanes_all(0.0f);
+        for (size_t i = 0; i < a->m; i++)
+            sum = lanes_add(sum, lanes_load(a->dy + i * a->dy_stride + at + l));
+        lanes_store(a->dbias + at + l, sum);
+    }
+}
+
+void NAMED(linear_weight)(struct backend *be, const struct linear_weight_args *a)
+{
+    struct linear_weight_args copy = *a;
+
+    cpu_run(be, (a->n + OPS_PANEL - 1) / OPS_PANEL, a->m * a->n * a->k, weight_panel, &copy);
+}
