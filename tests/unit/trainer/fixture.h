@@ -5,8 +5,9 @@
 #ifndef TESTS_UNIT_TRAINER_FIXTURE_H
 #define TESTS_UNIT_TRAINER_FIXTURE_H
 
-#include <setjmp.h>
+#include <setjmp.h> /* cmocka wants these four before it */
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -1,0 +1,227 @@
+/*
+ * vocabulary: the reference file and what we write are read as they are; every other structure is
+ * refused, and the message names what it is about.
+ */
+#include "tests/unit/trainer/small_tokenizer.h"
+
+static const char *const merges[] = {"h e", "l l", "he ll", "hell o", "\xc4\xa0 w"};
+
+static void reads_what_it_writes(void **state)
+{
+    struct error err;
+    struct arena *arena = arena_open();
+    char *file = small_file(merges, 5, arena), *again;
+    struct vocabulary v;
+    struct text t = text_in(arena);
+
+    (void)state;
+    ASSERT_OK(vocabulary_parse(file, strlen(file), "t.json", arena, &v, &err));
+    assert_int_equal(v.n_tokens, SMALL_FIRST_MERGE + 5);
+    assert_int_equal(v.n_merges, 5);
+    assert_int_equal(v.n_added, 4);
+    assert_int_equal(v.merges[3].merged, SMALL_FIRST_MERGE + 3);
+    assert_string_equal(v.tokens[SMALL_FIRST_MERGE + 3].spelling, "hello");
+    assert_true(v.added[2].special);
+    vocabulary_format(&v, &t);
+    ASSERT_OK(text_finish(&t, &again, NULL, &err));
+    assert_string_equal(again, file);
+    arena_close(arena);
+}
+
+/* The library's own file, to the byte. */
+static void writes_what_the_library_writes(void **state)
+{
+    struct error err;
+    struct arena *arena = arena_open();
+    size_t n, n_again;
+    char *file = shared_file("data/tokenizer.json", arena, &n), *again;
+    struct vocabulary v;
+    struct text t = text_in(arena);
+
+    (void)state;
+    ASSERT_OK(vocabulary_parse(file, n, "t.json", arena, &v, &err));
+    assert_int_equal(v.n_tokens, 8192);
+    assert_int_equal(v.n_merges, 7932);
+    vocabulary_format(&v, &t);
+    ASSERT_OK(text_finish(&t, &again, &n_again, &err));
+    assert_int_equal(n_again, n);
+    assert_memory_equal(again, file, n);
+    arena_close(arena);
+}
+
+/* The small file with `from` replaced by `to`, which must be there. */
+static char *changed(const char *from, const char *to, struct arena *arena)
+{
+    char *file = small_file(merges, 5, arena), *at = strstr(file, from);
+
+    if (!at)
+        fail_msg("%s is not in the file", from);
+    return arena_printf(arena, "%.*s%s%s", (int)(at - file), file, to, at + strlen(from));
+}
+
+static void accepts(const char *from, const char *to)
+{
+    struct error err;
+    struct arena *arena = arena_open();
+    const char *file = changed(from, to, arena);
+    struct vocabulary v;
+
+    ASSERT_OK(vocabulary_parse(file, strlen(file), "t.json", arena, &v, &err));
+    assert_int_equal(v.n_merges, 5);
+    assert_int_equal(v.merges[4].left, small_find(&v, "\xc4\xa0", 2));
+    arena_close(arena);
+}
+
+static void accepts_older_forms(void **state)
+{
+    (void)state;
+    accepts("[\"h\",\"e\"]", "\"h e\"");
+    accepts("[\"\xc4\xa0\",\"w\"]", "\"\xc4\xa0 w\"");
+    accepts("\"ignore_merges\":false,", "");
+    accepts("\"byte_fallback\":false,", "");
+    accepts("\"fuse_unk\":false,", "\"fuse_unk\":null,");
+    accepts("\"truncation\":null,\"padding\":null,", "");
+    accepts("\"normalizer\":null,", "");
+    accepts("\"trim_offsets\":false,\"use_regex\":false}", "\"trim_offsets\":true}");
+    accepts("\"post_processor\":{\"type\":\"ByteLevel\",\"add_prefix_space\":true,"
+            "\"trim_offsets\":false,\"use_regex\":false}",
+            "\"post_processor\":null");
+    accepts("\"special\":true}]", "\"special\":false}]");
+    accepts("\"special\":true}]",
+            "\"special\":true},{\"id\":265,\"content\":\"<mask>\",\"single_word\":false,"
+            "\"lstrip\":false,\"rstrip\":false,\"normalized\":false,\"special\":true}]");
+}
+
+static void refuses(const char *from, const char *to, const char *place)
+{
+    struct error err = {0};
+    struct arena *arena = arena_open();
+    const char *file = changed(from, to, arena);
+    char where[300];
+    struct vocabulary v;
+
+    (void)snprintf(where, sizeof where, "t.json%s%s", place[0] ? ": " : "", place);
+    assert_int_equal(vocabulary_parse(file, strlen(file), "t.json", arena, &v, &err), ERR_INPUT);
+    assert_string_equal(err.where, where);
+    assert_string_not_equal(err.text, "");
+    arena_close(arena);
+}
+
+static void refuses_other_components(void **state)
+{
+    (void)state;
+    refuses("\"version\":\"1.0\"", "\"version\":\"2.0\"", "version");
+    refuses("\"version\":\"1.0\",", "", "version");
+    refuses("\"truncation\":null", "\"truncation\":{\"max_length\":5}", "truncation");
+    refuses("\"padding\":null", "\"padding\":{}", "padding");
+    refuses("\"normalizer\":null", "\"normalizer\":{\"type\":\"NFC\"}", "normalizer");
+    refuses("\"type\":\"Sequence\"", "\"type\":\"Whitespace\"", "pre_tokenizer.type");
+    refuses("\"type\":\"Split\"", "\"type\":\"Digits\"", "pre_tokenizer.pretokenizers[0].type");
+    refuses("{\"Regex\":\" ?", "{\"Regex\":\" ", "pre_tokenizer.pretokenizers[0].pattern.Regex");
+    refuses("{\"Regex\":", "{\"String\":", "pre_tokenizer.pretokenizers[0].pattern.String");
+    refuses("\"Isolated\"", "\"Removed\"", "pre_tokenizer.pretokenizers[0].behavior");
+    refuses("\"invert\":false", "\"invert\":true", "pre_tokenizer.pretokenizers[0].invert");
+    refuses("\"add_prefix_space\":false", "\"add_prefix_space\":true",
+            "pre_tokenizer.pretokenizers[1].add_prefix_space");
+    refuses("\"use_regex\":false}]", "\"use_regex\":true}]",
+            "pre_tokenizer.pretokenizers[1].use_regex");
+    refuses(",\"use_regex\":false}]", "}]", "pre_tokenizer.pretokenizers[1].use_regex");
+    refuses("\"use_regex\":false}]", "\"use_regex\":false},{}]", "pre_tokenizer.pretokenizers[2]");
+    refuses("\"post_processor\":{\"type\":\"ByteLevel\"",
+            "\"post_processor\":{\"type\":\"TemplateProcessing\"", "post_processor.type");
+    refuses("\"trim_offsets\":false", "\"trim_offsets\":1", "post_processor.trim_offsets");
+    refuses("\"decoder\":{\"type\":\"ByteLevel\"", "\"decoder\":{\"type\":\"BPEDecoder\"",
+            "decoder.type");
+    refuses("\"decoder\":", "\"extra\":null,\"decoder\":", "extra");
+    refuses("\"type\":\"BPE\"", "\"type\":\"WordPiece\"", "model.type");
+    refuses("\"dropout\":null", "\"dropout\":0.1", "model.dropout");
+    refuses("\"unk_token\":null", "\"unk_token\":\"<unk>\"", "model.unk_token");
+    refuses("\"continuing_subword_prefix\":null", "\"continuing_subword_prefix\":\"##\"",
+            "model.continuing_subword_prefix");
+    refuses("\"end_of_word_suffix\":null", "\"end_of_word_suffix\":\"</w>\"",
+            "model.end_of_word_suffix");
+    refuses("\"byte_fallback\":false", "\"byte_fallback\":true", "model.byte_fallback");
+    refuses("\"ignore_merges\":false", "\"ignore_merges\":true", "model.ignore_merges");
+    refuses("\"vocab\":{", "\"vocab\":[],\"old\":{", "model.old");
+}
+
+static void refuses_broken_parts(void **state)
+{
+    (void)state;
+    refuses("\"<unk>\":0", "\"<unk>\":1", "model.vocab.<s>");
+    refuses("\"<unk>\":0", "\"<unk>\":-1", "model.vocab.<unk>");
+    refuses("\"<unk>\":0", "\"<unk>\":0.5", "model.vocab.<unk>");
+    refuses("\"<unk>\":0", "\"<unk>\":\"0\"", "model.vocab.<unk>");
+    refuses("\"<unk>\":0", "\"<unk>\":265", "model.vocab.<unk>");
+    refuses("\"<unk>\":0", "\"\":0", "model.vocab.");
+    refuses("\"!\":4", "\"xyz\":4", "model.vocab");
+    refuses("\"merges\":[", "\"merges\":[3,", "model.merges[0]");
+    refuses("\"merges\":[", "\"merges\":{},\"m\":[", "model.m");
+    refuses("[\"h\",\"e\"]", "[\"h\",\"e\",\"l\"]", "model.merges[0]");
+    refuses("[\"h\",\"e\"]", "[\"h\"]", "model.merges[0]");
+    refuses("[\"h\",\"e\"]", "[\"h\",\"xyz\"]", "model.merges[0]");
+    refuses("[\"h\",\"e\"]", "[\"e\",\"h\"]", "model.merges[0]");
+    refuses("[\"h\",\"e\"]", "[\"h\",\"e\\u0000\"]", "model.merges[0]");
+    refuses("[\"h\",\"e\"]", "\"h e \"", "model.merges[0]");
+    refuses("[\"h\",\"e\"]", "\"he\"", "model.merges[0]");
+    refuses("[\"h\",\"e\"]", "\" \"", "model.merges[0]");
+    refuses("[\"h\",\"e\"]", "\"\"", "model.merges[0]");
+    refuses("{\"id\":0,", "{\"id\":1,", "added_tokens[0].id");
+    refuses("{\"id\":0,", "{", "added_tokens[0]");
+    refuses("\"content\":\"<unk>\"", "\"content\":\"<new>\"", "added_tokens[0].id");
+    refuses("\"content\":\"<unk>\"", "\"content\":\"\"", "added_tokens[0].content");
+    refuses("\"content\":\"<unk>\"", "\"content\":\"a\\u0000\"", "added_tokens[0].content");
+    refuses("{\"id\":1,\"content\":\"<s>\"", "{\"id\":0,\"content\":\"<unk>\"", "added_tokens[1]");
+    refuses("\"single_word\":false", "\"single_word\":true", "added_tokens[0].single_word");
+    refuses("\"lstrip\":false", "\"lstrip\":true", "added_tokens[0].lstrip");
+    refuses("\"rstrip\":false", "\"rstrip\":true", "added_tokens[0].rstrip");
+    refuses("\"normalized\":false", "\"normalized\":true", "added_tokens[0].normalized");
+    refuses("\"special\":true", "\"special\":1", "added_tokens[0].special");
+    refuses("\"added_tokens\":[", "\"added_tokens\":[7,", "added_tokens[0]");
+}
+
+static void says_what_it_found(void **state)
+{
+    struct error err = {0};
+    struct arena *arena = arena_open();
+    const char *file = changed("\"type\":\"BPE\"", "\"type\":\"Unigram\"", arena);
+    struct vocabulary v;
+
+    (void)state;
+    assert_int_equal(vocabulary_parse(file, strlen(file), "t.json", arena, &v, &err), ERR_INPUT);
+    assert_string_equal(err.text, "expected \"BPE\", found \"Unigram\"");
+    assert_int_equal(vocabulary_parse("3", 1, "t.json", arena, &v, &err), ERR_INPUT);
+    assert_string_equal(err.text, "expected an object, found 3");
+    assert_int_equal(vocabulary_read("no/such/file", arena, &v, &err), ERR_NOT_FOUND);
+    arena_close(arena);
+}
+
+static void bounds_a_spelling(void **state)
+{
+    char entry[VOCABULARY_SPELLING_MAX + 20];
+
+    (void)state;
+    (void)snprintf(entry, sizeof entry, "\"<%0*d>\":0", VOCABULARY_SPELLING_MAX, 7);
+    {
+        struct error err = {0};
+        struct arena *arena = arena_open();
+        const char *file = changed("\"<unk>\":0", entry, arena);
+        struct vocabulary v;
+        assert_int_equal(vocabulary_parse(file, strlen(file), "t.json", arena, &v, &err),
+                         ERR_INPUT);
+        assert_string_equal(err.text, "expected a token of 1 to 4096 bytes, found nothing");
+        arena_close(arena);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reads_what_it_writes), cmocka_unit_test(writes_what_the_library_writes),
+        cmocka_unit_test(accepts_older_forms),  cmocka_unit_test(refuses_other_components),
+        cmocka_unit_test(refuses_broken_parts), cmocka_unit_test(says_what_it_found),
+        cmocka_unit_test(bounds_a_spelling),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
