@@ -73,4 +73,10 @@ enum status clone_export(const struct clone_source *source, const char *commit,
                          const char *const *paths, size_t n, const char *into,
                          struct error *err) MUST_CHECK;
 
+/* ERR_INPUT unless `into` is an empty folder. */
+enum status clone_check_empty(const char *into, struct error *err) MUST_CHECK;
+
+/* Removes what an export that was killed has left in its folder; what cannot be removed stays. */
+void clone_sweep(const char *folder);
+
 #endif
