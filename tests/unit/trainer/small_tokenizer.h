@@ -69,4 +69,15 @@ static inline char *small_file(const char *const *merges, size_t n_merges, struc
     return string;
 }
 
+/* The text with `from` replaced by `to`; from must be there. */
+static inline char *replaced(const char *text, const char *from, const char *to,
+                             struct arena *arena)
+{
+    const size_t at = (size_t)((const char *)memmem(text, strlen(text), from, strlen(from)) - text);
+
+    if (at >= strlen(text))
+        fail_msg("%s is not in the text", from);
+    return arena_printf(arena, "%.*s%s%s", (int)at, text, to, text + at + strlen(from));
+}
+
 #endif
