@@ -1,0 +1,102 @@
+"""Who may include whom, and which file owns which library. Change the tables before the code."""
+
+import os
+import re
+import unittest
+
+from tree import ROOMS, ROOT, House, lines_matching, paths, read
+
+MAY_INCLUDE = {
+    "base": {"base"},
+    "cache": {"cache", "base"},
+    "engine": {"engine", "cache", "base"},
+    "kernels": {"kernels", "base"},
+    "trainer": {"trainer", "kernels", "base"},
+}
+
+# A library's headers, and the files that may know them.
+OWNERS = {
+    r"git2(/.*)?\.h": r"engine/clone(_\w+)?\.[ch]",
+    r"sqlite3\.h": r"cache/(index|database)\.c",
+    r"(lua|lauxlib|lualib|luaconf)\.h": r"engine/recipe(_\w+)?\.[ch]",
+    r"openssl/.*": r"(base/digest|cache/sign)\.c",
+    r"curl/.*": r"cache/remote\.c",
+    r"(cuda\w*|cublas\w*|nccl|cooperative_groups)(/.*)?\.h": r"kernels/cuda/\w+\.(cu|h|cuh)",
+}
+
+INCLUDE = r'^\s*#\s*include\s*([<"])([^>"]+)[>"]'
+SOURCES = (".c", ".h", ".cu", ".cuh")
+
+
+def includes(path):
+    """Line, '<' or '"', and name of each include."""
+    for number, match in lines_matching(INCLUDE, read(path)):
+        yield number, match.group(1), match.group(2)
+
+
+class Layers(House):
+    def test_rooms_include_what_lies_below(self):
+        offences = []
+        for path in paths(*SOURCES, rooms=ROOMS):
+            room = path.split("/")[0]
+            for number, quote, name in includes(path):
+                below = name.split("/")[0]
+                if quote == '"' and below not in MAY_INCLUDE[room]:
+                    offences.append(f"{path}:{number}: {room} may not include {name}")
+                if quote == '"' and not os.path.exists(os.path.join(ROOT, name)):
+                    offences.append(f"{path}:{number}: {name} is not a path from the root")
+                if quote == "<" and below in ROOMS:
+                    offences.append(f"{path}:{number}: {name} is ours, so it stands in quotes")
+        self.none(offences)
+
+    def test_libraries_have_one_owner(self):
+        offences = []
+        for path in paths(*SOURCES, rooms=ROOMS):
+            for number, _, name in includes(path):
+                for header, owner in OWNERS.items():
+                    if re.fullmatch(header, name) and not re.fullmatch(owner, path):
+                        offences.append(f"{path}:{number}: {name} belongs to {owner}")
+        self.none(offences)
+
+    def test_own_header_comes_first(self):
+        offences = []
+        for path in paths(".c", rooms=ROOMS):
+            own = path[:-2] + ".h"
+            names = [name for _, _, name in includes(path)]
+            if own in names and names[0] != own:
+                offences.append(f"{path}: {own} is not included first")
+        self.none(offences)
+
+    def test_arrows_inside_a_room_go_one_way(self):
+        """Headers may not need each other in a circle."""
+        arrows = {
+            path: [name for _, quote, name in includes(path) if quote == '"']
+            for path in paths(".h", rooms=ROOMS)
+        }
+        offences, done = [], set()
+
+        def walk(path, way):
+            if path in way:
+                offences.append(" -> ".join(way[way.index(path):] + [path]))
+            elif path not in done:
+                for name in arrows.get(path, []):
+                    walk(name, way + [path])
+                done.add(path)
+
+        for path in arrows:
+            walk(path, [])
+        self.none(offences)
+
+    def test_each_room_builds_from_a_list_of_names(self):
+        offences = []
+        for path in paths("CMakeLists.txt", rooms=ROOMS):
+            text = read(path)
+            if len(text.splitlines()) > 40:
+                offences.append(f"{path}: more than 40 lines")
+            if re.search(r"\bGLOB", text):
+                offences.append(f"{path}: sources are named, not found")
+        self.none(offences)
+
+
+if __name__ == "__main__":
+    unittest.main()
