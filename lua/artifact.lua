@@ -1,0 +1,134 @@
+-- artifact: what a step gives back: a file or a folder that will exist, as a value of a recipe.
+--
+-- An artifact is an origin (a node of the graph, made when it is first needed) and, where "/" has
+-- picked, a path in the origin's tree. An origin holds
+--   show      what people call it: 'hpo.source "data"'
+--   make      a function that adds the node and returns its number; called at most once
+--   whole     the path that the artifact stands for before "/" picks; nil: the whole tree
+--   root      where "/" starts; nil: at the top of the tree
+--   holds     the paths that the tree has, where they are known
+--   is_file   nothing can be picked
+--   name      what an input is called where nobody names it; nil: the last part of `whole`, or
+--   unnamed   why there is none
+--   study     a function: the node of the study whose best checkpoint it comes from, or nil
+--   template  a function (params JSON) → number of a new node, where a trial may return this artifact
+
+local core = require "hpo.core"
+local check = require "hpo.check"
+
+local artifact = {}
+local methods = {} -- the metatable of all artifacts
+local states = setmetatable({}, { __mode = "k" }) -- artifact → { origin =, path = }
+local outputs = setmetatable({}, { __mode = "k" }) -- what hpo.output returns → its name
+
+local function wrap(origin, path)
+  local self = setmetatable({}, methods)
+  states[self] = { origin = origin, path = path }
+  return self
+end
+
+function artifact.new(origin) return wrap(origin, nil) end
+
+function artifact.is(value) return states[value] ~= nil end
+
+-- A rule for check.fields.
+function artifact.rule(field, value)
+  if not states[value] then
+    local hint = type(value) == "string" and 'a file beside the recipe is hpo.source "' .. value .. '"' or nil
+    check.expected(field, "an artifact (hpo.source, hpo.command, ...)", value, hint)
+  end
+  return value
+end
+
+function artifact.origin(self) return states[self].origin end
+
+-- The node of the study whose best checkpoint this is, or is made from; nil: of none.
+function artifact.study(self)
+  local origin = states[self].origin
+  return origin.study and origin.study()
+end
+
+function artifact.is_picked(self) return states[self].path ~= nil end
+
+-- The node's number, and the path in its tree or nil.
+function artifact.node(self)
+  local origin = states[self].origin
+  origin.node = origin.node or origin.make()
+  return origin.node, states[self].path or origin.whole
+end
+
+-- What an input of it is called where nobody names it.
+function artifact.name(field, self)
+  local origin = states[self].origin
+  local path = states[self].path or not origin.name and origin.whole
+  if path then return path:match "[^/]*$" end
+  if origin.name then return origin.name end
+  core.fail(field, tostring(self) .. " " .. origin.unnamed, 'name it: inputs = { ["NAME"] = ... }')
+end
+
+-- Equal for artifacts that are the same file or folder.
+function artifact.same(a, b)
+  return states[a].origin == states[b].origin and states[a].path == states[b].path
+end
+
+-- hpo.output "name": inside `run`, a path that the command will write.
+function artifact.output(name)
+  local self = setmetatable({}, methods)
+  outputs[self] = check.inner_path("hpo.output", name)
+  return self
+end
+
+function artifact.output_name(value) return outputs[value] end
+
+function methods.__tostring(self)
+  local state = states[self]
+  if not state then return 'hpo.output "' .. outputs[self] .. '"' end
+  local show, path, root = state.origin.show, state.path, state.origin.root
+  if not path then return show end
+  return show .. ' / "' .. (root and path:sub(#root + 2) or path) .. '"'
+end
+
+-- A path can be picked that is, holds, or lies inside one of the paths that are there.
+local function is_held(path, holds)
+  for _, held in ipairs(holds) do
+    local a, b = path .. "/", held .. "/"
+    if a:sub(1, #b) == b or b:sub(1, #a) == a then return true end
+  end
+  return false
+end
+
+function methods.__div(self, path)
+  if not states[self] then
+    if states[path] then check.expected(tostring(path), 'ARTIFACT / "path"', self) end
+    core.fail(tostring(self), "a declared output has no parts: pick from what hpo.command returns")
+  end
+  local origin, field = states[self].origin, tostring(self) .. " /"
+  check.inner_path(field, path)
+  if origin.is_file then core.fail(field, "it is one file: it has no parts") end
+  local base = states[self].path or origin.root
+  local full = base and base .. "/" .. path or path
+  if origin.holds and not is_held(full, origin.holds) then
+    check.expected(field, 'a path in "' .. table.concat(origin.holds, '", "') .. '"', path)
+  end
+  return wrap(origin, full)
+end
+
+local function refuse(name, text, hint)
+  methods[name] = function(a, b)
+    local self = (states[a] or outputs[a]) and a or b
+    core.fail(tostring(self), text, hint)
+  end
+end
+
+local in_run = 'run = { "program", artifact } hands its path to the program'
+refuse("__concat", "an artifact is no text and cannot be joined to one", in_run)
+refuse("__call", "an artifact cannot be called", 'ARTIFACT / "path" picks a file of it')
+refuse("__len", "an artifact has no length", in_run)
+refuse("__pairs", "an artifact is no table: what it holds is not known before it is built")
+refuse("__newindex", "an artifact cannot be changed")
+
+function methods.__index(self, name)
+  core.fail(tostring(self) .. "." .. check.show(name):gsub('"', ""), "no such field", 'ARTIFACT / "path" picks a file of it')
+end
+
+return artifact

@@ -1,0 +1,73 @@
+-- calls: what the engine asks of a study while it runs: numbers and JSON text in, the same out.
+--
+-- The searcher and the scheduler are made anew by open(), which the engine may call again; between two
+-- openings they hear everything in the same order. o are the study's checked fields.
+
+local core = require "hpo.core"
+local artifact = require "hpo.artifact"
+local check = require "hpo.check"
+local json = require "hpo.json"
+local method = require "hpo.method"
+local space = require "hpo.space"
+
+-- What the searcher gave for trial n, as JSON text, or nil.
+local function suggested(field, params)
+  if params == nil then return nil end
+  return core.encode(space.point(nil)(field, params))
+end
+
+-- The scheduler's answer as the engine wants it; a word alone is about the trial that reported.
+local function decisions(field, trial, answer)
+  if type(answer) == "string" then return { { trial = trial, decision = answer } } end
+  local list = {}
+  for i, d in ipairs(check.list(function(_, d) return d end, 1)(field, answer)) do
+    list[i] = check.fields(field .. "[" .. i .. "]", d, {
+      trial = { check.whole(0), required = "a trial's number" },
+      decision = { check.text, required = "a decision" },
+      parent = check.whole(0),
+      params = json.object,
+    })
+    list[i].params = list[i].params and core.encode(list[i].params)
+  end
+  return list
+end
+
+-- Adds the calls to spec. view is what searcher and scheduler may know of the study.
+return function(spec, o, view)
+  local searcher, scheduler
+  -- Calls come from the engine: where no line of the recipe runs, the study's own is the place.
+  local function field(name) return (core.where() == "" and spec.where .. ": " or "") .. "study." .. name end
+
+  function spec.open()
+    searcher = method.open(field "search", "suggest", o.search, view)
+    scheduler = method.open(field "scheduler", "report", o.scheduler, view)
+    return searcher, scheduler
+  end
+  function spec.suggest(n)
+    return suggested(field "search: suggest", o.first[n + 1] or searcher:suggest(n))
+  end
+  function spec.start(n, params)
+    if scheduler.start then scheduler:start(n, core.decode(params)) end
+  end
+  function spec.observe(n, t, value)
+    if searcher.observe then searcher:observe(n, t, value) end
+  end
+  function spec.report(n, t, value) return decisions(field "scheduler: report", n, scheduler:report(n, t, value)) end
+  function spec.until_t(n, t)
+    local answer = scheduler["until"] and scheduler["until"](scheduler, n, t) or t + 1
+    return math.min(spec.max_t, check.whole(t + 1)(field "scheduler: until", answer))
+  end
+  function spec.cost(params)
+    return o.cost and check.number { above = 0 } (field "cost", o.cost(core.decode(params))) or 1
+  end
+  function spec.trial(params)
+    local step = o.trial(core.decode(params))
+    local origin = artifact.is(step) and not artifact.is_picked(step) and artifact.origin(step)
+    if not origin or not origin.template then check.expected(field "trial", "hpo.train or hpo.command", step) end
+    if origin.last_t and spec.max_t > origin.last_t then
+      core.fail(field "trial", "the scheduler's max_t is " .. spec.max_t .. ", but hpo.train has epochs = " .. origin.last_t,
+        "past its epochs the learning rate is 0: raise epochs, which is another experiment, or lower max_t")
+    end
+    return origin.template(params)
+  end
+end

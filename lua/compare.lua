@@ -1,0 +1,61 @@
+-- compare: hpo.compare, and what a recipe may return.
+
+local core = require "hpo.core"
+local artifact = require "hpo.artifact"
+local check = require "hpo.check"
+local study = require "hpo.study"
+
+local compare = {}
+local methods = {}
+local nodes = setmetatable({}, { __mode = "k" }) -- comparison → node
+
+function methods.__tostring() return "hpo.compare" end
+
+-- A row: a study, or the scores of a checkpoint.
+local function item(field, value)
+  if study.is(value) then
+    local node, name = study.node(value)
+    return { study = node, name = name }
+  end
+  if not artifact.is(value) then check.expected(field, "a study, or scores such as hpo.evaluate { ... }", value) end
+  local node, path = artifact.node(value)
+  return { scores = node, path = path, checkpoint_study = artifact.study(value) }
+end
+
+-- hpo.compare { study, scores, ... }: a table, drawn when a build ends.
+function compare.new(items)
+  local self = setmetatable({}, methods)
+  nodes[self] = core.compare { items = check.list(item, 1)("hpo.compare", items), where = core.where() }
+  return self
+end
+
+local function target(name, value)
+  local field = "target " .. check.show(name)
+  if type(name) ~= "string" then core.fail("targets", "expected names, found " .. check.show(value) .. " without one", "return { default = ... }") end
+  check.inner_path(field, name)
+  if name:find "/" then check.expected(field, 'a name without "/"', name) end
+  if nodes[value] then return { name = name, node = nodes[value] } end
+  if study.is(value) then return { name = name, node = (study.node(value)) } end
+  if artifact.is(value) then
+    local node, path = artifact.node(value)
+    return { name = name, node = node, path = path }
+  end
+  local hint = type(value) == "string" and "hpo.text(...) is a file with that content" or nil
+  check.expected(field, "a step, an artifact, a study or a comparison", value, hint)
+end
+
+-- What the recipe returned → list of { name =, node =, path = }, sorted by name.
+function compare.targets(returned)
+  if type(returned) ~= "table" or check.is_object(returned) then
+    check.expected("targets", "a table of targets by name", returned, "a recipe ends with return { default = ... }")
+  end
+  local list = {}
+  for key, value in pairs(returned) do
+    if type(key) ~= "string" then target(key, value) end
+  end
+  for i, name in ipairs(check.names(returned)) do list[i] = target(name, returned[name]) end
+  if #list == 0 then core.fail("targets", "expected at least one target, found an empty table", "return { default = ... }") end
+  return list
+end
+
+return compare

@@ -1,0 +1,42 @@
+-- hpo: what `require "hpo"` returns to a recipe. docs/recipes.md explains each name.
+
+local core = require "hpo.core"
+local artifact = require "hpo.artifact"
+local check = require "hpo.check"
+local command = require "hpo.command"
+local compare = require "hpo.compare"
+local domain = require "hpo.domain"
+local json = require "hpo.json"
+local param = require "hpo.param"
+local sources = require "hpo.sources"
+local spelling = require "hpo.spelling"
+local steps = require "hpo.steps"
+local study = require "hpo.study"
+
+-- A table whose unknown names are errors.
+local function named(prefix, members)
+  return setmetatable(members, {
+    __index = function(_, name)
+      core.fail(prefix .. "." .. tostring(name), "no such name", spelling.hint(tostring(name), check.names(members)))
+    end,
+  })
+end
+
+return named("hpo", {
+  param = param.read,
+  source = sources.source, text = sources.text, clone = sources.clone,
+  json = function(value) return json.encode("hpo.json", value) end,
+  command = command.new, output = artifact.output,
+  tokenizer = steps.tokenizer, model = steps.model, squad = steps.squad, train = steps.train,
+  evaluate = steps.evaluate,
+  study = study.new, compare = compare.new,
+  uniform = domain.uniform, loguniform = domain.loguniform, quniform = domain.quniform,
+  qloguniform = domain.qloguniform, randint = domain.randint, choice = domain.choice, ordered = domain.ordered,
+  search = named("hpo.search", {
+    grid = require "hpo.search.grid", points = require "hpo.search.points", random = require "hpo.search.random",
+  }),
+  scheduler = named("hpo.scheduler", {
+    asha = require "hpo.scheduler.asha", fifo = require "hpo.scheduler.fifo",
+  }),
+  targets = compare.targets, -- the engine's: what a recipe returned
+})

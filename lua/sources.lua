@@ -1,0 +1,45 @@
+-- sources: what an experiment starts from: the user's files, texts, repositories.
+
+local core = require "hpo.core"
+local artifact = require "hpo.artifact"
+local check = require "hpo.check"
+
+local sources = {}
+
+local function last_name(path) return path:match "([^/]+)/*$" or path end
+
+-- hpo.source "path": a file or folder of the user's, relative to the recipe's folder.
+function sources.source(path)
+  check.text("hpo.source", path)
+  local node = core.source(path)
+  return artifact.new { show = "hpo.source " .. check.show(path), node = node, name = last_name(path) }
+end
+
+-- hpo.text(content, name): a file with that content, called "text" where nobody says more.
+function sources.text(content, name)
+  if type(content) ~= "string" then check.expected("hpo.text", "a text", content, "hpo.json(value) makes one of any value") end
+  name = name == nil and "text" or check.inner_path("hpo.text: name", name)
+  local node = core.text(content, last_name(name))
+  return artifact.new { show = "hpo.text", node = node, name = name, is_file = true }
+end
+
+local function revision(field, value)
+  if type(value) == "string" and value:find "^%-" then check.expected(field, "a branch, tag or commit", value) end
+  return check.text(field, value)
+end
+
+-- hpo.clone { url, rev, paths }: these paths of a commit of a git repository, or its whole tree.
+function sources.clone(options)
+  local o = check.fields("hpo.clone", options, {
+    url = { check.text, required = "the address of a git repository" },
+    rev = { revision, default = "HEAD" },
+    paths = check.list(check.inner_path, 1),
+    name = check.text,
+  })
+  if o.paths then table.sort(o.paths) end
+  local node = core.clone { url = o.url, rev = o.rev, paths = o.paths or {}, name = o.name, where = core.where() }
+  local name = last_name(o.url):gsub("%.git$", ""):match "[^:]*$"
+  return artifact.new { show = "hpo.clone " .. check.show(o.url), node = node, name = name, holds = o.paths }
+end
+
+return sources

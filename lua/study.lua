@@ -1,0 +1,132 @@
+-- study: hpo.study, a search whose trials the engine runs; hpo.calls is what it asks meanwhile.
+
+local core = require "hpo.core"
+local add_calls = require "hpo.calls"
+local artifact = require "hpo.artifact"
+local check = require "hpo.check"
+local method = require "hpo.method"
+local param = require "hpo.param"
+local random = require "hpo.search.random"
+local rng = require "hpo.rng"
+local space = require "hpo.space"
+
+local study = {}
+local methods = {} -- the metatable of studies
+local states = setmetatable({}, { __mode = "k" }) -- study → { node =, show =, best = }
+local bests = setmetatable({}, { __mode = "k" }) -- study.best → its study's state
+local best_methods = {}
+
+local function stop_rule(field, value)
+  local names = type(value) == "table" and not check.is_object(value) and check.names(value) or {}
+  if #names ~= 1 then check.expected(field, "one metric and its limit, such as { eval_loss = 0.1 }", value) end
+  return { metric = names[1], limit = check.number {} (field .. "." .. names[1], value[names[1]]) }
+end
+
+local rules = {
+  name = check.text,
+  space = space.rule,
+  samples = check.whole(1, 1000000000),
+  concurrency = { check.whole(1, 1000000), default = 1 },
+  metric = { check.text, default = "eval_loss" },
+  mode = { check.one_of("min", "max"), default = "min" },
+  seed = { check.whole(0), default = 1 },
+  search = { method.rule("search", "suggest"), default = random {} },
+  scheduler = { method.rule("scheduler", "report"),
+    required = "a scheduler, such as hpo.scheduler.fifo { max_t = 5 }" },
+  trial = { check.callable, required = "a function (p) that returns hpo.train or hpo.command" },
+  cost = check.callable,
+  first = { check.list(function(_, point) return point end, 0), default = {} },
+  stop = stop_rule,
+  on_failure = { check.one_of("stop", "prune"), default = "stop" },
+  keep = { check.one_of("last", "best", "all"), default = "last" },
+  best = { check.one_of("last", "any"), default = "last" },
+}
+
+-- All that decisions depend on besides the reports, as canonical JSON.
+local function identity(o)
+  local domains = {}
+  for _, name in ipairs(check.names(o.space or {})) do domains[name] = tostring(o.space[name]) end
+  local custom = not method.module(o.search) or not method.module(o.scheduler) or o.cost ~= nil
+  return core.encode {
+    space = domains, metric = o.metric, mode = o.mode, seed = o.seed, concurrency = o.concurrency,
+    first = #o.first > 0 and o.first or nil, stop = o.stop, on_failure = o.on_failure, cost = o.cost and "custom",
+    search = method.identity(o.search), scheduler = method.identity(o.scheduler),
+    params = custom and param.all() or nil, -- a recipe's own code may depend on them
+  }, custom
+end
+
+local function modules(o)
+  local list = { "hpo.calls", "hpo.domain", "hpo.method", "hpo.rng", "hpo.space", "hpo.study" }
+  list[#list + 1] = method.module(o.search)
+  list[#list + 1] = method.module(o.scheduler)
+  return list
+end
+
+-- The best trial's checkpoint: an artifact.
+local function checkpoint_of(state)
+  return artifact.new {
+    show = state.show .. ".best.checkpoint",
+    name = "checkpoint",
+    study = function() return state.node end,
+    make = function() return core.best(state.node) end,
+  }
+end
+
+function study.new(options)
+  local o = check.fields("study", options, rules)
+  check.list(space.point(o.space), 0)("study.first", o.first)
+  local view = {
+    space = o.space, metric = o.metric, mode = o.mode, seed = o.seed, concurrency = o.concurrency, first = #o.first,
+    generator = function(n, purpose) return rng.open(o.seed, n, purpose) end,
+  }
+  local spec = {
+    name = o.name, where = core.where(), concurrency = o.concurrency, metric = o.metric, mode = o.mode, seed = o.seed,
+    on_failure = o.on_failure, keep = o.keep, best = o.best, modules = modules(o),
+    stop = o.stop and o.stop.limit, stop_metric = o.stop and o.stop.metric,
+  }
+  add_calls(spec, o, view)
+  local searcher, scheduler = spec.open()
+  spec.samples = o.samples or searcher.size and searcher.size + #o.first
+  if not spec.samples then check.expected("study.samples", "a whole number ≥ 1", nil) end
+  spec.max_t = check.whole(1, 1000000000)("study.scheduler.max_t", scheduler.max_t)
+  spec.identity, spec.custom = identity(o)
+
+  local self = setmetatable({}, methods)
+  local state = { node = core.study(spec), show = o.name and 'study "' .. o.name .. '"' or "study", name = o.name }
+  state.checkpoint = checkpoint_of(state)
+  state.best = setmetatable({}, best_methods)
+  states[self], bests[state.best] = state, state
+  return self
+end
+
+function study.is(value) return states[value] ~= nil end
+function study.node(self) return states[self].node, states[self].name end
+
+function methods.__tostring(self) return states[self].show end
+
+function methods.__index(self, name)
+  if name == "best" then return states[self].best end
+  core.fail("study." .. tostring(name), "no such field", "there is: best")
+end
+
+function methods.__div(self)
+  core.fail(tostring(self), "a study has no parts", "its best trial's checkpoint is STUDY.best.checkpoint")
+end
+
+function best_methods.__tostring(self) return bests[self].show .. ".best" end
+
+local later = { metric = true, params = true, t = true, trial = true }
+
+function best_methods.__index(self, name)
+  if name == "checkpoint" then return bests[self].checkpoint end
+  local field = tostring(self) .. "." .. tostring(name)
+  if later[name] then
+    core.fail(field, "known only once the study is decided, and a recipe is read before", "hpo table shows it")
+  end
+  core.fail(field, "no such field", "there is: checkpoint")
+end
+
+local function constant(self) core.fail(tostring(self), "it cannot be changed") end
+methods.__newindex, best_methods.__newindex = constant, constant
+
+return study

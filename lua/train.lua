@@ -1,0 +1,67 @@
+-- train: hpo.train, the template of a trial's units, and hpo.evaluate.
+
+local artifact = require "hpo.artifact"
+local check = require "hpo.check"
+local fifo = require "hpo.scheduler.fifo"
+local points = require "hpo.search.points"
+local study = require "hpo.study"
+local trainer = require "hpo.trainer"
+
+local train = {}
+
+-- The checkpoint of a training outside of a study, after its last epoch: of a study of one trial, so
+-- that its units are those of any study. Its metric is t, which every report has: the last is the best.
+local function alone(name, epochs, self)
+  return study.new {
+    name = name, search = points { {} }, scheduler = fifo { max_t = epochs }, metric = "t", mode = "max",
+    trial = function() return self end,
+  }
+end
+
+-- hpo.train: one trial's training. In a study it is the template of its units, one an epoch.
+function train.train(options)
+  local o = check.fields("hpo.train", options, trainer.rules {
+    model = { artifact.rule, required = "a model's folder" },
+    data = { artifact.rule, required = "hpo.squad { ... }, or a .jsonl file" },
+    eval = artifact.rule,
+    lr = { check.number { above = 0 }, required = "a number > 0" },
+    batch_size = { trainer.natural, default = 8 },
+    weight_decay = { check.number { least = 0 }, default = 0 },
+    epochs = { trainer.natural, required = "a whole number ≥ 1" },
+    seed = { trainer.seed, default = 42 },
+    accumulate = { trainer.natural, default = 1 },
+  })
+  local flags = { "--model", "model", "--data", "data", "--eval", o.eval and "eval" or "data", "--lr", o.lr,
+    "--batch-size", o.batch_size, "--weight-decay", o.weight_decay, "--epochs", o.epochs, "--seed", o.seed,
+    "--accumulate", o.accumulate }
+  local inputs = { model = o.model, data = o.data, eval = o.eval }
+  local template = trainer.origin("hpo.train", "train", o, flags, inputs, nil)
+  local self, one
+  local origin = {
+    show = template.show, name = "checkpoint", last_t = o.epochs,
+    template = function() return template.as_template(nil) end, -- argv holds what it needs of the parameters
+  }
+  function origin.make()
+    one = alone(o.name, o.epochs, self)
+    return (artifact.node(one.best.checkpoint))
+  end
+  function origin.study() return one and (study.node(one)) end
+  self = artifact.new(origin)
+  return self
+end
+
+-- hpo.evaluate: exact match, F1 and loss of a checkpoint on the data's validation part.
+function train.evaluate(options)
+  local o = check.fields("hpo.evaluate", options, trainer.rules {
+    checkpoint = { artifact.rule, required = "a model's folder, such as STUDY.best.checkpoint" },
+    data = { artifact.rule, required = "hpo.squad { ... }" },
+    max_new_tokens = trainer.natural,
+  })
+  local flags = { "--model", "checkpoint", "--data", "data" }
+  if o.max_new_tokens then table.move({ "--max-new-tokens", o.max_new_tokens }, 1, 2, 5, flags) end
+  table.move({ "--out", "scores.json" }, 1, 2, #flags + 1, flags)
+  local inputs = { checkpoint = o.checkpoint, data = o.data }
+  return trainer.file(trainer.origin("hpo.evaluate", "evaluate", o, flags, inputs, "scores.json"))
+end
+
+return train

@@ -1,0 +1,45 @@
+-- trainer: a command of hpo-trainer as an action: fields become flags, inputs have fixed names. Numbers
+-- become text here, once (core.number), and the text is what the key holds.
+
+local core = require "hpo.core"
+local artifact = require "hpo.artifact"
+local check = require "hpo.check"
+local command = require "hpo.command"
+
+local trainer = {}
+
+trainer.seed = check.whole(0, (1 << 32) - 1)
+trainer.natural = check.whole(1, (1 << 31) - 1)
+
+-- A step's own rules and those of every action.
+function trainer.rules(own)
+  for _, name in ipairs(check.names(command.common)) do own[name] = own[name] or command.common[name] end
+  return own
+end
+
+-- The origin of `step`, which runs hpo-trainer KIND. flags = { "--lr", 0.1, ... }; inputs = { name = artifact }; output is a name, or nil for a template.
+function trainer.origin(step, kind, o, flags, inputs, output)
+  local run, list = { "hpo-trainer", kind }, {}
+  for _, flag in ipairs(flags) do run[#run + 1] = type(flag) == "number" and core.number(flag) or flag end
+  for _, name in ipairs(check.names(inputs)) do list[#list + 1] = { name = name, artifact = inputs[name] } end
+  local resources = o.resources or { cpus = 1, gpus = 0 }
+  resources.share = kind == "train" or kind == "evaluate" or nil
+  return command.origin(step, {
+    kind = kind, name = o.name, run = run, inputs = list, outputs = { output }, env = {}, resources = resources,
+    timeout = o.timeout, retries = o.retries, identity = { "hpo-trainer", "fingerprint" },
+  })
+end
+
+-- The artifact of a step whose output is one folder, from which "/" picks.
+function trainer.folder(origin)
+  origin.root, origin.holds = origin.whole, nil
+  return artifact.new(origin)
+end
+
+-- The artifact of a step whose output is one file.
+function trainer.file(origin)
+  origin.is_file = true
+  return artifact.new(origin)
+end
+
+return trainer

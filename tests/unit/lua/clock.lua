@@ -1,0 +1,77 @@
+-- clock: runs a study's calls under the virtual clock of the engine, one process, no training.
+
+local clock = {}
+
+-- spec: what core.study was given; curve(trial, t) → value. Returns the decisions { trial, t, decision }
+-- in their order and the last t of each trial. Trials may pause; exploits are not simulated.
+function clock.run(spec, curve)
+  local trials, events, running, now, exhausted = {}, {}, {}, 0, false
+
+  local function occupy(trial)
+    trial.status, trial.start, trial.start_t = "running", now, trial.t
+    running[#running + 1] = trial
+  end
+
+  local function fill()
+    while #running < spec.concurrency do
+      local trial
+      for _, other in ipairs(trials) do
+        if other.status == "released" then trial = trial or other end
+      end
+      if not trial and not exhausted and #trials < spec.samples then
+        local params = spec.suggest(#trials)
+        exhausted = params == nil
+        if params then
+          trial = { number = #trials, params = params, t = 0, cost = spec.cost(params) }
+          trials[#trials + 1] = trial
+          spec.start(trial.number, params)
+        end
+      end
+      if not trial then return end
+      occupy(trial)
+    end
+  end
+
+  local function due(trial) return trial.start + (trial.t + 1 - trial.start_t) * trial.cost end
+
+  local function take_next()
+    local first
+    for i, trial in ipairs(running) do
+      local other = running[first]
+      if not other or due(trial) < due(other) or due(trial) == due(other) and trial.number < other.number then
+        first = i
+      end
+    end
+    return table.remove(running, first)
+  end
+
+  spec.open()
+  fill()
+  while #running > 0 do
+    local trial = take_next()
+    now = due(trial)
+    trial.t = trial.t + 1
+    local value, own = curve(trial.number, trial.t), nil
+    for _, d in ipairs(spec.report(trial.number, trial.t, value)) do
+      if d.trial == trial.number then own = d.decision end
+      if d.trial ~= trial.number and d.decision == "continue" then trials[d.trial + 1].status = "released" end
+      if d.trial ~= trial.number and d.decision == "stop" then trials[d.trial + 1].status = "ended" end
+    end
+    spec.observe(trial.number, trial.t, value)
+    if trial.t >= spec.max_t then own = "stop" end
+    events[#events + 1] = { trial.number, trial.t, own }
+    if own == "continue" then
+      assert(spec.until_t(trial.number, trial.t) > trial.t)
+      running[#running + 1] = trial
+    else
+      trial.status = own == "pause" and "paused" or "ended"
+    end
+    fill()
+  end
+
+  local reached = {}
+  for i, trial in ipairs(trials) do reached[i] = trial.t end
+  return events, reached, trials
+end
+
+return clock
