@@ -70,7 +70,7 @@ void digest_hex(const struct digest *digest, char out[DIGEST_HEX + 1])
 {
     static const char digits[] = "0123456789abcdef";
 
-    for (int i = 0; i < DIGEST_BYTES; i++) {
+    for (size_t i = 0; i < DIGEST_BYTES; i++) {
         out[2 * i] = digits[digest->bytes[i] >> 4];
         out[2 * i + 1] = digits[digest->bytes[i] & 15];
     }
@@ -88,7 +88,7 @@ bool digest_parse(const char *hex, struct digest *out)
 {
     if (strlen(hex) != DIGEST_HEX)
         return false;
-    for (int i = 0; i < DIGEST_BYTES; i++) {
+    for (size_t i = 0; i < DIGEST_BYTES; i++) {
         int high = nibble(hex[2 * i]), low = nibble(hex[2 * i + 1]);
         if (high < 0 || low < 0)
             return false;

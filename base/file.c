@@ -197,6 +197,20 @@ static int compare_names(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+static bool add_name(struct arena *arena, char ***names, size_t *n, size_t *capacity,
+                     const char *name)
+{
+    char **list = *names;
+
+    if (*n == *capacity && !(list = arena_grow(arena, list, *n, *n + 1, sizeof *list, capacity)))
+        return false;
+    *names = list;
+    if (!list || !(list[*n] = arena_string(arena, name)))
+        return false;
+    ++*n;
+    return true;
+}
+
 enum status file_list(const char *path, struct arena *arena, char ***names, size_t *n,
                       struct error *err)
 {
@@ -215,18 +229,13 @@ enum status file_list(const char *path, struct arena *arena, char ***names, size
     while (s == OK && (errno = 0, entry = readdir(dir)) != NULL) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
-        if (*n == capacity &&
-            !(*names = arena_grow(arena, *names, *n, *n + 1, sizeof **names, &capacity)))
+        if (!add_name(arena, names, n, &capacity, entry->d_name))
             s = error_memory(err);
-        else if (!((*names)[*n] = arena_string(arena, entry->d_name)))
-            s = error_memory(err);
-        else
-            ++*n;
     }
     if (s == OK && errno != 0)
         s = error_system(err, path, "read the folder");
     closedir(dir);
-    if (s == OK && *n > 1)
+    if (s == OK && *names)
         qsort(*names, *n, sizeof **names, compare_names);
     return s;
 }

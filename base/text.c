@@ -71,7 +71,7 @@ void text_printf(struct text *t, const char *format, ...)
 static size_t layout_number(const char *scientific, char *out)
 {
     const char *e = strchr(scientific, 'e');
-    char digits[24], *p = out;
+    char digits[24] = "", *p = out;
     int exponent = (int)strtol(e + 1, NULL, 10), count = 0;
 
     if (*scientific == '-')
@@ -100,7 +100,7 @@ static size_t layout_number(const char *scientific, char *out)
         for (int i = 0; i < count || i <= exponent; i++) {
             if (i == exponent + 1)
                 *p++ = '.';
-            *p++ = i < count ? digits[i] : '0';
+            *p++ = (char)(i < count ? digits[i] : '0');
         }
     }
     *p = '\0';

@@ -28,13 +28,13 @@ static int teardown(void **state)
 static const size_t sizes[] = {0,     1,     15,    16,    17,     63,     64,    65,
                                1000,  16383, 16384, 16385, 65519,  65520,  65535, 65536,
                                65537, 70000, 3,     40000, 100000, 200000, 5};
-enum { SIZES = sizeof sizes / sizeof sizes[0], ROUNDS = 20 };
+enum { SIZES = sizeof sizes / sizeof sizes[0], BLOCKS = 20 * SIZES };
 
 static void blocks_are_zeroed_aligned_and_apart(void **state)
 {
-    unsigned char *blocks[ROUNDS * SIZES];
+    unsigned char *blocks[BLOCKS];
 
-    for (size_t i = 0; i < ROUNDS * SIZES; i++) {
+    for (size_t i = 0; i < BLOCKS; i++) {
         const size_t n = sizes[i % SIZES];
         blocks[i] = arena_alloc(*state, n);
         assert_non_null(blocks[i]);
@@ -43,7 +43,7 @@ static void blocks_are_zeroed_aligned_and_apart(void **state)
             assert_int_equal(blocks[i][k], 0);
         memset(blocks[i], (int)(i % 255) + 1, n);
     }
-    for (size_t i = 0; i < ROUNDS * SIZES; i++)
+    for (size_t i = 0; i < BLOCKS; i++)
         for (size_t k = 0; k < sizes[i % SIZES]; k++)
             assert_int_equal(blocks[i][k], i % 255 + 1);
 }

@@ -65,7 +65,7 @@ static void a_cut_keeps_letters_whole(void **state)
     struct error err;
 
     (void)state;
-    for (int i = 0; i < 300; i++)
+    for (size_t i = 0; i < 300; i++)
         memcpy(many + 2 * i, "\xc3\xa9", 3);
     (void)error_set(&err, ERR_INPUT, many, "%s", many);
     error_hint(&err, "%s", many);
