@@ -12,6 +12,7 @@ local sources = require "hpo.sources"
 local spelling = require "hpo.spelling"
 local steps = require "hpo.steps"
 local study = require "hpo.study"
+local train = require "hpo.train"
 
 -- A table whose unknown names are errors.
 local function named(prefix, members)
@@ -27,8 +28,8 @@ return named("hpo", {
   source = sources.source, text = sources.text, clone = sources.clone,
   json = function(value) return json.encode("hpo.json", value) end,
   command = command.new, output = artifact.output,
-  tokenizer = steps.tokenizer, model = steps.model, squad = steps.squad, train = steps.train,
-  evaluate = steps.evaluate,
+  tokenizer = steps.tokenizer, model = steps.model, squad = steps.squad,
+  train = train.train, evaluate = train.evaluate,
   study = study.new, compare = compare.new,
   uniform = domain.uniform, loguniform = domain.loguniform, quniform = domain.quniform,
   qloguniform = domain.qloguniform, randint = domain.randint, choice = domain.choice, ordered = domain.ordered,
