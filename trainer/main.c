@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/text.h"
+#include "trainer/commands/commands.h"
 #include "trainer/lines.h"
 
 struct command {
@@ -19,6 +20,13 @@ struct command {
 };
 
 static const struct command commands[] = {
+    {"tokenize", "--model DIR | --tokenizer FILE",
+     "a JSON string a line on standard input → {\"ids\": []} a line", command_tokenize},
+    {"score", "", "{\"prediction\", \"answers\"} a line on standard input → exact match and F1",
+     command_score},
+    {"permutation", "[--seed 42] --size N [--method datasets|torch]",
+     "the order that datasets.shuffle or torch.randperm draws, as a JSON list",
+     command_permutation},
     {NULL, NULL, NULL, NULL},
 };
 

@@ -1,0 +1,17 @@
+/*
+ * commands: what the table in main.c runs. argv[0] is the command's name. Each reads its flags,
+ * opens what it needs, and closes it again on every way out; results go to standard output through
+ * lines.h.
+ */
+#ifndef TRAINER_COMMANDS_COMMANDS_H
+#define TRAINER_COMMANDS_COMMANDS_H
+
+#include "base/error.h"
+
+enum status command_permutation(int argc, char **argv, struct error *err) MUST_CHECK;
+enum status command_score(int argc, char **argv, struct error *err) MUST_CHECK;
+enum status command_squad(int argc, char **argv, struct error *err) MUST_CHECK;
+enum status command_tokenize(int argc, char **argv, struct error *err) MUST_CHECK;
+enum status command_train_tokenizer(int argc, char **argv, struct error *err) MUST_CHECK;
+
+#endif
