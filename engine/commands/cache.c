@@ -1,0 +1,119 @@
+/* hpo cache stat|gc|verify */
+#include <string.h>
+#include <time.h>
+
+#include "base/arena.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "cache/gc.h"
+#include "cache/store.h"
+#include "engine/commands/commands.h"
+#include "engine/options.h"
+#include "engine/progress.h"
+#include "engine/session.h"
+
+static enum status print(struct text *t, struct error *err)
+{
+    char *string;
+    size_t n;
+
+    TRY(text_finish(t, &string, &n, err));
+    return progress_result(string, n, err);
+}
+
+static enum status stat_store(const struct options *o, struct store *store, struct arena *arena,
+                              struct error *err)
+{
+    struct text t = text_in(arena);
+    struct cache_stat s;
+
+    TRY(cache_stat(store, arena, &s, err));
+    if (o->json)
+        text_printf(&t, "{\"blobs\": %zu, \"bytes\": %lld, \"index_bytes\": %lld, \"kinds\": [",
+                    s.blobs + s.small_blobs, (long long)(s.blob_bytes + s.small_bytes),
+                    (long long)s.index_bytes);
+    else
+        text_printf(&t, "%zu blobs, %.1f MB; index %.1f MB\n", s.blobs + s.small_blobs,
+                    (double)(s.blob_bytes + s.small_bytes) / 1e6, (double)s.index_bytes / 1e6);
+    for (size_t i = 0; i < s.n_kinds; i++) {
+        const struct kind_stat *k = &s.kinds[i];
+        if (o->json) {
+            text_printf(&t, "%s{\"kind\": ", i ? ", " : "");
+            json_write_string(&t, k->kind);
+            text_printf(&t, ", \"results\": %zu, \"kept\": %zu, \"marked\": %zu, \"bytes\": %lld}",
+                        k->results, k->kept, k->marked, (long long)k->bytes);
+        } else {
+            text_printf(&t, "  %-12s %6zu results, %6zu kept, %.1f MB", k->kind, k->results,
+                        k->kept, (double)k->bytes / 1e6);
+            text_add(&t, k->marked ? ", some not reproducible\n" : "\n");
+        }
+    }
+    if (o->json)
+        text_add(&t, "]}\n");
+    return print(&t, err);
+}
+
+static enum status collect(const struct options *o, struct store *store, struct arena *arena,
+                           struct error *err)
+{
+    struct text t = text_in(arena);
+    struct gc_limits limits = {-1, -1, (int64_t)time(NULL) / 86400, o->dry_run};
+    struct gc_report r;
+
+    if (o->max_gb >= 0)
+        limits.max_bytes = (int64_t)(o->max_gb * 1e9);
+    if (o->max_days >= 0)
+        limits.max_age_days = (int64_t)o->max_days;
+    TRY(cache_gc(store, &limits, &r, err));
+    text_printf(&t,
+                "%s %zu results' files, %zu blobs, %.1f MB, %zu working folders; left: %zu blobs, "
+                "%.1f MB\n",
+                o->dry_run ? "would remove" : "removed", r.results, r.blobs, (double)r.bytes / 1e6,
+                r.folders, r.blobs_left, (double)r.bytes_left / 1e6);
+    return print(&t, err);
+}
+
+static enum status verify(struct store *store, struct arena *arena, struct error *err)
+{
+    struct text t = text_in(arena);
+    struct verify_report r = {0};
+    enum status s = cache_verify(store, arena, &r, err);
+
+    if (s != OK && s != ERR_CORRUPT)
+        return s;
+    for (size_t i = 0; i < r.n_damage; i++)
+        text_printf(&t, "%s\n", r.damage[i]);
+    text_printf(&t, "%zu blobs, %zu trees, %zu results, %.1f MB: %s\n", r.blobs, r.trees, r.results,
+                (double)r.bytes / 1e6, s == OK ? "all right" : "damaged");
+    TRY(print(&t, err));
+    return s;
+}
+
+enum status cache_command(int argc, char **argv, struct error *err)
+{
+    struct arena *arena = arena_open();
+    struct store *store = NULL;
+    struct options o;
+    const char *word = "";
+    enum status s;
+
+    if (!arena)
+        return error_memory(err);
+    s = options_parse(argc, argv, false, arena, &o, err);
+    if (s == OK && o.n_words == 1)
+        word = o.words[0];
+    if (s == OK && strcmp(word, "gc") == 0) {
+        s = store_open(o.cache, STORE_WRITE, &store, err);
+        if (s == OK)
+            s = collect(&o, store, arena, err);
+    } else if (s == OK && (strcmp(word, "stat") == 0 || strcmp(word, "verify") == 0)) {
+        s = session_store(&o, &store, err);
+        if (s == OK)
+            s = word[0] == 's' ? stat_store(&o, store, arena, err) : verify(store, arena, err);
+    } else if (s == OK) {
+        s = error_set(err, ERR_INPUT, "cache", "expected stat, gc or verify, found \"%s\"", word);
+    }
+    store_close(store);
+    arena_close(arena);
+    return s;
+}

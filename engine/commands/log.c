@@ -1,0 +1,62 @@
+/* hpo log: what an action printed, or its last failure did. */
+#include "base/arena.h"
+#include "cache/blob.h"
+#include "cache/index.h"
+#include "cache/store.h"
+#include "engine/commands/commands.h"
+#include "engine/node.h"
+#include "engine/options.h"
+#include "engine/progress.h"
+#include "engine/session.h"
+
+enum { LOG_LIMIT = 1 << 30 };
+
+static enum status print_log(const struct options *o, struct store *store, struct arena *arena,
+                             struct error *err)
+{
+    struct node_key *keys;
+    struct failure f;
+    struct result r;
+    struct digest log;
+    const char *recipe;
+    void *bytes;
+    size_t n;
+    enum status s;
+
+    if (o->n_words != 1)
+        return error_set(err, ERR_INPUT, "log", "expected a node: hpo log RECIPE NODE");
+    TRY(session_recipe(o, arena, &recipe, err));
+    TRY(node_keys(store, recipe, o->words[0], arena, &keys, &n, err));
+    s = history_failure_get(store, &keys[0].key, arena, &f, err);
+    if (s == OK && f.has_log) {
+        log = f.log;
+    } else {
+        s = index_result_get(store, &keys[0].key, arena, &r, err);
+        if (s == ERR_NOT_FOUND || (s == OK && !r.has_log))
+            return error_set(err, ERR_INPUT, o->words[0],
+                             "there is no log: a run of units keeps one with its last unit");
+        TRY(s);
+        log = r.log;
+    }
+    TRY(blob_read(store, &log, LOG_LIMIT, arena, &bytes, &n, err));
+    return progress_result(bytes, n, err);
+}
+
+enum status log_command(int argc, char **argv, struct error *err)
+{
+    struct arena *arena = arena_open();
+    struct store *store = NULL;
+    struct options o;
+    enum status s;
+
+    if (!arena)
+        return error_memory(err);
+    s = options_parse(argc, argv, true, arena, &o, err);
+    if (s == OK)
+        s = session_store(&o, &store, err);
+    if (s == OK)
+        s = print_log(&o, store, arena, err);
+    store_close(store);
+    arena_close(arena);
+    return s;
+}

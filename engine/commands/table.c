@@ -1,0 +1,74 @@
+/* hpo table: the trials of the last build of a recipe, as it left them in the store. */
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/text.h"
+#include "cache/history.h"
+#include "cache/store.h"
+#include "engine/commands/commands.h"
+#include "engine/options.h"
+#include "engine/progress.h"
+#include "engine/recipe.h"
+#include "engine/session.h"
+
+static enum status print_json(const struct study_table *tables, size_t n, bool one,
+                              struct arena *arena, struct error *err)
+{
+    struct text t = text_in(arena);
+    char *line;
+    size_t length;
+
+    if (!one)
+        text_add(&t, "{\"studies\": [");
+    for (size_t i = 0; i < n; i++)
+        text_printf(&t, "%s%s", i ? ", " : "", tables[i].body);
+    text_add(&t, one ? "\n" : "]}\n");
+    TRY(text_finish(&t, &line, &length, err));
+    return progress_result(line, length, err);
+}
+
+static enum status print_tables(const struct options *o, struct store *store, struct arena *arena,
+                                struct error *err)
+{
+    const char *recipe, *study = o->n_words > 0 ? o->words[0] : NULL;
+    char *arguments = o->n_sets > 0 ? options_arguments(o, arena) : NULL, *text;
+    struct study_table *tables;
+    size_t n;
+
+    TRY(session_recipe(o, arena, &recipe, err));
+    TRY(history_tables(store, recipe, arguments, study, arena, &tables, &n, err));
+    if (n == 0) {
+        (void)error_set(err, ERR_INPUT, o->recipe, "no build of it here has %s%s%s",
+                        study ? "a study \"" : "a study", study ? study : "", study ? "\"" : "");
+        error_hint(err, "hpo build %s, with the same --set", o->recipe);
+        return ERR_INPUT;
+    }
+    if (o->json)
+        return print_json(tables, n, n == 1, arena, err);
+    for (size_t i = 0; i < n; i++) {
+        TRY(recipe_table("study", tables[i].body, o->csv ? "csv" : "text", arena, &text, err));
+        if (i > 0)
+            TRY(progress_result("\n", 1, err));
+        TRY(progress_result(text, strlen(text), err));
+    }
+    return OK;
+}
+
+enum status table_command(int argc, char **argv, struct error *err)
+{
+    struct arena *arena = arena_open();
+    struct store *store = NULL;
+    struct options o;
+    enum status s;
+
+    if (!arena)
+        return error_memory(err);
+    s = options_parse(argc, argv, true, arena, &o, err);
+    if (s == OK)
+        s = session_store(&o, &store, err);
+    if (s == OK)
+        s = print_tables(&o, store, arena, err);
+    store_close(store);
+    arena_close(arena);
+    return s;
+}

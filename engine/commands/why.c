@@ -1,0 +1,137 @@
+/* hpo why: what a node's key says, and which fields differ from the key it had before. */
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "cache/index.h"
+#include "cache/store.h"
+#include "engine/commands/commands.h"
+#include "engine/key.h"
+#include "engine/node.h"
+#include "engine/options.h"
+#include "engine/progress.h"
+#include "engine/session.h"
+
+/* The description behind a key: of a result, or of a template or failed action. NULL: unknown. */
+static enum status describe(struct store *store, const struct digest *key, struct arena *arena,
+                            const char **description, struct result *r, struct error *err)
+{
+    enum status s = index_result_get(store, key, arena, r, err);
+
+    *description = s == OK ? r->description : NULL;
+    if (s != ERR_NOT_FOUND)
+        return s;
+    *r = (struct result){.key = *key};
+    s = history_journal_get(store, key, arena, description, err);
+    return s == ERR_NOT_FOUND ? OK : s;
+}
+
+/* The digest in the line `template "..."` of a unit's description. */
+static bool template_of(const char *description, struct digest *key)
+{
+    const char *at = description ? strstr(description, "template \"") : NULL;
+    char hex[DIGEST_HEX + 1];
+
+    if (!at || strlen(at) < 10 + DIGEST_HEX)
+        return false;
+    memcpy(hex, at + 10, DIGEST_HEX);
+    hex[DIGEST_HEX] = '\0';
+    return digest_parse(hex, key);
+}
+
+/* A unit's own fields name its template by digest: what differs in the template says more. */
+static enum status add_difference(struct store *store, const char *was, const char *is,
+                                  struct arena *arena, struct text *t, struct error *err)
+{
+    struct digest a, b;
+    struct result r;
+    const char *before, *after;
+    char *difference;
+
+    TRY(key_difference(was, is, arena, &difference, err));
+    text_add(t, difference);
+    if (!template_of(was, &a) || !template_of(is, &b) || digest_equal(&a, &b))
+        return OK;
+    TRY(describe(store, &a, arena, &before, &r, err));
+    TRY(describe(store, &b, arena, &after, &r, err));
+    if (!before || !after)
+        return OK;
+    TRY(key_difference(before, after, arena, &difference, err));
+    text_add(t, difference);
+    return OK;
+}
+
+static enum status add_state(struct store *store, const struct result *r, struct arena *arena,
+                             struct text *t, struct error *err)
+{
+    struct failure f;
+    enum status s;
+
+    if (r->description) {
+        text_printf(t, "  known: made in run %lld, in %.1f s%s\n", (long long)r->run, r->seconds,
+                    r->marked ? "; not reproducible: it has given two different results" : "");
+        return OK;
+    }
+    s = history_failure_get(store, &r->key, arena, &f, err);
+    if (s == OK)
+        text_printf(t, "  failed in run %lld: %s\n", (long long)f.run, f.text);
+    else if (s == ERR_NOT_FOUND)
+        text_add(t, "  not known: it will run\n");
+    return s == ERR_NOT_FOUND ? OK : s;
+}
+
+static enum status explain(const struct options *o, struct store *store, struct arena *arena,
+                           struct error *err)
+{
+    struct text t = text_in(arena);
+    struct node_key *keys;
+    struct result r, before;
+    const char *recipe, *is, *was;
+    char hex[DIGEST_HEX + 1], *string;
+    size_t n;
+
+    if (o->n_words != 1)
+        return error_set(err, ERR_INPUT, "why", "expected a node: hpo why RECIPE NODE");
+    TRY(session_recipe(o, arena, &recipe, err));
+    TRY(node_keys(store, recipe, o->words[0], arena, &keys, &n, err));
+    digest_hex(&keys[0].key, hex);
+    text_printf(&t, "%s\n  key %s\n", o->words[0], hex);
+    TRY(describe(store, &keys[0].key, arena, &is, &r, err));
+    TRY(add_state(store, &r, arena, &t, err));
+    if (n == 1) {
+        text_printf(&t, "  its first key, since run %lld:\n", (long long)keys[0].run);
+        for (const char *line = is ? is : ""; *line;) {
+            size_t length = strcspn(line, "\n");
+            text_printf(&t, "    %.*s\n", (int)length, line);
+            line += length + (line[length] == '\n');
+        }
+    } else {
+        TRY(describe(store, &keys[1].key, arena, &was, &before, err));
+        text_printf(&t, "  since run %lld its key differs from that of run %lld in:\n",
+                    (long long)keys[0].run, (long long)keys[1].run);
+        if (was && is)
+            TRY(add_difference(store, was, is, arena, &t, err));
+    }
+    TRY(text_finish(&t, &string, &n, err));
+    return progress_result(string, n, err);
+}
+
+enum status why_command(int argc, char **argv, struct error *err)
+{
+    struct arena *arena = arena_open();
+    struct store *store = NULL;
+    struct options o;
+    enum status s;
+
+    if (!arena)
+        return error_memory(err);
+    s = options_parse(argc, argv, true, arena, &o, err);
+    if (s == OK)
+        s = session_store(&o, &store, err);
+    if (s == OK)
+        s = explain(&o, store, arena, err);
+    store_close(store);
+    arena_close(arena);
+    return s;
+}

@@ -1,0 +1,104 @@
+/* compare: the rows of a comparison, from studies and scores that are known. Start at compare_json.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/json.h"
+#include "cache/blob.h"
+#include "engine/build.h"
+
+enum { SCORES_LIMIT = 1 << 20 };
+
+/* exact_match and f1 of a scores file; NaN where there is none. */
+static enum status read_scores(struct build *b, const struct compare_item *item,
+                               double *exact_match, double *f1, struct error *err)
+{
+    struct content *c;
+    struct content_key key;
+    const struct json *number;
+    struct json *scores;
+    void *bytes;
+    size_t n;
+
+    *exact_match = *f1 = NAN;
+    if (item->scores < 0)
+        return OK;
+    c = &work_of(b, item->scores)->content;
+    TRY(content_key(b->store, c, item->path, b->arena, &key, err));
+    TRY(blob_read(b->store, &key.digest, SCORES_LIMIT, b->arena, &bytes, &n, err));
+    TRY(json_parse(bytes, n, "scores", JSON_NONFINITE, b->arena, &scores, err));
+    if ((number = json_get(scores, "exact_match")) && number->kind == JSON_NUMBER)
+        *exact_match = number->number;
+    if ((number = json_get(scores, "f1")) && number->kind == JSON_NUMBER)
+        *f1 = number->number;
+    return OK;
+}
+
+static void add_number(struct text *t, const char *name, double x)
+{
+    text_printf(t, ", \"%s\": ", name);
+    json_write_number(t, x);
+}
+
+/* One row: a study's best, with the scores of its checkpoint. */
+static enum status add_row(struct build *b, const struct compare_item *item, double *reference,
+                           struct text *t, struct error *err)
+{
+    struct study *study = work_of(b, item->study)->study;
+    const char *name = item->name ? item->name : graph_label(b->graph, item->study);
+    double value, exact_match, f1, runtime = study_runtime(study);
+    int slots = study_slots(study), trial;
+    double minutes = slots * runtime / 60;
+    const char *params = "{}";
+    struct unit *best = study_best(study, &trial, &params, &value);
+
+    TRY(read_scores(b, item, &exact_match, &f1, err));
+    if (isnan(*reference))
+        *reference = minutes;
+    text_add(t, "{\"run\": ");
+    json_write_string(t, name);
+    add_number(t, study_spec(study)->metric, best ? value : NAN);
+    add_number(t, "exact_match", exact_match);
+    add_number(t, "f1", f1);
+    text_printf(t, ", \"params\": %s, \"t\": %d", params, best ? best->t : 0);
+    add_number(t, "runtime_s", runtime);
+    text_printf(t, ", \"slots\": %d", slots);
+    add_number(t, "minutes", minutes);
+    add_number(t, "ratio", *reference > 0 ? minutes / *reference : NAN);
+    text_add(t, "}");
+    return OK;
+}
+
+enum status compare_json(struct build *b, int node, char **json, struct error *err)
+{
+    const struct node *n = graph_node(b->graph, node);
+    struct text t = text_in(b->arena);
+    double reference = NAN;
+    int rows = 0;
+
+    text_add(&t, "{\"rows\": [");
+    for (size_t i = 0; i < n->compare.n; i++) {
+        struct compare_item item = n->compare.items[i];
+        bool first = true;
+        if (item.study < 0)
+            continue;
+        /* A study and the scores of its best checkpoint are one row. */
+        for (size_t j = 0; j < n->compare.n; j++) {
+            const struct compare_item *other = &n->compare.items[j];
+            if (other->study != item.study)
+                continue;
+            first &= j >= i;
+            if (other->scores >= 0 && item.scores < 0) {
+                item.scores = other->scores;
+                item.path = other->path;
+            }
+        }
+        if (!first)
+            continue;
+        text_add(&t, rows++ ? ", " : "");
+        TRY(add_row(b, &item, &reference, &t, err));
+    }
+    text_add(&t, "]}");
+    return text_finish(&t, json, NULL, err);
+}

@@ -1,0 +1,231 @@
+/* graph: a growing array of nodes and the list of targets. Start at graph_add. */
+#include "engine/graph.h"
+
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "base/text.h"
+
+struct graph {
+    struct arena *arena;
+    struct node *
+        *nodes; /* each node has its own block: pointers stay valid while the graph grows */
+    size_t n, capacity;
+    struct target *targets;
+    size_t n_targets, target_capacity;
+};
+
+enum status graph_open(struct graph **out, struct error *err)
+{
+    struct arena *arena = arena_open();
+    struct graph *graph = arena ? arena_alloc(arena, sizeof *graph) : NULL;
+
+    if (!graph) {
+        arena_close(arena);
+        return error_memory(err);
+    }
+    graph->arena = arena;
+    *out = graph;
+    return OK;
+}
+
+void graph_close(struct graph *graph)
+{
+    if (graph)
+        arena_close(graph->arena);
+}
+
+struct arena *graph_arena(struct graph *graph)
+{
+    return graph->arena;
+}
+
+int graph_size(const struct graph *graph)
+{
+    return (int)graph->n;
+}
+
+struct node *graph_node(struct graph *graph, int id)
+{
+    return graph->nodes[id];
+}
+
+/* True when path is `other` or lies below it. */
+static bool is_below(const char *path, const char *other)
+{
+    size_t n = strlen(other);
+
+    return strncmp(path, other, n) == 0 && (path[n] == '\0' || path[n] == '/');
+}
+
+static enum status check_names(const struct node *node, struct error *err)
+{
+    const struct action *a = &node->action;
+
+    for (size_t i = 0; i < a->n_outputs; i++) {
+        if (!file_is_inner_path(a->outputs[i]))
+            return error_set(err, ERR_INPUT, node->where,
+                             "outputs: expected a path inside the working folder, found \"%s\"",
+                             a->outputs[i]);
+        for (size_t j = 0; j < i; j++)
+            if (is_below(a->outputs[i], a->outputs[j]) || is_below(a->outputs[j], a->outputs[i]))
+                return error_set(err, ERR_INPUT, node->where, "outputs: \"%s\" and \"%s\" overlap",
+                                 a->outputs[j], a->outputs[i]);
+    }
+    for (size_t i = 0; i < a->n_inputs; i++) {
+        if (!file_is_inner_path(a->inputs[i].name))
+            return error_set(err, ERR_INPUT, node->where,
+                             "inputs: expected a path inside the working folder, found \"%s\"",
+                             a->inputs[i].name);
+        if (i > 0 && strcmp(a->inputs[i - 1].name, a->inputs[i].name) >= 0)
+            return error_set(err, ERR_INPUT, node->where, "inputs: \"%s\" stands twice",
+                             a->inputs[i].name);
+        for (size_t j = 0; j < i; j++)
+            if (is_below(a->inputs[i].name, a->inputs[j].name) ||
+                is_below(a->inputs[j].name, a->inputs[i].name))
+                return error_set(err, ERR_INPUT, node->where, "inputs: \"%s\" and \"%s\" overlap",
+                                 a->inputs[j].name, a->inputs[i].name);
+        for (size_t j = 0; j < a->n_outputs; j++)
+            if (is_below(a->inputs[i].name, a->outputs[j]) ||
+                is_below(a->outputs[j], a->inputs[i].name))
+                return error_set(err, ERR_INPUT, node->where, "\"%s\" is an input and an output",
+                                 a->inputs[i].name);
+    }
+    return OK;
+}
+
+enum status graph_add(struct graph *graph, const struct node *node, int *id, struct error *err)
+{
+    if (node->kind == NODE_ACTION)
+        TRY(check_names(node, err));
+    if (graph->n == graph->capacity &&
+        !(graph->nodes = arena_grow(graph->arena, graph->nodes, graph->n, graph->n + 1,
+                                    sizeof(struct node *), &graph->capacity)))
+        return error_memory(err);
+    if (!(graph->nodes[graph->n] = arena_alloc(graph->arena, sizeof(struct node))))
+        return error_memory(err);
+    *graph->nodes[graph->n] = *node;
+    *id = (int)graph->n++;
+    return OK;
+}
+
+enum status graph_add_target(struct graph *graph, const struct target *target, struct error *err)
+{
+    if (!file_is_inner_path(target->name) || strchr(target->name, '/'))
+        return error_set(err, ERR_INPUT, graph->nodes[target->node]->where,
+                         "expected a target's name without '/', found \"%s\"", target->name);
+    for (size_t i = 0; i < graph->n_targets; i++)
+        if (strcmp(graph->targets[i].name, target->name) == 0)
+            return error_set(err, ERR_INPUT, graph->nodes[target->node]->where,
+                             "two targets are called \"%s\"", target->name);
+    if (graph->n_targets == graph->target_capacity &&
+        !(graph->targets =
+              arena_grow(graph->arena, graph->targets, graph->n_targets, graph->n_targets + 1,
+                         sizeof *graph->targets, &graph->target_capacity)))
+        return error_memory(err);
+    graph->targets[graph->n_targets++] = *target;
+    return OK;
+}
+
+size_t graph_targets(const struct graph *graph, const struct target **targets)
+{
+    *targets = graph->targets;
+    return graph->n_targets;
+}
+
+void graph_needs(const struct graph *graph, int id, void (*visit)(void *context, int node),
+                 void *context)
+{
+    const struct node *node = graph->nodes[id];
+
+    switch (node->kind) {
+    case NODE_ACTION:
+        for (size_t i = 0; i < node->action.n_inputs; i++) {
+            bool seen = false;
+            for (size_t j = 0; j < i && !seen; j++)
+                seen = node->action.inputs[j].node == node->action.inputs[i].node;
+            if (!seen)
+                visit(context, node->action.inputs[i].node);
+        }
+        break;
+    case NODE_BEST:
+        visit(context, node->best_of);
+        break;
+    case NODE_COMPARE:
+        for (size_t i = 0; i < node->compare.n; i++) {
+            if (node->compare.items[i].study >= 0)
+                visit(context, node->compare.items[i].study);
+            if (node->compare.items[i].scores >= 0)
+                visit(context, node->compare.items[i].scores);
+        }
+        break;
+    case NODE_SOURCE:
+    case NODE_TEXT:
+    case NODE_STUDY:
+        break;
+    }
+}
+
+struct search {
+    struct graph *graph;
+    int to;
+    bool *seen;
+    struct text *path;
+    bool found;
+};
+
+/* Depth first; writes the path backwards through the recursion's unwinding. */
+static void search_from(void *context, int id)
+{
+    struct search *s = context;
+
+    if (s->found || s->seen[id])
+        return;
+    s->seen[id] = true;
+    if (id == s->to)
+        s->found = true;
+    else
+        graph_needs(s->graph, id, search_from, s);
+    if (s->found)
+        text_printf(s->path, "%s ← ", graph_label(s->graph, id));
+}
+
+enum status graph_refuse_cycle(struct graph *graph, int from, int to, struct error *err)
+{
+    struct text path = text_in(graph->arena);
+    struct search s = {graph, to, arena_array(graph->arena, graph->n, sizeof(bool)), &path, false};
+    char *string;
+
+    if (!s.seen)
+        return error_memory(err);
+    search_from(&s, from);
+    if (!s.found)
+        return OK;
+    text_add(&path, graph_label(graph, to));
+    TRY(text_finish(&path, &string, NULL, err));
+    return error_set(err, ERR_INPUT, graph->nodes[from]->where,
+                     "nodes need each other in a circle: %s", string);
+}
+
+const char *graph_label(struct graph *graph, int id)
+{
+    static const char *const kinds[] = {"source", "text", "action", "study", "best", "compare"};
+    const struct node *node = graph->nodes[id];
+    char *label = NULL;
+
+    if (node->name)
+        return node->name;
+    for (size_t i = 0; i < graph->n_targets; i++)
+        if (graph->targets[i].node == id)
+            return graph->targets[i].name;
+    if (node->kind == NODE_SOURCE) {
+        const char *slash = strrchr(node->source, '/');
+        return slash ? slash + 1 : node->source;
+    }
+    if (node->kind == NODE_TEXT)
+        return node->text.name;
+    label = arena_printf(graph->arena, "%s#%d",
+                         node->kind == NODE_ACTION ? node->action.kind : kinds[node->kind], id);
+    return label ? label : kinds[node->kind];
+}

@@ -1,0 +1,96 @@
+/* plan: what a build would run, and why, for --dry-run. Start at plan_print. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "cache/history.h"
+#include "cache/index.h"
+#include "engine/build.h"
+#include "engine/key.h"
+#include "engine/session.h"
+
+/* "it has not run yet", or the fields that differ from its last key. */
+static enum status why(struct build *b, const char *recipe, int node, struct text *t,
+                       struct error *err)
+{
+    struct work *w = work_of(b, node);
+    struct node_key *keys;
+    struct result r;
+    size_t n;
+    char *difference;
+    enum status s;
+
+    if (w->force) {
+        text_add(t, "  --rerun\n");
+        return OK;
+    }
+    TRY(history_node_keys(b->store, recipe, graph_label(b->graph, node), 1, b->arena, &keys, &n,
+                          err));
+    if (n == 0) {
+        text_add(t, "  it has not run yet\n");
+        return OK;
+    }
+    if (digest_equal(&keys[0].key, &w->key)) {
+        text_add(t, "  its result is not in the store\n");
+        return OK;
+    }
+    s = index_result_get(b->store, &keys[0].key, b->arena, &r, err);
+    if (s == ERR_NOT_FOUND) {
+        text_add(t, "  its key is new\n");
+        return OK;
+    }
+    TRY(s);
+    TRY(key_difference(r.description, w->description, b->arena, &difference, err));
+    text_add(t, difference);
+    return OK;
+}
+
+static enum status plan_studies(struct build *b, struct text *t, struct error *err)
+{
+    for (size_t i = 0; i < b->n_studies; i++) {
+        struct work *w = work_of(b, b->studies[i]);
+        struct wanted_run *wanted;
+        struct study_counts counts;
+        size_t n;
+        bool failed;
+        if (w->state != WORK_STARTED)
+            continue;
+        study_count(w->study, &counts);
+        text_printf(t, "study %s: %d of %d trials begun, undecided\n",
+                    graph_label(b->graph, b->studies[i]), counts.trials, counts.samples);
+        TRY(study_wants(w->study, b->arena, &wanted, &n, err));
+        for (size_t k = 0; k < n; k++) {
+            TRY(want_template(b, wanted[k].template, &failed, err));
+            text_printf(t, "run %s/%d: t = %d to %d\n", graph_label(b->graph, b->studies[i]),
+                        wanted[k].trial, wanted[k].from ? wanted[k].from->t + 1 : 1,
+                        wanted[k].until);
+        }
+    }
+    return OK;
+}
+
+enum status plan_print(struct build *b, const char *recipe, struct error *err)
+{
+    struct text t = text_in(b->arena);
+    char *string;
+    size_t n, nodes;
+
+    TRY(plan_studies(b, &t, err)); /* first: it may want more nodes */
+    nodes = b->n_work;
+    for (size_t i = 0; i < nodes; i++) {
+        struct work *w = b->work[i];
+        const char *label = graph_label(b->graph, (int)i);
+        if (w && w->state == WORK_READY) {
+            text_printf(&t, "run %s\n", label);
+            if (w->keyed)
+                TRY(why(b, recipe, (int)i, &t, err));
+        } else if (w && w->state == WORK_WAITING) {
+            text_printf(&t, "then perhaps %s\n", label);
+        }
+    }
+    if (t.n == 0)
+        text_add(&t, "nothing to do\n");
+    TRY(text_finish(&t, &string, &n, err));
+    progress_flush(b->progress);
+    return progress_result(string, n, err);
+}

@@ -1,0 +1,215 @@
+/* progress: a queue of lines and one status line. Start at progress_flush. */
+#include "engine/progress.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "base/text.h"
+
+struct progress {
+    struct arena *arena; /* of the queue; emptied by every flush */
+    struct text queue;
+    bool verbose, terminal, color, shown;
+    int64_t started_ms, painted_ms;
+    char status[512];
+};
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+enum status progress_open(bool verbose, struct progress **out, struct error *err)
+{
+    struct progress *p = calloc(1, sizeof *p);
+    const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR");
+
+    if (!p || !(p->arena = arena_open())) {
+        free(p);
+        return error_memory(err);
+    }
+    p->queue = text_in(p->arena);
+    p->verbose = verbose;
+    p->terminal = isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;
+    p->color = p->terminal && !(no_color && *no_color);
+    p->started_ms = now_ms();
+    *out = p;
+    return OK;
+}
+
+static void put(const char *bytes, size_t n)
+{
+    struct error ignored; /* standard error may be gone: there is nobody left to tell */
+
+    (void)!file_write_all(STDERR_FILENO, "standard error", bytes, n, &ignored);
+}
+
+static void hide_status(struct progress *p)
+{
+    if (p->shown)
+        put("\r\033[K", 4);
+    p->shown = false;
+}
+
+static void show_status(struct progress *p)
+{
+    if (!p->terminal || !p->status[0])
+        return;
+    put(p->status, strlen(p->status));
+    p->shown = true;
+}
+
+void progress_flush(struct progress *p)
+{
+    struct arena *fresh;
+
+    if (p->queue.n == 0)
+        return;
+    hide_status(p);
+    put(p->queue.bytes, p->queue.n);
+    show_status(p);
+    if (p->queue.failed)
+        put("hpo: out of memory for messages\n", 32);
+    if ((fresh = arena_open()) != NULL) {
+        arena_close(p->arena);
+        p->arena = fresh;
+        p->queue = text_in(fresh);
+    } else {
+        p->queue.n = 0;
+    }
+}
+
+void progress_close(struct progress *p)
+{
+    if (!p)
+        return;
+    p->status[0] = '\0';
+    progress_flush(p);
+    hide_status(p);
+    arena_close(p->arena);
+    free(p);
+}
+
+static void add_line(struct progress *p, const char *before, const char *format, va_list args)
+{
+    char line[1024];
+
+    (void)vsnprintf(line, sizeof line, format, args);
+    text_printf(&p->queue, "%s%s\n", before, line);
+}
+
+void progress_line(struct progress *p, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    add_line(p, "", format, args);
+    va_end(args);
+}
+
+void progress_verbose(struct progress *p, const char *format, ...)
+{
+    va_list args;
+
+    if (!p->verbose)
+        return;
+    va_start(args, format);
+    add_line(p, "", format, args);
+    va_end(args);
+}
+
+void progress_warning(struct progress *p, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    add_line(p, p->color ? "\033[33mwarning:\033[0m " : "warning: ", format, args);
+    va_end(args);
+}
+
+void progress_text(struct progress *p, const char *text)
+{
+    size_t n = strlen(text);
+
+    text_add(&p->queue, text);
+    if (n > 0 && text[n - 1] != '\n')
+        text_add(&p->queue, "\n");
+}
+
+static void add_duration(struct text *t, double seconds)
+{
+    int s = (int)seconds;
+
+    if (s >= 3600)
+        text_printf(t, "%d:%02d:%02d", s / 3600, s / 60 % 60, s % 60);
+    else
+        text_printf(t, "%d:%02d", s / 60, s % 60);
+}
+
+static size_t columns(void)
+{
+    struct winsize size;
+
+    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 80;
+}
+
+bool progress_wants_status(const struct progress *p)
+{
+    return p->terminal && now_ms() - p->painted_ms >= 100;
+}
+
+void progress_show(struct progress *p, const struct progress_status *s)
+{
+    int64_t now = now_ms();
+    double elapsed = (double)(now - p->started_ms) / 1000;
+    struct text t = text_in(p->arena);
+
+    if (!p->terminal)
+        return;
+    p->painted_ms = now;
+    text_printf(&t, "[%zu/%zu] %zu running", s->done, s->total, s->running);
+    if (s->study)
+        text_printf(&t, " | %s: %d of %d trials, %d running, %d stopped", s->study, s->trials,
+                    s->samples, s->active, s->stopped);
+    if (s->study && s->failed)
+        text_printf(&t, ", %d failed", s->failed);
+    if (s->best)
+        text_printf(&t, "; best %s", s->best);
+    text_add(&t, " | ");
+    add_duration(&t, elapsed);
+    if (s->fraction > 0.02 && s->fraction < 1) {
+        text_add(&t, ", about ");
+        add_duration(&t, elapsed / s->fraction * (1 - s->fraction));
+        text_add(&t, " left");
+    }
+    if (t.failed)
+        return;
+    hide_status(p);
+    (void)snprintf(p->status, sizeof p->status, "%.*s", (int)(columns() - 1), t.bytes);
+    show_status(p);
+}
+
+enum status progress_result(const char *bytes, size_t n, struct error *err)
+{
+    return file_write_all(STDOUT_FILENO, "standard output", bytes, n, err);
+}
+
+void progress_error(const struct error *err)
+{
+    char message[1200];
+    int n = snprintf(message, sizeof message, "hpo: %s%s%s\n%s%s%s", err->where,
+                     err->where[0] ? ": " : "", err->text, err->hint[0] ? "  " : "", err->hint,
+                     err->hint[0] ? "\n" : "");
+
+    put(message, (size_t)n);
+}

@@ -1,0 +1,73 @@
+/*
+ * recipe: a sandboxed Lua state. Runs a recipe, which fills a graph; later asks its searchers and
+ * tells its schedulers.
+ *
+ * Life       recipe_open runs the file: nodes and targets are then in the graph. The state lives
+ * on, since a study calls back (recipe_suggest, ...); recipe_close ends it. Limits     1e9
+ * instructions and 1 GB for a recipe with its studies' calls each; a call of the standard library
+ * that takes longer than 10 s ends the program with status 2 (a thread watches, for no hook fires
+ * inside such a call). A recipe's own pcall cannot swallow a limit. Purity     No clock, no io, no
+ * random numbers, sorted pairs: lua/sandbox.lua. Errors     A Lua error becomes ERR_INPUT with
+ * "file:line" in where.
+ */
+#ifndef ENGINE_RECIPE_H
+#define ENGINE_RECIPE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+#include "engine/graph.h"
+
+struct recipe; /* opaque: the Lua state, its limits, the graph it fills */
+
+struct recipe_options {
+    const char *path;        /* as typed */
+    const struct pair *sets; /* --set NAME=VALUE, in order */
+    size_t n_sets;
+    const char *share; /* the program's share/hpo folder */
+};
+
+enum status recipe_open(const struct recipe_options *options, struct graph *graph,
+                        struct recipe **out, struct error *err) MUST_CHECK;
+void recipe_close(struct recipe *r); /* NULL is allowed */
+
+/* The file's name without ".lua", and the absolute path of its folder. */
+const char *recipe_name(const struct recipe *r);
+const char *recipe_folder(const struct recipe *r);
+
+/* What the recipe printed so far, or "". */
+const char *recipe_printed(const struct recipe *r);
+
+/* One decision of a scheduler. */
+struct decision {
+    int trial;
+    const char *decision; /* "continue", "stop", "pause", "exploit", "drop" */
+    int parent;           /* the donor of an exploit, or -1 */
+    const char *params;   /* JSON, or NULL: unchanged */
+};
+
+/* All of these call the study's Lua; strings they give back live in the arena. */
+enum status recipe_wake(struct recipe *r, int calls, struct error *err) MUST_CHECK;
+enum status recipe_suggest(struct recipe *r, int calls, int trial, struct arena *arena,
+                           const char **params, struct error *err) MUST_CHECK;
+enum status recipe_start(struct recipe *r, int calls, int trial, const char *params,
+                         struct error *err) MUST_CHECK;
+enum status recipe_observe(struct recipe *r, int calls, int trial, int t, double value,
+                           struct error *err) MUST_CHECK;
+enum status recipe_report(struct recipe *r, int calls, int trial, int t, double value,
+                          struct arena *arena, struct decision **decisions, size_t *n,
+                          struct error *err) MUST_CHECK;
+enum status recipe_until(struct recipe *r, int calls, int trial, int t, int *until,
+                         struct error *err) MUST_CHECK;
+/* The node of the template that trial(p) returns, in the graph. */
+enum status recipe_trial(struct recipe *r, int calls, const char *params, int *node,
+                         struct error *err) MUST_CHECK;
+enum status recipe_cost(struct recipe *r, int calls, const char *params, double *cost,
+                        struct error *err) MUST_CHECK;
+
+/* Tables for people, drawn by lua/table.lua: kind "study" or "compare", format "text" or "csv". */
+enum status recipe_table(const char *kind, const char *json, const char *format,
+                         struct arena *arena, char **out, struct error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,761 @@
+/*
+ * recipe_api: the table `core`, all that Lua can call in C. Every function checks its arguments in
+ * order, works into the graph's arena, and pushes its result. The Lua modules in front of it have
+ * checked what a user wrote; the checks here keep a wrong module from harming the engine.
+ * Start at the table `core`, at the end.
+ */
+#include <lauxlib.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/arena.h"
+#include "base/digest.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/real.h"
+#include "engine/embedded.h"
+#include "engine/recipe_state.h"
+
+static struct recipe *recipe_of(lua_State *L)
+{
+    return lua_touserdata(L, lua_upvalueindex(1));
+}
+
+/* The one way from a struct error into Lua: r->raised is found again when the call has unwound. */
+static int raise(lua_State *L, struct recipe *r, enum status s)
+{
+    r->status = s;
+    return luaL_error(L, "%s: %s", r->raised.where, r->raised.text);
+}
+
+static int raise_memory(lua_State *L)
+{
+    struct recipe *r = recipe_of(L);
+
+    return raise(L, r, error_memory(&r->raised));
+}
+
+void recipe_where(lua_State *L, const struct recipe *r, char *out, size_t size)
+{
+    lua_Debug ar;
+
+    (void)r;
+    out[0] = '\0';
+    for (int level = 0; lua_getstack(L, level, &ar); level++)
+        if (lua_getinfo(L, "Sl", &ar) && ar.source[0] == '@' && ar.currentline > 0) {
+            (void)snprintf(out, size, "%s:%d", ar.source + 1, ar.currentline);
+            return;
+        }
+}
+
+static int api_where(lua_State *L)
+{
+    char where[256];
+
+    recipe_where(L, recipe_of(L), where, sizeof where);
+    lua_pushstring(L, where);
+    return 1;
+}
+
+/* core.fail(field, text [, hint]) */
+static int api_fail(lua_State *L)
+{
+    struct recipe *r = recipe_of(L);
+    const char *field = luaL_optstring(L, 1, ""), *text = luaL_checkstring(L, 2);
+    const char *hint = luaL_optstring(L, 3, "");
+    char where[200], place[256];
+
+    recipe_where(L, r, where, sizeof where);
+    (void)snprintf(place, sizeof place, "%s%s%.50s", where, *where && *field ? ": " : "", field);
+    (void)error_set(&r->raised, ERR_INPUT, place, "%s", text);
+    error_hint(&r->raised, "%s", hint);
+    return raise(L, r, ERR_INPUT);
+}
+
+/* A copy of the string at index, in the graph's arena. */
+static const char *copied(lua_State *L, int index)
+{
+    struct recipe *r = recipe_of(L);
+    size_t n;
+    const char *string = luaL_checklstring(L, index, &n);
+    const char *copy;
+
+    if (strlen(string) != n)
+        (void)luaL_error(L, "expected a string without NUL");
+    if (!(copy = arena_copy(graph_arena(r->graph), string, n)))
+        (void)raise_memory(L);
+    return copy;
+}
+
+/* Field of the table at index, absent: NULL. */
+static const char *string_field(lua_State *L, int index, const char *name)
+{
+    const char *string = lua_getfield(L, index, name) == LUA_TNIL ? NULL : copied(L, lua_gettop(L));
+
+    lua_pop(L, 1);
+    return string;
+}
+
+static double number_field(lua_State *L, int index, const char *name, double absent)
+{
+    double x = lua_getfield(L, index, name) == LUA_TNIL ? absent : luaL_checknumber(L, -1);
+
+    lua_pop(L, 1);
+    return x;
+}
+
+static int integer_field(lua_State *L, int index, const char *name, int absent)
+{
+    lua_Integer x = lua_getfield(L, index, name) == LUA_TNIL ? absent : luaL_checkinteger(L, -1);
+
+    lua_pop(L, 1);
+    if (x < -1 || x > 1000000000)
+        (void)luaL_error(L, "%s: expected a whole number from -1 to 1000000000", name);
+    return (int)x;
+}
+
+static bool boolean_field(lua_State *L, int index, const char *name)
+{
+    bool truth;
+
+    lua_getfield(L, index, name);
+    truth = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    return truth;
+}
+
+/* A node's number that exists. */
+static int node_field(lua_State *L, int index, const char *name, int absent)
+{
+    int node = integer_field(L, index, name, absent);
+
+    if (node != absent && (node < 0 || node >= graph_size(recipe_of(L)->graph)))
+        (void)luaL_error(L, "%s: no such node", name);
+    return node;
+}
+
+static void *array(lua_State *L, size_t n, size_t size)
+{
+    void *block = arena_array(graph_arena(recipe_of(L)->graph), n, size);
+
+    if (!block)
+        (void)raise_memory(L);
+    return block;
+}
+
+/* A list of strings, NULL-terminated; absent: n = 0 and NULL. */
+static const char **strings_field(lua_State *L, int index, const char *name, size_t *n)
+{
+    const char **list;
+
+    *n = 0;
+    if (lua_getfield(L, index, name) == LUA_TNIL) {
+        lua_pop(L, 1);
+        return NULL;
+    }
+    luaL_checktype(L, -1, LUA_TTABLE);
+    *n = lua_rawlen(L, -1);
+    list = array(L, *n + 1, sizeof *list);
+    for (size_t i = 0; i < *n; i++) {
+        lua_rawgeti(L, -1, (lua_Integer)i + 1);
+        list[i] = copied(L, lua_gettop(L));
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+    return list;
+}
+
+static void read_inputs(lua_State *L, struct action *a)
+{
+    lua_getfield(L, 1, "inputs");
+    a->n_inputs = lua_isnil(L, -1) ? 0 : lua_rawlen(L, -1);
+    a->inputs = array(L, a->n_inputs + 1, sizeof *a->inputs);
+    for (size_t i = 0; i < a->n_inputs; i++) {
+        lua_rawgeti(L, -1, (lua_Integer)i + 1);
+        a->inputs[i].name = string_field(L, lua_gettop(L), "name");
+        a->inputs[i].node = node_field(L, lua_gettop(L), "node", -1);
+        a->inputs[i].path = string_field(L, lua_gettop(L), "path");
+        if (!a->inputs[i].name || a->inputs[i].node < 0)
+            (void)luaL_error(L, "an input without a name or a node");
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+}
+
+static void read_env(lua_State *L, struct action *a)
+{
+    lua_getfield(L, 1, "env");
+    a->n_env = lua_isnil(L, -1) ? 0 : lua_rawlen(L, -1);
+    a->env = array(L, a->n_env + 1, sizeof *a->env);
+    for (size_t i = 0; i < a->n_env; i++) {
+        lua_rawgeti(L, -1, (lua_Integer)i + 1);
+        lua_rawgeti(L, -1, 1);
+        a->env[i].name = copied(L, lua_gettop(L));
+        lua_rawgeti(L, -2, 2);
+        a->env[i].value = copied(L, lua_gettop(L));
+        lua_pop(L, 3);
+    }
+    lua_pop(L, 1);
+}
+
+static void read_resources(lua_State *L, struct action *a)
+{
+    a->resources = (struct resources){.cpus = 1};
+    if (lua_getfield(L, 1, "resources") != LUA_TNIL) {
+        int index = lua_gettop(L);
+        a->resources.cpus = integer_field(L, index, "cpus", 1);
+        a->resources.gpus = integer_field(L, index, "gpus", 0);
+        a->resources.gpu = string_field(L, index, "gpu");
+        a->resources.share = boolean_field(L, index, "share");
+    }
+    lua_pop(L, 1);
+}
+
+/* Adds the node and pushes its number. */
+static int add(lua_State *L, const struct node *node)
+{
+    struct recipe *r = recipe_of(L);
+    int id;
+    enum status s = graph_add(r->graph, node, &id, &r->raised);
+
+    if (s != OK)
+        return raise(L, r, s);
+    lua_pushinteger(L, id);
+    return 1;
+}
+
+static const char *where_of(lua_State *L)
+{
+    char where[256];
+    const char *copy;
+
+    recipe_where(L, recipe_of(L), where, sizeof where);
+    if (!(copy = arena_string(graph_arena(recipe_of(L)->graph), where)))
+        (void)raise_memory(L);
+    return copy;
+}
+
+static int api_action(lua_State *L)
+{
+    struct node node = {.kind = NODE_ACTION, .where = where_of(L)};
+    struct action *a = &node.action;
+    size_t n_identity;
+
+    luaL_checktype(L, 1, LUA_TTABLE);
+    node.name = string_field(L, 1, "name");
+    if (!(a->kind = string_field(L, 1, "kind")))
+        return luaL_error(L, "an action without a kind");
+    a->run = strings_field(L, 1, "run", &a->n_run);
+    if (a->n_run == 0)
+        return luaL_error(L, "an action that runs nothing");
+    read_inputs(L, a);
+    a->outputs = strings_field(L, 1, "outputs", &a->n_outputs);
+    read_env(L, a);
+    read_resources(L, a);
+    a->timeout = number_field(L, 1, "timeout", 0);
+    a->retries = integer_field(L, 1, "retries", 0);
+    a->identity = strings_field(L, 1, "identity", &n_identity);
+    a->params = string_field(L, 1, "params");
+    return add(L, &node);
+}
+
+static int api_clone(lua_State *L)
+{
+    struct node node = {.kind = NODE_ACTION, .where = where_of(L)};
+    struct clone_spec *clone = array(L, 1, sizeof *clone);
+
+    luaL_checktype(L, 1, LUA_TTABLE);
+    node.name = string_field(L, 1, "name");
+    node.action.kind = "clone";
+    node.action.clone = clone;
+    node.action.resources.cpus = 1;
+    clone->url = string_field(L, 1, "url");
+    clone->rev = string_field(L, 1, "rev");
+    clone->paths = strings_field(L, 1, "paths", &clone->n_paths);
+    if (!clone->url || !clone->rev)
+        return luaL_error(L, "a clone without url or rev");
+    return add(L, &node);
+}
+
+static int api_source(lua_State *L)
+{
+    struct recipe *r = recipe_of(L);
+    const char *path = copied(L, 1);
+    struct node node = {.kind = NODE_SOURCE, .where = where_of(L), .source = path};
+    struct stat st;
+
+    if (path[0] != '/' && !(node.source = file_join(graph_arena(r->graph), r->folder, path)))
+        return raise_memory(L);
+    if (stat(node.source, &st) != 0 || !(S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))) {
+        (void)error_set(&r->raised, ERR_INPUT, node.where,
+                        "hpo.source: expected a file or folder, found nothing at \"%s\"", path);
+        error_hint(&r->raised, "a path is relative to the recipe's folder, %s", r->folder);
+        return raise(L, r, ERR_INPUT);
+    }
+    return add(L, &node);
+}
+
+static int api_text(lua_State *L)
+{
+    struct node node = {.kind = NODE_TEXT, .where = where_of(L)};
+    size_t n;
+    const char *bytes = luaL_checklstring(L, 1, &n);
+
+    node.text.name = copied(L, 2);
+    node.text.n = n;
+    if (!(node.text.bytes = arena_copy(graph_arena(recipe_of(L)->graph), bytes, n)))
+        return raise_memory(L);
+    return add(L, &node);
+}
+
+/* The digest of the Lua that decides: the named embedded modules, and the recipe where it has a
+ * part. */
+static const char *source_digest_of(lua_State *L)
+{
+    struct recipe *r = recipe_of(L);
+    struct text all = text_in(graph_arena(r->graph));
+    const char *bytes, **modules;
+    struct digest digest;
+    char *string, hex[DIGEST_HEX + 1];
+    size_t n;
+
+    modules = strings_field(L, 1, "modules", &n);
+    for (size_t i = 0; i < n; i++)
+        for (const struct embedded *m = embedded; m->name; m++)
+            if (strcmp(m->name, modules[i]) == 0)
+                text_add_bytes(&all, m->bytes, m->n);
+    if (boolean_field(L, 1, "custom")) {
+        if (file_read(r->path, 16 << 20, graph_arena(r->graph), (char **)&bytes, &n, &r->raised) !=
+            OK)
+            (void)raise(L, r, ERR_INPUT);
+        text_add_bytes(&all, bytes, n);
+    }
+    if (text_finish(&all, &string, &n, &r->raised) != OK ||
+        digest_bytes(string, n, &digest, &r->raised) != OK)
+        (void)raise(L, r, ERR_MEMORY);
+    digest_hex(&digest, hex);
+    lua_pushstring(L, hex);
+    bytes = copied(L, lua_gettop(L));
+    lua_pop(L, 1);
+    return bytes;
+}
+
+/* The place of the string field among `choices`. */
+static int choice_field(lua_State *L, const char *name, const char *const choices[])
+{
+    int choice;
+
+    lua_getfield(L, 1, name);
+    choice = luaL_checkoption(L, -1, choices[0], choices);
+    lua_pop(L, 1);
+    return choice;
+}
+
+static int api_study(lua_State *L)
+{
+    static const char *const modes[] = {"min", "max", NULL}, *const bests[] = {"last", "any", NULL},
+                             *const failures[] = {"stop", "prune", NULL},
+                             *const keeps[] = {"last", "best", "all", NULL};
+    struct node node = {.kind = NODE_STUDY, .where = where_of(L)};
+    struct study_spec *study = array(L, 1, sizeof *study);
+
+    luaL_checktype(L, 1, LUA_TTABLE);
+    node.name = string_field(L, 1, "name");
+    node.study = study;
+    study->samples = integer_field(L, 1, "samples", 1);
+    study->concurrency = integer_field(L, 1, "concurrency", 1);
+    study->max_t = integer_field(L, 1, "max_t", 1);
+    study->metric = string_field(L, 1, "metric");
+    study->maximize = choice_field(L, "mode", modes) == 1;
+    study->prune = choice_field(L, "on_failure", failures) == 1;
+    study->best_of_all = choice_field(L, "best", bests) == 1;
+    study->keep = (enum keep)choice_field(L, "keep", keeps);
+    study->stop_metric = string_field(L, 1, "stop_metric");
+    study->stop = number_field(L, 1, "stop", 0);
+    study->identity = string_field(L, 1, "identity");
+    study->source = source_digest_of(L);
+    if (!study->metric || !study->identity || study->concurrency < 1 || study->max_t < 1)
+        return luaL_error(L, "a study without metric, identity, concurrency or max_t");
+    lua_pushvalue(L, 1);
+    study->calls = luaL_ref(L, LUA_REGISTRYINDEX);
+    return add(L, &node);
+}
+
+static int api_best(lua_State *L)
+{
+    struct node node = {.kind = NODE_BEST, .where = where_of(L)};
+    lua_Integer study = luaL_checkinteger(L, 1);
+
+    if (study < 0 || study >= graph_size(recipe_of(L)->graph) ||
+        graph_node(recipe_of(L)->graph, (int)study)->kind != NODE_STUDY)
+        return luaL_error(L, "best of something that is no study");
+    node.best_of = (int)study;
+    return add(L, &node);
+}
+
+static int api_compare(lua_State *L)
+{
+    struct node node = {.kind = NODE_COMPARE, .where = where_of(L)};
+
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_getfield(L, 1, "items");
+    luaL_checktype(L, -1, LUA_TTABLE);
+    node.compare.n = lua_rawlen(L, -1);
+    node.compare.items = array(L, node.compare.n + 1, sizeof *node.compare.items);
+    for (size_t i = 0; i < node.compare.n; i++) {
+        struct compare_item *item = &node.compare.items[i];
+        int index = (lua_rawgeti(L, -1, (lua_Integer)i + 1), lua_gettop(L));
+        item->study = node_field(L, index, "study", -1);
+        if (item->study < 0)
+            item->study = node_field(L, index, "checkpoint_study", -1);
+        item->scores = node_field(L, index, "scores", -1);
+        item->path = string_field(L, index, "path");
+        item->name = string_field(L, index, "name");
+        lua_pop(L, 1);
+    }
+    return add(L, &node);
+}
+
+/* Pushes the value of one --set in the form of the default at index 2; false where it does not fit.
+ */
+static bool push_as(lua_State *L, const char *text, int kind, bool whole)
+{
+    struct error ignored;
+    double x;
+    int64_t i;
+
+    switch (kind) {
+    case LUA_TSTRING:
+        lua_pushstring(L, text);
+        return true;
+    case LUA_TBOOLEAN:
+        lua_pushboolean(L, strcmp(text, "true") == 0);
+        return strcmp(text, "true") == 0 || strcmp(text, "false") == 0;
+    case LUA_TNUMBER:
+        if (text_parse_integer(text, "", INT64_MIN, INT64_MAX, &i, &ignored) == OK) {
+            lua_pushinteger(L, i);
+            return true;
+        }
+        if (whole || text_parse_number(text, "", &x, &ignored) != OK)
+            return false;
+        lua_pushnumber(L, x);
+        return true;
+    default:
+        return false;
+    }
+}
+
+static const char *kind_words(int kind, bool whole)
+{
+    if (kind == LUA_TNUMBER)
+        return whole ? "a whole number" : "a number";
+    return kind == LUA_TBOOLEAN ? "true or false" : "a text";
+}
+
+/* A list "1,2,3" whose elements have the type of the default's first. */
+static bool push_list(lua_State *L, const char *text, int kind, bool whole)
+{
+    lua_newtable(L);
+    for (lua_Integer i = 1; *text; i++) {
+        size_t n = strcspn(text, ",");
+        lua_pushlstring(L, text, n);
+        if (!push_as(L, lua_tostring(L, -1), kind, whole))
+            return false;
+        lua_rawseti(L, -3, i);
+        lua_pop(L, 1);
+        text += n;
+        text += *text == ',';
+    }
+    return true;
+}
+
+/* core.param(name, default) */
+static int api_param(lua_State *L)
+{
+    struct recipe *r = recipe_of(L);
+    const char *name = luaL_checkstring(L, 1), *value = NULL;
+    bool list = lua_istable(L, 2);
+    bool whole;
+    int kind;
+
+    for (size_t i = 0; i < r->n_sets; i++)
+        if (strcmp(r->sets[i].name, name) == 0) {
+            value = r->sets[i].value;
+            r->set_read[i] = true;
+        }
+    if (!value) {
+        lua_settop(L, 2);
+        return 1;
+    }
+    if (list)
+        lua_rawgeti(L, 2, 1);
+    else
+        lua_pushvalue(L, 2);
+    kind = lua_isnil(L, -1) ? LUA_TSTRING : lua_type(L, -1);
+    whole = lua_isinteger(L, -1);
+    if (list ? push_list(L, value, kind, whole) : push_as(L, value, kind, whole))
+        return 1;
+    (void)error_set(&r->raised, ERR_INPUT, "--set", "%s: expected %s%s, found \"%s\"", name,
+                    list ? "a list with commas, each " : "", kind_words(kind, whole), value);
+    return raise(L, r, ERR_INPUT);
+}
+
+static bool is_folder(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* core.folder(name): its absolute path where there is one, beside the recipe or in the working
+ * folder */
+static int api_folder(lua_State *L)
+{
+    struct recipe *r = recipe_of(L);
+    const char *name = luaL_checkstring(L, 1);
+    const char *path = name[0] == '/' ? name : file_join(r->arena, r->folder, name);
+    char *absolute;
+
+    if (!path)
+        return raise_memory(L);
+    if (!is_folder(path))
+        path = name;
+    absolute = is_folder(path) ? realpath(path, NULL) : NULL;
+    if (absolute) {
+        path = arena_string(r->arena, absolute);
+        free(absolute);
+        lua_pushstring(L, path);
+    } else {
+        lua_pushnil(L);
+    }
+    return 1;
+}
+
+static int api_number(lua_State *L)
+{
+    char text[NUMBER_TEXT_MAX];
+
+    if (lua_isinteger(L, 1))
+        lua_pushfstring(L, "%I", lua_tointeger(L, 1));
+    else
+        lua_pushlstring(L, text, text_number(luaL_checknumber(L, 1), text));
+    return 1;
+}
+
+static void encode(lua_State *L, int index, struct text *t, int depth);
+
+static int compare_strings(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static void encode_object(lua_State *L, int index, struct text *t, int depth)
+{
+    const char **names = NULL;
+    size_t n = 0, capacity = 0;
+
+    for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
+        if (lua_type(L, -2) != LUA_TSTRING)
+            (void)luaL_error(L, "a table with both names and positions has no JSON form");
+        if (n == capacity &&
+            !(names = arena_grow(t->arena, names, n, n + 1, sizeof *names, &capacity)))
+            (void)raise_memory(L);
+        names[n++] = lua_tostring(L, -2);
+    }
+    if (n > 1)
+        qsort(names, n, sizeof *names, compare_strings);
+    text_add(t, "{");
+    for (size_t i = 0; i < n; i++) {
+        text_add(t, i ? ", " : "");
+        json_write_string(t, names[i]);
+        text_add(t, ": ");
+        lua_getfield(L, index, names[i]);
+        encode(L, lua_gettop(L), t, depth + 1);
+        lua_pop(L, 1);
+    }
+    text_add(t, "}");
+}
+
+static void encode_table(lua_State *L, int index, struct text *t, int depth)
+{
+    size_t n = lua_rawlen(L, index);
+    bool list =
+        n > 0 || (lua_getmetatable(L, index) && lua_getfield(L, -1, "__hpo_array") == LUA_TBOOLEAN);
+
+    lua_settop(L, index);
+    if (!list) {
+        encode_object(L, index, t, depth);
+        return;
+    }
+    text_add(t, "[");
+    for (size_t i = 0; i < n; i++) {
+        text_add(t, i ? ", " : "");
+        lua_rawgeti(L, index, (lua_Integer)i + 1);
+        encode(L, lua_gettop(L), t, depth + 1);
+        lua_pop(L, 1);
+    }
+    text_add(t, "]");
+}
+
+static void encode(lua_State *L, int index, struct text *t, int depth)
+{
+    size_t n;
+    const char *string;
+
+    if (depth > JSON_DEPTH || !lua_checkstack(L, 8))
+        (void)luaL_error(L, "a value nested deeper than %d levels has no JSON form", JSON_DEPTH);
+    switch (lua_type(L, index)) {
+    case LUA_TNIL:
+        text_add(t, "null");
+        break;
+    case LUA_TBOOLEAN:
+        text_add(t, lua_toboolean(L, index) ? "true" : "false");
+        break;
+    case LUA_TNUMBER:
+        if (lua_isinteger(L, index))
+            text_add_integer(t, lua_tointeger(L, index));
+        else
+            json_write_number(t, lua_tonumber(L, index));
+        break;
+    case LUA_TSTRING:
+        string = lua_tolstring(L, index, &n);
+        if (!text_is_utf8(string, n))
+            (void)luaL_error(L, "a string that is not UTF-8 has no JSON form");
+        json_write_bytes(t, string, n);
+        break;
+    case LUA_TTABLE:
+        encode_table(L, index, t, depth);
+        break;
+    default:
+        (void)luaL_error(L, "a %s has no JSON form", luaL_typename(L, index));
+    }
+}
+
+/* core.encode(value): canonical JSON */
+static int api_encode(lua_State *L)
+{
+    struct recipe *r = recipe_of(L);
+    struct text t = text_in(r->arena);
+    char *string;
+    size_t n;
+    enum status s;
+
+    lua_settop(L, 1);
+    encode(L, 1, &t, 0);
+    if ((s = text_finish(&t, &string, &n, &r->raised)) != OK)
+        return raise(L, r, s);
+    lua_pushlstring(L, string, n);
+    return 1;
+}
+
+static void push_json(lua_State *L, const struct json *value)
+{
+    luaL_checkstack(L, 8, "JSON");
+    switch (value->kind) {
+    case JSON_NULL:
+        lua_pushnil(L);
+        break;
+    case JSON_BOOLEAN:
+        lua_pushboolean(L, value->truth);
+        break;
+    case JSON_NUMBER:
+        if (value->whole)
+            lua_pushinteger(L, value->integer);
+        else
+            lua_pushnumber(L, value->number);
+        break;
+    case JSON_STRING:
+        lua_pushlstring(L, value->string, value->n);
+        break;
+    case JSON_ARRAY:
+        lua_newtable(L);
+        for (size_t i = 0; i < value->n; i++) {
+            push_json(L, &value->items[i]);
+            lua_rawseti(L, -2, (lua_Integer)i + 1);
+        }
+        break;
+    case JSON_OBJECT:
+        lua_newtable(L);
+        for (size_t i = 0; i < value->n; i++) {
+            push_json(L, &value->members[i].value);
+            lua_setfield(L, -2, value->members[i].name);
+        }
+        break;
+    }
+}
+
+/* core.decode(text) */
+static int api_decode(lua_State *L)
+{
+    struct recipe *r = recipe_of(L);
+    size_t n;
+    const char *string = luaL_checklstring(L, 1, &n);
+    struct json *value;
+    enum status s = json_parse(string, n, "JSON", JSON_STRICT, r->arena, &value, &r->raised);
+
+    if (s != OK)
+        return raise(L, r, s);
+    push_json(L, value);
+    return 1;
+}
+
+/* core.array(t): t is a list in JSON, even when it is empty */
+static int api_array(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 1);
+    lua_createtable(L, 0, 1);
+    lua_pushboolean(L, 1);
+    lua_setfield(L, -2, "__hpo_array");
+    lua_setmetatable(L, 1);
+    return 1;
+}
+
+static int api_print(lua_State *L)
+{
+    struct recipe *r = recipe_of(L);
+
+    text_printf(&r->printed, "%s\n", luaL_checkstring(L, 1));
+    return 0;
+}
+
+static int api_log(lua_State *L)
+{
+    lua_pushnumber(L, real_log(luaL_checknumber(L, 1)));
+    return 1;
+}
+
+static int api_exp(lua_State *L)
+{
+    lua_pushnumber(L, real_exp(luaL_checknumber(L, 1)));
+    return 1;
+}
+
+static int api_pow(lua_State *L)
+{
+    lua_pushnumber(L, real_pow(luaL_checknumber(L, 1), luaL_checknumber(L, 2)));
+    return 1;
+}
+
+static const luaL_Reg core[] = {
+    {"fail", api_fail},       {"where", api_where},
+    {"param", api_param},     {"source", api_source},
+    {"text", api_text},       {"folder", api_folder},
+    {"action", api_action},   {"clone", api_clone},
+    {"study", api_study},     {"best", api_best},
+    {"compare", api_compare}, {"number", api_number},
+    {"encode", api_encode},   {"decode", api_decode},
+    {"array", api_array},     {"print", api_print},
+    {"log", api_log},         {"exp", api_exp},
+    {"pow", api_pow},         {NULL, NULL},
+};
+
+void recipe_api_push(lua_State *L, struct recipe *r)
+{
+    luaL_newlibtable(L, core);
+    lua_pushlightuserdata(L, r);
+    luaL_setfuncs(L, core, 1);
+}

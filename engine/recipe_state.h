@@ -1,0 +1,46 @@
+/*
+ * recipe_state: the one struct that the two files of the Lua border share. Nobody else includes it.
+ */
+#ifndef ENGINE_RECIPE_STATE_H
+#define ENGINE_RECIPE_STATE_H
+
+#include <lua.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "engine/recipe.h"
+
+struct recipe {
+    lua_State *lua;
+    struct arena *arena; /* lives as long as the recipe */
+    struct graph *graph; /* NULL where only tables are drawn */
+    const char *path, *name, *folder, *share;
+    const struct pair *sets;
+    size_t n_sets;
+    bool *set_read; /* which --set a recipe asked for */
+    struct text printed;
+    struct error raised; /* what core.fail or a C function said, where the status is not OK */
+    enum status status;
+    bool in_templates; /* a study's trial(p) runs */
+
+    /* limits */
+    size_t memory;
+    long long instructions; /* used since the last recipe_call */
+    const char *exceeded;   /* which limit, once one is */
+    pthread_t watchdog;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool watched, closing;
+    atomic_bool inside;
+    atomic_uint beats; /* grows with every hook */
+};
+
+/* Pushes the table `core`, with the recipe as its functions' upvalue. */
+void recipe_api_push(lua_State *L, struct recipe *r);
+
+/* "recipes/asha.lua:12" of the innermost line of a recipe that is running, or "". */
+void recipe_where(lua_State *L, const struct recipe *r, char *out, size_t size);
+
+#endif

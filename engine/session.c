@@ -1,0 +1,361 @@
+/* session: opens everything a build needs, in order, and closes it in reverse. Start at
+ * session_build. */
+#include "engine/session.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "cache/gc.h"
+#include "cache/history.h"
+#include "cache/index.h"
+#include "engine/build.h"
+#include "engine/pins.h"
+
+enum status session_recipe(const struct options *o, struct arena *arena, const char **path,
+                           struct error *err)
+{
+    char *absolute = realpath(o->recipe, NULL);
+
+    if (!absolute)
+        return error_set(err, ERR_INPUT, o->recipe, "cannot read the recipe: %s", strerror(errno));
+    *path = arena_string(arena, absolute);
+    free(absolute);
+    return *path ? OK : error_memory(err);
+}
+
+enum status session_store(const struct options *o, struct store **out, struct error *err)
+{
+    enum status s = store_open(o->cache, STORE_READ, out, err);
+
+    if (s != ERR_NOT_FOUND)
+        return s;
+    (void)error_set(err, ERR_INPUT, o->cache, "there is no store: nothing was built here yet");
+    error_hint(err, "hpo build RECIPE makes it; --cache or HPO_CACHE name another");
+    return ERR_INPUT;
+}
+
+enum status session_graph(const struct options *o, struct graph **graph, struct recipe **recipe,
+                          struct error *err)
+{
+    struct recipe_options options = {o->recipe, o->sets, o->n_sets, o->share};
+    enum status s;
+
+    TRY(graph_open(graph, err));
+    s = recipe_open(&options, *graph, recipe, err);
+    if (s != OK)
+        graph_close(*graph);
+    return s;
+}
+
+/* The targets that were asked for: by name, else `default`, else all. */
+static enum status choose_targets(struct build *b, struct error *err)
+{
+    const struct target *all;
+    size_t n = graph_targets(b->graph, &all);
+    struct target *chosen = arena_array(b->arena, n + b->o->n_words + 1, sizeof *chosen);
+
+    if (!chosen)
+        return error_memory(err);
+    b->targets = chosen;
+    for (size_t w = 0; w < b->o->n_words; w++) {
+        size_t i = 0;
+        while (i < n && strcmp(all[i].name, b->o->words[w]) != 0)
+            i++;
+        if (i == n)
+            return error_set(err, ERR_INPUT, b->o->recipe, "there is no target \"%s\"",
+                             b->o->words[w]);
+        chosen[b->n_targets++] = all[i];
+    }
+    for (size_t i = 0; i < n && b->o->n_words == 0; i++)
+        if (strcmp(all[i].name, "default") == 0) {
+            chosen[0] = all[i];
+            b->n_targets = 1;
+            return OK;
+        }
+    for (size_t i = 0; i < n && b->o->n_words == 0; i++)
+        chosen[b->n_targets++] = all[i];
+    if (b->n_targets == 0)
+        return error_set(err, ERR_INPUT, b->o->recipe, "the recipe returns no targets");
+    return OK;
+}
+
+/* --rerun NODE: by label or target; of a study every trial is made again by other means. */
+static enum status choose_rerun(struct build *b, struct error *err)
+{
+    const struct target *all;
+    size_t n = graph_targets(b->graph, &all);
+    int node = -1;
+
+    if (!b->o->rerun)
+        return OK;
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(all[i].name, b->o->rerun) == 0)
+            node = all[i].node;
+    for (int i = 0; i < graph_size(b->graph) && node < 0; i++)
+        if (strcmp(graph_label(b->graph, i), b->o->rerun) == 0)
+            node = i;
+    if (node < 0)
+        return error_set(err, ERR_INPUT, "--rerun", "the recipe has no node \"%s\"", b->o->rerun);
+    if (graph_node(b->graph, node)->kind != NODE_ACTION &&
+        graph_node(b->graph, node)->kind != NODE_BEST)
+        return error_set(err, ERR_INPUT, "--rerun", "\"%s\" is not an action", b->o->rerun);
+    if (!work_of(b, node))
+        return error_memory(err);
+    work_of(b, node)->force = true;
+    return OK;
+}
+
+static enum status open_signals(struct build *b, struct error *err)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0 ||
+        (b->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)) < 0)
+        return error_system(err, "", "listen for signals");
+    return OK;
+}
+
+static enum status open_build(struct build *b, struct error *err)
+{
+    char *lock;
+    struct tools_context tools;
+
+    TRY(progress_open(b->o->verbose, &b->progress, err));
+    TRY(session_graph(b->o, &b->graph, &b->recipe, err));
+    progress_text(b->progress, recipe_printed(b->recipe));
+    TRY(choose_targets(b, err));
+    TRY(store_open(b->o->cache, STORE_WRITE, &b->store, err));
+    TRY(claims_open(store_claims(b->store), &b->claims, err));
+    TRY(open_signals(b, err));
+    if (!(lock = file_join(b->arena, recipe_folder(b->recipe), "hpo.lock")) ||
+        !(b->arguments = options_arguments(b->o, b->arena)))
+        return error_memory(err);
+    TRY(pins_open(lock, &b->pins, err));
+    tools = (struct tools_context){b->o, b->store, &b->keeper, b->arena};
+    TRY(tools_open(&tools, &b->tools, err));
+    TRY(units_open(b->store, b->arena, &b->units, err));
+    TRY(source_preload(b->store, recipe_folder(b->recipe), err));
+    return choose_rerun(b, err);
+}
+
+static void close_build(struct build *b)
+{
+    while (b->jobs)
+        job_close(b, b->jobs, false);
+    runner_end(&b->keeper);
+    pins_close(b->pins);
+    claims_close(&b->claims);
+    store_close(b->store);
+    recipe_close(b->recipe);
+    graph_close(b->graph);
+    if (b->signals >= 0)
+        close(b->signals);
+    progress_close(b->progress);
+}
+
+/* ---- what the next `why`, `table` and gc will want to know ---- */
+
+struct names {
+    struct build *b;
+    struct node_key *keys;
+    size_t n, capacity;
+    const char *study;
+    struct digest *wants;
+    size_t n_wants, want_capacity;
+    enum status status;
+    struct error *err;
+};
+
+static void add_name(struct names *names, const char *name, const struct digest *key)
+{
+    if (names->n == names->capacity) {
+        struct node_key *larger = arena_grow(names->b->arena, names->keys, names->n, names->n + 1,
+                                             sizeof *larger, &names->capacity);
+        if (!larger || !name) {
+            names->status = error_memory(names->err);
+            return;
+        }
+        names->keys = larger;
+    }
+    names->keys[names->n++] = (struct node_key){name, *key, names->b->run};
+}
+
+static void add_unit(void *context, int trial, struct unit *u)
+{
+    struct names *names = context;
+    struct arena *arena = names->b->arena;
+
+    add_name(names, arena_printf(arena, "%s/%d/%d", names->study, trial, u->t), &u->key);
+    if (u->template->description && names->status == OK)
+        names->status = history_journal_put(names->b->store, &u->template->key,
+                                            u->template->description, names->b->today, names->err);
+}
+
+static void add_want(void *context, struct unit *u)
+{
+    struct names *names = context;
+
+    if (names->n_wants == names->want_capacity) {
+        struct digest *larger =
+            arena_grow(names->b->arena, names->wants, names->n_wants, names->n_wants + 1,
+                       sizeof *larger, &names->want_capacity);
+        if (!larger) {
+            names->status = error_memory(names->err);
+            return;
+        }
+        names->wants = larger;
+    }
+    names->wants[names->n_wants++] = u->key;
+}
+
+/* The table and the wishes of one study. */
+static enum status note_study(struct names *names, int node, const char *recipe)
+{
+    struct build *b = names->b;
+    struct study *study = work_of(b, node)->study;
+    struct study_table table = {recipe, b->arguments, graph_label(b->graph, node), b->run, NULL};
+    struct text t = text_in(b->arena);
+    char *owner = arena_printf(b->arena, "%s\n%s\n%s", recipe, b->arguments, table.study);
+
+    names->study = table.study;
+    names->n_wants = 0;
+    study_units(study, add_unit, names);
+    study_keeps(study, add_want, names);
+    TRY(names->status);
+    TRY(study_table(study, table.study, true, &t, names->err));
+    TRY(text_finish(&t, (char **)&table.body, NULL, names->err));
+    if (!owner)
+        return error_memory(names->err);
+    TRY(history_table_put(b->store, &table, names->err));
+    return index_wants_replace(b->store, owner, names->wants, names->n_wants, names->err);
+}
+
+static enum status note_nodes(struct names *names)
+{
+    struct build *b = names->b;
+    const struct target *targets;
+    size_t n = graph_targets(b->graph, &targets);
+
+    for (size_t i = 0; i < b->n_work; i++) {
+        struct work *w = b->work[i];
+        if (!w || !w->keyed)
+            continue;
+        add_name(names, graph_label(b->graph, (int)i), &w->key);
+        if (w->state == WORK_FAILED)
+            TRY(history_journal_put(b->store, &w->key, w->description, b->today, names->err));
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct work *w = work_of(b, targets[i].node);
+        if (w && w->keyed && strcmp(graph_label(b->graph, targets[i].node), targets[i].name) != 0)
+            add_name(names, targets[i].name, &w->key);
+    }
+    return names->status;
+}
+
+static enum status note_build(struct build *b, const char *recipe, struct error *err)
+{
+    struct names names = {.b = b, .status = OK, .err = err};
+
+    TRY(note_nodes(&names));
+    for (size_t i = 0; i < b->n_studies; i++)
+        if (work_of(b, b->studies[i])->study)
+            TRY(note_study(&names, b->studies[i], recipe));
+    return history_nodes_put(b->store, recipe, names.keys, names.n, err);
+}
+
+/* ---- the build ---- */
+
+static enum status print_summary(struct build *b, double seconds, struct error *err)
+{
+    struct text t = text_in(b->arena);
+    char *line;
+    size_t n;
+    int64_t actions = b->n_ran + b->n_cached;
+
+    if (!b->o->json) {
+        progress_line(b->progress, "%lld ran, %lld cached, %lld failed (%.1f s)",
+                      (long long)b->n_ran, (long long)b->n_cached, (long long)b->n_failed, seconds);
+        return OK;
+    }
+    text_printf(
+        &t, "{\"actions\": %lld, \"ran\": %lld, \"cached\": %lld, \"failed\": %lld, \"seconds\": ",
+        (long long)actions, (long long)b->n_ran, (long long)b->n_cached, (long long)b->n_failed);
+    json_write_number(&t, seconds);
+    text_printf(&t, ", \"run\": \"%lld\"}\n", (long long)b->run);
+    TRY(text_finish(&t, &line, &n, err));
+    progress_flush(b->progress);
+    return progress_result(line, n, err);
+}
+
+/* The loop between the first row and the last of this run. */
+static enum status run_build(struct build *b, struct error *err)
+{
+    struct run run = {.started = (int64_t)time(NULL), .arguments = b->arguments};
+    struct drop_report dropped;
+    enum status s, noted;
+    struct error second;
+
+    TRY(session_recipe(b->o, b->arena, &run.recipe, err));
+    if (b->o->dry_run) {
+        TRY(loop_run(b, err));
+        return plan_print(b, run.recipe, err);
+    }
+    TRY(history_run_begin(b->store, &run, &b->run, err));
+    s = loop_run(b, err);
+    run.id = b->run;
+    run.seconds = (double)(runner_now_ns() - b->started_ns) / 1e9;
+    run.ran = b->n_ran;
+    run.cached = b->n_cached;
+    run.failed = b->n_failed;
+    run.status = s == ERR_INTERRUPTED ? "interrupted" : s != OK || b->failed ? "failed" : "done";
+    noted = note_build(b, run.recipe, &second);
+    if (noted == OK)
+        noted = history_run_finish(b->store, &run, &second);
+    if (noted == OK)
+        noted = store_sync(b->store, &second);
+    if (s == OK && noted == OK && !b->failed)
+        noted = cache_drop_unwanted(b->store, &dropped, &second);
+    if (s == OK && noted != OK) {
+        *err = second;
+        s = noted;
+    }
+    if (s == OK || s == ERR_FAILED || s == ERR_INTERRUPTED)
+        if (print_summary(b, run.seconds, &second) != OK && s == OK) {
+            *err = second;
+            s = ERR_SYSTEM;
+        }
+    if (s == OK && b->failed)
+        return error_set(err, ERR_FAILED, "", "the build failed");
+    return s;
+}
+
+enum status session_build(const struct options *o, struct error *err)
+{
+    struct build b = {.o = o,
+                      .signals = -1,
+                      .claims = {.fd = -1},
+                      .started_ns = runner_now_ns(),
+                      .today = (int64_t)time(NULL) / 86400};
+    enum status s;
+
+    if (!(b.arena = arena_open()))
+        return error_memory(err);
+    s = open_build(&b, err);
+    if (s == OK)
+        s = run_build(&b, err);
+    close_build(&b);
+    arena_close(b.arena);
+    return s;
+}

@@ -1,0 +1,525 @@
+/*
+ * study: trials on virtual workers. `now` only moves when a report is delivered; the next report is
+ * that of the running trial with the smallest (due time, number), whether or not it is known yet.
+ * Start at study_advance; engine/study_table.c draws what happened.
+ */
+#include "engine/study.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "engine/journal.h"
+#include "engine/recipe.h"
+#include "engine/study_state.h"
+
+enum status study_open(const struct study_context *context, int node, struct study **out,
+                       struct error *err)
+{
+    struct study *study = arena_alloc(context->arena, sizeof *study);
+
+    if (!study)
+        return error_memory(err);
+    study->c = *context;
+    study->node = node;
+    study->spec = graph_node(context->graph, node)->study;
+    study->running = arena_array(context->arena, (size_t)study->spec->concurrency, sizeof(int));
+    if (!study->running)
+        return error_memory(err);
+    *out = study;
+    return journal_open(&study->journal, context->store, study->spec->identity, study->spec->source,
+                        context->today, err);
+}
+
+/* Tells a fresh searcher and scheduler everything that happened so far; their answers are known. */
+static enum status wake(struct study *study, struct error *err)
+{
+    int calls = study->spec->calls;
+    struct recipe *r = study->c.recipe;
+    const char *params;
+    struct decision *decisions;
+    size_t n;
+
+    if (study->awake)
+        return OK;
+    TRY(recipe_wake(r, calls, err));
+    for (size_t i = 0; i < study->n_events; i++) {
+        const struct event *e = &study->events[i];
+        if (e->kind == EVENT_SUGGEST) {
+            TRY(recipe_suggest(r, calls, e->trial, study->c.arena, &params, err));
+            if (e->params)
+                TRY(recipe_start(r, calls, e->trial, e->params, err));
+            continue;
+        }
+        if (e->kind == EVENT_REPORT)
+            TRY(recipe_report(r, calls, e->trial, e->t, e->value, study->c.arena, &decisions, &n,
+                              err));
+        TRY(recipe_observe(r, calls, e->trial, e->t, e->value, err));
+    }
+    study->awake = true;
+    return OK;
+}
+
+static enum status remember(struct study *study, const struct event *e, struct error *err)
+{
+    if (study->n_events == study->event_capacity &&
+        !(study->events =
+              arena_grow(study->c.arena, study->events, study->n_events, study->n_events + 1,
+                         sizeof *study->events, &study->event_capacity)))
+        return error_memory(err);
+    study->events[study->n_events++] = *e;
+    return OK;
+}
+
+/* Moves the trial onto a free worker at the present time. */
+static void occupy(struct study *study, struct trial *trial)
+{
+    trial->status = TRIAL_RUNNING;
+    trial->start = study->now;
+    trial->start_t = trial->t;
+    trial->until = 0;
+    study->running[study->n_running++] = trial->number;
+}
+
+static void leave(struct study *study, const struct trial *trial)
+{
+    for (int i = 0; i < study->n_running; i++)
+        if (study->running[i] == trial->number) {
+            memmove(&study->running[i], &study->running[i + 1],
+                    (size_t)(study->n_running - i - 1) * sizeof(int));
+            study->n_running--;
+            return;
+        }
+}
+
+/* The template of params: trial(p) is called, and may make any nodes. */
+static enum status shape(struct study *study, struct trial *trial, const char *params,
+                         struct error *err)
+{
+    struct template *template = arena_alloc(study->c.arena, sizeof *template);
+
+    if (!template)
+        return error_memory(err);
+    TRY(recipe_trial(study->c.recipe, study->spec->calls, params, &template->node, err));
+    TRY(graph_refuse_cycle(study->c.graph, template->node, study->node, err));
+    TRY(recipe_cost(study->c.recipe, study->spec->calls, params, &trial->cost, err));
+    trial->params = params;
+    trial->template = template;
+    return OK;
+}
+
+/* The next trial, or *trial = NULL when the searcher has nothing left. */
+static enum status suggest(struct study *study, struct trial **trial, struct error *err)
+{
+    struct event e = {.kind = EVENT_SUGGEST, .trial = (int)study->n_trials};
+    const char *answer, *params = NULL;
+    char event[32];
+
+    *trial = NULL;
+    (void)snprintf(event, sizeof event, "suggest %d", e.trial);
+    TRY(journal_follow(&study->journal, event, study->c.arena, &answer, err));
+    if (answer && !study->awake) {
+        params = strcmp(answer, "null") == 0 ? NULL : answer;
+    } else {
+        TRY(wake(study, err));
+        TRY(recipe_suggest(study->c.recipe, study->spec->calls, e.trial, study->c.arena, &params,
+                           err));
+        if (params)
+            TRY(recipe_start(study->c.recipe, study->spec->calls, e.trial, params, err));
+        TRY(journal_write(&study->journal, params ? params : "null", err));
+    }
+    e.params = params;
+    TRY(remember(study, &e, err));
+    if (!params)
+        return OK;
+    if (study->n_trials == study->trial_capacity &&
+        !(study->trials =
+              arena_grow(study->c.arena, study->trials, study->n_trials, study->n_trials + 1,
+                         sizeof *study->trials, &study->trial_capacity)))
+        return error_memory(err);
+    if (!(*trial = arena_alloc(study->c.arena, sizeof **trial)))
+        return error_memory(err);
+    (*trial)->number = e.trial;
+    (*trial)->parent_trial = -1;
+    TRY(shape(study, *trial, params, err));
+    study->trials[study->n_trials++] = *trial;
+    return OK;
+}
+
+/* The paused trial that was released first, or NULL. */
+static struct trial *released(struct study *study)
+{
+    struct trial *first = NULL;
+
+    if (study->n_released == 0)
+        return NULL;
+    for (size_t i = 0; i < study->n_trials; i++)
+        if (study->trials[i]->status == TRIAL_RELEASED &&
+            (!first || study->trials[i]->order < first->order))
+            first = study->trials[i];
+    study->n_released--;
+    return first;
+}
+
+/* A trial that the scheduler lets go on comes first, else the next suggestion. */
+static enum status fill_workers(struct study *study, struct error *err)
+{
+    while (study->n_running < study->spec->concurrency) {
+        struct trial *trial = released(study);
+        if (!trial && !study->exhausted && (int)study->n_trials < study->spec->samples) {
+            TRY(suggest(study, &trial, err));
+            study->exhausted = !trial;
+        }
+        if (!trial)
+            break;
+        occupy(study, trial);
+    }
+    return OK;
+}
+
+static double due(const struct trial *trial)
+{
+    return trial->start + (trial->t + 1 - trial->start_t) * trial->cost;
+}
+
+/* The running trial whose report comes next. */
+static struct trial *next_due(const struct study *study)
+{
+    struct trial *next = NULL;
+
+    for (int i = 0; i < study->n_running; i++) {
+        struct trial *trial = study->trials[study->running[i]];
+        if (!next || due(trial) < due(next) ||
+            (due(trial) == due(next) && trial->number < next->number))
+            next = trial;
+    }
+    return next;
+}
+
+static enum status add_row(struct study *study, int trial, int t, const char *decision, int donor,
+                           struct error *err)
+{
+    if (study->n_rows == study->row_capacity &&
+        !(study->rows = arena_grow(study->c.arena, study->rows, study->n_rows, study->n_rows + 1,
+                                   sizeof *study->rows, &study->row_capacity)))
+        return error_memory(err);
+    study->rows[study->n_rows++] = (struct decision_row){trial, t, decision, donor};
+    return OK;
+}
+
+/* An answer of the journal → decisions. */
+static enum status parse_decisions(struct study *study, const char *answer, struct decision **out,
+                                   size_t *n, struct error *err)
+{
+    struct json *list;
+
+    TRY(json_parse(answer, strlen(answer), "journal", JSON_STRICT, study->c.arena, &list, err));
+    *n = list->n;
+    if (!(*out = arena_array(study->c.arena, list->n + 1, sizeof **out)))
+        return error_memory(err);
+    for (size_t i = 0; i < list->n; i++) {
+        struct decision *d = &(*out)[i];
+        const struct json *item = &list->items[i], *params = json_get(item, "params");
+        int64_t trial, parent;
+        TRY(json_want_integer(item, "journal", "trial", 0, INT32_MAX, &trial, err));
+        TRY(json_want_integer(item, "journal", "parent", -1, INT32_MAX, &parent, err));
+        TRY(json_want_string(item, "journal", "decision", &d->decision, err));
+        d->trial = (int)trial;
+        d->parent = (int)parent;
+        d->params = params && params->kind == JSON_STRING ? params->string : NULL;
+    }
+    return OK;
+}
+
+static enum status write_decisions(struct study *study, const struct decision *decisions, size_t n,
+                                   struct error *err)
+{
+    struct text t = text_in(study->c.arena);
+    char *answer;
+
+    text_add(&t, "[");
+    for (size_t i = 0; i < n; i++) {
+        text_printf(&t, "%s{\"decision\": ", i ? ", " : "");
+        json_write_string(&t, decisions[i].decision);
+        text_printf(&t, ", \"parent\": %d, \"trial\": %d", decisions[i].parent, decisions[i].trial);
+        if (decisions[i].params) {
+            text_add(&t, ", \"params\": ");
+            json_write_string(&t, decisions[i].params);
+        }
+        text_add(&t, "}");
+    }
+    text_add(&t, "]");
+    TRY(text_finish(&t, &answer, NULL, err));
+    return journal_write(&study->journal, answer, err);
+}
+
+/* Delivers one report to scheduler and searcher, and gives back what is decided. */
+static enum status ask(struct study *study, const struct event *e, struct decision **decisions,
+                       size_t *n, struct error *err)
+{
+    struct recipe *r = study->c.recipe;
+    int calls = study->spec->calls;
+    char number[NUMBER_TEXT_MAX], event[96];
+    const char *answer;
+
+    (void)text_number(e->value, number);
+    (void)snprintf(event, sizeof event, "%s %d %d %s", e->kind == EVENT_END ? "end" : "report",
+                   e->trial, e->t, number);
+    TRY(journal_follow(&study->journal, event, study->c.arena, &answer, err));
+    if (answer && !study->awake) {
+        TRY(parse_decisions(study, answer, decisions, n, err));
+    } else {
+        TRY(wake(study, err));
+        *n = 0;
+        if (e->kind == EVENT_REPORT)
+            TRY(recipe_report(r, calls, e->trial, e->t, e->value, study->c.arena, decisions, n,
+                              err));
+        TRY(recipe_observe(r, calls, e->trial, e->t, e->value, err));
+        TRY(write_decisions(study, *decisions, *n, err));
+    }
+    return remember(study, e, err);
+}
+
+static void end_trial(struct study *study, struct trial *trial, enum trial_status status)
+{
+    if (trial->status == TRIAL_RUNNING)
+        leave(study, trial);
+    else if (trial->status == TRIAL_RELEASED)
+        study->n_released--;
+    trial->status = status;
+}
+
+static enum status exploit(struct study *study, struct trial *trial, const struct decision *d,
+                           struct error *err)
+{
+    const struct trial *donor = study->trials[d->parent];
+
+    if (!donor->last)
+        return error_set(err, ERR_INPUT, graph_node(study->c.graph, study->node)->where,
+                         "the scheduler's exploit of trial %d: it has not reported yet", d->parent);
+    TRY(shape(study, trial, d->params ? d->params : donor->params, err));
+    trial->last = donor->last;
+    trial->t = donor->t;
+    trial->parent_trial = donor->number;
+    trial->start = study->now;
+    trial->start_t = trial->t;
+    trial->until = 0;
+    return OK;
+}
+
+/* What a decision means for its trial. The reporter's own "continue" needs nothing. */
+static enum status apply(struct study *study, const struct decision *d,
+                         const struct trial *reporter, struct error *err)
+{
+    struct trial *trial = study->trials[d->trial];
+    bool ended = trial->status >= TRIAL_COMPLETED, own = trial == reporter;
+
+    if (ended)
+        return OK;
+    if (strcmp(d->decision, "stop") == 0) {
+        end_trial(study, trial, trial->t >= study->spec->max_t ? TRIAL_COMPLETED : TRIAL_STOPPED);
+    } else if (strcmp(d->decision, "drop") == 0) {
+        end_trial(study, trial, TRIAL_STOPPED);
+        TRY(add_row(study, trial->number, trial->t, "drop", -1, err));
+    } else if (strcmp(d->decision, "pause") == 0 && own) {
+        leave(study, trial);
+        trial->status = TRIAL_PAUSED;
+    } else if (strcmp(d->decision, "exploit") == 0) {
+        TRY(exploit(study, trial, d, err));
+    } else if (strcmp(d->decision, "continue") == 0 && trial->status == TRIAL_PAUSED) {
+        trial->status = TRIAL_RELEASED;
+        trial->order = study->n_rows;
+        study->n_released++;
+    }
+    return OK;
+}
+
+/* Decisions come from a recipe's own code: each must name a trial, and one the reporter. */
+static enum status check_decisions(const struct study *study, const struct trial *reporter,
+                                   struct decision *decisions, size_t n, struct decision **own,
+                                   struct error *err)
+{
+    static const char *const words[] = {"continue", "stop", "pause", "exploit", "drop"};
+    const char *where = graph_node(study->c.graph, study->node)->where;
+
+    *own = NULL;
+    for (size_t i = 0; i < n; i++) {
+        struct decision *d = &decisions[i];
+        bool known = false;
+        for (size_t w = 0; w < sizeof words / sizeof *words; w++)
+            known |= d->decision && strcmp(d->decision, words[w]) == 0;
+        if (!known)
+            return error_set(err, ERR_INPUT, where,
+                             "the scheduler's report(%d, %d): expected continue, stop, pause, "
+                             "exploit or drop, found \"%s\"",
+                             reporter->number, reporter->t, d->decision ? d->decision : "nil");
+        if (d->trial < 0 || d->trial >= (int)study->n_trials || d->parent >= (int)study->n_trials)
+            return error_set(err, ERR_INPUT, where,
+                             "the scheduler's report(%d, %d) names a trial that does not exist",
+                             reporter->number, reporter->t);
+        if (strcmp(d->decision, "exploit") == 0 && d->parent < 0)
+            return error_set(err, ERR_INPUT, where,
+                             "the scheduler's report(%d, %d): an exploit without parent",
+                             reporter->number, reporter->t);
+        if (d->trial == reporter->number)
+            *own = d;
+    }
+    if (*own)
+        return OK;
+    return error_set(err, ERR_INPUT, where,
+                     "the scheduler's report(%d, %d) decides nothing about trial %d",
+                     reporter->number, reporter->t, reporter->number);
+}
+
+static enum status add_report(struct study *study, struct trial *trial, struct unit *u,
+                              double value, struct error *err)
+{
+    if (trial->n_reports == trial->report_capacity &&
+        !(trial->reports =
+              arena_grow(study->c.arena, trial->reports, trial->n_reports, trial->n_reports + 1,
+                         sizeof *trial->reports, &trial->report_capacity)))
+        return error_memory(err);
+    trial->reports[trial->n_reports++] = (struct report){u, value, trial->parent_trial};
+    trial->parent_trial = -1;
+    return OK;
+}
+
+static bool meets_stop(const struct study *study, const struct unit *u, struct error *err)
+{
+    double value;
+
+    if (!study->spec->stop_metric || unit_value(u, study->spec->stop_metric, &value, err) != OK ||
+        isnan(value))
+        return false;
+    return study->spec->maximize ? value >= study->spec->stop : value <= study->spec->stop;
+}
+
+/* Delivers the report of u, or its failure, and applies what is decided. */
+static enum status deliver(struct study *study, struct trial *trial, struct unit *u,
+                           struct error *err)
+{
+    struct event e = {.kind = EVENT_REPORT, .trial = trial->number, .t = u->t, .value = NAN};
+    struct decision end = {trial->number, "stop", -1, NULL}, *decisions = &end, *own = &end;
+    bool failed = u->state == UNIT_FAILED;
+    size_t n = 1;
+
+    study->now = due(trial);
+    if (!failed) {
+        TRY(unit_value(u, study->spec->metric, &e.value, err));
+        trial->t = u->t;
+        trial->last = u;
+        TRY(add_report(study, trial, u, e.value, err));
+        if (meets_stop(study, u, err))
+            e.kind = EVENT_END;
+    }
+    TRY(ask(study, &e, &decisions, &n, err));
+    if (e.kind == EVENT_END || failed) {
+        decisions = &end;
+        n = 1;
+    } else {
+        TRY(check_decisions(study, trial, decisions, n, &own, err));
+        if (trial->t >= study->spec->max_t && strcmp(own->decision, "exploit") != 0)
+            own->decision = "stop";
+    }
+    TRY(add_row(study, trial->number, u->t, own->decision,
+                strcmp(own->decision, "exploit") == 0 ? own->parent : -1, err));
+    for (size_t i = 0; i < n; i++)
+        TRY(apply(study, &decisions[i], trial, err));
+    if (failed)
+        end_trial(study, trial, TRIAL_FAILED);
+    return OK;
+}
+
+/* No worker is busy and nothing is left to suggest: paused trials will not go on. */
+static enum status give_up_paused(struct study *study, struct error *err)
+{
+    for (size_t i = 0; i < study->n_trials; i++)
+        if (study->trials[i]->status == TRIAL_PAUSED) {
+            study->trials[i]->status = TRIAL_STOPPED;
+            TRY(add_row(study, (int)i, study->trials[i]->t, "drop", -1, err));
+        }
+    return OK;
+}
+
+enum status study_advance(struct study *study, bool *decided, struct error *err)
+{
+    *decided = study->decided;
+    while (!study->decided) {
+        struct trial *trial;
+        struct unit *u;
+        TRY(fill_workers(study, err));
+        if (!(trial = next_due(study))) {
+            TRY(give_up_paused(study, err));
+            *decided = study->decided = true;
+            break;
+        }
+        if (!trial->template->keyed)
+            break;
+        TRY(unit_get(study->c.units, trial->template, trial->last, &u, err));
+        if (u->state == UNIT_UNKNOWN)
+            break;
+        if (u->state == UNIT_FAILED && !study->spec->prune)
+            return error_set(err, ERR_FAILED, "", "trial %d failed at t = %d: %s", trial->number,
+                             u->t, u->failure);
+        TRY(deliver(study, trial, u, err));
+    }
+    return OK;
+}
+
+/* How far the trial may be trained without asking again. */
+static enum status find_until(struct study *study, struct trial *trial, struct error *err)
+{
+    if (trial->until > trial->t)
+        return OK;
+    TRY(wake(study, err));
+    TRY(recipe_until(study->c.recipe, study->spec->calls, trial->number, trial->t, &trial->until,
+                     err));
+    if (trial->until > study->spec->max_t)
+        trial->until = study->spec->max_t;
+    if (trial->until <= trial->t)
+        trial->until = trial->t + 1;
+    return OK;
+}
+
+/* The first unit of the running trial that nobody knows, if one is certainly needed. */
+static enum status want(struct study *study, struct trial *trial, struct wanted_run *out,
+                        bool *wanted, struct error *err)
+{
+    struct unit *from = trial->last, *u;
+
+    *out = (struct wanted_run){trial->number, trial->template, from, trial->t + 1, trial->params};
+    *wanted = !trial->template->keyed;
+    if (*wanted)
+        return OK;
+    for (int t = trial->t + 1; t == trial->t + 1 || t <= trial->until; t++) {
+        TRY(unit_get(study->c.units, trial->template, from, &u, err));
+        if (u->state == UNIT_FAILED)
+            return OK;
+        if (u->state == UNIT_UNKNOWN) {
+            TRY(find_until(study, trial, err));
+            out->from = from;
+            out->until = trial->until;
+            *wanted = true;
+            return OK;
+        }
+        from = u;
+    }
+    return OK;
+}
+
+enum status study_wants(struct study *study, struct arena *arena, struct wanted_run **out,
+                        size_t *n, struct error *err)
+{
+    *n = 0;
+    if (!(*out = arena_array(arena, (size_t)study->n_running + 1, sizeof **out)))
+        return error_memory(err);
+    for (int i = 0; i < study->n_running && !study->decided; i++) {
+        bool wanted;
+        TRY(want(study, study->trials[study->running[i]], &(*out)[*n], &wanted, err));
+        *n += wanted;
+    }
+    return OK;
+}

@@ -1,0 +1,98 @@
+/*
+ * study: a search, decided in virtual time.
+ *
+ * A study has `concurrency` virtual workers. A unit occupies one for cost(params); reports are
+ * delivered in the order (virtual time, trial number), never in the order in which processes end;
+ * after each report free workers are filled. So the same decisions fall for any -j, any machine,
+ * any cache. Answers of searcher and scheduler come from the journal while it goes on, and from Lua
+ * behind it.
+ *
+ * Life       study_open; study_advance again and again, until it says decided: in between the
+ * caller makes the units of study_wants known, and the templates' nodes. No call blocks. Memory
+ * Everything lives in the arena given to study_open.
+ */
+#ifndef ENGINE_STUDY_H
+#define ENGINE_STUDY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "engine/graph.h"
+#include "engine/unit.h"
+
+struct arena;
+struct recipe;
+struct store;
+struct text;
+
+struct study; /* opaque: trials, clock, journal */
+
+struct study_context {
+    struct graph *graph;
+    struct recipe *recipe;
+    struct store *store;
+    struct units *units;
+    struct arena *arena;
+    int64_t today; /* days since 1970, for the store's bookkeeping */
+};
+
+enum status study_open(const struct study_context *context, int node, struct study **out,
+                       struct error *err) MUST_CHECK;
+
+/*
+ * Delivers every report that is known, and lets the scheduler decide. *decided says that the study
+ * has come to its end. ERR_FAILED: a trial failed and on_failure is "stop". ERR_INPUT: the recipe
+ * is wrong.
+ */
+enum status study_advance(struct study *study, bool *decided, struct error *err) MUST_CHECK;
+
+/* A stretch of units that one process may train: the units after `from` up to t == until. */
+struct wanted_run {
+    int trial;
+    struct template *template; /* not keyed: its node's inputs are wanted first */
+    struct unit *from;         /* NULL: from the beginning */
+    int until;
+    const char *params;
+};
+
+/* What the trials that run now will need whatever is decided, in order of trial number. */
+enum status study_wants(struct study *study, struct arena *arena, struct wanted_run **out,
+                        size_t *n, struct error *err) MUST_CHECK;
+
+/* Counts for the status line. */
+struct study_counts {
+    int running, completed, stopped, failed, paused, trials, samples;
+    int best; /* trial number, -1: none yet */
+    double best_value;
+};
+void study_count(const struct study *study, struct study_counts *out);
+
+/* Of a decided study. NULL: no finite report. The unit after which the best value was reported. */
+struct unit *study_best(const struct study *study, int *trial, const char **params, double *value);
+
+const struct study_spec *study_spec(const struct study *study);
+
+/* The units whose checkpoints `keep` wants, called once each. */
+void study_keeps(const struct study *study, void (*visit)(void *context, struct unit *u),
+                 void *context);
+
+/* The object of `hpo table --json`; without the fields `cached` where that is false. */
+enum status study_table(const struct study *study, const char *name, bool cached, struct text *out,
+                        struct error *err) MUST_CHECK;
+
+/*
+ * How long the search takes on `concurrency` workers that train one trial after the other, in
+ * seconds, by what was measured when each unit was first trained.
+ */
+double study_runtime(const struct study *study);
+
+/* The slots that its trials take at once: concurrency × what the template asks for. */
+int study_slots(const struct study *study);
+
+/* Calls visit for every unit that was delivered, with its trial. */
+void study_units(const struct study *study, void (*visit)(void *context, int trial, struct unit *u),
+                 void *context);
+
+#endif

@@ -1,0 +1,81 @@
+/*
+ * study_state: the struct that study.c moves forward and study_table.c draws. Nobody else includes
+ * it.
+ */
+#ifndef ENGINE_STUDY_STATE_H
+#define ENGINE_STUDY_STATE_H
+
+#include "engine/journal.h"
+#include "engine/study.h"
+
+enum trial_status {
+    TRIAL_RUNNING,
+    TRIAL_PAUSED,
+    TRIAL_RELEASED,  /* paused, and let go on: waits for a free worker */
+    TRIAL_COMPLETED, /* from here on: ended */
+    TRIAL_STOPPED,
+    TRIAL_FAILED,
+};
+
+struct report {
+    struct unit *unit;
+    double value;     /* of the study's metric; NaN: none */
+    int parent_trial; /* of the first unit after an exploit, else -1 */
+};
+
+struct trial {
+    int number;
+    const char *params;
+    struct template *template;
+    double cost;
+    enum trial_status status;
+    double start; /* virtual time at which it last took a worker, at t == start_t */
+    int start_t;
+    int t;             /* last delivered unit of its present lineage */
+    struct unit *last; /* that unit; NULL for t == 0 */
+    int until;         /* may be trained so far without asking; valid while above t */
+    size_t order;      /* in which released trials go on */
+    int parent_trial;  /* donor of the unit that comes next, or -1 */
+    struct report *reports;
+    size_t n_reports, report_capacity;
+};
+
+enum event_kind {
+    EVENT_SUGGEST,
+    EVENT_REPORT, /* to scheduler and searcher */
+    EVENT_END,    /* met the study's stop criterion: to the searcher only */
+};
+
+struct event {
+    enum event_kind kind;
+    int trial, t;
+    double value;
+    const char *params;
+};
+
+struct decision_row {
+    int trial, t;
+    const char *decision;
+    int donor;
+};
+
+struct study {
+    struct study_context c;
+    int node;
+    const struct study_spec *spec;
+    struct journal journal;
+    double now;
+    bool awake;     /* searcher and scheduler in Lua know everything up to now */
+    bool exhausted; /* the searcher has nothing left */
+    bool decided;
+    struct trial **trials;
+    size_t n_trials, trial_capacity;
+    int *running; /* numbers of the trials on workers */
+    int n_running, n_released;
+    struct event *events;
+    size_t n_events, event_capacity;
+    struct decision_row *rows;
+    size_t n_rows, row_capacity;
+};
+
+#endif

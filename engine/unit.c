@@ -1,0 +1,140 @@
+/* unit: a hash table by key, filled from the store. Start at unit_get. */
+#include "engine/unit.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/json.h"
+#include "cache/index.h"
+
+struct units {
+    struct store *store;
+    struct arena *arena;
+    struct unit **slots; /* open addressing; a power of two; at most half full */
+    size_t n, size;
+};
+
+enum { FIRST_SIZE = 256 };
+
+enum status units_open(struct store *store, struct arena *arena, struct units **out,
+                       struct error *err)
+{
+    struct units *units = arena_alloc(arena, sizeof *units);
+
+    if (!units || !(units->slots = arena_array(arena, FIRST_SIZE, sizeof *units->slots)))
+        return error_memory(err);
+    units->store = store;
+    units->arena = arena;
+    units->size = FIRST_SIZE;
+    *out = units;
+    return OK;
+}
+
+static struct unit **slot_of(struct unit **slots, size_t size, const struct digest *key)
+{
+    size_t i;
+
+    memcpy(&i, key->bytes, sizeof i); /* a digest is its own hash */
+    for (i &= size - 1; slots[i] && !digest_equal(&slots[i]->key, key);)
+        i = (i + 1) & (size - 1);
+    return &slots[i];
+}
+
+static enum status grow(struct units *units, struct error *err)
+{
+    size_t size = units->size * 2;
+    struct unit **slots = arena_array(units->arena, size, sizeof *slots);
+
+    if (!slots)
+        return error_memory(err);
+    for (size_t i = 0; i < units->size; i++)
+        if (units->slots[i])
+            *slot_of(slots, size, &units->slots[i]->key) = units->slots[i];
+    units->slots = slots;
+    units->size = size;
+    return OK;
+}
+
+char *unit_description(const struct unit *u, struct arena *arena)
+{
+    char parent[DIGEST_HEX + 1] = "", template[DIGEST_HEX + 1];
+
+    if (u->parent)
+        digest_hex(&u->parent->key, parent);
+    digest_hex(&u->template->key, template);
+    return arena_printf(arena, "unit 1\ntemplate \"%s\"\nt %d\nparent \"%s\"\n", template, u->t,
+                        parent);
+}
+
+enum status unit_refresh(struct units *units, struct unit *u, struct error *err)
+{
+    struct result r;
+    enum status s = index_result_get(units->store, &u->key, units->arena, &r, err);
+
+    if (s == ERR_NOT_FOUND)
+        return OK;
+    TRY(s);
+    if (!r.reports)
+        return error_set(err, ERR_CORRUPT, "the store", "a unit of training without reports");
+    if (u->state != UNIT_KNOWN)
+        u->cached = true;
+    u->state = UNIT_KNOWN;
+    u->reports = r.reports;
+    u->seconds = r.seconds;
+    u->run = r.run;
+    u->has_checkpoint = r.has_tree;
+    u->checkpoint = r.tree;
+    u->kept = r.has_tree && r.kept;
+    return OK;
+}
+
+enum status unit_get(struct units *units, const struct template *template, struct unit *parent,
+                     struct unit **out, struct error *err)
+{
+    struct unit wanted = {.t = parent ? parent->t + 1 : 1, .parent = parent, .template = template};
+    char *description = unit_description(&wanted, units->arena);
+    struct unit **slot;
+
+    if (!description)
+        return error_memory(err);
+    TRY(digest_bytes(description, strlen(description), &wanted.key, err));
+    slot = slot_of(units->slots, units->size, &wanted.key);
+    if (!*slot) {
+        if (2 * ++units->n > units->size) {
+            TRY(grow(units, err));
+            slot = slot_of(units->slots, units->size, &wanted.key);
+        }
+        if (!(*slot = arena_alloc(units->arena, sizeof **slot)))
+            return error_memory(err);
+        **slot = wanted;
+        TRY(unit_refresh(units, *slot, err));
+    }
+    *out = *slot;
+    return OK;
+}
+
+enum status unit_value(const struct unit *u, const char *metric, double *value, struct error *err)
+{
+    struct arena *arena = arena_open();
+    const struct json *number;
+    struct json *reports;
+    enum status s;
+
+    if (!arena)
+        return error_memory(err);
+    s = json_parse(u->reports, strlen(u->reports), "reports", JSON_NONFINITE, arena, &reports, err);
+    if (s == OK) {
+        number = json_get(reports, metric);
+        *value = number && number->kind == JSON_NUMBER ? number->number : NAN;
+    }
+    arena_close(arena);
+    return s;
+}
+
+struct unit *unit_nearest_kept(struct unit *u)
+{
+    while (u && !u->kept)
+        u = u->parent;
+    return u;
+}

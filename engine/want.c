@@ -1,0 +1,369 @@
+/*
+ * want: from targets down to sources, and back up with keys. Start at want_node; a node becomes
+ * known in node_ready, the moment its last need is done.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "cache/index.h"
+#include "engine/build.h"
+#include "engine/clone.h"
+#include "engine/pins.h"
+
+struct work *work_of(struct build *b, int node)
+{
+    size_t n = (size_t)graph_size(b->graph);
+
+    if (n > b->work_capacity) {
+        struct work **larger =
+            arena_grow(b->arena, b->work, b->n_work, n, sizeof *larger, &b->work_capacity);
+        if (!larger)
+            return NULL;
+        b->work = larger;
+    }
+    if (n > b->n_work)
+        b->n_work = n;
+    if (!b->work[node])
+        b->work[node] = arena_alloc(b->arena, sizeof(struct work));
+    return b->work[node];
+}
+
+static enum status push(struct build *b, int **list, size_t *n, size_t *capacity, int node,
+                        struct error *err)
+{
+    if (*n == *capacity &&
+        !(*list = arena_grow(b->arena, *list, *n, *n + 1, sizeof **list, capacity)))
+        return error_memory(err);
+    (*list)[(*n)++] = node;
+    return OK;
+}
+
+/* "hpo:NAME" is a file that is shipped with the program. */
+static const char *clone_url(struct build *b, const struct clone_spec *clone)
+{
+    if (strncmp(clone->url, "hpo:", 4) != 0)
+        return clone->url;
+    return arena_printf(b->arena, "%s/%s", b->o->share, clone->url + 4);
+}
+
+/* A node that only waits for a slot and a claim. */
+enum status node_retry(struct build *b, int node, struct error *err)
+{
+    work_of(b, node)->state = WORK_READY;
+    return push(b, &b->ready, &b->n_ready, &b->ready_capacity, node, err);
+}
+
+/* The commit of a clone: the pin's, else what the remote says, which becomes the pin. */
+static enum status pin(struct build *b, const struct clone_spec *clone, const char **commit,
+                       struct error *err)
+{
+    struct clone_source source = {clone_url(b, clone), b->o->mirrors, b->o->n_mirrors,
+                                  store_work(b->store)};
+    bool moves =
+        strlen(clone->rev) != COMMIT_HEX || strspn(clone->rev, "0123456789abcdef") != COMMIT_HEX;
+    char *found;
+
+    if (!source.url)
+        return error_memory(err);
+    if (!moves) {
+        *commit = clone->rev;
+        return OK;
+    }
+    *commit = pins_get(b->pins, "git", clone->url, clone->rev);
+    if (*commit && !b->o->update)
+        return OK;
+    if (b->o->cached_only)
+        return error_set(err, ERR_INPUT, "--cached-only", "%s of %s is not pinned in hpo.lock",
+                         clone->rev, clone->url);
+    TRY(clone_resolve(&source, clone->rev, b->arena, &found, err));
+    TRY(pins_set(b->pins, "git", clone->url, clone->rev, found, err));
+    if (!b->o->dry_run)
+        TRY(pins_save(b->pins, err));
+    *commit = pins_get(b->pins, "git", clone->url, clone->rev);
+    return OK;
+}
+
+enum status key_node(struct build *b, int node, struct digest *key, const char **description,
+                     struct error *err)
+{
+    struct node *n = graph_node(b->graph, node);
+    struct action *a = &n->action;
+    struct content_key *contents = arena_array(b->arena, a->n_inputs + 1, sizeof *contents);
+    struct work *w = work_of(b, node);
+    const char *identity;
+    enum status s = OK;
+
+    if (!contents || !w)
+        return error_memory(err);
+    for (size_t i = 0; i < a->n_inputs && s == OK; i++)
+        s = content_key(b->store, &work_of(b, a->inputs[i].node)->content, a->inputs[i].path,
+                        b->arena, &contents[i], err);
+    if (s == OK && a->clone) {
+        s = pin(b, a->clone, &w->commit, err);
+        identity = w->commit;
+    } else if (s == OK) {
+        s = tool_identity(b->tools, n, &identity, err);
+    }
+    if (s == OK)
+        s = key_of_action(a, contents, identity, b->arena, (char **)description, key, err);
+    if (s != OK && !strstr(err->where, ".lua:"))
+        error_place(err, "%s", n->where);
+    return s;
+}
+
+/* The result that the store has of an action, if it may be used. */
+static enum status look_up(struct build *b, int node, bool *found, struct error *err)
+{
+    struct work *w = work_of(b, node);
+    struct result r;
+    enum status s;
+
+    *found = false;
+    if (w->force)
+        return OK;
+    s = index_result_get(b->store, &w->key, b->arena, &r, err);
+    if (s == ERR_NOT_FOUND || (s == OK && !r.has_tree))
+        return OK;
+    TRY(s);
+    w->content = (struct content){.origin = FROM_STORE, .digest = r.tree};
+    w->seconds = r.seconds;
+    if (r.marked)
+        b->n_marked++;
+    *found = true;
+    return OK;
+}
+
+static enum status ready_action(struct build *b, int node, struct error *err)
+{
+    struct work *w = work_of(b, node);
+    bool found;
+
+    TRY(key_node(b, node, &w->key, &w->description, err));
+    w->keyed = true;
+    TRY(look_up(b, node, &found, err));
+    if (found) {
+        w->cached = true;
+        b->n_cached++;
+        return node_done(b, node, err);
+    }
+    return node_retry(b, node, err);
+}
+
+static enum status ready_source(struct build *b, int node, struct error *err)
+{
+    struct node *n = graph_node(b->graph, node);
+    struct work *w = work_of(b, node);
+    enum status s;
+
+    w->content = (struct content){.origin = FROM_SOURCE, .path = n->source};
+    s = source_digest(b->store, n->source, b->arena, &w->content.source, err);
+    if (s != OK) {
+        error_place(err, "%s", n->where);
+        return s == ERR_NOT_FOUND || s == ERR_SYSTEM ? ERR_INPUT : s;
+    }
+    return node_done(b, node, err);
+}
+
+static enum status ready_text(struct build *b, int node, struct error *err)
+{
+    struct node *n = graph_node(b->graph, node);
+    struct work *w = work_of(b, node);
+
+    w->content = (struct content){.origin = FROM_TEXT, .bytes = n->text.bytes, .n = n->text.n};
+    TRY(digest_bytes(n->text.bytes, n->text.n, &w->content.digest, err));
+    return node_done(b, node, err);
+}
+
+static enum status ready_study(struct build *b, int node, struct error *err)
+{
+    struct study_context context = {b->graph, b->recipe, b->store, b->units, b->arena, b->today};
+
+    TRY(study_open(&context, node, &work_of(b, node)->study, err));
+    work_of(b, node)->state = WORK_STARTED;
+    return push(b, &b->studies, &b->n_studies, &b->study_capacity, node, err);
+}
+
+/* The study is decided: its best unit's checkpoint, by its recorded digest where there is one. */
+static enum status ready_best(struct build *b, int node, struct error *err)
+{
+    struct work *w = work_of(b, node);
+    int study = graph_node(b->graph, node)->best_of, trial;
+    const char *params;
+    double value;
+
+    w->best = study_best(work_of(b, study)->study, &trial, &params, &value);
+    if (!w->best)
+        return error_set(err, ERR_FAILED, graph_node(b->graph, study)->where,
+                         "study \"%s\" has no finite %s, so it has no best trial",
+                         graph_label(b->graph, study),
+                         study_spec(work_of(b, study)->study)->metric);
+    if (w->best->has_checkpoint && !w->force) {
+        w->content = (struct content){.origin = FROM_STORE, .digest = w->best->checkpoint};
+        return node_done(b, node, err);
+    }
+    w->state = WORK_READY;
+    return push(b, &b->remakes, &b->n_remakes, &b->remake_capacity, node, err);
+}
+
+/* All that the node needs is done. */
+static enum status node_ready(struct build *b, int node, struct error *err)
+{
+    switch (graph_node(b->graph, node)->kind) {
+    case NODE_SOURCE:
+        return ready_source(b, node, err);
+    case NODE_TEXT:
+        return ready_text(b, node, err);
+    case NODE_ACTION:
+        return ready_action(b, node, err);
+    case NODE_STUDY:
+        return ready_study(b, node, err);
+    case NODE_BEST:
+        return ready_best(b, node, err);
+    case NODE_COMPARE:
+        return node_done(b, node, err);
+    }
+    return OK;
+}
+
+/* What a walk over needs carries along. */
+struct walk {
+    struct build *b;
+    int node;    /* whose needs they are */
+    int missing; /* needs that are not done */
+    bool failed; /* one of them */
+    enum status status;
+    struct error *err;
+};
+
+static void wait_for(void *context, int need)
+{
+    struct walk *walk = context;
+    struct build *b = walk->b;
+    struct work *w, *n;
+
+    if (walk->status != OK)
+        return;
+    if ((walk->status = want_node(b, need, walk->err)) != OK)
+        return;
+    w = work_of(b, walk->node);
+    n = work_of(b, need);
+    if (n->rank <= w->rank)
+        n->rank = w->rank + 1;
+    if (n->state == WORK_DONE)
+        return;
+    if (n->state == WORK_FAILED) {
+        walk->failed = true;
+        return;
+    }
+    walk->status =
+        push(b, &n->dependants, &n->n_dependants, &n->dependant_capacity, walk->node, walk->err);
+    w->missing++;
+}
+
+enum status want_node(struct build *b, int node, struct error *err)
+{
+    struct work *w = work_of(b, node);
+    struct walk walk = {.b = b, .node = node, .err = err};
+
+    if (!w)
+        return error_memory(err);
+    if (w->state != WORK_IDLE)
+        return OK;
+    w->state = WORK_WAITING;
+    w->missing = 1; /* ourselves: what becomes done during the walk must not make us ready */
+    graph_needs(b->graph, node, wait_for, &walk);
+    TRY(walk.status);
+    if (walk.failed) {
+        node_failed(b, node);
+        return OK;
+    }
+    return --w->missing == 0 ? node_ready(b, node, err) : OK;
+}
+
+enum status node_done(struct build *b, int node, struct error *err)
+{
+    struct work *w = work_of(b, node);
+    size_t n = w->n_dependants;
+
+    w->state = WORK_DONE;
+    b->n_changes++;
+    w->force = false;
+    w->n_dependants = 0;
+    for (size_t i = 0; i < n; i++) {
+        struct work *d = work_of(b, w->dependants[i]);
+        if (d->state == WORK_WAITING && --d->missing == 0)
+            TRY(node_ready(b, w->dependants[i], err));
+    }
+    return OK;
+}
+
+void node_failed(struct build *b, int node)
+{
+    struct work *w = work_of(b, node);
+    size_t n = w->n_dependants;
+
+    w->state = WORK_FAILED;
+    b->n_changes++;
+    w->n_dependants = 0;
+    b->failed = true;
+    for (size_t i = 0; i < n; i++)
+        if (work_of(b, w->dependants[i])->state == WORK_WAITING)
+            node_failed(b, w->dependants[i]);
+}
+
+enum status node_lost(struct build *b, int node, int consumer, struct error *err)
+{
+    struct work *w = work_of(b, node), *c = consumer >= 0 ? work_of(b, consumer) : NULL;
+
+    progress_warning(b->progress, "%s: the store has lost it (%s): it is made again",
+                     graph_label(b->graph, node), err->text);
+    if (c) {
+        c->state = WORK_WAITING;
+        c->missing = 1;
+        TRY(push(b, &w->dependants, &w->n_dependants, &w->dependant_capacity, consumer, err));
+    }
+    if (w->state != WORK_DONE)
+        return OK; /* it is under way already */
+    if (w->cached)
+        b->n_cached--;
+    w->cached = false;
+    w->force = true;
+    w->state = WORK_IDLE;
+    if (w->best)
+        w->best->kept = false;
+    return want_node(b, node, err);
+}
+
+/* All needs of the template's node, wanted; counts those that are not done. */
+static void want_need(void *context, int need)
+{
+    struct walk *walk = context;
+    struct work *w;
+
+    if (walk->status != OK || (walk->status = want_node(walk->b, need, walk->err)) != OK)
+        return;
+    w = work_of(walk->b, need);
+    if (w->state == WORK_FAILED)
+        walk->failed = true;
+    else if (w->state != WORK_DONE)
+        walk->missing++;
+}
+
+enum status want_template(struct build *b, struct template *template, bool *failed,
+                          struct error *err)
+{
+    struct walk walk = {.b = b, .node = template->node, .err = err};
+
+    *failed = false;
+    if (template->keyed)
+        return OK;
+    graph_needs(b->graph, template->node, want_need, &walk);
+    TRY(walk.status);
+    *failed = walk.failed;
+    if (walk.failed || walk.missing > 0)
+        return OK;
+    TRY(key_node(b, template->node, &template->key, &template->description, err));
+    template->keyed = true;
+    return OK;
+}

@@ -1,0 +1,133 @@
+-- sandbox: what the standard library looks like inside a recipe. Run once, before anything else, with
+-- the real libraries as its globals; what it does not keep does not exist afterwards.
+--
+-- A recipe is a pure function of its files and parameters: no clock, no files, no random numbers, and
+-- no order or address that differs from process to process. Hence sorted pairs, a tostring without
+-- addresses, no __gc. Calls that could run for hours without a hook firing are bounded here where that
+-- is possible, and watched by the engine where it is not.
+
+local core = ...
+local raw_next, raw_tostring, raw_format = next, tostring, string.format
+local raw_setmetatable, raw_load, raw_move, raw_rep = setmetatable, load, table.move, string.rep
+local raw_insert, raw_concat, raw_sort = table.insert, table.concat, table.sort
+local LARGEST = 10000000
+
+local rank = { number = 1, string = 2, boolean = 3 }
+
+local function before(a, b)
+  local ra, rb = rank[type(a)], rank[type(b)]
+  if ra ~= rb then return ra < rb end
+  if ra == 3 then return not a and b end
+  return a < b
+end
+
+local function sorted_keys(t)
+  local keys = {}
+  for k in raw_next, t do
+    if not rank[type(k)] then
+      error("a table whose keys are " .. type(k) .. "s has no order: use a list", 3)
+    end
+    keys[#keys + 1] = k
+  end
+  raw_sort(keys, before)
+  return keys
+end
+
+function pairs(t)
+  local meta = getmetatable(t)
+  if type(meta) == "table" and meta.__pairs then return meta.__pairs(t) end
+  if type(t) ~= "table" then error("pairs: expected a table, found " .. type(t), 2) end
+  local keys, i = sorted_keys(t), 0
+  return function()
+    local k
+    repeat
+      i = i + 1
+      k = keys[i]
+    until k == nil or rawget(t, k) ~= nil
+    if k ~= nil then return k, rawget(t, k) end
+  end, t, nil
+end
+
+function next(t, key)
+  if type(t) ~= "table" then error("next: expected a table, found " .. type(t), 2) end
+  local found = key == nil
+  for _, k in ipairs(sorted_keys(t)) do
+    if found then return k, t[k] end
+    found = k == key
+  end
+end
+
+function tostring(v)
+  local kind, meta = type(v), getmetatable(v)
+  if rank[kind] or kind == "nil" then return raw_tostring(v) end
+  if type(meta) == "table" and meta.__tostring then return raw_tostring(v) end
+  return kind
+end
+
+function string.format(format, ...)
+  if type(format) == "string" and format:find("%%%-?%d*p") then
+    error("string.format: %p would show an address", 2)
+  end
+  local values, n = { ... }, select("#", ...)
+  for i = 1, n do
+    if not rank[type(values[i])] then values[i] = tostring(values[i]) end
+  end
+  return raw_format(format, table.unpack(values, 1, n))
+end
+
+function string.rep(s, n, separator)
+  if type(n) == "number" and n > LARGEST and #tostring(s) + #(separator or "") == 0 then return "" end
+  return raw_rep(s, n, separator)
+end
+
+local function length(t, what)
+  if type(t) ~= "table" then error(what .. ": expected a table, found " .. type(t), 3) end
+  return rawlen(t)
+end
+
+function table.move(a, from, to, at, b)
+  if type(from) == "number" and type(to) == "number" and to - from > LARGEST then
+    error("table.move: more than " .. LARGEST .. " elements", 2)
+  end
+  return raw_move(a, from, to, at, b)
+end
+
+function table.insert(t, ...)
+  local meta = getmetatable(t)
+  length(t, "table.insert")
+  if type(meta) == "table" and meta.__len then error("table.insert: a table with __len", 2) end
+  return raw_insert(t, ...)
+end
+
+function table.concat(t, separator, i, j)
+  return raw_concat(t, separator, i or 1, j or length(t, "table.concat"))
+end
+
+function setmetatable(t, meta)
+  if type(meta) == "table" and rawget(meta, "__gc") ~= nil then
+    error("setmetatable: __gc is not there in a recipe", 2)
+  end
+  return raw_setmetatable(t, meta)
+end
+
+function load(chunk, name, _, env)
+  if type(chunk) ~= "string" then error("load: expected a string, found " .. type(chunk), 2) end
+  return raw_load(chunk, name, "t", env or _G)
+end
+
+function print(...)
+  local parts = {}
+  for i = 1, select("#", ...) do parts[i] = tostring((select(i, ...))) end
+  core.print(raw_concat(parts, "\t"))
+end
+
+math.random, math.randomseed = nil, nil
+for _, name in ipairs { "sin", "cos", "tan", "asin", "acos", "atan" } do math[name] = nil end
+math.exp = core.exp
+math.log = function(x, base)
+  if base == nil then return core.log(x) end
+  return core.log(x) / core.log(base)
+end
+string.dump = nil
+dofile, loadfile, collectgarbage, warn, xpcall = nil, nil, nil, nil, nil
+getmetatable("").__metatable = "locked"
