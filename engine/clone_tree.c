@@ -20,7 +20,12 @@
 #include "base/file.h"
 #include "engine/clone_state.h"
 
-enum { MAX_DEPTH = 200, MAX_ENTRIES = 10000000, LFS_POINTER_MAX = 1024 };
+#ifdef HPO_SMALL
+enum { MAX_ENTRIES = 1000 };
+#else
+enum { MAX_ENTRIES = 10000000 };
+#endif
+enum { MAX_DEPTH = 200, LFS_POINTER_MAX = 1024 };
 static const git_object_size_t max_size = (git_object_size_t)2 << 30;
 static const char lfs_pointer[] = "version https://git-lfs.github.com/spec/v1\n";
 
