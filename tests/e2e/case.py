@@ -1,0 +1,59 @@
+"""What the end-to-end tests of hpo share: a folder of one's own, the program, its answers."""
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BIN = pathlib.Path(os.environ.get("HPO_BIN", ROOT / "build" / "bin")).resolve()
+SHARED = ROOT.parent / "shared"
+
+
+class Case(unittest.TestCase):
+    """A test in an empty folder, with the store in it."""
+
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="hpo-test-"))
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        self.environment = {k: v for k, v in os.environ.items() if k not in ("HPO_CACHE", "NO_COLOR")}
+
+    def write(self, name, text, mode=0o644):
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        path.chmod(mode)
+        return path
+
+    def read(self, name):
+        return (self.folder / name).read_text()
+
+    def start(self, *arguments, **keywords):
+        return subprocess.Popen([str(BIN / "hpo"), *map(str, arguments)], cwd=self.folder, env=self.environment,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **keywords)
+
+    def hpo(self, *arguments, status=0, timeout=300):
+        """Runs hpo and returns (standard output, standard error); the status is checked."""
+        done = subprocess.run([str(BIN / "hpo"), *map(str, arguments)], cwd=self.folder, env=self.environment,
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout)
+        self.assertEqual(done.returncode, status, f"hpo {' '.join(map(str, arguments))}\n{done.stdout}\n{done.stderr}")
+        return done.stdout, done.stderr
+
+    def build(self, recipe, *arguments, status=0, **keywords):
+        """hpo build --json → its answer, with the messages under "messages"."""
+        out, err = self.hpo("build", recipe, "--json", *arguments, status=status, **keywords)
+        answer = json.loads(out.strip().splitlines()[-1])
+        answer["messages"] = err
+        return answer
+
+    def table(self, recipe, *arguments):
+        return json.loads(self.hpo("table", recipe, "--json", *arguments)[0])
+
+
+def without_measured(table):
+    """A table without what may differ from build to build."""
+    if isinstance(table, dict):
+        return {k: without_measured(v) for k, v in table.items() if k not in ("seconds", "cached", "run", "started", "info")}
+    return [without_measured(v) for v in table] if isinstance(table, list) else table
