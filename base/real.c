@@ -213,7 +213,7 @@ double real_pow(double x, double y)
     if (x < 0 && !is_whole(y))
         return NAN;
     l = log_of(fabs(x));
-    p.high = y * l.high;
+    p = (struct pair){y * l.high, 0};
     if (fabs(p.high) < 800) {
         p.low = fma(y, l.high, -p.high) + y * l.low;
         p = sum_ordered(p.high, p.low);
