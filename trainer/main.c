@@ -20,6 +20,13 @@ struct command {
 };
 
 static const struct command commands[] = {
+    {"squad",
+     "--train FILE --validation FILE --tokenizer FILE --out DIR [--seed 42] [--train-size N]"
+     " [--validation-size N] [--max-length 512] [--labels answer|seed]",
+     "SQuAD files → rows of ids and labels to train on, and questions to answer", command_squad},
+    {"train-tokenizer", "--vocab-size N --out FILE [--min-frequency 2] [--squad FILE]...",
+     "a JSON string a line on standard input, or SQuAD files → a tokenizer.json",
+     command_train_tokenizer},
     {"tokenize", "--model DIR | --tokenizer FILE",
      "a JSON string a line on standard input → {\"ids\": []} a line", command_tokenize},
     {"score", "", "{\"prediction\", \"answers\"} a line on standard input → exact match and F1",

@@ -185,7 +185,7 @@ static enum status read_tokens(struct reader *r, struct vocabulary_token *tokens
         const struct json_member *m = &r->vocab->members[i];
         const size_t n = strlen(m->name);
         if (n == 0 || n > VOCABULARY_SPELLING_MAX)
-            return expected(r, join(r, "model.vocab", m->name), "a token of 1 to 4096 bytes", NULL);
+            return expected(r, join(r, "model.vocab", m->name), "a token of 1 to 65536 bytes", NULL);
         if (!m->value.whole || m->value.integer < 0 || (uint64_t)m->value.integer >= r->vocab->n)
             return expected(r, join(r, "model.vocab", m->name), "an id below the number of tokens",
                             &m->value);
@@ -221,7 +221,7 @@ static enum status read_added(struct reader *r, const char *place, const struct 
                         "id, content, single_word, lstrip, rstrip, normalized and special", token);
     if (!content || content->kind != JSON_STRING || content->n == 0 ||
         content->n > VOCABULARY_SPELLING_MAX || strlen(content->string) != content->n)
-        return expected(r, join(r, place, "content"), "a string of 1 to 4096 bytes, none NUL",
+        return expected(r, join(r, place, "content"), "a string of 1 to 65536 bytes, none NUL",
                         content);
     for (size_t i = 0; i < sizeof off / sizeof *off; i++)
         TRY(want_false(r, place, token, off[i]));

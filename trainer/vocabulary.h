@@ -31,7 +31,7 @@ struct text;
 enum {
     VOCABULARY_FILE_MAX = 256 << 20, /* bytes */
     VOCABULARY_TOKENS_MAX = 1 << 22,
-    VOCABULARY_SPELLING_MAX = 4096, /* bytes of a token */
+    VOCABULARY_SPELLING_MAX = 1 << 16, /* bytes of a token */
     VOCABULARY_ADDED_MAX = 1024,
 };
 

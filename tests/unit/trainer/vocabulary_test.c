@@ -204,7 +204,7 @@ static void bounds_a_spelling(void **state)
         struct vocabulary v;
         assert_int_equal(vocabulary_parse(file, strlen(file), "t.json", arena, &v, &err),
                          ERR_INPUT);
-        assert_string_equal(err.text, "expected a token of 1 to 4096 bytes, found nothing");
+        assert_string_equal(err.text, "expected a token of 1 to 65536 bytes, found nothing");
         arena_close(arena);
     }
 }

@@ -1,0 +1,121 @@
+/* train-tokenizer: texts, from standard input or from SQuAD files → a tokenizer.json. */
+#include <inttypes.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "trainer/bpe.h"
+#include "trainer/commands/commands.h"
+#include "trainer/flags.h"
+#include "trainer/input.h"
+#include "trainer/lines.h"
+#include "trainer/squad.h"
+#include "trainer/vocabulary.h"
+
+struct options {
+    int64_t vocabulary_size, min_frequency;
+    const char *out;
+    struct flag_list squad;
+};
+
+/* Every paragraph's context, then its questions. */
+static enum status add_squad(struct bpe *b, const char *path, struct error *err)
+{
+    enum status s;
+    struct squad squad;
+    struct arena *arena = arena_open();
+
+    if (!arena)
+        return error_memory(err);
+    s = squad_read(path, arena, &squad, err);
+    for (size_t i = 0; s == OK && i < squad.n_paragraphs; i++) {
+        const struct squad_paragraph *p = &squad.paragraphs[i];
+        s = bpe_add(b, p->context.bytes, p->context.n, err);
+        for (size_t k = 0; s == OK && k < p->n; k++) {
+            const struct squad_text *question = &squad.questions[p->first + k].question;
+            s = bpe_add(b, question->bytes, question->n, err);
+        }
+    }
+    arena_close(arena);
+    return s;
+}
+
+/* One line, in memory of its own; *more is false behind the last. */
+static enum status add_line(struct bpe *b, struct input *in, bool *more, struct error *err)
+{
+    enum status s;
+    char place[INPUT_PLACE_MAX];
+    struct json *text;
+    struct arena *one = arena_open();
+
+    if (!one)
+        return error_memory(err);
+    s = input_next(in, one, &text, err);
+    *more = s == OK && text != NULL;
+    if (*more && text->kind != JSON_STRING)
+        s = error_set(err, ERR_INPUT, input_place(in, place), "expected a string, found %s",
+                      json_kind_name(text));
+    else if (*more)
+        s = bpe_add(b, text->string, text->n, err);
+    arena_close(one);
+    return s;
+}
+
+static enum status add_texts(struct bpe *b, const struct options *o, struct arena *arena,
+                             struct error *err)
+{
+    struct input in = input_of(arena);
+    bool more = o->squad.n == 0;
+
+    for (size_t i = 0; i < o->squad.n; i++)
+        TRY(add_squad(b, o->squad.values[i], err));
+    while (more)
+        TRY(add_line(b, &in, &more, err));
+    return OK;
+}
+
+static enum status train(struct bpe *b, const struct options *o, struct arena *arena,
+                         struct error *err)
+{
+    struct vocabulary v;
+    struct text file = text_in(arena), line = text_in(arena);
+    char *bytes;
+    size_t n;
+
+    TRY(add_texts(b, o, arena, err));
+    TRY(bpe_train(b, (size_t)o->vocabulary_size, o->min_frequency, arena, &v, err));
+    vocabulary_format(&v, &file);
+    TRY(text_finish(&file, &bytes, &n, err));
+    TRY(file_write(o->out, bytes, n, err));
+    text_printf(&line, "{\"vocab_size\": %zu, \"merges\": %zu}", v.n_tokens, v.n_merges);
+    return lines_report(&line, err);
+}
+
+enum status command_train_tokenizer(int argc, char **argv, struct error *err)
+{
+    enum status s;
+    struct options o = {.min_frequency = 2};
+    const struct flag flags[] = {
+        {.name = "--vocab-size",
+         .kind = FLAG_INTEGER,
+         .out = &o.vocabulary_size,
+         .low = BPE_VOCABULARY_MIN,
+         .high = VOCABULARY_TOKENS_MAX,
+         .required = true},
+        {.name = "--min-frequency", .kind = FLAG_INTEGER, .out = &o.min_frequency},
+        {.name = "--out", .kind = FLAG_STRING, .out = &o.out, .required = true},
+        {.name = "--squad", .kind = FLAG_STRINGS, .out = &o.squad},
+    };
+    struct arena *arena;
+    struct bpe *b = NULL;
+
+    TRY(flags_parse(flags, sizeof flags / sizeof *flags, argc, argv, err));
+    if (!(arena = arena_open()))
+        return error_memory(err);
+    if ((s = bpe_open(&b, err)) == OK)
+        s = train(b, &o, arena, err);
+    bpe_close(b);
+    arena_close(arena);
+    return s;
+}
