@@ -120,10 +120,14 @@ static void pow_is_rounded_right(void **unused)
 static void assert_powers(double base, double limit)
 {
     double power = 1;
+    int k = 0;
 
-    for (int k = 0; power <= limit; k++, power *= base)
+    while (power <= limit) {
         if (real_pow(base, k) != power)
             fail_msg("%g^%d is %.17g, found %.17g", base, k, power, real_pow(base, k));
+        power *= base;
+        k++;
+    }
 }
 
 static void exact_results_are_exact(void **unused)

@@ -1,0 +1,109 @@
+-- table: what people see of a study and of a comparison, drawn from the JSON that programs get.
+
+local core = require "hpo.core"
+local check = require "hpo.check"
+local columns = require "hpo.columns"
+
+local tables = {}
+local seconds, hundredths = columns.rounded "%.1f s", columns.rounded "%.2f"
+
+-- "bs=4 lr=0.003"
+local function points(show)
+  return function(params)
+    local parts = {}
+    for i, name in ipairs(check.names(params or {})) do parts[i] = name .. "=" .. (show(params[name]) or "") end
+    return #parts > 0 and table.concat(parts, " ") or nil
+  end
+end
+
+-- The last report that is a number, which is what a trial is judged by.
+local function last_value(trial, metric)
+  local value
+  for _, report in ipairs(trial.metrics) do value = type(report[metric]) == "number" and report[metric] or value end
+  return value
+end
+
+local function runtime(trial)
+  local sum = 0
+  for _, segment in ipairs(trial.segments) do sum = sum + (segment.seconds or 0) end
+  return sum
+end
+
+local function total_runtime(study)
+  local sum = 0
+  for _, trial in ipairs(study.trials) do sum = sum + runtime(trial) end
+  return sum
+end
+
+-- Every parameter that some trial has, sorted.
+local function parameters(study)
+  local seen = {}
+  for _, trial in ipairs(study.trials) do
+    for name in pairs(trial.params) do seen[name] = true end
+  end
+  return check.names(seen)
+end
+
+local function study_columns(study)
+  local list = { { title = "combo", key = "combo", value = function(trial) return trial.trial end } }
+  local function add(title, key, value, show)
+    list[#list + 1] = { title = title, key = key, value = value, show = show }
+  end
+  for _, name in ipairs(parameters(study)) do
+    add(name, name, function(trial) return trial.params[name] end)
+  end
+  add((study.metric:gsub("_", " ")), study.metric, function(trial) return last_value(trial, study.metric) end)
+  add("runtime", "runtime_s", runtime, seconds)
+  add("epochs", "epochs", function(trial) return trial.reached end)
+  add("status", "status", function(trial) return trial.status end)
+  return list
+end
+
+-- The best trial, a line a fact.
+local function best_block(study)
+  local best
+  for _, trial in ipairs(study.trials) do best = trial.trial == study.best and trial or best end
+  if not best then return "\nbest trial  –\n" end
+  local facts = { { "best trial", best.trial } }
+  for _, name in ipairs(parameters(study)) do facts[#facts + 1] = { "  " .. name, best.params[name] } end
+  facts[#facts + 1] = { "  " .. study.metric:gsub("_", " "), last_value(best, study.metric) }
+  facts[#facts + 1] = { "  total runtime", seconds(study.seconds or total_runtime(study)) }
+  facts[#facts + 1] = { "  epochs", best.reached }
+  local widest, lines = 0, { "\n" }
+  for _, fact in ipairs(facts) do widest = math.max(widest, columns.width(fact[1])) end
+  for _, fact in ipairs(facts) do
+    local gap = (" "):rep(widest - columns.width(fact[1]) + 2)
+    lines[#lines + 1] = fact[1] .. gap .. (columns.for_eyes(fact[2]) or "–") .. "\n"
+  end
+  return table.concat(lines)
+end
+
+local compare_columns = {
+  { title = "run type", key = "run", value = function(row) return row.run end },
+  { title = "eval loss", key = "eval_loss", value = function(row) return row.eval_loss end },
+  { title = "EM", key = "exact_match", value = function(row) return row.exact_match end, show = hundredths },
+  { title = "F1", key = "f1", value = function(row) return row.f1 end, show = hundredths },
+  { title = "best params", key = "params", value = function(row) return row.params end,
+    show = points(columns.for_eyes), exact = points(columns.plain) },
+  { title = "epochs", key = "t", value = function(row) return row.t end },
+  { title = "runtime to find", key = "runtime_s", value = function(row) return row.runtime_s end, show = seconds },
+  { title = "slots", key = "slots", value = function(row) return row.slots end },
+  { title = "minutes", key = "minutes", value = function(row) return row.minutes end, show = hundredths },
+  { title = "ratio", key = "ratio", value = function(row) return row.ratio end, show = hundredths },
+}
+
+-- format is "text" or "csv"; json is the object of `hpo table --json`.
+function tables.study(json, format)
+  local study = core.decode(json)
+  local list = study_columns(study)
+  if format == "csv" then return columns.csv(list, study.trials) end
+  return columns.text(list, study.trials) .. best_block(study)
+end
+
+-- json is { "rows": [...] }.
+function tables.compare(json, format)
+  local rows = core.decode(json).rows
+  return format == "csv" and columns.csv(compare_columns, rows) or columns.text(compare_columns, rows)
+end
+
+return tables
