@@ -11,10 +11,10 @@
  *            [n] is padded with zeros to a multiple of 32.
  * Writing    Forward operations write their outputs. Backward ones write activation gradients, and
  *            add to parameter gradients where `accumulate` is set (else they write those too).
- * Order      Products: one accumulator an element, k ascending, one fused multiply-add a step;
- *            it starts at 0 (at `add` in linear_input), bias and residual come last.
- *            An accumulated gradient continues the chain, so a batch cut in two gives the same
- *            bits. Sums along a row: 16 lanes (element i belongs to lane i mod 16), then lanes
+ * Order      Products: k in blocks of 512; in a block one accumulator an element, from 0, k
+ *            ascending, one fused multiply-add a step; block sums are added in order to what is
+ *            there (`add`, an accumulated gradient). Bias and residual come last.
+ *            Sums along a row: 16 lanes (element i belongs to lane i mod 16), then lanes
  *            l and l+8, l+4, l+2, l+1. Sums over rows: rows ascending. sum_of_squares: blocks of
  *            4,096 elements in 16 lanes each, then the blocks in order, in double. exp and tanh are
  *            ours. No result depends on the number of threads, on the instruction set, or on the

@@ -19,7 +19,11 @@ struct command {
     enum status (*run)(int argc, char **argv, struct error *err);
 };
 
+#define MACHINE " [--precision fp32] [--backend cpu] [--threads N]"
+
 static const struct command commands[] = {
+    {"forward", "--model DIR --batch FILE.json [--gradients OUT.safetensors]" MACHINE,
+     "one batch → its loss, each row's last logits, all gradients", command_forward},
     {"squad",
      "--train FILE --validation FILE --tokenizer FILE --out DIR [--seed 42] [--train-size N]"
      " [--validation-size N] [--max-length 512] [--labels answer|seed]",

@@ -241,11 +241,11 @@ static void keys_backward(const struct head *h, const float *weights, const floa
     }
 }
 
-/* A whole matrix: what no query of a block sees must be zero for the gradients of keys. */
-static void zero_behind(const struct head *h, float *matrix, size_t from, size_t to, size_t seen)
+/* What no query of a block sees: zero in m rows, for the gradients of keys read whole columns. */
+static void zero_behind(const struct head *h, float *rows, size_t m, size_t seen)
 {
-    for (size_t i = from; i < to; i++)
-        memset(matrix + i * h->t + seen, 0, (h->t - seen) * sizeof *matrix);
+    for (size_t i = 0; i < m; i++)
+        memset(rows + i * h->t + seen, 0, (h->t - seen) * sizeof *rows);
 }
 
 static void head_backward(void *context, size_t index, size_t worker)
@@ -272,8 +272,8 @@ static void head_backward(void *context, size_t index, size_t worker)
         by_panels(&h, h.dout + from * h.w, h.v_panels, ds, to - from, end);
         for (size_t i = from; i < to; i++)
             softmax_backward(&h, p + (i - from) * h.t, ds + (i - from) * h.t, end);
-        zero_behind(&h, p, from, to, end);
-        zero_behind(&h, ds, from, to, end);
+        zero_behind(&h, p, to - from, end);
+        zero_behind(&h, ds, to - from, end);
         combine(&h, ds, h.t, 1, h.k, to - from, seen);
         store_rows(&h, dqkv, 0, a->query_row + query_first, from, to - from);
     }

@@ -33,8 +33,8 @@ enum { CPU_SUMS = 1 << 16 };
 enum { CPU_TRANSPOSE_ROWS = 1024, CPU_TRANSPOSE = CPU_TRANSPOSE_ROWS * OPS_PANEL };
 
 /*
- * c[i][0..31] = (add ? c[i][0..31] : 0) + Σ a(i, j) · b[j][0..31], j ascending, one fused
- * multiply-add each. a(i, j) is a[i · a_row + j · a_step]; one of the two is 1.
+ * c[i][0..31] = (add ? c[i][0..31] : 0) + Σ a(i, j) · b[j][0..31] in the order that ops.h gives
+ * products. a(i, j) is a[i · a_row + j · a_step]; one of the two is 1.
  */
 struct product {
     const float *a;

@@ -1,8 +1,8 @@
 /*
  * matmul: the three products of a linear layer, each out of one product of rows by a panel of 32
  * columns. A tile of the product lives in registers: 12 × 32 with AVX-512, 6 × 16 with AVX2. Rows
- * are dealt to tiles as evenly as they go. Tiling changes no bit: an element is one chain of fused
- * multiply-adds over k, whichever tile it falls into. Start at struct product, then linear.
+ * are dealt to tiles as evenly as they go. Tiling changes no bit: an element is the same chains of
+ * fused multiply-adds, whichever tile it falls into. Start at struct product, then linear.
  */
 #include "kernels/cpu/cpu.h"
 
@@ -14,7 +14,8 @@ enum { TILE_ROWS = 6, TILE_LANES = 1 };
 enum { TILE_ROWS = 4, TILE_LANES = 1 };
 #endif
 
-/* k is cut in blocks so that a panel's block stays in cache while all rows pass over it. */
+/* ops.h promises sums over blocks of 512 in k: short chains round less, and a panel's block stays
+ * in cache while all rows pass over it. */
 enum { BLOCK_K = 512, PANEL_LANES = OPS_PANEL / LANES };
 
 #define INLINE static inline __attribute__((always_inline))
@@ -30,7 +31,7 @@ INLINE void tile(size_t rows, bool by_column, const struct product *p, const flo
     for (size_t i = 0; i < rows; i++)
 #pragma GCC unroll 2
         for (size_t l = 0; l < TILE_LANES; l++)
-            sum[i][l] = p->add ? lanes_load(c + i * p->c_row + l * LANES) : lanes_all(0.0f);
+            sum[i][l] = lanes_all(0.0f);
     for (size_t j = 0; j < k; j++) {
         lanes column[TILE_LANES];
 #pragma GCC unroll 2
@@ -49,8 +50,10 @@ INLINE void tile(size_t rows, bool by_column, const struct product *p, const flo
 #pragma GCC unroll 12
     for (size_t i = 0; i < rows; i++)
 #pragma GCC unroll 2
-        for (size_t l = 0; l < TILE_LANES; l++)
-            lanes_store(c + i * p->c_row + l * LANES, sum[i][l]);
+        for (size_t l = 0; l < TILE_LANES; l++) {
+            float *at = c + i * p->c_row + l * LANES;
+            lanes_store(at, p->add ? lanes_add(lanes_load(at), sum[i][l]) : sum[i][l]);
+        }
 }
 
 #define TILE_CASE(n)                                                                               \

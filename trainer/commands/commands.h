@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 
+enum status command_forward(int argc, char **argv, struct error *err) MUST_CHECK;
 enum status command_permutation(int argc, char **argv, struct error *err) MUST_CHECK;
 enum status command_score(int argc, char **argv, struct error *err) MUST_CHECK;
 enum status command_squad(int argc, char **argv, struct error *err) MUST_CHECK;

@@ -1,0 +1,46 @@
+/* machine: flags and environment → an open backend. */
+#include "trainer/machine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+
+struct machine machine_default(void)
+{
+    return (struct machine){.backend = "cpu", .precision = "fp32"};
+}
+
+enum status machine_lacks(const char *flag, const char *what, struct error *err)
+{
+    return error_set(err, ERR_INPUT, flag, "this build does not have %s", what);
+}
+
+enum status machine_check(const struct machine *m, struct error *err)
+{
+    if (strcmp(m->backend, "cuda") == 0)
+        return machine_lacks("--backend", "cuda", err);
+    if (strcmp(m->backend, "cpu") != 0)
+        return error_set(err, ERR_INPUT, "--backend", "expected cpu or cuda, found \"%s\"",
+                         m->backend);
+    if (strcmp(m->precision, "bf16") == 0 || strcmp(m->precision, "fp16") == 0)
+        return machine_lacks("--precision", m->precision, err);
+    if (strcmp(m->precision, "fp32") != 0)
+        return error_set(err, ERR_INPUT, "--precision", "expected fp32, bf16 or fp16, found \"%s\"",
+                         m->precision);
+    return OK;
+}
+
+enum status machine_open(const struct machine *m, struct backend **be, const struct ops **ops,
+                         struct error *err)
+{
+    const char *share = getenv("HPO_CPUS");
+    int64_t threads = m->threads;
+
+    TRY(machine_check(m, err));
+    if (!threads && share)
+        TRY(text_parse_integer(share, "HPO_CPUS", 1, 1 << 20, &threads, err));
+    if (!threads)
+        threads = (int64_t)backend_processors();
+    return backend_open(m->backend, threads < 256 ? (size_t)threads : 256, be, ops, err);
+}

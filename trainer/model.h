@@ -1,0 +1,48 @@
+/*
+ * model: a Hugging Face folder of a BLOOM: config.json, the weights, tokenizer.json.
+ *
+ * Weights are model.safetensors, or the shards that model.safetensors.index.json names. Tensors may
+ * carry the prefix "transformer." or not; lm_head.weight is optional where the head is tied, and
+ * must then equal the embedding. Tensors that no BLOOM has are passed over.
+ */
+#ifndef TRAINER_MODEL_H
+#define TRAINER_MODEL_H
+
+#include <stddef.h>
+
+#include "base/error.h"
+
+struct arena;
+struct layout;
+
+enum { CONFIG_FILE_MAX = 1 << 20 };
+
+struct model {
+    const char *folder;
+    const char *config; /* the bytes of config.json */
+    size_t config_size;
+    struct layout *layout;
+};
+
+/* Reads FOLDER/config.json. No weights yet. */
+enum status model_read(const char *folder, struct arena *arena, struct model *out,
+                       struct error *err) MUST_CHECK;
+
+/* Reads the weights into a slab of layout->n_floats zeroed floats; every shape is checked first. */
+enum status model_read_weights(const char *folder, const struct layout *layout, float *slab,
+                               struct error *err) MUST_CHECK;
+
+/*
+ * Writes a safetensors file with every tensor of each slab, its name behind the slab's prefix (""
+ * for a model). Temporary memory comes from the arena.
+ */
+enum status model_write_tensors(const char *path, const struct layout *layout, size_t n_slabs,
+                                const char *const *prefixes, const float *const *slabs,
+                                struct arena *arena, struct error *err) MUST_CHECK;
+
+/* Copies FROM/tokenizer.json and what else belongs to a tokenizer; files that are absent stay so.
+ */
+enum status model_copy_tokenizer(const char *from, const char *to, struct arena *arena,
+                                 struct error *err) MUST_CHECK;
+
+#endif
