@@ -1,0 +1,96 @@
+"""The mini corpus: what the generator writes is what is committed, what is committed is good SQuAD,
+and the build makes of it the same repository on every machine."""
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+
+from case import BIN, ROOT
+
+MINI = ROOT / "recipes" / "mini"
+DATASET = MINI / "dataset"
+FILES = ["dev-v1.1.json", "train-v1.1.json"]
+REPOSITORY = BIN.parent / "share" / "hpo" / "mini.git"
+COMMIT = "f5c1d3019f1ca756d01a3df275f102e32ade8787"
+
+
+def questions(file):
+    for article in json.loads((DATASET / file).read_text())["data"]:
+        for paragraph in article["paragraphs"]:
+            for question in paragraph["qas"]:
+                yield paragraph["context"], question
+
+
+def git(repository, *arguments):
+    command = ["git", f"--git-dir={repository}", "-c", "safe.directory=*", *arguments]
+    return subprocess.run(command, check=True, capture_output=True).stdout
+
+
+class Corpus(unittest.TestCase):
+    def test_the_generator_writes_what_is_committed(self):
+        with tempfile.TemporaryDirectory() as folder:
+            subprocess.run([sys.executable, MINI / "generate.py", folder], check=True)
+            self.assertEqual(sorted(os.listdir(folder)), FILES)
+            for file in FILES:
+                self.assertEqual(pathlib.Path(folder, file).read_bytes(), (DATASET / file).read_bytes(), file)
+
+    def test_every_answer_stands_in_its_context(self):
+        for file, count in zip(FILES, [500, 3000]):
+            ids = set()
+            for context, question in questions(file):
+                ids.add(question["id"])
+                self.assertTrue(question["answers"])
+                for answer in question["answers"]:
+                    start, text = answer["answer_start"], answer["text"]
+                    self.assertEqual(context[start:start + len(text)], text)
+                    self.assertEqual(len(re.findall(rf"\b{text}\b", context)), 1)
+            self.assertEqual(len(ids), count, file)
+
+    def test_no_sale_is_both_learnt_and_asked(self):
+        dev, train = ({context for context, _ in questions(file)} for file in FILES)
+        self.assertFalse(dev & train)
+
+
+class Repository(unittest.TestCase):
+    def check(self, repository):
+        self.assertEqual(git(repository, "rev-parse", "master").decode().strip(), COMMIT)
+        self.assertEqual(git(repository, "symbolic-ref", "HEAD").decode().strip(), "refs/heads/master")
+        self.assertEqual(git(repository, "ls-tree", "-r", "--name-only", "master").decode().split(),
+                         [f"dataset/{file}" for file in FILES])
+        for file in FILES:
+            self.assertEqual(git(repository, "show", f"master:dataset/{file}"), (DATASET / file).read_bytes())
+        git(repository, "fsck", "--full", "--strict")
+
+    def test_the_build_has_made_it(self):
+        if not REPOSITORY.exists():
+            self.fail(f"{REPOSITORY} is not there: build the target mini_corpus")
+        self.check(REPOSITORY)
+
+    def test_no_setting_of_the_machine_reaches_the_commit(self):
+        with tempfile.TemporaryDirectory() as folder:
+            home, out = pathlib.Path(folder), pathlib.Path(folder, "a folder", "mini.git")
+            (home / ".gitconfig").write_text(
+                "[user]\nname = x\nemail = x@x\n[core]\nautocrlf = true\n[commit]\ngpgsign = true\n"
+                "[init]\ndefaultBranch = x\ndefaultObjectFormat = sha256\n[i18n]\ncommitEncoding = latin1\n")
+            hostile = dict(os.environ, HOME=folder, TZ="Asia/Kolkata", GIT_DIR=folder, GIT_INDEX_FILE="x",
+                           GIT_AUTHOR_NAME="x", GIT_DEFAULT_HASH="sha256", GIT_OBJECT_DIRECTORY=folder)
+            for _ in range(2):  # the second replaces the first
+                made = subprocess.run([MINI / "make-repository", DATASET, out], env=hostile, check=True,
+                                      capture_output=True, text=True, umask=0o077)
+                self.assertEqual(made.stdout.strip(), COMMIT)
+                self.check(out)
+            self.assertEqual(os.listdir(out.parent), ["mini.git"])
+
+    def test_what_cannot_be_made_leaves_nothing(self):
+        with tempfile.TemporaryDirectory() as folder:
+            made = subprocess.run([MINI / "make-repository", folder, f"{folder}/out/mini.git"], capture_output=True)
+            self.assertNotEqual(made.returncode, 0)
+            self.assertEqual(os.listdir(f"{folder}/out"), [])
+
+
+if __name__ == "__main__":
+    unittest.main()
