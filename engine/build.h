@@ -15,6 +15,7 @@
 
 #include "base/text.h"
 #include "cache/store.h"
+#include "engine/capture.h"
 #include "engine/claim.h"
 #include "engine/content.h"
 #include "engine/graph.h"
@@ -76,6 +77,7 @@ struct build {
     struct store *store;
     struct claims claims;
     struct keeper keeper;
+    struct capture capture;
     struct tools *tools;
     struct units *units;
     struct pins *pins;

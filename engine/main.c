@@ -4,15 +4,37 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/error.h"
+#include "base/text.h"
 #include "engine/commands/clone.h"
 #include "engine/commands/commands.h"
 #include "engine/progress.h"
 
-/* What the engine starts for hpo.clone: its words come without the command's name. */
+/* What the engine starts for hpo.clone: their words come without the command's name. */
 static enum status clone_tree(int argc, char **argv, struct error *err)
 {
     return clone_tree_command(argc - 1, argv + 1, err);
+}
+
+static enum status clone_resolve(int argc, char **argv, struct error *err)
+{
+    struct arena *arena = arena_open();
+    struct text out;
+    char *string;
+    size_t n;
+    enum status s;
+
+    if (!arena)
+        return error_memory(err);
+    out = text_in(arena);
+    s = clone_resolve_command(argc - 1, argv + 1, &out, err);
+    if (s == OK)
+        s = text_finish(&out, &string, &n, err);
+    if (s == OK)
+        s = progress_result(string, n, err);
+    arena_close(arena);
+    return s;
 }
 
 static const struct {
@@ -21,7 +43,7 @@ static const struct {
 } commands[] = {
     {"build", build_command}, {"table", table_command},   {"why", why_command},
     {"graph", graph_command}, {"log", log_command},       {"runs", runs_command},
-    {"cache", cache_command}, {"clone-tree", clone_tree},
+    {"cache", cache_command}, {"clone-tree", clone_tree}, {"clone-resolve", clone_resolve},
 };
 
 static const char help[] =

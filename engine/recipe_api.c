@@ -38,11 +38,10 @@ static int raise_memory(lua_State *L)
     return raise(L, r, error_memory(&r->raised));
 }
 
-void recipe_where(lua_State *L, const struct recipe *r, char *out, size_t size)
+void recipe_where(lua_State *L, char *out, size_t size)
 {
     lua_Debug ar;
 
-    (void)r;
     out[0] = '\0';
     for (int level = 0; lua_getstack(L, level, &ar); level++)
         if (lua_getinfo(L, "Sl", &ar) && ar.source[0] == '@' && ar.currentline > 0) {
@@ -55,7 +54,7 @@ static int api_where(lua_State *L)
 {
     char where[256];
 
-    recipe_where(L, recipe_of(L), where, sizeof where);
+    recipe_where(L, where, sizeof where);
     lua_pushstring(L, where);
     return 1;
 }
@@ -68,7 +67,7 @@ static int api_fail(lua_State *L)
     const char *hint = luaL_optstring(L, 3, "");
     char where[200], place[256];
 
-    recipe_where(L, r, where, sizeof where);
+    recipe_where(L, where, sizeof where);
     (void)snprintf(place, sizeof place, "%s%s%.50s", where, *where && *field ? ": " : "", field);
     (void)error_set(&r->raised, ERR_INPUT, place, "%s", text);
     error_hint(&r->raised, "%s", hint);
@@ -227,12 +226,15 @@ static int add(lua_State *L, const struct node *node)
     return 1;
 }
 
+/* The place of a node: what Lua remembered of it in spec.where, else the line that runs now. */
 static const char *where_of(lua_State *L)
 {
     char where[256];
-    const char *copy;
+    const char *copy = lua_istable(L, 1) ? string_field(L, 1, "where") : NULL;
 
-    recipe_where(L, recipe_of(L), where, sizeof where);
+    if (copy)
+        return copy;
+    recipe_where(L, where, sizeof where);
     if (!(copy = arena_string(graph_arena(recipe_of(L)->graph), where)))
         (void)raise_memory(L);
     return copy;

@@ -41,6 +41,6 @@ struct recipe {
 void recipe_api_push(lua_State *L, struct recipe *r);
 
 /* "recipes/asha.lua:12" of the innermost line of a recipe that is running, or "". */
-void recipe_where(lua_State *L, const struct recipe *r, char *out, size_t size);
+void recipe_where(lua_State *L, char *out, size_t size);
 
 #endif

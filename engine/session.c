@@ -19,6 +19,8 @@
 #include "engine/build.h"
 #include "engine/pins.h"
 
+enum { CAPTURE_SECONDS = 600 }; /* a repository may be large */
+
 enum status session_recipe(const struct options *o, struct arena *arena, const char **path,
                            struct error *err)
 {
@@ -143,7 +145,8 @@ static enum status open_build(struct build *b, struct error *err)
         !(b->arguments = options_arguments(b->o, b->arena)))
         return error_memory(err);
     TRY(pins_open(lock, &b->pins, err));
-    tools = (struct tools_context){b->o, b->store, &b->keeper, b->arena};
+    b->capture = (struct capture){&b->keeper, b->signals, CAPTURE_SECONDS};
+    tools = (struct tools_context){b->o, b->store, &b->capture, b->arena};
     TRY(tools_open(&tools, &b->tools, err));
     TRY(units_open(b->store, b->arena, &b->units, err));
     TRY(source_preload(b->store, recipe_folder(b->recipe), err));

@@ -1,8 +1,6 @@
 /* tool: finds programs and says what they are. Start at tool_identity. */
 #include "engine/tool.h"
 
-#include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,10 +14,8 @@
 #include "cache/history.h"
 #include "cache/source.h"
 #include "cache/store.h"
+#include "engine/capture.h"
 #include "engine/options.h"
-#include "engine/runner.h"
-
-enum { IDENTITY_MAX = 64 * 1024, IDENTITY_SECONDS = 60 };
 
 struct known {
     const char *name;        /* as an action calls it */
@@ -104,63 +100,20 @@ enum status tool_path(struct tools *tools, const char *name, const char **path, 
     return OK;
 }
 
-/* All that the process writes before it ends, for at most IDENTITY_SECONDS. */
-static enum status collect(struct tools *tools, struct process *p, struct text *output,
-                           struct error *err)
-{
-    int64_t deadline = runner_now_ns() + IDENTITY_SECONDS * (int64_t)1000000000;
-
-    for (;;) {
-        char bytes[4096];
-        struct pollfd fd = {p->output, POLLIN, 0};
-        ssize_t n;
-        if (runner_now_ns() > deadline || output->n > IDENTITY_MAX)
-            return error_set(err, ERR_FAILED, "identity",
-                             "expected at most %d bytes within %d s from the command", IDENTITY_MAX,
-                             IDENTITY_SECONDS);
-        (void)poll(&fd, 1, 100);
-        n = read(p->output, bytes, sizeof bytes);
-        if (n > 0)
-            text_add_bytes(output, bytes, (size_t)n);
-        if (n == 0)
-            break;
-        if (n < 0 && errno != EAGAIN && errno != EINTR)
-            return error_system(err, "identity", "read its output");
-    }
-    while (!p->ended && runner_now_ns() < deadline) {
-        struct pollfd fd = {p->pidfd, POLLIN, 0};
-        (void)poll(&fd, 1, 100);
-        runner_poll(tools->c.keeper, p);
-    }
-    if (!p->ended || p->exit_code != 0)
-        return error_set(err, ERR_FAILED, "identity", "the command ended with status %d",
-                         p->ended ? p->exit_code : -1);
-    return OK;
-}
-
 static enum status run_identity(struct tools *tools, const char *path, const char *const *argv,
                                 const char **out, struct error *err)
 {
     struct arena *arena = tools->c.arena;
-    struct text output = text_in(arena);
     char *env[] = {"LANG=C.UTF-8", "TZ=UTC", NULL, NULL};
     struct command command = {.program = path,
                               .argv = (char *const *)argv,
                               .env = env,
-                              .folder = store_work(tools->c.store),
-                              .pipe_output = true};
-    struct process p;
-    enum status s;
+                              .folder = store_work(tools->c.store)};
 
     env[2] = arena_printf(arena, "PATH=%s", getenv("PATH") ? getenv("PATH") : "/usr/bin:/bin");
     if (!env[2])
         return error_memory(err);
-    command.log = "/dev/null";
-    TRY(runner_start(tools->c.keeper, &command, &p, err));
-    s = collect(tools, &p, &output, err);
-    runner_close(tools->c.keeper, &p);
-    TRY(s);
-    return text_finish(&output, (char **)out, NULL, err);
+    return capture_run(tools->c.capture, &command, "identity", arena, (char **)out, err);
 }
 
 /* Remembered under the digest of the executable and its arguments. */

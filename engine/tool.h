@@ -13,7 +13,7 @@
 #include "engine/graph.h"
 
 struct arena;
-struct keeper;
+struct capture;
 struct options;
 struct store;
 
@@ -22,7 +22,7 @@ struct tools; /* opaque: what was found in this build */
 struct tools_context {
     const struct options *options;
     struct store *store;
-    struct keeper *keeper;
+    const struct capture *capture;
     struct arena *arena;
 };
 

@@ -54,30 +54,48 @@ enum status node_retry(struct build *b, int node, struct error *err)
     return push(b, &b->ready, &b->n_ready, &b->ready_capacity, node, err);
 }
 
+/* Asks the remote, in a process of its own: an interrupt ends it. The user's keys and proxies go
+ * along. */
+static enum status resolve(struct build *b, const struct clone_spec *clone, const char **commit,
+                           struct error *err)
+{
+    extern char **environ;
+    char **argv = arena_array(b->arena, 2 * b->o->n_mirrors + 5, sizeof *argv), *out;
+    struct command command = {
+        .program = b->o->program, .argv = argv, .env = environ, .folder = store_work(b->store)};
+    size_t n = 0;
+
+    if (!argv)
+        return error_memory(err);
+    argv[n++] = "hpo";
+    argv[n++] = "clone-resolve";
+    for (size_t i = 0; i < b->o->n_mirrors; i++) {
+        argv[n++] = "--mirror";
+        argv[n++] = arena_printf(b->arena, "%s=%s", b->o->mirrors[i].from, b->o->mirrors[i].to);
+    }
+    argv[n++] = (char *)clone_url(b, clone);
+    argv[n++] = (char *)clone->rev;
+    TRY(capture_run(&b->capture, &command, clone->url, b->arena, &out, err));
+    out[strcspn(out, "\n")] = '\0';
+    *commit = out;
+    return OK;
+}
+
 /* The commit of a clone: the pin's, else what the remote says, which becomes the pin. */
 static enum status pin(struct build *b, const struct clone_spec *clone, const char **commit,
                        struct error *err)
 {
-    struct clone_source source = {clone_url(b, clone), b->o->mirrors, b->o->n_mirrors,
-                                  store_work(b->store)};
     bool moves =
         strlen(clone->rev) != COMMIT_HEX || strspn(clone->rev, "0123456789abcdef") != COMMIT_HEX;
-    char *found;
 
-    if (!source.url)
-        return error_memory(err);
-    if (!moves) {
-        *commit = clone->rev;
-        return OK;
-    }
-    *commit = pins_get(b->pins, "git", clone->url, clone->rev);
-    if (*commit && !b->o->update)
+    *commit = moves ? pins_get(b->pins, "git", clone->url, clone->rev) : clone->rev;
+    if (!moves || (*commit && !b->o->update))
         return OK;
     if (b->o->cached_only)
         return error_set(err, ERR_INPUT, "--cached-only", "%s of %s is not pinned in hpo.lock",
                          clone->rev, clone->url);
-    TRY(clone_resolve(&source, clone->rev, b->arena, &found, err));
-    TRY(pins_set(b->pins, "git", clone->url, clone->rev, found, err));
+    TRY(resolve(b, clone, commit, err));
+    TRY(pins_set(b->pins, "git", clone->url, clone->rev, *commit, err));
     if (!b->o->dry_run)
         TRY(pins_save(b->pins, err));
     *commit = pins_get(b->pins, "git", clone->url, clone->rev);
