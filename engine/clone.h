@@ -12,16 +12,16 @@
  *             "a/b"; symbolic links that are absolute or point outside; submodules; git-lfs
  *             pointers; a tree of more than 10 million entries, 200 levels, or a file of 2 GiB. The
  *             message names the path.
- * Trust       Every object is checked against its id. Certificates are checked (GIT_SSL_CAINFO or
- *             SSL_CERT_FILE, else the system's), ssh host keys against ~/.ssh/known_hosts. Nobody
- * is asked for a password: the ssh agent, then ~/.ssh/id_ed25519, id_ecdsa, id_rsa. A repository of
- * another user is refused unless git's safe.directory lists it. Environment HOME, SSH_AUTH_SOCK,
- * GIT_SSL_CAINFO, SSL_CERT_FILE, SSL_CERT_DIR, https_proxy and its kin are the user's: a child
- * process that clones needs them. None reaches a result. Blocking    These calls wait for the
- * network and cannot be interrupted: run them in a process of their own (engine/commands/clone.h),
- * which a signal ends at once. Errors      ERR_INPUT: the URL, revision, path or repository is
- * wrong. ERR_CORRUPT: an object is not what its id says. ERR_SYSTEM: network, disk. Passwords in
- * URLs are not shown.
+ * Trust       Every object is checked against its id. Certificates are checked against GIT_SSL_CAINFO
+ *             or SSL_CERT_FILE, else the system's; ssh host keys against ~/.ssh/known_hosts. Nobody
+ *             is prompted: the ssh agent, then ~/.ssh/id_ed25519, id_ecdsa, id_rsa, or no. A
+ *             repository of another user is refused unless git's safe.directory lists it.
+ * Environment HOME, SSH_AUTH_SOCK, GIT_SSL_CAINFO, SSL_CERT_FILE, SSL_CERT_DIR, https_proxy and its
+ *             kin are the user's: a child process that clones needs them. None reaches a result.
+ * Blocking    These calls wait for the network and cannot be interrupted: run them in a process of
+ *             their own, which a signal ends at once (engine/commands/clone.h).
+ * Errors      ERR_INPUT: the URL, revision, path or repository is wrong. ERR_CORRUPT: an object is
+ *             not what its id says. ERR_SYSTEM: network, disk. Passwords in URLs are not shown.
  */
 #ifndef ENGINE_CLONE_H
 #define ENGINE_CLONE_H

@@ -5,8 +5,8 @@
  *     hpo clone-resolve [--mirror FROM=TO]... URL REV
  *
  * INTO is an existing empty folder. Temporary repositories go to TMPDIR, else /tmp. The work is
- * done by a forked child, so that SIGTERM, SIGINT and SIGHUP, or a crash of that child, leave
- * neither a file in INTO nor one in TMPDIR: the parent kills the child, removes both and returns
+ * done by a forked worker, so that SIGTERM, SIGINT and SIGHUP, or a crash of that worker, leave
+ * neither a file in INTO nor one in TMPDIR: its parent kills it, removes both and returns
  * ERR_INTERRUPTED (after a crash ERR_SYSTEM). argv holds the words behind the command's name.
  */
 #ifndef ENGINE_COMMANDS_CLONE_H
