@@ -12,9 +12,9 @@
  *             "a/b"; symbolic links that are absolute or point outside; submodules; git-lfs
  *             pointers; a tree of more than 10 million entries, 200 levels, or a file of 2 GiB. The
  *             message names the path.
- * Trust       Every object is checked against its id. Certificates are checked against GIT_SSL_CAINFO
- *             or SSL_CERT_FILE, else the system's; ssh host keys against ~/.ssh/known_hosts. Nobody
- *             is prompted: the ssh agent, then ~/.ssh/id_ed25519, id_ecdsa, id_rsa, or no. A
+ * Trust       Every object is checked against its id, certificates against GIT_SSL_CAINFO or
+ *             SSL_CERT_FILE, else the system's, ssh host keys against ~/.ssh/known_hosts. Nobody is
+ *             prompted: the ssh agent, then ~/.ssh/id_ed25519, id_ecdsa, id_rsa, then no. A
  *             repository of another user is refused unless git's safe.directory lists it.
  * Environment HOME, SSH_AUTH_SOCK, GIT_SSL_CAINFO, SSL_CERT_FILE, SSL_CERT_DIR, https_proxy and its
  *             kin are the user's: a child process that clones needs them. None reaches a result.
