@@ -96,7 +96,7 @@ void *arena_alloc(struct arena *arena, size_t n)
     if (!ONE_BLOCK_A_CHUNK)
         n = (n + ALIGN - 1) / ALIGN * ALIGN;
     if (!c || ONE_BLOCK_A_CHUNK || c->size - c->used < n) {
-        const bool alone = ONE_BLOCK_A_CHUNK || n >= CHUNK / 4;
+        const bool alone = ONE_BLOCK_A_CHUNK || n > CHUNK / 4;
         size_t size = alone ? n : CHUNK;
         struct chunk *fresh = calloc(1, header + size);
         if (!fresh)
