@@ -89,8 +89,8 @@ enum status blob_read(struct store *store, const struct digest *digest, size_t l
                       struct arena *arena, void **bytes, size_t *n, struct error *err) MUST_CHECK;
 
 /*
- * Makes the file dest, which must not exist, of this blob of size bytes. A file of its own, mode
- * 0644 or 0755, reflinked where the file system can, else copied; above BLOB_LINK, and not
+ * Makes the file dest, which must not exist, of this blob, which has size bytes. A file of its own,
+ * mode 0644 or 0755, reflinked where the file system can, else copied; above BLOB_LINK, and not
  * executable, a hard link of the read-only blob. ERR_NOT_FOUND, ERR_CORRUPT: dest is not there.
  */
 enum status blob_place(struct store *store, const struct digest *digest, int64_t size,

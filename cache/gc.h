@@ -1,5 +1,5 @@
 /*
- * gc: what may go, what is damaged, what there is.
+ * gc: what may go. (What is damaged, and what there is: verify.h.)
  *
  * Dropping   belongs to a build: trees of units (checkpoints) that nobody wants. Only when no other
  *            process has the store open, for that one may want them; else it is left to a later
@@ -8,7 +8,6 @@
  *            Trees go by age of last use, the longest unused first, until the limits hold; what a
  *            marked (not reproducible) action needs stays. A unit's reports always stay. Blobs that
  *            nothing names, files a killed process left and old working folders go in any case.
- * Verifying  reads everything and changes nothing. Others may go on working.
  */
 #ifndef CACHE_GC_H
 #define CACHE_GC_H
@@ -19,8 +18,8 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "cache/verify.h"
 
-struct arena;
 struct store;
 
 struct drop_report {
@@ -56,33 +55,5 @@ struct gc_report {
 /* Waits a second for others; ERR_FAILED names a process that has the store open. */
 enum status cache_gc(struct store *store, const struct gc_limits *limits, struct gc_report *report,
                      struct error *err) MUST_CHECK;
-
-struct verify_report {
-    size_t blobs, trees, results;
-    int64_t bytes;
-    const char **damage; /* "blob ab12…: …", a sentence each, sorted */
-    size_t n_damage;
-};
-
-/* Checks the digest of every blob, the text of every tree, and that every result has its blobs.
- * ERR_CORRUPT where anything is wrong; the report is filled then too. */
-enum status cache_verify(struct store *store, struct arena *arena, struct verify_report *report,
-                         struct error *err) MUST_CHECK;
-
-struct kind_stat {
-    const char *kind; /* of the results */
-    size_t results, kept, marked;
-    int64_t bytes; /* of their trees, what they share counted each time */
-};
-
-struct cache_stat {
-    struct kind_stat *kinds; /* sorted by name */
-    size_t n_kinds;
-    size_t blobs, small_blobs;
-    int64_t blob_bytes, small_bytes, index_bytes;
-};
-
-enum status cache_stat(struct store *store, struct arena *arena, struct cache_stat *stat,
-                       struct error *err) MUST_CHECK;
 
 #endif

@@ -5,10 +5,9 @@
  *            (mtime) and of inode (ctime), the moment just before it was hashed, and the digest.
  *            The digest is believed when all five are as they were and both times lie before that
  *            moment by more than a tick: then any later write would have given another time.
- *            A tick is 10 ms on file systems of this machine that count in nanoseconds (ext4, xfs,
- *            btrfs, f2fs, zfs, bcachefs, tmpfs, overlayfs; the kernel's clock for them moves at
- *            least every 10 ms), and 60 s elsewhere: FAT counts in 2 s, a server's clock may differ
- *            from ours. A file whose times lie in the future is read each time.
+ *            The tick is that of the file system (see filesystem.h): 10 ms on local ones, 60 s
+ *            elsewhere. A digest that cannot be believed later is not remembered at all: a file
+ *            written just now, or whose times lie in the future, is read each time.
  * Folders    are read in place, and become a tree (see tree.h) whose files are not in the store.
  * Links      The path itself may be a symbolic link; inside a folder, the rules of trees hold.
  */
@@ -57,8 +56,9 @@ enum status source_digest(struct store *store, const char *path, struct arena *a
 
 /*
  * Whether the source is still what source_digest found: for the check after an action has read it.
- * A file whose stamp was not settled is read again. A file written with the bytes it had before
- * counts as changed: what was in it meanwhile is not known.
+ * A file whose stamp was not settled, or whose inode alone changed (a new link, another mode), is
+ * read again. One written with the bytes it had before counts as changed: what was in it meanwhile
+ * is not known.
  */
 enum status source_unchanged(struct store *store, const char *path, const struct source *source,
                              bool *unchanged, struct error *err) MUST_CHECK;
@@ -71,8 +71,7 @@ enum status source_unchanged(struct store *store, const char *path, const struct
 enum status source_place(struct store *store, const char *path, const struct source *source,
                          const char *dest, struct error *err) MUST_CHECK;
 
-/* The same for one file or folder of a folder source, as tree_pick found it; sub is the path that
- * was picked. */
+/* The same for one file or folder of a folder source: what tree_pick found in its tree at sub. */
 enum status source_place_pick(struct store *store, const char *path, const char *sub,
                               const struct pick *pick, const char *dest,
                               struct error *err) MUST_CHECK;

@@ -9,8 +9,7 @@
  *            STORE/work/       working folders of actions: the caller's; same file system, so that
  *                              outputs are moved and not copied
  *            STORE/claims      an empty file whose bytes the engine locks, one a key
- *            STORE/lock        an empty file; who has the store open holds a shared lock on byte
- *                              LOCK_USERS + pid, who cleans it an exclusive one on all of them
+ *            STORE/lock        an empty file whose bytes are locked by who has it open (users.h)
  * Life       store_open … store_sync … store_close. A program opens a store once.
  * Promise    Nothing written is durable, and no row is seen by another process, before store_sync.
  *            It makes all blobs committed so far durable, then commits all rows put so far: so a
@@ -35,6 +34,7 @@
 
 struct arena;
 struct database;
+struct stats;
 struct store; /* opaque */
 
 enum store_flags {
@@ -66,9 +66,6 @@ const char *store_folder(const struct store *store);
 const char *store_work(const struct store *store);   /* "STORE/work" */
 const char *store_claims(const struct store *store); /* "STORE/claims" */
 
-/* The name of the network file system that statfs calls f_type, or NULL where it is not one. */
-const char *store_network_name(long f_type);
-
 /*
  * Tries to be the only process that has the store open; *alone says whether that came about within
  * wait_ms. While it lasts, others wait in store_open. End it with store_share, which cannot fail.
@@ -81,9 +78,18 @@ void store_share(struct store *store);
 /* ---- for the modules of this room ---- */
 
 struct database *store_database(const struct store *store);
+struct stats *store_stats(const struct store *store);
+bool store_is_writable(const struct store *store);
 
-/* ERR_SYSTEM where the store is read-only or a sync has failed: the first line of every write. */
-enum status store_may_write(struct store *store, struct error *err) MUST_CHECK;
+/*
+ * The first line of every write to the index: begins the transaction unless it is open.
+ * ERR_SYSTEM: the store is read-only, or a sync has failed.
+ */
+enum status store_write_begin(struct store *store, struct error *err) MUST_CHECK;
+
+/* For work that takes long: ends the transaction (by a sync) where one is open, so that others
+ * need not wait for the end of that work. */
+enum status store_let_others(struct store *store, struct error *err) MUST_CHECK;
 
 /* A new file in STORE/tmp, open for reading and writing. Its path is in arena. */
 enum status store_temporary(struct store *store, struct arena *arena, char **path, int *fd,
@@ -96,11 +102,11 @@ void store_blob_name(const struct digest *digest, char name[BLOB_NAME_MAX]);
 int store_blobs(const struct store *store);
 
 /*
- * Moves a finished file of this file system to its blob's name, replacing a file that has it, and
- * remembers it for store_sync. A name that stood before may be promised to a row already, so its
- * successor is made durable first. fd is the same file, open.
+ * Moves a finished file to its blob's name, replacing a file that has it, and remembers it for
+ * store_sync. A name that stood before may be promised to a row already, so its successor is made
+ * durable first. *moved is false where path lies on another file system; nothing was done then.
  */
-enum status store_adopt(struct store *store, const char *path, int fd, const struct digest *digest,
-                        struct error *err) MUST_CHECK;
+enum status store_adopt(struct store *store, const char *path, const struct digest *digest,
+                        bool *moved, struct error *err) MUST_CHECK;
 
 #endif

@@ -1,19 +1,8 @@
 /*
- * tree: a folder as a sorted list of what lies in it; its name is the SHA-256 of the list's text.
+ * tree: a folder in the store: a listing (see listing.h), kept as a blob, and the blobs it names.
  *
- * Text       One line an entry, sorted strictly by the bytes of the path:
- *                KIND ' ' SIZE ' ' CONTENT ' ' PATH '\n'
- *            KIND  f file   x executable file  CONTENT is the blob's digest, 64 hexadecimal digits
- *                  l symbolic link             CONTENT is the target, SIZE its length in bytes
- *                  d folder with nothing in it CONTENT is "-", SIZE 0
- *            SIZE is decimal without leading zeros, at most 2^62. PATH is relative to the tree, its
- *            components separated by '/'. Bytes below 0x21, 0x7f and '%' of PATH and of a target
- *            are written %XX with upper-case digits, other bytes as they are. At most
- *            TREE_TEXT_MAX bytes; a path at most TREE_PATH_MAX. The tree of nothing is the empty
- *            text. A text that is not exactly what tree_text writes is no tree (ERR_CORRUPT).
- * Paths      No component is empty, "." or ".."; no path is twice there or lies below an entry.
- * Links      A target is relative, goes up only at its beginning, and not above the tree. So no
- *            chain of links leads out, whatever follows them. It may point to nothing.
+ * Taking moves an action's outputs into the store, placing puts them into another folder, picking
+ * finds one file or folder of a tree without placing anything.
  * Owners     Entries and their strings live in the arena that is given.
  */
 #ifndef CACHE_TREE_H
@@ -25,33 +14,10 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "cache/listing.h"
 
 struct arena;
 struct store;
-
-enum { TREE_TEXT_MAX = 1 << 30, TREE_PATH_MAX = 4000 };
-
-enum tree_kind {
-    TREE_FILE = 'f',
-    TREE_EXECUTABLE = 'x',
-    TREE_LINK = 'l',
-    TREE_FOLDER = 'd', /* an empty one; others show by what is in them */
-};
-
-struct tree_entry {
-    enum tree_kind kind;
-    const char *path;
-    int64_t size;         /* bytes of the file, or of the link's target; 0 for a folder */
-    struct digest digest; /* files only */
-    const char *target;   /* links only, else NULL */
-};
-
-struct tree {
-    struct digest digest; /* of its text */
-    const struct tree_entry *entries;
-    size_t n;
-    int64_t bytes; /* of all files together */
-};
 
 /*
  * Takes the declared outputs of an action, moving files into the store: names are inner paths below
@@ -102,18 +68,8 @@ enum status tree_pick(const struct tree *tree, const char *path, struct arena *a
 enum status tree_place(struct store *store, const struct tree *tree, const char *dest,
                        struct error *err) MUST_CHECK;
 
-/* ---- the text ---- */
-
-/* Sorts and checks entries (ERR_FAILED), sums them up, and names them; writes nothing anywhere. */
-enum status tree_of_entries(const struct tree_entry *entries, size_t n, struct arena *arena,
-                            struct tree *out, struct error *err) MUST_CHECK;
-
-/* The text of a tree that one of these functions made. */
-enum status tree_text(const struct tree *tree, struct arena *arena, char **text, size_t *n,
-                      struct error *err) MUST_CHECK;
-
-/* Reads a text, however hostile. ERR_CORRUPT: "line N: expected …". */
-enum status tree_parse(const char *text, size_t n, struct arena *arena, struct tree *out,
-                       struct error *err) MUST_CHECK;
+/* Makes dest with the folders and links of a tree: what tree_place does before it places files. */
+enum status tree_place_frame(const struct tree *tree, const char *dest,
+                             struct error *err) MUST_CHECK;
 
 #endif

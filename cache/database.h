@@ -1,0 +1,94 @@
+/*
+ * database: the file STORE/index.db; its tables, its one write transaction, its statements. The one
+ * module that knows SQLite: the modules above write SQL and read columns through these calls.
+ *
+ * Writing    database_begin, statements, database_commit. Closing without a commit forgets. Once a
+ *            statement inside the transaction has failed nothing can be committed any more: what
+ *            belongs together never becomes durable in part.
+ * Statements are kept prepared, one a text: SQL must be a string that lives as long as the program.
+ *            A statement is used from database_statement to statement_end, never twice at a time.
+ *            It remembers its first failure, turns into a no-op, and statement_end reports it:
+ *
+ *                struct statement *st = database_statement(db, "SELECT run FROM node WHERE …");
+ *                statement_bind_digest(st, 1, &key);
+ *                while (statement_row(st))
+ *                    … statement_integer(st, 0) …
+ *                return statement_end(st, err);
+ *
+ *            Parameters count from 1, columns from 0.
+ */
+#ifndef CACHE_DATABASE_H
+#define CACHE_DATABASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/digest.h"
+#include "base/error.h"
+
+struct arena;
+struct database;  /* opaque */
+struct statement; /* opaque */
+
+enum { DATABASE_SCHEMA = 1 }; /* user_version: one higher, and older programs refuse it */
+
+enum database_mode {
+    DATABASE_READ,
+    DATABASE_WRITE,
+    DATABASE_MAKE, /* write, and make file and tables where they are absent: one process at a time
+                    */
+};
+
+/*
+ * Opens the file. ERR_NOT_FOUND: it is absent or has no tables yet. ERR_INPUT: a newer schema.
+ * ERR_CORRUPT: no database of ours.
+ */
+enum status database_open(const char *path, enum database_mode mode, struct database **out,
+                          struct error *err) MUST_CHECK;
+void database_close(struct database *db); /* NULL is allowed */
+
+/* Begins the write transaction unless it is open. Waits for another process' end of its own. */
+enum status database_begin(struct database *db, struct error *err) MUST_CHECK;
+enum status database_commit(struct database *db, struct error *err) MUST_CHECK;
+bool database_is_writing(const struct database *db);
+
+/* One snapshot for many reads, which are then faster; nothing where the write transaction is open.
+ */
+void database_read_begin(struct database *db);
+void database_read_end(struct database *db);
+
+struct statement *database_statement(struct database *db, const char *sql);
+
+void statement_bind_integer(struct statement *st, int parameter, int64_t x);
+void statement_bind_real(struct statement *st, int parameter, double x);
+void statement_bind_text(struct statement *st, int parameter, const char *text); /* NULL: null */
+void statement_bind_bytes(struct statement *st, int parameter, const void *bytes, size_t n);
+void statement_bind_digest(struct statement *st, int parameter, const struct digest *d); /* NULL */
+
+/* Goes to the next row; false at the end and after a failure. */
+bool statement_row(struct statement *st);
+
+int64_t statement_integer(struct statement *st, int column);
+double statement_real(struct statement *st, int column);
+bool statement_is_null(struct statement *st, int column);
+
+/* NULL where the column is null, and after a failure. */
+const char *statement_text(struct statement *st, int column, struct arena *arena);
+
+/* A failure (ERR_CORRUPT) where the column is not 32 bytes. */
+struct digest statement_digest(struct statement *st, int column);
+
+/* The bytes of a column, valid until the next row or the end. */
+const void *statement_bytes(struct statement *st, int column, size_t *n);
+
+/* Says that there is no memory for what was read: the end reports it. */
+void statement_no_memory(struct statement *st);
+
+/* Ends the use of the statement; the first failure. */
+enum status statement_end(struct statement *st, struct error *err) MUST_CHECK;
+
+/* Runs a statement without rows to its end: statement_row and statement_end in one. */
+enum status statement_run(struct statement *st, struct error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,538 @@
+/*
+ * store: the folder, who has it open, and what is not durable yet. The invariant: whatever the
+ * index says was committed after the blobs it names were made durable. Start at store_sync.
+ */
+#include "cache/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "cache/database.h"
+#include "cache/filesystem.h"
+#include "cache/stats.h"
+#include "cache/users.h"
+
+#ifdef HPO_SMALL
+enum { FEW_BLOBS = 1 };
+#else
+enum { FEW_BLOBS = 16 }; /* up to here each is synced by itself, above one syncfs is cheaper */
+#endif
+
+enum {
+    STORE_VERSION = 1,
+    FOLDERS = 256,
+};
+
+struct store {
+    struct arena *arena;
+    const char *folder, *work, *claims;
+    unsigned flags;
+    int root, blobs, lock; /* descriptors, -1 before they are open */
+    struct database *database;
+    struct stats *stats;
+    struct digest *pending; /* blobs that are not durable yet */
+    size_t n_pending, pending_capacity;
+    bool touched[FOLDERS]; /* folders of blobs/ with new names */
+    bool blobs_touched;    /* blobs/ has a new folder */
+    bool failed;
+    enum status failure_status;
+    struct error failure;
+};
+
+/* ---- opening ---- */
+
+static enum status refuse_network(const char *folder, struct error *err)
+{
+    struct statfs fs;
+    const char *name;
+
+    if (statfs(folder, &fs) != 0)
+        return error_system(err, folder, "look at the file system");
+    if (!(name = filesystem_network((unsigned long)fs.f_type)))
+        return OK;
+    (void)error_set(err, ERR_INPUT, folder, "expected a local disk for the store, found %s", name);
+    error_hint(err, "its index needs the locks of one machine; choose a local folder: --cache DIR");
+    return ERR_INPUT;
+}
+
+/* A folder without "version" is ours to fill only when a store could have begun in it. */
+static enum status refuse_foreign(const char *folder, struct arena *arena, struct error *err)
+{
+    static const char *const ours[] = {"blobs", "tmp", "work", "claims", "lock"};
+    char **names;
+    size_t n;
+
+    TRY(file_list(folder, arena, &names, &n, err));
+    for (size_t i = 0; i < n; i++) {
+        bool known = strncmp(names[i], "index.db", 8) == 0 || strncmp(names[i], "version.", 8) == 0;
+        for (size_t k = 0; k < sizeof ours / sizeof *ours; k++)
+            known = known || strcmp(names[i], ours[k]) == 0;
+        if (!known) {
+            (void)error_set(err, ERR_INPUT, folder,
+                            "expected a store or an empty folder, found \"%.100s\" in it",
+                            names[i]);
+            error_hint(err, "choose a folder of its own for the store: --cache DIR");
+            return ERR_INPUT;
+        }
+    }
+    return OK;
+}
+
+/* *present: whether there is a version file; it then names the version of this program. */
+static enum status check_version(const char *folder, struct arena *arena, bool *present,
+                                 struct error *err)
+{
+    static const char head[] = "hpo store ";
+    char *path = file_join(arena, folder, "version"), *text;
+    struct error ignored;
+    int64_t version;
+    size_t n;
+    enum status s;
+
+    if (!path)
+        return error_memory(err);
+    s = file_read(path, 64, arena, &text, &n, err);
+    *present = s != ERR_NOT_FOUND;
+    if (s == ERR_NOT_FOUND)
+        return refuse_foreign(folder, arena, err);
+    if (s != OK)
+        return s;
+    if (n > 0 && text[n - 1] == '\n')
+        text[--n] = '\0';
+    if (strncmp(text, head, strlen(head)) != 0 ||
+        text_parse_integer(text + strlen(head), "version", 1, INT64_MAX, &version, &ignored) != OK)
+        return error_set(err, ERR_INPUT, path, "expected \"hpo store %d\", found \"%.40s\"",
+                         STORE_VERSION, text);
+    if (version > STORE_VERSION) {
+        (void)error_set(err, ERR_INPUT, folder,
+                        "store of a newer version: it is %lld, this program knows %d",
+                        (long long)version, STORE_VERSION);
+        error_hint(err, "use the newer program, or another store: --cache DIR");
+        return ERR_INPUT;
+    }
+    return OK;
+}
+
+static enum status writable_hint(struct error *err)
+{
+    error_hint(err, "the store must be writable; choose another: --cache DIR");
+    return ERR_SYSTEM;
+}
+
+static enum status make_folders(struct store *store, struct error *err)
+{
+    static const char *const names[] = {"blobs", "tmp", "work"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (mkdirat(store->root, names[i], 0777) != 0 && errno != EEXIST) {
+            (void)error_system(err, store->folder, "make the store's folders");
+            return writable_hint(err);
+        }
+    return OK;
+}
+
+static enum status open_lock(struct store *store, struct error *err)
+{
+    const bool write = store_is_writable(store);
+    int fd;
+
+    store->lock = openat(store->root, "lock",
+                         write ? O_RDWR | O_CREAT | O_CLOEXEC : O_RDONLY | O_CLOEXEC, 0666);
+    if (store->lock < 0) {
+        (void)error_system(err, store->folder, "open the store's lock");
+        return write ? writable_hint(err) : ERR_SYSTEM;
+    }
+    if (write) {
+        if ((fd = openat(store->root, "claims", O_RDWR | O_CREAT | O_CLOEXEC, 0666)) < 0) {
+            (void)error_system(err, store->folder, "open the store's claims");
+            return writable_hint(err);
+        }
+        close(fd);
+    }
+    return users_enter(store->lock, store->folder, err);
+}
+
+/* Makes the index under the turn of writing, so that two first builds do not both make it. */
+static enum status open_database(struct store *store, struct error *err)
+{
+    const char *path = file_join(store->arena, store->folder, "index.db");
+    enum status s;
+
+    if (!path)
+        return error_memory(err);
+    if (store->flags & STORE_READ)
+        return database_open(path, DATABASE_READ, &store->database, err);
+    s = database_open(path, DATABASE_WRITE, &store->database, err);
+    if (s != ERR_NOT_FOUND)
+        return s;
+    TRY(users_take_turn(store->lock, store->folder, err));
+    s = database_open(path, DATABASE_MAKE, &store->database, err);
+    users_give_turn(store->lock);
+    return s;
+}
+
+/* What killed processes left in tmp, when nobody else can be writing there. */
+static enum status clean_temporary(struct store *store, struct error *err)
+{
+    struct arena *arena = arena_open();
+    char *folder = arena ? file_join(arena, store->folder, "tmp") : NULL;
+    char **names;
+    size_t n;
+    bool alone = false;
+    int64_t user;
+    enum status s = folder ? OK : error_memory(err);
+
+    if (s == OK)
+        s = store_be_alone(store, 0, &alone, &user, err);
+    if (s == OK && alone)
+        s = file_list(folder, arena, &names, &n, err);
+    for (size_t i = 0; s == OK && alone && i < n; i++) {
+        char *path = file_join(arena, folder, names[i]);
+        s = path ? file_remove(path, err) : error_memory(err);
+    }
+    if (alone)
+        store_share(store);
+    arena_close(arena);
+    return s;
+}
+
+/* Everything of a new store becomes durable, and only then its version. */
+static enum status finish_making(struct store *store, struct error *err)
+{
+    char *path = file_join(store->arena, store->folder, "version"), text[32];
+    const int n = snprintf(text, sizeof text, "hpo store %d\n", STORE_VERSION);
+
+    if (!path)
+        return error_memory(err);
+    if (syncfs(store->root) != 0)
+        return error_system(err, store->folder, "sync the store");
+    return file_write(path, text, (size_t)n, err);
+}
+
+static enum status name_paths(struct store *store, const char *folder, struct error *err)
+{
+    char absolute[PATH_MAX];
+
+    if (!realpath(folder, absolute)) {
+        const bool absent = errno == ENOENT || errno == ENOTDIR;
+        enum status s = error_system(err, folder, "open the store");
+        return absent ? ERR_NOT_FOUND : s;
+    }
+    store->folder = arena_string(store->arena, absolute);
+    store->work = arena_printf(store->arena, "%s/work", absolute);
+    store->claims = arena_printf(store->arena, "%s/claims", absolute);
+    if (!store->folder || !store->work || !store->claims)
+        return error_memory(err);
+    if ((store->root = open(absolute, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
+        return error_system(err, folder, "open the store");
+    return OK;
+}
+
+static enum status open_parts(struct store *store, const char *folder, struct error *err)
+{
+    const bool write = store_is_writable(store);
+    bool present = false;
+
+    if (write)
+        TRY(file_make_folders(folder, err));
+    TRY(name_paths(store, folder, err));
+    TRY(check_version(store->folder, store->arena, &present, err));
+    if (!present && !write)
+        return error_set(err, ERR_NOT_FOUND, store->folder, "there is no store");
+    TRY(refuse_network(store->folder, err));
+    TRY(open_lock(store, err));
+    if (write)
+        TRY(make_folders(store, err));
+    store->blobs = openat(store->root, "blobs", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (store->blobs < 0)
+        return error_system(err, store->folder, "open the store's blobs");
+    TRY(open_database(store, err));
+    TRY(stats_open(store->database, &store->stats, err));
+    if (!present)
+        TRY(finish_making(store, err));
+    return write ? clean_temporary(store, err) : OK;
+}
+
+enum status store_open(const char *folder, unsigned flags, struct store **out, struct error *err)
+{
+    struct arena *arena = arena_open();
+    struct store *store = arena ? arena_alloc(arena, sizeof *store) : NULL;
+    enum status s;
+
+    if (!store) {
+        arena_close(arena);
+        return error_memory(err);
+    }
+    store->arena = arena;
+    store->flags = flags;
+    store->root = store->blobs = store->lock = -1;
+    if ((s = open_parts(store, folder, err)) != OK) {
+        store_close(store);
+        return s;
+    }
+    *out = store;
+    return OK;
+}
+
+void store_close(struct store *store)
+{
+    if (!store)
+        return;
+    stats_close(store->stats);
+    database_close(store->database);
+    if (store->blobs >= 0)
+        close(store->blobs);
+    if (store->lock >= 0)
+        close(store->lock); /* lets go of its locks */
+    if (store->root >= 0)
+        close(store->root);
+    arena_close(store->arena);
+}
+
+const char *store_folder(const struct store *store)
+{
+    return store->folder;
+}
+
+const char *store_work(const struct store *store)
+{
+    return store->work;
+}
+
+const char *store_claims(const struct store *store)
+{
+    return store->claims;
+}
+
+struct database *store_database(const struct store *store)
+{
+    return store->database;
+}
+
+struct stats *store_stats(const struct store *store)
+{
+    return store->stats;
+}
+
+bool store_is_writable(const struct store *store)
+{
+    return !(store->flags & STORE_READ);
+}
+
+int store_blobs(const struct store *store)
+{
+    return store->blobs;
+}
+
+enum status store_be_alone(struct store *store, int64_t wait_ms, bool *alone, int64_t *user,
+                           struct error *err)
+{
+    return users_be_alone(store->lock, store->folder, wait_ms, alone, user, err);
+}
+
+void store_share(struct store *store)
+{
+    users_share(store->lock);
+}
+
+/* ---- writing ---- */
+
+static enum status may_write(struct store *store, struct error *err)
+{
+    if (store->flags & STORE_READ)
+        return error_set(err, ERR_SYSTEM, store->folder, "the store is open for reading only");
+    if (store->failed) {
+        *err = store->failure;
+        return store->failure_status;
+    }
+    return OK;
+}
+
+/*
+ * A turnstile: who waits for the transaction holds the turn, so who has just ended one cannot begin
+ * the next before him. Without it two builds would not share the store fairly.
+ */
+enum status store_write_begin(struct store *store, struct error *err)
+{
+    enum status s;
+
+    TRY(may_write(store, err));
+    if (database_is_writing(store->database))
+        return database_begin(store->database, err);
+    TRY(users_take_turn(store->lock, store->folder, err));
+    s = database_begin(store->database, err);
+    users_give_turn(store->lock);
+    return s;
+}
+
+enum status store_let_others(struct store *store, struct error *err)
+{
+    return database_is_writing(store->database) ? store_sync(store, err) : OK;
+}
+
+enum status store_temporary(struct store *store, struct arena *arena, char **path, int *fd,
+                            struct error *err)
+{
+    TRY(may_write(store, err));
+    if (!(*path = arena_printf(arena, "%s/tmp/XXXXXX", store->folder)))
+        return error_memory(err);
+    if ((*fd = mkostemp(*path, O_CLOEXEC)) < 0)
+        return error_system(err, *path, "create");
+    return OK;
+}
+
+void store_blob_name(const struct digest *digest, char name[BLOB_NAME_MAX])
+{
+    char hex[DIGEST_HEX + 1];
+
+    digest_hex(digest, hex);
+    name[0] = hex[0];
+    name[1] = hex[1];
+    name[2] = '/';
+    memcpy(name + 3, hex + 2, sizeof hex - 2);
+}
+
+/* The blob's folder is made when the first blob comes; 256 empty ones would be no help. */
+static enum status make_blob_folder(struct store *store, const char *name, struct error *err)
+{
+    const char folder[3] = {name[0], name[1], '\0'};
+
+    if (mkdirat(store->blobs, folder, 0777) != 0 && errno != EEXIST)
+        return error_system(err, store->folder, "make a folder for blobs");
+    store->blobs_touched = true;
+    return OK;
+}
+
+static enum status sync_file(int folder, const char *name, const char *where, struct error *err)
+{
+    enum status s = OK;
+    int fd = openat(folder, name, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        return error_system(err, where, "open what is to be synced");
+    if (fsync(fd) != 0)
+        s = error_system(err, where, "sync");
+    close(fd);
+    return s;
+}
+
+static enum status note_pending(struct store *store, const struct digest *digest, struct error *err)
+{
+    if (store->n_pending == store->pending_capacity) {
+        struct digest *more =
+            arena_grow(store->arena, store->pending, store->n_pending, store->n_pending + 1,
+                       sizeof *more, &store->pending_capacity);
+        if (!more)
+            return error_memory(err);
+        store->pending = more;
+    }
+    store->pending[store->n_pending++] = *digest;
+    store->touched[digest->bytes[0]] = true;
+    return OK;
+}
+
+/* Renames without replacing; file systems that cannot (EINVAL) look first. */
+static int rename_to_new(const char *path, int folder, const char *name)
+{
+    if (renameat2(AT_FDCWD, path, folder, name, RENAME_NOREPLACE) == 0)
+        return 0;
+    if (errno != EINVAL && errno != ENOSYS)
+        return -1;
+    if (faccessat(folder, name, F_OK, 0) == 0) {
+        errno = EEXIST;
+        return -1;
+    }
+    return renameat(AT_FDCWD, path, folder, name);
+}
+
+enum status store_adopt(struct store *store, const char *path, const struct digest *digest,
+                        bool *moved, struct error *err)
+{
+    char name[BLOB_NAME_MAX];
+    int rc;
+
+    *moved = true;
+    TRY(may_write(store, err));
+    TRY(note_pending(store, digest, err)); /* before it has the name: this may fail */
+    store_blob_name(digest, name);
+    rc = rename_to_new(path, store->blobs, name);
+    if (rc != 0 && errno == ENOENT) {
+        TRY(make_blob_folder(store, name, err));
+        rc = rename_to_new(path, store->blobs, name);
+    }
+    if (rc != 0 && errno == EEXIST) {
+        TRY(sync_file(AT_FDCWD, path, path, err));
+        rc = renameat(AT_FDCWD, path, store->blobs, name);
+    }
+    if (rc != 0)
+        store->n_pending--;
+    if (rc != 0 && errno == EXDEV) {
+        *moved = false;
+        return OK;
+    }
+    return rc == 0 ? OK : error_system(err, path, "move into the store");
+}
+
+static enum status sync_one_by_one(struct store *store, struct error *err)
+{
+    for (size_t i = 0; i < store->n_pending; i++) {
+        char name[BLOB_NAME_MAX];
+        store_blob_name(&store->pending[i], name);
+        TRY(sync_file(store->blobs, name, name, err));
+    }
+    for (int i = 0; i < FOLDERS; i++) {
+        char name[3];
+        (void)snprintf(name, sizeof name, "%02x", (unsigned)i);
+        if (store->touched[i])
+            TRY(sync_file(store->blobs, name, name, err));
+    }
+    return store->blobs_touched ? sync_file(store->blobs, ".", store->folder, err) : OK;
+}
+
+static enum status sync_blobs(struct store *store, struct error *err)
+{
+    if (store->n_pending == 0)
+        return OK;
+    if (store->n_pending <= FEW_BLOBS)
+        TRY(sync_one_by_one(store, err));
+    else if (syncfs(store->blobs) != 0)
+        return error_system(err, store->folder, "sync the store");
+    store->n_pending = 0;
+    memset(store->touched, 0, sizeof store->touched);
+    store->blobs_touched = false;
+    return OK;
+}
+
+bool store_is_dirty(const struct store *store)
+{
+    return store->n_pending > 0 || database_is_writing(store->database);
+}
+
+enum status store_sync(struct store *store, struct error *err)
+{
+    enum status s;
+
+    if (!store_is_dirty(store))
+        return OK;
+    TRY(may_write(store, err));
+    s = sync_blobs(store, err);
+    if (s == OK)
+        s = database_commit(store->database, err);
+    if (s != OK) {
+        store->failed = true;
+        store->failure_status = s;
+        store->failure = *err;
+    }
+    return s;
+}
