@@ -153,17 +153,24 @@ static enum status connect_to(git_remote *remote, struct talk *talk)
         .callbacks = callbacks_of(talk),
         .proxy_opts = {.version = GIT_PROXY_OPTIONS_VERSION, .type = GIT_PROXY_AUTO},
     };
+    enum status s;
     int rc;
 
     do {
         talk->handed = false;
         rc = git_remote_connect_ext(remote, GIT_DIRECTION_FETCH, &options);
     } while (rc < 0 && talk->handed && !talk->said);
-    if (rc < 0)
-        return talk->said ? ERR_SYSTEM : clone_git_failed(talk->at, "connect", talk->err);
-    if (talk->handed)
-        talk->next--;
-    return OK;
+    if (rc == 0) {
+        talk->next -= talk->handed;
+        return OK;
+    }
+    if (talk->said)
+        return ERR_SYSTEM;
+    s = clone_git_failed(talk->at, "connect", talk->err);
+    if (strstr(talk->err->text, "content-type"))
+        error_hint(talk->err,
+                   "the server gives only files there, it does not speak git's protocol");
+    return s;
 }
 
 static int fetch_specs(git_remote *remote, struct talk *talk, char **specs, size_t n)
