@@ -78,19 +78,28 @@ local function best_block(study)
   return table.concat(lines)
 end
 
+local function column(title, key, show, exact)
+  return { title = title, key = key, value = function(row) return row[key] end, show = show, exact = exact }
+end
+
 local compare_columns = {
-  { title = "run type", key = "run", value = function(row) return row.run end },
-  { title = "eval loss", key = "eval_loss", value = function(row) return row.eval_loss end },
-  { title = "EM", key = "exact_match", value = function(row) return row.exact_match end, show = hundredths },
-  { title = "F1", key = "f1", value = function(row) return row.f1 end, show = hundredths },
-  { title = "best params", key = "params", value = function(row) return row.params end,
-    show = points(columns.for_eyes), exact = points(columns.plain) },
-  { title = "epochs", key = "t", value = function(row) return row.t end },
-  { title = "runtime to find", key = "runtime_s", value = function(row) return row.runtime_s end, show = seconds },
-  { title = "slots", key = "slots", value = function(row) return row.slots end },
-  { title = "minutes", key = "minutes", value = function(row) return row.minutes end, show = hundredths },
-  { title = "ratio", key = "ratio", value = function(row) return row.ratio end, show = hundredths },
+  column("run type", "run"), column("EM", "exact_match", hundredths), column("F1", "f1", hundredths),
+  column("best params", "params", points(columns.for_eyes), points(columns.plain)), column("epochs", "t"),
+  column("runtime to find", "runtime_s", seconds), column("slots", "slots"),
+  column("minutes", "minutes", hundredths), column("ratio", "ratio", hundredths),
 }
+
+-- Those, and behind the first one the metrics of the studies (eval loss, as a rule).
+local function columns_of(rows)
+  local known, metrics, list = {}, {}, {}
+  for i, c in ipairs(compare_columns) do known[c.key], list[i] = true, c end
+  for _, row in ipairs(rows) do
+    for name in pairs(row) do metrics[name] = not known[name] or nil end
+  end
+  if next(metrics) == nil then metrics.eval_loss = true end
+  for i, name in ipairs(check.names(metrics)) do table.insert(list, i + 1, column((name:gsub("_", " ")), name)) end
+  return list
+end
 
 -- format is "text" or "csv"; json is the object of `hpo table --json`.
 function tables.study(json, format)
@@ -103,7 +112,8 @@ end
 -- json is { "rows": [...] }.
 function tables.compare(json, format)
   local rows = core.decode(json).rows
-  return format == "csv" and columns.csv(compare_columns, rows) or columns.text(compare_columns, rows)
+  local list = columns_of(rows)
+  return format == "csv" and columns.csv(list, rows) or columns.text(list, rows)
 end
 
 return tables

@@ -1,0 +1,25 @@
+-- The search of the original experiment: 12 random points, 4 at once; ASHA ends the worse half early.
+--   hpo build recipes/asha.lua
+--   hpo build recipes/asha.lua --set samples=20 --set lr_upper=3e-3
+local hpo = require "hpo"
+local profile = require "profiles" -- --set profile=mini|squad|original
+
+local study = hpo.study {
+  name = "asha",
+  space = {
+    lr = hpo.loguniform(hpo.param("lr_lower", profile.lr_lower), hpo.param("lr_upper", profile.lr_upper)),
+    bs = hpo.choice(hpo.param("bs_choices", profile.bs_choices)),
+    wd = hpo.choice(hpo.param("wd_choices", profile.wd_choices)),
+  },
+  samples = hpo.param("samples", 12), concurrency = hpo.param("concurrency", 4),
+  metric = "eval_loss", mode = "min", seed = hpo.param("seed", 1),
+  search = hpo.search.random {},
+  scheduler = hpo.scheduler.asha {
+    max_t = hpo.param("max_t", profile.epochs),
+    grace_period = hpo.param("grace_period", 1), reduction_factor = hpo.param("reduction_factor", 2.0),
+  },
+  trial = profile.train,
+}
+local scores = hpo.evaluate { checkpoint = study.best.checkpoint, data = profile.data }
+
+return { default = hpo.compare { study, scores }, trials = study, best = study.best.checkpoint, scores = scores }

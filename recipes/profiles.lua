@@ -1,0 +1,58 @@
+-- profiles: what --set profile=NAME stands for: data, model, and the space that suits them.
+local hpo = require "hpo"
+
+local squad = "https://github.com/rajpurkar/SQuAD-explorer"
+local small = { hidden_size = 64, n_layer = 2, n_head = 4, initializer_range = 0.1 }
+local profiles = {
+  -- The first five minutes: a corpus that comes with hpo, a tokenizer and a small BLOOM made here.
+  mini = {
+    url = "hpo:mini.git", vocab_size = 512, config = small, model = "",
+    train_size = 1000, validation_size = 200,
+    lr_lower = 2e-4, lr_upper = 2e-2, lr_choices = { 4e-4, 1.6e-3, 6.4e-3 }, bs_choices = { 2, 4 },
+  },
+  -- Real text, the same two steps; or --set model=FOLDER.
+  squad = {
+    url = squad, vocab_size = 4096, config = small, model = "",
+    train_size = 1000, validation_size = 100,
+    lr_lower = 2e-4, lr_upper = 2e-2, lr_choices = { 4e-4, 1.6e-3, 6.4e-3 }, bs_choices = { 2, 4 },
+  },
+  -- The original experiment.
+  original = {
+    url = squad, model = "bigscience/bloomz-560m",
+    train_size = 1000, validation_size = 100,
+    lr_lower = 5e-6, lr_upper = 2e-4, lr_choices = { 1e-5, 2e-4, 5e-6 }, bs_choices = { 1, 2 },
+  },
+}
+
+local name = hpo.param("profile", "mini")
+local profile = profiles[name] or error('profile: expected "mini", "squad" or "original", found "' .. name .. '"')
+
+local repo = hpo.clone { url = profile.url, rev = hpo.param("rev", "master"), paths = { "dataset" } }
+local train, validation = repo / "dataset/train-v1.1.json", repo / "dataset/dev-v1.1.json"
+
+-- A model that exists has its own tokenizer; for ours one is trained on the same text.
+local folder = hpo.param("model", profile.model)
+local function make_model()
+  profile.config.vocab_size = profile.vocab_size
+  local tokenizer = hpo.tokenizer { data = train, vocab_size = profile.vocab_size }
+  return hpo.model { config = profile.config, tokenizer = tokenizer, seed = 1 }
+end
+local model = folder == "" and make_model() or hpo.model { folder }
+
+local data = hpo.squad {
+  train = train, validation = validation, tokenizer = model / "tokenizer.json", seed = 42,
+  train_size = hpo.param("train_size", profile.train_size),
+  validation_size = hpo.param("validation_size", profile.validation_size),
+  max_length = hpo.param("max_length", 512),
+}
+
+-- What the recipes need of it: the space's limits as defaults, and a trial's training.
+profile.wd_choices = { 0.0, 0.01 }
+profile.data = data
+profile.epochs = hpo.param("epochs", 5)
+function profile.train(p)
+  return hpo.train {
+    model = model, data = data, lr = p.lr, batch_size = p.bs, weight_decay = p.wd, epochs = profile.epochs,
+  }
+end
+return profile
