@@ -65,22 +65,48 @@ static enum status add_piece(struct bpe *b, const char *piece, size_t n, struct 
     return OK;
 }
 
-enum status bpe_add(struct bpe *b, const char *text, size_t n, struct error *err)
+static enum status add_section(struct bpe *b, const char *text, size_t n, struct error *err)
 {
     uint32_t ends[PIECES_BATCH];
-    struct pieces p;
+    struct pieces p = pieces_of(text, n);
     size_t found, start = 0;
 
-    if (n > PIECES_TEXT_MAX)
-        return error_set(err, ERR_INPUT, NULL, "expected a text of at most %d bytes, found %zu",
-                         PIECES_TEXT_MAX, n);
-    p = pieces_of(text, n);
     while ((found = pieces_next(&p, ends)) > 0)
         for (size_t i = 0; i < found; i++) {
             TRY(add_piece(b, text + start, ends[i] - start, err));
             start = ends[i];
         }
     return OK;
+}
+
+/* The length of the special token that the n bytes begin with, or 0. None begins with another. */
+static size_t special_at(const char *text, size_t n)
+{
+    for (size_t i = 0; i < SPECIALS; i++) {
+        const size_t length = strlen(special[i]);
+        if (length <= n && memcmp(text, special[i], length) == 0)
+            return length;
+    }
+    return 0;
+}
+
+enum status bpe_add(struct bpe *b, const char *text, size_t n, struct error *err)
+{
+    size_t start = 0;
+
+    if (n > PIECES_TEXT_MAX)
+        return error_set(err, ERR_INPUT, NULL, "expected a text of at most %d bytes, found %zu",
+                         PIECES_TEXT_MAX, n);
+    for (size_t i = 0; i < n; i++) {
+        const size_t length = text[i] == '<' ? special_at(text + i, n - i) : 0;
+        if (length == 0)
+            continue;
+        TRY(add_section(b, text + start, i - start, err));
+        TRY(add_piece(b, text + i, length, err));
+        start = i + length;
+        i = start - 1;
+    }
+    return add_section(b, text + start, n - start, err);
 }
 
 /* ---- what is known while learning ---- */
