@@ -82,9 +82,6 @@ enum status backend_open(const char *name, size_t threads, struct backend **out,
         (s = cpu_allocate(be, threads * CPU_TRANSPOSE * sizeof(float), &scratch, err)) != OK)
         goto failed;
     be->transpose = scratch;
-    if ((s = cpu_allocate(be, CPU_SUMS * sizeof(double), &scratch, err)) != OK)
-        goto failed;
-    be->sums = scratch;
     *out = be;
     return OK;
 failed:

@@ -20,13 +20,6 @@
 #include "kernels/ops.h"
 
 /*
- * The version of the numbers, kept by hand: it goes up whenever a change may alter one bit of any
- * result of any operation (order of sums, polynomials, AdamW, initial weights), and with nothing
- * else. Golden digests among the tests fail when it was forgotten.
- */
-enum { NUMERICS_VERSION = 1 };
-
-/*
  * name: "cpu". threads: 1 to 256. ERR_INPUT: no such backend in this build, or an HPO_CPU that the
  * processor does not have. *ops is static. Close with backend_close.
  */

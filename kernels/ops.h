@@ -15,10 +15,9 @@
  *            ascending, one fused multiply-add a step; block sums are added in order to what is
  *            there (`add`, an accumulated gradient). Bias and residual come last.
  *            Sums along a row: 16 lanes (element i belongs to lane i mod 16), then lanes
- *            l and l+8, l+4, l+2, l+1. Sums over rows: rows ascending. sum_of_squares: blocks of
- *            4,096 elements in 16 lanes each, then the blocks in order, in double. exp and tanh are
- *            ours. No result depends on the number of threads, on the instruction set, or on the
- *            other rows of a batch.
+ *            l and l+8, l+4, l+2, l+1. Sums over rows: rows ascending. exp and tanh are
+ *            ours. tensor_norms alone follows PyTorch's order, for clipping depends on it. No
+ * result depends on the number of threads, on the instruction set, or on the other rows of a batch.
  * Errors     An operation returns nothing: the backend remembers its first failure and sync says
  *            it. The processor's cannot fail.
  *
@@ -208,10 +207,22 @@ struct cross_entropy_args {
     bool gradient;
 };
 
-struct sum_of_squares_args {
-    const float *x;
+/* A matrix [n][k] in panels, or, with k 0, a padded vector [n], in a slab. */
+struct ops_tensor {
+    size_t offset, n, k;
+};
+
+/*
+ * norms[i] = the Euclidean norm of tensor i. Its squares are added up row after row in 8 lanes
+ * (column j belongs to lane j mod 8), one fused multiply-add a square, then the lanes in order: as
+ * PyTorch does it. Over many small numbers that loses more than a tree would (1e-4 of the norm),
+ * and whoever compares clipped training step for step must lose the same.
+ */
+struct tensor_norms_args {
+    const float *slab;
+    const struct ops_tensor *tensors;
     size_t n;
-    double *sum; /* in the processor's memory, valid after sync */
+    float *norms; /* [n] in the processor's memory, valid after sync */
 };
 
 struct fill_args {
@@ -253,7 +264,7 @@ struct ops {
     void (*take_rows)(struct backend *be, const struct rows_args *a);
     void (*put_rows)(struct backend *be, const struct rows_args *a);
     void (*cross_entropy)(struct backend *be, const struct cross_entropy_args *a);
-    void (*sum_of_squares)(struct backend *be, const struct sum_of_squares_args *a);
+    void (*tensor_norms)(struct backend *be, const struct tensor_norms_args *a);
     void (*fill)(struct backend *be, const struct fill_args *a);
     void (*adamw)(struct backend *be, const struct adamw_args *a);
 

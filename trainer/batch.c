@@ -134,6 +134,15 @@ static bool is_folder(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+enum status batch_order(struct dataset *data, struct arena *arena, struct error *err)
+{
+    if (!(data->order = arena_array(arena, data->n, sizeof *data->order)))
+        return error_memory(err);
+    for (size_t i = 0; i < data->n; i++)
+        data->order[i] = &data->examples[i];
+    return OK;
+}
+
 static enum status read_lines(const char *path, const char *bytes, size_t size, size_t vocab,
                               struct arena *arena, struct dataset *out, struct error *err)
 {
@@ -158,7 +167,7 @@ static enum status read_lines(const char *path, const char *bytes, size_t size, 
     }
     if (out->n == 0)
         return error_set(err, ERR_INPUT, path, "expected at least one example, found none");
-    return OK;
+    return batch_order(out, arena, err);
 }
 
 enum status batch_read(const char *path, const char *name, size_t vocab, struct arena *arena,

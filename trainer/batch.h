@@ -32,6 +32,7 @@ struct example {
 
 struct dataset {
     struct example *examples;
+    const struct example **order; /* the same, one by one; training puts them in an epoch's order */
     size_t n;
 };
 
@@ -64,6 +65,9 @@ struct example_lists {
 enum status batch_example(const struct example_lists *lists, size_t vocab, bool with_last,
                           const char *where, struct arena *arena, struct example *out,
                           struct error *err) MUST_CHECK;
+
+/* Fills order with the examples as they stand. */
+enum status batch_order(struct dataset *data, struct arena *arena, struct error *err) MUST_CHECK;
 
 /* A data file; or, where path is a folder, the file `name` in it. ERR_INPUT: no example at all. */
 enum status batch_read(const char *path, const char *name, size_t vocab, struct arena *arena,

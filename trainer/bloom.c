@@ -103,6 +103,7 @@ static void plan_all(struct bloom *b, struct planner *p, const struct bloom_plan
     b->gradients = floats(p, n);
     b->moment1 = floats(p, n);
     b->moment2 = floats(p, n);
+    b->norms = floats(p, b->layout->n_tensors);
     b->d_rows = floats(p, tokens * b->hidden_stride);
     b->d_norm = floats(p, tokens * b->hidden_stride);
     b->d_skip = floats(p, tokens * b->hidden_stride);

@@ -53,6 +53,7 @@ struct bloom {
     double *losses;                                  /* [queries] */
     float *cache;                                    /* [layers][cache_rows] keys and values */
     size_t cache_rows;
+    float *norms;                                   /* [tensors] of the gradients */
     float *d_rows, *d_norm, *d_skip, *d_up, *d_qkv; /* gradients on their way back */
     size_t hidden_stride, qkv_stride, up_stride, vocab_stride;
 };

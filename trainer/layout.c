@@ -6,10 +6,9 @@
 
 #include "base/arena.h"
 #include "base/json.h"
-#include "kernels/ops.h"
 
 /* Beyond any model of this kind; products of two of them fit 64 bits with room to spare. */
-enum { HIDDEN_MAX = 1 << 16, LAYERS_MAX = 1 << 10, VOCAB_MAX = 1 << 24 };
+enum { HIDDEN_MAX = 1 << 14, LAYERS_MAX = 1 << 10, VOCAB_MAX = 1 << 24 };
 
 static const char prefix[] = "transformer.";
 
@@ -145,11 +144,12 @@ struct builder {
 static size_t add(struct builder *b, const char *name, size_t rows, size_t columns)
 {
     struct layout *l = b->layout;
-    struct tensor *t = &l->tensors[l->n_tensors++];
+    struct tensor *t = &l->tensors[l->n_tensors];
 
     if (!name)
         b->failed = true;
     *t = (struct tensor){name, rows, columns, l->n_floats, ops_panels(rows, columns ? columns : 1)};
+    l->shapes[l->n_tensors++] = (struct ops_tensor){l->n_floats, rows, columns};
     l->n_floats += t->floats;
     l->n_elements += rows * (columns ? columns : 1);
     return t->offset;
@@ -216,7 +216,8 @@ enum status layout_make(const struct config *config, struct arena *arena, struct
     l->config = *config;
     l->tensors = arena_array(arena, most, sizeof *l->tensors);
     l->blocks = arena_array(arena, config->layers, sizeof *l->blocks);
-    if (!l->tensors || !l->blocks)
+    l->shapes = arena_array(arena, most, sizeof *l->shapes);
+    if (!l->tensors || !l->blocks || !l->shapes)
         return error_memory(err);
     add_matrices(&b);
     add_vectors(&b);

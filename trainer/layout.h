@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "kernels/ops.h"
 
 struct arena;
 struct json;
@@ -46,6 +47,7 @@ struct layout {
     struct config config;
     struct tensor *tensors; /* sorted by name */
     size_t n_tensors;
+    struct ops_tensor *shapes;    /* the same, in the order of the slab */
     struct block_offsets *blocks; /* [layers] */
     size_t embedding, head;       /* equal where tied */
     size_t embedding_norm_weight, embedding_norm_bias, last_norm_weight, last_norm_bias;

@@ -24,6 +24,12 @@ struct command {
 static const struct command commands[] = {
     {"forward", "--model DIR --batch FILE.json [--gradients OUT.safetensors]" MACHINE,
      "one batch → its loss, each row's last logits, all gradients", command_forward},
+    {"train",
+     "--model DIR --data DIR|FILE.jsonl --lr X --epochs N [--eval DIR|FILE.jsonl] [--out DIR]\n"
+     "  [--batch-size 8] [--weight-decay 0] [--accumulate 1] [--eval-batch-size 8] [--seed 42]\n"
+     "  [--from DIR] [--until T] [--checkpoint-seconds 60] [--log-steps] [--preset "
+     "default]" MACHINE,
+     "epochs of training, a line of JSON and perhaps a checkpoint after each", command_train},
     {"squad",
      "--train FILE --validation FILE --tokenizer FILE --out DIR [--seed 42] [--train-size N]"
      " [--validation-size N] [--max-length 512] [--labels answer|seed]",
@@ -38,6 +44,9 @@ static const struct command commands[] = {
     {"permutation", "[--seed 42] --size N [--method datasets|torch]",
      "the order that datasets.shuffle or torch.randperm draws, as a JSON list",
      command_permutation},
+    {"devices", "", "the backends of this build and what this machine gives them", command_devices},
+    {"fingerprint", MACHINE, "the version of the numbers: the identity of every step",
+     command_fingerprint},
     {NULL, NULL, NULL, NULL},
 };
 

@@ -2,12 +2,14 @@
 #include "trainer/model.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "trainer/layout.h"
 #include "trainer/safetensors.h"
 
@@ -241,6 +243,77 @@ enum status model_write_tensors(const char *path, const struct layout *layout, s
         }
     }
     return safetensors_commit(w, err);
+}
+
+static enum status read_slab(const struct safetensors *file, const char *path, const char *prefix,
+                             const struct layout *layout, float *slab, struct error *err)
+{
+    for (size_t i = 0; i < layout->n_tensors; i++) {
+        const struct tensor *t = &layout->tensors[i];
+        const struct safetensor *found;
+        char name[256];
+        (void)snprintf(name, sizeof name, "%s%s", prefix, t->name);
+        found = safetensors_find(file, name);
+        if (!found)
+            return error_set(err, ERR_INPUT, path, "lacks the tensor %s", name);
+        TRY(check_shape(path, t, found, err));
+        TRY(pass_rows(t, found, slab, false, err));
+    }
+    return OK;
+}
+
+enum status model_read_tensors(const char *path, const struct layout *layout, size_t n_slabs,
+                               const char *const *prefixes, float *const *slabs, struct error *err)
+{
+    struct safetensors *file;
+    enum status s = OK;
+
+    TRY(safetensors_open(path, &file, err));
+    for (size_t i = 0; i < n_slabs && s == OK; i++)
+        s = read_slab(file, path, prefixes[i], layout, slabs[i], err);
+    safetensors_close(file);
+    return s;
+}
+
+/* The config with "float32" under each name of the dtype. */
+static void with_float32(const struct json *tree, struct text *t)
+{
+    text_add(t, "{");
+    for (size_t i = 0; i < tree->n; i++) {
+        const struct json_member *m = &tree->members[i];
+        text_add(t, i ? ",\n  " : "\n  ");
+        json_write_string(t, m->name);
+        text_add(t, ": ");
+        if (strcmp(m->name, "dtype") == 0 || strcmp(m->name, "torch_dtype") == 0)
+            text_add(t, "\"float32\"");
+        else
+            json_write(t, &m->value);
+    }
+    text_add(t, "\n}\n");
+}
+
+static bool is_float32(const struct json *value)
+{
+    return !value || (value->kind == JSON_STRING && strcmp(value->string, "float32") == 0);
+}
+
+enum status model_write_config(const struct model *model, const char *folder, struct arena *arena,
+                               struct error *err)
+{
+    const char *path = file_join(arena, folder, "config.json");
+    struct text t = text_in(arena);
+    struct json *tree;
+    char *bytes;
+    size_t n;
+
+    if (!path)
+        return error_memory(err);
+    TRY(json_parse(model->config, model->config_size, path, JSON_NONFINITE, arena, &tree, err));
+    if (is_float32(json_get(tree, "dtype")) && is_float32(json_get(tree, "torch_dtype")))
+        return file_write(path, model->config, model->config_size, err);
+    with_float32(tree, &t);
+    TRY(text_finish(&t, &bytes, &n, err));
+    return file_write(path, bytes, n, err);
 }
 
 enum status model_copy_tokenizer(const char *from, const char *to, struct arena *arena,

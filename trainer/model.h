@@ -40,6 +40,15 @@ enum status model_write_tensors(const char *path, const struct layout *layout, s
                                 const char *const *prefixes, const float *const *slabs,
                                 struct arena *arena, struct error *err) MUST_CHECK;
 
+/* Reads such a file back. Every tensor must be there. */
+enum status model_read_tensors(const char *path, const struct layout *layout, size_t n_slabs,
+                               const char *const *prefixes, float *const *slabs,
+                               struct error *err) MUST_CHECK;
+
+/* Writes FOLDER/config.json: the model's, but for its dtype, which is what we write: float32. */
+enum status model_write_config(const struct model *model, const char *folder, struct arena *arena,
+                               struct error *err) MUST_CHECK;
+
 /* Copies FROM/tokenizer.json and what else belongs to a tokenizer; files that are absent stay so.
  */
 enum status model_copy_tokenizer(const char *from, const char *to, struct arena *arena,

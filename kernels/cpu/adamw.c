@@ -1,10 +1,10 @@
 /*
- * adamw: one pass over parameters, gradients and moments, and the sum of squares that clipping
- * needs. The order of roundings is that of PyTorch's fused kernel on the processor.
+ * adamw: one pass over parameters, gradients and moments. The order of roundings is that of
+ * PyTorch's fused kernel on the processor.
  */
 #include "kernels/cpu/cpu.h"
 
-enum { SQUARES_BLOCK = 4096, ADAMW_CHUNK = 16384 };
+enum { ADAMW_CHUNK = 16384 };
 
 struct adamw_factors {
     lanes decay, beta1_rest, beta2, beta2_rest, minus_step, root, eps, scale;
@@ -87,48 +87,4 @@ void NAMED(adamw)(struct backend *be, const struct adamw_args *a)
     };
 
     cpu_run(be, (a->n + ADAMW_CHUNK - 1) / ADAMW_CHUNK, 8 * a->n, adamw_chunk, &t);
-}
-
-struct squares_task {
-    const struct sum_of_squares_args *a;
-    double *sums;
-};
-
-static void squares_block(void *context, size_t index, size_t worker)
-{
-    const struct squares_task *t = context;
-    const size_t from = index * SQUARES_BLOCK, left = t->a->n - from;
-    const size_t n = left < SQUARES_BLOCK ? left : SQUARES_BLOCK;
-    const float *x = t->a->x + from;
-    lanes sum = lanes_all(0.0f);
-
-    (void)worker;
-    for (size_t i = 0; i + LANES <= n; i += LANES)
-        sum = lanes_fma(lanes_load(x + i), lanes_load(x + i), sum);
-    if (n % LANES != 0) {
-        float tail[LANES] = {0};
-        memcpy(tail, x + n / LANES * LANES, n % LANES * sizeof *x);
-        sum = lanes_fma(lanes_load(tail), lanes_load(tail), sum);
-    }
-    t->sums[index] = lanes_sum(sum);
-}
-
-void NAMED(sum_of_squares)(struct backend *be, const struct sum_of_squares_args *a)
-{
-    const size_t blocks = (a->n + SQUARES_BLOCK - 1) / SQUARES_BLOCK;
-    double total = 0;
-
-    /* be->sums holds CPU_SUMS blocks: longer arrays go in rounds, in the same order. */
-    for (size_t from = 0; from < blocks; from += CPU_SUMS) {
-        const size_t n = blocks - from < CPU_SUMS ? blocks - from : CPU_SUMS;
-        const struct sum_of_squares_args part = {
-            .x = a->x + from * SQUARES_BLOCK,
-            .n = a->n - from * SQUARES_BLOCK,
-        };
-        struct squares_task task = {&part, be->sums};
-        cpu_run(be, n, n * SQUARES_BLOCK, squares_block, &task);
-        for (size_t i = 0; i < n; i++)
-            total += be->sums[i];
-    }
-    *a->sum = total;
 }

@@ -84,7 +84,13 @@ static void make_panels(const struct head *h, const float *rows, float *panels)
 {
     for (size_t j = 0; j < h->n_keys; j += OPS_PANEL)
         NAMED(transpose)
-    (rows + j * h->w, h->w, h->n_keys - j, h->w, panels + j * h->w);
+    (&(struct transpose){.in = rows + j * h->w,
+                         .in_row = h->w,
+                         .rows = h->n_keys - j,
+                         .out = panels + j * h->w,
+                         .out_row = OPS_PANEL,
+                         .m = OPS_PANEL,
+                         .n = h->w});
 }
 
 /* out[i][0..count) = rows[i] · panelsᵀ for m rows */

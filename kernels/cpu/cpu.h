@@ -18,19 +18,23 @@ enum { CPU_WORTH_A_THREAD = 1 << 20 };
 
 struct backend {
     struct threads *threads;
-    float *transpose;         /* [threads][CPU_TRANSPOSE] scratch of linear_input */
+    float *transpose;         /* [threads][CPU_TRANSPOSE] scratch of linear_input, norms */
     float *attention;         /* [threads][attention_floats] scratch of attention */
     size_t attention_floats;  /* of one thread */
     size_t attention_keys, d; /* what it was prepared for */
     struct cpu_block *blocks; /* what allocate gave */
-    double *sums;             /* [CPU_SUMS] scratch of sum_of_squares */
 };
 
-/* sum_of_squares keeps the sums of this many blocks at a time. */
-enum { CPU_SUMS = 1 << 16 };
-
-/* linear_input transposes this many rows of a weight matrix at a time, 32 columns wide. */
-enum { CPU_TRANSPOSE_ROWS = 1024, CPU_TRANSPOSE = CPU_TRANSPOSE_ROWS * OPS_PANEL };
+/*
+ * linear_input transposes this many rows of a weight matrix at a time, 32 columns wide;
+ * tensor_norms 16 rows of up to CPU_COLUMNS.
+ */
+enum {
+    CPU_TRANSPOSE_ROWS = 1024,
+    CPU_NORM_ROWS = 16,
+    CPU_COLUMNS = 1 << 16,
+    CPU_TRANSPOSE = CPU_NORM_ROWS * CPU_COLUMNS
+};
 
 /*
  * c[i][0..31] = (add ? c[i][0..31] : 0) + Σ a(i, j) · b[j][0..31] in the order that ops.h gives
@@ -50,10 +54,18 @@ struct product {
 void NAMED(product)(const struct product *p);
 
 /*
- * out[j · 32 + i] = in[i · in_row + j] for i below 32, zero from `rows` on, and j below n. Reads
- * and writes n rounded up to a multiple of 16.
+ * out[j · out_row + i] = in[i · in_row + j] for i below m, zero from `rows` on, and j below n.
+ * Reads and writes m and n rounded up to multiples of 16.
  */
-void NAMED(transpose)(const float *in, size_t in_row, size_t rows, size_t n, float *out);
+struct transpose {
+    const float *in;
+    size_t in_row, rows;
+    float *out;
+    size_t out_row;
+    size_t m, n;
+};
+
+void NAMED(transpose)(const struct transpose *t);
 
 /* Runs task for every index below n: in this thread where cost (multiply-adds) is small. */
 static inline void cpu_run(struct backend *be, size_t n, size_t cost, threads_task *task,
@@ -81,7 +93,7 @@ void NAMED(embed_backward)(struct backend *be, const struct embed_backward_args 
 void NAMED(take_rows)(struct backend *be, const struct rows_args *a);
 void NAMED(put_rows)(struct backend *be, const struct rows_args *a);
 void NAMED(cross_entropy)(struct backend *be, const struct cross_entropy_args *a);
-void NAMED(sum_of_squares)(struct backend *be, const struct sum_of_squares_args *a);
+void NAMED(tensor_norms)(struct backend *be, const struct tensor_norms_args *a);
 void NAMED(fill)(struct backend *be, const struct fill_args *a);
 void NAMED(adamw)(struct backend *be, const struct adamw_args *a);
 

@@ -199,8 +199,13 @@ static void input_columns(void *context, size_t index, size_t worker)
         p.k = a->n - from < CPU_TRANSPOSE_ROWS ? a->n - from : CPU_TRANSPOSE_ROWS;
         for (size_t row = 0; row < p.k; row += OPS_PANEL)
             NAMED(transpose)
-        (a->weight + (from + row) * a->k + at * OPS_PANEL, OPS_PANEL, columns, OPS_PANEL,
-         w + row * OPS_PANEL);
+        (&(struct transpose){.in = a->weight + (from + row) * a->k + at * OPS_PANEL,
+                             .in_row = OPS_PANEL,
+                             .rows = columns,
+                             .out = w + row * OPS_PANEL,
+                             .out_row = OPS_PANEL,
+                             .m = OPS_PANEL,
+                             .n = OPS_PANEL});
         p.a = a->dy + from;
         NAMED(product)(&p);
         p.add = true;

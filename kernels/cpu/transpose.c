@@ -3,8 +3,7 @@
 
 #if HPO_LANES == 512
 
-/* in rows are `in_row` apart, out rows 32. */
-static void transpose_16(const float *in, size_t in_row, size_t rows, float *out)
+static void transpose_16(const float *in, size_t in_row, size_t rows, float *out, size_t out_row)
 {
     __m512 r[16], t[16];
 
@@ -28,28 +27,28 @@ static void transpose_16(const float *in, size_t in_row, size_t rows, float *out
         const __m512 odd = _mm512_shuffle_f32x4(r[c], r[4 + c], 0xdd);
         const __m512 even_high = _mm512_shuffle_f32x4(r[8 + c], r[12 + c], 0x88);
         const __m512 odd_high = _mm512_shuffle_f32x4(r[8 + c], r[12 + c], 0xdd);
-        _mm512_storeu_ps(out + c * OPS_PANEL, _mm512_shuffle_f32x4(even, even_high, 0x88));
-        _mm512_storeu_ps(out + (4 + c) * OPS_PANEL, _mm512_shuffle_f32x4(odd, odd_high, 0x88));
-        _mm512_storeu_ps(out + (8 + c) * OPS_PANEL, _mm512_shuffle_f32x4(even, even_high, 0xdd));
-        _mm512_storeu_ps(out + (12 + c) * OPS_PANEL, _mm512_shuffle_f32x4(odd, odd_high, 0xdd));
+        _mm512_storeu_ps(out + c * out_row, _mm512_shuffle_f32x4(even, even_high, 0x88));
+        _mm512_storeu_ps(out + (4 + c) * out_row, _mm512_shuffle_f32x4(odd, odd_high, 0x88));
+        _mm512_storeu_ps(out + (8 + c) * out_row, _mm512_shuffle_f32x4(even, even_high, 0xdd));
+        _mm512_storeu_ps(out + (12 + c) * out_row, _mm512_shuffle_f32x4(odd, odd_high, 0xdd));
     }
 }
 
 #else
 
-static void transpose_16(const float *in, size_t in_row, size_t rows, float *out)
+static void transpose_16(const float *in, size_t in_row, size_t rows, float *out, size_t out_row)
 {
     for (size_t j = 0; j < 16; j++)
         for (size_t i = 0; i < 16; i++)
-            out[j * OPS_PANEL + i] = i < rows ? in[i * in_row + j] : 0.0f;
+            out[j * out_row + i] = i < rows ? in[i * in_row + j] : 0.0f;
 }
 
 #endif
 
-void NAMED(transpose)(const float *in, size_t in_row, size_t rows, size_t n, float *out)
+void NAMED(transpose)(const struct transpose *t)
 {
-    for (size_t i = 0; i < OPS_PANEL; i += 16)
-        for (size_t j = 0; j < n; j += 16)
-            transpose_16(in + i * in_row + j, in_row, rows > i ? rows - i : 0,
-                         out + j * OPS_PANEL + i);
+    for (size_t i = 0; i < t->m; i += 16)
+        for (size_t j = 0; j < t->n; j += 16)
+            transpose_16(t->in + i * t->in_row + j, t->in_row, t->rows > i ? t->rows - i : 0,
+                         t->out + j * t->out_row + i, t->out_row);
 }

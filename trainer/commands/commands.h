@@ -8,11 +8,17 @@
 
 #include "base/error.h"
 
+enum status command_devices(int argc, char **argv, struct error *err) MUST_CHECK;
+enum status command_evaluate(int argc, char **argv, struct error *err) MUST_CHECK;
+enum status command_fingerprint(int argc, char **argv, struct error *err) MUST_CHECK;
 enum status command_forward(int argc, char **argv, struct error *err) MUST_CHECK;
+enum status command_generate(int argc, char **argv, struct error *err) MUST_CHECK;
+enum status command_init(int argc, char **argv, struct error *err) MUST_CHECK;
 enum status command_permutation(int argc, char **argv, struct error *err) MUST_CHECK;
 enum status command_score(int argc, char **argv, struct error *err) MUST_CHECK;
 enum status command_squad(int argc, char **argv, struct error *err) MUST_CHECK;
 enum status command_tokenize(int argc, char **argv, struct error *err) MUST_CHECK;
+enum status command_train(int argc, char **argv, struct error *err) MUST_CHECK;
 enum status command_train_tokenizer(int argc, char **argv, struct error *err) MUST_CHECK;
 
 #endif

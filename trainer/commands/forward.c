@@ -62,16 +62,14 @@ static enum status read_batch(const char *path, size_t vocab, struct arena *aren
         if (out->examples[i].n == 0)
             return error_set(err, ERR_INPUT, where, "expected at least one unmasked token");
     }
-    return OK;
+    return batch_order(out, arena, err);
 }
 
-static enum status print(const struct bloom *b, const struct batch *batch,
-                         const struct dataset *data, const float *last, double loss,
-                         struct arena *arena, struct error *err)
+static enum status print(const struct bloom *b, const struct dataset *data, const float *last,
+                         double loss, struct arena *arena, struct error *err)
 {
     struct text line = text_in(arena);
 
-    (void)batch;
     text_add(&line, "{\"loss\": ");
     lines_number(&line, loss);
     text_add(&line, ", \"last_logits\": [");
@@ -102,15 +100,12 @@ static void keep_last(const struct bloom *b, const struct dataset *data, float *
 static enum status run(struct bloom *b, const struct options *o, const struct dataset *data,
                        struct batch *batch, struct arena *arena, struct error *err)
 {
-    const struct example **list = arena_array(arena, data->n, sizeof *list);
     float *last = arena_array(arena, data->n * b->layout->config.vocab, sizeof *last);
     double loss, scale;
 
-    if (!list || !last)
+    if (!last)
         return error_memory(err);
-    for (size_t i = 0; i < data->n; i++)
-        list[i] = &data->examples[i];
-    batch_fill(batch, list, data->n);
+    batch_fill(batch, data->order, data->n);
     bloom_forward(b, batch);
     keep_last(b, data, last);
     scale = batch->n_labels ? 1 / (double)batch->n_labels : 0;
@@ -122,7 +117,7 @@ static enum status run(struct bloom *b, const struct options *o, const struct da
         TRY(model_write_tensors(o->gradients, b->layout, 1, &prefix,
                                 (const float *const[]){b->gradients}, arena, err));
     }
-    return print(b, batch, data, last, loss, arena, err);
+    return print(b, data, last, loss, arena, err);
 }
 
 static enum status with_machine(const struct options *o, struct backend *be, const struct ops *ops,

@@ -1,0 +1,115 @@
+/*
+ * tensor_norms: what clipping needs. A tensor is one task: its chain of sums is one after another
+ * by definition. Panels are turned back into rows, 16 at a time, in scratch memory.
+ */
+#include "kernels/cpu/cpu.h"
+
+enum { CHAINS = 8 };
+
+#if HPO_LANES > 0
+
+typedef __m256 chains;
+
+static inline chains chains_zero(void)
+{
+    return _mm256_setzero_ps();
+}
+static inline chains chains_add_square(chains sum, const float *x)
+{
+    return _mm256_fmadd_ps(_mm256_loadu_ps(x), _mm256_loadu_ps(x), sum);
+}
+static inline void chains_store(float *out, chains sum)
+{
+    _mm256_storeu_ps(out, sum);
+}
+
+#else
+
+typedef struct {
+    float x[CHAINS];
+} chains;
+
+static inline chains chains_zero(void)
+{
+    return (chains){{0}};
+}
+static inline chains chains_add_square(chains sum, const float *x)
+{
+    for (int l = 0; l < CHAINS; l++)
+        sum.x[l] = fmaf(x[l], x[l], sum.x[l]);
+    return sum;
+}
+static inline void chains_store(float *out, chains sum)
+{
+    memcpy(out, sum.x, sizeof sum.x);
+}
+
+#endif
+
+struct norms_task {
+    const struct tensor_norms_args *a;
+    float *scratch;
+};
+
+static float root_of(chains sum)
+{
+    float s[CHAINS];
+
+    chains_store(s, sum);
+    for (int l = 1; l < CHAINS; l++)
+        s[0] += s[l];
+    return sqrtf(s[0]);
+}
+
+/* A vector is padded with zeros to a multiple of 32. */
+static float vector_norm(const float *x, size_t n)
+{
+    chains sum = chains_zero();
+
+    for (size_t i = 0; i < n; i += CHAINS)
+        sum = chains_add_square(sum, x + i);
+    return root_of(sum);
+}
+
+/* x: panels. 16 rows at a time become rows of `scratch`, k rounded up to 16, zero behind k. */
+static float matrix_norm(const float *x, size_t n, size_t k, float *scratch)
+{
+    const size_t row = (k + LANES - 1) / LANES * LANES;
+    chains sum = chains_zero();
+
+    for (size_t first = 0; first < n; first += CPU_NORM_ROWS) {
+        NAMED(transpose)
+        (&(struct transpose){.in = x + ops_panel_at(first, 0, k),
+                             .in_row = OPS_PANEL,
+                             .rows = k,
+                             .out = scratch,
+                             .out_row = row,
+                             .m = row,
+                             .n = CPU_NORM_ROWS});
+        /* rows from n on are zero, and change no sum */
+        for (size_t i = 0; i < CPU_NORM_ROWS * row; i += CHAINS)
+            sum = chains_add_square(sum, scratch + i);
+    }
+    return root_of(sum);
+}
+
+static void norm_of(void *context, size_t index, size_t worker)
+{
+    const struct norms_task *task = context;
+    const struct ops_tensor *t = &task->a->tensors[index];
+    const float *x = task->a->slab + t->offset;
+
+    task->a->norms[index] =
+        t->k == 0 ? vector_norm(x, t->n)
+                  : matrix_norm(x, t->n, t->k, task->scratch + worker * CPU_TRANSPOSE);
+}
+
+void NAMED(tensor_norms)(struct backend *be, const struct tensor_norms_args *a)
+{
+    struct norms_task task = {a, be->transpose};
+    size_t cost = 0;
+
+    for (size_t i = 0; i < a->n; i++)
+        cost += a->tensors[i].n * (a->tensors[i].k ? a->tensors[i].k : 1);
+    cpu_run(be, a->n, 8 * cost, norm_of, &task);
+}

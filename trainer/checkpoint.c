@@ -1,0 +1,168 @@
+/* checkpoint: the files of one, there and back. Start at checkpoint_write. */
+#include "trainer/checkpoint.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "trainer/bloom.h"
+#include "trainer/model.h"
+
+enum { STATE_MAX = 1 << 16 };
+
+static const char *const moment_prefixes[] = {"exp_avg.", "exp_avg_sq."};
+
+static enum status write_moments(const char *folder, const struct bloom *b, struct arena *arena,
+                                 struct error *err)
+{
+    const char *path = file_join(arena, folder, "optimizer.safetensors");
+
+    if (!path)
+        return error_memory(err);
+    return model_write_tensors(path, b->layout, 2, moment_prefixes,
+                               (const float *const[]){b->moment1, b->moment2}, arena, err);
+}
+
+static enum status write_state(const char *folder, const struct position *at, struct arena *arena,
+                               struct error *err)
+{
+    const char *path = file_join(arena, folder, "trainer_state.json");
+    struct text t = text_in(arena);
+    char *bytes;
+    size_t n;
+
+    if (!path)
+        return error_memory(err);
+    text_add(&t, "{\"epoch\": ");
+    text_add_integer(&t, at->epoch);
+    text_add(&t, ", \"updates\": ");
+    text_add_integer(&t, at->updates);
+    text_add(&t, "}\n");
+    TRY(text_finish(&t, &bytes, &n, err));
+    return file_write(path, bytes, n, err);
+}
+
+static enum status write_files(const char *folder, const struct model *model, const struct bloom *b,
+                               const struct position *at, struct arena *arena, struct error *err)
+{
+    const char *path = file_join(arena, folder, "model.safetensors");
+    const char *const prefix = "";
+
+    if (!path)
+        return error_memory(err);
+    TRY(model_write_config(model, folder, arena, err));
+    TRY(model_copy_tokenizer(model->folder, folder, arena, err));
+    TRY(model_write_tensors(path, b->layout, 1, &prefix, (const float *const[]){b->weights}, arena,
+                            err));
+    if (!at)
+        return OK;
+    TRY(write_moments(folder, b, arena, err));
+    return write_state(folder, at, arena, err);
+}
+
+/* The folder that holds this one. */
+static char *parent_of(struct arena *arena, const char *folder)
+{
+    const char *slash = strrchr(folder, '/');
+
+    return slash ? arena_copy(arena, folder, (size_t)(slash - folder) + 1)
+                 : arena_string(arena, ".");
+}
+
+static enum status write_whole(const char *folder, const struct model *model, const struct bloom *b,
+                               const struct position *at, struct arena *arena, struct error *err)
+{
+    size_t n = strlen(folder);
+    const char *parent, *part;
+    struct error ignored;
+    enum status s;
+
+    while (n > 1 && folder[n - 1] == '/')
+        n--;
+    folder = arena_copy(arena, folder, n);
+    part = folder ? arena_printf(arena, "%s.part-%ld", folder, (long)getpid()) : NULL;
+    parent = folder ? parent_of(arena, folder) : NULL;
+    if (!part || !parent)
+        return error_memory(err);
+    TRY(file_remove(part, err));
+    if (mkdir(part, 0777) != 0)
+        return error_system(err, part, "create");
+    if ((s = write_files(part, model, b, at, arena, err)) == OK &&
+        (s = file_sync_folder(part, err)) == OK && rename(part, folder) != 0)
+        s = error_system(err, folder, "rename a finished checkpoint into");
+    if (s == OK)
+        return file_sync_folder(parent, err);
+    (void)!file_remove(part, &ignored); /* the first failure is the one to tell */
+    return s;
+}
+
+static enum status write_in_arena(const char *folder, const struct model *model,
+                                  const struct bloom *b, const struct position *at,
+                                  struct error *err)
+{
+    struct arena *arena = arena_open();
+    enum status s = arena ? write_whole(folder, model, b, at, arena, err) : error_memory(err);
+
+    arena_close(arena);
+    return s;
+}
+
+enum status checkpoint_write_model(const char *folder, const struct model *model,
+                                   const struct bloom *b, struct error *err)
+{
+    return write_in_arena(folder, model, b, NULL, err);
+}
+
+enum status checkpoint_write(const char *folder, const struct model *model, const struct bloom *b,
+                             const struct position *at, struct error *err)
+{
+    return write_in_arena(folder, model, b, at, err);
+}
+
+static enum status read_state(const char *folder, struct position *at, struct arena *arena,
+                              struct error *err)
+{
+    const char *path = file_join(arena, folder, "trainer_state.json");
+    struct json *tree;
+    char *bytes;
+    size_t n;
+
+    if (!path)
+        return error_memory(err);
+    TRY(file_read(path, STATE_MAX, arena, &bytes, &n, err));
+    TRY(json_parse(bytes, n, path, JSON_STRICT, arena, &tree, err));
+    TRY(json_want_integer(tree, path, "epoch", 0, INT32_MAX, &at->epoch, err));
+    return json_want_integer(tree, path, "updates", 0, INT64_MAX / 2, &at->updates, err);
+}
+
+enum status checkpoint_read_position(const char *folder, struct position *at, struct error *err)
+{
+    struct arena *arena = arena_open();
+    enum status s = arena ? read_state(folder, at, arena, err) : error_memory(err);
+
+    arena_close(arena);
+    if (s == ERR_NOT_FOUND)
+        error_hint(err,
+                   "a checkpoint is what hpo-trainer train wrote; a bare model goes to --model");
+    return s;
+}
+
+enum status checkpoint_read(const char *folder, struct bloom *b, struct error *err)
+{
+    struct arena *arena = arena_open();
+    const char *path = arena ? file_join(arena, folder, "optimizer.safetensors") : NULL;
+    enum status s =
+        path ? model_read_weights(folder, b->layout, b->weights, err) : error_memory(err);
+
+    if (s == OK)
+        s = model_read_tensors(path, b->layout, 2, moment_prefixes,
+                               (float *const[]){b->moment1, b->moment2}, err);
+    arena_close(arena);
+    return s;
+}

@@ -1,0 +1,41 @@
+/*
+ * checkpoint: a folder from which training goes on to the bit.
+ *
+ * Files      config.json, tokenizer.json, ...   a Hugging Face folder, as transformers loads it
+ *            model.safetensors                  the weights, F32
+ *            optimizer.safetensors              AdamW's moments, as exp_avg.NAME, exp_avg_sq.NAME
+ *            trainer_state.json                 {"epoch": epochs done, "updates": AdamW's steps}
+ * Its bytes follow from the training alone. No generator is kept: the order of an epoch follows
+ * from the seed and its number. Writing    All or nothing: into a folder beside it, every file
+ * synced, then renamed.
+ */
+#ifndef TRAINER_CHECKPOINT_H
+#define TRAINER_CHECKPOINT_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct bloom;
+struct model;
+
+struct position {
+    int64_t epoch, updates;
+};
+
+/* Writes the weights alone, with config.json and the tokenizer's files of `model`. */
+enum status checkpoint_write_model(const char *folder, const struct model *model,
+                                   const struct bloom *b, struct error *err) MUST_CHECK;
+
+/* Writes a whole checkpoint. folder may exist if it is empty; its parents must exist. */
+enum status checkpoint_write(const char *folder, const struct model *model, const struct bloom *b,
+                             const struct position *at, struct error *err) MUST_CHECK;
+
+/* Only the position: cheap. */
+enum status checkpoint_read_position(const char *folder, struct position *at,
+                                     struct error *err) MUST_CHECK;
+
+/* Weights and moments into the slabs. */
+enum status checkpoint_read(const char *folder, struct bloom *b, struct error *err) MUST_CHECK;
+
+#endif

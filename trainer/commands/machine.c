@@ -1,0 +1,57 @@
+/* devices and fingerprint: what this machine and this build are. */
+#include "trainer/machine.h"
+
+#include "base/arena.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "trainer/commands/commands.h"
+#include "trainer/flags.h"
+#include "trainer/lines.h"
+#include "trainer/numerics.h"
+
+enum status command_devices(int argc, char **argv, struct error *err)
+{
+    struct machine machine = machine_default();
+    struct backend *be;
+    const struct ops *ops;
+    struct arena *arena;
+    struct text line;
+    enum status s;
+
+    TRY(flags_parse(NULL, 0, argc, argv, err));
+    machine.threads = 1;
+    TRY(machine_open(&machine, &be, &ops, err));
+    backend_close(be);
+    if (!(arena = arena_open()))
+        return error_memory(err);
+    line = text_in(arena);
+    text_printf(&line,
+                "{\"devices\": [{\"backend\": \"cpu\", \"instructions\": \"%s\", "
+                "\"processors\": %zu, \"available_memory\": ",
+                ops->name, backend_processors());
+    json_write_number(&line, (double)backend_available_memory());
+    text_add(&line, "}]}");
+    s = lines_report(&line, err);
+    arena_close(arena);
+    return s;
+}
+
+enum status command_fingerprint(int argc, char **argv, struct error *err)
+{
+    struct machine machine = machine_default();
+    const struct flag flags[] = {MACHINE_FLAGS(machine)};
+    struct arena *arena;
+    struct text line;
+    enum status s;
+
+    TRY(flags_parse(flags, sizeof flags / sizeof *flags, argc, argv, err));
+    TRY(machine_check(&machine, err));
+    if (!(arena = arena_open()))
+        return error_memory(err);
+    line = text_in(arena);
+    text_printf(&line, "{\"numerics\": %d, \"precision\": \"%s\", \"backend\": \"%s\"}",
+                NUMERICS_VERSION, machine.precision, machine.backend);
+    s = lines_report(&line, err);
+    arena_close(arena);
+    return s;
+}

@@ -1,0 +1,223 @@
+/*
+ * train: flags, or the engine's environment where they are absent, → a struct train. Start at
+ * command_train.
+ */
+#include "trainer/train.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "trainer/commands/commands.h"
+#include "trainer/flags.h"
+#include "trainer/interrupt.h"
+#include "trainer/machine.h"
+#include "trainer/model.h"
+
+struct options {
+    const char *model, *data, *eval, *out, *from, *preset;
+    double lr, weight_decay;
+    int64_t batch_size, eval_batch_size, accumulate, epochs, until, seed, checkpoint_seconds;
+    bool log_steps;
+    bool named;       /* the engine asked: checkpoints are folders in out, named in reports */
+    int64_t position; /* epochs that the engine says are done; -1: it said nothing */
+    struct machine machine;
+};
+
+static enum status read_flags(struct options *o, int argc, char **argv, struct error *err)
+{
+    const struct flag flags[] = {
+        {.name = "--model", .kind = FLAG_STRING, .out = &o->model, .required = true},
+        {.name = "--data", .kind = FLAG_STRING, .out = &o->data, .required = true},
+        {.name = "--eval", .kind = FLAG_STRING, .out = &o->eval},
+        {.name = "--out", .kind = FLAG_STRING, .out = &o->out},
+        {.name = "--from", .kind = FLAG_STRING, .out = &o->from},
+        {.name = "--until", .kind = FLAG_INTEGER, .out = &o->until, .low = 1, .high = INT32_MAX},
+        {.name = "--lr", .kind = FLAG_POSITIVE, .out = &o->lr, .required = true},
+        {.name = "--weight-decay", .kind = FLAG_NOT_NEGATIVE, .out = &o->weight_decay},
+        {.name = "--batch-size",
+         .kind = FLAG_INTEGER,
+         .out = &o->batch_size,
+         .low = 1,
+         .high = 1 << 20},
+        {.name = "--eval-batch-size",
+         .kind = FLAG_INTEGER,
+         .out = &o->eval_batch_size,
+         .low = 1,
+         .high = 1 << 20},
+        {.name = "--accumulate",
+         .kind = FLAG_INTEGER,
+         .out = &o->accumulate,
+         .low = 1,
+         .high = 1 << 20},
+        {.name = "--epochs",
+         .kind = FLAG_INTEGER,
+         .out = &o->epochs,
+         .low = 1,
+         .high = INT32_MAX,
+         .required = true},
+        {.name = "--seed", .kind = FLAG_INTEGER, .out = &o->seed, .low = 0, .high = UINT32_MAX},
+        {.name = "--log-steps", .kind = FLAG_SWITCH, .out = &o->log_steps},
+        {.name = "--checkpoint-seconds",
+         .kind = FLAG_INTEGER,
+         .out = &o->checkpoint_seconds,
+         .low = 0},
+        {.name = "--preset", .kind = FLAG_STRING, .out = &o->preset},
+        MACHINE_FLAGS(o->machine),
+    };
+
+    return flags_parse(flags, sizeof flags / sizeof *flags, argc, argv, err);
+}
+
+static enum status read_integer(const char *name, int64_t *out, struct error *err)
+{
+    const char *value = getenv(name);
+
+    return value && *value ? text_parse_integer(value, name, 0, INT32_MAX, out, err) : OK;
+}
+
+/* The engine's protocol, for what no flag said. */
+static enum status read_environment(struct options *o, struct error *err)
+{
+    if (!o->until)
+        TRY(read_integer("HPO_UNTIL", &o->until, err));
+    if (!o->until)
+        o->until = o->epochs;
+    if (!o->out && (o->out = getenv("HPO_CHECKPOINT_OUT")))
+        o->named = true;
+    if (o->from)
+        return OK;
+    TRY(read_integer("HPO_FROM", &o->position, err));
+    if (o->position > 0 && !(o->from = getenv("HPO_CHECKPOINT_IN")))
+        return error_set(err, ERR_INPUT, "HPO_CHECKPOINT_IN",
+                         "HPO_FROM is %lld, but no checkpoint is given", (long long)o->position);
+    return OK;
+}
+
+/* An out folder that holds something is refused before the training, not after. */
+static enum status check_out(const struct options *o, struct arena *arena, struct error *err)
+{
+    char **names;
+    size_t n = 0;
+    enum status s;
+
+    if (!o->out)
+        return error_set(err, ERR_INPUT, "--out", "train needs this flag (or HPO_CHECKPOINT_OUT)");
+    TRY(file_make_folders(o->out, err));
+    if ((s = file_list(o->out, arena, &names, &n, err)) != OK)
+        return s;
+    if (n > 0)
+        return error_set(err, ERR_INPUT, "--out", "expected an empty folder or none, found \"%s\"",
+                         o->out);
+    return OK;
+}
+
+static enum status check_preset(const struct options *o, struct error *err)
+{
+    if (!o->preset || strcmp(o->preset, "default") == 0)
+        return OK;
+    if (strcmp(o->preset, "seed") == 0)
+        return machine_lacks("--preset", "\"seed\"", err);
+    return error_set(err, ERR_INPUT, "--preset", "expected default or seed, found \"%s\"",
+                     o->preset);
+}
+
+/* Where the run begins and ends. */
+static enum status read_position(const struct options *o, struct position *at, struct error *err)
+{
+    *at = (struct position){0, 0};
+    if (o->from)
+        TRY(checkpoint_read_position(o->from, at, err));
+    if (o->position >= 0 && o->position != at->epoch)
+        return error_set(err, ERR_INPUT, "HPO_FROM",
+                         "is %lld, but the checkpoint stands after epoch %lld",
+                         (long long)o->position, (long long)at->epoch);
+    if (o->until > o->epochs)
+        return error_set(err, ERR_INPUT, "--until",
+                         "expected at most --epochs %lld, where the learning rate is 0, found %lld",
+                         (long long)o->epochs, (long long)o->until);
+    if (o->until <= at->epoch)
+        return error_set(err, ERR_INPUT, "--until",
+                         "expected more than the %lld epochs that are done, found %lld",
+                         (long long)at->epoch, (long long)o->until);
+    return OK;
+}
+
+static void fill(struct train *t, const struct options *o, const struct position *at)
+{
+    t->lr = o->lr;
+    t->batch_size = o->batch_size;
+    t->eval_batch_size = o->eval_batch_size;
+    t->accumulate = o->accumulate;
+    t->epochs = o->epochs;
+    t->seed = o->seed;
+    t->from = at->epoch;
+    t->until = o->until;
+    t->log_steps = o->log_steps;
+    t->out = o->out;
+    t->named = o->named;
+    t->checkpoint_seconds = o->checkpoint_seconds;
+    t->optimizer = optimizer_default(o->weight_decay);
+    t->optimizer.updates = at->updates;
+}
+
+/* Everything is read and checked, and all memory taken, before the first step. */
+static enum status train_with(const struct options *o, struct backend *be, const struct ops *ops,
+                              struct arena *arena, struct error *err)
+{
+    struct bloom_plan plan = {.training = true};
+    struct position at;
+    struct model model;
+    struct train t;
+    size_t vocab;
+
+    memset(&t, 0, sizeof t);
+    TRY(check_out(o, arena, err));
+    TRY(read_position(o, &at, err));
+    TRY(model_read(o->model, arena, &model, err));
+    fill(&t, o, &at);
+    t.model = &model;
+    vocab = model.layout->config.vocab;
+    TRY(batch_read(o->data, "train.jsonl", vocab, arena, &t.data, err));
+    TRY(batch_read(o->eval ? o->eval : o->data, "validation.jsonl", vocab, arena, &t.validation,
+                   err));
+    TRY(train_measure(&t.data, t.batch_size, &t.validation, t.eval_batch_size, &plan.limits, err));
+    TRY(batch_open(&plan.limits, arena, &t.batch, err));
+    TRY(bloom_open(be, ops, model.layout, &plan, arena, &t.bloom, err));
+    if (o->from)
+        TRY(checkpoint_read(o->from, &t.bloom, err));
+    else
+        TRY(model_read_weights(o->model, model.layout, t.bloom.weights, err));
+    return train_run(&t, err);
+}
+
+enum status command_train(int argc, char **argv, struct error *err)
+{
+    struct options o = {.batch_size = 8,
+                        .eval_batch_size = 8,
+                        .accumulate = 1,
+                        .seed = 42,
+                        .checkpoint_seconds = 60,
+                        .position = -1,
+                        .machine = machine_default()};
+    struct arena *arena;
+    struct backend *be = NULL;
+    const struct ops *ops;
+    enum status s;
+
+    TRY(read_flags(&o, argc, argv, err));
+    TRY(check_preset(&o, err));
+    TRY(read_environment(&o, err));
+    interrupt_listen();
+    if (!(arena = arena_open()))
+        return error_memory(err);
+    if ((s = machine_open(&o.machine, &be, &ops, err)) == OK)
+        s = train_with(&o, be, ops, arena, err);
+    backend_close(be);
+    arena_close(arena);
+    return s;
+}
