@@ -193,6 +193,9 @@ enum status run_read(struct build *b, struct job *job, struct error *err) MUST_C
 /* Its process has ended. */
 enum status run_finish(struct build *b, struct job *job, struct error *err) MUST_CHECK;
 
+/* Whether this run makes a checkpoint again, whoever wants its units. */
+bool run_is_remake(const struct job *job);
+
 /* Whether this run will report one of the units that `wanted` needs. */
 bool run_serves(const struct job *job, const struct wanted_run *wanted);
 

@@ -1,6 +1,6 @@
 /*
- * capture: a short command whose standard output is the answer: the identity of a tool, the commit that
- * a branch names. An interrupt ends it.
+ * capture: a short command whose standard output is the answer: the identity of a tool, the commit
+ * that a branch names. An interrupt ends it.
  */
 #ifndef ENGINE_CAPTURE_H
 #define ENGINE_CAPTURE_H
@@ -17,9 +17,9 @@ struct capture {
 };
 
 /*
- * Runs the command (pipe_output and log are set here) in its folder. The output, at most 64 KB, lives in
- * the arena. ERR_FAILED: another status than 0, with its last line of standard error; too long, too
- * much. ERR_INTERRUPTED.
+ * Runs the command (pipe_output and log are set here) in its folder. The output, at most 64 KB,
+ * lives in the arena. ERR_FAILED: another status than 0, with its last line of standard error; too
+ * long, too much. ERR_INTERRUPTED.
  */
 enum status capture_run(const struct capture *c, const struct command *command, const char *what,
                         struct arena *arena, char **out, struct error *err) MUST_CHECK;

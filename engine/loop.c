@@ -112,14 +112,15 @@ static const char *trial_label(struct build *b, int study, int trial)
 static enum status start_wanted(struct build *b, int study, const struct wanted_run *wanted,
                                 struct error *err)
 {
-    bool failed;
+    bool failed, keyed = wanted->template->keyed;
 
     TRY(want_template(b, wanted->template, &failed, err));
     if (failed) {
         node_failed(b, study);
         return OK;
     }
-    if (!wanted->template->keyed || b->cpus_used >= b->o->jobs || !may_start(b))
+    b->n_changes += wanted->template->keyed != keyed; /* how far it may run is asked only now */
+    if (!keyed || b->cpus_used >= b->o->jobs || !may_start(b))
         return OK;
     if (b->o->cached_only)
         return refuse(b, trial_label(b, study, wanted->trial), study);
@@ -130,7 +131,7 @@ static enum status start_wanted(struct build *b, int study, const struct wanted_
 static void end_unwanted(struct build *b, const struct wanted_run *wanted, size_t n)
 {
     for (struct job *job = b->jobs; job; job = job->next) {
-        bool serves = !job->train;
+        bool serves = !job->train || run_is_remake(job);
         for (size_t i = 0; i < n && !serves; i++)
             serves = run_serves(job, &wanted[i]);
         if (!serves && !job->unwanted) {

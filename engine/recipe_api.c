@@ -68,6 +68,8 @@ static int api_fail(lua_State *L)
     char where[200], place[256];
 
     recipe_where(L, where, sizeof where);
+    if (!*where && r->path)
+        (void)snprintf(where, sizeof where, "%s", r->path);
     (void)snprintf(place, sizeof place, "%s%s%.50s", where, *where && *field ? ": " : "", field);
     (void)error_set(&r->raised, ERR_INPUT, place, "%s", text);
     error_hint(&r->raised, "%s", hint);

@@ -358,13 +358,16 @@ enum status run_remake(struct build *b, int best_node, struct error *err)
     return node_done(b, best_node, err);
 }
 
+bool run_is_remake(const struct job *job)
+{
+    return job->train->best_node >= 0;
+}
+
 bool run_serves(const struct job *job, const struct wanted_run *wanted)
 {
     const struct train *run = job->train;
     int t = wanted->from ? wanted->from->t + 1 : 1;
 
-    if (run->best_node >= 0)
-        return true;
     for (size_t i = 0; i < run->n; i++)
         if (run->units[i]->t == t && run->units[i]->parent == wanted->from &&
             run->units[i]->template == wanted->template)

@@ -52,8 +52,11 @@ enum status session_graph(const struct options *o, struct graph **graph, struct 
 
     TRY(graph_open(graph, err));
     s = recipe_open(&options, *graph, recipe, err);
-    if (s != OK)
+    if (s != OK) {
         graph_close(*graph);
+        *graph = NULL;
+        *recipe = NULL;
+    }
     return s;
 }
 
@@ -135,12 +138,12 @@ static enum status open_build(struct build *b, struct error *err)
     struct tools_context tools;
 
     TRY(progress_open(b->o->verbose, &b->progress, err));
+    TRY(open_signals(b, err)); /* before the recipe's thread starts: it inherits what is blocked */
     TRY(session_graph(b->o, &b->graph, &b->recipe, err));
     progress_text(b->progress, recipe_printed(b->recipe));
     TRY(choose_targets(b, err));
     TRY(store_open(b->o->cache, STORE_WRITE, &b->store, err));
     TRY(claims_open(store_claims(b->store), &b->claims, err));
-    TRY(open_signals(b, err));
     if (!(lock = file_join(b->arena, recipe_folder(b->recipe), "hpo.lock")) ||
         !(b->arguments = options_arguments(b->o, b->arena)))
         return error_memory(err);

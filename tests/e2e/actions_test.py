@@ -265,7 +265,7 @@ class Refusals(Case):
         self.refuse('local hpo = require "hpo"\nreturn { x = hpo.command { run = { "true" }, outputs = { "../x" } } }', "r.lua:2")
         self.refuse('local hpo = require "hpo"\nreturn { x = hpo.command { run = { "true" }, outptus = { "x" } } }',
                     "r.lua:2", "outputs")
-        self.refuse('local hpo = require "hpo"\nreturn { x = hpo.command { run = { "true" }, outputs = { "a", "a/b" } } }', "overlap")
+        self.refuse('local hpo = require "hpo"\nreturn { x = hpo.command { run = { "true" }, outputs = { "a", "a/b" } } }', "lies inside the output")
 
     def test_command_line(self):
         self.write("r.lua", 'local hpo = require "hpo"\nlocal n = hpo.param("n", 3)\nreturn { x = hpo.text(tostring(n)) }')

@@ -34,10 +34,10 @@ class Case(unittest.TestCase):
         return subprocess.Popen([str(BIN / "hpo"), *map(str, arguments)], cwd=self.folder, env=self.environment,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **keywords)
 
-    def hpo(self, *arguments, status=0, timeout=300):
+    def hpo(self, *arguments, status=0, timeout=60):
         """Runs hpo and returns (standard output, standard error); the status is checked."""
         done = subprocess.run([str(BIN / "hpo"), *map(str, arguments)], cwd=self.folder, env=self.environment,
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout)
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=timeout)
         self.assertEqual(done.returncode, status, f"hpo {' '.join(map(str, arguments))}\n{done.stdout}\n{done.stderr}")
         return done.stdout, done.stderr
 
