@@ -72,15 +72,11 @@ function check.is_finite(x) return type(x) == "number" and x - x == 0 end
 
 -- A whole number from low to high (either may be nil), as an integer.
 function check.whole(low, high)
-  local what = "a whole number"
-  if low and high then
-    what = what .. " from " .. low .. " to " .. high
-  elseif low then
-    what = what .. " ≥ " .. low
-  end
+  local what = "a whole number" .. (low and " ≥ " .. core.number(low) or "")
   return function(field, value)
     local whole = check.is_finite(value) and math.tointeger(value)
-    if not whole or low and whole < low or high and whole > high then check.expected(field, what, value) end
+    if not whole or low and whole < low then check.expected(field, what, value) end
+    if high and whole > high then check.expected(field, "a whole number ≤ " .. core.number(high), value) end
     return whole
   end
 end

@@ -19,7 +19,8 @@ end
 function sources.text(content, name)
   if type(content) ~= "string" then check.expected("hpo.text", "a text", content, "hpo.json(value) makes one of any value") end
   name = name == nil and "text" or check.inner_path("hpo.text: name", name)
-  local node = core.text(content, last_name(name))
+  if name:find "/" then check.expected("hpo.text: name", 'a name without "/"', name) end
+  local node = core.text(content, name)
   return artifact.new { show = "hpo.text", node = node, name = name, is_file = true }
 end
 

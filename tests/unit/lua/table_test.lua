@@ -1,0 +1,74 @@
+-- The tables that people see: text to the letter, CSV with every digit.
+
+package.path = (arg[0]:match "^(.*)/[^/]*$" or ".") .. "/?.lua"
+local t = require "harness"
+local tables = require "hpo.table"
+
+local study = [[{"study": "asha", "metric": "eval_loss", "mode": "min", "best": 1, "trials": [
+  {"trial": 0, "params": {"lr": 0.0012345678901, "bs": 4, "opt": "a,b"}, "status": "stopped", "reached": 1,
+   "metrics": [{"t": 1, "eval_loss": 3.5}], "segments": [{"t": 1, "seconds": 1.25}]},
+  {"trial": 1, "params": {"lr": 1.2e-05, "bs": 8, "opt": "ü"}, "status": "completed", "reached": 2,
+   "metrics": [{"t": 1, "eval_loss": 2.5}, {"t": 2, "eval_loss": null}],
+   "segments": [{"t": 1, "seconds": 1.25}, {"t": 2, "seconds": 2.5}]},
+  {"trial": 2, "params": {"lr": 1, "bs": 8}, "status": "failed", "reached": 0, "metrics": [], "segments": []}],
+  "decisions": []}]]
+
+t.test("a study as text", function()
+  t.equal(tables.study(study, "text"), [[
+combo  bs          lr  opt  eval loss  runtime  epochs  status
+    0   4  0.00123457  a,b        3.5    1.2 s       1  stopped
+    1   8     1.2e-05  ü          2.5    3.8 s       2  completed
+    2   8           1  –            –    0.0 s       0  failed
+
+best trial       1
+  bs             8
+  lr             1.2e-05
+  opt            ü
+  eval loss      2.5
+  total runtime  5.0 s
+  epochs         2
+]])
+end)
+
+t.test("a study as CSV", function()
+  t.equal(tables.study(study, "csv"), [[
+combo,bs,lr,opt,eval_loss,runtime_s,epochs,status
+0,4,0.0012345678901,"a,b",3.5,1.25,1,stopped
+1,8,1.2e-05,ü,2.5,3.75,2,completed
+2,8,1,,,0,0,failed
+]])
+end)
+
+t.test("a study without a best trial", function()
+  local empty = [[{"study": "s", "metric": "m", "mode": "max", "best": null, "trials": [], "decisions": []}]]
+  t.equal(tables.study(empty, "text"), "combo  m  runtime  epochs  status\n\nbest trial  –\n")
+  t.equal(tables.study(empty, "csv"), "combo,m,runtime_s,epochs,status\n")
+end)
+
+local rows = [[{"rows": [
+  {"run": "manual", "eval_loss": 2.123456789, "exact_match": 55.5, "f1": 60.123, "params": {"lr": 0.001, "bs": 4},
+   "t": 5, "runtime_s": 12.34, "slots": 2, "minutes": 0.4113, "ratio": 1},
+  {"run": "as \"ha\"", "eval_loss": null, "params": {}, "t": 0}]}]]
+
+t.test("a comparison as text", function()
+  t.equal(tables.compare(rows, "text"), [[
+run type  eval loss     EM     F1  best params    epochs  runtime to find  slots  minutes  ratio
+manual      2.12346  55.50  60.12  bs=4 lr=0.001       5           12.3 s      2     0.41   1.00
+as "ha"           –      –      –  –                   0                –      –        –      –
+]])
+end)
+
+t.test("a comparison as CSV", function()
+  t.equal(tables.compare(rows, "csv"), [[
+run,eval_loss,exact_match,f1,params,t,runtime_s,slots,minutes,ratio
+manual,2.123456789,55.5,60.123,bs=4 lr=0.001,5,12.34,2,0.4113,1
+"as ""ha""",,,,,0,,,,
+]])
+end)
+
+t.test("a comparison of studies with a metric of their own", function()
+  t.equal(tables.compare('{"rows": [{"run": "a", "accuracy": 0.5}]}', "csv"),
+    "run,accuracy,exact_match,f1,params,t,runtime_s,slots,minutes,ratio\na,0.5,,,,,,,,\n")
+end)
+
+os.exit(t.finish())
