@@ -1,18 +1,16 @@
 /* batch: a line of JSON → an example → rows of a batch. Start at batch_example. */
 #include "trainer/batch.h"
 
-#include <stdio.h>
+#include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "trainer/jsonl.h"
 
 enum { TOKENS_MAX = 1 << 20, IGNORED = -100 };
-
-static const size_t file_max = (size_t)8 << 30;
 
 static enum status check_lists(const struct example_lists *l, const char *where, struct error *err)
 {
@@ -106,24 +104,23 @@ enum status batch_example(const struct example_lists *lists, size_t vocab, bool 
     return OK;
 }
 
-/* One line of a data file. The parsed tree dies here; the example stays. */
-static enum status read_line(const char *line, size_t n, size_t vocab, const char *where,
-                             struct arena *arena, struct example *out, struct error *err)
+/* The next line of a data file; *more is false behind the last. The parsed tree dies here. */
+static enum status read_line(struct jsonl *file, size_t vocab, struct arena *arena,
+                             struct example *out, bool *more, struct error *err)
 {
-    struct arena *scratch = arena_open();
-    struct json *tree;
-    enum status s = scratch ? OK : error_memory(err);
+    struct arena *one = arena_open();
+    struct json *tree = NULL;
+    enum status s = one ? jsonl_next(file, one, &tree, err) : error_memory(err);
 
-    if (s == OK)
-        s = json_parse(line, n, where, JSON_STRICT, scratch, &tree, err);
-    if (s == OK && (!json_get(tree, "input_ids") || !json_get(tree, "labels")))
-        s = error_set(err, ERR_INPUT, where, "expected an object with input_ids and labels");
-    if (s == OK)
+    *more = s == OK && tree;
+    if (*more && (!json_get(tree, "input_ids") || !json_get(tree, "labels")))
+        s = error_set(err, ERR_INPUT, file->where, "expected an object with input_ids and labels");
+    else if (*more)
         s = batch_example(&(struct example_lists){json_get(tree, "input_ids"),
                                                   json_get(tree, "labels"),
                                                   json_get(tree, "attention_mask")},
-                          vocab, false, where, arena, out, err);
-    arena_close(scratch);
+                          vocab, false, file->where, arena, out, err);
+    arena_close(one);
     return s;
 }
 
@@ -143,30 +140,21 @@ enum status batch_order(struct dataset *data, struct arena *arena, struct error 
     return OK;
 }
 
-static enum status read_lines(const char *path, const char *bytes, size_t size, size_t vocab,
-                              struct arena *arena, struct dataset *out, struct error *err)
+static enum status read_lines(struct jsonl *file, size_t vocab, struct arena *arena,
+                              struct dataset *out, struct error *err)
 {
-    const char *end = bytes + size;
-    size_t capacity = 0, number = 0;
+    size_t capacity = 0;
 
-    for (const char *line = bytes; line < end;) {
-        const char *stop = memchr(line, '\n', (size_t)(end - line));
-        const size_t n = (size_t)((stop ? stop : end) - line);
-        char where[200];
-        number++;
-        (void)snprintf(where, sizeof where, "%.170s:%zu", path, number);
+    for (bool more = true; more;) {
         if (out->n == capacity &&
             !(out->examples = arena_grow(arena, out->examples, out->n, out->n + 1,
                                          sizeof *out->examples, &capacity)))
             return error_memory(err);
-        if (strspn(line, " \t\r") < n) {
-            TRY(read_line(line, n, vocab, where, arena, &out->examples[out->n], err));
-            out->n++;
-        }
-        line += n + 1;
+        TRY(read_line(file, vocab, arena, &out->examples[out->n], &more, err));
+        out->n += more;
     }
     if (out->n == 0)
-        return error_set(err, ERR_INPUT, path, "expected at least one example, found none");
+        return error_set(err, ERR_INPUT, file->path, "expected at least one example, found none");
     return batch_order(out, arena, err);
 }
 
@@ -174,8 +162,7 @@ enum status batch_read(const char *path, const char *name, size_t vocab, struct 
                        struct dataset *out, struct error *err)
 {
     struct arena *scratch = arena_open();
-    char *bytes;
-    size_t size;
+    struct jsonl file;
     enum status s;
 
     if (!scratch)
@@ -183,8 +170,8 @@ enum status batch_read(const char *path, const char *name, size_t vocab, struct 
     *out = (struct dataset){.n = 0};
     if (is_folder(path) && !(path = file_join(scratch, path, name)))
         s = error_memory(err);
-    else if ((s = file_read(path, file_max, scratch, &bytes, &size, err)) == OK)
-        s = read_lines(path, bytes, size, vocab, arena, out, err);
+    else if ((s = jsonl_open(path, scratch, &file, err)) == OK)
+        s = read_lines(&file, vocab, arena, out, err);
     arena_close(scratch);
     return s;
 }

@@ -57,7 +57,7 @@ static enum status write_files(const char *folder, const struct model *model, co
     if (!path)
         return error_memory(err);
     TRY(model_write_config(model, folder, arena, err));
-    TRY(model_copy_tokenizer(model->folder, folder, arena, err));
+    TRY(model_copy_tokenizer(model, folder, arena, err));
     TRY(model_write_tensors(path, b->layout, 1, &prefix, (const float *const[]){b->weights}, arena,
                             err));
     if (!at)
@@ -163,6 +163,22 @@ enum status checkpoint_read(const char *folder, struct bloom *b, struct error *e
     if (s == OK)
         s = model_read_tensors(path, b->layout, 2, moment_prefixes,
                                (float *const[]){b->moment1, b->moment2}, err);
+    arena_close(arena);
+    return s;
+}
+
+enum status checkpoint_check_folder(const char *what, const char *folder, struct error *err)
+{
+    struct arena *arena = arena_open();
+    char **names;
+    size_t n = 0;
+    enum status s = arena ? file_make_folders(folder, err) : error_memory(err);
+
+    if (s == OK)
+        s = file_list(folder, arena, &names, &n, err);
+    if (s == OK && n > 0)
+        s = error_set(err, ERR_INPUT, what, "expected an empty folder or none, found \"%s\"",
+                      folder);
     arena_close(arena);
     return s;
 }

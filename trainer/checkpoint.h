@@ -31,6 +31,13 @@ enum status checkpoint_write_model(const char *folder, const struct model *model
 enum status checkpoint_write(const char *folder, const struct model *model, const struct bloom *b,
                              const struct position *at, struct error *err) MUST_CHECK;
 
+/*
+ * Makes the folder that a checkpoint will become, with its parents. ERR_INPUT: it holds something,
+ * which is better said before the training than after. what: the flag that named it.
+ */
+enum status checkpoint_check_folder(const char *what, const char *folder,
+                                    struct error *err) MUST_CHECK;
+
 /* Only the position: cheap. */
 enum status checkpoint_read_position(const char *folder, struct position *at,
                                      struct error *err) MUST_CHECK;

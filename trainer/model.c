@@ -31,6 +31,7 @@ enum status model_read(const char *folder, struct arena *arena, struct model *ou
     if (!path)
         return error_memory(err);
     out->folder = folder;
+    out->tokenizer = NULL;
     TRY(file_read(path, CONFIG_FILE_MAX, arena, &bytes, &out->config_size, err));
     out->config = bytes;
     TRY(json_parse(bytes, out->config_size, path, JSON_NONFINITE, arena, &tree, err));
@@ -316,25 +317,31 @@ enum status model_write_config(const struct model *model, const char *folder, st
     return file_write(path, bytes, n, err);
 }
 
-enum status model_copy_tokenizer(const char *from, const char *to, struct arena *arena,
+static enum status copy_file(const char *from, const char *to, struct arena *arena,
+                             struct error *err)
+{
+    char *bytes;
+    size_t n;
+
+    if (!from || !to)
+        return error_memory(err);
+    TRY(file_read(from, TOKENIZER_MAX, arena, &bytes, &n, err));
+    return file_write(to, bytes, n, err);
+}
+
+enum status model_copy_tokenizer(const struct model *model, const char *to, struct arena *arena,
                                  struct error *err)
 {
     static const char *const names[] = {"tokenizer.json", "tokenizer_config.json",
                                         "special_tokens_map.json", "generation_config.json"};
 
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        const char *source = file_join(arena, from, names[i]);
-        const char *target = file_join(arena, to, names[i]);
-        char *bytes;
-        size_t n;
-        enum status s;
-        if (!source || !target)
-            return error_memory(err);
-        if ((s = file_read(source, TOKENIZER_MAX, arena, &bytes, &n, err)) == ERR_NOT_FOUND)
-            continue;
-        if (s != OK)
+    if (!model->folder && model->tokenizer)
+        return copy_file(model->tokenizer, file_join(arena, to, names[0]), arena, err);
+    for (size_t i = 0; model->folder && i < sizeof names / sizeof *names; i++) {
+        const enum status s = copy_file(file_join(arena, model->folder, names[i]),
+                                        file_join(arena, to, names[i]), arena, err);
+        if (s != OK && s != ERR_NOT_FOUND)
             return s;
-        TRY(file_write(target, bytes, n, err));
     }
     return OK;
 }

@@ -18,8 +18,9 @@ struct layout;
 enum { CONFIG_FILE_MAX = 1 << 20 };
 
 struct model {
-    const char *folder;
-    const char *config; /* the bytes of config.json */
+    const char *folder;    /* whose tokenizer's files a copy gets; NULL: see tokenizer */
+    const char *tokenizer; /* without a folder: the one file of a tokenizer, or NULL */
+    const char *config;    /* the bytes of config.json */
     size_t config_size;
     struct layout *layout;
 };
@@ -49,9 +50,8 @@ enum status model_read_tensors(const char *path, const struct layout *layout, si
 enum status model_write_config(const struct model *model, const char *folder, struct arena *arena,
                                struct error *err) MUST_CHECK;
 
-/* Copies FROM/tokenizer.json and what else belongs to a tokenizer; files that are absent stay so.
- */
-enum status model_copy_tokenizer(const char *from, const char *to, struct arena *arena,
+/* Copies what belongs to the tokenizer into a folder; files that are absent stay so. */
+enum status model_copy_tokenizer(const struct model *model, const char *to, struct arena *arena,
                                  struct error *err) MUST_CHECK;
 
 #endif

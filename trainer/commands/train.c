@@ -4,13 +4,10 @@
  */
 #include "trainer/train.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/arena.h"
-#include "base/file.h"
 #include "base/text.h"
 #include "trainer/commands/commands.h"
 #include "trainer/flags.h"
@@ -98,24 +95,6 @@ static enum status read_environment(struct options *o, struct error *err)
     return OK;
 }
 
-/* An out folder that holds something is refused before the training, not after. */
-static enum status check_out(const struct options *o, struct arena *arena, struct error *err)
-{
-    char **names;
-    size_t n = 0;
-    enum status s;
-
-    if (!o->out)
-        return error_set(err, ERR_INPUT, "--out", "train needs this flag (or HPO_CHECKPOINT_OUT)");
-    TRY(file_make_folders(o->out, err));
-    if ((s = file_list(o->out, arena, &names, &n, err)) != OK)
-        return s;
-    if (n > 0)
-        return error_set(err, ERR_INPUT, "--out", "expected an empty folder or none, found \"%s\"",
-                         o->out);
-    return OK;
-}
-
 static enum status check_preset(const struct options *o, struct error *err)
 {
     if (!o->preset || strcmp(o->preset, "default") == 0)
@@ -176,7 +155,9 @@ static enum status train_with(const struct options *o, struct backend *be, const
     size_t vocab;
 
     memset(&t, 0, sizeof t);
-    TRY(check_out(o, arena, err));
+    if (!o->out)
+        return error_set(err, ERR_INPUT, "--out", "train needs this flag (or HPO_CHECKPOINT_OUT)");
+    TRY(checkpoint_check_folder(o->named ? "HPO_CHECKPOINT_OUT" : "--out", o->out, err));
     TRY(read_position(o, &at, err));
     TRY(model_read(o->model, arena, &model, err));
     fill(&t, o, &at);

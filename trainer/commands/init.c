@@ -1,0 +1,159 @@
+/* init: a config and a seed → a fresh BLOOM in a Hugging Face folder. */
+#include "trainer/init.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "trainer/bloom.h"
+#include "trainer/checkpoint.h"
+#include "trainer/commands/commands.h"
+#include "trainer/flags.h"
+#include "trainer/layout.h"
+#include "trainer/machine.h"
+#include "trainer/model.h"
+#include "trainer/tokenizer.h"
+
+struct options {
+    const char *config, *tokenizer, *out;
+    int64_t seed;
+};
+
+/* What the tokenizer says about the model. Without one, transformers' defaults for BLOOM. */
+struct vocabulary {
+    size_t size; /* 0: unknown */
+    int32_t bos, eos, pad;
+};
+
+static enum status read_vocabulary(const char *path, struct vocabulary *out, struct error *err)
+{
+    struct tokenizer *t;
+    int32_t id;
+
+    *out = (struct vocabulary){0, 1, 2, 3};
+    if (!path)
+        return OK;
+    TRY(tokenizer_open(path, &t, err));
+    out->size = tokenizer_size(t);
+    if ((id = tokenizer_added(t, "<s>")) >= 0)
+        out->bos = id;
+    if ((id = tokenizer_added(t, "</s>")) >= 0)
+        out->eos = id;
+    if ((id = tokenizer_added(t, "<pad>")) >= 0)
+        out->pad = id;
+    tokenizer_close(t);
+    return OK;
+}
+
+static void add_member(struct text *t, const struct json *file, const char *name, const char *value)
+{
+    if (json_get(file, name))
+        return;
+    text_printf(t, ",\n  \"%s\": %s", name, value);
+}
+
+static void add_integer(struct text *t, const struct json *file, const char *name, int64_t value)
+{
+    char digits[24];
+
+    (void)snprintf(digits, sizeof digits, "%lld", (long long)value);
+    add_member(t, file, name, digits);
+}
+
+/* The given fields, and behind them what transformers wants to find and they lack. */
+static enum status complete_config(const struct json *file, const struct config *config,
+                                   const struct vocabulary *v, struct arena *arena,
+                                   struct model *model, struct error *err)
+{
+    struct text t = text_in(arena);
+    char *bytes;
+
+    text_add(&t, "{\n  \"architectures\": [\"BloomForCausalLM\"]");
+    for (size_t i = 0; i < file->n; i++) {
+        const struct json_member *m = &file->members[i];
+        if (strcmp(m->name, "architectures") == 0)
+            continue;
+        text_add(&t, ",\n  ");
+        json_write_string(&t, m->name);
+        text_add(&t, ": ");
+        json_write(&t, &m->value);
+    }
+    add_member(&t, file, "model_type", "\"bloom\"");
+    add_integer(&t, file, "vocab_size", (int64_t)config->vocab);
+    add_integer(&t, file, "bos_token_id", v->bos);
+    add_integer(&t, file, "eos_token_id", v->eos);
+    add_integer(&t, file, "pad_token_id", v->pad);
+    add_member(&t, file, "dtype", "\"float32\"");
+    text_add(&t, "\n}\n");
+    TRY(text_finish(&t, &bytes, &model->config_size, err));
+    model->config = bytes;
+    return OK;
+}
+
+static enum status read_config(const struct options *o, struct arena *arena, struct model *model,
+                               struct error *err)
+{
+    struct vocabulary vocabulary;
+    struct config config;
+    struct json *file;
+    char *bytes;
+    size_t n;
+
+    TRY(read_vocabulary(o->tokenizer, &vocabulary, err));
+    TRY(file_read(o->config, CONFIG_FILE_MAX, arena, &bytes, &n, err));
+    TRY(json_parse(bytes, n, o->config, JSON_STRICT, arena, &file, err));
+    TRY(config_read(file, o->config, vocabulary.size, &config, err));
+    if (config.vocab < vocabulary.size)
+        return error_set(err, ERR_INPUT, o->config,
+                         "vocab_size: expected at least the tokenizer's %zu, found %zu",
+                         vocabulary.size, config.vocab);
+    if (!json_get(file, "eos_token_id")) {
+        config.eos[0] = vocabulary.eos;
+        config.n_eos = 1;
+    }
+    TRY(complete_config(file, &config, &vocabulary, arena, model, err));
+    return layout_make(&config, arena, &model->layout, err);
+}
+
+static enum status init_with(const struct options *o, struct backend *be, const struct ops *ops,
+                             struct arena *arena, struct error *err)
+{
+    struct model model = {.tokenizer = o->tokenizer};
+    const struct bloom_plan plan = {.training = false};
+    struct bloom b;
+
+    TRY(read_config(o, arena, &model, err));
+    TRY(bloom_open(be, ops, model.layout, &plan, arena, &b, err));
+    TRY(init_weights(model.layout, (uint64_t)o->seed, b.weights, err));
+    return checkpoint_write_model(o->out, &model, &b, err);
+}
+
+enum status command_init(int argc, char **argv, struct error *err)
+{
+    struct options o = {.seed = 1};
+    struct machine machine = machine_default();
+    const struct flag flags[] = {
+        {.name = "--config", .kind = FLAG_STRING, .out = &o.config, .required = true},
+        {.name = "--tokenizer", .kind = FLAG_STRING, .out = &o.tokenizer},
+        {.name = "--seed", .kind = FLAG_INTEGER, .out = &o.seed, .low = 0, .high = UINT32_MAX},
+        {.name = "--out", .kind = FLAG_STRING, .out = &o.out, .required = true},
+    };
+    struct arena *arena;
+    struct backend *be = NULL;
+    const struct ops *ops;
+    enum status s;
+
+    TRY(flags_parse(flags, sizeof flags / sizeof *flags, argc, argv, err));
+    if (!(arena = arena_open()))
+        return error_memory(err);
+    machine.threads = 1;
+    if ((s = checkpoint_check_folder("--out", o.out, err)) == OK &&
+        (s = machine_open(&machine, &be, &ops, err)) == OK)
+        s = init_with(&o, be, ops, arena, err);
+    backend_close(be);
+    arena_close(arena);
+    return s;
+}
