@@ -19,6 +19,7 @@ end
 -- The scheduler's answer as the engine wants it; a word alone is about the trial that reported.
 local function decisions(field, trial, answer)
   if type(answer) == "string" then return { { trial = trial, decision = answer } } end
+  if type(answer) ~= "table" then check.expected(field, '"continue", "stop" or a list of decisions', answer) end
   local list = {}
   for i, d in ipairs(check.list(function(_, d) return d end, 1)(field, answer)) do
     list[i] = check.fields(field .. "[" .. i .. "]", d, {

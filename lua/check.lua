@@ -101,6 +101,13 @@ function check.text(field, value)
   return value
 end
 
+-- A parameter's value.
+function check.scalar(field, value)
+  if type(value) == "boolean" or check.is_finite(value) then return value end
+  if type(value) ~= "string" then check.expected(field, "a text, a finite number, true or false", value) end
+  return check.text(field, value)
+end
+
 function check.callable(field, value)
   if type(value) ~= "function" then check.expected(field, "a function", value) end
   return value

@@ -62,8 +62,7 @@ end
 local function list(kind, values)
   local field, seen = "hpo." .. kind, {}
   values = check.list(function(inner, value)
-    if type(value) ~= "boolean" and not check.is_finite(value) then check.text(inner, value) end
-    local text = core.encode(value)
+    local text = core.encode(check.scalar(inner, value))
     if seen[text] then core.fail(inner, "the value " .. text .. " is there twice") end
     seen[text] = true
     return value

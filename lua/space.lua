@@ -15,10 +15,6 @@ function space.of(study)
   return study.space
 end
 
-local function scalar(field, value)
-  if type(value) ~= "boolean" and not check.is_finite(value) then check.text(field, value) end
-end
-
 -- A rule: the space of a study. A plain value is a parameter that does not vary.
 function space.rule(field, value)
   if type(value) ~= "table" or check.is_object(value) or #value > 0 then
@@ -43,7 +39,7 @@ function space.point(domains)
     end
     for _, name in ipairs(check.names(point)) do
       local inner, value = field .. "." .. name, point[name]
-      scalar(inner, value)
+      check.scalar(inner, value)
       if domains and not domains[name] then
         core.fail(inner, "no such parameter in the study's space", spelling.hint(name, check.names(domains)))
       end

@@ -203,6 +203,17 @@ t.test("fifo trains every trial to max_t", function()
   t.equal(spec_of().until_t(0, 0), 3)
 end)
 
+t.test("asha: the worked example of docs/schedulers.md", function()
+  local s = spec_of { scheduler = hpo.scheduler.asha { max_t = 4, reduction_factor = 2 } }
+  for n = 0, 3 do s.start(n, "{}") end
+  local decisions = {}
+  for i, r in ipairs { { 0, 1, 4.0 }, { 1, 1, 2.0 }, { 2, 1, 3.0 }, { 3, 1, 5.0 }, { 0, 2, 3.5 }, { 1, 2, 1.5 },
+    { 2, 2, 2.6 }, { 0, 3, 9.0 }, { 0, 4, 1.0 }, { 1, 4, 1.0 } } do
+    decisions[i] = s.report(r[1], r[2], r[3])[1].decision
+  end
+  t.equal(table.concat(decisions, " "), "continue continue continue stop continue continue stop continue stop stop")
+end)
+
 t.test("asha: until is the next milestone, rounded up", function()
   local s = spec_of { scheduler = hpo.scheduler.asha { max_t = 20, grace_period = 3, reduction_factor = 2.5 } }
   s.start(0, "{}")
@@ -290,7 +301,7 @@ t.test("what a recipe's own methods answer is checked", function()
       spec_of { scheduler = { max_t = 3, report = function() return answer end } }.report(0, 1, 1.0)
     end
   end
-  t.fails(deciding(nil), "study.scheduler: report", "expected a list, found nothing")
+  t.fails(deciding(nil), "study.scheduler: report", "or a list of decisions, found nothing")
   t.fails(deciding {}, "study.scheduler: report", "at least one")
   t.fails(deciding { { trial = 0 } }, "study.scheduler: report[1].decision", "found nothing")
   t.fails(deciding { { trial = "0", decision = "stop" } }, "study.scheduler: report[1].trial", "expected a whole number")
