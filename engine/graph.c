@@ -115,16 +115,18 @@ enum status graph_add_target(struct graph *graph, const struct target *target, s
     if (!file_is_inner_path(target->name) || strchr(target->name, '/'))
         return error_set(err, ERR_INPUT, graph->nodes[target->node]->where,
                          "expected a target's name without '/', found \"%s\"", target->name);
-    for (size_t i = 0; i < graph->n_targets; i++)
-        if (strcmp(graph->targets[i].name, target->name) == 0)
-            return error_set(err, ERR_INPUT, graph->nodes[target->node]->where,
-                             "two targets are called \"%s\"", target->name);
+    if (graph->n_targets > 0 &&
+        strcmp(graph->targets[graph->n_targets - 1].name, target->name) >= 0)
+        return error_set(err, ERR_INPUT, graph->nodes[target->node]->where,
+                         "target \"%s\": expected names in order, each once", target->name);
     if (graph->n_targets == graph->target_capacity &&
         !(graph->targets =
               arena_grow(graph->arena, graph->targets, graph->n_targets, graph->n_targets + 1,
                          sizeof *graph->targets, &graph->target_capacity)))
         return error_memory(err);
     graph->targets[graph->n_targets++] = *target;
+    if (!graph->nodes[target->node]->target)
+        graph->nodes[target->node]->target = target->name;
     return OK;
 }
 
@@ -211,21 +213,18 @@ enum status graph_refuse_cycle(struct graph *graph, int from, int to, struct err
 const char *graph_label(struct graph *graph, int id)
 {
     static const char *const kinds[] = {"source", "text", "action", "study", "best", "compare"};
-    const struct node *node = graph->nodes[id];
-    char *label = NULL;
+    struct node *node = graph->nodes[id];
 
-    if (node->name)
-        return node->name;
-    for (size_t i = 0; i < graph->n_targets; i++)
-        if (graph->targets[i].node == id)
-            return graph->targets[i].name;
+    if (node->name || node->target)
+        return node->name ? node->name : node->target;
     if (node->kind == NODE_SOURCE) {
         const char *slash = strrchr(node->source, '/');
         return slash ? slash + 1 : node->source;
     }
     if (node->kind == NODE_TEXT)
         return node->text.name;
-    label = arena_printf(graph->arena, "%s#%d",
-                         node->kind == NODE_ACTION ? node->action.kind : kinds[node->kind], id);
-    return label ? label : kinds[node->kind];
+    node->name =
+        arena_printf(graph->arena, "%s#%d",
+                     node->kind == NODE_ACTION ? node->action.kind : kinds[node->kind], id);
+    return node->name ? node->name : kinds[node->kind];
 }

@@ -95,8 +95,9 @@ struct study_spec {
 
 struct node {
     enum node_kind kind;
-    const char *name;  /* given by the user, or NULL */
-    const char *where; /* "recipes/asha.lua:12" */
+    const char *name;   /* given by the user, or NULL */
+    const char *target; /* the first that names it, or NULL */
+    const char *where;  /* "recipes/asha.lua:12" */
     union {
         const char *source; /* absolute path */
         struct {
@@ -129,7 +130,7 @@ struct arena *graph_arena(struct graph *graph);
 enum status graph_add(struct graph *graph, const struct node *node, int *id,
                       struct error *err) MUST_CHECK;
 
-/* Targets in the order given; two of one name are an error. */
+/* Adds targets in the order of their names, by bytes; each name once. */
 enum status graph_add_target(struct graph *graph, const struct target *target,
                              struct error *err) MUST_CHECK;
 
