@@ -30,10 +30,11 @@ function train.train(options)
     epochs = { trainer.natural, required = "a whole number ≥ 1" },
     seed = { trainer.seed, default = 42 },
     accumulate = { trainer.natural, default = 1 },
+    eval_batch_size = { trainer.natural, default = 8 },
   })
   local flags = { "--model", "model", "--data", "data", "--eval", o.eval and "eval" or "data", "--lr", o.lr,
     "--batch-size", o.batch_size, "--weight-decay", o.weight_decay, "--epochs", o.epochs, "--seed", o.seed,
-    "--accumulate", o.accumulate }
+    "--accumulate", o.accumulate, "--eval-batch-size", o.eval_batch_size }
   local inputs = { model = o.model, data = o.data, eval = o.eval }
   local template = trainer.origin("hpo.train", "train", o, flags, inputs, nil)
   local self, one
@@ -55,11 +56,11 @@ function train.evaluate(options)
   local o = check.fields("hpo.evaluate", options, trainer.rules {
     checkpoint = { artifact.rule, required = "a model's folder, such as STUDY.best.checkpoint" },
     data = { artifact.rule, required = "hpo.squad { ... }" },
-    max_new_tokens = trainer.natural,
+    max_new_tokens = { trainer.natural, default = 32 },
+    eval_batch_size = { trainer.natural, default = 8 },
   })
-  local flags = { "--model", "checkpoint", "--data", "data" }
-  if o.max_new_tokens then table.move({ "--max-new-tokens", o.max_new_tokens }, 1, 2, 5, flags) end
-  table.move({ "--out", "scores.json" }, 1, 2, #flags + 1, flags)
+  local flags = { "--model", "checkpoint", "--data", "data", "--max-new-tokens", o.max_new_tokens,
+    "--eval-batch-size", o.eval_batch_size, "--out", "scores.json" }
   local inputs = { checkpoint = o.checkpoint, data = o.data }
   return trainer.file(trainer.origin("hpo.evaluate", "evaluate", o, flags, inputs, "scores.json"))
 end

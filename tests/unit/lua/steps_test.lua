@@ -168,7 +168,7 @@ t.test("the steps of hpo-trainer are commands with its flags", function()
   t.equal({ path, action.inputs[1].path }, { "data", "model/tokenizer.json" })
   action, path = node(hpo.evaluate { checkpoint = model, data = data, max_new_tokens = 8 })
   t.equal(table.concat(action.run, " "),
-    "hpo-trainer evaluate --model checkpoint --data data --max-new-tokens 8 --out scores.json")
+    "hpo-trainer evaluate --model checkpoint --data data --max-new-tokens 8 --eval-batch-size 8 --out scores.json")
   t.equal({ path, action.resources.share }, { "scores.json", true })
 end)
 
@@ -195,7 +195,7 @@ t.test("a training outside of a study is a study of one, added once", function()
   local template = core.node(study.trial "{}")
   t.equal({ template.template, template.params, template.name }, { true, nil, nil })
   t.equal(table.concat(template.run, " "), "hpo-trainer train --model model --data data --eval data --lr 1e-05 " ..
-    "--batch-size 8 --weight-decay 0 --epochs 3 --seed 42 --accumulate 1")
+    "--batch-size 8 --weight-decay 0 --epochs 3 --seed 42 --accumulate 1 --eval-batch-size 8")
   t.equal(template.outputs, {})
   node(trained)
   t.equal(#core.nodes, before + 3)
