@@ -12,6 +12,9 @@
 
 enum { SIZE = 10000, TODAY = 20000 };
 
+/* Files that a tree of put needs: its own, and its listing, in the build with tiny constants. */
+enum { FILES = BLOB_SMALL < 70 ? 2 : 1 };
+
 /* A result whose tree has one file of SIZE bytes, none like another's. */
 static struct digest put(struct place *p, const char *kind, const char *key, int64_t day)
 {
@@ -84,8 +87,8 @@ static void unwanted_units_go(void **state)
     assert_ok(p, cache_drop_unwanted(p->store, &report, &p->err));
     assert_true(report.alone);
     assert_int_equal(report.trees, 1);
-    assert_int_equal(report.blobs, 1);
-    assert_int_equal(report.bytes, SIZE);
+    assert_int_equal(report.blobs, FILES);
+    assert_true(report.bytes >= SIZE && report.bytes < SIZE + 200);
     assert_true(is_kept(p, &wanted) && is_kept(p, &action));
     assert_false(is_kept(p, &not_wanted));
     assert_ok(p, index_result_get(p->store, &not_wanted, p->arena, &r, &p->err));
@@ -221,6 +224,21 @@ static const char *first_damage(struct place *p)
     return report.damage[0];
 }
 
+static void damage_listing(struct place *p, const struct digest *tree)
+{
+    struct statement *st;
+
+    if (exists(blob_path(p, tree))) {
+        damage(blob_path(p, tree));
+        return;
+    }
+    assert_ok(p, store_write_begin(p->store, &p->err));
+    st = database_statement(store_database(p->store), "UPDATE small SET bytes = CAST(bytes || 'x' "
+                                                      "AS BLOB) WHERE digest = ?1");
+    statement_bind_digest(st, 1, tree);
+    assert_ok(p, statement_run(st, &p->err));
+}
+
 static void verify_tells_damage(void **state)
 {
     struct place *p = *state;
@@ -241,10 +259,7 @@ static void verify_tells_damage(void **state)
     put_file("store/blobs/stray", "?");
     assert_non_null(strstr(first_damage(p), "not a blob"));
     assert_int_equal(unlink("store/blobs/stray"), 0);
-    assert_ok(p, statement_run(database_statement(store_database(p->store),
-                                                  "UPDATE small SET bytes = CAST(bytes || 'x' AS "
-                                                  "BLOB) WHERE length(bytes) > 60"),
-                               &p->err));
+    damage_listing(p, &r.tree);
     assert_non_null(strstr(first_damage(p), "bytes changed"));
     assert_ok(p, blob_remove(p->store, &r.tree, &p->err));
     assert_non_null(strstr(first_damage(p), "tree"));
