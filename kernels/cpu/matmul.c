@@ -20,6 +20,13 @@ enum { BLOCK_K = 512, PANEL_LANES = OPS_PANEL / LANES };
 
 #define INLINE static inline __attribute__((always_inline))
 
+/* The whole loop: its sums must be registers. */
+#ifdef __clang__
+#define UNROLLED _Pragma("clang loop unroll(full)")
+#else
+#define UNROLLED _Pragma("GCC unroll 12")
+#endif
+
 /* rows and by_column are constants where this is expanded. */
 INLINE void tile(size_t rows, bool by_column, const struct product *p, const float *a,
                  const float *b, float *c, size_t k)
@@ -27,33 +34,35 @@ INLINE void tile(size_t rows, bool by_column, const struct product *p, const flo
     const size_t a_row = by_column ? 1 : p->a_row, a_step = by_column ? p->a_step : 1;
     lanes sum[TILE_ROWS][TILE_LANES];
 
-#pragma GCC unroll 12
-    for (size_t i = 0; i < rows; i++)
-#pragma GCC unroll 2
+    UNROLLED
+    for (size_t i = 0; i < rows; i++) {
+        UNROLLED
         for (size_t l = 0; l < TILE_LANES; l++)
             sum[i][l] = lanes_all(0.0f);
+    }
     for (size_t j = 0; j < k; j++) {
         lanes column[TILE_LANES];
-#pragma GCC unroll 2
+        UNROLLED
         for (size_t l = 0; l < TILE_LANES; l++)
             column[l] = lanes_load(b + l * LANES);
-#pragma GCC unroll 12
+        UNROLLED
         for (size_t i = 0; i < rows; i++) {
             const lanes factor = lanes_all(a[i * a_row]);
-#pragma GCC unroll 2
+            UNROLLED
             for (size_t l = 0; l < TILE_LANES; l++)
                 sum[i][l] = lanes_fma(factor, column[l], sum[i][l]);
         }
         a += a_step;
         b += p->b_step;
     }
-#pragma GCC unroll 12
-    for (size_t i = 0; i < rows; i++)
-#pragma GCC unroll 2
+    UNROLLED
+    for (size_t i = 0; i < rows; i++) {
+        UNROLLED
         for (size_t l = 0; l < TILE_LANES; l++) {
             float *at = c + i * p->c_row + l * LANES;
             lanes_store(at, p->add ? lanes_add(lanes_load(at), sum[i][l]) : sum[i][l]);
         }
+    }
 }
 
 #define TILE_CASE(n)                                                                               \
