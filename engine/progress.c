@@ -14,6 +14,7 @@
 #include "base/text.h"
 
 struct progress {
+    struct arena *own;   /* of this struct */
     struct arena *arena; /* of the queue; emptied by every flush */
     struct text queue;
     bool verbose, terminal, color, shown;
@@ -31,13 +32,15 @@ static int64_t now_ms(void)
 
 enum status progress_open(bool verbose, struct progress **out, struct error *err)
 {
-    struct progress *p = calloc(1, sizeof *p);
+    struct arena *own = arena_open();
+    struct progress *p = own ? arena_alloc(own, sizeof *p) : NULL;
     const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR");
 
     if (!p || !(p->arena = arena_open())) {
-        free(p);
+        arena_close(own);
         return error_memory(err);
     }
+    p->own = own;
     p->queue = text_in(p->arena);
     p->verbose = verbose;
     p->terminal = isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;
@@ -97,7 +100,7 @@ void progress_close(struct progress *p)
     progress_flush(p);
     hide_status(p);
     arena_close(p->arena);
-    free(p);
+    arena_close(p->own);
 }
 
 static void add_line(struct progress *p, const char *before, const char *format, va_list args)

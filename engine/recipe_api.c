@@ -14,7 +14,6 @@
 #include "base/arena.h"
 #include "base/digest.h"
 #include "base/file.h"
-#include "base/json.h"
 #include "base/real.h"
 #include "engine/embedded.h"
 #include "engine/recipe_state.h"
@@ -24,8 +23,7 @@ static struct recipe *recipe_of(lua_State *L)
     return lua_touserdata(L, lua_upvalueindex(1));
 }
 
-/* The one way from a struct error into Lua: r->raised is found again when the call has unwound. */
-static int raise(lua_State *L, struct recipe *r, enum status s)
+int recipe_raise(lua_State *L, struct recipe *r, enum status s)
 {
     r->status = s;
     return luaL_error(L, "%s: %s", r->raised.where, r->raised.text);
@@ -35,7 +33,7 @@ static int raise_memory(lua_State *L)
 {
     struct recipe *r = recipe_of(L);
 
-    return raise(L, r, error_memory(&r->raised));
+    return recipe_raise(L, r, error_memory(&r->raised));
 }
 
 void recipe_where(lua_State *L, char *out, size_t size)
@@ -73,7 +71,7 @@ static int api_fail(lua_State *L)
     (void)snprintf(place, sizeof place, "%s%s%.50s", where, *where && *field ? ": " : "", field);
     (void)error_set(&r->raised, ERR_INPUT, place, "%s", text);
     error_hint(&r->raised, "%s", hint);
-    return raise(L, r, ERR_INPUT);
+    return recipe_raise(L, r, ERR_INPUT);
 }
 
 /* A copy of the string at index, in the graph's arena. */
@@ -223,7 +221,7 @@ static int add(lua_State *L, const struct node *node)
     enum status s = graph_add(r->graph, node, &id, &r->raised);
 
     if (s != OK)
-        return raise(L, r, s);
+        return recipe_raise(L, r, s);
     lua_pushinteger(L, id);
     return 1;
 }
@@ -297,7 +295,7 @@ static int api_source(lua_State *L)
         (void)error_set(&r->raised, ERR_INPUT, node.where,
                         "hpo.source: expected a file or folder, found nothing at \"%s\"", path);
         error_hint(&r->raised, "a path is relative to the recipe's folder, %s", r->folder);
-        return raise(L, r, ERR_INPUT);
+        return recipe_raise(L, r, ERR_INPUT);
     }
     return add(L, &node);
 }
@@ -334,12 +332,12 @@ static const char *source_digest_of(lua_State *L)
     if (boolean_field(L, 1, "custom")) {
         if (file_read(r->path, 16 << 20, graph_arena(r->graph), (char **)&bytes, &n, &r->raised) !=
             OK)
-            (void)raise(L, r, ERR_INPUT);
+            (void)recipe_raise(L, r, ERR_INPUT);
         text_add_bytes(&all, bytes, n);
     }
     if (text_finish(&all, &string, &n, &r->raised) != OK ||
         digest_bytes(string, n, &digest, &r->raised) != OK)
-        (void)raise(L, r, ERR_MEMORY);
+        (void)recipe_raise(L, r, ERR_MEMORY);
     digest_hex(&digest, hex);
     lua_pushstring(L, hex);
     bytes = copied(L, lua_gettop(L));
@@ -504,7 +502,7 @@ static int api_param(lua_State *L)
         return 1;
     (void)error_set(&r->raised, ERR_INPUT, "--set", "%s: expected %s%s, found \"%s\"", name,
                     list ? "a list with commas, each " : "", kind_words(kind, whole), value);
-    return raise(L, r, ERR_INPUT);
+    return recipe_raise(L, r, ERR_INPUT);
 }
 
 static bool is_folder(const char *path)
@@ -538,186 +536,6 @@ static int api_folder(lua_State *L)
     return 1;
 }
 
-static int api_number(lua_State *L)
-{
-    char text[NUMBER_TEXT_MAX];
-
-    if (lua_isinteger(L, 1))
-        lua_pushfstring(L, "%I", lua_tointeger(L, 1));
-    else
-        lua_pushlstring(L, text, text_number(luaL_checknumber(L, 1), text));
-    return 1;
-}
-
-static void encode(lua_State *L, int index, struct text *t, int depth);
-
-static int compare_strings(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-static void encode_object(lua_State *L, int index, struct text *t, int depth)
-{
-    const char **names = NULL;
-    size_t n = 0, capacity = 0;
-
-    for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
-        if (lua_type(L, -2) != LUA_TSTRING)
-            (void)luaL_error(L, "a table with both names and positions has no JSON form");
-        if (n == capacity &&
-            !(names = arena_grow(t->arena, names, n, n + 1, sizeof *names, &capacity)))
-            (void)raise_memory(L);
-        names[n++] = lua_tostring(L, -2);
-    }
-    if (n > 1)
-        qsort(names, n, sizeof *names, compare_strings);
-    text_add(t, "{");
-    for (size_t i = 0; i < n; i++) {
-        text_add(t, i ? ", " : "");
-        json_write_string(t, names[i]);
-        text_add(t, ": ");
-        lua_getfield(L, index, names[i]);
-        encode(L, lua_gettop(L), t, depth + 1);
-        lua_pop(L, 1);
-    }
-    text_add(t, "}");
-}
-
-static void encode_table(lua_State *L, int index, struct text *t, int depth)
-{
-    size_t n = lua_rawlen(L, index);
-    bool list =
-        n > 0 || (lua_getmetatable(L, index) && lua_getfield(L, -1, "__hpo_array") == LUA_TBOOLEAN);
-
-    lua_settop(L, index);
-    if (!list) {
-        encode_object(L, index, t, depth);
-        return;
-    }
-    text_add(t, "[");
-    for (size_t i = 0; i < n; i++) {
-        text_add(t, i ? ", " : "");
-        lua_rawgeti(L, index, (lua_Integer)i + 1);
-        encode(L, lua_gettop(L), t, depth + 1);
-        lua_pop(L, 1);
-    }
-    text_add(t, "]");
-}
-
-static void encode(lua_State *L, int index, struct text *t, int depth)
-{
-    size_t n;
-    const char *string;
-
-    if (depth > JSON_DEPTH || !lua_checkstack(L, 8))
-        (void)luaL_error(L, "a value nested deeper than %d levels has no JSON form", JSON_DEPTH);
-    switch (lua_type(L, index)) {
-    case LUA_TNIL:
-        text_add(t, "null");
-        break;
-    case LUA_TBOOLEAN:
-        text_add(t, lua_toboolean(L, index) ? "true" : "false");
-        break;
-    case LUA_TNUMBER:
-        if (lua_isinteger(L, index))
-            text_add_integer(t, lua_tointeger(L, index));
-        else
-            json_write_number(t, lua_tonumber(L, index));
-        break;
-    case LUA_TSTRING:
-        string = lua_tolstring(L, index, &n);
-        if (!text_is_utf8(string, n))
-            (void)luaL_error(L, "a string that is not UTF-8 has no JSON form");
-        json_write_bytes(t, string, n);
-        break;
-    case LUA_TTABLE:
-        encode_table(L, index, t, depth);
-        break;
-    default:
-        (void)luaL_error(L, "a %s has no JSON form", luaL_typename(L, index));
-    }
-}
-
-/* core.encode(value): canonical JSON */
-static int api_encode(lua_State *L)
-{
-    struct recipe *r = recipe_of(L);
-    struct text t = text_in(r->arena);
-    char *string;
-    size_t n;
-    enum status s;
-
-    lua_settop(L, 1);
-    encode(L, 1, &t, 0);
-    if ((s = text_finish(&t, &string, &n, &r->raised)) != OK)
-        return raise(L, r, s);
-    lua_pushlstring(L, string, n);
-    return 1;
-}
-
-static void push_json(lua_State *L, const struct json *value)
-{
-    luaL_checkstack(L, 8, "JSON");
-    switch (value->kind) {
-    case JSON_NULL:
-        lua_pushnil(L);
-        break;
-    case JSON_BOOLEAN:
-        lua_pushboolean(L, value->truth);
-        break;
-    case JSON_NUMBER:
-        if (value->whole)
-            lua_pushinteger(L, value->integer);
-        else
-            lua_pushnumber(L, value->number);
-        break;
-    case JSON_STRING:
-        lua_pushlstring(L, value->string, value->n);
-        break;
-    case JSON_ARRAY:
-        lua_newtable(L);
-        for (size_t i = 0; i < value->n; i++) {
-            push_json(L, &value->items[i]);
-            lua_rawseti(L, -2, (lua_Integer)i + 1);
-        }
-        break;
-    case JSON_OBJECT:
-        lua_newtable(L);
-        for (size_t i = 0; i < value->n; i++) {
-            push_json(L, &value->members[i].value);
-            lua_setfield(L, -2, value->members[i].name);
-        }
-        break;
-    }
-}
-
-/* core.decode(text) */
-static int api_decode(lua_State *L)
-{
-    struct recipe *r = recipe_of(L);
-    size_t n;
-    const char *string = luaL_checklstring(L, 1, &n);
-    struct json *value;
-    enum status s = json_parse(string, n, "JSON", JSON_STRICT, r->arena, &value, &r->raised);
-
-    if (s != OK)
-        return raise(L, r, s);
-    push_json(L, value);
-    return 1;
-}
-
-/* core.array(t): t is a list in JSON, even when it is empty */
-static int api_array(lua_State *L)
-{
-    luaL_checktype(L, 1, LUA_TTABLE);
-    lua_settop(L, 1);
-    lua_createtable(L, 0, 1);
-    lua_pushboolean(L, 1);
-    lua_setfield(L, -2, "__hpo_array");
-    lua_setmetatable(L, 1);
-    return 1;
-}
-
 static int api_print(lua_State *L)
 {
     struct recipe *r = recipe_of(L);
@@ -745,16 +563,10 @@ static int api_pow(lua_State *L)
 }
 
 static const luaL_Reg core[] = {
-    {"fail", api_fail},       {"where", api_where},
-    {"param", api_param},     {"source", api_source},
-    {"text", api_text},       {"folder", api_folder},
-    {"action", api_action},   {"clone", api_clone},
-    {"study", api_study},     {"best", api_best},
-    {"compare", api_compare}, {"number", api_number},
-    {"encode", api_encode},   {"decode", api_decode},
-    {"array", api_array},     {"print", api_print},
-    {"log", api_log},         {"exp", api_exp},
-    {"pow", api_pow},         {NULL, NULL},
+    {"fail", api_fail},   {"where", api_where},   {"param", api_param},     {"source", api_source},
+    {"text", api_text},   {"folder", api_folder}, {"action", api_action},   {"clone", api_clone},
+    {"study", api_study}, {"best", api_best},     {"compare", api_compare}, {"print", api_print},
+    {"log", api_log},     {"exp", api_exp},       {"pow", api_pow},         {NULL, NULL},
 };
 
 void recipe_api_push(lua_State *L, struct recipe *r)
@@ -762,4 +574,5 @@ void recipe_api_push(lua_State *L, struct recipe *r)
     luaL_newlibtable(L, core);
     lua_pushlightuserdata(L, r);
     luaL_setfuncs(L, core, 1);
+    recipe_json_add(L, r);
 }

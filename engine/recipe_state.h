@@ -1,5 +1,6 @@
 /*
- * recipe_state: the one struct that the two files of the Lua border share. Nobody else includes it.
+ * recipe_state: the one struct that the three files of the Lua border share. Nobody else includes
+ * it.
  */
 #ifndef ENGINE_RECIPE_STATE_H
 #define ENGINE_RECIPE_STATE_H
@@ -39,6 +40,13 @@ struct recipe {
 
 /* Pushes the table `core`, with the recipe as its functions' upvalue. */
 void recipe_api_push(lua_State *L, struct recipe *r);
+
+/* Adds to the table on top of the stack what recipe_json.c has. */
+void recipe_json_add(lua_State *L, struct recipe *r);
+
+/* The one way from r->raised into Lua: it is found again when the call has unwound. Does not
+ * return. */
+int recipe_raise(lua_State *L, struct recipe *r, enum status s);
 
 /* "recipes/asha.lua:12" of the innermost line of a recipe that is running, or "". */
 void recipe_where(lua_State *L, char *out, size_t size);

@@ -20,30 +20,11 @@
 #include "cache/index.h"
 #include "cache/tree.h"
 #include "engine/build.h"
-
-enum { LINE_MAX_BYTES = 1 << 20 };
-
-struct train {
-    struct template *template;
-    struct unit *from;   /* its checkpoint is the start; NULL: the beginning */
-    struct unit **units; /* that it will report, in order */
-    size_t n, reported;
-    size_t claimed; /* of the first so many the claim is ours */
-    int best_node;  /* that waits for the last checkpoint, or -1 */
-    char *line;     /* what came after the last newline */
-    size_t n_line, line_capacity;
-    const char *out;   /* HPO_CHECKPOINT_OUT */
-    const char *named; /* folder of the newest checkpoint that a line named, absolute; or NULL */
-    struct unit *named_unit;
-    const char *last_reports; /* of the last unit, which counts only at the end */
-    const char *wrong;        /* what the process did wrong; it is being ended */
-    int64_t line_ns;          /* when the last report came */
-    double seconds;           /* of the last unit */
-};
+#include "engine/run_state.h"
 
 /* ---- insurance ---- */
 
-static char *insurance_path(struct build *b, const struct unit *u, struct arena *arena)
+char *run_insurance_path(struct build *b, const struct unit *u, struct arena *arena)
 {
     char hex[DIGEST_HEX + 1];
 
@@ -103,7 +84,7 @@ static enum status keep_checkpoint(struct build *b, struct unit *u, const char *
 /* A checkpoint that a killed build left of this unit becomes a tree now. */
 static enum status adopt(struct build *b, struct unit *u, struct error *err)
 {
-    char *link = insurance_path(b, u, b->arena);
+    char *link = run_insurance_path(b, u, b->arena);
     char target[4096];
     struct stat st;
     ssize_t n;
@@ -375,240 +356,6 @@ bool run_serves(const struct job *job, const struct wanted_run *wanted)
     return false;
 }
 
-/* ---- lines ---- */
-
-/* The canonical reports of a line: its top-level numbers by name, t among them. */
-static enum status canonical_reports(const struct json *line, struct arena *arena, char **out,
-                                     struct error *err)
-{
-    struct text t = text_in(arena);
-    const char *before = "";
-
-    text_add(&t, "{");
-    for (bool first = true;; first = false) {
-        const struct json_member *next = NULL;
-        for (size_t i = 0; i < line->n; i++) {
-            const struct json_member *m = &line->members[i];
-            bool number = m->value.kind == JSON_NUMBER || m->value.kind == JSON_NULL;
-            if (number && strcmp(m->name, before) > 0 && (!next || strcmp(m->name, next->name) < 0))
-                next = m;
-        }
-        if (!next)
-            break;
-        text_add(&t, first ? "" : ", ");
-        json_write_string(&t, next->name);
-        text_add(&t, ": ");
-        if (next->value.kind == JSON_NUMBER && isinf(next->value.number))
-            text_add(&t, next->value.number < 0 ? "-Infinity" : "Infinity");
-        else
-            json_write(&t, &next->value);
-        before = next->name;
-    }
-    text_add(&t, "}");
-    return text_finish(&t, out, NULL, err);
-}
-
-static enum status wrong(struct build *b, struct job *job, const char *sentence)
-{
-    job->train->wrong = sentence ? sentence : "out of memory";
-    job_terminate(job);
-    (void)b;
-    return OK;
-}
-
-/* A middle unit is known now. What was known before must be the same. */
-static enum status store_unit(struct build *b, struct job *job, struct unit *u, const char *reports,
-                              struct error *err)
-{
-    struct result r = {.key = u->key,
-                       .kind = "unit",
-                       .name = job->label,
-                       .reports = reports,
-                       .seconds = job->train->seconds,
-                       .run = b->run,
-                       .used_day = b->today};
-    enum put_outcome outcome;
-
-    r.description = unit_description(u, b->arena);
-    if (!r.description)
-        return error_memory(err);
-    TRY(index_result_put(b->store, &r, NULL, &outcome, err));
-    if (outcome == PUT_DIFFERENT) {
-        b->n_marked++;
-        progress_warning(b->progress, "%s is not reproducible: t = %d was %s, and now is %s",
-                         job->label, u->t, u->reports ? u->reports : "another", reports);
-    }
-    if (u->state != UNIT_KNOWN) {
-        u->state = UNIT_KNOWN;
-        u->reports = reports;
-        u->seconds = r.seconds;
-        u->run = b->run;
-    }
-    return hold_claim(b, &u->key, err);
-}
-
-/* The folder that a line names as a checkpoint; NULL and a sentence where there is none such. */
-static const char *checkpoint_folder(struct build *b, const struct train *run, const char *name,
-                                     const char **sentence)
-{
-    struct stat st;
-    char *folder = file_join(b->arena, run->out, name);
-
-    *sentence = NULL;
-    if (!file_is_inner_path(name))
-        *sentence =
-            arena_printf(b->arena, "its checkpoint \"%s\" is outside HPO_CHECKPOINT_OUT", name);
-    else if (!folder || lstat(folder, &st) != 0 || !S_ISDIR(st.st_mode))
-        *sentence = arena_printf(b->arena, "its checkpoint \"%s\" is not there", name);
-    return *sentence ? NULL : folder;
-}
-
-/* The newest named checkpoint: the one before is not needed any more. */
-static enum status note_checkpoint(struct build *b, struct job *job, struct unit *u,
-                                   const char *folder, bool last, struct error *err)
-{
-    struct train *run = job->train;
-    char *link = insurance_path(b, u, b->arena);
-
-    if (run->named) {
-        char *before = insurance_path(b, run->named_unit, b->arena);
-        if (before)
-            (void)unlink(before);
-        if (strcmp(run->named, folder) != 0)
-            TRY(file_remove(run->named, err));
-    }
-    run->named = folder;
-    run->named_unit = u;
-    if (!link)
-        return error_memory(err);
-    if (!last && (unlink(link), symlink(folder, link)) != 0)
-        return error_system(err, link, "make a link");
-    return OK;
-}
-
-/* One line that is a report. */
-static enum status take_report(struct build *b, struct job *job, const struct json *line,
-                               struct error *err)
-{
-    struct train *run = job->train;
-    const struct json *t = json_get(line, "t"), *name = json_get(line, "checkpoint");
-    struct unit *u = run->reported < run->n ? run->units[run->reported] : NULL;
-    bool last = run->reported + 1 == run->n;
-    const char *folder = NULL, *sentence;
-    int64_t now = runner_now_ns();
-    char *reports;
-
-    if (!u)
-        return wrong(b, job,
-                     arena_printf(b->arena, "it reported t = %lld after its last t = %d",
-                                  (long long)t->integer, run->units[run->n - 1]->t));
-    if (!t->whole || t->integer != u->t)
-        return wrong(
-            b, job,
-            arena_printf(b->arena, "expected the report of t = %d, found t = %g", u->t, t->number));
-    if (name && name->kind == JSON_STRING) {
-        if (!(folder = checkpoint_folder(b, run, name->string, &sentence)))
-            return wrong(b, job, sentence);
-        TRY(note_checkpoint(b, job, u, folder, last, err));
-    } else if (last && run->named) {
-        return wrong(b, job, "it named a checkpoint before, and names none for its last t");
-    }
-    run->seconds = (double)(now - run->line_ns) / 1e9;
-    run->line_ns = now;
-    if (job->deadline_ns)
-        job->deadline_ns = now + (int64_t)(graph_node(b->graph, job->node)->action.timeout * 1e9);
-    TRY(canonical_reports(line, b->arena, &reports, err));
-    run->reported++;
-    progress_verbose(b->progress, "%s %s", job->label, reports);
-    if (last)
-        run->last_reports = reports;
-    else
-        TRY(store_unit(b, job, u, reports, err));
-    return OK;
-}
-
-/* A line is a report when it is an object with a number t; anything else is log. */
-static enum status take_line(struct build *b, struct job *job, const char *line, size_t n,
-                             struct error *err)
-{
-    struct arena *arena = arena_open();
-    struct error ignored;
-    struct json *json;
-    const struct json *t = NULL;
-    enum status s = OK;
-
-    if (!arena)
-        return error_memory(err);
-    if (n > 0 && line[strspn(line, " \t")] == '{' &&
-        json_parse(line, n, "report", JSON_NONFINITE, arena, &json, &ignored) == OK)
-        t = json_get(json, "t");
-    if (t && t->kind == JSON_NUMBER && !job->train->wrong)
-        s = take_report(b, job, json, err);
-    arena_close(arena);
-    return s;
-}
-
-/* Everything the process prints is also its log. */
-static enum status append_log(const struct job *job, const char *bytes, size_t n, struct error *err)
-{
-    enum status s;
-    int fd = open(job->log, O_WRONLY | O_APPEND | O_CLOEXEC);
-
-    if (fd < 0)
-        return error_system(err, job->log, "open");
-    s = file_write_all(fd, job->log, bytes, n, err);
-    close(fd);
-    return s;
-}
-
-static enum status take_bytes(struct build *b, struct job *job, const char *bytes, size_t n,
-                              struct error *err)
-{
-    struct train *run = job->train;
-
-    while (n > 0) {
-        const char *newline = memchr(bytes, '\n', n);
-        size_t part = newline ? (size_t)(newline - bytes) : n;
-        if (run->n_line + part > LINE_MAX_BYTES)
-            part = 0; /* no report is that long: what stands there is log */
-        if (run->n_line + part + 1 > run->line_capacity &&
-            !(run->line = arena_grow(job->arena, run->line, run->n_line, run->n_line + part + 1, 1,
-                                     &run->line_capacity)))
-            return error_memory(err);
-        memcpy(run->line + run->n_line, bytes, part);
-        run->n_line += part;
-        run->line[run->n_line] = '\0';
-        if (!newline)
-            return OK;
-        TRY(take_line(b, job, run->line, run->n_line, err));
-        run->n_line = 0;
-        n -= (size_t)(newline - bytes) + 1;
-        bytes = newline + 1;
-    }
-    return OK;
-}
-
-enum status run_read(struct build *b, struct job *job, struct error *err)
-{
-    char bytes[64 * 1024];
-
-    while (job->process.output >= 0) {
-        ssize_t n = read(job->process.output, bytes, sizeof bytes);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0 && errno == EAGAIN)
-            return OK;
-        if (n <= 0) {
-            close(job->process.output);
-            job->process.output = -1;
-            break;
-        }
-        TRY(append_log(job, bytes, (size_t)n, err));
-        TRY(take_bytes(b, job, bytes, (size_t)n, err));
-    }
-    return OK;
-}
-
 /* ---- end ---- */
 
 /* The run broke off: a checkpoint in the middle is worth keeping. */
@@ -619,7 +366,7 @@ static enum status break_off(struct build *b, struct job *job, struct error *err
 
     if (!run->named || run->named_unit->state != UNIT_KNOWN || run->named_unit->kept)
         return OK;
-    if ((link = insurance_path(b, run->named_unit, b->arena)) != NULL)
+    if ((link = run_insurance_path(b, run->named_unit, b->arena)) != NULL)
         (void)unlink(link);
     return keep_checkpoint(b, run->named_unit, run->named, job, err);
 }
@@ -673,7 +420,7 @@ static enum status succeed(struct build *b, struct job *job, struct error *err)
         u->seconds = run->seconds;
         u->run = b->run;
     } else if (strcmp(u->reports, run->last_reports) != 0) {
-        TRY(store_unit(b, job, u, run->last_reports, err));
+        TRY(run_store_unit(b, job, u, run->last_reports, err));
     }
     TRY(keep_checkpoint(b, u, folder, job, err));
     u->state = UNIT_KNOWN;
@@ -694,8 +441,7 @@ enum status run_finish(struct build *b, struct job *job, struct error *err)
     struct train *run = job->train;
     enum status s;
 
-    if (run->n_line > 0)
-        TRY(take_line(b, job, run->line, run->n_line, err));
+    TRY(run_end_line(b, job, err));
     for (size_t i = 0; i < run->n; i++)
         run->units[i]->running = false;
     if (job->unwanted || b->interrupted) {
