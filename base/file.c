@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,19 @@ char *file_join(struct arena *arena, const char *folder, const char *name)
     size_t n = strlen(folder);
 
     return arena_printf(arena, n > 0 && folder[n - 1] == '/' ? "%s%s" : "%s/%s", folder, name);
+}
+
+enum status file_absolute(const char *path, struct arena *arena, char **absolute, struct error *err)
+{
+    char resolved[PATH_MAX];
+
+    if (!realpath(path, resolved)) {
+        bool absent = errno == ENOENT || errno == ENOTDIR;
+        enum status s = error_system(err, path, "find");
+        return absent ? ERR_NOT_FOUND : s;
+    }
+    *absolute = arena_string(arena, resolved);
+    return *absolute ? OK : error_memory(err);
 }
 
 bool file_is_inner_path(const char *path)

@@ -42,6 +42,13 @@ enum status file_list(const char *path, struct arena *arena, char ***names, size
 /* Makes the folder entry of a file durable. */
 enum status file_sync_folder(const char *path, struct error *err) MUST_CHECK;
 
+/*
+ * The absolute path behind path, links followed. ERR_NOT_FOUND: there is nothing; ERR_SYSTEM: it
+ * cannot be looked up. The string lives in the arena.
+ */
+enum status file_absolute(const char *path, struct arena *arena, char **absolute,
+                          struct error *err) MUST_CHECK;
+
 /* "FOLDER/NAME", or NULL when there is no memory. */
 char *file_join(struct arena *arena, const char *folder, const char *name);
 

@@ -2,7 +2,6 @@
  */
 #include "engine/options.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -211,17 +210,13 @@ static enum status take_flag(struct parser *p, int argc, char **argv, int *i)
 /* Where the program lies: share/hpo is beside its folder. */
 static enum status find_program(struct options *o, struct arena *arena, struct error *err)
 {
-    char *absolute = realpath("/proc/self/exe", NULL), *slash;
+    char *program;
 
-    if (!absolute)
-        return error_system(err, "/proc/self/exe", "read");
-    o->program = arena_string(arena, absolute);
-    slash = strrchr(absolute, '/');
-    *slash = '\0';
-    o->bin = arena_string(arena, absolute);
-    o->share = arena_printf(arena, "%s/../share/hpo", absolute);
-    free(absolute);
-    return o->program && o->bin && o->share ? OK : error_memory(err);
+    TRY(file_absolute("/proc/self/exe", arena, &program, err));
+    o->program = program;
+    o->bin = arena_copy(arena, program, (size_t)(strrchr(program, '/') - program));
+    o->share = o->bin ? arena_printf(arena, "%s/../share/hpo", o->bin) : NULL;
+    return o->share ? OK : error_memory(err);
 }
 
 static enum status set_defaults(struct options *o, struct arena *arena, struct error *err)

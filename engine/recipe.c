@@ -266,7 +266,8 @@ static enum status locate(struct recipe *r, struct error *err)
 {
     const char *slash = strrchr(r->path, '/'), *base = slash ? slash + 1 : r->path;
     size_t n = strlen(base);
-    char *folder, *absolute;
+    char *folder, *absolute = NULL;
+    enum status s;
 
     if (n > 4 && strcmp(base + n - 4, ".lua") == 0)
         n -= 4;
@@ -274,11 +275,9 @@ static enum status locate(struct recipe *r, struct error *err)
                    : arena_string(r->arena, ".");
     if (!folder || !(r->name = arena_copy(r->arena, base, n)))
         return error_memory(err);
-    if (!(absolute = realpath(folder, NULL)))
-        return error_set(err, ERR_INPUT, r->path, "cannot read the recipe: %s", strerror(errno));
-    r->folder = arena_string(r->arena, absolute);
-    free(absolute);
-    return r->folder ? OK : error_memory(err);
+    s = file_absolute(folder, r->arena, &absolute, err);
+    r->folder = absolute;
+    return s == ERR_NOT_FOUND ? ERR_INPUT : s;
 }
 
 /* Loads the file, calls it, and hands what it returns to hpo.targets. */

@@ -525,14 +525,10 @@ static int api_folder(lua_State *L)
         return raise_memory(L);
     if (!is_folder(path))
         path = name;
-    absolute = is_folder(path) ? realpath(path, NULL) : NULL;
-    if (absolute) {
-        path = arena_string(r->arena, absolute);
-        free(absolute);
-        lua_pushstring(L, path);
-    } else {
+    if (is_folder(path) && file_absolute(path, r->arena, &absolute, &r->raised) == OK)
+        lua_pushstring(L, absolute);
+    else
         lua_pushnil(L);
-    }
     return 1;
 }
 

@@ -24,13 +24,13 @@ enum { CAPTURE_SECONDS = 600 }; /* a repository may be large */
 enum status session_recipe(const struct options *o, struct arena *arena, const char **path,
                            struct error *err)
 {
-    char *absolute = realpath(o->recipe, NULL);
+    char *absolute;
+    enum status s = file_absolute(o->recipe, arena, &absolute, err);
 
-    if (!absolute)
-        return error_set(err, ERR_INPUT, o->recipe, "cannot read the recipe: %s", strerror(errno));
-    *path = arena_string(arena, absolute);
-    free(absolute);
-    return *path ? OK : error_memory(err);
+    if (s == ERR_NOT_FOUND)
+        return error_set(err, ERR_INPUT, o->recipe, "there is no such recipe");
+    *path = absolute;
+    return s;
 }
 
 enum status session_store(const struct options *o, struct store **out, struct error *err)
