@@ -9,11 +9,11 @@ local trainer = require "hpo.trainer"
 
 local train = {}
 
--- The checkpoint of a training outside of a study, after its last epoch: of a study of one trial, so
--- that its units are those of any study. Its metric is t, which every report has: the last is the best.
+-- A training outside of a study: a study of one trial, so that its units are those of any study. Its best
+-- checkpoint is that of the last epoch whose eval_loss is a number.
 local function alone(name, epochs, self)
   return study.new {
-    name = name, search = points { {} }, scheduler = fifo { max_t = epochs }, metric = "t", mode = "max",
+    name = name, search = points { {} }, scheduler = fifo { max_t = epochs },
     trial = function() return self end,
   }
 end
