@@ -22,7 +22,7 @@ enum {
     FILES_A_THREAD = 64,          /* this many files */
 };
 #endif
-enum { MAX_THREADS = 64 };
+enum { MAX_THREADS = 64, TRIES = 3 };
 
 /* What the threads of one scan share. */
 struct work {
@@ -114,6 +114,7 @@ static void scan_open_file(struct worker *w, struct scan *file, int fd)
             same_file(&file->st, &after) && size == after.st_size ? SCAN_DONE : SCAN_CHANGED;
 }
 
+/* A file whose inode changed meanwhile (a new link, another mode) may stand still the next time. */
 static void scan_one(struct worker *w, struct scan *file)
 {
     const int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | (file->follow ? 0 : O_NOFOLLOW);
@@ -123,7 +124,11 @@ static void scan_one(struct worker *w, struct scan *file)
         refuse(file);
         return;
     }
-    scan_open_file(w, file, fd);
+    for (int tries = 0; tries < TRIES; tries++) {
+        scan_open_file(w, file, fd);
+        if (file->outcome != SCAN_CHANGED || lseek(fd, 0, SEEK_SET) != 0)
+            break;
+    }
     close(fd);
 }
 

@@ -19,7 +19,7 @@ enum scan_outcome {
     SCAN_DONE,
     SCAN_ABSENT,
     SCAN_NOT_REGULAR,
-    SCAN_CHANGED, /* its size or a time was another one after reading than before */
+    SCAN_CHANGED, /* its size or a time was another one after reading than before, thrice */
     SCAN_REFUSED, /* by the operating system */
 };
 
@@ -28,7 +28,7 @@ struct scan {
     bool follow;          /* given: path itself may be a symbolic link */
     int64_t size;         /* given: how large it is thought to be, to share out the work */
     int64_t begun_ns;     /* found: just before the first byte was read, since 1970 */
-    struct digest digest; /* found */
+    struct digest digest; /* found; where it changed, of what was read last */
     struct stat st;       /* found */
     enum scan_outcome outcome;
     int refusal; /* errno of SCAN_REFUSED */

@@ -442,6 +442,15 @@ static enum status note_pending(struct store *store, const struct digest *digest
     return OK;
 }
 
+/* Whether a blob has come before, since the last sync, from us; the newest is the one that asks. */
+static bool came_before(const struct store *store, const struct digest *digest)
+{
+    for (size_t i = 0; i + 1 < store->n_pending; i++)
+        if (digest_equal(&store->pending[i], digest))
+            return true;
+    return false;
+}
+
 /* Renames without replacing; file systems that cannot (EINVAL) look first. */
 static int rename_to_new(const char *path, int folder, const char *name)
 {
@@ -470,6 +479,10 @@ enum status store_adopt(struct store *store, const char *path, const struct dige
     if (rc != 0 && errno == ENOENT) {
         TRY(make_blob_folder(store, name, err));
         rc = rename_to_new(path, store->blobs, name);
+    }
+    if (rc != 0 && errno == EEXIST && came_before(store, digest)) {
+        store->n_pending--;
+        return unlink(path) == 0 ? OK : error_system(err, path, "remove");
     }
     if (rc != 0 && errno == EEXIST) {
         TRY(sync_file(AT_FDCWD, path, path, err));

@@ -104,7 +104,8 @@ int store_blobs(const struct store *store);
 /*
  * Moves a finished file to its blob's name, replacing a file that has it, and remembers it for
  * store_sync. A name that stood before may be promised to a row already, so its successor is made
- * durable first. *moved is false where path lies on another file system; nothing was done then.
+ * durable first; one that this store has put there since its last sync is the same, and stays.
+ * *moved is false where path lies on another file system; nothing was done then.
  */
 enum status store_adopt(struct store *store, const char *path, const struct digest *digest,
                         bool *moved, struct error *err) MUST_CHECK;

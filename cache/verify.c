@@ -81,6 +81,8 @@ static enum status judge_scan(struct verification *v, struct inventory_blob *blo
 
     if (scan->outcome == SCAN_ABSENT)
         return OK;
+    if (scan->outcome == SCAN_CHANGED) /* by who took another link to it, or replaced it */
+        return judge(v, blob, &scan->digest, err);
     if (scan_status(scan, &why) == OK)
         return judge(v, blob, &scan->digest, err);
     blob->damaged = true;

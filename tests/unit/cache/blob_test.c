@@ -148,6 +148,7 @@ static void damaged_files_are_found_and_healed(void **state)
     assert_false(exists(blob_path(p, &d)));
     /* A commit replaces what is there, whatever it is. */
     assert_ok(p, blob_put(p->store, bytes, 20000, &d, &p->err));
+    assert_ok(p, store_sync(p->store, &p->err));
     damage(blob_path(p, &d));
     assert_ok(p, blob_put(p->store, bytes, 20000, &d, &p->err));
     check(p, &d, bytes, 20000);
