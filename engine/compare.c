@@ -41,6 +41,18 @@ static void add_number(struct text *t, const char *name, double x)
     json_write_number(t, x);
 }
 
+/* The column of a study's metric: its name, unless another column has it. */
+static const char *metric_column(const char *metric)
+{
+    static const char *const taken[] = {"run",       "exact_match", "f1",      "params", "t",
+                                        "runtime_s", "slots",       "minutes", "ratio"};
+
+    for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
+        if (strcmp(metric, taken[i]) == 0)
+            return "metric";
+    return metric;
+}
+
 /* One row: a study's best, with the scores of its checkpoint. */
 static enum status add_row(struct build *b, const struct compare_item *item, double *reference,
                            struct text *t, struct error *err)
@@ -58,7 +70,7 @@ static enum status add_row(struct build *b, const struct compare_item *item, dou
         *reference = minutes;
     text_add(t, "{\"run\": ");
     json_write_string(t, name);
-    add_number(t, study_spec(study)->metric, best ? value : NAN);
+    add_number(t, metric_column(study_spec(study)->metric), best ? value : NAN);
     add_number(t, "exact_match", exact_match);
     add_number(t, "f1", f1);
     text_printf(t, ", \"params\": %s, \"t\": %d", params, best ? best->t : 0);

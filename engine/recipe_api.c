@@ -63,12 +63,12 @@ static int api_fail(lua_State *L)
     struct recipe *r = recipe_of(L);
     const char *field = luaL_optstring(L, 1, ""), *text = luaL_checkstring(L, 2);
     const char *hint = luaL_optstring(L, 3, "");
-    char where[200], place[256];
+    char where[130], place[256];
 
     recipe_where(L, where, sizeof where);
-    if (!*where && r->path)
+    if (!*where && !strstr(field, ".lua:")) /* a study's calls bring their own place */
         (void)snprintf(where, sizeof where, "%s", r->path);
-    (void)snprintf(place, sizeof place, "%s%s%.50s", where, *where && *field ? ": " : "", field);
+    (void)snprintf(place, sizeof place, "%s%s%.120s", where, *where && *field ? ": " : "", field);
     (void)error_set(&r->raised, ERR_INPUT, place, "%s", text);
     error_hint(&r->raised, "%s", hint);
     return recipe_raise(L, r, ERR_INPUT);
