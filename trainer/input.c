@@ -1,8 +1,12 @@
-/* input: one buffer, which grows to the longest line. */
+/*
+ * input: one buffer, which grows to the longest line, and an arena for the lines, which is opened
+ * anew when enough came from it.
+ */
 #include "trainer/input.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,27 +15,67 @@
 #include "base/json.h"
 
 #ifdef HPO_SMALL
-enum { ROOM = 7 };
+enum { ROOM = 7, LINES = 1 };
 #else
-enum { ROOM = 64 * 1024 };
+enum {
+    ROOM = 64 * 1024,
+    LINES = 256 * 1024, /* bytes of input whose lines share an arena */
+};
 #endif
 
-struct input input_of(struct arena *arena)
+struct input {
+    struct arena *arena; /* of this and the buffer */
+    char *bytes;         /* start to end is read and not yet given */
+    size_t start, end, room;
+    bool ended;
+    struct arena *lines;
+    size_t in_lines; /* bytes of input that went into it */
+    int64_t line;    /* the number of the last line given, from 1 */
+    char place[32];
+};
+
+enum status input_open(struct input **out, struct error *err)
 {
-    return (struct input){.arena = arena};
+    struct arena *arena = arena_open();
+    struct input *in = arena ? arena_alloc(arena, sizeof *in) : NULL;
+
+    if (!in) {
+        arena_close(arena);
+        return error_memory(err);
+    }
+    in->arena = arena;
+    *out = in;
+    return OK;
 }
 
-const char *input_place(const struct input *in, char place[INPUT_PLACE_MAX])
+void input_close(struct input *in)
 {
-    (void)snprintf(place, INPUT_PLACE_MAX, "line %" PRId64, in->line);
-    return place;
+    if (!in)
+        return;
+    arena_close(in->lines);
+    arena_close(in->arena);
+}
+
+struct arena *input_arena(const struct input *in)
+{
+    return in->lines;
+}
+
+const char *input_place(const struct input *in)
+{
+    return in->place;
+}
+
+static void number_line(struct input *in)
+{
+    in->line++;
+    (void)snprintf(in->place, sizeof in->place, "line %" PRId64, in->line);
 }
 
 /* Makes room, and reads what there is behind what is there. */
 static enum status fill(struct input *in, struct error *err)
 {
     ssize_t got;
-    char place[INPUT_PLACE_MAX];
 
     if (in->start > 0) {
         memmove(in->bytes, in->bytes + in->start, in->end - in->start);
@@ -39,9 +83,9 @@ static enum status fill(struct input *in, struct error *err)
         in->start = 0;
     }
     if (in->end > INPUT_LINE_MAX) {
-        in->line++;
-        return error_set(err, ERR_INPUT, input_place(in, place),
-                         "expected a line of at most %d bytes", INPUT_LINE_MAX);
+        number_line(in);
+        return error_set(err, ERR_INPUT, in->place, "expected a line of at most %d bytes",
+                         INPUT_LINE_MAX);
     }
     if (in->room - in->end < ROOM) {
         size_t room = in->room;
@@ -61,27 +105,41 @@ static enum status fill(struct input *in, struct error *err)
     return OK;
 }
 
-enum status input_next(struct input *in, struct arena *one, struct json **value, struct error *err)
+/* The next line, n bytes at in->start; *feeds is 1 where a line feed ends it. n + feeds is 0 behind
+ * the last. */
+static enum status find_line(struct input *in, size_t *n, size_t *feeds, struct error *err)
 {
-    size_t seen = 0, n; /* bytes from start that hold no line feed */
-    char *feed = NULL;
-    char place[INPUT_PLACE_MAX];
-
-    for (;;) {
+    for (*n = 0, *feeds = 0;;) {
         const size_t left = in->end - in->start;
-        if (left > seen && (feed = memchr(in->bytes + in->start + seen, '\n', left - seen)))
-            break;
-        seen = left;
-        if (in->ended)
-            break;
+        const char *from = in->bytes + in->start, *feed = NULL;
+        if (left > *n)
+            feed = memchr(from + *n, '\n', left - *n);
+        *n = feed ? (size_t)(feed - from) : left;
+        *feeds = feed != NULL;
+        if (feed || in->ended)
+            return OK;
         TRY(fill(in, err));
     }
+}
+
+enum status input_next(struct input *in, struct json **value, struct error *err)
+{
+    size_t n, feeds;
+
     *value = NULL;
-    if (!feed && seen == 0)
+    TRY(find_line(in, &n, &feeds, err));
+    if (n + feeds == 0)
         return OK;
-    in->line++;
-    n = feed ? (size_t)(feed - in->bytes) - in->start : seen;
-    TRY(json_parse(in->bytes + in->start, n, input_place(in, place), JSON_STRICT, one, value, err));
-    in->start += n + (feed != NULL);
+    if (in->in_lines >= LINES) {
+        arena_close(in->lines);
+        in->lines = NULL;
+        in->in_lines = 0;
+    }
+    if (!in->lines && !(in->lines = arena_open()))
+        return error_memory(err);
+    number_line(in);
+    TRY(json_parse(in->bytes + in->start, n, in->place, JSON_STRICT, in->lines, value, err));
+    in->start += n + feeds;
+    in->in_lines += n + feeds;
     return OK;
 }

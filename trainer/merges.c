@@ -4,6 +4,7 @@
  */
 #include "trainer/merges.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -16,12 +17,9 @@ enum { SHORT = 3 };
 enum { SHORT = 48 }; /* bytes of a piece from which on the heap wins */
 #endif
 
-enum { NO_RANK = INT32_MAX };
+enum { NO_RANK = INT32_MAX, RANK_BITS = 22, RANK_MASK = (1 << RANK_BITS) - 1 };
 
-struct slot {
-    uint64_t pair; /* left << 32 | right */
-    int32_t rank;  /* NO_RANK: the slot is free */
-};
+_Static_assert((int)VOCABULARY_TOKENS_MAX < (int)RANK_MASK, "a rank and 1 fit their bits");
 
 /* Of the long way: a token, its neighbours, and the rank of the pair it begins. */
 struct link {
@@ -34,43 +32,64 @@ static const uint32_t NONE = UINT32_MAX;
 struct merges {
     struct arena *arena;
     int32_t byte_id[ALPHABET_SIZE];
-    int32_t *byte_ranks; /* [256 × 256] of the pair of two bytes' tokens */
-    struct slot *slots;  /* open addressing, at most half full */
-    size_t mask;         /* slots - 1 */
-    int32_t *merged;     /* by rank */
-    struct link *links;  /* scratch of the long way, for `room` bytes */
-    uint64_t *heap;      /* rank << 32 | place; 2 × room */
+    int32_t *byte_ranks;             /* [256 × 256] of the pair of two bytes' tokens */
+    uint32_t *slots;                 /* see rank_of */
+    size_t mask;                     /* slots - 1 */
+    struct vocabulary_merge *merges; /* by rank */
+    struct link *links;              /* scratch of the long way, for `room` bytes */
+    uint64_t *heap;                  /* rank << 32 | place; 2 × room */
     size_t room;
 };
 
-static size_t home(const struct merges *m, uint64_t pair)
+static uint64_t hash_of(int32_t left, int32_t right)
 {
-    return (size_t)(pair * 0x9e3779b97f4a7c15u >> 32) & m->mask;
+    const uint64_t pair = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
+    const uint64_t h = pair * 0x9e3779b97f4a7c15u;
+
+    return h ^ h >> 32;
 }
 
-static uint64_t pair_of(int32_t left, int32_t right)
+/* The bits of a hash that stand in its slot. */
+static uint32_t tag_of(uint64_t hash)
 {
-    return (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
+    return (uint32_t)(hash >> 40) << RANK_BITS;
 }
 
+static bool is_pair(const struct vocabulary_merge *m, int32_t left, int32_t right)
+{
+    return m->left == (uint32_t)left && m->right == (uint32_t)right;
+}
+
+/*
+ * Open addressing, at most half full. A slot is 0, or a rank and 1 under ten bits of the hash:
+ * four bytes, so that the many pairs that do not merge are told off near the processor, without a
+ * look at the merges.
+ */
 static int32_t rank_of(const struct merges *m, int32_t left, int32_t right)
 {
-    const uint64_t pair = pair_of(left, right);
+    const uint64_t hash = hash_of(left, right);
 
-    for (size_t i = home(m, pair);; i = (i + 1) & m->mask)
-        if (m->slots[i].pair == pair || m->slots[i].rank == NO_RANK)
-            return m->slots[i].rank;
+    for (size_t i = hash & m->mask; m->slots[i]; i = (i + 1) & m->mask) {
+        const int32_t rank = (int32_t)(m->slots[i] & RANK_MASK) - 1;
+        if ((m->slots[i] & ~(uint32_t)RANK_MASK) == tag_of(hash) &&
+            is_pair(&m->merges[rank], left, right))
+            return rank;
+    }
+    return NO_RANK;
 }
 
 /* ---- building ---- */
 
-static void insert(struct merges *m, uint64_t pair, int32_t rank)
+/* A pair that is there already has its new rank from now on. */
+static void insert(struct merges *m, int32_t rank)
 {
-    size_t i = home(m, pair);
+    const int32_t left = (int32_t)m->merges[rank].left, right = (int32_t)m->merges[rank].right;
+    const uint64_t hash = hash_of(left, right);
+    size_t i = hash & m->mask;
 
-    while (m->slots[i].rank != NO_RANK && m->slots[i].pair != pair)
+    while (m->slots[i] && !is_pair(&m->merges[(m->slots[i] & RANK_MASK) - 1], left, right))
         i = (i + 1) & m->mask;
-    m->slots[i] = (struct slot){pair, rank};
+    m->slots[i] = tag_of(hash) | (uint32_t)(rank + 1);
 }
 
 /* The tokens that are one character of the alphabet. vocabulary_parse saw to it that all exist. */
@@ -100,17 +119,14 @@ enum status merges_build(const struct vocabulary *v, struct arena *arena, struct
     m->arena = arena;
     m->mask = size - 1;
     m->slots = arena_array(arena, size, sizeof *m->slots);
-    m->merged = arena_array(arena, v->n_merges, sizeof *m->merged);
+    m->merges = arena_array(arena, v->n_merges, sizeof *m->merges);
     m->byte_ranks =
         arena_array(arena, (size_t)ALPHABET_SIZE * ALPHABET_SIZE, sizeof *m->byte_ranks);
-    if (!m->slots || !m->merged || !m->byte_ranks)
+    if (!m->slots || !m->merges || !m->byte_ranks)
         return error_memory(err);
-    for (size_t i = 0; i < size; i++)
-        m->slots[i].rank = NO_RANK;
     for (size_t rank = 0; rank < v->n_merges; rank++) {
-        const struct vocabulary_merge *merge = &v->merges[rank];
-        insert(m, pair_of((int32_t)merge->left, (int32_t)merge->right), (int32_t)rank);
-        m->merged[rank] = (int32_t)merge->merged;
+        m->merges[rank] = v->merges[rank];
+        insert(m, (int32_t)rank);
     }
     find_bytes(m, v);
     for (size_t a = 0; a < ALPHABET_SIZE; a++)
@@ -137,7 +153,7 @@ static size_t apply_short(const struct merges *m, const unsigned char *piece, si
             best = ranks[i] < ranks[best] ? i : best;
         if (ranks[best] == NO_RANK)
             break;
-        ids[best] = m->merged[ranks[best]];
+        ids[best] = (int32_t)m->merges[ranks[best]].merged;
         n--;
         memmove(ids + best + 1, ids + best + 2, (n - best - 1) * sizeof *ids);
         memmove(ranks + best, ranks + best + 1, (n - best - 1) * sizeof *ranks);
@@ -191,7 +207,7 @@ static void merge_at(struct merges *m, uint32_t place, size_t *n_heap)
 {
     struct link *left = &m->links[place], *right = &m->links[left->after];
 
-    left->id = m->merged[left->rank];
+    left->id = (int32_t)m->merges[left->rank].merged;
     left->after = right->after;
     right->rank = NO_RANK;
     if (left->after != NONE)

@@ -18,11 +18,14 @@
  * The memory of pieces. A piece of at most KEY_BYTES bytes is its own key: 15 bytes and, in the
  * 16th, its length. An entry keeps up to ENTRY_IDS ids, so that a hit is one cache line: compare
  * 16 bytes, copy 16 bytes. Two entries share a line; a new piece drives out the older of the two.
+ * A piece of more ids, up to SET_IDS, has the whole line: the second entry then holds the rest, two
+ * in the low half of its key and four more, and matches nothing, since the high half is 0.
  * What is remembered changes no result.
  */
 enum {
     KEY_BYTES = 15,
     ENTRY_IDS = 4,
+    SET_IDS = ENTRY_IDS + 2 + ENTRY_IDS,
     LINE = 64,
 #ifdef HPO_SMALL
     SET_BITS = 1,
@@ -36,7 +39,7 @@ struct key {
 };
 
 struct entry {
-    struct key key; /* the length's byte also holds the number of ids, << 4; 0: free */
+    struct key key; /* the length's byte also holds the number of ids, << 4; high 0: no piece */
     int32_t ids[ENTRY_IDS];
 };
 
@@ -64,6 +67,7 @@ struct tokenizer {
     const struct added *added;    /* longest first */
     size_t n_added;
     bool begins_added[256]; /* first bytes of added tokens */
+    int only_begin;         /* the one such byte, or -1 where there are several or none */
     int32_t *ids;           /* what is encoded before it goes to the caller */
     size_t room;
 };
@@ -98,6 +102,7 @@ static enum status keep_added(struct tokenizer *t, const struct vocabulary *v, s
 
     if (!added || !special)
         return error_memory(err);
+    t->only_begin = -1;
     for (size_t i = 0; i < v->n_added; i++) {
         const struct vocabulary_token *token = &v->tokens[v->added[i].id];
         const char *content = arena_copy(t->arena, token->spelling, token->n);
@@ -109,6 +114,10 @@ static enum status keep_added(struct tokenizer *t, const struct vocabulary *v, s
         added[at] = (struct added){content, token->n, (int32_t)v->added[i].id};
         special[v->added[i].id] = v->added[i].special;
         t->begins_added[(unsigned char)content[0]] = true;
+        if (i == 0)
+            t->only_begin = (unsigned char)content[0];
+        else if (t->only_begin != (unsigned char)content[0])
+            t->only_begin = -1;
     }
     t->special = special;
     t->added = added;
@@ -232,36 +241,64 @@ static bool holds(const struct entry *e, const struct key *k)
     return e->key.low == k->low && (e->key.high ^ k->high) << 4 == 0;
 }
 
-/* Copies an entry's ids: always ENTRY_IDS, of which *made count. */
-static void recall(const struct entry *e, int32_t *ids, size_t *made)
+static size_t count_of(const struct entry *e)
 {
+    return e->key.high >> 60;
+}
+
+/* Copies the ids of a set's entry: always ENTRY_IDS or SET_IDS, of which the count it returns are
+ * its own. */
+static size_t recall(const struct set *set, int which, int32_t *ids)
+{
+    const struct entry *e = &set->entry[which];
+    const size_t n = count_of(e);
+
     memcpy(ids, e->ids, sizeof e->ids);
-    *made = e->key.high >> 60;
+    if (n > ENTRY_IDS) {
+        const struct entry *rest = &set->entry[1];
+        memcpy(ids + ENTRY_IDS, &rest->key.low, sizeof rest->key.low);
+        memcpy(ids + ENTRY_IDS + 2, rest->ids, sizeof rest->ids);
+    }
+    return n;
+}
+
+/* ids has room for SET_IDS. */
+static void remember(struct set *set, const struct key *k, const int32_t *ids, size_t n)
+{
+    if (n > SET_IDS)
+        return;
+    if (n > ENTRY_IDS) {
+        set->entry[1].key = (struct key){0, 0};
+        memcpy(&set->entry[1].key.low, ids + ENTRY_IDS, sizeof set->entry[1].key.low);
+        memcpy(set->entry[1].ids, ids + ENTRY_IDS + 2, sizeof set->entry[1].ids);
+    } else if (count_of(&set->entry[0]) > ENTRY_IDS) {
+        set->entry[1].key = (struct key){0, 0};
+    } else {
+        set->entry[1] = set->entry[0];
+    }
+    set->entry[0].key = (struct key){k->low, k->high | (uint64_t)n << 60};
+    memcpy(set->entry[0].ids, ids, sizeof set->entry[0].ids);
 }
 
 static enum status encode_piece(struct encoding *e, const unsigned char *piece, size_t n)
 {
     int32_t *ids = e->t->ids + e->n_ids;
+    struct set *set = NULL;
+    struct key k;
     size_t made;
 
     if (n <= KEY_BYTES) {
-        const struct key k = key_of(piece, n, (size_t)(e->end - piece));
-        struct set *set = set_of(e->t, &k);
-        if (holds(&set->entry[0], &k)) {
-            recall(&set->entry[0], ids, &made);
-        } else if (holds(&set->entry[1], &k)) {
-            recall(&set->entry[1], ids, &made);
-        } else {
-            TRY(merges_apply(e->t->merges, piece, n, ids, &made, e->err));
-            if (made <= ENTRY_IDS) {
-                set->entry[1] = set->entry[0];
-                set->entry[0].key = (struct key){k.low, k.high | (uint64_t)made << 60};
-                memcpy(set->entry[0].ids, ids, sizeof set->entry[0].ids);
+        k = key_of(piece, n, (size_t)(e->end - piece));
+        set = set_of(e->t, &k);
+        for (int which = 0; which < 2; which++)
+            if (holds(&set->entry[which], &k)) {
+                e->n_ids += recall(set, which, ids);
+                return OK;
             }
-        }
-    } else {
-        TRY(merges_apply(e->t->merges, piece, n, ids, &made, e->err));
     }
+    TRY(merges_apply(e->t->merges, piece, n, ids, &made, e->err));
+    if (set)
+        remember(set, &k, ids, made);
     e->n_ids += made;
     return OK;
 }
@@ -281,23 +318,34 @@ static enum status encode_section(struct encoding *e, const unsigned char *secti
     return OK;
 }
 
+/* The next byte that an added token begins with, or the end. */
+static const unsigned char *next_begin(const struct encoding *e, const unsigned char *at)
+{
+    const struct tokenizer *t = e->t;
+
+    if (t->only_begin >= 0) {
+        const unsigned char *found =
+            at < e->end ? memchr(at, t->only_begin, (size_t)(e->end - at)) : NULL;
+        return found ? found : e->end;
+    }
+    while (at < e->end && !t->begins_added[*at])
+        at++;
+    return at;
+}
+
 /* The next place where an added token begins, and the longest that does; NULL when there is none.
  */
 static const unsigned char *next_added(const struct encoding *e, const unsigned char *at,
                                        const struct added **which)
 {
-    const struct tokenizer *t = e->t;
-
-    for (; at < e->end; at++) {
-        if (!t->begins_added[*at])
-            continue;
-        for (size_t i = 0; i < t->n_added; i++)
-            if (t->added[i].n <= (size_t)(e->end - at) &&
-                memcmp(t->added[i].content, at, t->added[i].n) == 0) {
-                *which = &t->added[i];
+    for (at = next_begin(e, at); at < e->end; at = next_begin(e, at + 1))
+        for (size_t i = 0; i < e->t->n_added; i++) {
+            const struct added *added = &e->t->added[i];
+            if (added->n <= (size_t)(e->end - at) && memcmp(added->content, at, added->n) == 0) {
+                *which = added;
                 return at;
             }
-    }
+        }
     return NULL;
 }
 
@@ -323,8 +371,8 @@ enum status tokenizer_encode(struct tokenizer *t, const char *text, size_t n, st
         return error_set(err, ERR_INPUT, NULL, "expected a text of at most %d bytes, found %zu",
                          PIECES_TEXT_MAX, n);
     /* Every byte is at most one id, and recall writes some more than it makes. */
-    if (n + ENTRY_IDS > t->room &&
-        !(t->ids = arena_grow(t->arena, NULL, 0, n + ENTRY_IDS, sizeof *t->ids, &t->room))) {
+    if (n + SET_IDS > t->room &&
+        !(t->ids = arena_grow(t->arena, NULL, 0, n + SET_IDS, sizeof *t->ids, &t->room))) {
         t->room = 0;
         return error_memory(err);
     }

@@ -355,7 +355,7 @@ static enum status read_parts(struct reader *r, const struct json *root)
     TRY(want_list(r, model, "model.merges", VOCABULARY_TOKENS_MAX, &merges));
     r->vocab = json_get(model, "vocab");
     if (r->vocab->kind != JSON_OBJECT || r->vocab->n > VOCABULARY_TOKENS_MAX)
-        return expected(r, "model.vocab", "an object of at most 4194304 tokens", r->vocab);
+        return expected(r, "model.vocab", "an object of at most 4000000 tokens", r->vocab);
     r->out->n_tokens = r->vocab->n;
     if (!(tokens = arena_array(r->arena, r->vocab->n + added->n, sizeof *tokens)))
         return error_memory(r->err);

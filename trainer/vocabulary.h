@@ -29,8 +29,8 @@ struct arena;
 struct text;
 
 enum {
-    VOCABULARY_FILE_MAX = 256 << 20, /* bytes */
-    VOCABULARY_TOKENS_MAX = 1 << 22,
+    VOCABULARY_FILE_MAX = 256 << 20,   /* bytes */
+    VOCABULARY_TOKENS_MAX = 4000000,   /* and merges */
     VOCABULARY_SPELLING_MAX = 1 << 16, /* bytes of a token */
     VOCABULARY_ADDED_MAX = 1024,
 };

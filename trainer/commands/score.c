@@ -62,54 +62,44 @@ static enum status score_line(const struct json *line, const char *place, struct
     return lines_put(&out, err);
 }
 
-/* One line, in memory of its own; *more is false behind the last. */
-static enum status one_line(struct input *in, struct sums *sums, bool *more, struct error *err)
+static enum status print_sums(const struct sums *sums, struct arena *arena, struct error *err)
 {
-    enum status s;
-    char place[INPUT_PLACE_MAX];
-    struct json *line;
-    struct arena *one = arena_open();
-
-    if (!one)
-        return error_memory(err);
-    s = input_next(in, one, &line, err);
-    *more = s == OK && line != NULL;
-    if (*more)
-        s = score_line(line, input_place(in, place), one, sums, err);
-    arena_close(one);
-    return s;
-}
-
-static enum status all_lines(struct arena *arena, struct error *err)
-{
-    struct input in = input_of(arena);
-    struct sums sums = {0, 0, 0};
     struct text out = text_in(arena);
-    bool more = true;
 
-    while (more)
-        TRY(one_line(&in, &sums, &more, err));
-    if (sums.n == 0)
-        return error_set(err, ERR_INPUT, "standard input", "expected at least one line");
     text_add(&out, "{\"n\": ");
-    text_add_integer(&out, sums.n);
+    text_add_integer(&out, sums->n);
     text_add(&out, ", \"exact_match\": ");
-    text_add_number(&out, 100 * sums.exact_match / (double)sums.n);
+    text_add_number(&out, 100 * sums->exact_match / (double)sums->n);
     text_add(&out, ", \"f1\": ");
-    text_add_number(&out, 100 * sums.f1 / (double)sums.n);
+    text_add_number(&out, 100 * sums->f1 / (double)sums->n);
     text_add(&out, "}");
     return lines_report(&out, err);
+}
+
+static enum status all_lines(struct input *in, struct error *err)
+{
+    struct sums sums = {0, 0, 0};
+    struct json *line;
+
+    for (;;) {
+        TRY(input_next(in, &line, err));
+        if (line)
+            TRY(score_line(line, input_place(in), input_arena(in), &sums, err));
+        else if (sums.n > 0)
+            return print_sums(&sums, input_arena(in), err);
+        else
+            return error_set(err, ERR_INPUT, "standard input", "expected at least one line");
+    }
 }
 
 enum status command_score(int argc, char **argv, struct error *err)
 {
     enum status s;
-    struct arena *arena;
+    struct input *in;
 
     TRY(flags_parse(NULL, 0, argc, argv, err));
-    if (!(arena = arena_open()))
-        return error_memory(err);
-    s = all_lines(arena, err);
-    arena_close(arena);
+    TRY(input_open(&in, err));
+    s = all_lines(in, err);
+    input_close(in);
     return s;
 }

@@ -17,6 +17,7 @@
 #include "base/text.h"
 #include "trainer/commands/commands.h"
 #include "trainer/flags.h"
+#include "trainer/ids.h"
 #include "trainer/lines.h"
 #include "trainer/permutation.h"
 #include "trainer/tokenizer.h"
@@ -45,16 +46,6 @@ struct job {
 
 /* ---- rows ---- */
 
-static void add_list(struct text *row, const int32_t *ids, size_t n)
-{
-    text_add(row, "[");
-    for (size_t i = 0; i < n; i++) {
-        text_add(row, i > 0 ? ", " : "");
-        text_add_integer(row, ids[i]);
-    }
-    text_add(row, "]");
-}
-
 typedef enum status add_row(const struct job *job, const struct part *part,
                             const struct squad_question *q, struct arena *arena, struct text *row);
 
@@ -66,7 +57,7 @@ static enum status add_example(const struct job *job, const struct part *part,
 
     TRY(squad_example(&part->squad, q, job->tokenizer, &job->rules, arena, &e, job->err));
     text_add(row, "{\"input_ids\": ");
-    add_list(row, e.input_ids, e.n);
+    ids_write(row, e.input_ids, e.n);
     if (e.n_real < e.n) {
         text_add(row, ", \"attention_mask\": [");
         for (size_t i = 0; i < e.n; i++)
@@ -74,7 +65,7 @@ static enum status add_example(const struct job *job, const struct part *part,
         text_add(row, "]");
     }
     text_add(row, ", \"labels\": ");
-    add_list(row, e.labels, e.n);
+    ids_write(row, e.labels, e.n);
     text_add(row, "}\n");
     return OK;
 }
@@ -91,7 +82,7 @@ static enum status add_question(const struct job *job, const struct part *part,
     text_add(row, "{\"id\": ");
     json_write_bytes(row, q->id.bytes, q->id.n);
     text_add(row, ", \"prompt_ids\": ");
-    add_list(row, ids, n);
+    ids_write(row, ids, n);
     text_add(row, ", \"answers\": [");
     for (size_t i = 0; i < q->n_answers; i++) {
         text_add(row, i > 0 ? ", " : "");

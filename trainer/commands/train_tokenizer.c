@@ -41,38 +41,34 @@ static enum status add_squad(struct bpe *b, const char *path, struct error *err)
     return s;
 }
 
-/* One line, in memory of its own; *more is false behind the last. */
-static enum status add_line(struct bpe *b, struct input *in, bool *more, struct error *err)
+static enum status add_lines(struct bpe *b, struct input *in, struct error *err)
 {
-    enum status s;
-    char place[INPUT_PLACE_MAX];
     struct json *text;
-    struct arena *one = arena_open();
 
-    if (!one)
-        return error_memory(err);
-    s = input_next(in, one, &text, err);
-    *more = s == OK && text != NULL;
-    if (*more && text->kind != JSON_STRING)
-        s = error_set(err, ERR_INPUT, input_place(in, place), "expected a string, found %s",
-                      json_kind_name(text));
-    else if (*more)
-        s = bpe_add(b, text->string, text->n, err);
-    arena_close(one);
-    return s;
+    for (;;) {
+        TRY(input_next(in, &text, err));
+        if (!text)
+            return OK;
+        if (text->kind != JSON_STRING)
+            return error_set(err, ERR_INPUT, input_place(in), "expected a string, found %s",
+                             json_kind_name(text));
+        TRY(bpe_add(b, text->string, text->n, err));
+    }
 }
 
-static enum status add_texts(struct bpe *b, const struct options *o, struct arena *arena,
-                             struct error *err)
+static enum status add_texts(struct bpe *b, const struct options *o, struct error *err)
 {
-    struct input in = input_of(arena);
-    bool more = o->squad.n == 0;
+    enum status s;
+    struct input *in;
 
     for (size_t i = 0; i < o->squad.n; i++)
         TRY(add_squad(b, o->squad.values[i], err));
-    while (more)
-        TRY(add_line(b, &in, &more, err));
-    return OK;
+    if (o->squad.n > 0)
+        return OK;
+    TRY(input_open(&in, err));
+    s = add_lines(b, in, err);
+    input_close(in);
+    return s;
 }
 
 static enum status train(struct bpe *b, const struct options *o, struct arena *arena,
@@ -83,7 +79,7 @@ static enum status train(struct bpe *b, const struct options *o, struct arena *a
     char *bytes;
     size_t n;
 
-    TRY(add_texts(b, o, arena, err));
+    TRY(add_texts(b, o, err));
     TRY(bpe_train(b, (size_t)o->vocabulary_size, o->min_frequency, arena, &v, err));
     vocabulary_format(&v, &file);
     TRY(text_finish(&file, &bytes, &n, err));

@@ -135,6 +135,47 @@ static void merges_like_the_definition(void **state)
     }
 }
 
+/*
+ * The memory of pieces: few and many ids, in every order, driving each other out (all the more in
+ * the small build, where it holds four entries).
+ */
+static void remembers_without_a_trace(void **state)
+{
+    enum { TEXTS = 60, LONGEST = 15 };
+    struct error err;
+    struct arena *arena = arena_open();
+    const char *merges[60];
+    char letters[TEXTS][LONGEST];
+    int32_t want[TEXTS][LONGEST];
+    size_t n[TEXTS], n_want[TEXTS];
+    unsigned random = 11;
+    struct vocabulary v;
+    struct tokenizer *t;
+
+    (void)state;
+    random_merges(merges, arena, &random);
+    v = with_last_places(small_vocabulary(merges, 60, arena), arena);
+    t = small(merges, 60, arena);
+    for (size_t i = 0; i < TEXTS; i++) {
+        n[i] = 1 + i % LONGEST;
+        for (size_t k = 0; k < n[i]; k++) { /* letters that nothing merges make many ids */
+            letters[i][k] = "abcxyz"[next_random(&random) % (i % 2 ? 3 : 6)];
+            want[i][k] = (int32_t)small_find(&v, &letters[i][k], 1);
+        }
+        n_want[i] = merge_plainly(&v, want[i], n[i]);
+    }
+    for (int round = 0; round < 20000; round++) {
+        const size_t i = next_random(&random) % TEXTS;
+        int32_t *ids;
+        size_t n_ids;
+        ASSERT_OK(tokenizer_encode(t, letters[i], n[i], arena, &ids, &n_ids, &err));
+        assert_int_equal(n_ids, n_want[i]);
+        assert_memory_equal(ids, want[i], n_ids * sizeof *ids);
+    }
+    tokenizer_close(t);
+    arena_close(arena);
+}
+
 static void check_ids(struct tokenizer *t, const char *text, const int32_t *want)
 {
     struct error err;
@@ -314,6 +355,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(agrees_with_the_library),
         cmocka_unit_test(merges_like_the_definition),
+        cmocka_unit_test(remembers_without_a_trace),
         cmocka_unit_test(cuts_added_tokens_out_first),
         cmocka_unit_test(keeps_every_byte),
         cmocka_unit_test(takes_hostile_texts),
