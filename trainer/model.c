@@ -51,6 +51,7 @@ static enum status open_index(const char *folder, const char *path, struct arena
     const struct json *map;
     struct json *tree;
     const char **names;
+    enum status s;
     char *bytes;
     size_t n;
 
@@ -78,7 +79,9 @@ static enum status open_index(const char *folder, const char *path, struct arena
         if (shards->n == SHARDS_MAX)
             return error_set(err, ERR_INPUT, path, "weight_map: expected at most %d files",
                              SHARDS_MAX);
-        TRY(safetensors_open(file, &shards->files[shards->n], err));
+        s = safetensors_open(file, &shards->files[shards->n], err);
+        if (s != OK)
+            return s == ERR_NOT_FOUND ? ERR_INPUT : s; /* the index is there, and wrong */
         shards->n++;
     }
     return OK;

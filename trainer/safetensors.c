@@ -47,7 +47,7 @@ static enum status map_file(struct safetensors *f, struct error *err)
     enum status s = OK;
 
     if (fd < 0 && errno == ENOENT)
-        return error_set(err, ERR_NOT_FOUND, f->path, "no such file");
+        return error_set(err, ERR_NOT_FOUND, f->path, "cannot open: %s", strerror(errno));
     if (fd < 0 || fstat(fd, &st) != 0) {
         s = error_system(err, f->path, "open");
     } else if (!S_ISREG(st.st_mode) || st.st_size < LENGTH_BYTES) {

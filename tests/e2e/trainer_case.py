@@ -47,6 +47,12 @@ class TrainerCase(Case):
         except ImportError:
             self.skip(f"this Python has no {name}")
 
+    def instruction_sets(self):
+        """What HPO_CPU may say on this processor, the best last."""
+        best = self.answers("devices")[0]["devices"][0]["instructions"]
+        order = ["portable", "avx2", "avx512"]
+        return order[:order.index(best) + 1]
+
     def skip(self, why):
         print(f"SKIP {self.id()}: {why}")
         raise unittest.SkipTest(why)
