@@ -40,16 +40,34 @@ struct place {
             fail_msg("%s: %s: %s", #call, (place)->err.where, (place)->err.text);                  \
     } while (0)
 
-static inline int enter(void **state)
+static inline int enter_below(const char *parent, void **state)
 {
     static struct place p;
 
     p = (struct place){.arena = arena_open(), .home = open(".", O_RDONLY | O_DIRECTORY)};
-    (void)snprintf(p.folder, sizeof p.folder, "/tmp/hpo_cache_test.XXXXXX");
+    (void)snprintf(p.folder, sizeof p.folder, "%s/hpo_cache_test.XXXXXX", parent);
     *state = &p;
     if (!p.arena || p.home < 0 || !mkdtemp(p.folder) || chdir(p.folder) != 0)
         return -1;
     return store_open("store", STORE_WRITE, &p.store, &p.err) == OK ? 0 : -1;
+}
+
+static inline int enter(void **state)
+{
+    return enter_below("/tmp", state);
+}
+
+/* In memory where there is a disk in memory, and with no store: for what is done a thousand times.
+ */
+static inline int enter_empty(void **state)
+{
+    const char *parent = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+    const int rc = enter_below(parent, state);
+    struct place *p = *state;
+
+    store_close(p->store);
+    p->store = NULL;
+    return rc != 0 || file_remove("store", &p->err) != OK;
 }
 
 static inline int leave(void **state)
