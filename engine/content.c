@@ -62,7 +62,7 @@ static enum status pick(struct store *store, struct content *c, const char *path
 enum status content_key(struct store *store, struct content *c, const char *path,
                         struct arena *arena, struct content_key *out, struct error *err)
 {
-    struct pick found;
+    struct pick found = {.folder = false};
 
     if (path) {
         TRY(pick(store, c, path, arena, &found, err));
@@ -101,7 +101,7 @@ enum status content_place(struct store *store, struct content *c, const char *pa
                           struct arena *arena, const char *dest, struct error *err)
 {
     const struct tree *tree;
-    struct pick found;
+    struct pick found = {.folder = false};
 
     if (c->origin == FROM_TEXT)
         return write_text(c, dest, err);

@@ -5,6 +5,7 @@
  */
 #include "engine/recipe.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <lauxlib.h>
 #include <lualib.h>
@@ -357,10 +358,11 @@ static enum status run(struct recipe *r, struct error *err)
 enum status recipe_open(const struct recipe_options *options, struct graph *graph,
                         struct recipe **out, struct error *err)
 {
-    struct recipe *r;
+    struct recipe *r = NULL;
     enum status s;
 
     TRY(open_state(options->path, graph, &r, err));
+    assert(r);
     r->sets = options->sets;
     r->n_sets = options->n_sets;
     r->share = options->share;
@@ -458,19 +460,19 @@ enum status recipe_start(struct recipe *r, int calls, int trial, const char *par
     return call(r, 2, 0, err);
 }
 
-static void push_report(struct recipe *r, int calls, const char *name, int trial, int t,
-                        double value)
+static void push_report(struct recipe *r, int calls, const char *name,
+                        const struct trial_report *report)
 {
     push_call(r, calls, name);
-    lua_pushinteger(r->lua, trial);
-    lua_pushinteger(r->lua, t);
-    lua_pushnumber(r->lua, value);
+    lua_pushinteger(r->lua, report->trial);
+    lua_pushinteger(r->lua, report->t);
+    lua_pushnumber(r->lua, report->value);
 }
 
-enum status recipe_observe(struct recipe *r, int calls, int trial, int t, double value,
+enum status recipe_observe(struct recipe *r, int calls, const struct trial_report *report,
                            struct error *err)
 {
-    push_report(r, calls, "observe", trial, t, value);
+    push_report(r, calls, "observe", report);
     return call(r, 3, 0, err);
 }
 
@@ -492,11 +494,11 @@ static enum status take_decision(struct recipe *r, struct arena *arena, struct d
     return OK;
 }
 
-enum status recipe_report(struct recipe *r, int calls, int trial, int t, double value,
+enum status recipe_report(struct recipe *r, int calls, const struct trial_report *report,
                           struct arena *arena, struct decision **decisions, size_t *n,
                           struct error *err)
 {
-    push_report(r, calls, "report", trial, t, value);
+    push_report(r, calls, "report", report);
     TRY(call(r, 3, 1, err));
     *n = lua_rawlen(r->lua, -1);
     if (!(*decisions = arena_array(arena, *n + 1, sizeof **decisions)))
@@ -554,10 +556,11 @@ enum status recipe_cost(struct recipe *r, int calls, const char *params, double 
 enum status recipe_table(const char *kind, const char *json, const char *format,
                          struct arena *arena, char **out, struct error *err)
 {
-    struct recipe *r;
+    struct recipe *r = NULL;
     enum status s;
 
     TRY(open_state("hpo.table", NULL, &r, err));
+    assert(r);
     lua_getglobal(r->lua, "require");
     lua_pushliteral(r->lua, "hpo.table");
     if ((s = call(r, 1, 1, err)) == OK) {

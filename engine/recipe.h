@@ -47,15 +47,22 @@ struct decision {
     const char *params;   /* JSON, or NULL: unchanged */
 };
 
+/* What a trial reported: to searchers and schedulers a t and a number; NaN is a report without one.
+ */
+struct trial_report {
+    int trial, t;
+    double value;
+};
+
 /* All of these call the study's Lua; strings they give back live in the arena. */
 enum status recipe_wake(struct recipe *r, int calls, struct error *err) MUST_CHECK;
 enum status recipe_suggest(struct recipe *r, int calls, int trial, struct arena *arena,
                            const char **params, struct error *err) MUST_CHECK;
 enum status recipe_start(struct recipe *r, int calls, int trial, const char *params,
                          struct error *err) MUST_CHECK;
-enum status recipe_observe(struct recipe *r, int calls, int trial, int t, double value,
+enum status recipe_observe(struct recipe *r, int calls, const struct trial_report *report,
                            struct error *err) MUST_CHECK;
-enum status recipe_report(struct recipe *r, int calls, int trial, int t, double value,
+enum status recipe_report(struct recipe *r, int calls, const struct trial_report *report,
                           struct arena *arena, struct decision **decisions, size_t *n,
                           struct error *err) MUST_CHECK;
 enum status recipe_until(struct recipe *r, int calls, int trial, int t, int *until,

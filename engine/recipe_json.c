@@ -47,10 +47,10 @@ static void encode_object(lua_State *L, int index, struct text *t, int depth)
             (void)recipe_raise(L, recipe_of(L), error_memory(&recipe_of(L)->raised));
         names[n++] = lua_tostring(L, -2);
     }
-    if (n > 1)
+    if (n > 1 && names)
         qsort(names, n, sizeof *names, compare_strings);
     text_add(t, "{");
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; names && i < n; i++) {
         text_add(t, i ? ", " : "");
         json_write_string(t, names[i]);
         text_add(t, ": ");

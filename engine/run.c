@@ -121,8 +121,8 @@ static enum status list_units(struct build *b, struct train *run, struct unit *f
 {
     int first = run->from ? run->from->t + 1 : 1;
 
-    run->n = (size_t)(until - first + 1);
-    if (!(run->units = arena_array(arena, run->n, sizeof *run->units)))
+    run->n = (size_t)until - (size_t)first + 1;
+    if (!(run->units = arena_array(arena, run->n, sizeof(struct unit *))))
         return error_memory(err);
     for (struct unit *u = from; u && u->t >= first; u = u->parent)
         run->units[u->t - first] = u;

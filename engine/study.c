@@ -5,6 +5,7 @@
  */
 #include "engine/study.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -49,15 +50,14 @@ static enum status wake(struct study *study, struct error *err)
     for (size_t i = 0; i < study->n_events; i++) {
         const struct event *e = &study->events[i];
         if (e->kind == EVENT_SUGGEST) {
-            TRY(recipe_suggest(r, calls, e->trial, study->c.arena, &params, err));
+            TRY(recipe_suggest(r, calls, e->report.trial, study->c.arena, &params, err));
             if (e->params)
-                TRY(recipe_start(r, calls, e->trial, e->params, err));
+                TRY(recipe_start(r, calls, e->report.trial, e->params, err));
             continue;
         }
         if (e->kind == EVENT_REPORT)
-            TRY(recipe_report(r, calls, e->trial, e->t, e->value, study->c.arena, &decisions, &n,
-                              err));
-        TRY(recipe_observe(r, calls, e->trial, e->t, e->value, err));
+            TRY(recipe_report(r, calls, &e->report, study->c.arena, &decisions, &n, err));
+        TRY(recipe_observe(r, calls, &e->report, err));
     }
     study->awake = true;
     return OK;
@@ -114,21 +114,21 @@ static enum status shape(struct study *study, struct trial *trial, const char *p
 /* The next trial, or *trial = NULL when the searcher has nothing left. */
 static enum status suggest(struct study *study, struct trial **trial, struct error *err)
 {
-    struct event e = {.kind = EVENT_SUGGEST, .trial = (int)study->n_trials};
+    struct event e = {.kind = EVENT_SUGGEST, .report = {.trial = (int)study->n_trials}};
     const char *answer, *params = NULL;
     char event[32];
 
     *trial = NULL;
-    (void)snprintf(event, sizeof event, "suggest %d", e.trial);
+    (void)snprintf(event, sizeof event, "suggest %d", e.report.trial);
     TRY(journal_follow(&study->journal, event, study->c.arena, &answer, err));
     if (answer && !study->awake) {
         params = strcmp(answer, "null") == 0 ? NULL : answer;
     } else {
         TRY(wake(study, err));
-        TRY(recipe_suggest(study->c.recipe, study->spec->calls, e.trial, study->c.arena, &params,
-                           err));
+        TRY(recipe_suggest(study->c.recipe, study->spec->calls, e.report.trial, study->c.arena,
+                           &params, err));
         if (params)
-            TRY(recipe_start(study->c.recipe, study->spec->calls, e.trial, params, err));
+            TRY(recipe_start(study->c.recipe, study->spec->calls, e.report.trial, params, err));
         TRY(journal_write(&study->journal, params ? params : "null", err));
     }
     e.params = params;
@@ -138,11 +138,11 @@ static enum status suggest(struct study *study, struct trial **trial, struct err
     if (study->n_trials == study->trial_capacity &&
         !(study->trials =
               arena_grow(study->c.arena, study->trials, study->n_trials, study->n_trials + 1,
-                         sizeof *study->trials, &study->trial_capacity)))
+                         sizeof(struct trial *), &study->trial_capacity)))
         return error_memory(err);
     if (!(*trial = arena_alloc(study->c.arena, sizeof **trial)))
         return error_memory(err);
-    (*trial)->number = e.trial;
+    (*trial)->number = e.report.trial;
     (*trial)->parent_trial = -1;
     TRY(shape(study, *trial, params, err));
     study->trials[study->n_trials++] = *trial;
@@ -265,9 +265,9 @@ static enum status ask(struct study *study, const struct event *e, struct decisi
     char number[NUMBER_TEXT_MAX], event[96];
     const char *answer;
 
-    (void)text_number(e->value, number);
+    (void)text_number(e->report.value, number);
     (void)snprintf(event, sizeof event, "%s %d %d %s", e->kind == EVENT_END ? "end" : "report",
-                   e->trial, e->t, number);
+                   e->report.trial, e->report.t, number);
     TRY(journal_follow(&study->journal, event, study->c.arena, &answer, err));
     if (answer && !study->awake) {
         TRY(parse_decisions(study, answer, decisions, n, err));
@@ -275,9 +275,8 @@ static enum status ask(struct study *study, const struct event *e, struct decisi
         TRY(wake(study, err));
         *n = 0;
         if (e->kind == EVENT_REPORT)
-            TRY(recipe_report(r, calls, e->trial, e->t, e->value, study->c.arena, decisions, n,
-                              err));
-        TRY(recipe_observe(r, calls, e->trial, e->t, e->value, err));
+            TRY(recipe_report(r, calls, &e->report, study->c.arena, decisions, n, err));
+        TRY(recipe_observe(r, calls, &e->report, err));
         TRY(write_decisions(study, *decisions, *n, err));
     }
     return remember(study, e, err);
@@ -401,17 +400,17 @@ static bool meets_stop(const struct study *study, const struct unit *u, struct e
 static enum status deliver(struct study *study, struct trial *trial, struct unit *u,
                            struct error *err)
 {
-    struct event e = {.kind = EVENT_REPORT, .trial = trial->number, .t = u->t, .value = NAN};
+    struct event e = {.kind = EVENT_REPORT, .report = {trial->number, u->t, NAN}};
     struct decision end = {trial->number, "stop", -1, NULL}, *decisions = &end, *own = &end;
     bool failed = u->state == UNIT_FAILED;
     size_t n = 1;
 
     study->now = due(trial);
     if (!failed) {
-        TRY(unit_value(u, study->spec->metric, &e.value, err));
+        TRY(unit_value(u, study->spec->metric, &e.report.value, err));
         trial->t = u->t;
         trial->last = u;
-        TRY(add_report(study, trial, u, e.value, err));
+        TRY(add_report(study, trial, u, e.report.value, err));
         if (meets_stop(study, u, err))
             e.kind = EVENT_END;
     }
@@ -421,6 +420,7 @@ static enum status deliver(struct study *study, struct trial *trial, struct unit
         n = 1;
     } else {
         TRY(check_decisions(study, trial, decisions, n, &own, err));
+        assert(own);
         if (trial->t >= study->spec->max_t && strcmp(own->decision, "exploit") != 0)
             own->decision = "stop";
     }

@@ -6,6 +6,7 @@
 #define ENGINE_STUDY_STATE_H
 
 #include "engine/journal.h"
+#include "engine/recipe.h"
 #include "engine/study.h"
 
 enum trial_status {
@@ -48,8 +49,7 @@ enum event_kind {
 
 struct event {
     enum event_kind kind;
-    int trial, t;
-    double value;
+    struct trial_report report;
     const char *params;
 };
 

@@ -22,7 +22,7 @@ enum status units_open(struct store *store, struct arena *arena, struct units **
 {
     struct units *units = arena_alloc(arena, sizeof *units);
 
-    if (!units || !(units->slots = arena_array(arena, FIRST_SIZE, sizeof *units->slots)))
+    if (!units || !(units->slots = arena_array(arena, FIRST_SIZE, sizeof(struct unit *))))
         return error_memory(err);
     units->store = store;
     units->arena = arena;
@@ -44,7 +44,7 @@ static struct unit **slot_of(struct unit **slots, size_t size, const struct dige
 static enum status grow(struct units *units, struct error *err)
 {
     size_t size = units->size * 2;
-    struct unit **slots = arena_array(units->arena, size, sizeof *slots);
+    struct unit **slots = arena_array(units->arena, size, sizeof(struct unit *));
 
     if (!slots)
         return error_memory(err);

@@ -17,7 +17,7 @@ struct work *work_of(struct build *b, int node)
 
     if (n > b->work_capacity) {
         struct work **larger =
-            arena_grow(b->arena, b->work, b->n_work, n, sizeof *larger, &b->work_capacity);
+            arena_grow(b->arena, b->work, b->n_work, n, sizeof(struct work *), &b->work_capacity);
         if (!larger)
             return NULL;
         b->work = larger;

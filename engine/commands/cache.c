@@ -26,15 +26,16 @@ static enum status stat_store(const struct options *o, struct store *store, stru
 {
     struct text t = text_in(arena);
     struct cache_stat s;
+    int64_t bytes;
 
     TRY(cache_stat(store, arena, &s, err));
+    bytes = s.blob_bytes + s.small_bytes;
     if (o->json)
         text_printf(&t, "{\"blobs\": %zu, \"bytes\": %lld, \"index_bytes\": %lld, \"kinds\": [",
-                    s.blobs + s.small_blobs, (long long)(s.blob_bytes + s.small_bytes),
-                    (long long)s.index_bytes);
+                    s.blobs + s.small_blobs, (long long)bytes, (long long)s.index_bytes);
     else
         text_printf(&t, "%zu blobs, %.1f MB; index %.1f MB\n", s.blobs + s.small_blobs,
-                    (double)(s.blob_bytes + s.small_bytes) / 1e6, (double)s.index_bytes / 1e6);
+                    (double)bytes / 1e6, (double)s.index_bytes / 1e6);
     for (size_t i = 0; i < s.n_kinds; i++) {
         const struct kind_stat *k = &s.kinds[i];
         if (o->json) {
