@@ -14,7 +14,7 @@
 #include "trainer/strings.h"
 #include "trainer/vocabulary.h"
 
-static const uint32_t NONE = UINT32_MAX;
+#define NONE UINT32_MAX
 static const char *const special[] = {"<unk>", "<s>", "</s>", "<pad>"};
 
 enum { SPECIALS = sizeof special / sizeof *special };

@@ -27,7 +27,7 @@ struct link {
     uint32_t before, after; /* places; NONE at the ends */
 };
 
-static const uint32_t NONE = UINT32_MAX;
+#define NONE UINT32_MAX
 
 struct merges {
     struct arena *arena;

@@ -54,7 +54,7 @@ static void seed_sequence(uint64_t seed, uint64_t out[POOL])
         v *= h;
         words[i] = v ^ v >> 16;
     }
-    for (int i = 0; i < POOL; i++)
+    for (size_t i = 0; i < POOL; i++)
         out[i] = (uint64_t)words[2 * i + 1] << 32 | words[2 * i];
 }
 
@@ -152,13 +152,18 @@ static uint32_t mt19937_next(struct mt19937 *g)
 
 static enum status identity(size_t n, struct arena *arena, int64_t **out, struct error *err)
 {
-    if (n > PERMUTATION_MAX)
-        return error_set(err, ERR_INPUT, NULL, "expected at most %d items to shuffle, found %zu",
-                         PERMUTATION_MAX, n);
-    if (!(*out = arena_array(arena, n, sizeof **out)))
+    int64_t *order;
+
+    if (n > PERMUTATION_MAX) {
+        (void)error_set(err, ERR_INPUT, NULL, "expected at most %d items to shuffle, found %zu",
+                        PERMUTATION_MAX, n);
+        return ERR_INPUT;
+    }
+    if (!(order = arena_array(arena, n, sizeof *order)))
         return error_memory(err);
     for (size_t i = 0; i < n; i++)
-        (*out)[i] = (int64_t)i;
+        order[i] = (int64_t)i;
+    *out = order;
     return OK;
 }
 

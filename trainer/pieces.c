@@ -20,7 +20,7 @@ struct ascii_masks {
 
 #ifdef CLASSIFY_16
 
-static uint64_t mask_of(__m128i bytes, int lane)
+static uint64_t mask_of(__m128i bytes, size_t lane)
 {
     return (uint64_t)(unsigned)_mm_movemask_epi8(bytes) << 16 * lane;
 }
@@ -40,7 +40,7 @@ static struct ascii_masks classify_ascii(const unsigned char *p)
 {
     struct ascii_masks m = {0, 0, 0};
 
-    for (int lane = 0; lane < BLOCK / 16; lane++) {
+    for (size_t lane = 0; lane < BLOCK / 16; lane++) {
         const __m128i v = _mm_loadu_si128((const __m128i *)(const void *)(p + 16 * lane));
         const __m128i from_tab = _mm_sub_epi8(v, _mm_set1_epi8('\t'));
         __m128i s = _mm_cmpeq_epi8(_mm_min_epu8(from_tab, _mm_set1_epi8('\r' - '\t')), from_tab);

@@ -36,9 +36,8 @@ static void order_ascends_and_spelling_comes_back(void **state)
 
 static void a_foreign_character_leaves_all_as_it_is(void **state)
 {
-    static const char *const foreign[] = {"a b",          "\xc4\x84" /* U+0104, then */ "\xc5\x84",
-                                          "\xe4\xb8\xad", "\xc2\xad",
-                                          "x\xc2",        "\xc4\xa0\xff"};
+    static const char *const foreign[] = {"a b",   "\xc4\x84\xc5\x84", "\xe4\xb8\xad", "\xc2\xad",
+                                          "x\xc2", "\xc4\xa0\xff"};
     unsigned char out[16];
 
     (void)state;

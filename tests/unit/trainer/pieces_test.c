@@ -164,7 +164,7 @@ static void takes_any_bytes(void **state)
                                             "\xff\xfe", "\xe2\xe2\x80", "\xf0\x80\x80"};
         for (size_t i = 0; i < sizeof stray / sizeof *stray; i++) {
             char text[100];
-            uint32_t ends[8];
+            uint32_t ends[8] = {0};
             memset(text, 'a', pad);
             memcpy(text + pad, stray[i], strlen(stray[i]));
             assert_int_equal(cut(text, pad + strlen(stray[i]), ends), 1);

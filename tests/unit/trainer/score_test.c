@@ -19,7 +19,7 @@ static void agrees_with_the_official_scorer(void **state)
     for (size_t c = 0; c < cases->n; c++) {
         const struct json *one = &cases->items[c], *answers = json_get(one, "answers");
         const struct score_text prediction = text_of(json_get(one, "prediction"));
-        struct score_text list[16];
+        struct score_text list[16] = {{NULL, 0}};
         double x;
         for (size_t i = 0; i < answers->n; i++)
             list[i] = text_of(&answers->items[i]);
@@ -69,13 +69,13 @@ static void takes_nuls_and_long_texts(void **state)
     enum { MANY = 200000 };
     struct error err;
     struct arena *arena = arena_open();
-    char *words = arena_alloc(arena, 2 * MANY);
-    struct score_text p = {words, 2 * MANY}, a = {"x\0y", 3}, b = {"x", 1};
+    char *words = arena_alloc(arena, (size_t)2 * MANY);
+    struct score_text p = {words, (size_t)2 * MANY}, a = {"x\0y", 3}, b = {"x", 1};
     double x;
 
     (void)state;
     for (size_t i = 0; i < MANY; i++)
-        memcpy(words + 2 * i, "x ", 2);
+        words[2 * i] = 'x', words[2 * i + 1] = ' ';
     ASSERT_OK(score_f1(p, &p, 1, &x, &err));
     assert_true(x == 1);
     ASSERT_OK(score_f1(p, &b, 1, &x, &err));
