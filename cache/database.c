@@ -169,7 +169,7 @@ static enum status make_tables(struct database *db, struct error *err)
 
 static enum status check_version(struct database *db, enum database_mode mode, struct error *err)
 {
-    int64_t application = 0, version = 0;
+    int64_t application = 0, version = 0, foreign = 0;
 
     TRY(read_number(db, "PRAGMA application_id", &application, err));
     TRY(read_number(db, "PRAGMA user_version", &version, err));
@@ -187,6 +187,11 @@ static enum status check_version(struct database *db, enum database_mode mode, s
         error_hint(err, "use the newer program, or another store: --cache DIR");
         return ERR_INPUT;
     }
+    /* A view could be endless, a trigger could write: ours has none. */
+    TRY(read_number(db, "SELECT count(*) FROM sqlite_schema WHERE type NOT IN ('table', 'index')",
+                    &foreign, err));
+    if (foreign > 0)
+        return error_set(err, ERR_CORRUPT, db->path, "the index of the store is damaged");
     return OK;
 }
 
