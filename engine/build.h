@@ -91,7 +91,9 @@ struct build {
     int *remakes; /* best nodes whose checkpoint must be made again */
     size_t n_remakes, remake_capacity;
     struct job *jobs;
-    struct digest *held; /* claims to let go after the next sync */
+    int rerun_study;          /* node of --rerun STUDY/TRIAL[/T], or -1 */
+    int rerun_trial, rerun_t; /* t 0: its last unit */
+    struct digest *held;      /* claims to let go after the next sync */
     size_t n_held, held_capacity;
     const struct target *targets; /* that this build is asked for */
     size_t n_targets;
@@ -186,6 +188,10 @@ enum status run_start(struct build *b, const char *label, const struct wanted_ru
 
 /* What a remade checkpoint needs: a run that ends at this unit. */
 enum status run_remake(struct build *b, int best_node, struct error *err) MUST_CHECK;
+
+/* Trains a known unit once more, to compare: --rerun STUDY/TRIAL/T. *started: its process runs. */
+enum status run_again(struct build *b, const char *label, struct unit *u, bool *started,
+                      struct error *err) MUST_CHECK;
 
 /* Takes the lines that the process has written; a wrong one ends it. */
 enum status run_read(struct build *b, struct job *job, struct error *err) MUST_CHECK;

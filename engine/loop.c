@@ -211,6 +211,25 @@ static enum status start_remakes(struct build *b, struct error *err)
     return OK;
 }
 
+/* --rerun STUDY/TRIAL[/T], once the study is decided. */
+static enum status start_rerun(struct build *b, struct error *err)
+{
+    struct unit *u;
+    bool started;
+
+    if (b->rerun_study < 0 || work_of(b, b->rerun_study)->state != WORK_DONE)
+        return OK;
+    u = study_unit(work_of(b, b->rerun_study)->study, b->rerun_trial, b->rerun_t);
+    if (!u)
+        return error_set(err, ERR_INPUT, "--rerun", "the study has no unit \"%s\"", b->o->rerun);
+    if (b->cpus_used < b->o->jobs && may_start(b)) {
+        TRY(run_again(b, b->o->rerun, u, &started, err));
+        if (started)
+            b->rerun_study = -1;
+    }
+    return OK;
+}
+
 /* ---- wait ---- */
 
 /* Durable now: claims are let go, and people are told. */
@@ -401,6 +420,7 @@ static enum status round_of(struct build *b, bool *idle, struct error *err)
         if (!b->o->dry_run) {
             TRY(start_actions(b, err));
             TRY(start_remakes(b, err));
+            TRY(start_rerun(b, err));
             TRY(start_runs(b, err));
         }
     } while (b->n_changes != changes && !b->interrupted);

@@ -43,8 +43,10 @@ static void encode_object(lua_State *L, int index, struct text *t, int depth)
         if (lua_type(L, -2) != LUA_TSTRING)
             (void)luaL_error(L, "a table with both names and positions has no JSON form");
         if (n == capacity &&
-            !(names = arena_grow(t->arena, names, n, n + 1, sizeof *names, &capacity)))
-            (void)recipe_raise(L, recipe_of(L), error_memory(&recipe_of(L)->raised));
+            !(names = arena_grow(t->arena, names, n, n + 1, sizeof *names, &capacity))) {
+            t->failed = true;
+            break;
+        }
         names[n++] = lua_tostring(L, -2);
     }
     if (n > 1 && names)

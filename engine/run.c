@@ -339,9 +339,25 @@ enum status run_remake(struct build *b, int best_node, struct error *err)
     return node_done(b, best_node, err);
 }
 
+enum status run_again(struct build *b, const char *label, struct unit *u, bool *started,
+                      struct error *err)
+{
+    struct job *job;
+    bool retry;
+
+    *started = false;
+    TRY(open_run(b, label, (struct template *)u->template, u->parent, u->t, &job, err));
+    if (!job)
+        return OK;
+    job->train->again = true;
+    TRY(launch(b, job, &retry, err));
+    *started = !retry;
+    return OK;
+}
+
 bool run_is_remake(const struct job *job)
 {
-    return job->train->best_node >= 0;
+    return job->train->best_node >= 0 || job->train->again;
 }
 
 bool run_serves(const struct job *job, const struct wanted_run *wanted)
@@ -398,7 +414,7 @@ static enum status fail(struct build *b, struct job *job, const char *sentence, 
         }
         if (run->best_node >= 0)
             node_failed(b, run->best_node);
-        b->failed |= run->best_node >= 0;
+        b->failed |= !u;
     }
     TRY(break_off(b, job, err));
     for (size_t i = 0; i < run->claimed; i++)

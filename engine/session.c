@@ -92,26 +92,59 @@ static enum status choose_targets(struct build *b, struct error *err)
     return OK;
 }
 
-/* --rerun NODE: by label or target; of a study every trial is made again by other means. */
-static enum status choose_rerun(struct build *b, struct error *err)
+/* The node of this target or label, or -1. */
+static int find_node(struct build *b, const char *name, size_t n_name)
 {
     const struct target *all;
     size_t n = graph_targets(b->graph, &all);
-    int node = -1;
 
-    if (!b->o->rerun)
-        return OK;
     for (size_t i = 0; i < n; i++)
-        if (strcmp(all[i].name, b->o->rerun) == 0)
-            node = all[i].node;
-    for (int i = 0; i < graph_size(b->graph) && node < 0; i++)
-        if (strcmp(graph_label(b->graph, i), b->o->rerun) == 0)
-            node = i;
+        if (strlen(all[i].name) == n_name && strncmp(all[i].name, name, n_name) == 0)
+            return all[i].node;
+    for (int i = 0; i < graph_size(b->graph); i++) {
+        const char *label = graph_label(b->graph, i);
+        if (strlen(label) == n_name && strncmp(label, name, n_name) == 0)
+            return i;
+    }
+    return -1;
+}
+
+/* STUDY/TRIAL or STUDY/TRIAL/T: true where it has that form and the study is there. */
+static bool choose_trial(struct build *b, const char *name)
+{
+    const char *slash = strchr(name, '/');
+    int node = slash ? find_node(b, name, (size_t)(slash - name)) : -1;
+    char *trial = slash ? arena_string(b->arena, slash + 1) : NULL, *t;
+    struct error ignored;
+    int64_t n_trial, n_t = 0;
+
+    if (!trial || node < 0 || graph_node(b->graph, node)->kind != NODE_STUDY)
+        return false;
+    if ((t = strchr(trial, '/')) != NULL)
+        *t++ = '\0';
+    if (text_parse_integer(trial, "", 0, INT32_MAX, &n_trial, &ignored) != OK ||
+        (t && text_parse_integer(t, "", 1, INT32_MAX, &n_t, &ignored) != OK))
+        return false;
+    b->rerun_study = node;
+    b->rerun_trial = (int)n_trial;
+    b->rerun_t = (int)n_t;
+    return true;
+}
+
+/* --rerun NODE: an action, or a unit of a trial. */
+static enum status choose_rerun(struct build *b, struct error *err)
+{
+    const char *name = b->o->rerun;
+    int node;
+
+    if (!name || choose_trial(b, name))
+        return OK;
+    node = find_node(b, name, strlen(name));
     if (node < 0)
-        return error_set(err, ERR_INPUT, "--rerun", "the recipe has no node \"%s\"", b->o->rerun);
-    if (graph_node(b->graph, node)->kind != NODE_ACTION &&
-        graph_node(b->graph, node)->kind != NODE_BEST)
-        return error_set(err, ERR_INPUT, "--rerun", "\"%s\" is not an action", b->o->rerun);
+        return error_set(err, ERR_INPUT, "--rerun", "the recipe has no node \"%s\"", name);
+    if (graph_node(b->graph, node)->kind != NODE_ACTION)
+        return error_set(err, ERR_INPUT, "--rerun",
+                         "\"%s\" is not an action: a trial is STUDY/TRIAL or STUDY/TRIAL/T", name);
     if (!work_of(b, node))
         return error_memory(err);
     work_of(b, node)->force = true;
@@ -350,6 +383,7 @@ static enum status run_build(struct build *b, struct error *err)
 enum status session_build(const struct options *o, struct error *err)
 {
     struct build b = {.o = o,
+                      .rerun_study = -1,
                       .signals = -1,
                       .claims = {.fd = -1},
                       .started_ns = runner_now_ns(),

@@ -123,6 +123,18 @@ int study_slots(const struct study *study)
     return study->spec->concurrency * (r->gpus > 0 ? r->gpus : r->cpus > 0 ? r->cpus : 1);
 }
 
+struct unit *study_unit(const struct study *study, int trial, int t)
+{
+    struct unit *found = NULL;
+
+    if (trial >= (int)study->n_trials)
+        return NULL;
+    for (size_t r = 0; r < study->trials[trial]->n_reports; r++)
+        if (t == 0 || study->trials[trial]->reports[r].unit->t == t)
+            found = study->trials[trial]->reports[r].unit;
+    return found;
+}
+
 void study_units(const struct study *study, void (*visit)(void *context, int trial, struct unit *u),
                  void *context)
 {

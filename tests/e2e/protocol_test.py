@@ -216,6 +216,20 @@ class Protocol(Case):
         self.assertEqual([c.returncode for c in children], [0, 0], outputs)
         self.assertEqual(sorted(self.counted()), sorted(f"{x}.{t}" for x in (1, 2, 3) for t in (1, 2, 3)))
 
+    def test_rerun_of_a_unit_compares(self):
+        self.trainer()
+        self.build("r.lua")
+        answer = self.build("r.lua", "--rerun", "s/1")
+        self.assertEqual(answer["ran"], 1)
+        self.assertNotIn("not reproducible", answer["messages"])
+        self.write("trainer.sh", self.read("trainer.sh").replace("100 - x", "$(cat $COUNT.drift 2>/dev/null || echo 100) - x"))
+        self.build("r.lua")
+        self.write("count.drift", "90")
+        answer = self.build("r.lua", "--rerun", "s/1/3")
+        self.assertIn("s/1/3 is not reproducible", answer["messages"])
+        self.assertEqual([m["loss"] for m in self.table("r.lua")["trials"][1]["metrics"]], [98, 96, 94])
+        self.hpo("build", "r.lua", "--rerun", "s/9", status=2)
+
     def test_the_same_table_for_anyone(self):
         self.trainer(middle='sleep 0.0$((x * 7 % 5))')
         tables = []
