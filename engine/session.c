@@ -303,6 +303,19 @@ static enum status note_nodes(struct names *names)
     return names->status;
 }
 
+/* What this build used is younger to gc, by a day's measure. */
+static enum status touch_results(struct names *names)
+{
+    struct build *b = names->b;
+    struct digest *keys = arena_array(b->arena, names->n + 1, sizeof *keys);
+
+    if (!keys)
+        return error_memory(names->err);
+    for (size_t i = 0; i < names->n; i++)
+        keys[i] = names->keys[i].key;
+    return index_results_touch(b->store, keys, names->n, b->today, names->err);
+}
+
 static enum status note_build(struct build *b, const char *recipe, struct error *err)
 {
     struct names names = {.b = b, .status = OK, .err = err};
@@ -311,6 +324,7 @@ static enum status note_build(struct build *b, const char *recipe, struct error 
     for (size_t i = 0; i < b->n_studies; i++)
         if (work_of(b, b->studies[i])->study)
             TRY(note_study(&names, b->studies[i], recipe));
+    TRY(touch_results(&names));
     return history_nodes_put(b->store, recipe, names.keys, names.n, err);
 }
 
