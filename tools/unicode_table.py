@@ -11,6 +11,22 @@ import unicodedata
 CODES = [c for c in range(sys.maxunicode + 1) if not 0xD800 <= c < 0xE000]
 DOTTED_I = 0x130  # its lower case is two characters: written out in unicode.c
 
+HEAD = """/* clang-format off */
+#ifndef TRAINER_UNICODE_TABLE_H
+#define TRAINER_UNICODE_TABLE_H
+
+#include <stdint.h>
+
+struct range {
+    uint32_t first, last;
+};
+
+/* Every step-th code point from first to last has its lower case delta away. */
+struct lower_run {
+    uint32_t first, last;
+    int32_t step, delta;
+};"""
+
 
 def ranges(codes):
     """[first, last] of runs of neighbours."""
@@ -52,8 +68,9 @@ assert all(len(chr(c).lower()) == 1 for c in CODES if c != DOTTED_I)
 cased = [c for c in CODES if ends_final(chr(c) + "\u03a3")]
 ignorable = [c for c in CODES if ends_final("A" + chr(c) + "\u03a3") and not ends_final(chr(c) + "\u03a3")]
 print(f"/* Unicode {unicodedata.unidata_version}. Made by tools/unicode_table.py; do not edit. */")
-print("/* clang-format off */")
+print(HEAD)
 table("alphanumeric", "str.isalnum()", "range", ranges(c for c in CODES if chr(c).isalnum()), 5)
 table("cased", "Letters with case, but for those that case ignores.", "range", ranges(cased), 5)
 table("case_ignorable", "What stands between letters and does not end a word for a capital sigma.", "range", ranges(ignorable), 5)
-table("lower", "str.lower(), where it is another character: first, last, step, how far away.", "lower_run", lower_runs(), 3)
+table("lower", "str.lower(), where it is another character.", "lower_run", lower_runs(), 3)
+print("\n#endif")

@@ -1,16 +1,6 @@
 /* unicode: look-ups in sorted tables of ranges, and the one rule that looks around: sigma. */
 #include "trainer/unicode.h"
 
-struct range {
-    uint32_t first, last;
-};
-
-/* Every step-th code point from first to last has its lower case delta away. */
-struct lower_run {
-    uint32_t first, last;
-    int32_t step, delta;
-};
-
 #include "trainer/unicode_table.h"
 
 enum {

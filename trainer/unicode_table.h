@@ -1,5 +1,19 @@
 /* Unicode 14.0.0. Made by tools/unicode_table.py; do not edit. */
 /* clang-format off */
+#ifndef TRAINER_UNICODE_TABLE_H
+#define TRAINER_UNICODE_TABLE_H
+
+#include <stdint.h>
+
+struct range {
+    uint32_t first, last;
+};
+
+/* Every step-th code point from first to last has its lower case delta away. */
+struct lower_run {
+    uint32_t first, last;
+    int32_t step, delta;
+};
 
 /* str.isalnum() */
 static const struct range alphanumeric[] = {
@@ -276,7 +290,7 @@ static const struct range case_ignorable[] = {
     {0xe0020, 0xe007f}, {0xe0100, 0xe01ef},
 };
 
-/* str.lower(), where it is another character: first, last, step, how far away. */
+/* str.lower(), where it is another character. */
 static const struct lower_run lower[] = {
     {0x41, 0x5a, 1, 32}, {0xc0, 0xd6, 1, 32}, {0xd8, 0xde, 1, 32},
     {0x100, 0x12e, 2, 1}, {0x132, 0x136, 2, 1}, {0x139, 0x147, 2, 1},
@@ -340,3 +354,5 @@ static const struct lower_run lower[] = {
     {0x10c80, 0x10cb2, 1, 64}, {0x118a0, 0x118bf, 1, 32}, {0x16e40, 0x16e5f, 1, 32},
     {0x1e900, 0x1e921, 1, 34},
 };
+
+#endif

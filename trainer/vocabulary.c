@@ -185,7 +185,8 @@ static enum status read_tokens(struct reader *r, struct vocabulary_token *tokens
         const struct json_member *m = &r->vocab->members[i];
         const size_t n = strlen(m->name);
         if (n == 0 || n > VOCABULARY_SPELLING_MAX)
-            return expected(r, join(r, "model.vocab", m->name), "a token of 1 to 65536 bytes", NULL);
+            return expected(r, join(r, "model.vocab", m->name), "a token of 1 to 65536 bytes",
+                            NULL);
         if (!m->value.whole || m->value.integer < 0 || (uint64_t)m->value.integer >= r->vocab->n)
             return expected(r, join(r, "model.vocab", m->name), "an id below the number of tokens",
                             &m->value);
