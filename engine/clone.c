@@ -310,7 +310,7 @@ enum status clone_export(const struct clone_source *source, const char *commit,
 enum status clone_check_empty(const char *into, struct error *err)
 {
     char **names;
-    size_t n;
+    size_t n = 0;
     struct arena *arena = arena_open();
     enum status s = arena ? file_list(into, arena, &names, &n, err) : error_memory(err);
 

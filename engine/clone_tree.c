@@ -5,6 +5,7 @@
  * tree. (Then a walk over any number of such links stays inside: each starts in a real folder,
  * climbs within the tree, and goes down.) Start at clone_write_tree.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -50,7 +51,7 @@ PRINTF_LIKE(2, 3) static enum status refuse(const struct walk *w, const char *fo
     va_list args;
 
     for (; w->path[n] && n < sizeof shown - 1; n++)
-        shown[n] = (unsigned char)w->path[n] < 0x20 || w->path[n] == 0x7f ? '?' : w->path[n];
+        shown[n] = iscntrl((unsigned char)w->path[n]) ? (char)'?' : w->path[n];
     shown[n] = '\0';
     va_start(args, format);
     (void)vsnprintf(text, sizeof text, format, args);

@@ -77,9 +77,9 @@ static const char *without_secrets(const char *url, struct arena *arena)
     return arena_printf(arena, "%.*s%s", (int)(host - url), url, at + 1);
 }
 
-static int hex_value(char c)
+static unsigned hex_value(char c)
 {
-    return isdigit((unsigned char)c) ? c - '0' : (c | 0x20) - 'a' + 10;
+    return (unsigned)(isdigit((unsigned char)c) ? c - '0' : (c | 0x20) - 'a' + 10);
 }
 
 /* The folder of a file:// URL: %20 and its kin decoded, no host but this one. */

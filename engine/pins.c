@@ -195,7 +195,7 @@ static enum status read_pins(struct pins *pins, const char *bytes, size_t n, str
     enum status s;
     size_t at = 0;
     struct json *root;
-    const struct json *list;
+    const struct json *list = NULL;
 
     if (n == 0)
         return OK;

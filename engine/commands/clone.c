@@ -128,11 +128,11 @@ static enum status read_report(int fd, struct report *report)
 /* The worker's report, or what became of a worker that made none. */
 static void judge(int fd, int status, bool stopped, struct report *report)
 {
-    if (stopped)
-        report->status = error_set(&report->error, ERR_INTERRUPTED, "", "interrupted");
-    else if (read_report(fd, report) == OK)
+    if (!stopped && read_report(fd, report) == OK)
         return;
-    else if (WIFSIGNALED(status) && is_request(WTERMSIG(status))) /* sent to all of a group */
+    if (WIFSIGNALED(status) && is_request(WTERMSIG(status))) /* sent to all of a group */
+        stopped = true;
+    if (stopped)
         report->status = error_set(&report->error, ERR_INTERRUPTED, "", "interrupted");
     else if (WIFSIGNALED(status))
         report->status = error_set(&report->error, ERR_SYSTEM, "",
@@ -212,7 +212,7 @@ static enum status run(struct job *job, struct arena *arena, struct report *repo
 enum status clone_tree_command(int argc, char **argv, struct error *err)
 {
     enum status s;
-    int used;
+    int used = 0;
     struct job job = {0};
     struct report report = {0};
     struct arena *arena = arena_open();
@@ -239,7 +239,7 @@ enum status clone_tree_command(int argc, char **argv, struct error *err)
 enum status clone_resolve_command(int argc, char **argv, struct text *out, struct error *err)
 {
     enum status s;
-    int used;
+    int used = 0;
     struct job job = {0};
     struct report report = {0};
     struct arena *arena = arena_open();

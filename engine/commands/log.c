@@ -2,8 +2,8 @@
 #include "base/arena.h"
 #include "cache/blob.h"
 #include "cache/index.h"
-#include "cache/store.h"
 #include "engine/commands/commands.h"
+#include "engine/commands/reader.h"
 #include "engine/node.h"
 #include "engine/options.h"
 #include "engine/progress.h"
@@ -44,19 +44,5 @@ static enum status print_log(const struct options *o, struct store *store, struc
 
 enum status log_command(int argc, char **argv, struct error *err)
 {
-    struct arena *arena = arena_open();
-    struct store *store = NULL;
-    struct options o;
-    enum status s;
-
-    if (!arena)
-        return error_memory(err);
-    s = options_parse(argc, argv, true, arena, &o, err);
-    if (s == OK)
-        s = session_store(&o, &store, err);
-    if (s == OK)
-        s = print_log(&o, store, arena, err);
-    store_close(store);
-    arena_close(arena);
-    return s;
+    return read_store(argc, argv, true, print_log, err);
 }

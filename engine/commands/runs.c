@@ -5,8 +5,8 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "cache/history.h"
-#include "cache/store.h"
 #include "engine/commands/commands.h"
+#include "engine/commands/reader.h"
 #include "engine/options.h"
 #include "engine/progress.h"
 #include "engine/session.h"
@@ -66,21 +66,5 @@ static enum status print_runs(const struct options *o, struct store *store, stru
 
 enum status runs_command(int argc, char **argv, struct error *err)
 {
-    struct arena *arena = arena_open();
-    struct store *store = NULL;
-    struct options o;
-    enum status s;
-
-    if (!arena)
-        return error_memory(err);
-    s = options_parse(argc, argv, false, arena, &o, err);
-    if (s == OK && o.n_words > 0)
-        s = error_set(err, ERR_INPUT, o.words[0], "hpo runs takes no word");
-    if (s == OK)
-        s = session_store(&o, &store, err);
-    if (s == OK)
-        s = print_runs(&o, store, arena, err);
-    store_close(store);
-    arena_close(arena);
-    return s;
+    return read_store(argc, argv, false, print_runs, err);
 }

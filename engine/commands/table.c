@@ -4,8 +4,8 @@
 #include "base/arena.h"
 #include "base/text.h"
 #include "cache/history.h"
-#include "cache/store.h"
 #include "engine/commands/commands.h"
+#include "engine/commands/reader.h"
 #include "engine/options.h"
 #include "engine/progress.h"
 #include "engine/recipe.h"
@@ -56,19 +56,5 @@ static enum status print_tables(const struct options *o, struct store *store, st
 
 enum status table_command(int argc, char **argv, struct error *err)
 {
-    struct arena *arena = arena_open();
-    struct store *store = NULL;
-    struct options o;
-    enum status s;
-
-    if (!arena)
-        return error_memory(err);
-    s = options_parse(argc, argv, true, arena, &o, err);
-    if (s == OK)
-        s = session_store(&o, &store, err);
-    if (s == OK)
-        s = print_tables(&o, store, arena, err);
-    store_close(store);
-    arena_close(arena);
-    return s;
+    return read_store(argc, argv, true, print_tables, err);
 }

@@ -5,8 +5,8 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "cache/index.h"
-#include "cache/store.h"
 #include "engine/commands/commands.h"
+#include "engine/commands/reader.h"
 #include "engine/key.h"
 #include "engine/node.h"
 #include "engine/options.h"
@@ -119,19 +119,5 @@ static enum status explain(const struct options *o, struct store *store, struct 
 
 enum status why_command(int argc, char **argv, struct error *err)
 {
-    struct arena *arena = arena_open();
-    struct store *store = NULL;
-    struct options o;
-    enum status s;
-
-    if (!arena)
-        return error_memory(err);
-    s = options_parse(argc, argv, true, arena, &o, err);
-    if (s == OK)
-        s = session_store(&o, &store, err);
-    if (s == OK)
-        s = explain(&o, store, arena, err);
-    store_close(store);
-    arena_close(arena);
-    return s;
+    return read_store(argc, argv, true, explain, err);
 }
