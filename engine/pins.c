@@ -141,9 +141,9 @@ static enum status read_pin(const struct json *value, struct pin *pin, struct er
 }
 
 /* Checks the members of the whole document; *at is the one that a failure speaks of. */
-static enum status read_root(const struct json *root, const struct json **list, size_t *at,
-                             struct error *err)
+static enum status read_root(const struct json *root, size_t *at, struct error *err)
 {
+    const struct json *list;
     int64_t version;
 
     if (root->kind != JSON_OBJECT)
@@ -164,7 +164,7 @@ static enum status read_root(const struct json *root, const struct json **list, 
                              root->members[*at].name);
     for (*at = 0; *at < root->n && strcmp(root->members[*at].name, "pins") != 0;)
         ++*at;
-    return json_want_array(root, "", "pins", list, err);
+    return json_want_array(root, "", "pins", &list, err);
 }
 
 static enum status read_list(struct pins *pins, const struct json *list, size_t *at,
@@ -195,7 +195,6 @@ static enum status read_pins(struct pins *pins, const char *bytes, size_t n, str
     enum status s;
     size_t at = 0;
     struct json *root;
-    const struct json *list = NULL;
 
     if (n == 0)
         return OK;
@@ -203,11 +202,11 @@ static enum status read_pins(struct pins *pins, const char *bytes, size_t n, str
         return error_set(err, ERR_INPUT, pins->path, "expected at most %d bytes, found %zu",
                          SIZE_LIMIT, n);
     TRY(json_parse(bytes, n, pins->path, JSON_STRICT, pins->arena, &root, err));
-    if ((s = read_root(root, &list, &at, err)) != OK) {
+    if ((s = read_root(root, &at, err)) != OK) {
         error_place(err, "%s:%zu", pins->path, line_of(bytes, n, 1, at));
         return s;
     }
-    if ((s = read_list(pins, list, &at, err)) != OK)
+    if ((s = read_list(pins, json_get(root, "pins"), &at, err)) != OK)
         error_place(err, "%s:%zu: pins[%zu]", pins->path, line_of(bytes, n, 2, at), at);
     return s;
 }
