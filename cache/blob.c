@@ -26,7 +26,7 @@ enum { COPY_BUFFER = 64 * 1024 };
 #endif
 
 /* Above this, hashing takes long enough that others should not wait for it. */
-static const int64_t long_work = 16 * 1024 * 1024;
+static const int64_t long_work = INT64_C(1) << 24;
 
 struct blob_writer {
     struct store *store;
@@ -386,7 +386,7 @@ enum status blob_read(struct store *store, const struct digest *digest, size_t l
                       struct arena *arena, void **bytes, size_t *n, struct error *err)
 {
     struct digest found;
-    struct stat st;
+    struct stat st = {0};
     enum status s;
     int fd;
 
@@ -470,7 +470,7 @@ enum status blob_place(struct store *store, const struct digest *digest, int64_t
                        const char *dest, bool executable, struct error *err)
 {
     bool there = false;
-    struct stat st;
+    struct stat st = {0};
     enum status s;
     int fd;
 

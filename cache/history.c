@@ -144,13 +144,15 @@ enum status history_nodes_put(struct store *store, const char *recipe, const str
 {
     struct arena *arena = arena_open();
     bool *changed = arena ? arena_array(arena, n, sizeof *changed) : NULL;
-    enum status s = changed ? OK : error_memory(err);
+    enum status s;
 
-    if (s == OK) {
-        database_read_begin(store_database(store));
-        s = find_changed(store, recipe, nodes, n, changed, err);
-        database_read_end(store_database(store));
+    if (!changed) {
+        arena_close(arena);
+        return error_memory(err);
     }
+    database_read_begin(store_database(store));
+    s = find_changed(store, recipe, nodes, n, changed, err);
+    database_read_end(store_database(store));
     if (s == OK)
         s = put_nodes(store, recipe, nodes, n, changed, err);
     arena_close(arena);

@@ -61,6 +61,7 @@ static bool append_digest(struct arena *arena, struct digest **list, size_t *n, 
             return false;
         *list = more;
     }
+    assert(*list);
     (*list)[(*n)++] = *d;
     return true;
 }
@@ -353,21 +354,20 @@ enum status index_result_next(struct store *store, const struct digest *after, s
                  : error_set(err, ERR_NOT_FOUND, "", "there are no more results");
 }
 
-/* The smallest and the largest key with these first digits; false where they are none. */
-static bool span(const char *prefix, struct digest *low, struct digest *high)
+/* The key that begins with these digits and goes on with one; false where they are none. */
+static bool complete(const char *prefix, char rest, struct digest *key)
 {
     char hex[DIGEST_HEX + 1] = "";
     const size_t n = strlen(prefix);
 
-    if (n == 0 || n > DIGEST_HEX || strspn(prefix, "0123456789abcdef") != n)
+    if (n == 0)
         return false;
-    memset(hex, '0', DIGEST_HEX);
-    memcpy(hex, prefix, n);
-    if (!digest_parse(hex, low))
-        return false;
-    memset(hex, 'f', DIGEST_HEX);
-    memcpy(hex, prefix, n);
-    return digest_parse(hex, high);
+    for (size_t i = 0; i < DIGEST_HEX; i++)
+        if (i < n)
+            hex[i] = prefix[i];
+        else
+            hex[i] = rest;
+    return n <= DIGEST_HEX && digest_parse(hex, key);
 }
 
 enum status index_result_find(struct store *store, const char *prefix, size_t limit,
@@ -380,7 +380,7 @@ enum status index_result_find(struct store *store, const char *prefix, size_t li
     *n = 0;
     if (!(*keys = arena_array(arena, limit, sizeof **keys)))
         return error_memory(err);
-    if (!span(prefix, &low, &high))
+    if (!complete(prefix, '0', &low) || !complete(prefix, 'f', &high))
         return OK;
     st = database_statement(store_database(store),
                             "SELECT key FROM result WHERE key BETWEEN ?1 AND ?2 ORDER BY key");
@@ -563,17 +563,20 @@ enum status index_wants_replace(struct store *store, const char *owner, const st
     struct digest *sorted = arena ? arena_array(arena, n, sizeof *sorted) : NULL;
     size_t unique = 0;
     bool same = false;
-    enum status s = sorted ? OK : error_memory(err);
+    enum status s;
 
-    if (s == OK && n > 0) {
+    if (!sorted) {
+        arena_close(arena);
+        return error_memory(err);
+    }
+    if (n > 0) {
         memcpy(sorted, keys, n * sizeof *sorted);
         qsort(sorted, n, sizeof *sorted, compare_digests);
         for (size_t i = 0; i < n; i++)
             if (i == 0 || !digest_equal(&sorted[i], &sorted[unique - 1]))
                 sorted[unique++] = sorted[i];
     }
-    if (s == OK)
-        s = wants_same(store, owner, sorted, unique, &same, err);
+    s = wants_same(store, owner, sorted, unique, &same, err);
     if (s == OK && !same)
         s = replace_wants(store, owner, sorted, unique, err);
     arena_close(arena);

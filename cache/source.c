@@ -23,7 +23,7 @@
 #include "cache/walk.h"
 
 /* Above this, hashing takes long enough that others should not wait for it. */
-static const int64_t long_work = 16 * 1024 * 1024;
+static const int64_t long_work = INT64_C(1) << 24;
 
 enum { SECONDS_A_DAY = 24 * 60 * 60 };
 
@@ -113,15 +113,19 @@ static enum status read_unknown(struct store *store, struct file *files, size_t 
     struct scan *scans = arena ? arena_array(arena, n, sizeof *scans) : NULL;
     size_t n_scans = 0, k = 0;
     int64_t bytes = 0;
-    enum status s = scans ? OK : error_memory(err);
+    enum status s = OK;
 
-    for (size_t i = 0; s == OK && i < n; i++)
+    if (!scans) {
+        arena_close(arena);
+        return error_memory(err);
+    }
+    for (size_t i = 0; i < n; i++)
         if (!files[i].known) {
             scans[n_scans++] =
                 (struct scan){.path = files[i].path, .follow = follow, .size = files[i].stamp.size};
             bytes += files[i].stamp.size;
         }
-    if (s == OK && bytes > long_work)
+    if (bytes > long_work)
         s = store_let_others(store, err);
     if (s == OK && n_scans > 0)
         s = scan_files(scans, n_scans, err);

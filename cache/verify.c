@@ -95,27 +95,28 @@ static enum status verify_some_files(struct verification *v, size_t first, size_
                                      struct arena *arena, struct error *err)
 {
     struct scan *scans = arena_array(arena, SCANS_AT_ONCE, sizeof *scans);
-    struct inventory_blob **blobs = arena_array(arena, SCANS_AT_ONCE, sizeof *blobs);
+    size_t *places = arena_array(arena, SCANS_AT_ONCE, sizeof *places);
     size_t n = 0, i;
 
-    if (!scans || !blobs)
+    if (!scans || !places)
         return error_memory(err);
     for (i = first; i < v->inventory.n && n < SCANS_AT_ONCE; i++) {
+        const struct inventory_blob *blob = &v->inventory.blobs[i];
         char name[BLOB_NAME_MAX];
-        if (v->inventory.blobs[i].small)
+        if (blob->small)
             continue;
-        blobs[n] = &v->inventory.blobs[i];
-        store_blob_name(&blobs[n]->digest, name);
+        places[n] = i;
+        store_blob_name(&blob->digest, name);
         scans[n].path = arena_printf(arena, "%s/blobs/%s", store_folder(v->store), name);
         if (!scans[n].path)
             return error_memory(err);
-        scans[n].size = blobs[n]->size;
+        scans[n].size = blob->size;
         n++;
     }
     *next = i;
     TRY(scan_files(scans, n, err));
     for (size_t k = 0; k < n; k++)
-        TRY(judge_scan(v, blobs[k], &scans[k], err));
+        TRY(judge_scan(v, &v->inventory.blobs[places[k]], &scans[k], err));
     return OK;
 }
 

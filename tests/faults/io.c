@@ -90,39 +90,41 @@ static void note_sync_of(int fd)
         memcpy(&(into), &found, sizeof found);                                                     \
     } while (0)
 
-/* A function with one more counter: its type, name and parameters, what they are called, errno. */
-#define WRAP(type, name, parameters, arguments, number)                                            \
+/* A function with one more counter: its type, name and parameters, the call of the real one, errno.
+ */
+#define WRAP(type, name, parameters, call, number)                                                 \
     type name parameters;                                                                          \
     type name parameters                                                                           \
     {                                                                                              \
-        static type(*real) parameters;                                                             \
+        static __typeof__(name) *real;                                                             \
         if (must_fail(number))                                                                     \
             return -1;                                                                             \
         if (!real)                                                                                 \
             FIND_REAL(real, #name);                                                                \
-        return real arguments;                                                                     \
+        return (call);                                                                             \
     }
 
-WRAP(ssize_t, write, (int fd, const void *bytes, size_t n), (fd, bytes, n), ENOSPC)
-WRAP(ssize_t, pwrite, (int fd, const void *bytes, size_t n, off_t at), (fd, bytes, n, at), ENOSPC)
-WRAP(ssize_t, pwrite64, (int fd, const void *bytes, size_t n, off64_t at), (fd, bytes, n, at),
+WRAP(ssize_t, write, (int fd, const void *bytes, size_t n), real(fd, bytes, n), ENOSPC)
+WRAP(ssize_t, pwrite, (int fd, const void *bytes, size_t n, off_t at), real(fd, bytes, n, at),
      ENOSPC)
-WRAP(int, ftruncate, (int fd, off_t n), (fd, n), ENOSPC)
-WRAP(int, ftruncate64, (int fd, off64_t n), (fd, n), ENOSPC)
-WRAP(int, mkdir, (const char *path, mode_t mode), (path, mode), ENOSPC)
-WRAP(int, mkdirat, (int folder, const char *path, mode_t mode), (folder, path, mode), ENOSPC)
-WRAP(int, rename, (const char *from, const char *to), (from, to), EIO)
-WRAP(int, renameat, (int a, const char *from, int b, const char *to), (a, from, b, to), EIO)
+WRAP(ssize_t, pwrite64, (int fd, const void *bytes, size_t n, off64_t at), real(fd, bytes, n, at),
+     ENOSPC)
+WRAP(int, ftruncate, (int fd, off_t n), real(fd, n), ENOSPC)
+WRAP(int, ftruncate64, (int fd, off64_t n), real(fd, n), ENOSPC)
+WRAP(int, mkdir, (const char *path, mode_t mode), real(path, mode), ENOSPC)
+WRAP(int, mkdirat, (int folder, const char *path, mode_t mode), real(folder, path, mode), ENOSPC)
+WRAP(int, rename, (const char *from, const char *to), real(from, to), EIO)
+WRAP(int, renameat, (int a, const char *from, int b, const char *to), real(a, from, b, to), EIO)
 WRAP(int, renameat2, (int a, const char *from, int b, const char *to, unsigned flags),
-     (a, from, b, to, flags), EIO)
+     real(a, from, b, to, flags), EIO)
 WRAP(int, linkat, (int a, const char *from, int b, const char *to, int flags),
-     (a, from, b, to, flags), EIO)
-WRAP(int, symlink, (const char *target, const char *path), (target, path), EIO)
-WRAP(int, unlink, (const char *path), (path), EIO)
-WRAP(int, unlinkat, (int folder, const char *path, int flags), (folder, path, flags), EIO)
-WRAP(int, chmod, (const char *path, mode_t mode), (path, mode), EIO)
-WRAP(int, fchmod, (int fd, mode_t mode), (fd, mode), EIO)
-WRAP(int, mkostemp, (char *path, int flags), (path, flags), ENOSPC)
+     real(a, from, b, to, flags), EIO)
+WRAP(int, symlink, (const char *target, const char *path), real(target, path), EIO)
+WRAP(int, unlink, (const char *path), real(path), EIO)
+WRAP(int, unlinkat, (int folder, const char *path, int flags), real(folder, path, flags), EIO)
+WRAP(int, chmod, (const char *path, mode_t mode), real(path, mode), EIO)
+WRAP(int, fchmod, (int fd, mode_t mode), real(fd, mode), EIO)
+WRAP(int, mkostemp, (char *path, int flags), real(path, flags), ENOSPC)
 
 /* Those that are remembered: only when they succeed. */
 #define WRAP_SYNC(name, note)                                                                      \
@@ -137,7 +139,7 @@ WRAP(int, mkostemp, (char *path, int flags), (path, flags), ENOSPC)
             FIND_REAL(real, #name);                                                                \
         rc = real(fd);                                                                             \
         if (rc == 0)                                                                               \
-            note;                                                                                  \
+            (note);                                                                                \
         return rc;                                                                                 \
     }
 
@@ -146,11 +148,11 @@ WRAP_SYNC(fdatasync, note_sync_of(fd))
 WRAP_SYNC(syncfs, note_sync("syncfs"))
 
 /* Those that may make a file: they fail only then. */
-#define WRAP_OPEN(name, parameters, arguments)                                                     \
+#define WRAP_OPEN(name, parameters, call)                                                          \
     int name parameters;                                                                           \
     int name parameters                                                                            \
     {                                                                                              \
-        static int(*real) parameters;                                                              \
+        static __typeof__(name) *real;                                                             \
         mode_t mode = 0;                                                                           \
         if (flags & O_CREAT) {                                                                     \
             va_list rest;                                                                          \
@@ -162,10 +164,10 @@ WRAP_SYNC(syncfs, note_sync("syncfs"))
         }                                                                                          \
         if (!real)                                                                                 \
             FIND_REAL(real, #name);                                                                \
-        return real arguments;                                                                     \
+        return (call);                                                                             \
     }
 
-WRAP_OPEN(open, (const char *path, int flags, ...), (path, flags, mode))
-WRAP_OPEN(open64, (const char *path, int flags, ...), (path, flags, mode))
-WRAP_OPEN(openat, (int folder, const char *path, int flags, ...), (folder, path, flags, mode))
-WRAP_OPEN(openat64, (int folder, const char *path, int flags, ...), (folder, path, flags, mode))
+WRAP_OPEN(open, (const char *path, int flags, ...), real(path, flags, mode))
+WRAP_OPEN(open64, (const char *path, int flags, ...), real(path, flags, mode))
+WRAP_OPEN(openat, (int folder, const char *path, int flags, ...), real(folder, path, flags, mode))
+WRAP_OPEN(openat64, (int folder, const char *path, int flags, ...), real(folder, path, flags, mode))

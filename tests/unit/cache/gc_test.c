@@ -10,12 +10,13 @@
 #include "cache/tree.h"
 #include "tests/unit/cache/place.h"
 
-enum { SIZE = 10000, TODAY = 20000 };
+static const int64_t file_n = 10000;
+enum { TODAY = 20000 };
 
 /* Files that a tree of put needs: its own, and its listing, in the build with tiny constants. */
 enum { FILES = BLOB_SMALL < 70 ? 2 : 1 };
 
-/* A result whose tree has one file of SIZE bytes, none like another's. */
+/* A result whose tree has one file of file_n bytes, none like another's. */
 static struct digest put(struct place *p, const char *kind, const char *key, int64_t day)
 {
     static const char *const names[] = {"out"};
@@ -24,7 +25,7 @@ static struct digest put(struct place *p, const char *kind, const char *key, int
     enum put_outcome outcome;
     struct tree tree;
 
-    put_bytes(in_work(p, "out"), key, SIZE);
+    put_bytes(in_work(p, "out"), key, file_n);
     assert_ok(p, tree_take(p->store, store_work(p->store), names, 1, p->arena, &tree, &p->err));
     r.tree = tree.digest;
     r.bytes = tree.bytes;
@@ -88,7 +89,7 @@ static void unwanted_units_go(void **state)
     assert_true(report.alone);
     assert_int_equal(report.trees, 1);
     assert_int_equal(report.blobs, FILES);
-    assert_true(report.bytes >= SIZE && report.bytes < SIZE + 200);
+    assert_true(report.bytes >= file_n && report.bytes < file_n + 200);
     assert_true(is_kept(p, &wanted) && is_kept(p, &action));
     assert_false(is_kept(p, &not_wanted));
     assert_ok(p, index_result_get(p->store, &not_wanted, p->arena, &r, &p->err));
@@ -147,13 +148,13 @@ static void the_longest_unused_go_first(void **state)
         keys[i] = put(p, i % 2 ? "unit" : "train", name, TODAY - 10 + (i * 3) % 5);
     }
     assert_ok(p, index_result_mark(p->store, &keys[0], &p->err)); /* the oldest, but marked */
-    dry = collect(p, 3 * SIZE + 2000, -1, true);
+    dry = collect(p, 3 * file_n + 2000, -1, true);
     for (int i = 0; i < 5; i++)
         assert_true(is_kept(p, &keys[i]));
-    report = collect(p, 3 * SIZE + 2000, -1, false);
+    report = collect(p, 3 * file_n + 2000, -1, false);
     assert_memory_equal(&dry, &report, sizeof dry);
     assert_int_equal(report.results, 2);
-    assert_true(report.bytes >= 2 * SIZE && report.bytes_left <= 3 * SIZE + 2000);
+    assert_true(report.bytes >= 2 * file_n && report.bytes_left <= 3 * file_n + 2000);
     assert_true(is_kept(p, &keys[0]) && is_kept(p, &keys[1]) && is_kept(p, &keys[3]));
     assert_false(is_kept(p, &keys[2]) || is_kept(p, &keys[4])); /* days -9 and -8 */
     report = collect(p, 0, -1, false);
@@ -193,8 +194,8 @@ static void orphans_and_leftovers_go(void **state)
     struct digest large, small;
     struct gc_report report;
 
-    assert_ok(p, blob_put(p->store, memset(arena_alloc(p->arena, SIZE), 'o', SIZE), SIZE, &large,
-                          &p->err));
+    assert_ok(p, blob_put(p->store, memset(arena_alloc(p->arena, file_n), 'o', file_n), file_n,
+                          &large, &p->err));
     assert_ok(p, blob_put(p->store, "orphan", 6, &small, &p->err));
     assert_ok(p, history_failure_put(p->store, &f, &p->err));
     assert_ok(p, file_make_folders(in_work(p, "kept"), &p->err));
@@ -207,7 +208,7 @@ static void orphans_and_leftovers_go(void **state)
     report = collect(p, -1, -1, false);
     assert_int_equal(report.results, 0);
     assert_int_equal(report.blobs, 2);
-    assert_int_equal(report.bytes, SIZE + 6);
+    assert_int_equal(report.bytes, file_n + 6);
     assert_int_equal(report.leftovers, 1);
     assert_false(exists(blob_path(p, &large)) || exists("store/tmp/Xleft"));
     assert_false(exists(in_work(p, "left")) || exists("store/blobs/stray"));
@@ -297,8 +298,8 @@ static void statistics_count_by_kind(void **state)
     assert_int_equal(stat.kinds[1].results, 2);
     assert_int_equal(stat.kinds[1].kept, 2);
     assert_int_equal(stat.kinds[1].marked, 1);
-    assert_int_equal(stat.kinds[1].bytes, 2 * SIZE);
-    assert_int_equal(stat.blob_bytes + stat.small_bytes > 3 * SIZE, true);
+    assert_int_equal(stat.kinds[1].bytes, 2 * file_n);
+    assert_int_equal(stat.blob_bytes + stat.small_bytes > 3 * file_n, true);
     assert_int_equal(stat.blobs + stat.small_blobs, 9);
     assert_true(stat.index_bytes > 0);
 }

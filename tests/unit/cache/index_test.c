@@ -175,11 +175,11 @@ static void an_action_without_reports_differs_by_its_tree(void **state)
 static void many_are_read_at_once(void **state)
 {
     struct place *p = *state;
-    enum { N = 500 };
-    struct digest keys[2 * N];
-    const struct result *found[2 * N];
+    enum { N = 1000 };
+    struct digest keys[N];
+    const struct result *found[N];
 
-    for (int i = 0; i < 2 * N; i++) {
+    for (int i = 0; i < N; i++) {
         char key[16];
         struct result r;
         (void)snprintf(key, sizeof key, "%d", i);
@@ -189,11 +189,11 @@ static void many_are_read_at_once(void **state)
             assert_int_equal(put(p, &r, NULL), PUT_NEW);
     }
     for (int synced = 0; synced < 2; synced++) {
-        assert_ok(p, index_results_get(p->store, keys, 2 * N, p->arena, found, &p->err));
-        for (int i = 0; i < 2 * N; i++) {
+        assert_ok(p, index_results_get(p->store, keys, N, p->arena, found, &p->err));
+        for (int i = 0; i < N; i++) {
             assert_int_equal(found[i] != NULL, i % 2 == 0);
             if (found[i])
-                assert_int_equal(atoi(found[i]->reports), i);
+                assert_true(digest_equal(&found[i]->key, &keys[i]));
         }
         assert_ok(p, store_sync(p->store, &p->err));
     }
