@@ -309,7 +309,7 @@ enum status database_begin(struct database *db, struct error *err)
         return report_failure(db, err);
     if (db->writing)
         return OK;
-    assert(!db->reading);
+    database_read_end(db);
     TRY(statement_run(database_statement(db, "BEGIN IMMEDIATE"), err));
     db->writing = true;
     return OK;
@@ -327,11 +327,12 @@ enum status database_commit(struct database *db, struct error *err)
 }
 
 /* A failure here only makes each read its own transaction; what is wrong they will say. */
-void database_read_begin(struct database *db)
+bool database_read_begin(struct database *db)
 {
-    assert(!db->reading);
-    if (!db->writing && !db->failed)
-        db->reading = sqlite3_exec(db->handle, "BEGIN", NULL, NULL, NULL) == SQLITE_OK;
+    if (db->writing || db->reading)
+        return false;
+    db->reading = sqlite3_exec(db->handle, "BEGIN", NULL, NULL, NULL) == SQLITE_OK;
+    return db->reading;
 }
 
 void database_read_end(struct database *db)

@@ -53,9 +53,11 @@ enum status database_begin(struct database *db, struct error *err) MUST_CHECK;
 enum status database_commit(struct database *db, struct error *err) MUST_CHECK;
 bool database_is_writing(const struct database *db);
 
-/* One snapshot for many reads, which are then faster; nothing where the write transaction is open.
+/*
+ * One snapshot for many reads, which then cost less. False, and nothing to end, where there is one
+ * already or the write transaction is open. database_begin ends it.
  */
-void database_read_begin(struct database *db);
+bool database_read_begin(struct database *db);
 void database_read_end(struct database *db);
 
 struct statement *database_statement(struct database *db, const char *sql);

@@ -144,15 +144,17 @@ enum status history_nodes_put(struct store *store, const char *recipe, const str
 {
     struct arena *arena = arena_open();
     bool *changed = arena ? arena_array(arena, n, sizeof *changed) : NULL;
+    bool reading;
     enum status s;
 
     if (!changed) {
         arena_close(arena);
         return error_memory(err);
     }
-    database_read_begin(store_database(store));
+    reading = database_read_begin(store_database(store));
     s = find_changed(store, recipe, nodes, n, changed, err);
-    database_read_end(store_database(store));
+    if (reading)
+        database_read_end(store_database(store));
     if (s == OK)
         s = put_nodes(store, recipe, nodes, n, changed, err);
     arena_close(arena);

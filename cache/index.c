@@ -240,20 +240,16 @@ enum status index_result_put(struct store *store, const struct result *r, const 
 
 /* ---- getting ---- */
 
-static enum status get_detail(struct store *store, struct arena *arena, struct result *r,
-                              struct error *err)
-{
-    struct statement *st = database_statement(
-        store_database(store), "SELECT description, info FROM detail WHERE key = ?1");
+/* The whole row, with what lies beside it. */
+#define WHOLE "SELECT " RESULT ", description, info FROM result LEFT JOIN detail USING(key) "
 
-    statement_bind_digest(st, 1, &r->key);
-    if (statement_row(st)) {
-        r->description = statement_text(st, 0, arena);
-        r->info = statement_text(st, 1, arena);
-    }
+static void read_whole(struct statement *st, struct arena *arena, struct result *r)
+{
+    read_result(st, arena, r);
+    r->description = statement_text(st, 12, arena);
+    r->info = statement_text(st, 13, arena);
     if (!r->description)
         r->description = "";
-    return statement_end(st, err);
 }
 
 static enum status not_found(const struct digest *key, struct error *err)
@@ -267,16 +263,15 @@ static enum status not_found(const struct digest *key, struct error *err)
 enum status index_result_get(struct store *store, const struct digest *key, struct arena *arena,
                              struct result *out, struct error *err)
 {
-    struct statement *st =
-        database_statement(store_database(store), "SELECT " RESULT " FROM result WHERE key = ?1");
+    struct statement *st = database_statement(store_database(store), WHOLE "WHERE result.key = ?1");
     bool found;
 
     statement_bind_digest(st, 1, key);
     found = statement_row(st);
     if (found)
-        read_result(st, arena, out);
+        read_whole(st, arena, out);
     TRY(statement_end(st, err));
-    return found ? get_detail(store, arena, out, err) : not_found(key, err);
+    return found ? OK : not_found(key, err);
 }
 
 static enum status get_many(struct store *store, const struct digest *keys, size_t n,
@@ -302,12 +297,22 @@ static enum status get_many(struct store *store, const struct digest *keys, size
 enum status index_results_get(struct store *store, const struct digest *keys, size_t n,
                               struct arena *arena, const struct result **out, struct error *err)
 {
-    enum status s;
+    const bool reading = database_read_begin(store_database(store));
+    const enum status s = get_many(store, keys, n, arena, out, err);
 
-    database_read_begin(store_database(store));
-    s = get_many(store, keys, n, arena, out, err);
-    database_read_end(store_database(store));
+    if (reading)
+        database_read_end(store_database(store));
     return s;
+}
+
+void index_read_begin(struct store *store)
+{
+    (void)database_read_begin(store_database(store));
+}
+
+void index_read_end(struct store *store)
+{
+    database_read_end(store_database(store));
 }
 
 enum status index_result_others(struct store *store, const struct digest *key, struct arena *arena,
@@ -337,9 +342,8 @@ enum status index_result_others(struct store *store, const struct digest *key, s
 enum status index_result_next(struct store *store, const struct digest *after, struct arena *arena,
                               struct result *out, struct error *err)
 {
-    struct statement *st =
-        database_statement(store_database(store), "SELECT " RESULT " FROM result WHERE key > ?1 "
-                                                  "ORDER BY key LIMIT 1");
+    struct statement *st = database_statement(store_database(store), WHOLE
+                                              "WHERE result.key > ?1 ORDER BY result.key LIMIT 1");
     bool found;
 
     if (after)
@@ -348,10 +352,9 @@ enum status index_result_next(struct store *store, const struct digest *after, s
         statement_bind_bytes(st, 1, "", 0); /* sorts before every key */
     found = statement_row(st);
     if (found)
-        read_result(st, arena, out);
+        read_whole(st, arena, out);
     TRY(statement_end(st, err));
-    return found ? get_detail(store, arena, out, err)
-                 : error_set(err, ERR_NOT_FOUND, "", "there are no more results");
+    return found ? OK : error_set(err, ERR_NOT_FOUND, "", "there are no more results");
 }
 
 /* The key that begins with these digits and goes on with one; false where they are none. */

@@ -72,6 +72,13 @@ enum status index_results_get(struct store *store, const struct digest *keys, si
                               struct arena *arena, const struct result **out,
                               struct error *err) MUST_CHECK;
 
+/*
+ * Between the two, what is read is one state of the index, and reading costs half: for planning a
+ * build. The first write ends it by itself.
+ */
+void index_read_begin(struct store *store);
+void index_read_end(struct store *store);
+
 /* The outcomes beside the first, oldest first; description, name and info are not stored. */
 enum status index_result_others(struct store *store, const struct digest *key, struct arena *arena,
                                 struct result **others, size_t *n, struct error *err) MUST_CHECK;

@@ -200,6 +200,31 @@ static void many_are_read_at_once(void **state)
     assert_ok(p, index_results_get(p->store, keys, 0, p->arena, found, &p->err));
 }
 
+/* One state for many reads; a write ends it. */
+static void reads_may_share_a_snapshot(void **state)
+{
+    struct place *p = *state;
+    struct store *mine = p->store, *other;
+    struct result r = unit(p, "k", "x", NULL), found;
+
+    assert_ok(p, store_open("store", STORE_WRITE, &other, &p->err));
+    index_read_begin(mine);
+    assert_int_equal(index_result_get(mine, &r.key, p->arena, &found, &p->err), ERR_NOT_FOUND);
+    p->store = other;
+    assert_int_equal(put(p, &r, NULL), PUT_NEW);
+    assert_ok(p, store_sync(other, &p->err));
+    p->store = mine;
+    assert_int_equal(index_result_get(mine, &r.key, p->arena, &found, &p->err), ERR_NOT_FOUND);
+    assert_int_equal(put(p, &r, NULL), PUT_SAME);
+    index_read_end(mine);
+    assert_ok(p, index_result_get(mine, &r.key, p->arena, &found, &p->err));
+    index_read_begin(mine);
+    index_read_begin(mine);
+    index_read_end(mine);
+    index_read_end(mine);
+    store_close(other);
+}
+
 static void all_are_walked_in_order(void **state)
 {
     struct place *p = *state;
@@ -393,6 +418,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_action_without_reports_differs_by_its_tree, enter,
                                         leave),
         cmocka_unit_test_setup_teardown(many_are_read_at_once, enter, leave),
+        cmocka_unit_test_setup_teardown(reads_may_share_a_snapshot, enter, leave),
         cmocka_unit_test_setup_teardown(all_are_walked_in_order, enter, leave),
         cmocka_unit_test_setup_teardown(keys_are_found_by_their_first_digits, enter, leave),
         cmocka_unit_test_setup_teardown(use_is_noted_only_when_it_is_news, enter, leave),
