@@ -83,24 +83,6 @@ enum status action_start(struct build *b, int node, bool *started, struct error 
     return launch(b, job, err);
 }
 
-/* The sources among the inputs are what they were when the key was made. */
-static enum status check_sources(struct build *b, const struct job *job, struct error *err)
-{
-    const struct node *node = graph_node(b->graph, job->node);
-
-    for (size_t i = 0; i < node->action.n_inputs; i++) {
-        const struct content *c = &work_of(b, node->action.inputs[i].node)->content;
-        bool unchanged;
-        if (c->origin != FROM_SOURCE)
-            continue;
-        TRY(source_unchanged(b->store, c->path, &c->source, &unchanged, err));
-        if (!unchanged)
-            return error_set(err, ERR_FAILED, c->path,
-                             "it changed while %s read it: nothing was stored", job->label);
-    }
-    return OK;
-}
-
 /* The names whose tree is the result: the declared outputs; of a clone, all that is there. */
 static enum status output_names(struct build *b, struct job *job, const char *const **names,
                                 size_t *n, struct error *err)
@@ -190,7 +172,7 @@ enum status action_finish(struct build *b, struct job *job, struct error *err)
         s = error_set(err, ERR_FAILED, "", "it did not make its output \"%s\"", missing.where);
     }
     if (s == OK)
-        s = check_sources(b, job, err);
+        s = job_check_sources(b, job, err);
     if (s == OK)
         s = store_result(b, job, &tree, err);
     if (s == ERR_FAILED) {

@@ -102,7 +102,7 @@ struct build {
     int cpus_used, cpus_asked;
     unsigned long long gpus_used;
     int64_t n_ran, n_cached, n_failed, n_marked;
-    int64_t n_changes; /* nodes that became done or failed: more may start */
+    int64_t n_changes; /* nodes that became ready, done or failed: more may start */
     int signals;       /* signalfd */
     bool interrupted, claims_wait, failed;
 };
@@ -127,8 +127,9 @@ enum status node_retry(struct build *b, int node, struct error *err) MUST_CHECK;
 /* Sends a done node back to run again, since the store lost its files; `consumer` waits for it. */
 enum status node_lost(struct build *b, int node, int consumer, struct error *err) MUST_CHECK;
 
-/* Keys the template when all it needs is known; *failed when that will never be. */
-enum status want_template(struct build *b, struct template *template, bool *failed,
+/* Wants what the template needs, and keys it. *ready: all of it is known; *failed: it never will
+ * be. */
+enum status want_template(struct build *b, struct template *template, bool *ready, bool *failed,
                           struct error *err) MUST_CHECK;
 
 /* Key and description of an action whose needs are all done. */
@@ -164,6 +165,9 @@ const char *job_verdict(const struct build *b, const struct job *job);
 
 /* Prints a failure: the sentence, the last 20 lines of the log, the folder that is kept. */
 void job_tell_failure(struct build *b, const struct job *job, const char *sentence);
+
+/* ERR_FAILED: a source among the inputs is not what it was when the key was made. */
+enum status job_check_sources(struct build *b, const struct job *job, struct error *err) MUST_CHECK;
 
 /* Keeps the log as a blob. */
 enum status job_take_log(struct build *b, struct job *job, struct digest *log,

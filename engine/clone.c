@@ -3,7 +3,9 @@
 #include "engine/clone.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -28,6 +30,7 @@ static enum status open_in_place(const struct clone_place *at, git_repository **
                                  struct error *err)
 {
     struct stat st;
+    char whole[PATH_MAX];
     int rc = git_repository_open_ext(out, at->path, GIT_REPOSITORY_OPEN_NO_SEARCH, NULL);
 
     if (rc == 0)
@@ -39,7 +42,8 @@ static enum status open_in_place(const struct clone_place *at, git_repository **
                         "the repository belongs to another user (number %u), so git does not trust "
                         "its configuration",
                         (unsigned)st.st_uid);
-        error_hint(err, "if you trust it: git config --global --add safe.directory %s", at->path);
+        error_hint(err, "if you trust it: git config --global --add safe.directory %s",
+                   realpath(at->path, whole) ? whole : at->path);
         return ERR_INPUT;
     }
     if (rc == GIT_ENOTFOUND)

@@ -5,9 +5,10 @@
  * (engine/pins). clone_export writes the files of that commit. Nothing else of a repository counts:
  * no hooks, no filters, no line-ending or export attributes; the bytes are those of the blobs.
  *
- * Where       A path or a file:// URL is opened in place. http, https, ssh, git and host:path are
- *             fetched, history and all, into a bare repository in `scratch`, which is removed
- *             before the call returns. A mirror replaces the beginning of a URL, see below.
+ * Where       A path or a file:// URL is opened in place (FOLDER.git where there is no FOLDER).
+ *             http, https, ssh, git and host:path are fetched, history and all, into a bare
+ *             repository in `scratch`, which is removed before the call returns. A mirror replaces
+ *             the beginning of a URL, see below.
  * Refused     What could leave the tree or is not there: names such as "..", ".git" (any case) or
  *             "a/b"; symbolic links that are absolute or point outside; submodules; git-lfs
  *             pointers; a tree of more than 10 million entries, 200 levels, or a file of 2 GiB. The

@@ -111,6 +111,20 @@ static enum status path_of_file_url(struct clone_place *at, const char *url, str
     return OK;
 }
 
+/* The path as it is, or with the ".git" behind it that a bare repository's folder may have. */
+static enum status find_folder(struct clone_place *at, struct arena *arena, struct error *err)
+{
+    char *with_git;
+
+    if (access(at->path, F_OK) == 0)
+        return OK;
+    if (!(with_git = arena_printf(arena, "%s.git", at->path)))
+        return error_memory(err);
+    if (access(with_git, F_OK) == 0)
+        at->path = with_git;
+    return OK;
+}
+
 enum status clone_find_place(const struct clone_source *source, struct arena *arena,
                              struct clone_place *out, struct error *err)
 {
@@ -126,8 +140,10 @@ enum status clone_find_place(const struct clone_source *source, struct arena *ar
     }
     if (!*url || strpbrk(url, "\r\n"))
         return error_set(err, ERR_INPUT, out->name, "expected a URL or a folder on one line");
-    if (strncmp(url, "file://", 7) == 0)
-        return path_of_file_url(out, url, arena, err);
+    if (strncmp(url, "file://", 7) == 0) {
+        TRY(path_of_file_url(out, url, arena, err));
+        return find_folder(out, arena, err);
+    }
     for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
         if (strncmp(url, schemes[i], strlen(schemes[i])) == 0)
             out->url = url;
@@ -136,9 +152,10 @@ enum status clone_find_place(const struct clone_source *source, struct arena *ar
                          "expected a folder or a URL of file, http, https, ssh or git");
     if (!out->url && is_host_and_path(url))
         out->url = url;
-    if (!out->url)
-        out->path = url;
-    return OK;
+    if (out->url)
+        return OK;
+    out->path = url;
+    return find_folder(out, arena, err);
 }
 
 enum status clone_parse_mirror(const char *text, struct arena *arena, struct clone_mirror *out,

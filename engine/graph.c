@@ -206,7 +206,7 @@ enum status graph_refuse_cycle(struct graph *graph, int from, int to, struct err
         return OK;
     text_add(&path, graph_label(graph, to));
     TRY(text_finish(&path, &string, NULL, err));
-    return error_set(err, ERR_INPUT, graph->nodes[from]->where,
+    return error_set(err, ERR_INPUT, graph->nodes[to]->where,
                      "nodes need each other in a circle: %s", string);
 }
 

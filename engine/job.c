@@ -300,6 +300,23 @@ void job_tell_failure(struct build *b, const struct job *job, const char *senten
         progress_line(b->progress, "  its folder is kept: %s", job->folder);
 }
 
+enum status job_check_sources(struct build *b, const struct job *job, struct error *err)
+{
+    const struct node *node = graph_node(b->graph, job->node);
+
+    for (size_t i = 0; i < node->action.n_inputs; i++) {
+        const struct content *c = &work_of(b, node->action.inputs[i].node)->content;
+        bool unchanged;
+        if (c->origin != FROM_SOURCE)
+            continue;
+        TRY(source_unchanged(b->store, c->path, &c->source, &unchanged, err));
+        if (!unchanged)
+            return error_set(err, ERR_FAILED, c->path,
+                             "it changed while %s read it: nothing was stored", job->label);
+    }
+    return OK;
+}
+
 enum status job_take_log(struct build *b, struct job *job, struct digest *log, struct error *err)
 {
     int64_t size;

@@ -112,15 +112,15 @@ static const char *trial_label(struct build *b, int study, int trial)
 static enum status start_wanted(struct build *b, int study, const struct wanted_run *wanted,
                                 struct error *err)
 {
-    bool failed, keyed = wanted->template->keyed;
+    bool ready, failed, keyed = wanted->template->keyed;
 
-    TRY(want_template(b, wanted->template, &failed, err));
+    TRY(want_template(b, wanted->template, &ready, &failed, err));
     if (failed) {
         node_failed(b, study);
         return OK;
     }
     b->n_changes += wanted->template->keyed != keyed; /* how far it may run is asked only now */
-    if (!keyed || b->cpus_used >= b->o->jobs || !may_start(b))
+    if (!keyed || !ready || b->cpus_used >= b->o->jobs || !may_start(b))
         return OK;
     if (b->o->cached_only)
         return refuse(b, trial_label(b, study, wanted->trial), study);
@@ -428,6 +428,16 @@ static enum status round_of(struct build *b, bool *idle, struct error *err)
     return OK;
 }
 
+/* Nothing is left to do: then every target is known, or something failed. */
+static enum status check_end(const struct build *b, struct error *err)
+{
+    for (size_t i = 0; i < b->n_targets && !b->failed && !b->o->dry_run; i++)
+        if (b->work[b->targets[i].node]->state != WORK_DONE)
+            return error_set(err, ERR_SYSTEM, b->targets[i].name,
+                             "the build ended before this target was known: a defect of hpo");
+    return OK;
+}
+
 enum status loop_run(struct build *b, struct error *err)
 {
     bool idle, again;
@@ -444,7 +454,7 @@ enum status loop_run(struct build *b, struct error *err)
             if (!b->o->dry_run)
                 TRY(output_targets(b, &again, err));
             if (!again)
-                return OK;
+                return check_end(b, err);
             continue;
         }
         show(b);

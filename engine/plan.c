@@ -52,7 +52,7 @@ static enum status plan_studies(struct build *b, struct text *t, struct error *e
         struct wanted_run *wanted;
         struct study_counts counts;
         size_t n;
-        bool failed;
+        bool ready, failed;
         if (w->state != WORK_STARTED)
             continue;
         study_count(w->study, &counts);
@@ -60,7 +60,7 @@ static enum status plan_studies(struct build *b, struct text *t, struct error *e
                     graph_label(b->graph, b->studies[i]), counts.trials, counts.samples);
         TRY(study_wants(w->study, b->arena, &wanted, &n, err));
         for (size_t k = 0; k < n; k++) {
-            TRY(want_template(b, wanted[k].template, &failed, err));
+            TRY(want_template(b, wanted[k].template, &ready, &failed, err));
             text_printf(t, "run %s/%d: t = %d to %d\n", graph_label(b->graph, b->studies[i]),
                         wanted[k].trial, wanted[k].from ? wanted[k].from->t + 1 : 1,
                         wanted[k].until);

@@ -293,15 +293,17 @@ enum status run_start(struct build *b, const char *label, const struct wanted_ru
         return OK;
     TRY(unit_refresh(b->units, first, err));
     while (retry) {
-        if (first->state != UNIT_UNKNOWN)
-            return OK; /* another build has trained it meanwhile */
+        if (first->state != UNIT_UNKNOWN) {
+            b->n_changes++; /* another build has trained it meanwhile */
+            return OK;
+        }
         TRY(open_run(b, label, wanted->template, wanted->from, wanted->until, &job, err));
         if (!job)
             return OK;
         TRY(unit_refresh(b->units, first, err));
         if (first->state != UNIT_UNKNOWN) {
             close_unstarted(b, job);
-            return OK;
+            continue;
         }
         TRY(launch(b, job, &retry, err));
     }
@@ -431,6 +433,7 @@ static enum status succeed(struct build *b, struct job *job, struct error *err)
     const char *folder = run->named ? run->named : run->out;
     int best_node = run->best_node;
 
+    TRY(job_check_sources(b, job, err));
     if (u->state != UNIT_KNOWN) {
         u->reports = run->last_reports;
         u->seconds = run->seconds;

@@ -138,6 +138,7 @@ static enum status take_report(struct build *b, struct job *job, const struct js
     const char *folder = NULL, *sentence;
     int64_t now = runner_now_ns();
     char *reports;
+    enum status s;
 
     if (!u)
         return wrong(b, job,
@@ -158,6 +159,10 @@ static enum status take_report(struct build *b, struct job *job, const struct js
     run->line_ns = now;
     if (job->deadline_ns)
         job->deadline_ns = now + (int64_t)(graph_node(b->graph, job->node)->action.timeout * 1e9);
+    s = job_check_sources(b, job, err);
+    if (s == ERR_FAILED)
+        return wrong(b, job, arena_printf(b->arena, "%s: %s", err->where, err->text));
+    TRY(s);
     TRY(canonical_reports(line, b->arena, &reports, err));
     run->reported++;
     progress_verbose(b->progress, "%s %s", job->label, reports);

@@ -165,6 +165,7 @@ static enum status ready_action(struct build *b, int node, struct error *err)
         b->n_cached++;
         return node_done(b, node, err);
     }
+    b->n_changes++;
     return node_retry(b, node, err);
 }
 
@@ -334,8 +335,6 @@ enum status node_lost(struct build *b, int node, int consumer, struct error *err
 {
     struct work *w = work_of(b, node), *c = consumer >= 0 ? work_of(b, consumer) : NULL;
 
-    progress_warning(b->progress, "%s: the store has lost it (%s): it is made again",
-                     graph_label(b->graph, node), err->text);
     if (c) {
         c->state = WORK_WAITING;
         c->missing = 1;
@@ -343,6 +342,8 @@ enum status node_lost(struct build *b, int node, int consumer, struct error *err
     }
     if (w->state != WORK_DONE)
         return OK; /* it is under way already */
+    progress_warning(b->progress, "%s: the store has lost it (%s): it is made again",
+                     graph_label(b->graph, node), err->text);
     if (w->cached)
         b->n_cached--;
     w->cached = false;
@@ -368,18 +369,16 @@ static void want_need(void *context, int need)
         walk->missing++;
 }
 
-enum status want_template(struct build *b, struct template *template, bool *failed,
+enum status want_template(struct build *b, struct template *template, bool *ready, bool *failed,
                           struct error *err)
 {
     struct walk walk = {.b = b, .node = template->node, .err = err};
 
-    *failed = false;
-    if (template->keyed)
-        return OK;
     graph_needs(b->graph, template->node, want_need, &walk);
     TRY(walk.status);
     *failed = walk.failed;
-    if (walk.failed || walk.missing > 0)
+    *ready = !walk.failed && walk.missing == 0;
+    if (!*ready || template->keyed)
         return OK;
     TRY(key_node(b, template->node, &template->key, &template->description, err));
     template->keyed = true;

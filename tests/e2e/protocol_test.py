@@ -200,10 +200,11 @@ class Protocol(Case):
         self.hpo("cache", "verify")
 
     def test_kill_keeps_the_checkpoint_in_the_middle(self):
-        self.checkpointing("sleep 0.2")
+        self.checkpointing("sleep 0.5")
         child = self.start("build", "r.lua")
         while "1.3" not in self.counted():
             time.sleep(0.01)
+        time.sleep(0.15)  # the report of t = 2 has been read, that of t = 3 has not come
         child.kill()
         child.communicate(timeout=20)
         self.build("r.lua")
@@ -215,6 +216,27 @@ class Protocol(Case):
         outputs = [c.communicate(timeout=120) for c in children]
         self.assertEqual([c.returncode for c in children], [0, 0], outputs)
         self.assertEqual(sorted(self.counted()), sorted(f"{x}.{t}" for x in (1, 2, 3) for t in (1, 2, 3)))
+
+    def test_a_source_that_changes_meanwhile(self):
+        self.trainer(middle=f'[ $x.$t = 1.2 ] && sleep 0.3 && echo ": changed" >> {self.folder}/trainer.sh')
+        answer = self.build("r.lua", status=1)
+        self.assertIn("trainer.sh: it changed while s/0 read it", answer["messages"])
+        self.assertEqual(self.table("r.lua")["trials"][0]["reached"], 1)
+
+    def test_lost_inputs_of_a_trial_are_made_again(self):
+        self.write("r.lua", '''
+local hpo = require "hpo"
+local big = hpo.command { name = "big", run = { "sh", "-c", "seq 1 5000 > big" }, outputs = { "big" } }
+return { default = hpo.study { name = "s", samples = hpo.param("samples", 2), metric = "loss", seed = 1,
+  space = { x = hpo.uniform(0, 1) }, scheduler = hpo.scheduler.fifo { max_t = 1 },
+  trial = function() return hpo.command { run = { "sh", "-c", [[echo "{\\"t\\": 1, \\"loss\\": $(wc -l < big)}"]] }, inputs = { big = big } } end } }
+''')
+        self.build("r.lua")
+        for blob in [p for p in (self.folder / ".hpo/blobs").rglob("*") if p.is_file()]:
+            blob.unlink()
+        answer = self.build("r.lua", "--set", "samples=3")
+        self.assertEqual(answer["ran"], 2)
+        self.assertEqual(answer["messages"].count("made again"), 1)
 
     def test_rerun_of_a_unit_compares(self):
         self.trainer()
