@@ -1,15 +1,13 @@
 /* backend: the choice of implementation, and what the machine offers. Start at backend_open. */
-#define HPO_ISA portable
-#define HPO_LANES 0
 #include "kernels/backend.h"
 
 #include <inttypes.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernels/cpu/cpu.h"
 #include "kernels/cpu/memory.h"
 
 extern const struct ops cpu_ops_portable;
@@ -66,7 +64,7 @@ enum status backend_open(const char *name, size_t threads, struct backend **out,
                          const struct ops **ops, struct error *err)
 {
     struct backend *be;
-    void *scratch;
+    void *scratch = NULL;
     enum status s;
 
     if (strcmp(name, "cpu") != 0)

@@ -133,7 +133,7 @@ static bool is_folder(const char *path)
 
 enum status batch_order(struct dataset *data, struct arena *arena, struct error *err)
 {
-    if (!(data->order = arena_array(arena, data->n, sizeof *data->order)))
+    if (!(data->order = arena_array(arena, data->n, sizeof(void *))))
         return error_memory(err);
     for (size_t i = 0; i < data->n; i++)
         data->order[i] = &data->examples[i];

@@ -228,7 +228,7 @@ enum status safetensors_open(const char *path, struct safetensors **out, struct 
     f->arena = arena;
     if (!(f->path = arena_string(arena, path)))
         s = error_memory(err);
-    else if ((s = map_file(f, err)) == OK)
+    else if ((s = map_file(f, err)) == OK && f->map)
         s = read_header(f, err);
     if (s != OK) {
         safetensors_close(f);

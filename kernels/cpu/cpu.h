@@ -1,40 +1,19 @@
 /*
- * cpu: what the files of this folder share: the backend, and the product that all of them are
- * built on. Every operation is compiled once an instruction set; table.c of each build fills a
- * struct ops. The backend itself (backend.c, threads.c) is compiled once.
+ * cpu: what the operations share: the product that most of them are built on, and how a task is cut
+ * for threads. Every operation is compiled once an instruction set; table.c of each build fills a
+ * struct ops.
  */
 #ifndef KERNELS_CPU_CPU_H
 #define KERNELS_CPU_CPU_H
 
 #include "kernels/cpu/lanes.h"
+#include "kernels/cpu/memory.h"
 #include "kernels/cpu/threads.h"
 #include "kernels/ops.h"
-
-struct arena;
 
 /* Below this many multiply-adds (some ten microseconds) waking a thread costs more than it gives.
  */
 enum { CPU_WORTH_A_THREAD = 1 << 20 };
-
-struct backend {
-    struct threads *threads;
-    float *transpose;         /* [threads][CPU_TRANSPOSE] scratch of linear_input, norms */
-    float *attention;         /* [threads][attention_floats] scratch of attention */
-    size_t attention_floats;  /* of one thread */
-    size_t attention_keys, d; /* what it was prepared for */
-    struct cpu_block *blocks; /* what allocate gave */
-};
-
-/*
- * linear_input transposes this many rows of a weight matrix at a time, 32 columns wide;
- * tensor_norms 16 rows of up to CPU_COLUMNS.
- */
-enum {
-    CPU_TRANSPOSE_ROWS = 1024,
-    CPU_NORM_ROWS = 16,
-    CPU_COLUMNS = 1 << 16,
-    CPU_TRANSPOSE = CPU_NORM_ROWS * CPU_COLUMNS
-};
 
 /*
  * c[i][0..31] = (add ? c[i][0..31] : 0) + Σ a(i, j) · b[j][0..31] in the order that ops.h gives
@@ -96,22 +75,5 @@ void NAMED(cross_entropy)(struct backend *be, const struct cross_entropy_args *a
 void NAMED(tensor_norms)(struct backend *be, const struct tensor_norms_args *a);
 void NAMED(fill)(struct backend *be, const struct fill_args *a);
 void NAMED(adamw)(struct backend *be, const struct adamw_args *a);
-
-/*
- * Scratch of one (sequence, head) of attention, in floats: five copies [keys][d] of rows, two
- * transposed ones, and two matrices [keys][keys], all with their sides rounded up to 32.
- */
-static inline size_t cpu_attention_floats(size_t keys, size_t d)
-{
-    const size_t t = (keys + OPS_PANEL - 1) / OPS_PANEL * OPS_PANEL;
-    const size_t w = (d + OPS_PANEL - 1) / OPS_PANEL * OPS_PANEL;
-
-    return 7 * t * w + 2 * t * t;
-}
-
-/* cpu/memory.c: compiled once. */
-enum status cpu_allocate(struct backend *be, size_t bytes, void **out, struct error *err);
-enum status cpu_prepare(struct backend *be, size_t keys, size_t d, struct error *err);
-enum status cpu_sync(struct backend *be, struct error *err);
 
 #endif

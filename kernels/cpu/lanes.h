@@ -271,6 +271,49 @@ static inline lanes lanes_scale(lanes y, lanes t)
 }
 #endif
 
+/* Eight lanes, for the one sum whose order is another's (tensor_norms). */
+enum { LANES8 = 8 };
+
+#if HPO_LANES > 0
+
+typedef __m256 lanes8;
+
+static inline lanes8 lanes8_zero(void)
+{
+    return _mm256_setzero_ps();
+}
+static inline lanes8 lanes8_add_square(lanes8 sum, const float *x)
+{
+    return _mm256_fmadd_ps(_mm256_loadu_ps(x), _mm256_loadu_ps(x), sum);
+}
+static inline void lanes8_store(float *p, lanes8 x)
+{
+    _mm256_storeu_ps(p, x);
+}
+
+#else
+
+typedef struct {
+    float x[LANES8];
+} lanes8;
+
+static inline lanes8 lanes8_zero(void)
+{
+    return (lanes8){{0}};
+}
+static inline lanes8 lanes8_add_square(lanes8 sum, const float *x)
+{
+    for (int l = 0; l < LANES8; l++)
+        sum.x[l] = fmaf(x[l], x[l], sum.x[l]);
+    return sum;
+}
+static inline void lanes8_store(float *p, lanes8 x)
+{
+    memcpy(p, x.x, sizeof x.x);
+}
+
+#endif
+
 /* The fixed tree over the lanes: l and l+8, then l+4, l+2, l+1. */
 static inline float lanes_sum(lanes x)
 {

@@ -1,18 +1,12 @@
-/*
- * memory: slabs for tensors and scratch. A slab is mapped, not allocated: zeroed by the kernel,
- * aligned to pages, huge ones where they help. What would not fit is refused before it is touched.
- */
-#define HPO_ISA portable
-#define HPO_LANES 0
+/* memory: mapping slabs, and the scratch of attention. */
+#include "kernels/cpu/memory.h"
+
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "kernels/backend.h"
-#include "kernels/cpu/cpu.h"
-#include "kernels/cpu/memory.h"
 
 enum { HUGE_PAGE = 2 << 20 };
 
@@ -58,10 +52,22 @@ enum status cpu_allocate(struct backend *be, size_t bytes, void **out, struct er
     return OK;
 }
 
+/*
+ * Scratch of one head of one sequence, in floats: five copies [keys][d] of rows, two transposed
+ * ones, and two matrices [keys][keys], all with their sides rounded up to 32.
+ */
+static size_t attention_floats(size_t keys, size_t d)
+{
+    const size_t t = (keys + OPS_PANEL - 1) / OPS_PANEL * OPS_PANEL;
+    const size_t w = (d + OPS_PANEL - 1) / OPS_PANEL * OPS_PANEL;
+
+    return 7 * t * w + 2 * t * t;
+}
+
 enum status cpu_prepare(struct backend *be, size_t keys, size_t d, struct error *err)
 {
-    const size_t floats = cpu_attention_floats(keys, d);
-    void *scratch;
+    const size_t floats = attention_floats(keys, d);
+    void *scratch = NULL;
 
     if (be->attention && floats <= be->attention_floats)
         return OK;

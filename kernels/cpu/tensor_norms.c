@@ -4,59 +4,17 @@
  */
 #include "kernels/cpu/cpu.h"
 
-enum { CHAINS = 8 };
-
-#if HPO_LANES > 0
-
-typedef __m256 chains;
-
-static inline chains chains_zero(void)
-{
-    return _mm256_setzero_ps();
-}
-static inline chains chains_add_square(chains sum, const float *x)
-{
-    return _mm256_fmadd_ps(_mm256_loadu_ps(x), _mm256_loadu_ps(x), sum);
-}
-static inline void chains_store(float *out, chains sum)
-{
-    _mm256_storeu_ps(out, sum);
-}
-
-#else
-
-typedef struct {
-    float x[CHAINS];
-} chains;
-
-static inline chains chains_zero(void)
-{
-    return (chains){{0}};
-}
-static inline chains chains_add_square(chains sum, const float *x)
-{
-    for (int l = 0; l < CHAINS; l++)
-        sum.x[l] = fmaf(x[l], x[l], sum.x[l]);
-    return sum;
-}
-static inline void chains_store(float *out, chains sum)
-{
-    memcpy(out, sum.x, sizeof sum.x);
-}
-
-#endif
-
 struct norms_task {
     const struct tensor_norms_args *a;
     float *scratch;
 };
 
-static float root_of(chains sum)
+static float root_of(lanes8 sum)
 {
-    float s[CHAINS];
+    float s[LANES8];
 
-    chains_store(s, sum);
-    for (int l = 1; l < CHAINS; l++)
+    lanes8_store(s, sum);
+    for (int l = 1; l < LANES8; l++)
         s[0] += s[l];
     return sqrtf(s[0]);
 }
@@ -64,10 +22,10 @@ static float root_of(chains sum)
 /* A vector is padded with zeros to a multiple of 32. */
 static float vector_norm(const float *x, size_t n)
 {
-    chains sum = chains_zero();
+    lanes8 sum = lanes8_zero();
 
-    for (size_t i = 0; i < n; i += CHAINS)
-        sum = chains_add_square(sum, x + i);
+    for (size_t i = 0; i < n; i += LANES8)
+        sum = lanes8_add_square(sum, x + i);
     return root_of(sum);
 }
 
@@ -75,7 +33,7 @@ static float vector_norm(const float *x, size_t n)
 static float matrix_norm(const float *x, size_t n, size_t k, float *scratch)
 {
     const size_t row = (k + LANES - 1) / LANES * LANES;
-    chains sum = chains_zero();
+    lanes8 sum = lanes8_zero();
 
     for (size_t first = 0; first < n; first += CPU_NORM_ROWS) {
         NAMED(transpose)
@@ -87,8 +45,8 @@ static float matrix_norm(const float *x, size_t n, size_t k, float *scratch)
                              .m = row,
                              .n = CPU_NORM_ROWS});
         /* rows from n on are zero, and change no sum */
-        for (size_t i = 0; i < CPU_NORM_ROWS * row; i += CHAINS)
-            sum = chains_add_square(sum, scratch + i);
+        for (size_t i = 0; i < CPU_NORM_ROWS * row; i += LANES8)
+            sum = lanes8_add_square(sum, scratch + i);
     }
     return root_of(sum);
 }

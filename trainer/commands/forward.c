@@ -125,7 +125,7 @@ static enum status with_machine(const struct options *o, struct backend *be, con
 {
     struct bloom_plan plan = {.training = o->gradients != NULL};
     struct model model;
-    struct dataset data;
+    struct dataset data = {.n = 0};
     struct batch batch;
     struct bloom b;
 
