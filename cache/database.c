@@ -5,6 +5,7 @@
 #include "cache/database.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
@@ -99,6 +100,10 @@ struct database {
 /* Says what SQLite's result code means to a person. */
 static enum status explain(struct database *db, int rc, struct error *err)
 {
+    const int number = db->handle ? sqlite3_system_errno(db->handle) : 0;
+
+    if ((rc & 0xff) == SQLITE_IOERR && (number == ENOSPC || number == EDQUOT))
+        rc = SQLITE_FULL;
     switch (rc & 0xff) {
     case SQLITE_NOMEM:
         return error_memory(err);
