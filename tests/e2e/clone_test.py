@@ -6,6 +6,7 @@ program that is not here is skipped and says so.
 import contextlib
 import hashlib
 import http.server
+import json
 import os
 import pathlib
 import shutil
@@ -211,8 +212,9 @@ class CloneTest(unittest.TestCase):
         for rev, commit in (("master", self.new), ("HEAD", self.new), ("v1", self.old),
                             (self.old[:9], self.old), ("refs/tags/v1", self.old)):
             self.assertEqual(self.hpo("clone-resolve", url, rev, **env), commit)
-        self.assertIn('no branch, tag or commit is called "nope"\nthere are: master, v1',
-                      self.hpo("clone-resolve", url, "nope", status=2, **env))
+        message = self.hpo("clone-resolve", url, "nope", status=2, **env)
+        self.assertIn('no branch, tag or commit is called "nope"\n', message)
+        self.assertIn("there are: master, v1\n", message)
         self.expect_tree(url, self.new, {"a/one": b"two\r\n"}, "a", **env)
         self.expect_tree(url, self.old, {"a/one": b"one", "b": b"old"}, **env)
         self.expect_refusal(url, ABSENT, "there is no commit " + ABSENT, status=2, **env)
@@ -566,6 +568,54 @@ class Local(CloneTest):
         self.assertEqual(found, {f"dataset/{n}-v1.1.json": hashlib.sha256(
             (SHARED / f"data/squad/dataset/{n}-v1.1.json").read_bytes()).hexdigest()
             for n in ("dev", "train")})
+
+
+class Recipe(CloneTest):
+    """hpo.clone in a recipe: the pin, and a key that holds neither URL nor mirror."""
+
+    def setUp(self):
+        super().setUp()
+        (self.folder / "x.lua").write_text(
+            'local hpo = require "hpo"\n'
+            'return { default = hpo.clone { url = hpo.param("url", "https://h.invalid/r"),'
+            ' rev = hpo.param("rev", "master"), paths = { "a" } } }\n')
+        self.mirror = ["--mirror", f"https://h.invalid={self.repo.parent}"]
+
+    def build(self, *options):
+        return json.loads(self.hpo("build", "x.lua", "--json", *options))["ran"]
+
+    def pin(self):
+        (pin,) = json.loads((self.folder / "hpo.lock").read_text())["pins"]
+        self.assertEqual((pin["kind"], pin["rev"]), ("git", "master"))
+        return pin["url"], pin["commit"]
+
+    def test_a_pin_stays_until_update(self):
+        url = "https://h.invalid/r"
+        self.assertEqual(self.build(*self.mirror), 1)
+        self.assertEqual(self.pin(), (url, self.new))
+        self.assertEqual(self.out(), {"x/default/a/one": b"two\r\n"})
+        newer = self.commit(self.tree({"a/one": b"three"}), self.new)
+        self.git("update-ref", "refs/heads/master", newer)
+        self.assertEqual(self.build(*self.mirror), 0)
+        self.assertEqual(self.build(), 0)  # nobody is asked
+        self.assertEqual(self.pin(), (url, self.new))
+        self.assertEqual(self.build("--update", *self.mirror), 1)
+        self.assertEqual(self.pin(), (url, newer))
+        self.assertEqual(self.out(), {"x/default/a/one": b"three"})
+
+    def test_neither_url_nor_mirror_reach_the_key(self):
+        self.assertEqual(self.build(*self.mirror), 1)
+        (self.folder / "hpo.lock").unlink()
+        with serving(Backend, self.repo.parent) as server:
+            self.assertEqual(self.build("--mirror", f"https://h.invalid={server.url}"), 0)
+            (self.folder / "hpo.lock").unlink()
+            self.assertEqual(self.build("--set", f"url={server.url}/r.git"), 0)
+            self.assertEqual(self.pin(), (f"{server.url}/r.git", self.new))
+        self.assertEqual(self.build("--set", f"url={self.repo}", "--set", f"rev={self.new}"), 0)
+
+    def test_a_broken_lock_file_is_named(self):
+        (self.folder / "hpo.lock").write_text('{"version": 1, "pins": [\n<<<<<<<\n]}')
+        self.assertIn("hpo.lock:2", self.hpo("build", "x.lua", *self.mirror, status=2))
 
 
 if __name__ == "__main__":

@@ -474,15 +474,15 @@ static void a_changed_object_is_noticed(void **state)
 
 static void bare_and_worktree_and_file_urls(void **state)
 {
-    static const char *const urls[] = {"r", "r/.git", "bare.git", "w"};
+    static const char *const urls[] = {"r", "r/.git", "bare.git", "bare", "w"};
     struct place *p = *state;
     char *commit;
 
     fill(p);
     sh(p, "git clone -q --bare . ../bare.git; git worktree add -q ../w; ln -s bare.git ../'a b%'");
-    for (size_t i = 0; i < 5; i++) {
+    for (size_t i = 0; i < 6; i++) {
         const char *url =
-            i < 4 ? urls[i] : arena_printf(p->arena, "file://%s/a%%20b%%25", p->folder);
+            i < 5 ? urls[i] : arena_printf(p->arena, "file://%s/a%%20b%%25", p->folder);
         const struct clone_source source = {.url = url, .scratch = "scratch"};
         if (clone_resolve(&source, "master", p->arena, &commit, &p->err) != OK)
             fail_msg("%s: %s", p->err.where, p->err.text);
