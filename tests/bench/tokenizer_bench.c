@@ -1,7 +1,7 @@
 /*
  * tokenizer_bench TOKENIZER.json TEXTS.json [PASSES]: encodes a list of texts, again and again, on
  * one thread, and prints one line of JSON: {"bytes", "ids", "open_seconds", "seconds": [...]}.
- * The first pass meets every piece for the first time. tokenizer_bench.py sets it beside others.
+ * The first pass meets every piece for the first time. tests/bench/tokenizer sets it beside others.
  */
 #include <stdio.h>
 #include <stdlib.h>
