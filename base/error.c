@@ -25,15 +25,16 @@ static void end_with_a_letter(char *field)
 enum status error_set(struct error *err, enum status status, const char *where, const char *format,
                       ...)
 {
+    struct error fresh = {.text = ""}; /* the arguments may be parts of *err */
     va_list args;
 
-    (void)snprintf(err->where, sizeof err->where, "%s", where ? where : "");
+    (void)snprintf(fresh.where, sizeof fresh.where, "%s", where ? where : "");
     va_start(args, format);
-    (void)vsnprintf(err->text, sizeof err->text, format, args);
+    (void)vsnprintf(fresh.text, sizeof fresh.text, format, args);
     va_end(args);
+    *err = fresh;
     end_with_a_letter(err->where);
     end_with_a_letter(err->text);
-    err->hint[0] = '\0';
     return status;
 }
 

@@ -38,7 +38,10 @@ struct error {
             return try_status;                                                                     \
     } while (0)
 
-/* Writes place and sentence, clears the hint, and returns status. where may be NULL or "". */
+/*
+ * Writes place and sentence, clears the hint, and returns status. where may be NULL or "". The
+ * arguments may be strings of *err itself.
+ */
 enum status error_set(struct error *err, enum status status, const char *where, const char *format,
                       ...) PRINTF_LIKE(4, 5);
 

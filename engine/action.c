@@ -167,10 +167,8 @@ enum status action_finish(struct build *b, struct job *job, struct error *err)
         return fail(b, job, job_verdict(b, job), err);
     if ((s = output_names(b, job, &names, &n, err)) == OK)
         s = tree_take(b->store, job->dir, names, n, job->arena, &tree, err);
-    if (s == ERR_NOT_FOUND) {
-        struct error missing = *err;
-        s = error_set(err, ERR_FAILED, "", "it did not make its output \"%s\"", missing.where);
-    }
+    if (s == ERR_NOT_FOUND)
+        s = error_set(err, ERR_FAILED, "", "it did not make its output \"%s\"", err->where);
     if (s == OK)
         s = job_check_sources(b, job, err);
     if (s == OK)

@@ -144,8 +144,7 @@ static int message_handler(lua_State *L)
     return 1;
 }
 
-/* Calls what lies on the stack with n arguments; the results stay there. */
-static enum status call(struct recipe *r, int n_arguments, int n_results, struct error *err)
+enum status recipe_call(struct recipe *r, int n_arguments, int n_results, struct error *err)
 {
     lua_State *L = r->lua;
     int base = lua_gettop(L) - n_arguments, s;
@@ -162,6 +161,49 @@ static enum status call(struct recipe *r, int n_arguments, int n_results, struct
     if (s == LUA_ERRMEM && !r->exceeded)
         return error_memory(err);
     return error_of_lua(r, s == LUA_OK ? "" : lua_tostring(L, -1), err);
+}
+
+/* Reads a file of the recipe, whose path is shown as it was typed, and remembers it. */
+static enum status read_source(struct recipe *r, const char *path, struct recipe_source **out,
+                               struct error *err)
+{
+    struct recipe_source *source;
+    enum status s;
+
+    if (r->n_sources == r->source_capacity &&
+        !(r->sources = arena_grow(r->arena, r->sources, r->n_sources, r->n_sources + 1,
+                                  sizeof *r->sources, &r->source_capacity)))
+        return error_memory(err);
+    source = &r->sources[r->n_sources];
+    s = file_read(path, RECIPE_LIMIT, r->arena, &source->bytes, &source->n, err);
+    if (s == ERR_NOT_FOUND || s == ERR_SYSTEM)
+        return error_set(err, ERR_INPUT, path, "cannot read the recipe: %s", err->text);
+    TRY(s);
+    if (!(source->chunk = arena_printf(r->arena, "@%s", path)))
+        return error_memory(err);
+    r->n_sources++;
+    *out = source;
+    return OK;
+}
+
+/* Pushes the module NAME beside the recipe, loaded but not run. */
+static void push_module(lua_State *L, struct recipe *r, const char *name)
+{
+    const char *slash = strrchr(r->path, '/');
+    struct recipe_source *source;
+    enum status s;
+
+    lua_pushlstring(L, r->path, slash ? (size_t)(slash - r->path) + 1 : 0);
+    lua_pushstring(L, luaL_gsub(L, name, ".", "/"));
+    lua_remove(L, -2);
+    lua_pushliteral(L, ".lua");
+    lua_concat(L, 3);
+    s = read_source(r, lua_tostring(L, -1), &source, &r->raised);
+    if (s != OK)
+        (void)luaL_error(L, "require: %s: %s", r->raised.where, r->raised.text);
+    else if (luaL_loadbufferx(L, source->bytes, source->n, source->chunk, "t") != LUA_OK)
+        (void)lua_error(L);
+    lua_remove(L, -2);
 }
 
 /* require NAME: "hpo.core", an embedded module, or a file beside the recipe. */
@@ -185,10 +227,7 @@ static int require(lua_State *L)
             strlen(name) ||
         strstr(name, "..") || name[0] == '.')
         return luaL_error(L, "require: expected names with dots between them, found \"%s\"", name);
-    lua_pushfstring(L, "%s/%s.lua", r->folder, luaL_gsub(L, name, ".", "/"));
-    lua_remove(L, -2);
-    if (luaL_loadfilex(L, lua_tostring(L, -1), "t") != LUA_OK)
-        return luaL_error(L, "require: cannot load \"%s\": %s", name, lua_tostring(L, -1));
+    push_module(L, r, name);
 run:
     lua_call(L, 0, 1);
     lua_pushvalue(L, -1);
@@ -254,7 +293,7 @@ static enum status open_state(const char *path, struct graph *graph, struct reci
     }
     lua_sethook(r->lua, hook, LUA_MASKCOUNT, HOOK_EVERY);
     lua_pushcfunction(r->lua, prepare);
-    if ((s = call(r, 0, 0, err)) != OK) {
+    if ((s = recipe_call(r, 0, 0, err)) != OK) {
         recipe_close(r);
         return s;
     }
@@ -284,12 +323,9 @@ static enum status locate(struct recipe *r, struct error *err)
 /* Loads the file, calls it, and hands what it returns to hpo.targets. */
 static int run_file(lua_State *L)
 {
-    struct recipe *r = recipe_of(L);
-    const char *source = lua_touserdata(L, 1);
-    size_t n = (size_t)lua_tointeger(L, 2);
+    const struct recipe_source *source = lua_touserdata(L, 1);
 
-    lua_pushfstring(L, "@%s", r->path);
-    if (luaL_loadbufferx(L, source, n, lua_tostring(L, -1), "t") != LUA_OK)
+    if (luaL_loadbufferx(L, source->bytes, source->n, source->chunk, "t") != LUA_OK)
         return lua_error(L);
     lua_call(L, 0, 1);
     lua_getglobal(L, "require");
@@ -337,19 +373,13 @@ static enum status check_sets(const struct recipe *r, struct error *err)
 
 static enum status run(struct recipe *r, struct error *err)
 {
-    char *source;
-    size_t n;
-    enum status s;
+    struct recipe_source *source;
 
     TRY(locate(r, err));
-    s = file_read(r->path, RECIPE_LIMIT, r->arena, &source, &n, err);
-    if (s == ERR_NOT_FOUND || s == ERR_SYSTEM)
-        return error_set(err, ERR_INPUT, r->path, "cannot read the recipe: %s", err->text);
-    TRY(s);
+    TRY(read_source(r, r->path, &source, err));
     lua_pushcfunction(r->lua, run_file);
     lua_pushlightuserdata(r->lua, source);
-    lua_pushinteger(r->lua, (lua_Integer)n);
-    TRY(call(r, 2, 1, err));
+    TRY(recipe_call(r, 1, 1, err));
     TRY(take_targets(r, err));
     lua_settop(r->lua, 0);
     return check_sets(r, err);
@@ -416,143 +446,6 @@ const char *recipe_printed(const struct recipe *r)
     return r->printed.bytes ? r->printed.bytes : "";
 }
 
-/* Pushes the function NAME of a study. */
-static void push_call(struct recipe *r, int calls, const char *name)
-{
-    lua_rawgeti(r->lua, LUA_REGISTRYINDEX, calls);
-    lua_getfield(r->lua, -1, name);
-    lua_remove(r->lua, -2);
-}
-
-/* The string on top of the stack, which it leaves; NULL for nil. */
-static enum status take_string(struct recipe *r, struct arena *arena, const char **out,
-                               struct error *err)
-{
-    size_t n;
-    const char *string = lua_tolstring(r->lua, -1, &n);
-
-    *out = string ? arena_copy(arena, string, n) : NULL;
-    lua_pop(r->lua, 1);
-    return string && !*out ? error_memory(err) : OK;
-}
-
-enum status recipe_wake(struct recipe *r, int calls, struct error *err)
-{
-    push_call(r, calls, "open");
-    return call(r, 0, 0, err);
-}
-
-enum status recipe_suggest(struct recipe *r, int calls, int trial, struct arena *arena,
-                           const char **params, struct error *err)
-{
-    push_call(r, calls, "suggest");
-    lua_pushinteger(r->lua, trial);
-    TRY(call(r, 1, 1, err));
-    return take_string(r, arena, params, err);
-}
-
-enum status recipe_start(struct recipe *r, int calls, int trial, const char *params,
-                         struct error *err)
-{
-    push_call(r, calls, "start");
-    lua_pushinteger(r->lua, trial);
-    lua_pushstring(r->lua, params);
-    return call(r, 2, 0, err);
-}
-
-static void push_report(struct recipe *r, int calls, const char *name,
-                        const struct trial_report *report)
-{
-    push_call(r, calls, name);
-    lua_pushinteger(r->lua, report->trial);
-    lua_pushinteger(r->lua, report->t);
-    lua_pushnumber(r->lua, report->value);
-}
-
-enum status recipe_observe(struct recipe *r, int calls, const struct trial_report *report,
-                           struct error *err)
-{
-    push_report(r, calls, "observe", report);
-    return call(r, 3, 0, err);
-}
-
-/* The decision in the table on top of the stack. */
-static enum status take_decision(struct recipe *r, struct arena *arena, struct decision *out,
-                                 struct error *err)
-{
-    lua_State *L = r->lua;
-
-    lua_getfield(L, -1, "trial");
-    out->trial = (int)lua_tointeger(L, -1);
-    lua_pop(L, 1);
-    out->parent = lua_getfield(L, -1, "parent") == LUA_TNUMBER ? (int)lua_tointeger(L, -1) : -1;
-    lua_pop(L, 1);
-    lua_getfield(L, -1, "decision");
-    TRY(take_string(r, arena, &out->decision, err));
-    lua_getfield(L, -1, "params");
-    TRY(take_string(r, arena, &out->params, err));
-    return OK;
-}
-
-enum status recipe_report(struct recipe *r, int calls, const struct trial_report *report,
-                          struct arena *arena, struct decision **decisions, size_t *n,
-                          struct error *err)
-{
-    push_report(r, calls, "report", report);
-    TRY(call(r, 3, 1, err));
-    *n = lua_rawlen(r->lua, -1);
-    if (!(*decisions = arena_array(arena, *n + 1, sizeof **decisions)))
-        return error_memory(err);
-    for (size_t i = 0; i < *n; i++) {
-        lua_rawgeti(r->lua, -1, (lua_Integer)i + 1);
-        TRY(take_decision(r, arena, &(*decisions)[i], err));
-        lua_pop(r->lua, 1);
-    }
-    lua_pop(r->lua, 1);
-    return OK;
-}
-
-enum status recipe_until(struct recipe *r, int calls, int trial, int t, int *until,
-                         struct error *err)
-{
-    push_call(r, calls, "until_t");
-    lua_pushinteger(r->lua, trial);
-    lua_pushinteger(r->lua, t);
-    TRY(call(r, 2, 1, err));
-    *until = (int)lua_tointeger(r->lua, -1);
-    lua_pop(r->lua, 1);
-    if (*until <= t)
-        return error_set(err, ERR_INPUT, r->path,
-                         "the scheduler's until(%d, %d): expected a t above %d, found %d", trial, t,
-                         t, *until);
-    return OK;
-}
-
-enum status recipe_trial(struct recipe *r, int calls, const char *params, int *node,
-                         struct error *err)
-{
-    push_call(r, calls, "trial");
-    lua_pushstring(r->lua, params);
-    TRY(call(r, 1, 1, err));
-    *node = (int)lua_tointeger(r->lua, -1);
-    lua_pop(r->lua, 1);
-    return OK;
-}
-
-enum status recipe_cost(struct recipe *r, int calls, const char *params, double *cost,
-                        struct error *err)
-{
-    push_call(r, calls, "cost");
-    lua_pushstring(r->lua, params);
-    TRY(call(r, 1, 1, err));
-    *cost = lua_tonumber(r->lua, -1);
-    lua_pop(r->lua, 1);
-    if (!(*cost > 0 && *cost < 1e300))
-        return error_set(err, ERR_INPUT, r->path, "study.cost: expected a number > 0 for %s",
-                         params);
-    return OK;
-}
-
 enum status recipe_table(const char *kind, const char *json, const char *format,
                          struct arena *arena, char **out, struct error *err)
 {
@@ -563,14 +456,14 @@ enum status recipe_table(const char *kind, const char *json, const char *format,
     assert(r);
     lua_getglobal(r->lua, "require");
     lua_pushliteral(r->lua, "hpo.table");
-    if ((s = call(r, 1, 1, err)) == OK) {
+    if ((s = recipe_call(r, 1, 1, err)) == OK) {
         lua_getfield(r->lua, -1, kind);
         lua_pushstring(r->lua, json);
         lua_pushstring(r->lua, format);
-        s = call(r, 2, 1, err);
+        s = recipe_call(r, 2, 1, err);
     }
     if (s == OK)
-        s = take_string(r, arena, (const char **)out, err);
+        s = recipe_take_string(r, arena, (const char **)out, err);
     recipe_close(r);
     return s;
 }

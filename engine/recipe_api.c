@@ -319,7 +319,7 @@ static const char *source_digest_of(lua_State *L)
 {
     struct recipe *r = recipe_of(L);
     struct text all = text_in(graph_arena(r->graph));
-    const char *bytes, **modules;
+    const char *copy, **modules;
     struct digest digest;
     char *string, hex[DIGEST_HEX + 1];
     size_t n;
@@ -329,20 +329,16 @@ static const char *source_digest_of(lua_State *L)
         for (const struct embedded *m = embedded; m->name; m++)
             if (strcmp(m->name, modules[i]) == 0)
                 text_add_bytes(&all, m->bytes, m->n);
-    if (boolean_field(L, 1, "custom")) {
-        if (file_read(r->path, 16 << 20, graph_arena(r->graph), (char **)&bytes, &n, &r->raised) !=
-            OK)
-            (void)recipe_raise(L, r, ERR_INPUT);
-        text_add_bytes(&all, bytes, n);
-    }
+    for (size_t i = 0; i < r->n_sources && boolean_field(L, 1, "custom"); i++)
+        text_add_bytes(&all, r->sources[i].bytes, r->sources[i].n);
     if (text_finish(&all, &string, &n, &r->raised) != OK ||
         digest_bytes(string, n, &digest, &r->raised) != OK)
         (void)recipe_raise(L, r, ERR_MEMORY);
     digest_hex(&digest, hex);
     lua_pushstring(L, hex);
-    bytes = copied(L, lua_gettop(L));
+    copy = copied(L, lua_gettop(L));
     lua_pop(L, 1);
-    return bytes;
+    return copy;
 }
 
 /* The place of the string field among `choices`. */

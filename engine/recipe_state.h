@@ -1,5 +1,5 @@
 /*
- * recipe_state: the one struct that the three files of the Lua border share. Nobody else includes
+ * recipe_state: the one struct that the four files of the Lua border share. Nobody else includes
  * it.
  */
 #ifndef ENGINE_RECIPE_STATE_H
@@ -13,11 +13,20 @@
 #include "base/text.h"
 #include "engine/recipe.h"
 
+/* A file of Lua that the recipe is made of. */
+struct recipe_source {
+    const char *chunk; /* "@" and the path, as messages show it */
+    char *bytes;
+    size_t n;
+};
+
 struct recipe {
     lua_State *lua;
     struct arena *arena; /* lives as long as the recipe */
     struct graph *graph; /* NULL where only tables are drawn */
     const char *path, *name, *folder, *share;
+    struct recipe_source *sources; /* the recipe's own file, then what it required, in order */
+    size_t n_sources, source_capacity;
     const struct pair *sets;
     size_t n_sets;
     bool *set_read; /* which --set a recipe asked for */
@@ -37,6 +46,15 @@ struct recipe {
     atomic_bool inside;
     atomic_uint beats; /* grows with every hook */
 };
+
+/* Calls what lies on the stack with n arguments; the results stay there. A Lua error becomes err.
+ */
+enum status recipe_call(struct recipe *r, int n_arguments, int n_results,
+                        struct error *err) MUST_CHECK;
+
+/* The string on top of the stack, which it leaves, copied into the arena; NULL for nil. */
+enum status recipe_take_string(struct recipe *r, struct arena *arena, const char **out,
+                               struct error *err) MUST_CHECK;
 
 /* Pushes the table `core`, with the recipe as its functions' upvalue. */
 void recipe_api_push(lua_State *L, struct recipe *r);
