@@ -168,8 +168,8 @@ static void norm_backward_wants(const float *x, const float *dy, const float *we
                                 double *dx, double *dweight)
 {
     const float none[128] = {0};
-    float ones[128];
-    double row[128], out[128];
+    float ones[128] = {0};
+    double row[128] = {0}, out[128];
 
     for (size_t j = 0; j < n; j++) {
         ones[j] = 1;
