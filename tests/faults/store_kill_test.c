@@ -3,6 +3,7 @@
  * verifies each time, also while the other one goes on, and every result that was said to be
  * durable is there with all its files.
  */
+#include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -12,7 +13,7 @@
 #include "cache/tree.h"
 #include "tests/unit/cache/place.h"
 
-enum { ROUNDS = 25, MS_MAX = 60 };
+enum { ROUNDS = 25, MS_MAX = 60, NEWS_WAIT_MS = 60 * 1000 };
 
 /* A build that never ends: tells the number of each result through fd once it is durable. */
 struct builder {
@@ -98,6 +99,15 @@ static void start(struct builder *b, int first)
     b->fd = ends[0];
 }
 
+/* Until it has told something: a busy machine may not let it come so far before it is killed. */
+static void wait_for_news(const struct builder *b)
+{
+    struct pollfd news = {.fd = b->fd, .events = POLLIN};
+
+    if (poll(&news, 1, NEWS_WAIT_MS) != 1)
+        fail_msg("builder %d has stored nothing for %d s", b->id, NEWS_WAIT_MS / 1000);
+}
+
 /* Kills it; the first number that was not told to be durable, at least first. */
 static int kill_builder(struct builder *b, int first)
 {
@@ -169,6 +179,8 @@ static void killed_builds_leave_a_whole_store(void **state)
     for (int round = 0; round < ROUNDS; round++) {
         const int victim = round % 2;
         const struct timespec pause = {0, (long)(rand() % MS_MAX) * 1000000};
+        if (round % 4 >= 2)
+            wait_for_news(&builders[victim]);
         (void)nanosleep(&pause, NULL);
         next[victim] = kill_builder(&builders[victim], next[victim]);
         check(p, (int[2]){victim == 0 ? next[0] : 0, victim == 1 ? next[1] : 0});

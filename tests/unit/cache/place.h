@@ -152,7 +152,7 @@ static inline char *blob_path(struct place *p, const struct digest *d)
 /* What a file says, as a string. */
 static inline char *content(struct place *p, const char *path)
 {
-    char *bytes;
+    char *bytes = NULL;
 
     assert_ok(p, file_read(path, 1 << 30, p->arena, &bytes, NULL, &p->err));
     return bytes;
