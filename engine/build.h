@@ -109,6 +109,12 @@ struct build {
 
 /* ---- want.c ---- */
 
+/*
+ * Where a clone's repository is: "hpo:NAME" is shipped with the program, a relative path is
+ * relative to the recipe's folder. NULL: no memory.
+ */
+const char *clone_location(struct build *b, const struct clone_spec *clone);
+
 /* The work beside a node; the array grows with the graph. NULL when there is no memory. */
 struct work *work_of(struct build *b, int node);
 

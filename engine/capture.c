@@ -51,19 +51,32 @@ static enum status collect(const struct capture *c, struct process *p, const cha
     return OK;
 }
 
-/* The last line of what it said on standard error. */
-static const char *last_words(const char *log, struct arena *arena)
+/* Takes the sentence and the hint of one of our own programs, else the last line it said. */
+static enum status take_refusal(const char *what, int code, const char *log, struct arena *arena,
+                                struct error *err)
 {
     struct error ignored;
-    char *bytes, *line;
-    size_t n;
+    char *bytes = "", *line, *hint;
+    size_t n = 0;
 
     if (file_read(log, OUTPUT_MAX, arena, &bytes, &n, &ignored) != OK)
-        return "";
+        n = 0;
     while (n > 0 && bytes[n - 1] == '\n')
         bytes[--n] = '\0';
-    line = strrchr(bytes, '\n');
-    return line ? line + 1 : bytes;
+    line = n > 0 ? strstr(bytes, "hpo: ") : NULL;
+    if (!line) {
+        char *last = n > 0 ? strrchr(bytes, '\n') : NULL;
+        return error_set(err, ERR_FAILED, what, "it ended with status %d: %s", code,
+                         last    ? last + 1
+                         : n > 0 ? bytes
+                                 : "it said nothing");
+    }
+    if ((hint = strstr(line, "\n  ")) != NULL)
+        *hint = '\0';
+    (void)error_set(err, ERR_INPUT, "", "%s", line + strlen("hpo: "));
+    if (hint)
+        error_hint(err, "%s", hint + strlen("\n  "));
+    return code == 2 ? ERR_INPUT : ERR_FAILED;
 }
 
 enum status capture_run(const struct capture *c, const struct command *command, const char *what,
@@ -84,8 +97,7 @@ enum status capture_run(const struct capture *c, const struct command *command, 
     if (s == OK) {
         s = collect(c, &p, what, &output, err);
         if (s == OK && p.exit_code != 0)
-            s = error_set(err, ERR_FAILED, what, "it ended with status %d: %s", p.exit_code,
-                          last_words(log, arena));
+            s = take_refusal(what, p.exit_code, log, arena, err);
         runner_close(c->keeper, &p);
     }
     (void)!file_remove(log, &ignored);

@@ -18,8 +18,8 @@ struct capture {
 
 /*
  * Runs the command (pipe_output and log are set here) in its folder. The output, at most 64 KB,
- * lives in the arena. ERR_FAILED: another status than 0, with its last line of standard error; too
- * long, too much. ERR_INTERRUPTED.
+ * lives in the arena. ERR_FAILED: another status than 0, with what it said; too long, too much.
+ * ERR_INPUT: a program of ours ended with 2. ERR_INTERRUPTED.
  */
 enum status capture_run(const struct capture *c, const struct command *command, const char *what,
                         struct arena *arena, char **out, struct error *err) MUST_CHECK;

@@ -170,7 +170,11 @@ static char **environment_of(struct build *b, struct job *job, char *const *extr
 
     if (a->clone) {
         extern char **environ;
-        return environ;
+        for (char **entry = environ; *entry; entry++)
+            if (strncmp(*entry, "TMPDIR=", 7) != 0)
+                add_entry(&env, *entry);
+        add_entry(&env, arena_printf(job->arena, "TMPDIR=%s", job->folder));
+        return env.failed ? NULL : env.entries;
     }
     add_entry(&env,
               arena_printf(job->arena, "PATH=%s", path ? path : "/usr/local/bin:/usr/bin:/bin"));
@@ -200,10 +204,7 @@ static char **clone_argv(struct build *b, struct job *job)
         add_entry(&argv,
                   arena_printf(job->arena, "%s=%s", b->o->mirrors[i].from, b->o->mirrors[i].to));
     }
-    if (strncmp(c->url, "hpo:", 4) == 0)
-        add_entry(&argv, arena_printf(job->arena, "%s/%s", b->o->share, c->url + 4));
-    else
-        add_entry(&argv, (char *)c->url);
+    add_entry(&argv, (char *)clone_location(b, c));
     add_entry(&argv, (char *)work_of(b, job->node)->commit);
     add_entry(&argv, (char *)job->dir);
     for (size_t i = 0; i < c->n_paths; i++)

@@ -176,6 +176,7 @@ static enum status read_source(struct recipe *r, const char *path, struct recipe
         return error_memory(err);
     source = &r->sources[r->n_sources];
     s = file_read(path, RECIPE_LIMIT, r->arena, &source->bytes, &source->n, err);
+    r->missed |= s != OK;
     if (s == ERR_NOT_FOUND || s == ERR_SYSTEM)
         return error_set(err, ERR_INPUT, path, "cannot read the recipe: %s", err->text);
     TRY(s);
@@ -270,23 +271,32 @@ static int prepare(lua_State *L)
     return 0;
 }
 
-static enum status open_state(const char *path, struct graph *graph, struct recipe **out,
-                              struct error *err)
+static enum status make(const char *path, struct recipe **out, struct error *err)
 {
     struct arena *arena = arena_open();
     struct recipe *r = arena ? arena_alloc(arena, sizeof *r) : NULL;
-    enum status s;
 
     if (!r) {
         arena_close(arena);
         return error_memory(err);
     }
     r->arena = arena;
-    r->graph = graph;
     r->path = path;
     r->printed = text_in(arena);
     pthread_mutex_init(&r->lock, NULL);
     pthread_cond_init(&r->changed, NULL);
+    *out = r;
+    return OK;
+}
+
+static enum status open_state(const char *path, struct graph *graph, struct recipe **out,
+                              struct error *err)
+{
+    struct recipe *r;
+    enum status s;
+
+    TRY(make(path, &r, err));
+    r->graph = graph;
     if (!(r->lua = lua_newstate(allocate, r))) {
         recipe_close(r);
         return error_memory(err);
@@ -385,6 +395,21 @@ static enum status run(struct recipe *r, struct error *err)
     return check_sets(r, err);
 }
 
+enum status recipe_locate(const struct recipe_options *options, struct recipe **out,
+                          struct error *err)
+{
+    struct recipe *r;
+    enum status s;
+
+    TRY(make(options->path, &r, err));
+    if ((s = locate(r, err)) != OK) {
+        recipe_close(r);
+        return s;
+    }
+    *out = r;
+    return OK;
+}
+
 enum status recipe_open(const struct recipe_options *options, struct graph *graph,
                         struct recipe **out, struct error *err)
 {
@@ -429,6 +454,12 @@ void recipe_close(struct recipe *r)
     pthread_cond_destroy(&r->changed);
     pthread_mutex_destroy(&r->lock);
     arena_close(r->arena);
+}
+
+bool recipe_origins(const struct recipe *r, struct recipe_origins *out)
+{
+    *out = (struct recipe_origins){r->sources, r->n_sources, r->folders, r->n_folders};
+    return !r->missed;
 }
 
 const char *recipe_name(const struct recipe *r)

@@ -28,9 +28,35 @@ struct recipe_options {
     const char *share; /* the program's share/hpo folder */
 };
 
+/* A file of Lua that the recipe is made of. */
+struct recipe_source {
+    const char *chunk; /* "@" and the path, as messages show it */
+    char *bytes;
+    size_t n;
+};
+
+/* All that a graph depends on, beside --set and the files that its sources name. */
+struct recipe_origins {
+    const struct recipe_source *sources; /* its own file, then what it required */
+    size_t n_sources;
+    const struct pair *folders; /* that it asked for: name, and absolute path or NULL */
+    size_t n_folders;
+};
+
 enum status recipe_open(const struct recipe_options *options, struct graph *graph,
                         struct recipe **out, struct error *err) MUST_CHECK;
 void recipe_close(struct recipe *r); /* NULL is allowed */
+
+/* A recipe whose graph is known from before: only its name and folder, no Lua. */
+enum status recipe_locate(const struct recipe_options *options, struct recipe **out,
+                          struct error *err) MUST_CHECK;
+
+/* False where the graph depends on more: on a file that was not there. */
+bool recipe_origins(const struct recipe *r, struct recipe_origins *out);
+
+/* What core.folder answers: NAME beside the recipe, else in the working folder; else NULL. */
+enum status recipe_find_folder(const char *beside, const char *name, struct arena *arena,
+                               const char **absolute, struct error *err) MUST_CHECK;
 
 /* The file's name without ".lua", and the absolute path of its folder. */
 const char *recipe_name(const struct recipe *r);

@@ -292,6 +292,7 @@ static int api_source(lua_State *L)
     if (path[0] != '/' && !(node.source = file_join(graph_arena(r->graph), r->folder, path)))
         return raise_memory(L);
     if (stat(node.source, &st) != 0 || !(S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))) {
+        r->missed = true;
         (void)error_set(&r->raised, ERR_INPUT, node.where,
                         "hpo.source: expected a file or folder, found nothing at \"%s\"", path);
         error_hint(&r->raised, "a path is relative to the recipe's folder, %s", r->folder);
@@ -508,20 +509,40 @@ static bool is_folder(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+enum status recipe_find_folder(const char *beside, const char *name, struct arena *arena,
+                               const char **absolute, struct error *err)
+{
+    const char *path = name[0] == '/' ? name : file_join(arena, beside, name);
+    enum status s;
+
+    *absolute = NULL;
+    if (!path)
+        return error_memory(err);
+    if (!is_folder(path))
+        path = name;
+    if (!is_folder(path))
+        return OK;
+    s = file_absolute(path, arena, (char **)absolute, err);
+    return s == ERR_MEMORY ? s : OK;
+}
+
 /* core.folder(name): its absolute path where there is one, beside the recipe or in the working
  * folder */
 static int api_folder(lua_State *L)
 {
     struct recipe *r = recipe_of(L);
-    const char *name = luaL_checkstring(L, 1);
-    const char *path = name[0] == '/' ? name : file_join(r->arena, r->folder, name);
-    char *absolute;
+    const char *name = luaL_checkstring(L, 1), *absolute;
+    struct pair *folders = r->folders;
 
-    if (!path)
+    if (r->n_folders == r->folder_capacity)
+        folders = arena_grow(r->arena, r->folders, r->n_folders, r->n_folders + 1, sizeof *folders,
+                             &r->folder_capacity);
+    if (!folders || !(name = arena_string(r->arena, name)) ||
+        recipe_find_folder(r->folder, name, r->arena, &absolute, &r->raised) != OK)
         return raise_memory(L);
-    if (!is_folder(path))
-        path = name;
-    if (is_folder(path) && file_absolute(path, r->arena, &absolute, &r->raised) == OK)
+    r->folders = folders;
+    r->folders[r->n_folders++] = (struct pair){name, absolute};
+    if (absolute)
         lua_pushstring(L, absolute);
     else
         lua_pushnil(L);

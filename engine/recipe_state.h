@@ -13,13 +13,6 @@
 #include "base/text.h"
 #include "engine/recipe.h"
 
-/* A file of Lua that the recipe is made of. */
-struct recipe_source {
-    const char *chunk; /* "@" and the path, as messages show it */
-    char *bytes;
-    size_t n;
-};
-
 struct recipe {
     lua_State *lua;
     struct arena *arena; /* lives as long as the recipe */
@@ -27,6 +20,9 @@ struct recipe {
     const char *path, *name, *folder, *share;
     struct recipe_source *sources; /* the recipe's own file, then what it required, in order */
     size_t n_sources, source_capacity;
+    struct pair *folders; /* that it asked for: name, and absolute path or NULL */
+    size_t n_folders, folder_capacity;
+    bool missed; /* it looked for a file that is absent */
     const struct pair *sets;
     size_t n_sets;
     bool *set_read; /* which --set a recipe asked for */

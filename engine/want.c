@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/file.h"
 #include "cache/index.h"
 #include "engine/build.h"
 #include "engine/clone.h"
@@ -39,12 +40,15 @@ static enum status push(struct build *b, int **list, size_t *n, size_t *capacity
     return OK;
 }
 
-/* "hpo:NAME" is a file that is shipped with the program. */
-static const char *clone_url(struct build *b, const struct clone_spec *clone)
+const char *clone_location(struct build *b, const struct clone_spec *clone)
 {
-    if (strncmp(clone->url, "hpo:", 4) != 0)
-        return clone->url;
-    return arena_printf(b->arena, "%s/%s", b->o->share, clone->url + 4);
+    const char *url = clone->url;
+
+    if (strncmp(url, "hpo:", 4) == 0)
+        return file_join(b->arena, b->o->share, url + 4);
+    if (url[0] != '/' && !strchr(url, ':'))
+        return file_join(b->arena, recipe_folder(b->recipe), url);
+    return url;
 }
 
 /* A node that only waits for a slot and a claim. */
@@ -73,7 +77,7 @@ static enum status resolve(struct build *b, const struct clone_spec *clone, cons
         argv[n++] = "--mirror";
         argv[n++] = arena_printf(b->arena, "%s=%s", b->o->mirrors[i].from, b->o->mirrors[i].to);
     }
-    argv[n++] = (char *)clone_url(b, clone);
+    argv[n++] = (char *)clone_location(b, clone);
     argv[n++] = (char *)clone->rev;
     TRY(capture_run(&b->capture, &command, clone->url, b->arena, &out, err));
     out[strcspn(out, "\n")] = '\0';
