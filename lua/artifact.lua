@@ -18,7 +18,8 @@ local check = require "hpo.check"
 
 local artifact = {}
 local methods = {} -- the metatable of all artifacts
-local states = setmetatable({}, { __mode = "k" }) -- artifact → { origin =, path = }
+-- Not weak: a chain of artifacts through weak keys costs the collector the square of its length.
+local states = {} -- artifact → { origin =, path = }
 local outputs = setmetatable({}, { __mode = "k" }) -- what hpo.output returns → its name
 
 local function wrap(origin, path)
