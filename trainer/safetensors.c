@@ -314,6 +314,7 @@ struct safetensors_writer {
     unsigned char *buffer;
     size_t used;
     size_t left; /* floats still to come */
+    bool named;  /* the temporary file is no more */
     enum status status;
     struct error error;
 };
@@ -441,6 +442,7 @@ enum status safetensors_commit(struct safetensors_writer *w, struct error *err)
         keep_failure(w, error_system(&w->error, w->path, "sync"));
     if (w->status == OK && rename(w->temporary, w->path) != 0)
         keep_failure(w, error_system(&w->error, w->path, "rename into"));
+    w->named = w->status == OK;
     if ((s = w->status) != OK)
         *err = w->error;
     else
@@ -455,7 +457,8 @@ void safetensors_abandon(struct safetensors_writer *w)
         return;
     if (w->fd >= 0) {
         (void)close(w->fd);
-        (void)unlink(w->temporary); /* after a commit there is none */
+        if (!w->named)
+            (void)unlink(w->temporary);
     }
     arena_close(w->arena);
 }
