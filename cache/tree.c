@@ -38,6 +38,15 @@ enum status tree_make(struct store *store, const struct tree_entry *entries, siz
     return keep(store, entries, n, arena, out, err);
 }
 
+/* Outputs are moved out of it; where that stays impossible, the move says so. */
+static void open_folder(const char *path)
+{
+    struct stat st;
+
+    if (stat(path, &st) == 0 && (st.st_mode & S_IRWXU) != S_IRWXU)
+        (void)!chmod(path, (st.st_mode & 07777) | S_IRWXU);
+}
+
 /* The folders above an output must be real ones: a link there would lead anywhere. */
 static enum status check_parents(const char *folder, const char *name, struct arena *arena,
                                  struct error *err)
@@ -49,6 +58,7 @@ static enum status check_parents(const char *folder, const char *name, struct ar
             return error_memory(err);
         if (lstat(parent, &st) == 0 && S_ISLNK(st.st_mode))
             return error_set(err, ERR_FAILED, name, "one of its folders is a symbolic link");
+        open_folder(parent);
     }
     return OK;
 }
@@ -97,6 +107,8 @@ enum status tree_take(struct store *store, const char *folder, const char *const
     struct tree checked;
     size_t n_files, k = 0;
 
+    walk.open = true;
+    open_folder(folder);
     TRY(gather(folder, names, n_names, &walk, err));
     entries = arena_array(arena, walk.n, sizeof *entries);
     files = arena_array(arena, walk.n, sizeof *files);

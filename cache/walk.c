@@ -38,6 +38,15 @@ static enum status read_target(struct walk *walk, struct walk_entry *e, struct e
     return e->target ? OK : error_memory(err);
 }
 
+/* Modes are in no tree, so an action may leave any; a failure shows where they are in the way. */
+static void open_up(const struct walk_entry *e)
+{
+    const mode_t needed = S_ISDIR(e->st.st_mode) ? S_IRWXU : S_IRUSR;
+
+    if (!S_ISLNK(e->st.st_mode) && (e->st.st_mode & needed) != needed)
+        (void)!chmod(e->full, (e->st.st_mode & 07777) | needed);
+}
+
 static enum status add_folder(struct walk *walk, const struct walk_entry *folder,
                               struct error *err) MUST_CHECK;
 
@@ -51,6 +60,8 @@ static enum status add(struct walk *walk, const char *full, const char *path, st
         enum status s = error_system(err, full, "find");
         return absent ? ERR_NOT_FOUND : s;
     }
+    if (walk->open)
+        open_up(&e);
     switch (e.st.st_mode & S_IFMT) {
     case S_IFDIR:
         e.kind = TREE_FOLDER;

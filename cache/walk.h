@@ -28,6 +28,7 @@ struct walk {
     struct arena *arena;
     struct walk_entry *found;
     size_t n, capacity;
+    bool open; /* what the owner may not read, or a folder's names not change, is made so */
 };
 
 struct walk walk_in(struct arena *arena);
