@@ -74,6 +74,8 @@ static const char schema[] =
     " STRICT, WITHOUT ROWID;"
     "CREATE TABLE study_table(recipe TEXT NOT NULL, arguments TEXT NOT NULL, study TEXT NOT NULL,"
     " run INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY(recipe, arguments, study)) STRICT;"
+    "CREATE TABLE snapshot(name BLOB PRIMARY KEY, digest BLOB NOT NULL, run INTEGER NOT NULL,"
+    " day INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
     "CREATE TABLE failure(key BLOB PRIMARY KEY, run INTEGER NOT NULL, name TEXT, folder TEXT,"
     " log BLOB, text TEXT NOT NULL, day INTEGER NOT NULL) STRICT;";
 

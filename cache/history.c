@@ -1,4 +1,4 @@
-/* history: the tables run, node, journal, study_table and failure. */
+/* history: the tables run, node, journal, study_table, snapshot and failure. */
 #include "cache/history.h"
 
 #include <string.h>
@@ -295,6 +295,42 @@ enum status history_tables(struct store *store, const char *recipe, const char *
         };
     }
     return statement_end(st, err);
+}
+
+/* ---- snapshots ---- */
+
+enum status history_snapshot_get(struct store *store, const struct digest *name,
+                                 struct snapshot_row *out, struct error *err)
+{
+    struct statement *st = database_statement(
+        store_database(store), "SELECT digest, run, day FROM snapshot WHERE name = ?1");
+    bool found;
+
+    statement_bind_digest(st, 1, name);
+    if ((found = statement_row(st)))
+        *out = (struct snapshot_row){
+            .name = *name,
+            .digest = statement_digest(st, 0),
+            .run = statement_integer(st, 1),
+            .day = statement_integer(st, 2),
+        };
+    TRY(statement_end(st, err));
+    return found ? OK : error_set(err, ERR_NOT_FOUND, "", "there is no such snapshot");
+}
+
+enum status history_snapshot_put(struct store *store, const struct snapshot_row *row,
+                                 struct error *err)
+{
+    struct statement *st;
+
+    TRY(store_write_begin(store, err));
+    st = database_statement(store_database(store), "INSERT OR REPLACE INTO snapshot(name, digest, "
+                                                   "run, day) VALUES(?1, ?2, ?3, ?4)");
+    statement_bind_digest(st, 1, &row->name);
+    statement_bind_digest(st, 2, &row->digest);
+    statement_bind_integer(st, 3, row->run);
+    statement_bind_integer(st, 4, row->day);
+    return statement_run(st, err);
 }
 
 /* ---- failures ---- */

@@ -85,6 +85,25 @@ enum status history_tables(struct store *store, const char *recipe, const char *
                            const char *study, struct arena *arena, struct study_table **tables,
                            size_t *n, struct error *err) MUST_CHECK;
 
+/*
+ * ---- snapshots: digests of what builds left for the next ones like them (files of the engine's,
+ * which repeat answers of the index). What makes such an answer wrong, index_result_forget and
+ * index_result_mark, removes all these rows. ----
+ */
+
+struct snapshot_row {
+    struct digest name; /* of builds that are alike */
+    struct digest digest;
+    int64_t run; /* the last build that ended as the snapshot says */
+    int64_t day; /* the day of that build */
+};
+
+/* ERR_NOT_FOUND: there is none. */
+enum status history_snapshot_get(struct store *store, const struct digest *name,
+                                 struct snapshot_row *out, struct error *err) MUST_CHECK;
+enum status history_snapshot_put(struct store *store, const struct snapshot_row *row,
+                                 struct error *err) MUST_CHECK;
+
 /* ---- failures: the last one of each action that has not succeeded since ---- */
 
 struct failure {

@@ -289,6 +289,11 @@ static enum verdict compare(const struct stat *now, const struct stamp *then)
     return then->settled && stamp.ctime_ns == then->ctime_ns ? UNCHANGED : DOUBTFUL;
 }
 
+bool stamp_holds(const struct stamp *stamp, const struct stat *now)
+{
+    return S_ISREG(now->st_mode) && compare(now, stamp) == UNCHANGED;
+}
+
 /* Reads doubtful files again; *unchanged becomes false where one has another digest. */
 static enum status read_again(struct store *store, struct scan *scans,
                               const struct digest *expected, size_t n, bool *unchanged,

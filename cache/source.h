@@ -31,6 +31,11 @@ struct stamp {
     bool settled; /* older than its hashing by more than a tick */
 };
 
+struct stat;
+
+/* Whether a file that now looks like this surely holds what it held when it was stamped. */
+bool stamp_holds(const struct stamp *stamp, const struct stat *now);
+
 struct source {
     bool folder;
     bool executable;            /* a file */

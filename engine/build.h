@@ -29,6 +29,8 @@
 
 struct arena;
 struct pins;
+struct snapshot;
+struct stat;
 
 enum work_state { WORK_IDLE, WORK_WAITING, WORK_READY, WORK_STARTED, WORK_DONE, WORK_FAILED };
 
@@ -42,7 +44,10 @@ struct work {
     struct digest key;
     const char *description;
     const char *commit;     /* of a clone, once pinned */
+    const char *identity;   /* of the tool, or the commit: as the key has it */
     struct content content; /* when done */
+    bool recalled;          /* done by the snapshot's word: key and content are as they were */
+    bool same;              /* its content is as it was */
     bool cached;            /* done without running anything */
     bool force;             /* runs though its result is known: --rerun, or its files were lost */
     bool would_run;         /* --dry-run */
@@ -69,6 +74,17 @@ struct job {
     struct train *train; /* of a run of units, else NULL: see run.c */
 };
 
+/* What the last build like this one left: see recall.c. */
+struct recall {
+    bool on; /* this build may leave a snapshot */
+    struct digest name, digest;
+    const char *path;
+    struct snapshot *past; /* NULL: everything is found out anew */
+    int64_t run, day;      /* of the last build that ended as the snapshot says */
+    bool changed;          /* this build does not */
+    struct stamp *landed;  /* by target: of the file in out/, once it was seen to be right */
+};
+
 struct build {
     const struct options *o;
     struct arena *arena; /* lives as long as the build; the graph has its own */
@@ -82,6 +98,7 @@ struct build {
     struct units *units;
     struct pins *pins;
     struct progress *progress;
+    struct recall recall;
     struct work **work; /* by node */
     size_t n_work, work_capacity;
     int *ready; /* nodes in state READY, unordered */
@@ -138,11 +155,17 @@ enum status node_lost(struct build *b, int node, int consumer, struct error *err
 enum status want_template(struct build *b, struct template *template, bool *ready, bool *failed,
                           struct error *err) MUST_CHECK;
 
+/* The commit of a clone, where it is known without asking; NULL: it is not. */
+const char *clone_pin(const struct build *b, const struct clone_spec *clone);
+
 /* Key and description of an action whose needs are all done. */
 enum status key_node(struct build *b, int node, struct digest *key, const char **description,
                      struct error *err) MUST_CHECK;
 
 /* ---- job.c ---- */
+
+/* ERR_INPUT: the action needs more GPUs than the build has. (Of cpus it then gets all.) */
+enum status slots_refuse(struct build *b, int node, struct error *err) MUST_CHECK;
 
 /* True when the resources are free; they are then taken for the job. */
 bool slots_take(struct build *b, const struct resources *r, struct job *job);
@@ -214,6 +237,32 @@ bool run_is_remake(const struct job *job);
 
 /* Whether this run will report one of the units that `wanted` needs. */
 bool run_serves(const struct job *job, const struct wanted_run *wanted);
+
+/* ---- recall.c ---- */
+
+/* Opens graph, recipe and store from the snapshot, if it holds; else leaves recall.past NULL. */
+void recall_open(struct build *b);
+
+/* Fills the work of a node whose needs are done with what it came to. False: find it out. */
+bool recall_source(struct build *b, int node);
+bool recall_action(struct build *b, int node);
+
+/* A node is done, recalled or found out: notes whether it is what it was. */
+void recall_compare(struct build *b, int node);
+
+/* Whether the file in out/ of a target, which looks like `now`, is known to be right. */
+bool recall_landed(struct build *b, size_t target, const struct stat *now);
+
+/* It was read and is right; `there` NULL: it has just been put there. */
+void recall_note_landed(struct build *b, size_t target, const struct source *there);
+
+/* Whether the history's newest keys are those of the recalled nodes, and their results are used
+ * today. */
+enum status recall_covers(struct build *b, const char *recipe, bool *covers,
+                          struct error *err) MUST_CHECK;
+
+/* Leaves a snapshot, at the end of a build that has done all. */
+enum status recall_save(struct build *b, struct error *err) MUST_CHECK;
 
 /* ---- output.c ---- */
 

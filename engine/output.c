@@ -3,6 +3,7 @@
  * edited file is put right; nothing is ever read from out/. Start at output_targets.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,19 +14,32 @@
 #include "cache/source.h"
 #include "engine/build.h"
 
+/* A target on its way to out/. */
+struct landing {
+    struct build *b;
+    size_t i; /* of b->targets */
+    const struct target *target;
+    const char *folder;
+    const char *dest; /* FOLDER/NAME */
+    struct stat st;   /* of what lies there */
+    bool there;       /* something does */
+};
+
 /* Whether dest holds exactly what the key says. */
-static bool is_right(struct build *b, const char *dest, const struct content_key *key)
+static bool is_right(const struct landing *l, const struct content_key *key)
 {
     struct source there;
     struct error ignored;
-    struct stat st;
 
-    if (lstat(dest, &st) != 0 || S_ISLNK(st.st_mode) ||
-        source_digest(b->store, dest, b->arena, &there, &ignored) != OK)
+    if (!l->there || S_ISLNK(l->st.st_mode) ||
+        source_digest(l->b->store, l->dest, l->b->arena, &there, &ignored) != OK)
         return false;
-    return there.folder == (key->kind == CONTENT_FOLDER) &&
-           (there.folder || there.executable == (key->kind == CONTENT_PROGRAM)) &&
-           digest_equal(&there.digest, &key->digest);
+    if (there.folder != (key->kind == CONTENT_FOLDER) ||
+        (!there.folder && there.executable != (key->kind == CONTENT_PROGRAM)) ||
+        !digest_equal(&there.digest, &key->digest))
+        return false;
+    recall_note_landed(l->b, l->i, &there);
+    return true;
 }
 
 /* An absolute path: the stat cache knows files by it. */
@@ -99,7 +113,7 @@ static enum status output_table(struct build *b, const char *kind, const char *j
 
 /* The path that lands in out/: a single output is itself the target. *nothing: it has no outputs.
  */
-static const char *landing(struct build *b, const struct target *t, bool *nothing)
+static const char *landing_path(struct build *b, const struct target *t, bool *nothing)
 {
     const struct node *node = graph_node(b->graph, t->node);
 
@@ -110,69 +124,91 @@ static const char *landing(struct build *b, const struct target *t, bool *nothin
     return node->action.n_outputs == 1 ? node->action.outputs[0] : NULL;
 }
 
-static enum status output_content(struct build *b, const struct target *t, const char *dest,
-                                  bool *again, struct error *err)
+static enum status output_content(const struct landing *l, bool *again, struct error *err)
 {
-    struct content *c = &work_of(b, t->node)->content;
+    struct build *b = l->b;
+    struct content *c = &work_of(b, l->target->node)->content;
     struct content_key key;
     bool nothing;
-    const char *path = landing(b, t, &nothing);
+    const char *path = landing_path(b, l->target, &nothing);
     enum status s;
 
     if (nothing)
         return OK;
     s = content_key(b->store, c, path, b->arena, &key, err);
-    if (s == OK && is_right(b, dest, &key))
+    if (s == OK && is_right(l, &key))
         return OK;
+    recall_note_landed(b, l->i, NULL);
     if (s == OK)
-        s = replace(b, c, path, dest, err);
+        s = replace(b, c, path, l->dest, err);
     if ((s == ERR_NOT_FOUND || s == ERR_CORRUPT) && c->origin == FROM_STORE) {
         *again = true;
-        return node_lost(b, t->node, -1, err);
+        return node_lost(b, l->target->node, -1, err);
     }
     if (s == ERR_INPUT)
-        error_place(err, "target %s", t->name);
+        error_place(err, "target %s", l->target->name);
     return s;
 }
 
-static enum status output_target(struct build *b, const struct target *t, const char *folder,
-                                 bool *again, struct error *err)
+static enum status output_target(struct landing *l, bool *again, struct error *err)
 {
-    char *dest = file_join(b->arena, folder, t->name), *json;
+    struct build *b = l->b;
+    const int node = l->target->node;
     struct text table = text_in(b->arena);
+    char *json;
 
-    if (!dest)
+    if (!(l->dest = file_join(b->arena, l->folder, l->target->name)))
         return error_memory(err);
-    switch (graph_node(b->graph, t->node)->kind) {
+    switch (graph_node(b->graph, node)->kind) {
     case NODE_STUDY:
-        TRY(study_table(work_of(b, t->node)->study, graph_label(b->graph, t->node), false, &table,
-                        err));
+        TRY(study_table(work_of(b, node)->study, graph_label(b->graph, node), false, &table, err));
         TRY(text_finish(&table, &json, NULL, err));
-        return output_table(b, "study", json, dest, err);
+        return output_table(b, "study", json, l->dest, err);
     case NODE_COMPARE:
-        TRY(compare_json(b, t->node, &json, err));
-        return output_table(b, "compare", json, dest, err);
+        TRY(compare_json(b, node, &json, err));
+        return output_table(b, "compare", json, l->dest, err);
     case NODE_SOURCE:
     case NODE_TEXT:
     case NODE_ACTION:
     case NODE_BEST:
         break;
     }
-    return output_content(b, t, dest, again, err);
+    return output_content(l, again, err);
+}
+
+/* Every target that is done; `at` is the folder. One look at each spares most of them the rest. */
+static enum status output_done(struct build *b, const char *folder, int at, bool *again,
+                               struct error *err)
+{
+    for (size_t i = 0; i < b->n_targets; i++) {
+        struct landing l = {.b = b, .i = i, .target = &b->targets[i], .folder = folder};
+        if (work_of(b, l.target->node)->state != WORK_DONE)
+            continue;
+        l.there = fstatat(at, l.target->name, &l.st, AT_SYMLINK_NOFOLLOW) == 0;
+        if (!l.there || !recall_landed(b, i, &l.st))
+            TRY(output_target(&l, again, err));
+    }
+    return OK;
 }
 
 enum status output_targets(struct build *b, bool *again, struct error *err)
 {
     char *out = absolute(b, b->o->out);
     char *folder = out ? file_join(b->arena, out, recipe_name(b->recipe)) : NULL;
+    enum status s;
+    int at;
 
-    if (!folder)
+    if (!b->recall.landed)
+        b->recall.landed = arena_array(b->arena, b->n_targets + 1, sizeof *b->recall.landed);
+    if (!folder || !b->recall.landed)
         return error_memory(err);
     *again = false;
     TRY(file_make_folders(folder, err));
-    TRY(source_preload(b->store, folder, err));
-    for (size_t i = 0; i < b->n_targets; i++)
-        if (work_of(b, b->targets[i].node)->state == WORK_DONE)
-            TRY(output_target(b, &b->targets[i], folder, again, err));
-    return OK;
+    if (!b->recall.past) /* else few are looked up */
+        TRY(source_preload(b->store, folder, err));
+    if ((at = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
+        return error_system(err, folder, "open");
+    s = output_done(b, folder, at, again, err);
+    close(at);
+    return s;
 }

@@ -18,6 +18,7 @@
 #include "cache/index.h"
 #include "engine/build.h"
 #include "engine/pins.h"
+#include "engine/snapshot.h"
 
 enum { CAPTURE_SECONDS = 600 }; /* a repository may be large */
 
@@ -172,20 +173,26 @@ static enum status open_build(struct build *b, struct error *err)
 
     TRY(progress_open(b->o->verbose, &b->progress, err));
     TRY(open_signals(b, err)); /* before the recipe's thread starts: it inherits what is blocked */
-    TRY(session_graph(b->o, &b->graph, &b->recipe, err));
-    progress_text(b->progress, recipe_printed(b->recipe));
+    if (!(b->arguments = options_arguments(b->o, b->arena)))
+        return error_memory(err);
+    recall_open(b);
+    if (!b->recall.past)
+        TRY(session_graph(b->o, &b->graph, &b->recipe, err));
+    progress_text(b->progress,
+                  b->recall.past ? b->recall.past->printed : recipe_printed(b->recipe));
     TRY(choose_targets(b, err));
-    TRY(store_open(b->o->cache, STORE_WRITE, &b->store, err));
+    if (!b->store)
+        TRY(store_open(b->o->cache, STORE_WRITE, &b->store, err));
     TRY(claims_open(store_claims(b->store), &b->claims, err));
-    if (!(lock = file_join(b->arena, recipe_folder(b->recipe), "hpo.lock")) ||
-        !(b->arguments = options_arguments(b->o, b->arena)))
+    if (!(lock = file_join(b->arena, recipe_folder(b->recipe), "hpo.lock")))
         return error_memory(err);
     TRY(pins_open(lock, &b->pins, err));
     b->capture = (struct capture){&b->keeper, b->signals, CAPTURE_SECONDS};
     tools = (struct tools_context){b->o, b->store, &b->capture, b->arena};
     TRY(tools_open(&tools, &b->tools, err));
     TRY(units_open(b->store, b->arena, &b->units, err));
-    TRY(source_preload(b->store, recipe_folder(b->recipe), err));
+    if (!b->recall.past) /* else few are looked up */
+        TRY(source_preload(b->store, recipe_folder(b->recipe), err));
     return choose_rerun(b, err);
 }
 
@@ -281,7 +288,8 @@ static enum status note_study(struct names *names, int node, const char *recipe)
     return index_wants_replace(b->store, owner, names->wants, names->n_wants, names->err);
 }
 
-static enum status note_nodes(struct names *names)
+/* The keys of all nodes, or only of those that a recalled build has found out anew. */
+static enum status note_nodes(struct names *names, bool only_new)
 {
     struct build *b = names->b;
     const struct target *targets;
@@ -289,7 +297,7 @@ static enum status note_nodes(struct names *names)
 
     for (size_t i = 0; i < b->n_work; i++) {
         struct work *w = b->work[i];
-        if (!w || !w->keyed)
+        if (!w || !w->keyed || (only_new && w->recalled))
             continue;
         add_name(names, graph_label(b->graph, (int)i), &w->key);
         if (w->state == WORK_FAILED)
@@ -297,7 +305,8 @@ static enum status note_nodes(struct names *names)
     }
     for (size_t i = 0; i < n; i++) {
         struct work *w = work_of(b, targets[i].node);
-        if (w && w->keyed && strcmp(graph_label(b->graph, targets[i].node), targets[i].name) != 0)
+        if (w && w->keyed && !(only_new && w->recalled) &&
+            strcmp(graph_label(b->graph, targets[i].node), targets[i].name) != 0)
             add_name(names, targets[i].name, &w->key);
     }
     return names->status;
@@ -319,8 +328,10 @@ static enum status touch_results(struct names *names)
 static enum status note_build(struct build *b, const char *recipe, struct error *err)
 {
     struct names names = {.b = b, .status = OK, .err = err};
+    bool covered;
 
-    TRY(note_nodes(&names));
+    TRY(recall_covers(b, recipe, &covered, err));
+    TRY(note_nodes(&names, covered));
     for (size_t i = 0; i < b->n_studies; i++)
         if (work_of(b, b->studies[i])->study)
             TRY(note_study(&names, b->studies[i], recipe));
@@ -374,6 +385,8 @@ static enum status run_build(struct build *b, struct error *err)
     run.failed = b->n_failed;
     run.status = s == ERR_INTERRUPTED ? "interrupted" : s != OK || b->failed ? "failed" : "done";
     noted = note_build(b, run.recipe, &second);
+    if (s == OK && noted == OK)
+        noted = recall_save(b, &second);
     if (noted == OK)
         noted = history_run_finish(b->store, &run, &second);
     if (noted == OK)

@@ -85,15 +85,21 @@ static enum status resolve(struct build *b, const struct clone_spec *clone, cons
     return OK;
 }
 
+const char *clone_pin(const struct build *b, const struct clone_spec *clone)
+{
+    const bool moves =
+        strlen(clone->rev) != COMMIT_HEX || strspn(clone->rev, "0123456789abcdef") != COMMIT_HEX;
+
+    if (!moves)
+        return clone->rev;
+    return b->o->update ? NULL : pins_get(b->pins, "git", clone->url, clone->rev);
+}
+
 /* The commit of a clone: the pin's, else what the remote says, which becomes the pin. */
 static enum status pin(struct build *b, const struct clone_spec *clone, const char **commit,
                        struct error *err)
 {
-    bool moves =
-        strlen(clone->rev) != COMMIT_HEX || strspn(clone->rev, "0123456789abcdef") != COMMIT_HEX;
-
-    *commit = moves ? pins_get(b->pins, "git", clone->url, clone->rev) : clone->rev;
-    if (!moves || (*commit && !b->o->update))
+    if ((*commit = clone_pin(b, clone)))
         return OK;
     if (b->o->cached_only)
         return error_set(err, ERR_INPUT, "--cached-only", "%s of %s is not pinned in hpo.lock",
@@ -113,7 +119,6 @@ enum status key_node(struct build *b, int node, struct digest *key, const char *
     struct action *a = &n->action;
     struct content_key *contents = arena_array(b->arena, a->n_inputs + 1, sizeof *contents);
     struct work *w = work_of(b, node);
-    const char *identity;
     enum status s = OK;
 
     if (!contents || !w)
@@ -123,12 +128,12 @@ enum status key_node(struct build *b, int node, struct digest *key, const char *
                         b->arena, &contents[i], err);
     if (s == OK && a->clone) {
         s = pin(b, a->clone, &w->commit, err);
-        identity = w->commit;
+        w->identity = w->commit;
     } else if (s == OK) {
-        s = tool_identity(b->tools, n, &identity, err);
+        s = tool_identity(b->tools, n, &w->identity, err);
     }
     if (s == OK)
-        s = key_of_action(a, contents, identity, b->arena, (char **)description, key, err);
+        s = key_of_action(a, contents, w->identity, b->arena, (char **)description, key, err);
     if (s != OK && !strstr(err->where, ".lua:"))
         error_place(err, "%s", n->where);
     return s;
@@ -159,11 +164,14 @@ static enum status look_up(struct build *b, int node, bool *found, struct error 
 static enum status ready_action(struct build *b, int node, struct error *err)
 {
     struct work *w = work_of(b, node);
-    bool found;
+    bool found = recall_action(b, node);
 
-    TRY(key_node(b, node, &w->key, &w->description, err));
-    w->keyed = true;
-    TRY(look_up(b, node, &found, err));
+    if (!found) {
+        w->recalled = false;
+        TRY(key_node(b, node, &w->key, &w->description, err));
+        w->keyed = true;
+        TRY(look_up(b, node, &found, err));
+    }
     if (found) {
         w->cached = true;
         b->n_cached++;
@@ -179,6 +187,8 @@ static enum status ready_source(struct build *b, int node, struct error *err)
     struct work *w = work_of(b, node);
     enum status s;
 
+    if (recall_source(b, node))
+        return node_done(b, node, err);
     w->content = (struct content){.origin = FROM_SOURCE, .path = n->source};
     s = source_digest(b->store, n->source, b->arena, &w->content.source, err);
     if (s != OK) {
@@ -310,6 +320,7 @@ enum status node_done(struct build *b, int node, struct error *err)
     size_t n = w->n_dependants;
 
     w->state = WORK_DONE;
+    recall_compare(b, node);
     b->n_changes++;
     w->force = false;
     w->n_dependants = 0;
