@@ -94,6 +94,13 @@ enum status file_read(const char *path, size_t limit, struct arena *arena, char 
     return s;
 }
 
+void file_hold_standard(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+            (void)!open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY); /* the lowest: fd */
+}
+
 enum status file_write_all(int fd, const char *path, const void *bytes, size_t n, struct error *err)
 {
     const char *rest = bytes;

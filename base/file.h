@@ -22,6 +22,13 @@ struct arena;
 enum status file_read(const char *path, size_t limit, struct arena *arena, char **bytes, size_t *n,
                       struct error *err) MUST_CHECK;
 
+/*
+ * First thing in a program: a caller may have closed descriptors 0, 1 or 2, and the next file that
+ * is opened, perhaps a database, would be taken for standard output. Holds their places; what is
+ * then written to them fails.
+ */
+void file_hold_standard(void);
+
 /* Writes all n bytes to an open descriptor, over short writes and signals. path is for messages. */
 enum status file_write_all(int fd, const char *path, const void *bytes, size_t n,
                            struct error *err) MUST_CHECK;

@@ -62,9 +62,10 @@ enum status action_start(struct build *b, int node, bool *started, struct error 
     *started = false;
     if (!job)
         return error_memory(err);
-    if (!slots_take(b, &graph_node(b->graph, node)->action.resources, job)) {
+    if ((s = slots_refuse(b, node, err)) != OK ||
+        !slots_take(b, &graph_node(b->graph, node)->action.resources, job)) {
         job_close(b, job, true);
-        return OK;
+        return s;
     }
     s = claim_try(&b->claims, &w->key, &taken, err);
     if (s != OK || !taken) {

@@ -32,6 +32,18 @@ static int cpus_for(const struct build *b, const struct resources *r)
     return asked;
 }
 
+enum status slots_refuse(struct build *b, int node, struct error *err)
+{
+    const struct node *n = graph_node(b->graph, node);
+
+    if (n->action.resources.gpus <= b->o->gpus)
+        return OK;
+    (void)error_set(err, ERR_INPUT, n->where, "resources.gpus: it needs %d, there are %d",
+                    n->action.resources.gpus, b->o->gpus);
+    error_hint(err, "--gpus LIST names those to use, like 0,1");
+    return ERR_INPUT;
+}
+
 bool slots_take(struct build *b, const struct resources *r, struct job *job)
 {
     int cpus = cpus_for(b, r), wanted = r->gpus;

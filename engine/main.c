@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/text.h"
 #include "engine/commands/clone.h"
 #include "engine/commands/commands.h"
@@ -123,6 +124,7 @@ int main(int argc, char **argv)
     struct error err = {.text = ""};
     enum status s;
 
+    file_hold_standard();
     (void)signal(SIGPIPE, SIG_IGN); /* a reader that went away is an error of write */
     s = run(argc, argv, &err);
     if (s != OK)

@@ -261,7 +261,9 @@ static enum status open_run(struct build *b, const char *label, struct template 
     job->train = run;
     run->template = template;
     run->best_node = -1;
-    s = find_start(b, from, &run->from, err);
+    s = slots_refuse(b, template->node, err);
+    if (s == OK)
+        s = find_start(b, from, &run->from, err);
     if (s == OK)
         s = list_units(b, run, from, until, job->arena, err);
     if (s != OK || !slots_take(b, &graph_node(b->graph, template->node)->action.resources, job)) {

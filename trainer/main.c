@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/text.h"
 #include "trainer/commands/commands.h"
 #include "trainer/lines.h"
@@ -142,6 +143,7 @@ int main(int argc, char **argv)
     struct error err = {.where = ""};
     enum status s;
 
+    file_hold_standard();
     (void)signal(SIGPIPE, SIG_IGN); /* a closed pipe is a failed write, and said */
     s = run(argc, argv, &err);
     if (s != OK)
