@@ -204,6 +204,23 @@ return { default = hpo.command { name = "clock", run = { "sh", "-c", "date +%N >
         self.assertEqual(self.build("r.lua")["ran"], 0)
         self.assertEqual(self.read("out/r/default"), before)
 
+    def test_gpus_are_shared_out(self):
+        self.write("r.lua", '''
+local hpo = require "hpo"
+local t = {}
+for i = 1, 4 do
+  t["t" .. i] = hpo.command { run = { "sh", "-c", "sleep 0.1; echo $CUDA_VISIBLE_DEVICES > x; echo " .. i .. " > y" }, outputs = { "x", "y" },
+    resources = { gpus = i == 4 and 2 or 1 } }
+end
+t.none = hpo.command { run = { "sh", "-c", "echo [$CUDA_VISIBLE_DEVICES] > x" }, outputs = { "x" } }
+return t
+''')
+        self.assertIn("it needs 1, there are 0", self.hpo("build", "r.lua", "t1", status=2)[1])
+        self.build("r.lua", "-j8", "--gpus", "3,5")
+        self.assertTrue({self.read(f"out/r/t{i}/x").strip() for i in (1, 2, 3)} <= {"3", "5"})
+        self.assertEqual(self.read("out/r/t4/x"), "3,5\n")
+        self.assertEqual(self.read("out/r/none"), "[]\n")
+
     def test_runs_lists_builds(self):
         self.chain()
         self.build("r.lua")
