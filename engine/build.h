@@ -53,8 +53,9 @@ struct work {
     bool would_run;         /* --dry-run */
     int failures;           /* of this node in this build */
     double seconds;
-    struct study *study; /* of a study's node, once it was wanted */
-    struct unit *best;   /* of a best node */
+    struct work *next_failed; /* in the list of node_failed */
+    struct study *study;      /* of a study's node, once it was wanted */
+    struct unit *best;        /* of a best node */
 };
 
 struct job {
@@ -103,7 +104,10 @@ struct build {
     size_t n_work, work_capacity;
     int *ready; /* nodes in state READY, unordered */
     size_t n_ready, ready_capacity;
-    int *studies; /* nodes of studies that were opened */
+    int *due; /* waiting nodes whose last need is done */
+    size_t n_due, due_capacity;
+    bool going_on; /* they are being taken from that list */
+    int *studies;  /* nodes of studies that were opened */
     size_t n_studies, study_capacity;
     int *remakes; /* best nodes whose checkpoint must be made again */
     size_t n_remakes, remake_capacity;

@@ -169,42 +169,44 @@ void graph_needs(const struct graph *graph, int id, void (*visit)(void *context,
     }
 }
 
+/* Breadth first, without recursion: a chain of actions may be longer than the stack is deep. */
 struct search {
-    struct graph *graph;
-    int to;
-    bool *seen;
-    struct text *path;
-    bool found;
+    int *before; /* by node: 1 + the node that led there; 0: not seen */
+    int *queue;
+    size_t n;
+    int node; /* whose needs they are */
 };
 
-/* Depth first; writes the path backwards through the recursion's unwinding. */
-static void search_from(void *context, int id)
+static void see(void *context, int need)
 {
     struct search *s = context;
 
-    if (s->found || s->seen[id])
+    if (s->before[need])
         return;
-    s->seen[id] = true;
-    if (id == s->to)
-        s->found = true;
-    else
-        graph_needs(s->graph, id, search_from, s);
-    if (s->found)
-        text_printf(s->path, "%s ← ", graph_label(s->graph, id));
+    s->before[need] = s->node + 1;
+    s->queue[s->n++] = need;
 }
 
 enum status graph_refuse_cycle(struct graph *graph, int from, int to, struct error *err)
 {
+    struct search s = {.before = arena_array(graph->arena, graph->n, sizeof *s.before),
+                       .queue = arena_array(graph->arena, graph->n, sizeof *s.queue)};
     struct text path = text_in(graph->arena);
-    struct search s = {graph, to, arena_array(graph->arena, graph->n, sizeof(bool)), &path, false};
     char *string;
 
-    if (!s.seen)
+    if (!s.before || !s.queue)
         return error_memory(err);
-    search_from(&s, from);
-    if (!s.found)
+    s.node = from;
+    see(&s, from);
+    for (size_t i = 0; i < s.n && !s.before[to]; i++) {
+        s.node = s.queue[i];
+        graph_needs(graph, s.node, see, &s);
+    }
+    if (!s.before[to])
         return OK;
-    text_add(&path, graph_label(graph, to));
+    for (int node = to; node != from; node = s.before[node] - 1)
+        text_printf(&path, "%s ← ", graph_label(graph, node));
+    text_printf(&path, "%s ← %s", graph_label(graph, from), graph_label(graph, to));
     TRY(text_finish(&path, &string, NULL, err));
     return error_set(err, ERR_INPUT, graph->nodes[to]->where,
                      "nodes need each other in a circle: %s", string);

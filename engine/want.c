@@ -259,9 +259,23 @@ static enum status node_ready(struct build *b, int node, struct error *err)
     return OK;
 }
 
-/* What a walk over needs carries along. */
+/* A node to be entered, or left once its needs are seen. */
+struct step {
+    int node;
+    bool leave;
+};
+
+/*
+ * What a walk over needs carries along. It keeps its own list of steps, since a chain of actions
+ * may be longer than the stack is deep.
+ */
 struct walk {
     struct build *b;
+    struct arena *arena;
+    struct step *steps;
+    size_t n_steps, step_capacity;
+    int *order; /* nodes that nobody wanted before, needs before who needs them */
+    size_t n_order, order_capacity;
     int node;    /* whose needs they are */
     int missing; /* needs that are not done */
     bool failed; /* one of them */
@@ -269,49 +283,123 @@ struct walk {
     struct error *err;
 };
 
+static void add_step(struct walk *walk, int node, bool leave)
+{
+    if (walk->status != OK)
+        return;
+    if (walk->n_steps == walk->step_capacity &&
+        !(walk->steps = arena_grow(walk->arena, walk->steps, walk->n_steps, walk->n_steps + 1,
+                                   sizeof *walk->steps, &walk->step_capacity)))
+        walk->status = error_memory(walk->err);
+    else
+        walk->steps[walk->n_steps++] = (struct step){node, leave};
+}
+
+static void enter_need(void *context, int need)
+{
+    add_step(context, need, false);
+}
+
+/* Marks what is wanted now and was not before, and puts it in order. */
+static enum status collect(struct walk *walk, int node)
+{
+    struct build *b = walk->b;
+
+    add_step(walk, node, false);
+    while (walk->status == OK && walk->n_steps > 0) {
+        struct step step = walk->steps[--walk->n_steps];
+        struct work *w = work_of(b, step.node);
+        if (!w)
+            return error_memory(walk->err);
+        if (step.leave) {
+            if (walk->n_order == walk->order_capacity &&
+                !(walk->order =
+                      arena_grow(walk->arena, walk->order, walk->n_order, walk->n_order + 1,
+                                 sizeof *walk->order, &walk->order_capacity)))
+                return error_memory(walk->err);
+            walk->order[walk->n_order++] = step.node;
+        } else if (w->state == WORK_IDLE) {
+            w->state = WORK_WAITING;
+            add_step(walk, step.node, true);
+            graph_needs(b->graph, step.node, enter_need, walk);
+        }
+    }
+    return walk->status;
+}
+
+static void raise(void *context, int need)
+{
+    struct walk *walk = context;
+    struct work *w = work_of(walk->b, walk->node), *n = work_of(walk->b, need);
+
+    if (n->rank <= w->rank)
+        n->rank = w->rank + 1;
+}
+
 static void wait_for(void *context, int need)
 {
     struct walk *walk = context;
-    struct build *b = walk->b;
-    struct work *w, *n;
+    struct work *n = work_of(walk->b, need);
 
-    if (walk->status != OK)
-        return;
-    if ((walk->status = want_node(b, need, walk->err)) != OK)
-        return;
-    w = work_of(b, walk->node);
-    n = work_of(b, need);
-    if (n->rank <= w->rank)
-        n->rank = w->rank + 1;
-    if (n->state == WORK_DONE)
+    if (walk->status != OK || n->state == WORK_DONE)
         return;
     if (n->state == WORK_FAILED) {
         walk->failed = true;
         return;
     }
-    walk->status =
-        push(b, &n->dependants, &n->n_dependants, &n->dependant_capacity, walk->node, walk->err);
-    w->missing++;
+    walk->status = push(walk->b, &n->dependants, &n->n_dependants, &n->dependant_capacity,
+                        walk->node, walk->err);
+    work_of(walk->b, walk->node)->missing++;
+}
+
+/* A node whose needs are all wanted: it waits for them, or goes on at once. */
+static enum status settle(struct walk *walk, int node)
+{
+    struct build *b = walk->b;
+
+    walk->node = node;
+    walk->failed = false;
+    work_of(b, node)->missing = 0;
+    graph_needs(b->graph, node, wait_for, walk);
+    TRY(walk->status);
+    if (walk->failed)
+        node_failed(b, node);
+    else if (work_of(b, node)->missing == 0)
+        return node_ready(b, node, walk->err);
+    return OK;
 }
 
 enum status want_node(struct build *b, int node, struct error *err)
 {
-    struct work *w = work_of(b, node);
-    struct walk walk = {.b = b, .node = node, .err = err};
+    struct walk walk = {.b = b, .arena = arena_open(), .err = err};
+    enum status s;
 
-    if (!w)
+    if (!walk.arena)
         return error_memory(err);
-    if (w->state != WORK_IDLE)
-        return OK;
-    w->state = WORK_WAITING;
-    w->missing = 1; /* ourselves: what becomes done during the walk must not make us ready */
-    graph_needs(b->graph, node, wait_for, &walk);
-    TRY(walk.status);
-    if (walk.failed) {
-        node_failed(b, node);
-        return OK;
+    s = collect(&walk, node);
+    for (size_t i = walk.n_order; s == OK && i-- > 0;) {
+        walk.node = walk.order[i];
+        graph_needs(b->graph, walk.node, raise, &walk);
     }
-    return --w->missing == 0 ? node_ready(b, node, err) : OK;
+    for (size_t i = 0; s == OK && i < walk.n_order; i++)
+        s = settle(&walk, walk.order[i]);
+    arena_close(walk.arena);
+    return s;
+}
+
+/* Those that have nothing more to wait for go on, and by that make others go on: a list, since the
+ * chain may be long. */
+static enum status go_on(struct build *b, struct error *err)
+{
+    enum status s = OK;
+
+    if (b->going_on)
+        return OK;
+    b->going_on = true;
+    while (s == OK && b->n_due > 0)
+        s = node_ready(b, b->due[--b->n_due], err);
+    b->going_on = false;
+    return s;
 }
 
 enum status node_done(struct build *b, int node, struct error *err)
@@ -327,23 +415,30 @@ enum status node_done(struct build *b, int node, struct error *err)
     for (size_t i = 0; i < n; i++) {
         struct work *d = work_of(b, w->dependants[i]);
         if (d->state == WORK_WAITING && --d->missing == 0)
-            TRY(node_ready(b, w->dependants[i], err));
+            TRY(push(b, &b->due, &b->n_due, &b->due_capacity, w->dependants[i], err));
     }
-    return OK;
+    return go_on(b, err);
 }
 
 void node_failed(struct build *b, int node)
 {
-    struct work *w = work_of(b, node);
-    size_t n = w->n_dependants;
+    struct work *last = work_of(b, node);
 
-    w->state = WORK_FAILED;
-    b->n_changes++;
-    w->n_dependants = 0;
+    last->state = WORK_FAILED;
+    last->next_failed = NULL;
+    for (struct work *w = last; w; w = w->next_failed) {
+        for (size_t i = 0; i < w->n_dependants; i++) {
+            struct work *d = work_of(b, w->dependants[i]);
+            if (d->state != WORK_WAITING)
+                continue;
+            d->state = WORK_FAILED;
+            d->next_failed = NULL;
+            last = last->next_failed = d;
+        }
+        w->n_dependants = 0;
+        b->n_changes++;
+    }
     b->failed = true;
-    for (size_t i = 0; i < n; i++)
-        if (work_of(b, w->dependants[i])->state == WORK_WAITING)
-            node_failed(b, w->dependants[i]);
 }
 
 enum status node_lost(struct build *b, int node, int consumer, struct error *err)
