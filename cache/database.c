@@ -75,7 +75,9 @@ static const char schema[] =
     "CREATE TABLE study_table(recipe TEXT NOT NULL, arguments TEXT NOT NULL, study TEXT NOT NULL,"
     " run INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY(recipe, arguments, study)) STRICT;"
     "CREATE TABLE snapshot(name BLOB PRIMARY KEY, digest BLOB NOT NULL, run INTEGER NOT NULL,"
-    " day INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    " day INTEGER NOT NULL, revision INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE revision(number INTEGER NOT NULL) STRICT;" /* one row: see index_revision */
+    "INSERT INTO revision VALUES(0);"
     "CREATE TABLE failure(key BLOB PRIMARY KEY, run INTEGER NOT NULL, name TEXT, folder TEXT,"
     " log BLOB, text TEXT NOT NULL, day INTEGER NOT NULL) STRICT;";
 

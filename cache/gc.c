@@ -397,6 +397,24 @@ static enum status remove_work(struct collection *c, struct error *err)
     return OK;
 }
 
+/* What builds remember goes whole: it may name what has gone now, and is soon made again. */
+static enum status remove_graphs(struct collection *c, struct error *err)
+{
+    char **names;
+    size_t n;
+
+    if (c->limits->dry_run)
+        return OK;
+    TRY(file_list(store_graphs(c->store), c->arena, &names, &n, err));
+    for (size_t i = 0; i < n; i++) {
+        char *path = file_join(c->arena, store_graphs(c->store), names[i]);
+        if (!path)
+            return error_memory(err);
+        TRY(file_remove(path, err));
+    }
+    return OK;
+}
+
 static enum status remove_temporary(struct collection *c, struct error *err)
 {
     char *folder = file_join(c->arena, store_folder(c->store), "tmp");
@@ -435,12 +453,15 @@ static enum status collect(struct collection *c, struct error *err)
     TRY(evict(c, holders, n, err));
     sum_up(c);
     if (!c->limits->dry_run) {
+        TRY(statement_run(database_statement(store_database(c->store), "DELETE FROM snapshot"),
+                          err));
         TRY(remove_small(c, err));
         TRY(forget_beliefs(c, err));
         TRY(store_sync(c->store, err));
         TRY(remove_blob_files(c, err));
     }
     TRY(remove_temporary(c, err));
+    TRY(remove_graphs(c, err));
     return remove_work(c, err);
 }
 

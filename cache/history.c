@@ -303,7 +303,7 @@ enum status history_snapshot_get(struct store *store, const struct digest *name,
                                  struct snapshot_row *out, struct error *err)
 {
     struct statement *st = database_statement(
-        store_database(store), "SELECT digest, run, day FROM snapshot WHERE name = ?1");
+        store_database(store), "SELECT digest, run, day, revision FROM snapshot WHERE name = ?1");
     bool found;
 
     statement_bind_digest(st, 1, name);
@@ -313,6 +313,7 @@ enum status history_snapshot_get(struct store *store, const struct digest *name,
             .digest = statement_digest(st, 0),
             .run = statement_integer(st, 1),
             .day = statement_integer(st, 2),
+            .revision = statement_integer(st, 3),
         };
     TRY(statement_end(st, err));
     return found ? OK : error_set(err, ERR_NOT_FOUND, "", "there is no such snapshot");
@@ -324,12 +325,14 @@ enum status history_snapshot_put(struct store *store, const struct snapshot_row 
     struct statement *st;
 
     TRY(store_write_begin(store, err));
-    st = database_statement(store_database(store), "INSERT OR REPLACE INTO snapshot(name, digest, "
-                                                   "run, day) VALUES(?1, ?2, ?3, ?4)");
+    st =
+        database_statement(store_database(store), "INSERT OR REPLACE INTO snapshot(name, digest, "
+                                                  "run, day, revision) VALUES(?1, ?2, ?3, ?4, ?5)");
     statement_bind_digest(st, 1, &row->name);
     statement_bind_digest(st, 2, &row->digest);
     statement_bind_integer(st, 3, row->run);
     statement_bind_integer(st, 4, row->day);
+    statement_bind_integer(st, 5, row->revision);
     return statement_run(st, err);
 }
 

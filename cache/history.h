@@ -85,17 +85,14 @@ enum status history_tables(struct store *store, const char *recipe, const char *
                            const char *study, struct arena *arena, struct study_table **tables,
                            size_t *n, struct error *err) MUST_CHECK;
 
-/*
- * ---- snapshots: digests of what builds left for the next ones like them (files of the engine's,
- * which repeat answers of the index). What makes such an answer wrong, index_result_forget and
- * index_result_mark, removes all these rows. ----
- */
+/* ---- snapshots: what builds left in STORE/graphs for the next ones like them ---- */
 
 struct snapshot_row {
-    struct digest name; /* of builds that are alike */
-    struct digest digest;
-    int64_t run; /* the last build that ended as the snapshot says */
-    int64_t day; /* the day of that build */
+    struct digest name;   /* of builds that are alike */
+    struct digest digest; /* of the file */
+    int64_t run;          /* the last build that ended as the snapshot says */
+    int64_t day;          /* the day of that build */
+    int64_t revision;     /* of the index, whose answers it repeats: see index_revision */
 };
 
 /* ERR_NOT_FOUND: there is none. */

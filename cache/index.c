@@ -405,23 +405,31 @@ static enum status change(struct store *store, const char *sql, const struct dig
     return statement_run(st, err);
 }
 
-/* What builds remember of results is as old as the one that changes here. */
-static enum status forget_snapshots(struct store *store, struct error *err)
+enum status index_revision(struct store *store, int64_t *revision, struct error *err)
 {
-    return statement_run(database_statement(store_database(store), "DELETE FROM snapshot"), err);
+    struct statement *st = database_statement(store_database(store), "SELECT number FROM revision");
+
+    *revision = statement_row(st) ? statement_integer(st, 0) : 0;
+    return statement_end(st, err);
+}
+
+static enum status revise(struct store *store, struct error *err)
+{
+    return statement_run(
+        database_statement(store_database(store), "UPDATE revision SET number = number + 1"), err);
 }
 
 enum status index_result_mark(struct store *store, const struct digest *key, struct error *err)
 {
     TRY(store_write_begin(store, err));
-    TRY(forget_snapshots(store, err));
+    TRY(revise(store, err));
     return change(store, "UPDATE result SET marked = 1 WHERE key = ?1 AND NOT marked", key, err);
 }
 
 enum status index_result_forget(struct store *store, const struct digest *key, struct error *err)
 {
     TRY(store_write_begin(store, err));
-    TRY(forget_snapshots(store, err));
+    TRY(revise(store, err));
     TRY(change(store, "DELETE FROM result WHERE key = ?1", key, err));
     TRY(change(store, "DELETE FROM detail WHERE key = ?1", key, err));
     TRY(change(store, "DELETE FROM other_result WHERE key = ?1", key, err));

@@ -95,6 +95,12 @@ enum status index_result_find(struct store *store, const char *prefix, size_t li
                               struct arena *arena, struct digest **keys, size_t *n,
                               struct error *err) MUST_CHECK;
 
+/*
+ * Grows whenever an answer that was given before is not right any more: a result was marked or
+ * forgotten. Who repeats answers from elsewhere compares it first.
+ */
+enum status index_revision(struct store *store, int64_t *revision, struct error *err) MUST_CHECK;
+
 /* Marks a key as not reproducible for another reason than two results (an audit). */
 enum status index_result_mark(struct store *store, const struct digest *key,
                               struct error *err) MUST_CHECK;

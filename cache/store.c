@@ -36,7 +36,7 @@ enum {
 
 struct store {
     struct arena *arena;
-    const char *folder, *work, *claims;
+    const char *folder, *work, *graphs, *claims;
     unsigned flags;
     int root, blobs, lock; /* descriptors, -1 before they are open */
     struct database *database;
@@ -69,7 +69,7 @@ static enum status refuse_network(const char *folder, struct error *err)
 /* A folder without "version" is ours to fill only when a store could have begun in it. */
 static enum status refuse_foreign(const char *folder, struct arena *arena, struct error *err)
 {
-    static const char *const ours[] = {"blobs", "tmp", "work", "claims", "lock"};
+    static const char *const ours[] = {"blobs", "tmp", "work", "graphs", "claims", "lock"};
     char **names;
     size_t n;
 
@@ -132,7 +132,7 @@ static enum status writable_hint(struct error *err)
 
 static enum status make_folders(struct store *store, struct error *err)
 {
-    static const char *const names[] = {"blobs", "tmp", "work"};
+    static const char *const names[] = {"blobs", "tmp", "work", "graphs"};
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (mkdirat(store->root, names[i], 0777) != 0 && errno != EEXIST) {
@@ -231,8 +231,9 @@ static enum status name_paths(struct store *store, const char *folder, struct er
     }
     store->folder = arena_string(store->arena, absolute);
     store->work = arena_printf(store->arena, "%s/work", absolute);
+    store->graphs = arena_printf(store->arena, "%s/graphs", absolute);
     store->claims = arena_printf(store->arena, "%s/claims", absolute);
-    if (!store->folder || !store->work || !store->claims)
+    if (!store->folder || !store->work || !store->graphs || !store->claims)
         return error_memory(err);
     if ((store->root = open(absolute, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
         return error_system(err, folder, "open the store");
@@ -308,6 +309,11 @@ const char *store_folder(const struct store *store)
 const char *store_work(const struct store *store)
 {
     return store->work;
+}
+
+const char *store_graphs(const struct store *store)
+{
+    return store->graphs;
 }
 
 const char *store_claims(const struct store *store)

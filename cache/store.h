@@ -8,6 +8,8 @@
  *                              next one that opens the store alone
  *            STORE/work/       working folders of actions: the caller's; same file system, so that
  *                              outputs are moved and not copied
+ *            STORE/graphs/     what the engine remembers of builds (see history.h, snapshots): the
+ *                              caller's too; only spares work, and goes with each collection
  *            STORE/claims      an empty file whose bytes the engine locks, one a key
  *            STORE/lock        an empty file whose bytes are locked by who has it open (users.h)
  * Life       store_open … store_sync … store_close. A program opens a store once.
@@ -64,6 +66,7 @@ bool store_is_dirty(const struct store *store);
 /* Absolute paths; they live as long as the store. */
 const char *store_folder(const struct store *store);
 const char *store_work(const struct store *store);   /* "STORE/work" */
+const char *store_graphs(const struct store *store); /* "STORE/graphs" */
 const char *store_claims(const struct store *store); /* "STORE/claims" */
 
 /*
@@ -74,6 +77,10 @@ const char *store_claims(const struct store *store); /* "STORE/claims" */
 enum status store_be_alone(struct store *store, int64_t wait_ms, bool *alone, int64_t *user,
                            struct error *err) MUST_CHECK;
 void store_share(struct store *store);
+
+/* A new file in STORE/tmp, open for reading and writing. Its path is in arena. */
+enum status store_temporary(struct store *store, struct arena *arena, char **path, int *fd,
+                            struct error *err) MUST_CHECK;
 
 /* ---- for the modules of this room ---- */
 
@@ -90,10 +97,6 @@ enum status store_write_begin(struct store *store, struct error *err) MUST_CHECK
 /* For work that takes long: ends the transaction (by a sync) where one is open, so that others
  * need not wait for the end of that work. */
 enum status store_let_others(struct store *store, struct error *err) MUST_CHECK;
-
-/* A new file in STORE/tmp, open for reading and writing. Its path is in arena. */
-enum status store_temporary(struct store *store, struct arena *arena, char **path, int *fd,
-                            struct error *err) MUST_CHECK;
 
 enum { BLOB_NAME_MAX = DIGEST_HEX + 2 }; /* "ab/cdef…" and its NUL */
 

@@ -48,6 +48,7 @@ struct work {
     struct content content; /* when done */
     bool recalled;          /* done by the snapshot's word: key and content are as they were */
     bool same;              /* its content is as it was */
+    bool marked;            /* its result is known not to be reproducible */
     bool cached;            /* done without running anything */
     bool force;             /* runs though its result is known: --rerun, or its files were lost */
     bool would_run;         /* --dry-run */
@@ -82,6 +83,7 @@ struct recall {
     const char *path;
     struct snapshot *past; /* NULL: everything is found out anew */
     int64_t run, day;      /* of the last build that ended as the snapshot says */
+    int64_t revision;      /* of the index, when this build began */
     bool changed;          /* this build does not */
     struct stamp *landed;  /* by target: of the file in out/, once it was seen to be right */
 };
@@ -246,6 +248,9 @@ bool run_serves(const struct job *job, const struct wanted_run *wanted);
 
 /* Opens graph, recipe and store from the snapshot, if it holds; else leaves recall.past NULL. */
 void recall_open(struct build *b);
+
+/* Before the store is asked for the first result. */
+enum status recall_begin(struct build *b, struct error *err) MUST_CHECK;
 
 /* Fills the work of a node whose needs are done with what it came to. False: find it out. */
 bool recall_source(struct build *b, int node);

@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "cache/history.h"
+#include "cache/index.h"
 #include "engine/build.h"
 #include "engine/session.h"
 #include "engine/snapshot.h"
@@ -75,6 +76,9 @@ static enum status read_snapshot(struct build *b, struct snapshot *past, struct 
     size_t n;
 
     TRY(history_snapshot_get(b->store, &b->recall.name, &row, err));
+    TRY(index_revision(b->store, &b->recall.revision, err));
+    if (row.revision != b->recall.revision)
+        return error_set(err, ERR_NOT_FOUND, b->recall.path, "it is out of date");
     TRY(graph_open(&b->graph, err));
     TRY(file_read(b->recall.path, snapshot_limit, graph_arena(b->graph), &bytes, &n, err));
     TRY(digest_bytes(bytes, n, &digest, err));
@@ -185,6 +189,11 @@ void recall_open(struct build *b)
     b->graph = NULL;
 }
 
+enum status recall_begin(struct build *b, struct error *err)
+{
+    return b->recall.past ? OK : index_revision(b->store, &b->recall.revision, err);
+}
+
 /* ---- nodes ---- */
 
 static struct past *past_of(struct build *b, int node)
@@ -241,6 +250,8 @@ bool recall_action(struct build *b, int node)
         w->commit = w->identity;
     w->key = p->key;
     w->keyed = true;
+    if ((w->marked = p->marked))
+        b->n_marked++;
     w->content = (struct content){.origin = FROM_STORE, .digest = p->digest};
     w->recalled = true;
     return true;
@@ -341,6 +352,7 @@ static struct past past_from(struct build *b, int node)
         p.key = w->key;
         p.digest = w->content.digest;
         p.identity = w->identity;
+        p.marked = w->marked;
         break;
     case NODE_TEXT:
     case NODE_STUDY:
@@ -376,18 +388,16 @@ static enum status take_origins(struct build *b, struct snapshot *s, bool *whole
     return find_program(b, &s->program, err);
 }
 
-/* The file: whole under its name or not there, but not durable: the index has its digest. */
+/* Whole under its name or not there, but not durable: the index has its digest. */
 static enum status put_file(struct build *b, const char *bytes, size_t n, struct error *err)
 {
-    char *folder = file_join(b->arena, store_folder(b->store), "graphs"), *fresh;
+    char *fresh;
     enum status s;
     int fd;
 
-    if (!folder)
-        return error_memory(err);
-    TRY(file_make_folders(folder, err));
     TRY(store_temporary(b->store, b->arena, &fresh, &fd, err));
     s = file_write_all(fd, fresh, bytes, n, err);
+    (void)fchmod(fd, 0644); /* of a store that several people share; who cannot read it makes his */
     close(fd);
     if (s == OK && rename(fresh, b->recall.path) != 0)
         s = error_system(err, b->recall.path, "replace");
@@ -426,8 +436,10 @@ enum status recall_save(struct build *b, struct error *err)
     struct error ignored;
     bool written;
 
-    /* What is said once a build, of marked results, is not in a snapshot. */
-    if (!b->recall.on || b->failed || b->n_marked > 0 || !snapshot_suits(b->graph))
+    if (!b->recall.on || b->failed || !snapshot_suits(b->graph))
+        return OK;
+    TRY(index_revision(b->store, &row.revision, err));
+    if (row.revision != b->recall.revision) /* some answer that this build got is wrong by now */
         return OK;
     if (b->recall.past && !b->recall.changed) {
         row.digest = b->recall.digest;

@@ -183,6 +183,7 @@ static enum status open_build(struct build *b, struct error *err)
     TRY(choose_targets(b, err));
     if (!b->store)
         TRY(store_open(b->o->cache, STORE_WRITE, &b->store, err));
+    TRY(recall_begin(b, err));
     TRY(claims_open(store_claims(b->store), &b->claims, err));
     if (!(lock = file_join(b->arena, recipe_folder(b->recipe), "hpo.lock")))
         return error_memory(err);

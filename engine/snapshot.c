@@ -175,6 +175,7 @@ static void write_past(struct text *t, enum node_kind kind, const struct past *p
         write_digest(t, &past->key);
         write_digest(t, &past->digest);
         write_number(t, identity);
+        write_number(t, past->marked);
     }
 }
 
@@ -492,6 +493,7 @@ static void read_past(struct reader *r, enum node_kind kind, const char *const *
             past->identity = identities[identity];
         else
             fail(r);
+        past->marked = read_truth(r);
     }
 }
 

@@ -11,11 +11,10 @@
  *            identities (strings), nodes, targets (name, node, path), landed (stamps)
  *
  *            A node is kind, name, where, what its kind has (see write_node), known, and what it
- *            came to: a source folder, executable, digest, stamp; an action key, tree, identity.
- *            Nodes need only nodes before them. A study has no place here: a graph with one is
- *            decided while it is built.
- * Trust      Whoever keeps the bytes keeps their digest elsewhere, and compares it first. The
- *            parser is bounded all the same, and gives back only graphs that graph_add takes.
+ *            came to: a source folder, executable, digest, stamp; an action key, tree, identity,
+ * marked. Nodes need only nodes before them. A study has no place here: a graph with one is decided
+ * while it is built. Trust      Whoever keeps the bytes keeps their digest elsewhere, and compares
+ * it first. The parser is bounded all the same, and gives back only graphs that graph_add takes.
  */
 #ifndef ENGINE_SNAPSHOT_H
 #define ENGINE_SNAPSHOT_H
@@ -35,6 +34,7 @@ struct past {
     bool known;
     bool folder, executable; /* of a source */
     bool still;              /* not stored: a source that looks as it did */
+    bool marked;             /* an action whose result is known not to be reproducible */
     struct digest key;       /* of an action */
     struct digest digest;    /* of a source's content, or of an action's tree */
     struct stamp stamp;      /* of a source file; settled, or not to be believed */

@@ -155,7 +155,7 @@ static enum status look_up(struct build *b, int node, bool *found, struct error 
     TRY(s);
     w->content = (struct content){.origin = FROM_STORE, .digest = r.tree};
     w->seconds = r.seconds;
-    if (r.marked)
+    if ((w->marked = r.marked))
         b->n_marked++;
     *found = true;
     return OK;

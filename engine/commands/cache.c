@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "base/arena.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "cache/gc.h"
@@ -78,10 +79,14 @@ static enum status verify(struct store *store, struct arena *arena, struct error
 {
     struct text t = text_in(arena);
     struct verify_report r = {0};
+    struct error ignored;
     enum status s = cache_verify(store, arena, &r, err);
 
     if (s != OK && s != ERR_CORRUPT)
         return s;
+    if (s ==
+        ERR_CORRUPT) /* builds look again at everything; who may only read cannot see to that */
+        (void)!file_remove(store_graphs(store), &ignored);
     for (size_t i = 0; i < r.n_damage; i++)
         text_printf(&t, "%s\n", r.damage[i]);
     text_printf(&t, "%zu blobs, %zu trees, %zu results, %.1f MB: %s\n", r.blobs, r.trees, r.results,
