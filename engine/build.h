@@ -164,9 +164,10 @@ enum status want_template(struct build *b, struct template *template, bool *read
 /* The commit of a clone, where it is known without asking; NULL: it is not. */
 const char *clone_pin(const struct build *b, const struct clone_spec *clone);
 
-/* Key and description of an action whose needs are all done. */
+/* Key and description of an action whose needs are all done. *lost: an input that the store has
+ * lost, which is why it cannot be keyed; else -1. */
 enum status key_node(struct build *b, int node, struct digest *key, const char **description,
-                     struct error *err) MUST_CHECK;
+                     int *lost, struct error *err) MUST_CHECK;
 
 /* ---- job.c ---- */
 

@@ -112,20 +112,36 @@ static enum status pin(struct build *b, const struct clone_spec *clone, const ch
     return OK;
 }
 
+/* What each input is in the key. *lost: an input of which the store has lost what that needs. */
+static enum status key_inputs(struct build *b, int node, struct content_key *contents, int *lost,
+                              struct error *err)
+{
+    const struct action *a = &graph_node(b->graph, node)->action;
+
+    for (size_t i = 0; i < a->n_inputs; i++) {
+        const struct edge *input = &a->inputs[i];
+        struct content *c = &work_of(b, input->node)->content;
+        enum status s = content_key(b->store, c, input->path, b->arena, &contents[i], err);
+        if ((s == ERR_NOT_FOUND || s == ERR_CORRUPT) && c->origin == FROM_STORE)
+            *lost = input->node;
+        TRY(s);
+    }
+    return OK;
+}
+
 enum status key_node(struct build *b, int node, struct digest *key, const char **description,
-                     struct error *err)
+                     int *lost, struct error *err)
 {
     struct node *n = graph_node(b->graph, node);
     struct action *a = &n->action;
     struct content_key *contents = arena_array(b->arena, a->n_inputs + 1, sizeof *contents);
     struct work *w = work_of(b, node);
-    enum status s = OK;
+    enum status s;
 
+    *lost = -1;
     if (!contents || !w)
         return error_memory(err);
-    for (size_t i = 0; i < a->n_inputs && s == OK; i++)
-        s = content_key(b->store, &work_of(b, a->inputs[i].node)->content, a->inputs[i].path,
-                        b->arena, &contents[i], err);
+    s = key_inputs(b, node, contents, lost, err);
     if (s == OK && a->clone) {
         s = pin(b, a->clone, &w->commit, err);
         w->identity = w->commit;
@@ -165,10 +181,14 @@ static enum status ready_action(struct build *b, int node, struct error *err)
 {
     struct work *w = work_of(b, node);
     bool found = recall_action(b, node);
+    enum status s;
+    int lost;
 
     if (!found) {
         w->recalled = false;
-        TRY(key_node(b, node, &w->key, &w->description, err));
+        s = key_node(b, node, &w->key, &w->description, &lost, err);
+        if (s != OK)
+            return lost >= 0 ? node_lost(b, lost, node, err) : s;
         w->keyed = true;
         TRY(look_up(b, node, &found, err));
     }
@@ -483,6 +503,8 @@ enum status want_template(struct build *b, struct template *template, bool *read
                           struct error *err)
 {
     struct walk walk = {.b = b, .node = template->node, .err = err};
+    enum status s;
+    int lost;
 
     graph_needs(b->graph, template->node, want_need, &walk);
     TRY(walk.status);
@@ -490,7 +512,8 @@ enum status want_template(struct build *b, struct template *template, bool *read
     *ready = !walk.failed && walk.missing == 0;
     if (!*ready || template->keyed)
         return OK;
-    TRY(key_node(b, template->node, &template->key, &template->description, err));
-    template->keyed = true;
-    return OK;
+    s = key_node(b, template->node, &template->key, &template->description, &lost, err);
+    template->keyed = s == OK;
+    *ready = s == OK;
+    return lost >= 0 ? node_lost(b, lost, -1, err) : s;
 }
