@@ -225,6 +225,10 @@ enum status batch_measure(const struct dataset *data, size_t size, struct batch_
 enum status batch_open(const struct batch_limits *l, struct arena *arena, struct batch *out,
                        struct error *err)
 {
+    if (l->tokens > INT32_MAX)
+        return error_set(err, ERR_INPUT, NULL,
+                         "a batch could have %zu tokens, at most %d can be counted", l->tokens,
+                         INT32_MAX);
     *out = (struct batch){
         .ids = arena_array(arena, l->tokens, sizeof(int32_t)),
         .token_rows = arena_array(arena, l->tokens, sizeof(int32_t)),

@@ -20,8 +20,13 @@ enum { CACHE_LINE = 64 };
 static void *piece(struct planner *p, size_t count, size_t size)
 {
     const size_t at = p->bytes;
+    size_t n;
 
-    p->bytes += (count * size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+    /* More than can be counted is more than there is: allocate will say so. */
+    if (__builtin_mul_overflow(count, size, &n) || n > SIZE_MAX / 4 || at > SIZE_MAX / 4)
+        p->bytes = SIZE_MAX / 2;
+    else
+        p->bytes += (n + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
     return p->slab ? p->slab + at : NULL;
 }
 

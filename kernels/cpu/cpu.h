@@ -11,9 +11,9 @@
 #include "kernels/cpu/threads.h"
 #include "kernels/ops.h"
 
-/* Below this many multiply-adds (some ten microseconds) waking a thread costs more than it gives.
+/* Below this many multiply-adds (some forty microseconds) waking a thread costs more than it gives.
  */
-enum { CPU_WORTH_A_THREAD = 1 << 20 };
+enum { CPU_WORTH_A_THREAD = 1 << 22 };
 
 /*
  * c[i][0..31] = (add ? c[i][0..31] : 0) + Σ a(i, j) · b[j][0..31] in the order that ops.h gives

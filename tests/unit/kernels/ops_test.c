@@ -12,8 +12,8 @@ struct shape {
 };
 
 static const struct shape linear_shapes[] = {
-    {1, 1, 1},   {5, 35, 70},   {13, 64, 33},  {12, 32, 600},
-    {29, 9, 64}, {3, 1100, 40}, {50, 96, 256}, {7, 40, 1025},
+    {1, 1, 1},     {5, 35, 70},   {13, 64, 33},  {12, 32, 600},  {29, 9, 64},
+    {3, 1100, 40}, {50, 96, 256}, {7, 40, 1025}, {60, 400, 200}, /* enough for threads */
 };
 
 static void case_linear(struct bench *b, struct shape s)
@@ -388,6 +388,49 @@ static void case_adamw(struct bench *b, size_t n)
     hasher_add(b->hasher, v, n * sizeof *v);
 }
 
+/* ---- work enough for threads: only that the bits are the same ---- */
+
+static void case_large_norm(struct bench *b)
+{
+    const size_t m = 11000, n = 100, stride = ops_stride(n);
+    float *x = bench_rows(b, m, n), *dy = bench_rows(b, m, n), *out = bench_zeros(b, m * stride);
+    float *weight = bench_weight(b, n, 1), *bias = bench_weight(b, n, 1);
+    float *mean = bench_zeros(b, m), *rstd = bench_zeros(b, m);
+
+    b->ops->norm(b->be, &(struct norm_args){x, weight, bias, out, mean, rstd, stride, m, n,
+                                            (float)norm_eps});
+    hasher_add(b->hasher, out, m * stride * sizeof *out);
+    b->ops->norm_backward(b->be, &(struct norm_backward_args){dy, x, weight, mean, rstd, out, out,
+                                                              weight, bias, stride, m, n, true});
+    hasher_add(b->hasher, out, m * stride * sizeof *out);
+    hasher_add(b->hasher, weight, n * sizeof *weight);
+    hasher_add(b->hasher, bias, n * sizeof *bias);
+}
+
+static void case_large_rest(struct bench *b)
+{
+    const size_t m = 6000, n = 100, words = 1792, stride = ops_stride(n);
+    const struct ops_tensor tensors[] = {
+        {0, words, n}, {ops_panels(words, n), words, n}, {ops_panels(words, n) * 2, words, n}};
+    float *weight = bench_weight(b, 3 * words, n), *out = bench_zeros(b, m * stride);
+    float *norms = bench_zeros(b, 3);
+    int32_t *ids = arena_array(b->arena, m, sizeof *ids);
+
+    assert_non_null(ids);
+    for (size_t i = 0; i < m; i++)
+        ids[i] = (int32_t)(i * 7919 % words);
+    for (int again = 0; again < 3; again++) {
+        b->ops->embed(b->be, &(struct embed_args){ids, weight, out, stride, m, n});
+        b->ops->embed_backward(b->be,
+                               &(struct embed_backward_args){ids, out, stride, weight, m, n});
+    }
+    for (int again = 0; again < 3; again++)
+        b->ops->tensor_norms(b->be, &(struct tensor_norms_args){weight, tensors, 3, norms});
+    hasher_add(b->hasher, out, m * stride * sizeof *out);
+    hasher_add(b->hasher, weight, ops_panels(3 * words, n) * sizeof *weight);
+    hasher_add(b->hasher, norms, 3 * sizeof *norms);
+}
+
 /* ---- everything ---- */
 
 static void all_linear(struct bench *b)
@@ -417,15 +460,19 @@ static void all_rows(struct bench *b)
     bench_end(b);
     bench_begin(b);
     case_gelu(b, 64);
-    case_gelu(b, 40000);
+    case_gelu(b, 160000);
     case_cross_entropy(b, 7, 70);
-    case_cross_entropy(b, 40, 2000);
+    case_cross_entropy(b, 140, 2000);
     bench_end(b);
     bench_begin(b);
     case_tensor_norms(b);
     case_adamw(b, 1);
     case_adamw(b, 35);
-    case_adamw(b, 150000);
+    case_adamw(b, 550000);
+    bench_end(b);
+    bench_begin(b);
+    case_large_norm(b);
+    case_large_rest(b);
     bench_end(b);
 }
 
