@@ -2,19 +2,20 @@
 local hpo = require "hpo"
 
 local squad = "https://github.com/rajpurkar/SQuAD-explorer"
-local small = { hidden_size = 64, n_layer = 2, n_head = 4, initializer_range = 0.1 }
 local profiles = {
   -- The first five minutes: a corpus that comes with hpo, a tokenizer and a small BLOOM made here.
   mini = {
-    url = "hpo:mini.git", vocab_size = 512, config = small, model = "",
+    url = "hpo:mini.git", vocab_size = 512, model = "",
+    config = { hidden_size = 64, n_layer = 2, n_head = 4, initializer_range = 0.1 },
     train_size = 1000, validation_size = 200,
-    lr_lower = 2e-4, lr_upper = 2e-2, lr_choices = { 4e-4, 1.6e-3, 6.4e-3 }, bs_choices = { 2, 4 },
+    lr_lower = 3e-4, lr_upper = 1e-2, lr_choices = { 3e-4, 1e-3, 3e-3 }, bs_choices = { 2, 4 },
   },
   -- Real text, the same two steps; or --set model=FOLDER.
   squad = {
-    url = squad, vocab_size = 4096, config = small, model = "",
+    url = squad, vocab_size = 4096, model = "",
+    config = { hidden_size = 64, n_layer = 2, n_head = 4, initializer_range = 0.05 },
     train_size = 1000, validation_size = 100,
-    lr_lower = 2e-4, lr_upper = 2e-2, lr_choices = { 4e-4, 1.6e-3, 6.4e-3 }, bs_choices = { 2, 4 },
+    lr_lower = 1e-4, lr_upper = 1e-2, lr_choices = { 3e-4, 1e-3, 3e-3 }, bs_choices = { 2, 4 },
   },
   -- The original experiment.
   original = {

@@ -1,21 +1,33 @@
 """The mini corpus: what the generator writes is what is committed, what is committed is good SQuAD,
-and the build makes of it the same repository on every machine."""
+the build makes of it the same repository on every machine, and a search on it has something to find."""
 import json
 import os
 import pathlib
 import re
+import resource
+import shutil
 import subprocess
 import sys
 import tempfile
 import unittest
 
-from case import BIN, ROOT
+from case import BIN, ROOT, Case, without_measured
 
 MINI = ROOT / "recipes" / "mini"
 DATASET = MINI / "dataset"
 FILES = ["dev-v1.1.json", "train-v1.1.json"]
 REPOSITORY = BIN.parent / "share" / "hpo" / "mini.git"
 COMMIT = "f5c1d3019f1ca756d01a3df275f102e32ade8787"
+
+# One trial of the search, as far as it went there, and its answers.
+ONE = """local hpo = require "hpo"
+local profile = require "profiles"
+local one = hpo.study {
+  search = hpo.search.points { { lr = %(lr)r, bs = %(bs)d, wd = %(wd)r } },
+  scheduler = hpo.scheduler.fifo { max_t = %(reached)d }, metric = "eval_loss", trial = profile.train,
+}
+return { default = hpo.evaluate { checkpoint = one.best.checkpoint, data = profile.data } }
+"""
 
 
 def questions(file):
@@ -28,6 +40,16 @@ def questions(file):
 def git(repository, *arguments):
     command = ["git", f"--git-dir={repository}", "-c", "safe.directory=*", *arguments]
     return subprocess.run(command, check=True, capture_output=True).stdout
+
+
+def last_loss(trial):
+    return trial["metrics"][-1]["eval_loss"]
+
+
+def sanitized():
+    """Whether the programs are ten times slower for a reason."""
+    cache = BIN.parent / "CMakeCache.txt"
+    return cache.exists() and not re.search(r"^HPO_SANITIZE:\w+=$", cache.read_text(), re.MULTILINE)
 
 
 class Corpus(unittest.TestCase):
@@ -90,6 +112,49 @@ class Repository(unittest.TestCase):
             made = subprocess.run([MINI / "make-repository", folder, f"{folder}/out/mini.git"], capture_output=True)
             self.assertNotEqual(made.returncode, 0)
             self.assertEqual(os.listdir(f"{folder}/out"), [])
+
+
+class Search(Case):
+    """recipes/asha.lua as it is, of which design and README promise something."""
+
+    RECIPE = ROOT / "recipes" / "asha.lua"
+    UNIT_SECONDS = 2  # of a core, for an epoch and its evaluation
+
+    def exact_match_of(self, trial):
+        """Of a trial that need not be the best: a study of it alone, whose units are known."""
+        self.write("one.lua", ONE % {**trial["params"], "reached": trial["reached"]})
+        shutil.copy(ROOT / "recipes" / "profiles.lua", self.folder)
+        self.build("one.lua")
+        again = self.table("one.lua")["trials"][0]
+        self.assertEqual(again["metrics"], trial["metrics"])
+        self.assertTrue(all(segment["cached"] for segment in again["segments"]))
+        return json.loads(self.read("out/one/default"))["exact_match"]
+
+    def test_the_search_finds_a_model_that_answers(self):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        cold = self.build(self.RECIPE)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        table = self.table(self.RECIPE)
+        self.assertEqual(self.build(self.RECIPE)["ran"], 0)
+        self.assertEqual(without_measured(self.table(self.RECIPE)), without_measured(table))
+
+        trials = table["trials"]
+        self.assertEqual(len(trials), 12)
+        self.assertIn("stopped", {trial["status"] for trial in trials})
+        best = trials[table["best"]]
+        worst = max(trials, key=last_loss)
+        self.assertLess(last_loss(best), last_loss(worst) / 2)
+
+        row, = json.loads(self.read("out/asha/default/table.json"))["rows"]
+        self.assertEqual(row["eval_loss"], last_loss(best))
+        self.assertGreaterEqual(row["exact_match"], 50)
+        self.assertLess(self.exact_match_of(worst), row["exact_match"] / 2)
+
+        units = sum(trial["reached"] for trial in trials)
+        seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        print(f"{cold['ran']} commands, {units} units, {seconds / units:.2f} core-seconds a unit", file=sys.stderr)
+        if not sanitized():
+            self.assertLess(seconds / units, self.UNIT_SECONDS)
 
 
 if __name__ == "__main__":
