@@ -25,6 +25,7 @@ function(hpo_test_properties test label)
   set_tests_properties(${test} PROPERTIES
     LABELS "${arg_LABELS}"
     TIMEOUT ${arg_TIMEOUT}
+    COST ${arg_TIMEOUT} # what may take long begins first
     RUN_SERIAL "${arg_SERIAL}"
     SKIP_RETURN_CODE 77
     WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}"
@@ -61,7 +62,7 @@ endfunction()
 function(hpo_python_test folder name)
   add_test(NAME ${folder}.${name}
     COMMAND ${HPO_PYTHON} "${CMAKE_SOURCE_DIR}/tests/${folder}/${name}_test.py")
-  hpo_test_properties(${folder}.${name} ${folder} TIMEOUT 300 ${ARGN})
+  hpo_test_properties(${folder}.${name} ${folder} TIMEOUT 400 ${ARGN})
 endfunction()
 
 # With HPO_FUZZ a libFuzzer program, else replay.c: either reads every file of the corpus.

@@ -34,7 +34,7 @@ class Case(unittest.TestCase):
         return subprocess.Popen([str(BIN / "hpo"), *map(str, arguments)], cwd=self.folder, env=self.environment,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **keywords)
 
-    def hpo(self, *arguments, status=0, timeout=60):
+    def hpo(self, *arguments, status=0, timeout=300):
         """Runs hpo and returns (standard output, standard error); the status is checked."""
         done = subprocess.run([str(BIN / "hpo"), *map(str, arguments)], cwd=self.folder, env=self.environment,
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=timeout)
