@@ -57,6 +57,8 @@ static enum status add(struct walk *walk, const char *full, const char *path, st
 
     if (rc != 0) {
         const bool absent = errno == ENOENT || errno == ENOTDIR;
+        if (errno == ENAMETOOLONG)
+            return error_set(err, ERR_FAILED, full, "the path is too long");
         enum status s = error_system(err, full, "find");
         return absent ? ERR_NOT_FOUND : s;
     }

@@ -155,6 +155,25 @@ static enum status fail(struct build *b, struct job *job, const char *sentence, 
     return OK;
 }
 
+/* An output may be a link to another output, or into one: not to what was thrown away. */
+static enum status check_links(const struct job *job, const char *const *names, size_t n,
+                               const struct tree *tree, struct error *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct tree_entry *e = listing_find(tree, names[i]);
+        struct pick pick;
+        enum status s = OK;
+        if (e && e->kind == TREE_LINK)
+            s = tree_pick(tree, names[i], job->arena, &pick, err);
+        if (s == ERR_NOT_FOUND)
+            return error_set(err, ERR_FAILED, "",
+                             "its output \"%s\" is a symbolic link to \"%s\", which is no output",
+                             names[i], e->target);
+        TRY(s);
+    }
+    return OK;
+}
+
 enum status action_finish(struct build *b, struct job *job, struct error *err)
 {
     struct work *w = work_of(b, job->node);
@@ -170,6 +189,8 @@ enum status action_finish(struct build *b, struct job *job, struct error *err)
         s = tree_take(b->store, job->dir, names, n, job->arena, &tree, err);
     if (s == ERR_NOT_FOUND)
         s = error_set(err, ERR_FAILED, "", "it did not make its output \"%s\"", err->where);
+    if (s == OK && !graph_node(b->graph, node)->action.clone)
+        s = check_links(job, names, n, &tree, err);
     if (s == OK)
         s = job_check_sources(b, job, err);
     if (s == OK)

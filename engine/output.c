@@ -106,7 +106,7 @@ static enum status output_table(struct build *b, const char *kind, const char *j
     TRY(write_if_changed(b, dest, "table.csv", csv, err));
     if (b->o->json)
         return OK;
-    progress_flush(b->progress);
+    progress_clear(b->progress);
     TRY(progress_result(text, strlen(text), err));
     return progress_result("\n", 1, err);
 }

@@ -43,7 +43,7 @@ enum status progress_open(bool verbose, struct progress **out, struct error *err
     p->own = own;
     p->queue = text_in(p->arena);
     p->verbose = verbose;
-    p->terminal = isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;
+    p->terminal = isatty(STDERR_FILENO) && term && *term && strcmp(term, "dumb") != 0;
     p->color = p->terminal && !(no_color && *no_color);
     p->started_ms = now_ms();
     *out = p;
@@ -92,13 +92,18 @@ void progress_flush(struct progress *p)
     }
 }
 
+void progress_clear(struct progress *p)
+{
+    p->status[0] = '\0';
+    progress_flush(p);
+    hide_status(p);
+}
+
 void progress_close(struct progress *p)
 {
     if (!p)
         return;
-    p->status[0] = '\0';
-    progress_flush(p);
-    hide_status(p);
+    progress_clear(p);
     arena_close(p->arena);
     arena_close(p->own);
 }

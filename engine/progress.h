@@ -37,6 +37,9 @@ void progress_text(struct progress *p, const char *text);
 
 void progress_flush(struct progress *p);
 
+/* Flushes, and takes the status line away: results are about to be printed. */
+void progress_clear(struct progress *p);
+
 /* Whether a status line is due: there is a terminal, and a tenth of a second has passed. */
 bool progress_wants_status(const struct progress *p);
 

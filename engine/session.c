@@ -360,7 +360,7 @@ static enum status print_summary(struct build *b, double seconds, struct error *
     json_write_number(&t, seconds);
     text_printf(&t, ", \"run\": \"%lld\"}\n", (long long)b->run);
     TRY(text_finish(&t, &line, &n, err));
-    progress_flush(b->progress);
+    progress_clear(b->progress);
     return progress_result(line, n, err);
 }
 
