@@ -191,6 +191,8 @@ static void orphans_and_leftovers_go(void **state)
     struct place *p = *state;
     const struct digest key = put(p, "train", "a", TODAY);
     const struct failure f = {.key = digest_of(p, "f"), .folder = "kept", .text = "", .day = TODAY};
+    const struct snapshot_row row = {.name = digest_of(p, "s"), .digest = digest_of(p, "b")};
+    struct snapshot_row got;
     struct digest large, small;
     struct gc_report report;
 
@@ -205,6 +207,8 @@ static void orphans_and_leftovers_go(void **state)
     make_old(in_work(p, "left"));
     put_file("store/tmp/Xleft", "half");
     put_file("store/blobs/stray", "?");
+    put_file("store/graphs/old", "?");
+    assert_ok(p, history_snapshot_put(p->store, &row, &p->err));
     report = collect(p, -1, -1, false);
     assert_int_equal(report.results, 0);
     assert_int_equal(report.blobs, 2);
@@ -214,6 +218,8 @@ static void orphans_and_leftovers_go(void **state)
     assert_false(exists(in_work(p, "left")) || exists("store/blobs/stray"));
     assert_true(exists(in_work(p, "kept")));
     assert_true(is_kept(p, &key));
+    assert_false(exists("store/graphs/old"));
+    assert_int_equal(history_snapshot_get(p->store, &row.name, &got, &p->err), ERR_NOT_FOUND);
 }
 
 static const char *first_damage(struct place *p)

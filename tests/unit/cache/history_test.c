@@ -123,6 +123,25 @@ static void tables_are_of_the_last_build(void **state)
     assert_int_equal(n, 0);
 }
 
+static void the_last_snapshot_stands(void **state)
+{
+    struct place *p = *state;
+    struct snapshot_row row = {digest_of(p, "name"), digest_of(p, "bytes"), 3, 20000, 7}, got;
+    const struct digest other = digest_of(p, "other");
+
+    assert_int_equal(history_snapshot_get(p->store, &row.name, &got, &p->err), ERR_NOT_FOUND);
+    assert_ok(p, history_snapshot_put(p->store, &row, &p->err));
+    row.digest = digest_of(p, "later bytes");
+    row.run = 4;
+    assert_ok(p, history_snapshot_put(p->store, &row, &p->err));
+    assert_ok(p, store_sync(p->store, &p->err));
+    reopen(p);
+    assert_ok(p, history_snapshot_get(p->store, &row.name, &got, &p->err));
+    assert_true(digest_equal(&got.name, &row.name) && digest_equal(&got.digest, &row.digest));
+    assert_true(got.run == 4 && got.day == 20000 && got.revision == 7);
+    assert_int_equal(history_snapshot_get(p->store, &other, &got, &p->err), ERR_NOT_FOUND);
+}
+
 static void failures_last_until_success(void **state)
 {
     struct place *p = *state;
@@ -166,6 +185,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(runs_are_listed_newest_first, enter, leave),
         cmocka_unit_test_setup_teardown(only_new_keys_of_nodes_are_stored, enter, leave),
         cmocka_unit_test_setup_teardown(the_journal_answers, enter, leave),
+        cmocka_unit_test_setup_teardown(the_last_snapshot_stands, enter, leave),
         cmocka_unit_test_setup_teardown(tables_are_of_the_last_build, enter, leave),
         cmocka_unit_test_setup_teardown(failures_last_until_success, enter, leave),
     };

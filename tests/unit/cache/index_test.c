@@ -313,6 +313,34 @@ static void what_is_forgotten_is_made_again(void **state)
     assert_false(get(p, "k").marked);
 }
 
+static int64_t revision(struct place *p)
+{
+    int64_t number;
+
+    assert_ok(p, index_revision(p->store, &number, &p->err));
+    return number;
+}
+
+static void a_wrong_answer_is_a_revision(void **state)
+{
+    struct place *p = *state;
+    struct result r = unit(p, "k", "x", NULL), other = unit(p, "k", "y", NULL);
+    const int64_t first = revision(p);
+
+    assert_int_equal(put(p, &r, NULL), PUT_NEW);
+    assert_int_equal(put(p, &r, NULL), PUT_SAME);
+    assert_int_equal(revision(p), first);
+    assert_int_equal(put(p, &other, NULL), PUT_DIFFERENT);
+    assert_int_equal(revision(p), first + 1);
+    assert_ok(p, index_result_forget(p->store, &r.key, &p->err));
+    assert_int_equal(revision(p), first + 2);
+    assert_ok(p, index_result_mark(p->store, &r.key, &p->err));
+    assert_int_equal(revision(p), first + 3);
+    assert_ok(p, store_sync(p->store, &p->err));
+    reopen(p);
+    assert_int_equal(revision(p), first + 3);
+}
+
 static void wants_are_written_only_when_they_change(void **state)
 {
     struct place *p = *state;
@@ -423,6 +451,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(keys_are_found_by_their_first_digits, enter, leave),
         cmocka_unit_test_setup_teardown(use_is_noted_only_when_it_is_news, enter, leave),
         cmocka_unit_test_setup_teardown(what_is_forgotten_is_made_again, enter, leave),
+        cmocka_unit_test_setup_teardown(a_wrong_answer_is_a_revision, enter, leave),
         cmocka_unit_test_setup_teardown(wants_are_written_only_when_they_change, enter, leave),
         cmocka_unit_test_setup_teardown(only_what_nobody_else_needs_goes, enter, leave),
         cmocka_unit_test_setup_teardown(damaged_rows_are_damage, enter, leave),

@@ -160,6 +160,35 @@ static void changes_are_told(void **state)
     assert_false(unchanged(p, "f", &source));
 }
 
+static bool holds(const struct source *source, const char *name)
+{
+    struct stat st;
+
+    assert_int_equal(stat(name, &st), 0);
+    return stamp_holds(source->stamps, &st);
+}
+
+static void a_stamp_holds_only_when_it_is_sure(void **state)
+{
+    struct place *p = *state;
+    struct source source;
+
+    put_file("f", "one");
+    source = find(p, "f");
+    assert_false(holds(&source, "f")); /* a write in the same tick would look the same */
+    let_time_pass();
+    source = find(p, "f");
+    assert_true(holds(&source, "f"));
+    assert_int_equal(chmod("f", 0755), 0);
+    assert_false(holds(&source, "f"));
+    let_time_pass();
+    source = find(p, "f");
+    assert_int_equal(rename("f", "g"), 0);
+    put_file("f", "two");
+    assert_false(holds(&source, "f"));
+    assert_false(holds(&source, "."));
+}
+
 static void make_folder(struct place *p)
 {
     assert_ok(p, file_make_folders("d/sub/empty", &p->err));
@@ -333,6 +362,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_file_just_written_is_not_remembered, enter, leave),
         cmocka_unit_test_setup_teardown(a_file_from_the_future_is_read_each_time, enter, leave),
         cmocka_unit_test_setup_teardown(times_put_back_do_not_deceive, enter, leave),
+        cmocka_unit_test_setup_teardown(a_stamp_holds_only_when_it_is_sure, enter, leave),
         cmocka_unit_test_setup_teardown(changes_are_told, enter, leave),
         cmocka_unit_test_setup_teardown(a_folder_has_the_digest_of_its_tree, enter, leave),
         cmocka_unit_test_setup_teardown(changes_of_a_folder_are_told, enter, leave),
