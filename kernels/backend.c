@@ -128,14 +128,28 @@ static size_t read_number(const char *path, const char *name)
     return found;
 }
 
+/* What the control group still gives: its limit less what is used and is no page of a file, which
+ * would be given up. */
+static size_t group_memory(void)
+{
+    const size_t limit = read_number("/sys/fs/cgroup/memory.max", "");
+    const size_t used = read_number("/sys/fs/cgroup/memory.current", "");
+    const size_t files = read_number("/sys/fs/cgroup/memory.stat", "file ");
+    const size_t shared = read_number("/sys/fs/cgroup/memory.stat", "shmem ");
+    size_t held = used;
+
+    if (limit == SIZE_MAX || used == SIZE_MAX)
+        return SIZE_MAX;
+    if (files != SIZE_MAX && shared != SIZE_MAX && files >= shared && files - shared <= used)
+        held = used - (files - shared);
+    return held < limit ? limit - held : 0;
+}
+
 size_t backend_available_memory(void)
 {
     const size_t kilobytes = read_number("/proc/meminfo", "MemAvailable:");
-    const size_t limit = read_number("/sys/fs/cgroup/memory.max", "");
-    const size_t used = read_number("/sys/fs/cgroup/memory.current", "");
-    size_t available = kilobytes < SIZE_MAX / 1024 ? kilobytes * 1024 : SIZE_MAX;
+    const size_t group = group_memory();
+    const size_t machine = kilobytes < SIZE_MAX / 1024 ? kilobytes * 1024 : SIZE_MAX;
 
-    if (limit != SIZE_MAX && used != SIZE_MAX && limit - (used < limit ? used : limit) < available)
-        available = limit - (used < limit ? used : limit);
-    return available;
+    return machine < group ? machine : group;
 }
