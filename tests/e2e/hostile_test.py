@@ -72,10 +72,10 @@ return { default = last }
         self.recipe('''
 local t = {}
 for i = 1, 10000 do t["in" .. i] = hpo.text(tostring(i)) end
-return { x = hpo.command { run = { "sh", "-c", "ls | wc -l > y" }, inputs = t, outputs = { "y" } } }
+return { x = hpo.command { run = { "sh", "-c", "set -- *; echo $# > y" }, inputs = t, outputs = { "y" } } }
 ''')
         self.build("r.lua", timeout=300)
-        self.assertEqual(self.read("out/r/x").strip(), "10001")  # and y
+        self.assertEqual(self.read("out/r/x").strip(), "10000")
 
     def test_a_study_that_needs_itself(self):
         self.recipe('''
