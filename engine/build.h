@@ -109,7 +109,11 @@ struct build {
     int *due; /* waiting nodes whose last need is done */
     size_t n_due, due_capacity;
     bool going_on; /* they are being taken from that list */
-    int *studies;  /* nodes of studies that were opened */
+    int *steps;    /* of the walks over needs, and the order that they find: see want.c */
+    size_t n_steps, step_capacity;
+    int *order;
+    size_t n_order, order_capacity;
+    int *studies; /* nodes of studies that were opened */
     size_t n_studies, study_capacity;
     int *remakes; /* best nodes whose checkpoint must be made again */
     size_t n_remakes, remake_capacity;

@@ -279,23 +279,13 @@ static enum status node_ready(struct build *b, int node, struct error *err)
     return OK;
 }
 
-/* A node to be entered, or left once its needs are seen. */
-struct step {
-    int node;
-    bool leave;
-};
-
 /*
- * What a walk over needs carries along. It keeps its own list of steps, since a chain of actions
- * may be longer than the stack is deep.
+ * What a walk over needs carries along. The build has a list of steps, since a chain of actions may
+ * be longer than the stack is deep: nodes to be entered, and complements of nodes to be left once
+ * their needs are seen. A walk inside a walk uses what lies behind.
  */
 struct walk {
     struct build *b;
-    struct arena *arena;
-    struct step *steps;
-    size_t n_steps, step_capacity;
-    int *order; /* nodes that nobody wanted before, needs before who needs them */
-    size_t n_order, order_capacity;
     int node;    /* whose needs they are */
     int missing; /* needs that are not done */
     bool failed; /* one of them */
@@ -303,45 +293,36 @@ struct walk {
     struct error *err;
 };
 
-static void add_step(struct walk *walk, int node, bool leave)
+static void add_step(void *context, int step)
 {
-    if (walk->status != OK)
-        return;
-    if (walk->n_steps == walk->step_capacity &&
-        !(walk->steps = arena_grow(walk->arena, walk->steps, walk->n_steps, walk->n_steps + 1,
-                                   sizeof *walk->steps, &walk->step_capacity)))
-        walk->status = error_memory(walk->err);
-    else
-        walk->steps[walk->n_steps++] = (struct step){node, leave};
+    struct walk *walk = context;
+    struct build *b = walk->b;
+
+    if (walk->status == OK)
+        walk->status = push(b, &b->steps, &b->n_steps, &b->step_capacity, step, walk->err);
 }
 
-static void enter_need(void *context, int need)
-{
-    add_step(context, need, false);
-}
-
-/* Marks what is wanted now and was not before, and puts it in order. */
+/* Marks what is wanted now and was not before, and puts it in order: needs before who needs them.
+ */
 static enum status collect(struct walk *walk, int node)
 {
     struct build *b = walk->b;
+    const size_t base = b->n_steps;
 
-    add_step(walk, node, false);
-    while (walk->status == OK && walk->n_steps > 0) {
-        struct step step = walk->steps[--walk->n_steps];
-        struct work *w = work_of(b, step.node);
-        if (!w)
+    add_step(walk, node);
+    while (walk->status == OK && b->n_steps > base) {
+        const int step = b->steps[--b->n_steps];
+        struct work *w;
+        if (step < 0) {
+            TRY(push(b, &b->order, &b->n_order, &b->order_capacity, ~step, walk->err));
+            continue;
+        }
+        if (!(w = work_of(b, step)))
             return error_memory(walk->err);
-        if (step.leave) {
-            if (walk->n_order == walk->order_capacity &&
-                !(walk->order =
-                      arena_grow(walk->arena, walk->order, walk->n_order, walk->n_order + 1,
-                                 sizeof *walk->order, &walk->order_capacity)))
-                return error_memory(walk->err);
-            walk->order[walk->n_order++] = step.node;
-        } else if (w->state == WORK_IDLE) {
+        if (w->state == WORK_IDLE) {
             w->state = WORK_WAITING;
-            add_step(walk, step.node, true);
-            graph_needs(b->graph, step.node, enter_need, walk);
+            add_step(walk, ~step);
+            graph_needs(b->graph, step, add_step, walk);
         }
     }
     return walk->status;
@@ -391,20 +372,20 @@ static enum status settle(struct walk *walk, int node)
 
 enum status want_node(struct build *b, int node, struct error *err)
 {
-    struct walk walk = {.b = b, .arena = arena_open(), .err = err};
-    enum status s;
+    struct walk walk = {.b = b, .err = err};
+    const size_t base = b->n_order;
+    size_t end;
 
-    if (!walk.arena)
-        return error_memory(err);
-    s = collect(&walk, node);
-    for (size_t i = walk.n_order; s == OK && i-- > 0;) {
-        walk.node = walk.order[i];
+    TRY(collect(&walk, node));
+    end = b->n_order;
+    for (size_t i = end; i-- > base;) {
+        walk.node = b->order[i];
         graph_needs(b->graph, walk.node, raise, &walk);
     }
-    for (size_t i = 0; s == OK && i < walk.n_order; i++)
-        s = settle(&walk, walk.order[i]);
-    arena_close(walk.arena);
-    return s;
+    for (size_t i = base; i < end; i++)
+        TRY(settle(&walk, b->order[i]));
+    b->n_order = base;
+    return OK;
 }
 
 /* Those that have nothing more to wait for go on, and by that make others go on: a list, since the
