@@ -113,13 +113,6 @@ enum status index_result_forget(struct store *store, const struct digest *key,
 enum status index_results_touch(struct store *store, const struct digest *keys, size_t n,
                                 int64_t today, struct error *err) MUST_CHECK;
 
-/*
- * Replaces what an owner (a study of a recipe with its arguments) wants kept: the keys of the units
- * whose trees cache_drop_unwanted leaves alone. n = 0 ends all its wishes. Writes only changes.
- */
-enum status index_wants_replace(struct store *store, const char *owner, const struct digest *keys,
-                                size_t n, struct error *err) MUST_CHECK;
-
 /* ---- for the modules of this room ---- */
 
 /*

@@ -16,6 +16,7 @@
 #include "cache/gc.h"
 #include "cache/history.h"
 #include "cache/index.h"
+#include "cache/wants.h"
 #include "engine/build.h"
 #include "engine/pins.h"
 #include "engine/snapshot.h"
@@ -286,7 +287,7 @@ static enum status note_study(struct names *names, int node, const char *recipe)
     if (!owner)
         return error_memory(names->err);
     TRY(history_table_put(b->store, &table, names->err));
-    return index_wants_replace(b->store, owner, names->wants, names->n_wants, names->err);
+    return wants_replace(b->store, owner, names->wants, names->n_wants, names->err);
 }
 
 /* The keys of all nodes, or only of those that a recalled build has found out anew. */

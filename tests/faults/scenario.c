@@ -16,6 +16,7 @@
 #include "cache/source.h"
 #include "cache/store.h"
 #include "cache/tree.h"
+#include "cache/wants.h"
 
 enum { LARGE = 20000, TODAY = 20000 };
 
@@ -117,7 +118,7 @@ static enum status note_history(struct store *store, struct arena *arena, struct
     TRY(history_nodes_put(store, "r", &node, 1, err));
     TRY(history_journal_put(store, &node.key, "{}", TODAY, err));
     TRY(history_table_put(store, &table, err));
-    TRY(index_wants_replace(store, "study", &node.key, 1, err));
+    TRY(wants_replace(store, "study", &node.key, 1, err));
     TRY(history_run_finish(store, &run, err));
     return history_runs(store, NULL, 10, arena, &runs, &n, err);
 }

@@ -8,6 +8,7 @@
 #include "cache/history.h"
 #include "cache/index.h"
 #include "cache/tree.h"
+#include "cache/wants.h"
 #include "tests/unit/cache/place.h"
 
 static const int64_t file_n = 10000;
@@ -84,7 +85,7 @@ static void unwanted_units_go(void **state)
     struct drop_report report;
     struct result r;
 
-    assert_ok(p, index_wants_replace(p->store, "study", &wanted, 1, &p->err));
+    assert_ok(p, wants_replace(p->store, "study", &wanted, 1, &p->err));
     assert_ok(p, cache_drop_unwanted(p->store, &report, &p->err));
     assert_true(report.alone);
     assert_int_equal(report.trees, 1);

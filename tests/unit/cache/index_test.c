@@ -6,6 +6,7 @@
 #include "cache/database.h"
 #include "cache/index.h"
 #include "cache/tree.h"
+#include "cache/wants.h"
 #include "tests/unit/cache/place.h"
 
 /* A tree of one file, whose blob is in the store. */
@@ -347,13 +348,13 @@ static void wants_are_written_only_when_they_change(void **state)
     struct digest keys[] = {digest_of(p, "a"), digest_of(p, "b"), digest_of(p, "a")};
     struct digest swapped[] = {keys[1], keys[0]};
 
-    assert_ok(p, index_wants_replace(p->store, "me", keys, 3, &p->err));
+    assert_ok(p, wants_replace(p->store, "me", keys, 3, &p->err));
     assert_true(store_is_dirty(p->store));
     assert_ok(p, store_sync(p->store, &p->err));
-    assert_ok(p, index_wants_replace(p->store, "me", swapped, 2, &p->err));
-    assert_ok(p, index_wants_replace(p->store, "nobody", NULL, 0, &p->err));
+    assert_ok(p, wants_replace(p->store, "me", swapped, 2, &p->err));
+    assert_ok(p, wants_replace(p->store, "nobody", NULL, 0, &p->err));
     assert_false(store_is_dirty(p->store));
-    assert_ok(p, index_wants_replace(p->store, "me", keys, 1, &p->err));
+    assert_ok(p, wants_replace(p->store, "me", keys, 1, &p->err));
     assert_true(store_is_dirty(p->store));
 }
 

@@ -1,0 +1,22 @@
+/*
+ * wants: which units' checkpoints must stay, said by those who want them. gc.h drops what nobody
+ * wants.
+ */
+#ifndef CACHE_WANTS_H
+#define CACHE_WANTS_H
+
+#include <stddef.h>
+
+#include "base/digest.h"
+#include "base/error.h"
+
+struct store;
+
+/*
+ * Replaces what an owner (a study of a recipe with its arguments) wants kept: the keys of the units
+ * whose trees cache_drop_unwanted leaves alone. n = 0 ends all its wishes. Writes only changes.
+ */
+enum status wants_replace(struct store *store, const char *owner, const struct digest *keys,
+                          size_t n, struct error *err) MUST_CHECK;
+
+#endif
