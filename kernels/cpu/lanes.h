@@ -367,7 +367,7 @@ static inline lanes lanes_exp(lanes x)
 
 /*
  * tanh: below 0.625 the odd polynomial of Cephes (Moshier), above (1 - e) / (1 + e) with
- * e = exp(-2|x|). NaN stays NaN.
+ * e = exp(-2|x|); error below 2 units in the last place. NaN stays NaN.
  */
 static inline lanes lanes_tanh(lanes x)
 {
