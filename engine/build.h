@@ -21,6 +21,7 @@
 #include "engine/graph.h"
 #include "engine/options.h"
 #include "engine/progress.h"
+#include "engine/ready.h"
 #include "engine/recipe.h"
 #include "engine/runner.h"
 #include "engine/study.h"
@@ -104,9 +105,9 @@ struct build {
     struct recall recall;
     struct work **work; /* by node */
     size_t n_work, work_capacity;
-    int *ready; /* nodes in state READY, unordered */
-    size_t n_ready, ready_capacity;
-    int *due; /* waiting nodes whose last need is done */
+    struct ready ready; /* nodes in state READY */
+    size_t n_ready;     /* how many */
+    int *due;           /* waiting nodes whose last need is done */
     size_t n_due, due_capacity;
     bool going_on; /* they are being taken from that list */
     int *steps;    /* of the walks over needs, and the order that they find: see want.c */
@@ -135,6 +136,8 @@ struct build {
 };
 
 /* ---- want.c ---- */
+
+#define SHIPPED "hpo:" /* in front of the URL of a repository in share/hpo */
 
 /*
  * Where a clone's repository is: "hpo:NAME" is shipped with the program, a relative path is

@@ -27,6 +27,7 @@
 #ifndef ENGINE_CLONE_H
 #define ENGINE_CLONE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
@@ -50,6 +51,7 @@ struct clone_source {
     const struct clone_mirror *mirrors;
     size_t n_mirrors;
     const char *scratch; /* an existing folder: temporary repositories are made there */
+    bool shipped;        /* it came with the program: whoever owns it is trusted */
 };
 
 /* Splits "FROM=TO" at its first '='; a `to` that is a path is made absolute. ERR_INPUT. */

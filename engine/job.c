@@ -216,6 +216,8 @@ static char **clone_argv(struct build *b, struct job *job)
         add_entry(&argv,
                   arena_printf(job->arena, "%s=%s", b->o->mirrors[i].from, b->o->mirrors[i].to));
     }
+    if (strncmp(c->url, SHIPPED, strlen(SHIPPED)) == 0)
+        add_entry(&argv, "--shipped");
     add_entry(&argv, (char *)clone_location(b, c));
     add_entry(&argv, (char *)work_of(b, job->node)->commit);
     add_entry(&argv, (char *)job->dir);

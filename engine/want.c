@@ -44,8 +44,8 @@ const char *clone_location(struct build *b, const struct clone_spec *clone)
 {
     const char *url = clone->url;
 
-    if (strncmp(url, "hpo:", 4) == 0)
-        return file_join(b->arena, b->o->share, url + 4);
+    if (strncmp(url, SHIPPED, strlen(SHIPPED)) == 0)
+        return file_join(b->arena, b->o->share, url + strlen(SHIPPED));
     if (url[0] != '/' && !strchr(url, ':'))
         return file_join(b->arena, recipe_folder(b->recipe), url);
     return url;
@@ -55,7 +55,8 @@ const char *clone_location(struct build *b, const struct clone_spec *clone)
 enum status node_retry(struct build *b, int node, struct error *err)
 {
     work_of(b, node)->state = WORK_READY;
-    return push(b, &b->ready, &b->n_ready, &b->ready_capacity, node, err);
+    b->n_ready++;
+    return ready_add(&b->ready, (struct ready_entry){work_of(b, node)->rank, node}, b->arena, err);
 }
 
 /* Asks the remote, in a process of its own: an interrupt ends it. The user's keys and proxies go
@@ -99,6 +100,15 @@ const char *clone_pin(const struct build *b, const struct clone_spec *clone)
 static enum status pin(struct build *b, const struct clone_spec *clone, const char **commit,
                        struct error *err)
 {
+    struct clone_source shipped = {.url = clone_location(b, clone), .shipped = true};
+    char *found;
+
+    if (strncmp(clone->url, SHIPPED, strlen(SHIPPED)) == 0) {
+        /* It moves with the program alone, and is on this disk: no pin. */
+        TRY(clone_resolve(&shipped, clone->rev, b->arena, &found, err));
+        *commit = found;
+        return OK;
+    }
     if ((*commit = clone_pin(b, clone)))
         return OK;
     if (b->o->cached_only)
@@ -328,13 +338,18 @@ static enum status collect(struct walk *walk, int node)
     return walk->status;
 }
 
-static void raise(void *context, int need)
+static void raise_rank(void *context, int need)
 {
     struct walk *walk = context;
-    struct work *w = work_of(walk->b, walk->node), *n = work_of(walk->b, need);
+    struct build *b = walk->b;
+    struct work *w = work_of(b, walk->node), *n = work_of(b, need);
 
-    if (n->rank <= w->rank)
-        n->rank = w->rank + 1;
+    if (walk->status != OK || n->rank > w->rank)
+        return;
+    n->rank = w->rank + 1;
+    if (n->state == WORK_READY && graph_node(b->graph, need)->kind == NODE_ACTION)
+        walk->status =
+            ready_add(&b->ready, (struct ready_entry){n->rank, need}, b->arena, walk->err);
 }
 
 static void wait_for(void *context, int need)
@@ -380,8 +395,9 @@ enum status want_node(struct build *b, int node, struct error *err)
     end = b->n_order;
     for (size_t i = end; i-- > base;) {
         walk.node = b->order[i];
-        graph_needs(b->graph, walk.node, raise, &walk);
+        graph_needs(b->graph, walk.node, raise_rank, &walk);
     }
+    TRY(walk.status);
     for (size_t i = base; i < end; i++)
         TRY(settle(&walk, b->order[i]));
     b->n_order = base;

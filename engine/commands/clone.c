@@ -35,10 +35,10 @@ struct report {
 /* Signals that ask us to stop. */
 static const int requests[] = {SIGTERM, SIGINT, SIGHUP};
 
-static const char *const tree_usage = "[--mirror FROM=TO]... URL COMMIT INTO [PATH...]";
-static const char *const resolve_usage = "[--mirror FROM=TO]... URL REV";
+static const char *const tree_usage = "[--mirror FROM=TO]... [--shipped] URL COMMIT INTO [PATH...]";
+static const char *const resolve_usage = "[--mirror FROM=TO]... [--shipped] URL REV";
 
-/* The mirrors at the front of argv; *used is the number of words they take. */
+/* The mirrors and the switch at the front of argv; *used is the number of words they take. */
 static enum status read_mirrors(int argc, char **argv, struct arena *arena,
                                 struct clone_source *source, int *used, struct error *err)
 {
@@ -49,6 +49,8 @@ static enum status read_mirrors(int argc, char **argv, struct arena *arena,
     source->mirrors = mirrors;
     for (*used = 0; *used + 1 < argc && strcmp(argv[*used], "--mirror") == 0; *used += 2)
         TRY(clone_parse_mirror(argv[*used + 1], arena, &mirrors[source->n_mirrors++], err));
+    source->shipped = *used < argc && strcmp(argv[*used], "--shipped") == 0;
+    *used += source->shipped;
     return OK;
 }
 

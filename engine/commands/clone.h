@@ -1,9 +1,10 @@
 /*
  * Clone as processes of their own: what the engine starts for hpo.clone. Users never type these.
  *
- *     hpo clone-tree    [--mirror FROM=TO]... URL COMMIT INTO [PATH...]
- *     hpo clone-resolve [--mirror FROM=TO]... URL REV
+ *     hpo clone-tree    [--mirror FROM=TO]... [--shipped] URL COMMIT INTO [PATH...]
+ *     hpo clone-resolve [--mirror FROM=TO]... [--shipped] URL REV
  *
+ * --shipped: the repository came with the program, whoever owns it.
  * INTO is an existing empty folder. Temporary repositories go to TMPDIR, else /tmp. The work is
  * done by a forked worker, so that SIGTERM, SIGINT and SIGHUP, or a crash of that worker, leave
  * neither a file in INTO nor one in TMPDIR: its parent kills it, removes both and returns
