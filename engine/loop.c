@@ -54,17 +54,13 @@ static bool may_start(const struct build *b)
 /* The ready node of the highest rank; it is taken from the list. */
 static int pop_ready(struct build *b)
 {
-    size_t best = 0;
-    int node;
+    struct ready_entry entry;
 
-    for (size_t i = 1; i < b->n_ready; i++) {
-        int rank = b->work[b->ready[i]]->rank, highest = b->work[b->ready[best]]->rank;
-        if (rank > highest || (rank == highest && b->ready[i] < b->ready[best]))
-            best = i;
-    }
-    node = b->ready[best];
-    b->ready[best] = b->ready[--b->n_ready];
-    return node;
+    do
+        entry = ready_take(&b->ready);
+    while (b->work[entry.node]->state != WORK_READY || b->work[entry.node]->rank != entry.rank);
+    b->n_ready--;
+    return entry.node;
 }
 
 static enum status refuse(struct build *b, const char *label, int node)
