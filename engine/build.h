@@ -168,8 +168,9 @@ enum status node_lost(struct build *b, int node, int consumer, struct error *err
 enum status want_template(struct build *b, struct template *template, bool *ready, bool *failed,
                           struct error *err) MUST_CHECK;
 
-/* The commit of a clone, where it is known without asking; NULL: it is not. */
-const char *clone_pin(const struct build *b, const struct clone_spec *clone);
+/* The commit of a clone, where it is known without asking others; *commit NULL: it is not. */
+enum status clone_pin(struct build *b, const struct clone_spec *clone, const char **commit,
+                      struct error *err) MUST_CHECK;
 
 /* Key and description of an action whose needs are all done. *lost: an input that the store has
  * lost, which is why it cannot be keyed; else -1. */

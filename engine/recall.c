@@ -226,10 +226,12 @@ static bool same_identity(struct build *b, int node, const struct past *p, const
     const struct node *n = graph_node(b->graph, node);
     struct error ignored;
 
-    if (n->action.clone)
-        *identity = clone_pin(b, n->action.clone);
-    else if (tool_identity(b->tools, n, identity, &ignored) != OK)
+    if (n->action.clone) {
+        if (clone_pin(b, n->action.clone, identity, &ignored) != OK)
+            return false;
+    } else if (tool_identity(b->tools, n, identity, &ignored) != OK) {
         return false;
+    }
     return *identity && strcmp(*identity, p->identity) == 0;
 }
 

@@ -86,30 +86,30 @@ static enum status resolve(struct build *b, const struct clone_spec *clone, cons
     return OK;
 }
 
-const char *clone_pin(const struct build *b, const struct clone_spec *clone)
+enum status clone_pin(struct build *b, const struct clone_spec *clone, const char **commit,
+                      struct error *err)
 {
     const bool moves =
         strlen(clone->rev) != COMMIT_HEX || strspn(clone->rev, "0123456789abcdef") != COMMIT_HEX;
+    struct clone_source shipped = {.url = clone_location(b, clone), .shipped = true};
 
+    *commit = NULL;
+    if (strncmp(clone->url, SHIPPED, strlen(SHIPPED)) == 0)
+        /* It moves with the program alone, and is on this disk: no pin. */
+        return clone_resolve(&shipped, clone->rev, b->arena, (char **)commit, err);
     if (!moves)
-        return clone->rev;
-    return b->o->update ? NULL : pins_get(b->pins, "git", clone->url, clone->rev);
+        *commit = clone->rev;
+    else if (!b->o->update)
+        *commit = pins_get(b->pins, "git", clone->url, clone->rev);
+    return OK;
 }
 
 /* The commit of a clone: the pin's, else what the remote says, which becomes the pin. */
 static enum status pin(struct build *b, const struct clone_spec *clone, const char **commit,
                        struct error *err)
 {
-    struct clone_source shipped = {.url = clone_location(b, clone), .shipped = true};
-    char *found;
-
-    if (strncmp(clone->url, SHIPPED, strlen(SHIPPED)) == 0) {
-        /* It moves with the program alone, and is on this disk: no pin. */
-        TRY(clone_resolve(&shipped, clone->rev, b->arena, &found, err));
-        *commit = found;
-        return OK;
-    }
-    if ((*commit = clone_pin(b, clone)))
+    TRY(clone_pin(b, clone, commit, err));
+    if (*commit)
         return OK;
     if (b->o->cached_only)
         return error_set(err, ERR_INPUT, "--cached-only", "%s of %s is not pinned in hpo.lock",
