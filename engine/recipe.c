@@ -163,6 +163,23 @@ enum status recipe_call(struct recipe *r, int n_arguments, int n_results, struct
     return error_of_lua(r, s == LUA_OK ? "" : lua_tostring(L, -1), err);
 }
 
+enum status recipe_take_string(struct recipe *r, struct arena *arena, const char **out,
+                               struct error *err)
+{
+    size_t n;
+    const char *string = lua_tolstring(r->lua, -1, &n);
+
+    *out = string ? arena_copy(arena, string, n) : NULL;
+    lua_pop(r->lua, 1);
+    return string && !*out ? error_memory(err) : OK;
+}
+
+int recipe_raise(lua_State *L, struct recipe *r, enum status s)
+{
+    r->status = s;
+    return luaL_error(L, "%s: %s", r->raised.where, r->raised.text);
+}
+
 /* Reads a file of the recipe, whose path is shown as it was typed, and remembers it. */
 static enum status read_source(struct recipe *r, const char *path, struct recipe_source **out,
                                struct error *err)

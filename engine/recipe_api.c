@@ -23,12 +23,6 @@ static struct recipe *recipe_of(lua_State *L)
     return lua_touserdata(L, lua_upvalueindex(1));
 }
 
-int recipe_raise(lua_State *L, struct recipe *r, enum status s)
-{
-    r->status = s;
-    return luaL_error(L, "%s: %s", r->raised.where, r->raised.text);
-}
-
 static int raise_memory(lua_State *L)
 {
     struct recipe *r = recipe_of(L);

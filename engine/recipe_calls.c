@@ -15,17 +15,6 @@ static void push_call(struct recipe *r, int calls, const char *name)
     lua_remove(r->lua, -2);
 }
 
-enum status recipe_take_string(struct recipe *r, struct arena *arena, const char **out,
-                               struct error *err)
-{
-    size_t n;
-    const char *string = lua_tolstring(r->lua, -1, &n);
-
-    *out = string ? arena_copy(arena, string, n) : NULL;
-    lua_pop(r->lua, 1);
-    return string && !*out ? error_memory(err) : OK;
-}
-
 enum status recipe_wake(struct recipe *r, int calls, struct error *err)
 {
     push_call(r, calls, "open");
