@@ -59,10 +59,17 @@ function(hpo_unit_test room module)
   endif()
 endfunction()
 
+# LONG: there is a long form of it too, FOLDER.NAME.long, which runs with HPO_LONG=1.
 function(hpo_python_test folder name)
-  add_test(NAME ${folder}.${name}
-    COMMAND ${HPO_PYTHON} "${CMAKE_SOURCE_DIR}/tests/${folder}/${name}_test.py")
+  cmake_parse_arguments(python "LONG" "" "" ${ARGN})
+  set(script "${CMAKE_SOURCE_DIR}/tests/${folder}/${name}_test.py")
+  add_test(NAME ${folder}.${name} COMMAND ${HPO_PYTHON} "${script}")
   hpo_test_properties(${folder}.${name} ${folder} TIMEOUT 400 ${ARGN})
+  if(python_LONG)
+    add_test(NAME ${folder}.${name}.long COMMAND ${HPO_PYTHON} "${script}")
+    hpo_test_properties(${folder}.${name}.long ${folder} TIMEOUT 3600 LABELS long)
+    set_property(TEST ${folder}.${name}.long APPEND PROPERTY ENVIRONMENT HPO_LONG=1)
+  endif()
 endfunction()
 
 # With HPO_FUZZ a libFuzzer program, else replay.c: either reads every file of the corpus.

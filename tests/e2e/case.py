@@ -15,6 +15,8 @@ SHARED = ROOT.parent / "shared"
 class Case(unittest.TestCase):
     """A test in an empty folder, with the store in it."""
 
+    program = BIN / "hpo"
+
     def setUp(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="hpo-test-"))
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
@@ -31,12 +33,12 @@ class Case(unittest.TestCase):
         return (self.folder / name).read_text()
 
     def start(self, *arguments, **keywords):
-        return subprocess.Popen([str(BIN / "hpo"), *map(str, arguments)], cwd=self.folder, env=self.environment,
+        return subprocess.Popen([str(self.program), *map(str, arguments)], cwd=self.folder, env=self.environment,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **keywords)
 
     def hpo(self, *arguments, status=0, timeout=300):
         """Runs hpo and returns (standard output, standard error); the status is checked."""
-        done = subprocess.run([str(BIN / "hpo"), *map(str, arguments)], cwd=self.folder, env=self.environment,
+        done = subprocess.run([str(self.program), *map(str, arguments)], cwd=self.folder, env=self.environment,
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=timeout)
         self.assertEqual(done.returncode, status, f"hpo {' '.join(map(str, arguments))}\n{done.stdout}\n{done.stderr}")
         return done.stdout, done.stderr
