@@ -365,11 +365,12 @@ static enum status encode(struct encoding *e)
 enum status tokenizer_encode(struct tokenizer *t, const char *text, size_t n, struct arena *arena,
                              int32_t **ids, size_t *n_ids, struct error *err)
 {
-    struct encoding e = {t, (const unsigned char *)text, (const unsigned char *)text + n, 0, err};
+    struct encoding e = {t, (const unsigned char *)text, NULL, 0, err};
 
     if (n > PIECES_TEXT_MAX)
         return error_set(err, ERR_INPUT, NULL, "expected a text of at most %d bytes, found %zu",
                          PIECES_TEXT_MAX, n);
+    e.end = e.text + n;
     /* Every byte is at most one id, and recall writes some more than it makes. */
     if (n + SET_IDS > t->room &&
         !(t->ids = arena_grow(t->arena, NULL, 0, n + SET_IDS, sizeof *t->ids, &t->room))) {
