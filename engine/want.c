@@ -33,10 +33,14 @@ struct work *work_of(struct build *b, int node)
 static enum status push(struct build *b, int **list, size_t *n, size_t *capacity, int node,
                         struct error *err)
 {
-    if (*n == *capacity &&
-        !(*list = arena_grow(b->arena, *list, *n, *n + 1, sizeof **list, capacity)))
+    int *larger = *list;
+
+    if (*n == *capacity)
+        larger = arena_grow(b->arena, *list, *n, *n + 1, sizeof **list, capacity);
+    if (!larger)
         return error_memory(err);
-    (*list)[(*n)++] = node;
+    *list = larger;
+    larger[(*n)++] = node;
     return OK;
 }
 
