@@ -478,6 +478,8 @@ enum status node_lost(struct build *b, int node, int consumer, struct error *err
     if (w->cached)
         b->n_cached--;
     w->cached = false;
+    w->keyed = w->keyed && !w->recalled; /* a recalled key has no description yet */
+    w->recalled = false;
     w->force = true;
     w->state = WORK_IDLE;
     if (w->best)
