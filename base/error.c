@@ -32,20 +32,22 @@ enum status error_set(struct error *err, enum status status, const char *where, 
     va_start(args, format);
     (void)vsnprintf(fresh.text, sizeof fresh.text, format, args);
     va_end(args);
+    end_with_a_letter(fresh.where);
+    end_with_a_letter(fresh.text);
     *err = fresh;
-    end_with_a_letter(err->where);
-    end_with_a_letter(err->text);
     return status;
 }
 
 void error_hint(struct error *err, const char *format, ...)
 {
+    char hint[sizeof err->hint];
     va_list args;
 
     va_start(args, format);
-    (void)vsnprintf(err->hint, sizeof err->hint, format, args);
+    (void)vsnprintf(hint, sizeof hint, format, args);
     va_end(args);
-    end_with_a_letter(err->hint);
+    end_with_a_letter(hint);
+    memcpy(err->hint, hint, sizeof hint);
 }
 
 void error_place(struct error *err, const char *format, ...)

@@ -76,6 +76,22 @@ static void a_cut_keeps_letters_whole(void **state)
     assert_int_equal(strlen(err.where) % 2, 1); /* "a: " and whole letters */
 }
 
+static void a_sentence_may_hold_the_one_before(void **state)
+{
+    struct error err;
+
+    (void)state;
+    (void)error_set(&err, ERR_SYSTEM, "a", "cannot open: no");
+    (void)error_set(&err, ERR_INPUT, err.where, "cannot read the recipe: %s", err.text);
+    assert_string_equal(err.where, "a");
+    assert_string_equal(err.text, "cannot read the recipe: cannot open: no");
+    error_hint(&err, "b");
+    error_hint(&err, "%s or %s", err.hint, err.hint);
+    assert_string_equal(err.hint, "b or b");
+    error_place(&err, "%s", err.where);
+    assert_string_equal(err.where, "a: a");
+}
+
 static void the_system_says_why(void **state)
 {
     struct error err;
@@ -93,8 +109,11 @@ static void the_system_says_why(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_sentence_with_its_place), cmocka_unit_test(places_go_in_front),
-        cmocka_unit_test(too_long_is_cut),           cmocka_unit_test(a_cut_keeps_letters_whole),
+        cmocka_unit_test(a_sentence_with_its_place),
+        cmocka_unit_test(places_go_in_front),
+        cmocka_unit_test(too_long_is_cut),
+        cmocka_unit_test(a_cut_keeps_letters_whole),
+        cmocka_unit_test(a_sentence_may_hold_the_one_before),
         cmocka_unit_test(the_system_says_why),
     };
 

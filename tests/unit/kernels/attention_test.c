@@ -51,7 +51,7 @@ static void naive(const struct inputs *in, const double *x, size_t s, size_t i, 
     const size_t width = 3 * in->heads * in->d, column = 3 * h * in->d, d = in->d;
     const size_t query = (size_t)in->sequences[s].query_first + i;
     const double *q = x + (size_t)in->rows[query] * width + column;
-    double scores[128], sum = 0;
+    double scores[128] = {0}, sum = 0;
 
     for (size_t l = 0; l < d; l++)
         out[l] = 0;
@@ -170,7 +170,7 @@ static void case_cache(struct bench *b)
 {
     const struct inputs in = make(b, 2, 24, true);
     const struct attention_sequence *last = &in.sequences[SEQUENCES - 1];
-    const size_t n = (size_t)last->key_count, width = 2 * 24;
+    const size_t n = (size_t)last->key_count, width = (size_t)2 * 24;
     float *out = bench_zeros(b, in.queries * in.out_stride);
     float *one = bench_zeros(b, in.out_stride), *cache = bench_zeros(b, 2 * n * in.stride);
     struct attention_args a = arguments(b, &in, out);

@@ -64,14 +64,14 @@ static void test_rows(void **state)
 
     (void)state;
     assert_non_null(slab);
-    for (size_t i = 0; i < 70 * 24; i++)
+    for (size_t i = 0; i < (size_t)70 * 24; i++)
         rows[i] = (float)i + 1;
     layout_put_rows(t, slab, 0, 50, rows);
-    layout_put_rows(t, slab, 50, 20, rows + 50 * 24);
+    layout_put_rows(t, slab, 50, 20, rows + (size_t)50 * 24);
     layout_get_rows(t, slab, 0, 70, back);
     assert_memory_equal(back, rows, sizeof rows);
     layout_get_rows(t, slab, 69, 1, back);
-    assert_memory_equal(back, rows + 69 * 24, 24 * sizeof *back);
+    assert_memory_equal(back, rows + (size_t)69 * 24, 24 * sizeof *back);
     for (size_t row = 70; row < 96; row++) /* the padding stays zero */
         assert_true(slab[t->offset + ops_panel_at(row, 5, 24)] == 0);
     arena_close(arena);
