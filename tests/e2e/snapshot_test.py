@@ -15,7 +15,7 @@ import tempfile
 import threading
 import unittest
 
-from case import Case
+from case import BIN, Case
 
 CHAIN = '''
 local hpo = require "hpo"
@@ -208,6 +208,7 @@ class Twins(Case):
 
     def setUp(self):
         super().setUp()
+        self.program = BIN / "hpo"
         self.twin = pathlib.Path(tempfile.mkdtemp(prefix="hpo-test-"))
         self.addCleanup(shutil.rmtree, self.twin, ignore_errors=True)
         self.outside = pathlib.Path(tempfile.mkdtemp(prefix="hpo-test-"))  # tools: the same for both
@@ -230,15 +231,11 @@ class Twins(Case):
                   else (folder / name).unlink())
 
     def answer(self, folder, arguments):
-        done = subprocess.run([str(self.program()), *arguments], cwd=folder, env=self.environment, stdin=subprocess.DEVNULL,
+        done = subprocess.run([str(self.program), *arguments], cwd=folder, env=self.environment, stdin=subprocess.DEVNULL,
                               capture_output=True, text=True, timeout=120)
         text = f"{done.returncode}\n{done.stdout}\n{done.stderr}".replace(str(folder), "FOLDER")
         text = re.sub(r'\d+\.\d+ s\b', "SECONDS", text)
         return re.sub(r'"seconds": [^,}]*', '"seconds": 0', text)
-
-    def program(self):
-        from case import BIN
-        return BIN / "hpo"
 
     def ask(self, *arguments):
         """The same command in both; the twin's builds have no snapshot."""
@@ -449,18 +446,21 @@ return { default = hpo.command { name = "b", run = { "sh", "-c", "echo same > b"
         for arguments in ((), ("--rerun", "a"), (), ("--rerun", "b"), (), ()):
             self.step(*arguments)
 
+    def commit(self, repository, text):
+        def git(*words):
+            return subprocess.run(["git", "-C", str(repository), "-c", "user.name=n", "-c", "user.email=e", *words],
+                                  check=True, capture_output=True, text=True).stdout.strip()
+        if not repository.exists():
+            repository.mkdir(parents=True)
+            git("init", "-q", "-b", "main")
+        (repository / "file").write_text(text)
+        git("add", "file")
+        git("commit", "-q", "-m", "m")
+        return git("rev-parse", "HEAD")
+
     def test_clones(self):
         repository = self.outside / "repository"
-        git = lambda *words: subprocess.run(["git", "-C", str(repository), "-c", "user.name=n", "-c", "user.email=e", *words],
-                                            check=True, capture_output=True, text=True).stdout.strip()
-        repository.mkdir()
-        git("init", "-q", "-b", "main")
-        commits = []
-        for k in range(2):
-            (repository / "file").write_text(f"{k}\n")
-            git("add", "file")
-            git("commit", "-q", "-m", str(k))
-            commits.append(git("rev-parse", "HEAD"))
+        commits = [self.commit(repository, f"{k}\n") for k in range(2)]
         self.put("r.lua", f'''
 local hpo = require "hpo"
 return {{ default = hpo.clone {{ name = "c", url = "{repository}", rev = "main" }} }}
@@ -473,6 +473,20 @@ return {{ default = hpo.clone {{ name = "c", url = "{repository}", rev = "main" 
         self.counts(self.step("--update", nodes=("c",)), 0, 1)
         self.assertEqual((self.folder / "out/r/default/file").read_text(), "1\n")
         self.remove("hpo.lock")
+        self.counts(self.step(nodes=("c",)), 0, 1)
+
+    def test_what_ships_with_the_program(self):
+        repository = self.outside / "share/hpo/shipped"
+        self.program = self.outside / "bin/hpo"
+        self.program.parent.mkdir()
+        shutil.copy2(BIN / "hpo", self.program)
+        self.commit(repository, "old\n")
+        self.put("r.lua", 'return { default = require("hpo").clone { name = "c", url = "hpo:shipped", rev = "main" } }')
+        self.settle(nodes=("c",))
+        self.counts(self.step(nodes=("c",)), 0, 1)
+        self.commit(repository, "new\n")
+        self.counts(self.step(nodes=("c",)), 1, 0)
+        self.assertEqual((self.folder / "out/r/default/file").read_text(), "new\n")
         self.counts(self.step(nodes=("c",)), 0, 1)
 
     def test_anything_in_any_order(self):
