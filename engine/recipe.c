@@ -208,7 +208,7 @@ static enum status read_source(struct recipe *r, const char *path, struct recipe
 static void push_module(lua_State *L, struct recipe *r, const char *name)
 {
     const char *slash = strrchr(r->path, '/');
-    struct recipe_source *source;
+    struct recipe_source *source = NULL;
     enum status s;
 
     lua_pushlstring(L, r->path, slash ? (size_t)(slash - r->path) + 1 : 0);
@@ -219,7 +219,8 @@ static void push_module(lua_State *L, struct recipe *r, const char *name)
     s = read_source(r, lua_tostring(L, -1), &source, &r->raised);
     if (s != OK)
         (void)luaL_error(L, "require: %s: %s", r->raised.where, r->raised.text);
-    else if (luaL_loadbufferx(L, source->bytes, source->n, source->chunk, "t") != LUA_OK)
+    assert(source);
+    if (luaL_loadbufferx(L, source->bytes, source->n, source->chunk, "t") != LUA_OK)
         (void)lua_error(L);
     lua_remove(L, -2);
 }
@@ -309,10 +310,11 @@ static enum status make(const char *path, struct recipe **out, struct error *err
 static enum status open_state(const char *path, struct graph *graph, struct recipe **out,
                               struct error *err)
 {
-    struct recipe *r;
+    struct recipe *r = NULL;
     enum status s;
 
     TRY(make(path, &r, err));
+    assert(r);
     r->graph = graph;
     if (!(r->lua = lua_newstate(allocate, r))) {
         recipe_close(r);
@@ -400,10 +402,11 @@ static enum status check_sets(const struct recipe *r, struct error *err)
 
 static enum status run(struct recipe *r, struct error *err)
 {
-    struct recipe_source *source;
+    struct recipe_source *source = NULL;
 
     TRY(locate(r, err));
     TRY(read_source(r, r->path, &source, err));
+    assert(source);
     lua_pushcfunction(r->lua, run_file);
     lua_pushlightuserdata(r->lua, source);
     TRY(recipe_call(r, 1, 1, err));
@@ -415,10 +418,11 @@ static enum status run(struct recipe *r, struct error *err)
 enum status recipe_locate(const struct recipe_options *options, struct recipe **out,
                           struct error *err)
 {
-    struct recipe *r;
+    struct recipe *r = NULL;
     enum status s;
 
     TRY(make(options->path, &r, err));
+    assert(r);
     if ((s = locate(r, err)) != OK) {
         recipe_close(r);
         return s;
