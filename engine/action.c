@@ -1,4 +1,6 @@
 /* action: an ordinary action, from its claim to its result. Start at action_start. */
+#include "engine/action.h"
+
 #include <string.h>
 
 #include "base/arena.h"
@@ -6,7 +8,8 @@
 #include "cache/history.h"
 #include "cache/index.h"
 #include "cache/tree.h"
-#include "engine/build.h"
+#include "engine/job.h"
+#include "engine/want.h"
 
 /* Another build may have made it since we looked. */
 static enum status look_again(struct build *b, int node, bool *known, struct error *err)

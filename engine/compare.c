@@ -1,12 +1,14 @@
 /* compare: the rows of a comparison, from studies and scores that are known. Start at compare_json.
  */
+#include "engine/compare.h"
+
 #include <math.h>
 #include <string.h>
 
 #include "base/arena.h"
 #include "base/json.h"
 #include "cache/blob.h"
-#include "engine/build.h"
+#include "engine/want.h"
 
 enum { SCORES_LIMIT = 1 << 20 };
 

@@ -4,6 +4,8 @@
  * Folder     STORE/work/NAME, NAME cut from a key: at most one is left per action. In it: dir (the
  *            working folder), log, and for runs of units params.json, in and out.
  */
+#include "engine/job.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -14,7 +16,7 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "cache/blob.h"
-#include "engine/build.h"
+#include "engine/want.h"
 
 enum { TAIL_LINES = 20, TAIL_BYTES = 16 * 1024, LOG_LIMIT = 1 << 30, TERM_SECONDS = 5 };
 

@@ -1,6 +1,8 @@
 /*
  * loop: decide, start, wait, finish. Start at loop_run, the story of a build.
  */
+#include "engine/loop.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -10,7 +12,11 @@
 #include <unistd.h>
 
 #include "base/arena.h"
-#include "engine/build.h"
+#include "engine/action.h"
+#include "engine/job.h"
+#include "engine/output.h"
+#include "engine/run.h"
+#include "engine/want.h"
 
 enum { SYNC_MS = 40, CLAIM_MS = 20, STATUS_MS = 500, TERM_SECONDS = 5 };
 

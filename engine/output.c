@@ -2,6 +2,8 @@
  * output: out/RECIPE/TARGET. What lies there already and is right stays untouched; a wrong or
  * edited file is put right; nothing is ever read from out/. Start at output_targets.
  */
+#include "engine/output.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,7 +14,9 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "cache/source.h"
-#include "engine/build.h"
+#include "engine/compare.h"
+#include "engine/recall.h"
+#include "engine/want.h"
 
 /* A target on its way to out/. */
 struct landing {

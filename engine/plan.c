@@ -8,6 +8,7 @@
 #include "engine/build.h"
 #include "engine/key.h"
 #include "engine/session.h"
+#include "engine/want.h"
 
 /* "it has not run yet", or the fields that differ from its last key. */
 static enum status why(struct build *b, const char *recipe, int node, struct text *t,

@@ -5,6 +5,8 @@
  * ordinary path, which this spares work and never replaces. Whatever is doubtful is not recalled.
  * Start at recall_open; recall_source and recall_action are asked by want, recall_landed by output.
  */
+#include "engine/recall.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,9 +18,9 @@
 #include "base/json.h"
 #include "cache/history.h"
 #include "cache/index.h"
-#include "engine/build.h"
 #include "engine/session.h"
 #include "engine/snapshot.h"
+#include "engine/want.h"
 
 /* Beyond this a snapshot is not worth its reading. */
 static const size_t snapshot_limit = (size_t)1 << 30;

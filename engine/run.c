@@ -6,6 +6,8 @@
  * link STORE/work/KEY.checkpoint names it, and becomes a tree only when the run breaks off, or when
  * a later build finds it after we were killed. Start at run_start; run_read takes the lines.
  */
+#include "engine/run.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -19,8 +21,9 @@
 #include "base/json.h"
 #include "cache/index.h"
 #include "cache/tree.h"
-#include "engine/build.h"
+#include "engine/job.h"
 #include "engine/run_state.h"
+#include "engine/want.h"
 
 /* ---- insurance ---- */
 

@@ -14,6 +14,8 @@
 #include "base/json.h"
 #include "cache/index.h"
 #include "engine/build.h"
+#include "engine/job.h"
+#include "engine/run.h"
 #include "engine/run_state.h"
 
 enum { LINE_MAX_BYTES = 1 << 20 };

@@ -2,10 +2,9 @@
  * run_state: what a run of units carries along, shared by run.c (start and end) and run_lines.c
  * (what the process says meanwhile). Nobody else includes it.
  */
+#include "engine/build.h"
 #ifndef ENGINE_RUN_STATE_H
 #define ENGINE_RUN_STATE_H
-
-#include "engine/build.h"
 
 struct train {
     struct template *template;

@@ -1,5 +1,6 @@
 /* session: opens everything a build needs, in order, and closes it in reverse. Start at
  * session_build. */
+
 #include "engine/session.h"
 
 #include <errno.h>
@@ -18,8 +19,12 @@
 #include "cache/index.h"
 #include "cache/wants.h"
 #include "engine/build.h"
+#include "engine/job.h"
+#include "engine/loop.h"
 #include "engine/pins.h"
+#include "engine/recall.h"
 #include "engine/snapshot.h"
+#include "engine/want.h"
 
 enum { CAPTURE_SECONDS = 600 }; /* a repository may be large */
 

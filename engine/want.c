@@ -2,15 +2,17 @@
  * want: from targets down to sources, and back up with keys. Start at want_node; a node becomes
  * known in node_ready, the moment its last need is done.
  */
+#include "engine/want.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
 #include "base/file.h"
 #include "cache/index.h"
-#include "engine/build.h"
 #include "engine/clone.h"
 #include "engine/pins.h"
+#include "engine/recall.h"
 
 struct work *work_of(struct build *b, int node)
 {

@@ -1,0 +1,48 @@
+/* want: from targets down to what they need, and back up with keys: nodes become ready, done,
+ * failed, lost. Part of a build: see engine/build.h. */
+#ifndef ENGINE_WANT_H
+#define ENGINE_WANT_H
+
+#include "engine/build.h"
+
+#define SHIPPED "hpo:" /* in front of the URL of a repository in share/hpo */
+
+/*
+ * Where a clone's repository is: "hpo:NAME" is shipped with the program, a relative path is
+ * relative to the recipe's folder. NULL: no memory.
+ */
+const char *clone_location(struct build *b, const struct clone_spec *clone);
+
+/* The work beside a node; the array grows with the graph. NULL when there is no memory. */
+struct work *work_of(struct build *b, int node);
+
+/* Says that a node is needed; starts on its needs. */
+enum status want_node(struct build *b, int node, struct error *err) MUST_CHECK;
+
+/* The node is known now: content is in its work. Those that waited go on. */
+enum status node_done(struct build *b, int node, struct error *err) MUST_CHECK;
+
+/* The node cannot be known, nor can what needs it. */
+void node_failed(struct build *b, int node);
+
+/* Puts an action among those that only wait for a slot and a claim. */
+enum status node_retry(struct build *b, int node, struct error *err) MUST_CHECK;
+
+/* Sends a done node back to run again, since the store lost its files; `consumer` waits for it. */
+enum status node_lost(struct build *b, int node, int consumer, struct error *err) MUST_CHECK;
+
+/* Wants what the template needs, and keys it. *ready: all of it is known; *failed: it never will
+ * be. */
+enum status want_template(struct build *b, struct template *template, bool *ready, bool *failed,
+                          struct error *err) MUST_CHECK;
+
+/* The commit of a clone, where it is known without asking others; *commit NULL: it is not. */
+enum status clone_pin(struct build *b, const struct clone_spec *clone, const char **commit,
+                      struct error *err) MUST_CHECK;
+
+/* Key and description of an action whose needs are all done. *lost: an input that the store has
+ * lost, which is why it cannot be keyed; else -1. */
+enum status key_node(struct build *b, int node, struct digest *key, const char **description,
+                     int *lost, struct error *err) MUST_CHECK;
+
+#endif
