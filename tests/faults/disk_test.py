@@ -152,7 +152,13 @@ class Small(Disk):
 
     def test_pins_that_cannot_be_written(self):
         self.mount(1000)
-        (self.disk / "c.lua").write_text('local hpo = require "hpo"\nreturn { x = hpo.clone { url = "hpo:mini.git", rev = "master", paths = { "dataset" } } }')
+        origin = self.folder / "origin"
+        (origin / "dataset").mkdir(parents=True)
+        (origin / "dataset" / "file").write_text("x")
+        for command in ("init -q -b master", "add .", "-c user.name=a -c user.email=a commit -q -m first"):
+            subprocess.run(["git", *command.split()], cwd=origin, check=True)
+        (self.disk / "c.lua").write_text(
+            f'local hpo = require "hpo"\nreturn {{ x = hpo.clone {{ url = "{origin}", rev = "master", paths = {{ "dataset" }} }} }}')
         self.remount("ro")
         done = self.run_hpo("build", "disk/c.lua")
         self.assertEqual(done.returncode, 1, done.stderr)
