@@ -99,10 +99,13 @@ enum status graph_add(struct graph *graph, const struct node *node, int *id, str
 {
     if (node->kind == NODE_ACTION)
         TRY(check_names(node, err));
-    if (graph->n == graph->capacity &&
-        !(graph->nodes = arena_grow(graph->arena, graph->nodes, graph->n, graph->n + 1,
-                                    sizeof(struct node *), &graph->capacity)))
-        return error_memory(err);
+    if (graph->n == graph->capacity) {
+        struct node **larger = arena_grow(graph->arena, graph->nodes, graph->n, graph->n + 1,
+                                          sizeof(struct node *), &graph->capacity);
+        if (!larger)
+            return error_memory(err);
+        graph->nodes = larger;
+    }
     if (!(graph->nodes[graph->n] = arena_alloc(graph->arena, sizeof(struct node))))
         return error_memory(err);
     *graph->nodes[graph->n] = *node;
@@ -119,11 +122,14 @@ enum status graph_add_target(struct graph *graph, const struct target *target, s
         strcmp(graph->targets[graph->n_targets - 1].name, target->name) >= 0)
         return error_set(err, ERR_INPUT, graph->nodes[target->node]->where,
                          "target \"%s\": expected names in order, each once", target->name);
-    if (graph->n_targets == graph->target_capacity &&
-        !(graph->targets =
-              arena_grow(graph->arena, graph->targets, graph->n_targets, graph->n_targets + 1,
-                         sizeof *graph->targets, &graph->target_capacity)))
-        return error_memory(err);
+    if (graph->n_targets == graph->target_capacity) {
+        struct target *larger =
+            arena_grow(graph->arena, graph->targets, graph->n_targets, graph->n_targets + 1,
+                       sizeof *graph->targets, &graph->target_capacity);
+        if (!larger)
+            return error_memory(err);
+        graph->targets = larger;
+    }
     graph->targets[graph->n_targets++] = *target;
     if (!graph->nodes[target->node]->target)
         graph->nodes[target->node]->target = target->name;

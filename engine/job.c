@@ -343,10 +343,13 @@ enum status job_take_log(struct build *b, struct job *job, struct digest *log, s
 
 enum status hold_claim(struct build *b, const struct digest *key, struct error *err)
 {
-    if (b->n_held == b->held_capacity &&
-        !(b->held = arena_grow(b->arena, b->held, b->n_held, b->n_held + 1, sizeof *b->held,
-                               &b->held_capacity)))
-        return error_memory(err);
+    if (b->n_held == b->held_capacity) {
+        struct digest *larger = arena_grow(b->arena, b->held, b->n_held, b->n_held + 1,
+                                           sizeof *b->held, &b->held_capacity);
+        if (!larger)
+            return error_memory(err);
+        b->held = larger;
+    }
     b->held[b->n_held++] = *key;
     return OK;
 }

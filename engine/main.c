@@ -2,6 +2,8 @@
 #include <errno.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -119,11 +121,27 @@ static enum status run(int argc, char **argv, struct error *err)
     return ERR_INPUT;
 }
 
+#ifdef HPO_FAULTS
+/* Test builds: HPO_FAIL_ALLOC=N fails the N-th allocation, -N that and all that follow. */
+static void fail_as_told(void)
+{
+    const char *word = getenv("HPO_FAIL_ALLOC");
+    struct error ignored;
+    int64_t n;
+
+    if (word && text_parse_integer(word, "", -INT32_MAX, INT32_MAX, &n, &ignored) == OK)
+        arena_fail_at(n < 0 ? -n : n, n < 0);
+}
+#endif
+
 int main(int argc, char **argv)
 {
     struct error err = {.text = ""};
     enum status s;
 
+#ifdef HPO_FAULTS
+    fail_as_told();
+#endif
     file_hold_standard();
     (void)signal(SIGPIPE, SIG_IGN); /* a reader that went away is an error of write */
     s = run(argc, argv, &err);

@@ -15,9 +15,13 @@ enum status ready_add(struct ready *r, struct ready_entry entry, struct arena *a
 {
     size_t i = r->n;
 
-    if (r->n == r->capacity &&
-        !(r->heap = arena_grow(arena, r->heap, r->n, r->n + 1, sizeof *r->heap, &r->capacity)))
-        return error_memory(err);
+    if (r->n == r->capacity) {
+        struct ready_entry *larger =
+            arena_grow(arena, r->heap, r->n, r->n + 1, sizeof *r->heap, &r->capacity);
+        if (!larger)
+            return error_memory(err);
+        r->heap = larger;
+    }
     r->n++;
     for (; i > 0 && before(&entry, &r->heap[(i - 1) / 2]); i = (i - 1) / 2)
         r->heap[i] = r->heap[(i - 1) / 2];

@@ -187,10 +187,14 @@ static enum status read_source(struct recipe *r, const char *path, struct recipe
     struct recipe_source *source;
     enum status s;
 
-    if (r->n_sources == r->source_capacity &&
-        !(r->sources = arena_grow(r->arena, r->sources, r->n_sources, r->n_sources + 1,
-                                  sizeof *r->sources, &r->source_capacity)))
-        return error_memory(err);
+    if (r->n_sources == r->source_capacity) {
+        struct recipe_source *larger =
+            arena_grow(r->arena, r->sources, r->n_sources, r->n_sources + 1, sizeof *r->sources,
+                       &r->source_capacity);
+        if (!larger)
+            return error_memory(err);
+        r->sources = larger;
+    }
     source = &r->sources[r->n_sources];
     s = file_read(path, RECIPE_LIMIT, r->arena, &source->bytes, &source->n, err);
     r->missed |= s != OK;

@@ -98,10 +98,12 @@ static const char *checkpoint_folder(struct build *b, const struct train *run, c
     char *folder = file_join(b->arena, run->out, name);
 
     *sentence = NULL;
-    if (!file_is_inner_path(name))
+    if (!folder)
+        *sentence = "out of memory";
+    else if (!file_is_inner_path(name))
         *sentence =
             arena_printf(b->arena, "its checkpoint \"%s\" is outside HPO_CHECKPOINT_OUT", name);
-    else if (!folder || lstat(folder, &st) != 0 || !S_ISDIR(st.st_mode))
+    else if (lstat(folder, &st) != 0 || !S_ISDIR(st.st_mode))
         *sentence = arena_printf(b->arena, "its checkpoint \"%s\" is not there", name);
     return *sentence ? NULL : folder;
 }
@@ -183,13 +185,15 @@ static enum status take_line(struct build *b, struct job *job, const char *line,
     struct error ignored;
     struct json *json;
     const struct json *t = NULL;
-    enum status s = OK;
+    enum status s = ERR_INPUT;
 
     if (!arena)
         return error_memory(err);
-    if (n > 0 && line[strspn(line, " \t")] == '{' &&
-        json_parse(line, n, "report", JSON_NONFINITE, arena, &json, &ignored) == OK)
+    if (n > 0 && line[strspn(line, " \t")] == '{')
+        s = json_parse(line, n, "report", JSON_NONFINITE, arena, &json, &ignored);
+    if (s == OK)
         t = json_get(json, "t");
+    s = s == ERR_MEMORY ? error_memory(err) : OK;
     if (t && t->kind == JSON_NUMBER && !job->train->wrong)
         s = take_report(b, job, json, err);
     arena_close(arena);
@@ -219,10 +223,13 @@ static enum status take_bytes(struct build *b, struct job *job, const char *byte
         size_t part = newline ? (size_t)(newline - bytes) : n;
         if (run->n_line + part > LINE_MAX_BYTES)
             part = 0; /* no report is that long: what stands there is log */
-        if (run->n_line + part + 1 > run->line_capacity &&
-            !(run->line = arena_grow(job->arena, run->line, run->n_line, run->n_line + part + 1, 1,
-                                     &run->line_capacity)))
-            return error_memory(err);
+        if (run->n_line + part + 1 > run->line_capacity) {
+            char *larger = arena_grow(job->arena, run->line, run->n_line, run->n_line + part + 1, 1,
+                                      &run->line_capacity);
+            if (!larger)
+                return error_memory(err);
+            run->line = larger;
+        }
         memcpy(run->line + run->n_line, bytes, part);
         run->n_line += part;
         run->line[run->n_line] = '\0';

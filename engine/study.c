@@ -65,11 +65,14 @@ static enum status wake(struct study *study, struct error *err)
 
 static enum status remember(struct study *study, const struct event *e, struct error *err)
 {
-    if (study->n_events == study->event_capacity &&
-        !(study->events =
-              arena_grow(study->c.arena, study->events, study->n_events, study->n_events + 1,
-                         sizeof *study->events, &study->event_capacity)))
-        return error_memory(err);
+    if (study->n_events == study->event_capacity) {
+        struct event *larger =
+            arena_grow(study->c.arena, study->events, study->n_events, study->n_events + 1,
+                       sizeof *study->events, &study->event_capacity);
+        if (!larger)
+            return error_memory(err);
+        study->events = larger;
+    }
     study->events[study->n_events++] = *e;
     return OK;
 }
@@ -135,11 +138,14 @@ static enum status suggest(struct study *study, struct trial **trial, struct err
     TRY(remember(study, &e, err));
     if (!params)
         return OK;
-    if (study->n_trials == study->trial_capacity &&
-        !(study->trials =
-              arena_grow(study->c.arena, study->trials, study->n_trials, study->n_trials + 1,
-                         sizeof(struct trial *), &study->trial_capacity)))
-        return error_memory(err);
+    if (study->n_trials == study->trial_capacity) {
+        struct trial **larger =
+            arena_grow(study->c.arena, study->trials, study->n_trials, study->n_trials + 1,
+                       sizeof(struct trial *), &study->trial_capacity);
+        if (!larger)
+            return error_memory(err);
+        study->trials = larger;
+    }
     if (!(*trial = arena_alloc(study->c.arena, sizeof **trial)))
         return error_memory(err);
     (*trial)->number = e.report.trial;
@@ -202,10 +208,14 @@ static struct trial *next_due(const struct study *study)
 static enum status add_row(struct study *study, int trial, int t, const char *decision, int donor,
                            struct error *err)
 {
-    if (study->n_rows == study->row_capacity &&
-        !(study->rows = arena_grow(study->c.arena, study->rows, study->n_rows, study->n_rows + 1,
-                                   sizeof *study->rows, &study->row_capacity)))
-        return error_memory(err);
+    if (study->n_rows == study->row_capacity) {
+        struct decision_row *larger =
+            arena_grow(study->c.arena, study->rows, study->n_rows, study->n_rows + 1,
+                       sizeof *study->rows, &study->row_capacity);
+        if (!larger)
+            return error_memory(err);
+        study->rows = larger;
+    }
     study->rows[study->n_rows++] = (struct decision_row){trial, t, decision, donor};
     return OK;
 }
@@ -376,11 +386,14 @@ static enum status check_decisions(const struct study *study, const struct trial
 static enum status add_report(struct study *study, struct trial *trial, struct unit *u,
                               double value, struct error *err)
 {
-    if (trial->n_reports == trial->report_capacity &&
-        !(trial->reports =
-              arena_grow(study->c.arena, trial->reports, trial->n_reports, trial->n_reports + 1,
-                         sizeof *trial->reports, &trial->report_capacity)))
-        return error_memory(err);
+    if (trial->n_reports == trial->report_capacity) {
+        struct report *larger =
+            arena_grow(study->c.arena, trial->reports, trial->n_reports, trial->n_reports + 1,
+                       sizeof *trial->reports, &trial->report_capacity);
+        if (!larger)
+            return error_memory(err);
+        trial->reports = larger;
+    }
     trial->reports[trial->n_reports++] = (struct report){u, value, trial->parent_trial};
     trial->parent_trial = -1;
     return OK;

@@ -45,24 +45,29 @@ static bool is_program(const char *path)
 {
     struct stat st;
 
-    return path && stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
 }
 
-/* The first executable NAME in PATH, or NULL. */
-static const char *search_path(struct arena *arena, const char *name)
+/* *found: the first executable NAME in PATH, or NULL. */
+static enum status search_path(struct arena *arena, const char *name, const char **found,
+                               struct error *err)
 {
     const char *path = getenv("PATH");
 
     for (path = path ? path : "/usr/local/bin:/usr/bin:/bin"; *path;) {
         size_t n = strcspn(path, ":");
-        char *folder = arena_copy(arena, path, n);
-        char *candidate = folder && folder[0] == '/' ? file_join(arena, folder, name) : NULL;
-        if (is_program(candidate))
-            return candidate;
+        char *candidate = arena_printf(arena, "%.*s/%s", (int)n, path, name);
+        if (!candidate)
+            return error_memory(err);
+        if (candidate[0] == '/' && n > 0 && is_program(candidate)) {
+            *found = candidate;
+            return OK;
+        }
         path += n;
         path += *path == ':';
     }
-    return NULL;
+    *found = NULL;
+    return OK;
 }
 
 enum status tool_path(struct tools *tools, const char *name, const char **path, struct error *err)
@@ -84,10 +89,11 @@ enum status tool_path(struct tools *tools, const char *name, const char **path, 
         return error_set(
             err, ERR_INPUT, "",
             "run: expected an absolute path, an input or a program's name, found \"%s\"", name);
-    else if (strcmp(name, "hpo") == 0 || strcmp(name, "hpo-trainer") == 0)
-        *path = file_join(arena, tools->c.options->bin, name);
-    if (name[0] != '/' && !is_program(*path))
-        *path = search_path(arena, name);
+    else if ((strcmp(name, "hpo") == 0 || strcmp(name, "hpo-trainer") == 0) &&
+             !(*path = file_join(arena, tools->c.options->bin, name)))
+        return error_memory(err);
+    if (name[0] != '/' && !(*path && is_program(*path)))
+        TRY(search_path(arena, name, path, err));
     if (!*path) {
         (void)error_set(err, ERR_INPUT, "", "run: there is no program \"%s\"", name);
         error_hint(err, "it was looked for in PATH; a script of yours is hpo.source \"%s\"", name);
