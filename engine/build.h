@@ -125,7 +125,8 @@ struct build {
     size_t n_held, held_capacity;
     const struct target *targets; /* that this build is asked for */
     size_t n_targets;
-    const char *arguments; /* canonical --set */
+    const char *recipe_path; /* absolute: under it the store knows the recipe */
+    const char *arguments;   /* canonical --set */
     int64_t run, today, started_ns, dirty_ns;
     int cpus_used, cpus_asked;
     unsigned long long gpus_used;
@@ -134,5 +135,8 @@ struct build {
     int signals;       /* signalfd */
     bool interrupted, claims_wait, failed;
 };
+
+/* The work beside a node; the array grows with the graph. NULL when there is no memory. */
+struct work *work_of(struct build *b, int node);
 
 #endif

@@ -8,7 +8,7 @@
 #include "base/arena.h"
 #include "base/json.h"
 #include "cache/blob.h"
-#include "engine/want.h"
+#include "engine/build.h"
 
 enum { SCORES_LIMIT = 1 << 20 };
 

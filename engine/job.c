@@ -16,7 +16,8 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "cache/blob.h"
-#include "engine/want.h"
+#include "engine/build.h"
+#include "engine/commit.h"
 
 enum { TAIL_LINES = 20, TAIL_BYTES = 16 * 1024, LOG_LIMIT = 1 << 30, TERM_SECONDS = 5 };
 
@@ -220,7 +221,7 @@ static char **clone_argv(struct build *b, struct job *job)
     }
     if (strncmp(c->url, SHIPPED, strlen(SHIPPED)) == 0)
         add_entry(&argv, "--shipped");
-    add_entry(&argv, (char *)clone_location(b, c));
+    add_entry(&argv, (char *)commit_location(b, c));
     add_entry(&argv, (char *)work_of(b, job->node)->commit);
     add_entry(&argv, (char *)job->dir);
     for (size_t i = 0; i < c->n_paths; i++)

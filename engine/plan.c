@@ -1,4 +1,6 @@
 /* plan: what a build would run, and why, for --dry-run. Start at plan_print. */
+#include "engine/plan.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -7,12 +9,10 @@
 #include "cache/index.h"
 #include "engine/build.h"
 #include "engine/key.h"
-#include "engine/session.h"
 #include "engine/want.h"
 
 /* "it has not run yet", or the fields that differ from its last key. */
-static enum status why(struct build *b, const char *recipe, int node, struct text *t,
-                       struct error *err)
+static enum status why(struct build *b, int node, struct text *t, struct error *err)
 {
     struct work *w = work_of(b, node);
     struct node_key *keys;
@@ -25,8 +25,8 @@ static enum status why(struct build *b, const char *recipe, int node, struct tex
         text_add(t, "  --rerun\n");
         return OK;
     }
-    TRY(history_node_keys(b->store, recipe, graph_label(b->graph, node), 1, b->arena, &keys, &n,
-                          err));
+    TRY(history_node_keys(b->store, b->recipe_path, graph_label(b->graph, node), 1, b->arena, &keys,
+                          &n, err));
     if (n == 0) {
         text_add(t, "  it has not run yet\n");
         return OK;
@@ -70,7 +70,7 @@ static enum status plan_studies(struct build *b, struct text *t, struct error *e
     return OK;
 }
 
-enum status plan_print(struct build *b, const char *recipe, struct error *err)
+enum status plan_print(struct build *b, struct error *err)
 {
     struct text t = text_in(b->arena);
     char *string;
@@ -84,7 +84,7 @@ enum status plan_print(struct build *b, const char *recipe, struct error *err)
         if (w && w->state == WORK_READY) {
             text_printf(&t, "run %s\n", label);
             if (w->keyed)
-                TRY(why(b, recipe, (int)i, &t, err));
+                TRY(why(b, (int)i, &t, err));
         } else if (w && w->state == WORK_WAITING) {
             text_printf(&t, "then perhaps %s\n", label);
         }

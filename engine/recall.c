@@ -18,9 +18,9 @@
 #include "base/json.h"
 #include "cache/history.h"
 #include "cache/index.h"
-#include "engine/session.h"
+#include "engine/build.h"
+#include "engine/commit.h"
 #include "engine/snapshot.h"
-#include "engine/want.h"
 
 /* Beyond this a snapshot is not worth its reading. */
 static const size_t snapshot_limit = (size_t)1 << 30;
@@ -31,14 +31,13 @@ static const size_t snapshot_limit = (size_t)1 << 30;
 static enum status name_snapshot(struct build *b, const char *folder, struct error *err)
 {
     struct text t = text_in(b->arena);
-    const char *recipe, *parts[5];
+    const char *parts[5];
     char *string, *out, hex[DIGEST_HEX + 1];
     size_t n;
 
-    TRY(session_recipe(b->o, b->arena, &recipe, err));
     TRY(file_absolute(".", b->arena, &out, err));
     parts[0] = b->o->recipe; /* as typed: places in messages begin with it */
-    parts[1] = recipe;
+    parts[1] = b->recipe_path;
     parts[2] = folder;
     parts[3] = b->o->out[0] == '/' ? b->o->out : file_join(b->arena, out, b->o->out);
     parts[4] = b->arguments;
@@ -229,7 +228,7 @@ static bool same_identity(struct build *b, int node, const struct past *p, const
     struct error ignored;
 
     if (n->action.clone) {
-        if (clone_pin(b, n->action.clone, identity, &ignored) != OK)
+        if (commit_known(b, n->action.clone, identity, &ignored) != OK)
             return false;
     } else if (tool_identity(b->tools, n, identity, &ignored) != OK) {
         return false;

@@ -27,14 +27,6 @@
 
 /* ---- insurance ---- */
 
-char *run_insurance_path(struct build *b, const struct unit *u, struct arena *arena)
-{
-    char hex[DIGEST_HEX + 1];
-
-    digest_hex(&u->key, hex);
-    return arena_printf(arena, "%s/%s.checkpoint", store_work(b->store), hex);
-}
-
 /* Makes a tree of the folder's content, and stores it as the unit's checkpoint. */
 static enum status keep_checkpoint(struct build *b, struct unit *u, const char *folder,
                                    struct job *job, struct error *err)

@@ -20,6 +20,14 @@
 
 enum { LINE_MAX_BYTES = 1 << 20 };
 
+char *run_insurance_path(struct build *b, const struct unit *u, struct arena *arena)
+{
+    char hex[DIGEST_HEX + 1];
+
+    digest_hex(&u->key, hex);
+    return arena_printf(arena, "%s/%s.checkpoint", store_work(b->store), hex);
+}
+
 /* The canonical reports of a line: its top-level numbers by name, t among them. */
 static enum status canonical_reports(const struct json *line, struct arena *arena, char **out,
                                      struct error *err)

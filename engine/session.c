@@ -22,9 +22,9 @@
 #include "engine/job.h"
 #include "engine/loop.h"
 #include "engine/pins.h"
+#include "engine/plan.h"
 #include "engine/recall.h"
 #include "engine/snapshot.h"
-#include "engine/want.h"
 
 enum { CAPTURE_SECONDS = 600 }; /* a repository may be large */
 
@@ -181,6 +181,7 @@ static enum status open_build(struct build *b, struct error *err)
     TRY(open_signals(b, err)); /* before the recipe's thread starts: it inherits what is blocked */
     if (!(b->arguments = options_arguments(b->o, b->arena)))
         return error_memory(err);
+    TRY(session_recipe(b->o, b->arena, &b->recipe_path, err));
     recall_open(b);
     if (!b->recall.past)
         TRY(session_graph(b->o, &b->graph, &b->recipe, err));
@@ -233,15 +234,16 @@ struct names {
 
 static void add_name(struct names *names, const char *name, const struct digest *key)
 {
-    if (names->n == names->capacity) {
-        struct node_key *larger = arena_grow(names->b->arena, names->keys, names->n, names->n + 1,
-                                             sizeof *larger, &names->capacity);
-        if (!larger || !name) {
-            names->status = error_memory(names->err);
-            return;
-        }
-        names->keys = larger;
+    struct node_key *larger = names->keys;
+
+    if (names->n == names->capacity)
+        larger = arena_grow(names->b->arena, names->keys, names->n, names->n + 1, sizeof *larger,
+                            &names->capacity);
+    if (!larger || !name) {
+        names->status = error_memory(names->err);
+        return;
     }
+    names->keys = larger;
     names->keys[names->n++] = (struct node_key){name, *key, names->b->run};
 }
 
@@ -373,15 +375,15 @@ static enum status print_summary(struct build *b, double seconds, struct error *
 /* The loop between the first row and the last of this run. */
 static enum status run_build(struct build *b, struct error *err)
 {
-    struct run run = {.started = (int64_t)time(NULL), .arguments = b->arguments};
+    struct run run = {
+        .recipe = b->recipe_path, .arguments = b->arguments, .started = (int64_t)time(NULL)};
     struct drop_report dropped;
     enum status s, noted;
     struct error second;
 
-    TRY(session_recipe(b->o, b->arena, &run.recipe, err));
     if (b->o->dry_run) {
         TRY(loop_run(b, err));
-        return plan_print(b, run.recipe, err);
+        return plan_print(b, err);
     }
     TRY(history_run_begin(b->store, &run, &b->run, err));
     s = loop_run(b, err);

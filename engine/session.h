@@ -9,7 +9,6 @@
 #include "base/error.h"
 
 struct arena;
-struct build;
 struct graph;
 struct options;
 struct recipe;
@@ -29,10 +28,5 @@ enum status session_recipe(const struct options *o, struct arena *arena, const c
 /* Opens the store for reading; ERR_NOT_FOUND says that nothing was built yet. */
 enum status session_store(const struct options *o, struct store **out,
                           struct error *err) MUST_CHECK;
-
-/* ---- plan.c: --dry-run ---- */
-
-/* Prints what would run, and why, of a build whose targets were wanted. */
-enum status plan_print(struct build *b, const char *recipe, struct error *err) MUST_CHECK;
 
 #endif

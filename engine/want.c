@@ -8,29 +8,9 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/file.h"
 #include "cache/index.h"
-#include "engine/clone.h"
-#include "engine/pins.h"
+#include "engine/commit.h"
 #include "engine/recall.h"
-
-struct work *work_of(struct build *b, int node)
-{
-    size_t n = (size_t)graph_size(b->graph);
-
-    if (n > b->work_capacity) {
-        struct work **larger =
-            arena_grow(b->arena, b->work, b->n_work, n, sizeof(struct work *), &b->work_capacity);
-        if (!larger)
-            return NULL;
-        b->work = larger;
-    }
-    if (n > b->n_work)
-        b->n_work = n;
-    if (!b->work[node])
-        b->work[node] = arena_alloc(b->arena, sizeof(struct work));
-    return b->work[node];
-}
 
 static enum status push(struct build *b, int **list, size_t *n, size_t *capacity, int node,
                         struct error *err)
@@ -46,86 +26,12 @@ static enum status push(struct build *b, int **list, size_t *n, size_t *capacity
     return OK;
 }
 
-const char *clone_location(struct build *b, const struct clone_spec *clone)
-{
-    const char *url = clone->url;
-
-    if (strncmp(url, SHIPPED, strlen(SHIPPED)) == 0)
-        return file_join(b->arena, b->o->share, url + strlen(SHIPPED));
-    if (url[0] != '/' && !strchr(url, ':'))
-        return file_join(b->arena, recipe_folder(b->recipe), url);
-    return url;
-}
-
 /* A node that only waits for a slot and a claim. */
 enum status node_retry(struct build *b, int node, struct error *err)
 {
     work_of(b, node)->state = WORK_READY;
     b->n_ready++;
     return ready_add(&b->ready, (struct ready_entry){work_of(b, node)->rank, node}, b->arena, err);
-}
-
-/* Asks the remote, in a process of its own: an interrupt ends it. The user's keys and proxies go
- * along. */
-static enum status resolve(struct build *b, const struct clone_spec *clone, const char **commit,
-                           struct error *err)
-{
-    extern char **environ;
-    char **argv = arena_array(b->arena, 2 * b->o->n_mirrors + 5, sizeof *argv), *out;
-    struct command command = {
-        .program = b->o->program, .argv = argv, .env = environ, .folder = store_work(b->store)};
-    size_t n = 0;
-
-    if (!argv)
-        return error_memory(err);
-    argv[n++] = "hpo";
-    argv[n++] = "clone-resolve";
-    for (size_t i = 0; i < b->o->n_mirrors; i++) {
-        argv[n++] = "--mirror";
-        argv[n++] = arena_printf(b->arena, "%s=%s", b->o->mirrors[i].from, b->o->mirrors[i].to);
-    }
-    argv[n++] = (char *)clone_location(b, clone);
-    argv[n++] = (char *)clone->rev;
-    TRY(capture_run(&b->capture, &command, clone->url, b->arena, &out, err));
-    out[strcspn(out, "\n")] = '\0';
-    *commit = out;
-    return OK;
-}
-
-enum status clone_pin(struct build *b, const struct clone_spec *clone, const char **commit,
-                      struct error *err)
-{
-    const bool moves =
-        strlen(clone->rev) != COMMIT_HEX || strspn(clone->rev, "0123456789abcdef") != COMMIT_HEX;
-    struct clone_source shipped = {.url = clone_location(b, clone), .shipped = true};
-
-    *commit = NULL;
-    if (strncmp(clone->url, SHIPPED, strlen(SHIPPED)) == 0)
-        /* It moves with the program alone, and is on this disk: no pin. */
-        return clone_resolve(&shipped, clone->rev, b->arena, (char **)commit, err);
-    if (!moves)
-        *commit = clone->rev;
-    else if (!b->o->update)
-        *commit = pins_get(b->pins, "git", clone->url, clone->rev);
-    return OK;
-}
-
-/* The commit of a clone: the pin's, else what the remote says, which becomes the pin. */
-static enum status pin(struct build *b, const struct clone_spec *clone, const char **commit,
-                       struct error *err)
-{
-    TRY(clone_pin(b, clone, commit, err));
-    if (*commit)
-        return OK;
-    if (b->o->cached_only)
-        return error_set(err, ERR_INPUT, "--cached-only", "%s of %s is not pinned in hpo.lock",
-                         clone->rev, clone->url);
-    TRY(resolve(b, clone, commit, err));
-    TRY(pins_set(b->pins, "git", clone->url, clone->rev, *commit, err));
-    if (!b->o->dry_run)
-        TRY(pins_save(b->pins, err));
-    *commit = pins_get(b->pins, "git", clone->url, clone->rev);
-    return OK;
 }
 
 /* What each input is in the key. *lost: an input of which the store has lost what that needs. */
@@ -159,7 +65,7 @@ enum status key_node(struct build *b, int node, struct digest *key, const char *
         return error_memory(err);
     s = key_inputs(b, node, contents, lost, err);
     if (s == OK && a->clone) {
-        s = pin(b, a->clone, &w->commit, err);
+        s = commit_find(b, a->clone, &w->commit, err);
         w->identity = w->commit;
     } else if (s == OK) {
         s = tool_identity(b->tools, n, &w->identity, err);

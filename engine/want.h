@@ -5,17 +5,6 @@
 
 #include "engine/build.h"
 
-#define SHIPPED "hpo:" /* in front of the URL of a repository in share/hpo */
-
-/*
- * Where a clone's repository is: "hpo:NAME" is shipped with the program, a relative path is
- * relative to the recipe's folder. NULL: no memory.
- */
-const char *clone_location(struct build *b, const struct clone_spec *clone);
-
-/* The work beside a node; the array grows with the graph. NULL when there is no memory. */
-struct work *work_of(struct build *b, int node);
-
 /* Says that a node is needed; starts on its needs. */
 enum status want_node(struct build *b, int node, struct error *err) MUST_CHECK;
 
@@ -35,10 +24,6 @@ enum status node_lost(struct build *b, int node, int consumer, struct error *err
  * be. */
 enum status want_template(struct build *b, struct template *template, bool *ready, bool *failed,
                           struct error *err) MUST_CHECK;
-
-/* The commit of a clone, where it is known without asking others; *commit NULL: it is not. */
-enum status clone_pin(struct build *b, const struct clone_spec *clone, const char **commit,
-                      struct error *err) MUST_CHECK;
 
 /* Key and description of an action whose needs are all done. *lost: an input that the store has
  * lost, which is why it cannot be keyed; else -1. */
