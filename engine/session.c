@@ -34,10 +34,14 @@ enum status session_recipe(const struct options *o, struct arena *arena, const c
     char *absolute;
     enum status s = file_absolute(o->recipe, arena, &absolute, err);
 
-    if (s == ERR_NOT_FOUND)
-        return error_set(err, ERR_INPUT, o->recipe, "there is no such recipe");
+    if (s == ERR_NOT_FOUND || s == ERR_SYSTEM) {
+        const char *reason = strrchr(err->text, ':');
+        return error_set(err, ERR_INPUT, o->recipe, "cannot read the recipe%s",
+                         reason ? reason : "");
+    }
+    TRY(s);
     *path = absolute;
-    return s;
+    return OK;
 }
 
 enum status session_store(const struct options *o, struct store **out, struct error *err)
