@@ -141,8 +141,8 @@ class Protocol(Case):
         self.assertLess(time.time() - begin, 30)
 
     def test_a_slow_trainer_that_reports_is_no_hang(self):
-        self.trainer(middle="sleep 0.4", timeout="0.8")
-        self.build("r.lua", "-j3", "--set", "concurrency=3")
+        self.trainer(middle="sleep 0.4", timeout="2")
+        self.build("r.lua", "-j3", "--set", "concurrency=3", "--set", "max_t=7")
 
     def test_prune(self):
         self.trainer('[ $x.$t = 2.2 ] && [ ! -e "$COUNT.fixed" ] && exit 7')
