@@ -69,7 +69,8 @@ static enum status refuse_network(const char *folder, struct error *err)
 /* A folder without "version" is ours to fill only when a store could have begun in it. */
 static enum status refuse_foreign(const char *folder, struct arena *arena, struct error *err)
 {
-    static const char *const ours[] = {"blobs", "tmp", "work", "graphs", "claims", "lock"};
+    static const char *const ours[] = {"blobs",  "tmp",  "work",   "graphs",
+                                       "claims", "lock", "version"};
     char **names;
     size_t n;
 
@@ -103,11 +104,14 @@ static enum status check_version(const char *folder, struct arena *arena, bool *
     if (!path)
         return error_memory(err);
     s = file_read(path, 64, arena, &text, &n, err);
+    if (s == ERR_NOT_FOUND) {
+        TRY(refuse_foreign(folder, arena, err));
+        s = file_read(path, 64, arena, &text, &n, err); /* another may have made it meanwhile */
+    }
     *present = s != ERR_NOT_FOUND;
     if (s == ERR_NOT_FOUND)
-        return refuse_foreign(folder, arena, err);
-    if (s != OK)
-        return s;
+        return OK;
+    TRY(s);
     if (n > 0 && text[n - 1] == '\n')
         text[--n] = '\0';
     if (strncmp(text, head, strlen(head)) != 0 ||

@@ -72,6 +72,13 @@ class Builds(Case):
         self.assertEqual({name: n for name, n in counts.items() if n != 1}, {})
         return sum(counts.values())
 
+    def test_the_first_builds_of_all(self):
+        """They make the store together."""
+        self.write("r.lua", 'local hpo = require "hpo"\nreturn { x = hpo.command { run = { "cp", "/dev/null", hpo.output "y" } } }')
+        for i in range(100 if LONG else 20):
+            answers = self.together(*[("r.lua", "--cache", f"store{i}")] * 5)
+            self.assertEqual(sum(a["ran"] for a in answers), 1)
+
     def test_asha_by_side_effects(self):
         for builds in (2, 3):
             with self.subTest(builds=builds):
