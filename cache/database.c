@@ -176,12 +176,26 @@ static enum status make_tables(struct database *db, struct error *err)
     return s;
 }
 
+/* Both numbers of one moment: another process may be making the tables. */
+static enum status read_version(struct database *db, int64_t *application, int64_t *version,
+                                struct error *err)
+{
+    struct error ignored;
+    enum status s;
+
+    TRY(run_text(db, "BEGIN", err));
+    s = read_number(db, "PRAGMA application_id", application, err);
+    if (s == OK)
+        s = read_number(db, "PRAGMA user_version", version, err);
+    (void)!run_text(db, "ROLLBACK", &ignored); /* nothing was written */
+    return s;
+}
+
 static enum status check_version(struct database *db, enum database_mode mode, struct error *err)
 {
     int64_t application = 0, version = 0, foreign = 0;
 
-    TRY(read_number(db, "PRAGMA application_id", &application, err));
-    TRY(read_number(db, "PRAGMA user_version", &version, err));
+    TRY(read_version(db, &application, &version, err));
     if (application == 0 && version == 0 && mode == DATABASE_MAKE)
         return make_tables(db, err);
     if (application == 0 && version == 0)
