@@ -38,7 +38,7 @@ class Examples(Case):
         draw = random.Random(1)
         for attempt in range(20):
             child = self.start("build", recipe, "-j2", "--cache", "killed", "--out", "killed-out", start_new_session=True)
-            time.sleep(draw.uniform(0.1, 0.5))
+            time.sleep(draw.uniform(0.02, 0.5) / (attempt + 1))
             ended = child.poll() is not None
             child.kill()
             child.communicate(timeout=60)
