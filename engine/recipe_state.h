@@ -29,7 +29,6 @@ struct recipe {
     struct text printed;
     struct error raised; /* what core.fail or a C function said, where the status is not OK */
     enum status status;
-    bool in_templates; /* a study's trial(p) runs */
 
     /* limits */
     size_t memory;

@@ -131,10 +131,3 @@ enum status unit_value(const struct unit *u, const char *metric, double *value, 
     arena_close(arena);
     return s;
 }
-
-struct unit *unit_nearest_kept(struct unit *u)
-{
-    while (u && !u->kept)
-        u = u->parent;
-    return u;
-}

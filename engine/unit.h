@@ -67,7 +67,4 @@ char *unit_description(const struct unit *u, struct arena *arena);
 enum status unit_value(const struct unit *u, const char *metric, double *value,
                        struct error *err) MUST_CHECK;
 
-/* The nearest unit at or before u whose checkpoint is kept; NULL: from the beginning. */
-struct unit *unit_nearest_kept(struct unit *u);
-
 #endif
