@@ -77,3 +77,14 @@ enum status wants_replace(struct store *store, const char *owner, const struct d
     arena_close(arena);
     return s;
 }
+
+enum status wants_has(struct store *store, const struct digest *key, bool *wanted,
+                      struct error *err)
+{
+    struct statement *st =
+        database_statement(store_database(store), "SELECT 1 FROM want WHERE key = ?1 LIMIT 1");
+
+    statement_bind_digest(st, 1, key);
+    *wanted = statement_row(st);
+    return statement_end(st, err);
+}

@@ -5,6 +5,7 @@
 #ifndef CACHE_WANTS_H
 #define CACHE_WANTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/digest.h"
@@ -18,5 +19,9 @@ struct store;
  */
 enum status wants_replace(struct store *store, const char *owner, const struct digest *keys,
                           size_t n, struct error *err) MUST_CHECK;
+
+/* Whether any owner wants the tree of this unit kept. */
+enum status wants_has(struct store *store, const struct digest *key, bool *wanted,
+                      struct error *err) MUST_CHECK;
 
 #endif

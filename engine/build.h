@@ -118,6 +118,8 @@ struct build {
     size_t n_studies, study_capacity;
     int *remakes; /* best nodes whose checkpoint must be made again */
     size_t n_remakes, remake_capacity;
+    struct unit **replaced; /* whose checkpoints are in the store though newer ones are: retain.c */
+    size_t n_replaced, replaced_capacity;
     struct job *jobs;
     int rerun_study;          /* node of --rerun STUDY/TRIAL[/T], or -1 */
     int rerun_trial, rerun_t; /* t 0: its last unit */

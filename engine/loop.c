@@ -15,6 +15,7 @@
 #include "engine/action.h"
 #include "engine/job.h"
 #include "engine/output.h"
+#include "engine/retain.h"
 #include "engine/run.h"
 #include "engine/want.h"
 
@@ -243,7 +244,7 @@ static enum status sync_store(struct build *b, struct error *err)
         claim_release(&b->claims, &b->held[i]);
     b->n_held = 0;
     progress_flush(b->progress);
-    return OK;
+    return retain_drop(b, err);
 }
 
 static void take_signals(struct build *b)

@@ -22,6 +22,7 @@
 #include "cache/index.h"
 #include "cache/tree.h"
 #include "engine/job.h"
+#include "engine/retain.h"
 #include "engine/run_state.h"
 #include "engine/want.h"
 
@@ -440,6 +441,8 @@ static enum status succeed(struct build *b, struct job *job, struct error *err)
     }
     TRY(keep_checkpoint(b, u, folder, job, err));
     u->state = UNIT_KNOWN;
+    if (run->from && !run_is_remake(job))
+        TRY(retain_replaced(b, run->from, err));
     for (size_t i = 0; i < run->claimed; i++)
         TRY(hold_claim(b, &run->units[i]->key, err));
     progress_line(b->progress, "%s t = %d (%.1f s)", job->label, u->t,

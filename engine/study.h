@@ -78,6 +78,13 @@ const struct study_spec *study_spec(const struct study *study);
 void study_keeps(const struct study *study, void (*visit)(void *context, struct unit *u),
                  void *context);
 
+/*
+ * The units whose checkpoints can still be asked for while the study goes on: where a trial goes on
+ * from, and what stands for it should it be the best. A unit may come twice.
+ */
+void study_asks(const struct study *study, void (*visit)(void *context, struct unit *u),
+                void *context);
+
 /* The object of `hpo table --json`; without the fields `cached` where that is false. */
 enum status study_table(const struct study *study, const char *name, bool cached, struct text *out,
                         struct error *err) MUST_CHECK;

@@ -93,6 +93,21 @@ void study_keeps(const struct study *study, void (*visit)(void *context, struct 
     }
 }
 
+void study_asks(const struct study *study, void (*visit)(void *context, struct unit *u),
+                void *context)
+{
+    for (size_t i = 0; i < study->n_trials; i++) {
+        const struct trial *trial = study->trials[i];
+        const struct report *r = standing(study, trial);
+        if (r)
+            visit(context, r->unit);
+        if (trial->last)
+            visit(context, trial->last);
+        for (size_t k = 0; study->spec->keep == KEEP_ALL && k < trial->n_reports; k++)
+            visit(context, trial->reports[k].unit);
+    }
+}
+
 double study_runtime(const struct study *study)
 {
     double longest = 0, *busy;

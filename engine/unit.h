@@ -45,6 +45,7 @@ struct unit {
     bool has_checkpoint, kept;
     struct digest checkpoint;
     bool running;        /* a run of ours will report it */
+    bool wanted;         /* scratch of retain.c */
     const char *failure; /* where failed: the sentence */
 };
 

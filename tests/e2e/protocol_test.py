@@ -84,6 +84,36 @@ class Protocol(Case):
         self.assertEqual(self.counted()[before:], ["3.1", "3.2"])
         self.assertEqual(self.read("out/r/best/state"), "3.1\n3.2\n")
 
+    def test_a_newer_checkpoint_replaces_the_older_one(self):
+        """While the trial goes on; the best one stays."""
+        self.write("trainer.sh", '''
+t=$((HPO_FROM + 1))
+if [ $HPO_UNTIL = 8 ]; then
+  for i in $(seq 200); do
+    find "$BLOBS" -size +90k -exec head -n 1 {} \\; | sort > "$SEEN"
+    [ "$(wc -l < "$SEEN")" -gt 2 ] && sleep 0.05 || break
+  done
+fi
+while [ $t -le $HPO_UNTIL ]; do
+  echo "{\\"t\\": $t, \\"loss\\": $(( (t - 2) * (t - 2) ))}"
+  t=$((t + 1))
+done
+(echo "t = $HPO_UNTIL"; head -c 100000 /dev/zero) > "$HPO_CHECKPOINT_OUT/state"
+''')
+        self.write("r.lua", f'''
+local hpo = require "hpo"
+return {{ default = hpo.study {{
+  name = "s", space = {{ x = hpo.choice {{ 1 }} }}, samples = 1, metric = "loss", mode = "min", best = "any", seed = 1,
+  scheduler = hpo.scheduler.asha {{ max_t = 8, grace_period = 1, reduction_factor = 2 }},
+  trial = function(p)
+    return hpo.command {{ run = {{ "sh", hpo.source "trainer.sh" }},
+      env = {{ BLOBS = "{self.folder}/.hpo/blobs", SEEN = "{self.folder}/seen" }} }}
+  end }} }}
+''')
+        self.assertEqual(self.build("r.lua")["ran"], 4)
+        self.assertEqual(self.read("seen"), "t = 2\nt = 4\n")
+        self.assertEqual(self.build("r.lua")["ran"], 0)
+
     def test_reports_without_a_number(self):
         self.trainer()
         text = self.read("trainer.sh").replace('$((100 - x * t))', '$([ $x = 3 ] && echo NaN || echo $((100 - x * t)))')
