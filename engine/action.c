@@ -11,23 +11,6 @@
 #include "engine/job.h"
 #include "engine/want.h"
 
-/* Another build may have made it since we looked. */
-static enum status look_again(struct build *b, int node, bool *known, struct error *err)
-{
-    struct work *w = work_of(b, node);
-    struct result r;
-    enum status s = index_result_get(b->store, &w->key, b->arena, &r, err);
-
-    *known = s == OK && r.has_tree && !w->force;
-    if (*known) {
-        w->content = (struct content){.origin = FROM_STORE, .digest = r.tree};
-        w->cached = true;
-        w->seconds = r.seconds;
-        b->n_cached++;
-    }
-    return s == ERR_NOT_FOUND ? OK : s;
-}
-
 /* Prepares and starts the job; on failure it is closed. */
 static enum status launch(struct build *b, struct job *job, struct error *err)
 {
@@ -76,7 +59,7 @@ enum status action_start(struct build *b, int node, bool *started, struct error 
         job_close(b, job, true);
         return s;
     }
-    s = look_again(b, node, &known, err);
+    s = node_look_up(b, node, &known, err); /* another build may have made it since we looked */
     if (s != OK || known) {
         claim_release(&b->claims, &w->key);
         job_close(b, job, true);
@@ -204,7 +187,7 @@ enum status action_finish(struct build *b, struct job *job, struct error *err)
         return sentence ? fail(b, job, sentence, err) : error_memory(err);
     }
     TRY(s);
-    progress_line(b->progress, "%s (%.1f s)", job->label, w->seconds);
+    progress_done(b->progress, "%s (%.1f s)", job->label, w->seconds);
     TRY(hold_claim(b, &w->key, err));
     job_close(b, job, b->o->keep_failed);
     return node_done(b, node, err);

@@ -37,8 +37,11 @@ static enum status resolve(struct build *b, const struct clone_spec *clone, cons
     for (size_t i = 0; i < b->o->n_mirrors; i++) {
         argv[n++] = "--mirror";
         argv[n++] = arena_printf(b->arena, "%s=%s", b->o->mirrors[i].from, b->o->mirrors[i].to);
+        if (!argv[n - 1])
+            return error_memory(err);
     }
-    argv[n++] = (char *)commit_location(b, clone);
+    if (!(argv[n++] = (char *)commit_location(b, clone)))
+        return error_memory(err);
     argv[n++] = (char *)clone->rev;
     TRY(capture_run(&b->capture, &command, clone->url, b->arena, &out, err));
     out[strcspn(out, "\n")] = '\0';

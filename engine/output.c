@@ -56,11 +56,32 @@ static char *absolute(struct build *b, const char *path)
     return getcwd(here, sizeof here) ? file_join(b->arena, here, path) : NULL;
 }
 
+static bool is_target(struct build *b, const char *name)
+{
+    const struct target *targets;
+    size_t n = graph_targets(b->graph, &targets);
+
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(targets[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* A name beside dest that no target has. NULL: no memory. */
+static char *fresh_name(struct build *b, const char *dest)
+{
+    char *name = arena_printf(b->arena, "%s.new", dest);
+
+    while (name && is_target(b, strrchr(name, '/') + 1))
+        name = arena_printf(b->arena, "%s.new", name);
+    return name;
+}
+
 /* Puts the content beside dest, then in its place. */
 static enum status replace(struct build *b, struct content *c, const char *path, const char *dest,
                            struct error *err)
 {
-    char *fresh = arena_printf(b->arena, "%s.new", dest);
+    char *fresh = fresh_name(b, dest);
     enum status s;
 
     if (!fresh)

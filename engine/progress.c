@@ -16,7 +16,8 @@
 struct progress {
     struct arena *own;   /* of this struct */
     struct arena *arena; /* of the queue; emptied by every flush */
-    struct text queue;
+    struct text queue;   /* what a flush says */
+    struct text rest;    /* the same without results: what is said when the store failed */
     bool verbose, terminal, color, shown;
     int64_t started_ms, painted_ms;
     char status[512];
@@ -41,7 +42,7 @@ enum status progress_open(bool verbose, struct progress **out, struct error *err
         return error_memory(err);
     }
     p->own = own;
-    p->queue = text_in(p->arena);
+    p->queue = p->rest = text_in(p->arena);
     p->verbose = verbose;
     p->terminal = isatty(STDERR_FILENO) && term && *term && strcmp(term, "dumb") != 0;
     p->color = p->terminal && !(no_color && *no_color);
@@ -86,9 +87,9 @@ void progress_flush(struct progress *p)
     if ((fresh = arena_open()) != NULL) {
         arena_close(p->arena);
         p->arena = fresh;
-        p->queue = text_in(fresh);
+        p->queue = p->rest = text_in(fresh);
     } else {
-        p->queue.n = 0;
+        p->queue.n = p->rest.n = 0;
     }
 }
 
@@ -103,17 +104,31 @@ void progress_close(struct progress *p)
 {
     if (!p)
         return;
-    progress_clear(p);
+    hide_status(p);
+    if (p->rest.n > 0)
+        put(p->rest.bytes, p->rest.n);
     arena_close(p->arena);
     arena_close(p->own);
 }
 
-static void add_line(struct progress *p, const char *before, const char *format, va_list args)
+static void add_line(struct progress *p, bool durable, const char *before, const char *format,
+                     va_list args)
 {
     char line[1024];
 
     (void)vsnprintf(line, sizeof line, format, args);
     text_printf(&p->queue, "%s%s\n", before, line);
+    if (!durable)
+        text_printf(&p->rest, "%s%s\n", before, line);
+}
+
+void progress_done(struct progress *p, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    add_line(p, true, "", format, args);
+    va_end(args);
 }
 
 void progress_line(struct progress *p, const char *format, ...)
@@ -121,7 +136,7 @@ void progress_line(struct progress *p, const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    add_line(p, "", format, args);
+    add_line(p, false, "", format, args);
     va_end(args);
 }
 
@@ -132,7 +147,7 @@ void progress_verbose(struct progress *p, const char *format, ...)
     if (!p->verbose)
         return;
     va_start(args, format);
-    add_line(p, "", format, args);
+    add_line(p, false, "", format, args);
     va_end(args);
 }
 
@@ -141,17 +156,17 @@ void progress_warning(struct progress *p, const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    add_line(p, p->color ? "\033[33mwarning:\033[0m " : "warning: ", format, args);
+    add_line(p, false, p->color ? "\033[33mwarning:\033[0m " : "warning: ", format, args);
     va_end(args);
 }
 
 void progress_text(struct progress *p, const char *text)
 {
     size_t n = strlen(text);
+    const char *end = n > 0 && text[n - 1] != '\n' ? "\n" : "";
 
-    text_add(&p->queue, text);
-    if (n > 0 && text[n - 1] != '\n')
-        text_add(&p->queue, "\n");
+    text_printf(&p->queue, "%s%s", text, end);
+    text_printf(&p->rest, "%s%s", text, end);
 }
 
 static void add_duration(struct text *t, double seconds)

@@ -26,8 +26,13 @@ struct progress_status {
 };
 
 enum status progress_open(bool verbose, struct progress **out, struct error *err) MUST_CHECK;
-void progress_close(struct progress *p); /* flushes; NULL is allowed */
 
+/* Says what is queued but for results: they were not flushed, so they are not durable. NULL is
+ * allowed. */
+void progress_close(struct progress *p);
+
+/* A result: said by a flush or never. */
+void progress_done(struct progress *p, const char *format, ...) PRINTF_LIKE(2, 3);
 void progress_line(struct progress *p, const char *format, ...) PRINTF_LIKE(2, 3);
 void progress_verbose(struct progress *p, const char *format, ...) PRINTF_LIKE(2, 3);
 void progress_warning(struct progress *p, const char *format, ...) PRINTF_LIKE(2, 3);

@@ -256,7 +256,8 @@ bool recall_action(struct build *b, int node)
     if ((w->marked = p->marked))
         b->n_marked++;
     w->content = (struct content){.origin = FROM_STORE, .digest = p->digest};
-    w->recalled = true;
+    w->cached = w->recalled = true;
+    b->n_cached++;
     return true;
 }
 

@@ -445,7 +445,7 @@ static enum status succeed(struct build *b, struct job *job, struct error *err)
         TRY(retain_replaced(b, run->from, err));
     for (size_t i = 0; i < run->claimed; i++)
         TRY(hold_claim(b, &run->units[i]->key, err));
-    progress_line(b->progress, "%s t = %d (%.1f s)", job->label, u->t,
+    progress_done(b->progress, "%s t = %d (%.1f s)", job->label, u->t,
                   (double)(runner_now_ns() - job->process.started_ns) / 1e9);
     job_close(b, job, b->o->keep_failed);
     if (best_node < 0)

@@ -78,7 +78,7 @@ enum status key_node(struct build *b, int node, struct digest *key, const char *
 }
 
 /* The result that the store has of an action, if it may be used. */
-static enum status look_up(struct build *b, int node, bool *found, struct error *err)
+enum status node_look_up(struct build *b, int node, bool *found, struct error *err)
 {
     struct work *w = work_of(b, node);
     struct result r;
@@ -95,6 +95,8 @@ static enum status look_up(struct build *b, int node, bool *found, struct error 
     w->seconds = r.seconds;
     if ((w->marked = r.marked))
         b->n_marked++;
+    w->cached = true;
+    b->n_cached++;
     *found = true;
     return OK;
 }
@@ -112,13 +114,10 @@ static enum status ready_action(struct build *b, int node, struct error *err)
         if (s != OK)
             return lost >= 0 ? node_lost(b, lost, node, err) : s;
         w->keyed = true;
-        TRY(look_up(b, node, &found, err));
+        TRY(node_look_up(b, node, &found, err));
     }
-    if (found) {
-        w->cached = true;
-        b->n_cached++;
+    if (found)
         return node_done(b, node, err);
-    }
     b->n_changes++;
     return node_retry(b, node, err);
 }

@@ -8,6 +8,9 @@
 /* Says that a node is needed; starts on its needs. */
 enum status want_node(struct build *b, int node, struct error *err) MUST_CHECK;
 
+/* Asks the store for the result of an action that is keyed. *found: it is the node's content. */
+enum status node_look_up(struct build *b, int node, bool *found, struct error *err) MUST_CHECK;
+
 /* The node is known now: content is in its work. Those that waited go on. */
 enum status node_done(struct build *b, int node, struct error *err) MUST_CHECK;
 

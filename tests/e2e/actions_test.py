@@ -63,6 +63,14 @@ class Actions(Case):
         self.build("r.lua", "upper")
         self.assertEqual(self.read("out/r/upper"), "HELLO\n")
 
+    def test_targets_of_any_name(self):
+        self.write("r.lua", """local hpo = require "hpo"
+return { x = hpo.text "1", ["x.new"] = hpo.text "2", ["x.new.new"] = hpo.text "3" }""")
+        self.build("r.lua")
+        self.write("r.lua", self.read("r.lua").replace('text "1"', 'text "4"'))
+        self.build("r.lua", "x")
+        self.assertEqual([self.read("out/r/" + name) for name in ("x", "x.new", "x.new.new")], ["4", "2", "3"])
+
     def test_a_lost_blob_is_made_again(self):
         self.write("r.lua", '''
 local hpo = require "hpo"

@@ -116,13 +116,16 @@ class Small(Disk):
 
     def test_what_was_said_is_kept(self):
         """An action that a line called done before the disk was full is not run again."""
-        self.mount(3000)
-        done = self.run_hpo("build", "r.lua", "-j1", "--cache", "disk/store")
-        self.is_clear(done)
-        said = done.stderr.split("hpo: ")[0].count(" s)\n")
-        self.remount("size=40000k")
-        self.assertLessEqual(self.build("r.lua", "--cache", "disk/store")["ran"], ACTIONS + RUNS - said + 1)
-        self.right()
+        for size in (1000, 2000, 3000, 4000):
+            with self.subTest(size=size):
+                self.mount(size)
+                done = self.run_hpo("build", "r.lua", "-j1", "--cache", "disk/store")
+                self.is_clear(done)
+                said = done.stderr.split("hpo: ")[0].count(" s)\n")
+                self.remount("size=40000k")
+                self.assertLessEqual(self.build("r.lua", "--cache", "disk/store")["ran"], ACTIONS + RUNS - said)
+                self.right()
+                subprocess.run(["umount", self.disk], check=True)
 
     def test_full_out(self):
         self.mount(3000)
