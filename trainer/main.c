@@ -36,7 +36,8 @@ static const struct command commands[] = {
      " [--validation-size N] [--max-length 512] [--labels answer|seed]",
      "SQuAD files → rows of ids and labels to train on, and questions to answer", command_squad},
     {"train-tokenizer", "--vocab-size N --out FILE [--min-frequency 2] [--squad FILE]...",
-     "a JSON string a line on standard input, or SQuAD files → a tokenizer.json",
+     "a JSON string a line on standard input, or the prompts and answers of SQuAD files → a "
+     "tokenizer.json",
      command_train_tokenizer},
     {"tokenize", "--model DIR | --tokenizer FILE",
      "a JSON string a line on standard input → {\"ids\": []} a line", command_tokenize},

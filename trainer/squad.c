@@ -182,20 +182,26 @@ enum status squad_read(const char *path, struct arena *arena, struct squad *out,
 
 /* ---- examples ---- */
 
+void squad_add_prompt(const struct squad *s, const struct squad_question *q, struct text *prompt)
+{
+    const struct squad_text *context = &s->paragraphs[q->paragraph].context;
+
+    text_add(prompt, "Question: ");
+    text_add_bytes(prompt, q->question.bytes, q->question.n);
+    text_add(prompt, " Context: ");
+    text_add_bytes(prompt, context->bytes, context->n);
+    text_add(prompt, " Answer:");
+}
+
 enum status squad_prompt(const struct squad *s, const struct squad_question *q,
                          struct tokenizer *tokenizer, size_t max_length, struct arena *arena,
                          int32_t **ids, size_t *n, struct error *err)
 {
-    const struct squad_text *context = &s->paragraphs[q->paragraph].context;
     struct text prompt = text_in(arena);
     char *bytes;
     size_t n_bytes;
 
-    text_add(&prompt, "Question: ");
-    text_add_bytes(&prompt, q->question.bytes, q->question.n);
-    text_add(&prompt, " Context: ");
-    text_add_bytes(&prompt, context->bytes, context->n);
-    text_add(&prompt, " Answer:");
+    squad_add_prompt(s, q, &prompt);
     TRY(text_finish(&prompt, &bytes, &n_bytes, err));
     TRY(tokenizer_encode(tokenizer, bytes, n_bytes, arena, ids, n, err));
     *n = *n < max_length ? *n : max_length;

@@ -71,6 +71,9 @@ struct squad_example {
     size_t n_real; /* the rest is padding */
 };
 
+/* Appends the prompt. */
+void squad_add_prompt(const struct squad *s, const struct squad_question *q, struct text *prompt);
+
 /* The prompt's ids, at most max_length. */
 enum status squad_prompt(const struct squad *s, const struct squad_question *q,
                          struct tokenizer *tokenizer, size_t max_length, struct arena *arena,

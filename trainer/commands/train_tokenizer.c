@@ -1,4 +1,5 @@
-/* train-tokenizer: texts, from standard input or from SQuAD files → a tokenizer.json. */
+/* train-tokenizer: texts, from standard input or as a model reads SQuAD files → a tokenizer.json.
+ */
 #include <inttypes.h>
 
 #include "base/arena.h"
@@ -19,23 +20,24 @@ struct options {
     struct flag_list squad;
 };
 
-/* Every paragraph's context, then its questions. */
+/* What a model will read of every question: the prompt and the first answer. */
 static enum status add_squad(struct bpe *b, const char *path, struct error *err)
 {
     enum status s;
     struct squad squad;
     struct arena *arena = arena_open();
+    struct text text = text_in(arena);
 
     if (!arena)
         return error_memory(err);
     s = squad_read(path, arena, &squad, err);
-    for (size_t i = 0; s == OK && i < squad.n_paragraphs; i++) {
-        const struct squad_paragraph *p = &squad.paragraphs[i];
-        s = bpe_add(b, p->context.bytes, p->context.n, err);
-        for (size_t k = 0; s == OK && k < p->n; k++) {
-            const struct squad_text *question = &squad.questions[p->first + k].question;
-            s = bpe_add(b, question->bytes, question->n, err);
-        }
+    for (size_t i = 0; s == OK && i < squad.n_questions; i++) {
+        const struct squad_question *q = &squad.questions[i];
+        text.n = 0;
+        squad_add_prompt(&squad, q, &text);
+        text_add(&text, " ");
+        text_add_bytes(&text, q->answers[0].bytes, q->answers[0].n);
+        s = text.failed ? error_memory(err) : bpe_add(b, text.bytes, text.n, err);
     }
     arena_close(arena);
     return s;
