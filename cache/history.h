@@ -101,7 +101,7 @@ enum status history_snapshot_get(struct store *store, const struct digest *name,
 enum status history_snapshot_put(struct store *store, const struct snapshot_row *row,
                                  struct error *err) MUST_CHECK;
 
-/* ---- failures: the last one of each action that has not succeeded since ---- */
+/* ---- failures: the last one of each action, or unit of a trial ---- */
 
 struct failure {
     struct digest key;

@@ -8,29 +8,42 @@
 
 enum { KEYS = 16, LONGEST_TRIAL = 100000 };
 
+enum status node_trial(struct store *store, const char *recipe, const char *name,
+                       struct arena *arena, struct node_key **keys, size_t *n, struct error *err)
+{
+    const char *slash = strrchr(name, '/');
+    size_t capacity = 0;
+
+    *n = 0;
+    *keys = NULL;
+    if (!slash || !slash[1] || strspn(slash + 1, "0123456789") != strlen(slash + 1))
+        return OK;
+    for (int t = 1; t < LONGEST_TRIAL; t++) {
+        struct node_key *found, *larger;
+        size_t count;
+        char *unit = arena_printf(arena, "%s/%d", name, t);
+        if (!unit)
+            return error_memory(err);
+        TRY(history_node_keys(store, recipe, unit, 1, arena, &found, &count, err));
+        if (count == 0)
+            return OK;
+        if (!(larger = arena_grow(arena, *keys, *n, *n + 1, sizeof *larger, &capacity)))
+            return error_memory(err);
+        *keys = larger;
+        (*keys)[(*n)++] = *found;
+    }
+    return OK;
+}
+
 /* STUDY/TRIAL: the unit with the largest t. */
 static enum status trial_keys(struct store *store, const char *recipe, const char *name,
                               struct arena *arena, struct node_key **keys, size_t *n,
                               struct error *err)
 {
-    const char *slash = strrchr(name, '/');
-
-    *n = 0;
-    if (!slash || !slash[1] || strspn(slash + 1, "0123456789") != strlen(slash + 1))
+    TRY(node_trial(store, recipe, name, arena, keys, n, err));
+    if (*n == 0)
         return OK;
-    for (int t = 1; t < LONGEST_TRIAL; t++) {
-        struct node_key *found;
-        size_t count;
-        char *unit = arena_printf(arena, "%s/%d", name, t);
-        if (!unit)
-            return error_memory(err);
-        TRY(history_node_keys(store, recipe, unit, KEYS, arena, &found, &count, err));
-        if (count == 0)
-            return OK;
-        *keys = found;
-        *n = count;
-    }
-    return OK;
+    return history_node_keys(store, recipe, (*keys)[*n - 1].name, KEYS, arena, keys, n, err);
 }
 
 static enum status prefix_keys(struct store *store, const char *name, struct arena *arena,

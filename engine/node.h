@@ -21,4 +21,9 @@ enum status node_keys(struct store *store, const char *recipe, const char *name,
                       struct arena *arena, struct node_key **keys, size_t *n,
                       struct error *err) MUST_CHECK;
 
+/* Of STUDY/TRIAL, the newest key of each unit, t = 1 first; *n = 0 where it is no trial. */
+enum status node_trial(struct store *store, const char *recipe, const char *name,
+                       struct arena *arena, struct node_key **keys, size_t *n,
+                       struct error *err) MUST_CHECK;
+
 #endif

@@ -19,6 +19,7 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "cache/history.h"
 #include "cache/index.h"
 #include "cache/tree.h"
 #include "engine/job.h"
@@ -58,6 +59,7 @@ static enum status keep_checkpoint(struct build *b, struct unit *u, const char *
         r.has_log = true;
     }
     TRY(index_result_put(b->store, &r, &tree, &outcome, err));
+    TRY(history_failure_remove(b->store, &u->key, err));
     if (outcome == PUT_DIFFERENT) {
         b->n_marked++;
         progress_warning(b->progress,
@@ -374,8 +376,9 @@ bool run_serves(const struct job *job, const struct wanted_run *wanted)
 
 /* ---- end ---- */
 
-/* The run broke off: a checkpoint in the middle is worth keeping. */
-static enum status break_off(struct build *b, struct job *job, struct error *err)
+/* The run broke off: a checkpoint in the middle is worth keeping, and the log where nobody has it.
+ */
+static enum status break_off(struct build *b, struct job *job, bool with_log, struct error *err)
 {
     struct train *run = job->train;
     char *link;
@@ -384,7 +387,7 @@ static enum status break_off(struct build *b, struct job *job, struct error *err
         return OK;
     if ((link = run_insurance_path(b, run->named_unit, b->arena)) != NULL)
         (void)unlink(link);
-    return keep_checkpoint(b, run->named_unit, run->named, job, err);
+    return keep_checkpoint(b, run->named_unit, run->named, with_log ? job : NULL, err);
 }
 
 /* The unit that a failure belongs to: the first that is not known, or NULL. */
@@ -394,6 +397,24 @@ static struct unit *failed_unit(const struct train *run)
         if (run->units[i]->state != UNIT_KNOWN)
             return run->units[i];
     return NULL;
+}
+
+/* Remembers the failure of a unit, with the log of its run. */
+static enum status note_failure(struct build *b, struct job *job, struct unit *u,
+                                const char *sentence, struct error *err)
+{
+    const char *slash = strrchr(job->folder, '/');
+    struct failure f = {.key = u->key,
+                        .run = b->run,
+                        .name = job->label,
+                        .folder = slash ? slash + 1 : job->folder,
+                        .text = sentence,
+                        .day = b->today};
+
+    u->state = UNIT_FAILED;
+    u->failure = sentence;
+    f.has_log = job_take_log(b, job, &f.log, err) == OK;
+    return history_failure_put(b->store, &f, err);
 }
 
 static enum status fail(struct build *b, struct job *job, const char *sentence, struct error *err)
@@ -408,15 +429,13 @@ static enum status fail(struct build *b, struct job *job, const char *sentence, 
     } else {
         job_tell_failure(b, job, sentence);
         b->n_failed++;
-        if (u) {
-            u->state = UNIT_FAILED;
-            u->failure = sentence;
-        }
+        if (u)
+            TRY(note_failure(b, job, u, sentence, err));
         if (run->best_node >= 0)
             node_failed(b, run->best_node);
         b->failed |= !u;
     }
-    TRY(break_off(b, job, err));
+    TRY(break_off(b, job, again || !u, err));
     for (size_t i = 0; i < run->claimed; i++)
         TRY(hold_claim(b, &run->units[i]->key, err));
     job_close(b, job, !again);
@@ -464,7 +483,7 @@ enum status run_finish(struct build *b, struct job *job, struct error *err)
     for (size_t i = 0; i < run->n; i++)
         run->units[i]->running = false;
     if (job->unwanted || b->interrupted) {
-        TRY(break_off(b, job, err));
+        TRY(break_off(b, job, true, err));
         release_units(b, run);
         job_close(b, job, false);
         return OK;

@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "cache/history.h"
 #include "cache/index.h"
 #include "engine/build.h"
 #include "engine/job.h"
@@ -94,6 +95,7 @@ enum status run_store_unit(struct build *b, struct job *job, struct unit *u, con
         u->reports = reports;
         u->seconds = r.seconds;
         u->run = b->run;
+        TRY(history_failure_remove(b->store, &u->key, err));
     }
     return hold_claim(b, &u->key, err);
 }

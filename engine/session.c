@@ -257,6 +257,12 @@ static void add_unit(void *context, int trial, struct unit *u)
     struct arena *arena = names->b->arena;
 
     add_name(names, arena_printf(arena, "%s/%d/%d", names->study, trial, u->t), &u->key);
+    if (u->state == UNIT_FAILED && names->status == OK) {
+        char *description = unit_description(u, arena);
+        names->status = description ? history_journal_put(names->b->store, &u->key, description,
+                                                          names->b->today, names->err)
+                                    : error_memory(names->err);
+    }
     if (u->template->description && names->status == OK)
         names->status = history_journal_put(names->b->store, &u->template->key,
                                             u->template->description, names->b->today, names->err);

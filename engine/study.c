@@ -474,6 +474,8 @@ enum status study_advance(struct study *study, bool *decided, struct error *err)
         TRY(unit_get(study->c.units, trial->template, trial->last, &u, err));
         if (u->state == UNIT_UNKNOWN)
             break;
+        if (u->state == UNIT_FAILED)
+            trial->failed = u;
         if (u->state == UNIT_FAILED && !study->spec->prune)
             return error_set(err, ERR_FAILED, "", "trial %d failed at t = %d: %s", trial->number,
                              u->t, u->failure);

@@ -101,7 +101,7 @@ int study_slots(const struct study *study);
 /* The unit t of a trial, its last one for t == 0; NULL where it was not delivered. */
 struct unit *study_unit(const struct study *study, int trial, int t);
 
-/* Calls visit for every unit that was delivered, with its trial. */
+/* Calls visit for every unit that was delivered or failed, with its trial. */
 void study_units(const struct study *study, void (*visit)(void *context, int trial, struct unit *u),
                  void *context);
 

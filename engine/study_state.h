@@ -32,11 +32,12 @@ struct trial {
     enum trial_status status;
     double start; /* virtual time at which it last took a worker, at t == start_t */
     int start_t;
-    int t;             /* last delivered unit of its present lineage */
-    struct unit *last; /* that unit; NULL for t == 0 */
-    int until;         /* may be trained so far without asking; valid while above t */
-    size_t order;      /* in which released trials go on */
-    int parent_trial;  /* donor of the unit that comes next, or -1 */
+    int t;               /* last delivered unit of its present lineage */
+    struct unit *last;   /* that unit; NULL for t == 0 */
+    int until;           /* may be trained so far without asking; valid while above t */
+    size_t order;        /* in which released trials go on */
+    int parent_trial;    /* donor of the unit that comes next, or -1 */
+    struct unit *failed; /* the unit it could not train, or NULL */
     struct report *reports;
     size_t n_reports, report_capacity;
 };

@@ -153,9 +153,13 @@ struct unit *study_unit(const struct study *study, int trial, int t)
 void study_units(const struct study *study, void (*visit)(void *context, int trial, struct unit *u),
                  void *context)
 {
-    for (size_t i = 0; i < study->n_trials; i++)
-        for (size_t r = 0; r < study->trials[i]->n_reports; r++)
-            visit(context, (int)i, study->trials[i]->reports[r].unit);
+    for (size_t i = 0; i < study->n_trials; i++) {
+        const struct trial *trial = study->trials[i];
+        for (size_t r = 0; r < trial->n_reports; r++)
+            visit(context, (int)i, trial->reports[r].unit);
+        if (trial->failed)
+            visit(context, (int)i, trial->failed);
+    }
 }
 
 /* {"t": 1, "eval_loss": X, ...}: the unit's reports with t in front, infinities as null. */

@@ -1,4 +1,4 @@
-/* hpo log: what an action printed, or its last failure did. */
+/* hpo log: what an action printed, or its last failure did; of a trial, what each of its runs did. */
 #include "base/arena.h"
 #include "cache/blob.h"
 #include "cache/index.h"
@@ -11,35 +11,53 @@
 
 enum { LOG_LIMIT = 1 << 30 };
 
+/* Prints the log of one key; *printed: there is one. */
+static enum status print_one(struct store *store, const struct digest *key, struct arena *arena,
+                             bool *printed, struct error *err)
+{
+    struct failure f;
+    struct result r;
+    struct digest log;
+    void *bytes;
+    size_t n;
+    enum status s = history_failure_get(store, key, arena, &f, err);
+
+    if (s == OK && f.has_log) {
+        log = f.log;
+    } else {
+        s = index_result_get(store, key, arena, &r, err);
+        if (s == ERR_NOT_FOUND || (s == OK && !r.has_log))
+            return OK;
+        TRY(s);
+        log = r.log;
+    }
+    *printed = true;
+    TRY(blob_read(store, &log, LOG_LIMIT, arena, &bytes, &n, err));
+    return progress_result(bytes, n, err);
+}
+
 static enum status print_log(const struct options *o, struct store *store, struct arena *arena,
                              struct error *err)
 {
     struct node_key *keys;
-    struct failure f;
-    struct result r;
-    struct digest log;
     const char *recipe;
-    void *bytes;
+    bool printed = false;
     size_t n;
-    enum status s;
 
     if (o->n_words != 1)
         return error_set(err, ERR_INPUT, "log", "expected a node: hpo log RECIPE NODE");
     TRY(session_recipe(o, arena, &recipe, err));
-    TRY(node_keys(store, recipe, o->words[0], arena, &keys, &n, err));
-    s = history_failure_get(store, &keys[0].key, arena, &f, err);
-    if (s == OK && f.has_log) {
-        log = f.log;
-    } else {
-        s = index_result_get(store, &keys[0].key, arena, &r, err);
-        if (s == ERR_NOT_FOUND || (s == OK && !r.has_log))
-            return error_set(err, ERR_INPUT, o->words[0],
-                             "there is no log: a run of units keeps one with its last unit");
-        TRY(s);
-        log = r.log;
+    TRY(node_trial(store, recipe, o->words[0], arena, &keys, &n, err));
+    if (n == 0) {
+        TRY(node_keys(store, recipe, o->words[0], arena, &keys, &n, err));
+        n = 1; /* the newest */
     }
-    TRY(blob_read(store, &log, LOG_LIMIT, arena, &bytes, &n, err));
-    return progress_result(bytes, n, err);
+    for (size_t i = 0; i < n; i++)
+        TRY(print_one(store, &keys[i].key, arena, &printed, err));
+    if (!printed)
+        return error_set(err, ERR_INPUT, o->words[0],
+                         "there is no log: a run of units keeps one with its last unit");
+    return OK;
 }
 
 enum status log_command(int argc, char **argv, struct error *err)

@@ -135,6 +135,21 @@ return {{ default = hpo.study {{
         self.build("r.lua")
         self.assertIn("garbage", self.hpo("log", "r.lua", "s/0")[0])
 
+    def test_the_log_of_a_trial_is_that_of_all_its_runs(self):
+        self.trainer('echo "at $t" >&2; [ $t = 5 ] && exit 3; :')
+        self.build("r.lua", "--set", "max_t=2")
+        self.build("r.lua", "--set", "max_t=4")
+
+        def said(node):
+            return [line for line in self.hpo("log", "r.lua", node)[0].splitlines() if line.startswith("at ")]
+
+        self.assertEqual(said("s/1"), ["at 1", "at 2", "at 3", "at 4"])
+        self.assertEqual(said("s/1/4"), ["at 3", "at 4"])
+        self.build("r.lua", "--set", "max_t=5", status=1)
+        self.assertEqual(said("s/0/5"), ["at 5"])
+        self.assertEqual(said("s/0"), ["at 1", "at 2", "at 3", "at 4", "at 5"])
+        self.assertIn("template", self.hpo("why", "r.lua", "s/0/5")[0])
+
     def test_out_of_order(self):
         self.failing('[ $t = 2 ] && t=3', "expected the report of t = 2, found t = 3")
         self.assertEqual(self.table("r.lua")["trials"][0]["reached"], 1)
