@@ -4,6 +4,7 @@
 -- picked, a path in the origin's tree. An origin holds
 --   show      what people call it: 'hpo.source "data"'
 --   make      a function that adds the node and returns its number; called at most once
+--   inputs    list of { artifact = }: what its node needs; nil: nothing
 --   whole     the path that the artifact stands for before "/" picks; nil: the whole tree
 --   root      where "/" starts; nil: at the top of the tree
 --   holds     the paths that the tree has, where they are known
@@ -51,10 +52,29 @@ end
 
 function artifact.is_picked(self) return states[self].path ~= nil end
 
+-- Makes the node, and first those that it needs, in their order. No recursion: a chain of steps may
+-- be longer than a stack is deep.
+local function make(origin)
+  local path, reached = { origin }, { 0 } -- the way down; of each on it, how many inputs were looked at
+  while #path > 0 do
+    local here, input = path[#path], nil
+    repeat
+      reached[#path] = reached[#path] + 1
+      input = here.inputs and here.inputs[reached[#path]]
+    until not input or not states[input.artifact].origin.node
+    if input then
+      path[#path + 1], reached[#path + 1] = states[input.artifact].origin, 0
+    else
+      here.node = here.node or here.make()
+      path[#path], reached[#path] = nil, nil
+    end
+  end
+end
+
 -- The node's number, and the path in its tree or nil.
 function artifact.node(self)
   local origin = states[self].origin
-  origin.node = origin.node or origin.make()
+  if not origin.node then make(origin) end
   return origin.node, states[self].path or origin.whole
 end
 

@@ -77,6 +77,7 @@ function command.origin(show, spec)
     as_template = function(params) return add(params, true) end,
     whole = #spec.outputs == 1 and spec.outputs[1] or nil,
     holds = spec.outputs,
+    inputs = spec.inputs,
     unnamed = #spec.outputs == 0 and "has no outputs" or "has several outputs, and no name as a whole",
     study = function() return inputs.study(spec.inputs) end,
   }
