@@ -30,7 +30,6 @@ local function wrap(origin, path)
 end
 
 function artifact.new(origin) return wrap(origin, nil) end
-
 function artifact.is(value) return states[value] ~= nil end
 
 -- A rule for check.fields.
@@ -43,30 +42,26 @@ function artifact.rule(field, value)
 end
 
 function artifact.origin(self) return states[self].origin end
+function artifact.is_picked(self) return states[self].path ~= nil end
 
 -- The node of the study whose best checkpoint this is, or is made from; nil: of none.
 function artifact.study(self)
-  local origin = states[self].origin
-  return origin.study and origin.study()
+  return states[self].origin.study and states[self].origin.study()
 end
 
-function artifact.is_picked(self) return states[self].path ~= nil end
-
--- Makes the node, and first those that it needs, in their order. No recursion: a chain of steps may
--- be longer than a stack is deep.
+-- Makes the node and first those that it needs. A chain of steps may be longer than a stack is deep.
 local function make(origin)
-  local path, reached = { origin }, { 0 } -- the way down; of each on it, how many inputs were looked at
-  while #path > 0 do
-    local here, input = path[#path], nil
-    repeat
-      reached[#path] = reached[#path] + 1
-      input = here.inputs and here.inputs[reached[#path]]
-    until not input or not states[input.artifact].origin.node
-    if input then
-      path[#path + 1], reached[#path + 1] = states[input.artifact].origin, 0
-    else
-      here.node = here.node or here.make()
-      path[#path], reached[#path] = nil, nil
+  local way = { { origin = origin, i = 1 } }
+  while #way > 0 do
+    local here = way[#way]
+    local input = here.origin.inputs and here.origin.inputs[here.i]
+    local needs = input and states[input.artifact].origin
+    here.i = here.i + 1
+    if not needs then
+      here.origin.node = here.origin.node or here.origin.make()
+      way[#way] = nil
+    elseif not needs.node then
+      way[#way + 1] = { origin = needs, i = 1 }
     end
   end
 end

@@ -1,4 +1,5 @@
-/* hpo log: what an action printed, or its last failure did; of a trial, what each of its runs did. */
+/* hpo log: what an action printed, or its last failure did; of a trial, what each of its runs did.
+ */
 #include "base/arena.h"
 #include "cache/blob.h"
 #include "cache/index.h"
