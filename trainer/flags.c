@@ -4,6 +4,7 @@
  */
 #include "trainer/flags.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -31,6 +32,32 @@ static enum status store_string(const struct flag *f, const char *value, struct 
     return OK;
 }
 
+/* "expected fp32, bf16 or fp16, found ..." */
+static enum status refuse_word(const struct flag *f, const char *value, struct error *err)
+{
+    char list[128] = "";
+    size_t used = 0;
+
+    for (size_t i = 0; f->words[i] && used < sizeof list; i++)
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s",
+                                 i == 0            ? ""
+                                 : f->words[i + 1] ? ", "
+                                                   : " or ",
+                                 f->words[i]);
+    return error_set(err, ERR_INPUT, f->name, "expected %s, found \"%s\"", list, value);
+}
+
+static enum status store_word(const struct flag *f, const char *value, struct error *err)
+{
+    for (unsigned i = 0; f->words[i]; i++) {
+        if (strcmp(f->words[i], value) != 0)
+            continue;
+        *(unsigned *)f->out = i;
+        return OK;
+    }
+    return refuse_word(f, value, err);
+}
+
 static enum status store(const struct flag *f, const char *value, struct error *err)
 {
     struct flag_list *list = f->out;
@@ -49,6 +76,8 @@ static enum status store(const struct flag *f, const char *value, struct error *
     case FLAG_POSITIVE:
     case FLAG_NOT_NEGATIVE:
         return store_number(f, value, err);
+    case FLAG_WORD:
+        return store_word(f, value, err);
     case FLAG_SWITCH:
         break;
     }

@@ -38,6 +38,7 @@ enum flag_kind {
     FLAG_POSITIVE,     /* out: double *; finite, > 0 */
     FLAG_NOT_NEGATIVE, /* out: double *; finite, >= 0 */
     FLAG_SWITCH,       /* out: bool * */
+    FLAG_WORD,         /* out: an enum that counts `words` from 0 */
 };
 
 struct flag {
@@ -45,6 +46,7 @@ struct flag {
     enum flag_kind kind;
     void *out; /* left alone where the flag is absent */
     int64_t low, high;
+    const char *const *words; /* NULL ends them */
     bool required;
 };
 

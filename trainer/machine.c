@@ -8,7 +8,7 @@
 
 struct machine machine_default(void)
 {
-    return (struct machine){.backend = "cpu", .precision = "fp32"};
+    return (struct machine){.backend = "cpu", .precision = PRECISION_FP32};
 }
 
 enum status machine_lacks(const char *flag, const char *what, struct error *err)
@@ -23,11 +23,8 @@ enum status machine_check(const struct machine *m, struct error *err)
     if (strcmp(m->backend, "cpu") != 0)
         return error_set(err, ERR_INPUT, "--backend", "expected cpu or cuda, found \"%s\"",
                          m->backend);
-    if (strcmp(m->precision, "bf16") == 0 || strcmp(m->precision, "fp16") == 0)
-        return machine_lacks("--precision", m->precision, err);
-    if (strcmp(m->precision, "fp32") != 0)
-        return error_set(err, ERR_INPUT, "--precision", "expected fp32, bf16 or fp16, found \"%s\"",
-                         m->precision);
+    if (m->precision != PRECISION_FP32)
+        return machine_lacks("--precision", precision_names[m->precision], err);
     return OK;
 }
 

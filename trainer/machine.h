@@ -17,9 +17,11 @@
 
 #include "base/error.h"
 #include "kernels/backend.h"
+#include "trainer/precision.h"
 
 struct machine {
-    const char *backend, *precision;
+    const char *backend;
+    enum precision precision;
     int64_t threads; /* 0: not given */
 };
 
@@ -27,7 +29,10 @@ struct machine machine_default(void);
 
 #define MACHINE_FLAGS(machine)                                                                     \
     {.name = "--backend", .kind = FLAG_STRING, .out = &(machine).backend},                         \
-        {.name = "--precision", .kind = FLAG_STRING, .out = &(machine).precision},                 \
+        {.name = "--precision",                                                                    \
+         .kind = FLAG_WORD,                                                                        \
+         .words = precision_names,                                                                 \
+         .out = &(machine).precision},                                                             \
     {                                                                                              \
         .name = "--threads", .kind = FLAG_INTEGER, .out = &(machine).threads, .low = 1,            \
         .high = 256                                                                                \

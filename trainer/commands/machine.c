@@ -50,7 +50,7 @@ enum status command_fingerprint(int argc, char **argv, struct error *err)
         return error_memory(err);
     line = text_in(arena);
     text_printf(&line, "{\"numerics\": %d, \"precision\": \"%s\", \"backend\": \"%s\"}",
-                NUMERICS_VERSION, machine.precision, machine.backend);
+                NUMERICS_VERSION, precision_names[machine.precision], machine.backend);
     s = lines_report(&line, err);
     arena_close(arena);
     return s;

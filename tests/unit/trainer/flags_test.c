@@ -9,10 +9,12 @@ struct values {
     int64_t count;
     double rate, decay;
     bool loud;
+    enum { RED, GREEN, BLUE } colour;
 };
 
 static enum status parse(struct values *v, struct error *err, int argc, const char **argv)
 {
+    static const char *const colours[] = {"red", "green", "blue", NULL};
     const struct flag table[] = {
         {.name = "--name", .kind = FLAG_STRING, .out = &v->name, .required = true},
         {.name = "--item", .kind = FLAG_STRINGS, .out = &v->list},
@@ -20,6 +22,7 @@ static enum status parse(struct values *v, struct error *err, int argc, const ch
         {.name = "--rate", .kind = FLAG_POSITIVE, .out = &v->rate},
         {.name = "--decay", .kind = FLAG_NOT_NEGATIVE, .out = &v->decay},
         {.name = "--loud", .kind = FLAG_SWITCH, .out = &v->loud},
+        {.name = "--colour", .kind = FLAG_WORD, .words = colours, .out = &v->colour},
     };
     char *copy[16];
 
@@ -46,6 +49,10 @@ static void test_values(void **state)
     assert_string_equal(v.list.values[1], "");
     assert_int_equal(v.count, 7);
     assert_true(v.rate == 2.5 && v.decay == 0 && v.loud);
+    ASSERT_OK(PARSE(&v, &err, "--name=--count", "--count", "10"));
+    assert_int_equal(v.colour, RED);
+    ASSERT_OK(PARSE(&v, &err, "--name=a", "--colour", "blue"));
+    assert_int_equal(v.colour, BLUE);
     ASSERT_OK(PARSE(&v, &err, "--name=--count", "--count", "10"));
     assert_string_equal(v.name, "--count");
     assert_int_equal(v.count, 10);
@@ -78,6 +85,8 @@ static void test_refusals(void **state)
     refuse("--rate", "> 0, found \"0\"", PARSE(&v, &e, "--rate", "0"), &e);
     refuse("--rate", "found \"inf\"", PARSE(&v, &e, "--rate", "inf"), &e);
     refuse("--rate", "found \"1e999\"", PARSE(&v, &e, "--rate", "1e999"), &e);
+    refuse("--colour", "expected red, green or blue, found \"re\"", PARSE(&v, &e, "--colour", "re"),
+           &e);
     refuse("--decay", "≥ 0, found \"-1\"", PARSE(&v, &e, "--decay", "-1"), &e);
 }
 
