@@ -7,12 +7,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 #include "kernels/cpu/memory.h"
 
 extern const struct ops cpu_ops_portable;
 #if defined(__x86_64__)
-extern const struct ops cpu_ops_avx2, cpu_ops_avx512;
+extern const struct ops cpu_ops_avx2, cpu_ops_avx512, cpu_ops_amx;
 #endif
 
 static bool always(void)
@@ -30,6 +35,21 @@ static bool has_avx512(void)
 {
     return has_avx2() && __builtin_cpu_supports("avx512f");
 }
+
+/* The kernel gives a process its tiles when asked (Linux, Documentation/arch/x86/xstate.rst). */
+static bool has_amx(void)
+{
+    enum {
+        ARCH_REQ_XCOMP_PERM = 0x1023,
+        XFEATURE_XTILEDATA = 18,
+        TILE_AND_BF16 = 1 << 24 | 1 << 22
+    };
+    unsigned a, b, c, d;
+
+    return has_avx512() && __get_cpuid_count(7, 0, &a, &b, &c, &d) &&
+           (d & TILE_AND_BF16) == TILE_AND_BF16 &&
+           syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
+}
 #endif
 
 static const struct {
@@ -37,6 +57,7 @@ static const struct {
     bool (*supported)(void);
 } builds[] = {
 #if defined(__x86_64__)
+    {&cpu_ops_amx, has_amx},
     {&cpu_ops_avx512, has_avx512},
     {&cpu_ops_avx2, has_avx2},
 #endif
@@ -55,9 +76,9 @@ static enum status choose(const struct ops **out, struct error *err)
         *out = builds[i].ops;
         return OK;
     }
-    return error_set(err, ERR_INPUT, "HPO_CPU",
-                     "expected portable, avx2 or avx512, one that this processor has, found \"%s\"",
-                     wish);
+    return error_set(
+        err, ERR_INPUT, "HPO_CPU",
+        "expected portable, avx2, avx512 or amx, one that this processor has, found \"%s\"", wish);
 }
 
 enum status backend_open(const char *name, size_t threads, struct backend **out,

@@ -8,7 +8,7 @@
  *     const struct ops *ops;
  *     TRY(backend_open("cpu", threads, &be, &ops, err));
  *
- * Instruction sets: the best that the processor has. HPO_CPU=portable|avx2|avx512 lowers the
+ * Instruction sets: the best that the processor has. HPO_CPU=portable|avx2|avx512|amx lowers the
  * choice, for tests: the results are the same bits.
  */
 #ifndef KERNELS_BACKEND_H

@@ -14,6 +14,9 @@
  * Order      Products: k in blocks of 512; in a block one accumulator an element, from 0, k
  *            ascending, one fused multiply-add a step; block sums are added in order to what is
  *            there (`add`, an accumulated gradient). Bias and residual come last.
+ *            Products in bfloat16 (`bf16`): both operands are rounded to it, ties to even; blocks
+ *            of 32; a block's sum is that of its even and that of its odd places, each like one
+ *            above; denormals are zero, in and out. `add` of linear_input comes last as well.
  *            Sums along a row: 16 lanes (element i belongs to lane i mod 16), then lanes
  *            l and l+8, l+4, l+2, l+1. Sums over rows: rows ascending. exp and tanh are
  *            ours. tensor_norms alone follows PyTorch's order, for clipping depends on it. No
@@ -72,6 +75,7 @@ struct linear_args {
     float *out;            /* [m] rows of n */
     size_t out_stride;
     size_t m, n, k;
+    bool bf16;
 };
 
 /* dx = dy · weight + add */
@@ -83,6 +87,7 @@ struct linear_input_args {
     float *dx;           /* [m] rows of k */
     size_t dx_stride;
     size_t m, n, k;
+    bool bf16;
 };
 
 /* dweight (+)= dyᵀ · x, dbias (+)= column sums of dy */
@@ -94,7 +99,7 @@ struct linear_weight_args {
     float *dweight; /* [n][k] in panels */
     float *dbias;   /* [n] padded, or NULL */
     size_t m, n, k;
-    bool accumulate;
+    bool accumulate, bf16;
 };
 
 /* Layer normalisation, Ba et al. 2016: out = (x - mean) / sqrt(variance + eps) · weight + bias */
@@ -242,13 +247,22 @@ struct adamw_args {
     float grad_scale; /* clipping and loss scale in one factor */
 };
 
+/* The largest that some operations will meet: room is made for it once. */
+struct ops_limits {
+    size_t keys, d; /* keys or queries of a sequence, and a head's width, of attention */
+    const struct ops_shape {
+        size_t m, n, k;
+    } * products; /* in bfloat16; smaller ones need not be listed */
+    size_t n_products;
+};
+
 struct ops {
-    const char *name; /* "cpu portable", "cpu avx2", "cpu avx512" */
+    const char *name; /* "portable", "avx2", "avx512", "amx" */
 
     /* Zeroed memory for tensors, freed with the backend. ERR_MEMORY says the bytes needed. */
     enum status (*allocate)(struct backend *be, size_t bytes, void **out, struct error *err);
-    /* Room for attention over at most this many keys and queries a sequence, before the first. */
-    enum status (*prepare)(struct backend *be, size_t keys, size_t d, struct error *err);
+    /* Before the first operation that the limits speak of. Copies what it needs of them. */
+    enum status (*prepare)(struct backend *be, const struct ops_limits *limits, struct error *err);
 
     void (*linear)(struct backend *be, const struct linear_args *a);
     void (*linear_input)(struct backend *be, const struct linear_input_args *a);

@@ -148,6 +148,23 @@ static void fill_slopes(float *slopes, size_t heads)
     }
 }
 
+static enum status prepare(struct bloom *b, const struct bloom_plan *plan, struct error *err)
+{
+    const struct config *c = &b->layout->config;
+    const struct ops_shape products[] = {
+        {plan->limits.tokens, 4 * c->hidden, c->hidden},
+        {plan->limits.tokens, c->hidden, 4 * c->hidden},
+        {plan->limits.queries, c->vocab, c->hidden},
+    };
+    const struct ops_limits limits = {.keys = plan->limits.keys,
+                                      .d = c->hidden / c->heads,
+                                      .products = products,
+                                      .n_products =
+                                          b->bf16 ? sizeof products / sizeof *products : 0};
+
+    return b->ops->prepare(b->be, &limits, err);
+}
+
 enum status bloom_open(struct backend *be, const struct ops *ops, const struct layout *layout,
                        const struct bloom_plan *plan, struct arena *arena, struct bloom *out,
                        struct error *err)
@@ -159,6 +176,7 @@ enum status bloom_open(struct backend *be, const struct ops *ops, const struct l
     *out = (struct bloom){.be = be,
                           .ops = ops,
                           .layout = layout,
+                          .bf16 = plan->bf16,
                           .hidden_stride = ops_stride(hidden),
                           .qkv_stride = ops_stride(3 * hidden),
                           .up_stride = ops_stride(4 * hidden),
@@ -166,7 +184,7 @@ enum status bloom_open(struct backend *be, const struct ops *ops, const struct l
     if (!(out->blocks = arena_array(arena, layout->config.layers, sizeof *out->blocks)))
         return error_memory(err);
     plan_all(out, &planner, plan);
-    TRY(ops->prepare(be, plan->limits.keys, hidden / layout->config.heads, err));
+    TRY(prepare(out, plan, err));
     TRY(ops->allocate(be, planner.bytes, &slab, err));
     planner = (struct planner){slab, 0};
     plan_all(out, &planner, plan);
@@ -254,7 +272,8 @@ static void linear(struct bloom *b, struct linear_shape s, const float *x, const
                                          .out_stride = s.n_stride,
                                          .m = m,
                                          .n = s.n,
-                                         .k = s.k});
+                                         .k = s.k,
+                                         .bf16 = b->bf16});
 }
 
 /* The rows of a step: all tokens, or in the last block its queries. */
@@ -385,7 +404,8 @@ static void linear_weight(struct bloom *b, struct linear_shape s, const float *d
                                                               .m = m,
                                                               .n = s.n,
                                                               .k = s.k,
-                                                              .accumulate = accumulate});
+                                                              .accumulate = accumulate,
+                                                              .bf16 = b->bf16});
 }
 
 /* dx = dy through the layer, plus add where it is not NULL. */
@@ -400,7 +420,8 @@ static void linear_input(struct bloom *b, struct linear_shape s, const float *dy
                                                             .dx_stride = s.k_stride,
                                                             .m = m,
                                                             .n = s.n,
-                                                            .k = s.k});
+                                                            .k = s.k,
+                                                            .bf16 = b->bf16});
 }
 
 /* What a layer norm kept on its way there. */

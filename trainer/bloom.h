@@ -55,12 +55,14 @@ struct bloom {
     size_t cache_rows;
     float *norms;                                   /* [tensors] of the gradients */
     float *d_rows, *d_norm, *d_skip, *d_up, *d_qkv; /* gradients on their way back */
+    bool bf16;
     size_t hidden_stride, qkv_stride, up_stride, vocab_stride;
 };
 
 struct bloom_plan {
     struct batch_limits limits;
     bool training;
+    bool bf16;         /* products in bfloat16 */
     size_t cache_rows; /* sequences times tokens; 0: no cache */
 };
 

@@ -46,6 +46,10 @@ struct transpose {
 
 void NAMED(transpose)(const struct transpose *t);
 
+/* What comes last: bias and residual for 32 columns of out; dbias of 32 columns of dy. */
+void NAMED(finish_panel)(const struct linear_args *a, size_t at);
+void NAMED(sum_bias)(const struct linear_weight_args *a, size_t at);
+
 /* Runs task for every index below n: in this thread where cost (multiply-adds) is small. */
 static inline void cpu_run(struct backend *be, size_t n, size_t cost, threads_task *task,
                            void *context)

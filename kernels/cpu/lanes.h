@@ -94,6 +94,23 @@ static inline lanes lanes_scale(lanes y, lanes t)
     return _mm512_castsi512_ps(
         _mm512_add_epi32(_mm512_castps_si512(y), _mm512_slli_epi32(_mm512_castps_si512(t), 23)));
 }
+/* The bits of *p in every lane; the low and the high half of each lane's bits as bfloat16. */
+static inline lanes lanes_all_bits(const float *p)
+{
+    int bits;
+
+    memcpy(&bits, p, sizeof bits);
+    return _mm512_castsi512_ps(_mm512_set1_epi32(bits));
+}
+static inline lanes lanes_low_half(lanes x)
+{
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(x), 16));
+}
+static inline lanes lanes_high_half(lanes x)
+{
+    return _mm512_castsi512_ps(
+        _mm512_and_si512(_mm512_castps_si512(x), _mm512_set1_epi32((int)0xffff0000)));
+}
 
 #elif HPO_LANES == 2
 #include <immintrin.h>
@@ -170,6 +187,25 @@ static inline lanes lanes_sign(lanes x, lanes s)
 
     return (lanes){_mm256_or_ps(x.a, _mm256_and_ps(s.a, mask)),
                    _mm256_or_ps(x.b, _mm256_and_ps(s.b, mask))};
+}
+static inline lanes lanes_all_bits(const float *p)
+{
+    int bits;
+
+    memcpy(&bits, p, sizeof bits);
+    return (lanes){_mm256_castsi256_ps(_mm256_set1_epi32(bits)),
+                   _mm256_castsi256_ps(_mm256_set1_epi32(bits))};
+}
+static inline lanes lanes_low_half(lanes x)
+{
+    return (lanes){_mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(x.a), 16)),
+                   _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(x.b), 16))};
+}
+static inline lanes lanes_high_half(lanes x)
+{
+    const __m256 mask = _mm256_castsi256_ps(_mm256_set1_epi32((int)0xffff0000));
+
+    return (lanes){_mm256_and_ps(x.a, mask), _mm256_and_ps(x.b, mask)};
 }
 static inline __m256 lanes_scale_half(__m256 y, __m256 t)
 {
@@ -268,6 +304,18 @@ static inline lanes lanes_sign(lanes x, lanes s)
 static inline lanes lanes_scale(lanes y, lanes t)
 {
     LANES_EACH(lanes_float(lanes_bits(y.x[l]) + (lanes_bits(t.x[l]) << 23)));
+}
+static inline lanes lanes_all_bits(const float *p)
+{
+    LANES_EACH(*p);
+}
+static inline lanes lanes_low_half(lanes x)
+{
+    LANES_EACH(lanes_float(lanes_bits(x.x[l]) << 16));
+}
+static inline lanes lanes_high_half(lanes x)
+{
+    LANES_EACH(lanes_float(lanes_bits(x.x[l]) & 0xffff0000u));
 }
 #endif
 

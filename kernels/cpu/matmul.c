@@ -5,6 +5,7 @@
  * fused multiply-adds, whichever tile it falls into. Start at struct product, then linear.
  */
 #include "kernels/cpu/cpu.h"
+#include "kernels/cpu/pairs.h"
 
 #if HPO_LANES == 512
 enum { TILE_ROWS = 12, TILE_LANES = 2 };
@@ -154,6 +155,11 @@ static void linear_panel(void *context, size_t panel, size_t worker)
                        .c_row = a->out_stride,
                        .m = a->m,
                        .k = a->k});
+    NAMED(finish_panel)(a, at);
+}
+
+void NAMED(finish_panel)(const struct linear_args *a, size_t at)
+{
     for (size_t l = 0; l < OPS_PANEL && (a->bias || a->residual); l += LANES) {
         const lanes bias = a->bias ? lanes_load(a->bias + at + l) : lanes_all(0.0f);
         for (size_t i = 0; i < a->m; i++) {
@@ -172,7 +178,9 @@ void NAMED(linear)(struct backend *be, const struct linear_args *a)
 {
     struct linear_args copy = *a;
 
-    if (a->m > 0)
+    if (a->m > 0 && a->bf16)
+        NAMED(linear_pairs)(be, a);
+    else if (a->m > 0)
         cpu_run(be, (a->n + OPS_PANEL - 1) / OPS_PANEL, a->m * a->n * a->k, linear_panel, &copy);
 }
 
@@ -225,7 +233,9 @@ void NAMED(linear_input)(struct backend *be, const struct linear_input_args *a)
 {
     struct input_task task = {a, be->transpose};
 
-    if (a->m > 0)
+    if (a->m > 0 && a->bf16)
+        NAMED(linear_input_pairs)(be, a);
+    else if (a->m > 0)
         cpu_run(be, (a->k + OPS_PANEL - 1) / OPS_PANEL, a->m * a->n * a->k, input_columns, &task);
 }
 
@@ -246,6 +256,11 @@ static void weight_panel(void *context, size_t panel, size_t worker)
                        .m = a->k,
                        .k = a->m,
                        .add = a->accumulate});
+    NAMED(sum_bias)(a, at);
+}
+
+void NAMED(sum_bias)(const struct linear_weight_args *a, size_t at)
+{
     for (size_t l = 0; l < OPS_PANEL && a->dbias; l += LANES) {
         lanes sum = a->accumulate ? lanes_load(a->dbias + at + l) : lanes_all(0.0f);
         for (size_t i = 0; i < a->m; i++)
@@ -258,5 +273,8 @@ void NAMED(linear_weight)(struct backend *be, const struct linear_weight_args *a
 {
     struct linear_weight_args copy = *a;
 
-    cpu_run(be, (a->n + OPS_PANEL - 1) / OPS_PANEL, a->m * a->n * a->k, weight_panel, &copy);
+    if (a->bf16)
+        NAMED(linear_weight_pairs)(be, a);
+    else
+        cpu_run(be, (a->n + OPS_PANEL - 1) / OPS_PANEL, a->m * a->n * a->k, weight_panel, &copy);
 }

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include "kernels/backend.h"
+#include "kernels/cpu/pairs_size.h"
 
 enum { HUGE_PAGE = 2 << 20 };
 
@@ -64,17 +65,34 @@ static size_t attention_floats(size_t keys, size_t d)
     return 7 * t * w + 2 * t * t;
 }
 
-enum status cpu_prepare(struct backend *be, size_t keys, size_t d, struct error *err)
+/* Makes a piece of scratch at least that large. */
+static enum status enlarge(struct backend *be, float **scratch, size_t *floats, size_t wanted,
+                           size_t times, struct error *err)
 {
-    const size_t floats = attention_floats(keys, d);
-    void *scratch = NULL;
+    void *larger;
 
-    if (be->attention && floats <= be->attention_floats)
+    if (*scratch ? wanted <= *floats : wanted == 0)
         return OK;
-    TRY(cpu_allocate(be, threads_count(be->threads) * floats * sizeof(float), &scratch, err));
-    be->attention = scratch;
-    be->attention_floats = floats;
+    TRY(cpu_allocate(be, times * wanted * sizeof(float), &larger, err));
+    *scratch = larger;
+    *floats = wanted;
     return OK;
+}
+
+enum status cpu_prepare(struct backend *be, const struct ops_limits *limits, struct error *err)
+{
+    size_t a = 0, b = 0;
+
+    for (size_t i = 0; i < limits->n_products; i++) {
+        size_t a_floats, b_floats;
+        pairs_floats(&limits->products[i], &a_floats, &b_floats);
+        a = a_floats > a ? a_floats : a;
+        b = b_floats > b ? b_floats : b;
+    }
+    TRY(enlarge(be, &be->pairs_a, &be->pairs_a_floats, a, 1, err));
+    TRY(enlarge(be, &be->pairs_b, &be->pairs_b_floats, b, 1, err));
+    return enlarge(be, &be->attention, &be->attention_floats,
+                   attention_floats(limits->keys, limits->d), threads_count(be->threads), err);
 }
 
 enum status cpu_sync(struct backend *be, struct error *err)

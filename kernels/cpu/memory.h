@@ -11,12 +11,15 @@
 
 #include "base/error.h"
 #include "kernels/cpu/threads.h"
+#include "kernels/ops.h"
 
 struct backend {
     struct threads *threads;
     float *transpose;         /* [threads][CPU_TRANSPOSE] scratch of linear_input, norms */
     float *attention;         /* [threads][attention_floats] scratch of attention */
     size_t attention_floats;  /* of one thread */
+    float *pairs_a, *pairs_b; /* activations in bfloat16, for all threads: see pairs.h */
+    size_t pairs_a_floats, pairs_b_floats;
     struct cpu_block *blocks; /* what allocate gave */
 };
 
@@ -33,7 +36,7 @@ enum {
 
 /* The calls of struct ops. */
 enum status cpu_allocate(struct backend *be, size_t bytes, void **out, struct error *err);
-enum status cpu_prepare(struct backend *be, size_t keys, size_t d, struct error *err);
+enum status cpu_prepare(struct backend *be, const struct ops_limits *limits, struct error *err);
 enum status cpu_sync(struct backend *be, struct error *err);
 
 void cpu_free_blocks(struct backend *be);

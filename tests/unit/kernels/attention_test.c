@@ -156,7 +156,8 @@ static void case_attention(struct bench *b, size_t heads, size_t d, bool every)
     float *dqkv = bench_rows(b, in.tokens, 3 * heads * d); /* all of it must be overwritten */
     const struct attention_args a = arguments(b, &in, out);
 
-    assert_int_equal(b->ops->prepare(b->be, 127, d, &b->err), OK);
+    assert_int_equal(b->ops->prepare(b->be, &(struct ops_limits){.keys = 127, .d = d}, &b->err),
+                     OK);
     b->ops->attention(b->be, &a);
     check_forward(b, &in, out);
     b->ops->attention_backward(b->be, &(struct attention_backward_args){a, in.dout, dqkv});
@@ -177,7 +178,8 @@ static void case_cache(struct bench *b)
     const struct attention_sequence alone = {0, 1, (int32_t)n, (int32_t)n};
     const int32_t place = (int32_t)n - 1;
 
-    assert_int_equal(b->ops->prepare(b->be, 127, 24, &b->err), OK);
+    assert_int_equal(b->ops->prepare(b->be, &(struct ops_limits){.keys = 127, .d = 24}, &b->err),
+                     OK);
     b->ops->attention(b->be, &a);
     memcpy(cache + n * in.stride, in.qkv + (size_t)last->key_first * in.stride,
            n * in.stride * sizeof *cache);

@@ -173,13 +173,13 @@ typedef void bench_cases(struct bench *b);
  * must be equal. */
 static inline void bench_on_every_backend(bench_cases *cases)
 {
-    static const char *const names[] = {"portable", "avx2", "avx512"};
+    static const char *const names[] = {"portable", "avx2", "avx512", "amx"};
     static const size_t threads[] = {1, 2, 3, 16};
     struct digest first = {{0}}, digest;
     size_t compared = 0;
 
-    for (size_t i = 0; i < 3; i++)
-        for (size_t j = 0; j < 4; j++) {
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        for (size_t j = 0; j < sizeof threads / sizeof *threads; j++) {
             struct bench b;
             struct backend *be;
             const struct ops *ops;
