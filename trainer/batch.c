@@ -44,21 +44,21 @@ static enum status want_whole(const struct json *list, size_t i, int64_t low, in
     return OK;
 }
 
-/* Label p + 1 as the target of position p: a token, or -1. */
-static enum status target_of(const struct example_lists *l, size_t p, size_t vocab,
-                             const char *where, int32_t *out, struct error *err)
+/* Label p: a token, or -1. */
+static enum status label_of(const struct example_lists *l, size_t p, size_t vocab,
+                            const char *where, int32_t *out, struct error *err)
 {
     int64_t label = IGNORED;
 
     *out = -1;
-    if (!l->labels || p + 1 >= l->labels->n)
+    if (!l->labels || p >= l->labels->n)
         return OK;
-    TRY(want_whole(l->labels, p + 1, IGNORED, (int64_t)vocab - 1, where, "labels", &label, err));
+    TRY(want_whole(l->labels, p, IGNORED, (int64_t)vocab - 1, where, "labels", &label, err));
     if (label == IGNORED)
         return OK;
     if (label < 0)
         return error_set(err, ERR_INPUT, where, "labels[%zu]: expected a token or -100, found %lld",
-                         p + 1, (long long)label);
+                         p, (long long)label);
     *out = (int32_t)label;
     return OK;
 }
@@ -68,8 +68,10 @@ enum status batch_example(const struct example_lists *lists, size_t vocab, bool 
                           struct error *err)
 {
     size_t kept = 0;
+    int32_t first;
 
     TRY(check_lists(lists, where, err));
+    TRY(label_of(lists, 0, vocab, where, &first, err));
     out->ids = arena_array(arena, lists->ids->n, sizeof *out->ids);
     out->places = arena_array(arena, lists->ids->n, sizeof *out->places);
     out->targets = arena_array(arena, lists->ids->n, sizeof *out->targets);
@@ -80,7 +82,7 @@ enum status batch_example(const struct example_lists *lists, size_t vocab, bool 
         int64_t id = 0, seen = 1;
         int32_t target;
         TRY(want_whole(lists->ids, p, 0, (int64_t)vocab - 1, where, "input_ids", &id, err));
-        TRY(target_of(lists, p, vocab, where, &target, err));
+        TRY(label_of(lists, p + 1, vocab, where, &target, err)); /* what p predicts */
         if (lists->mask)
             TRY(want_whole(lists->mask, p, 0, 1, where, "attention_mask", &seen, err));
         if (!seen && target >= 0)
@@ -100,6 +102,7 @@ enum status batch_example(const struct example_lists *lists, size_t vocab, bool 
         out->places[out->n_queries] = (int32_t)kept - 1;
         out->targets[out->n_queries++] = -1;
     }
+    out->n_marked = out->n_labels + (first >= 0);
     out->n = out->n_queries ? (size_t)out->places[out->n_queries - 1] + 1 : 0;
     return OK;
 }

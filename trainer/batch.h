@@ -28,6 +28,7 @@ struct example {
     int32_t *places;  /* [n_queries] ascending, below n */
     int32_t *targets; /* [n_queries]; -1: a query without a label */
     size_t n_queries, n_labels;
+    size_t n_marked; /* n_labels, and the first token's, which nothing predicts */
 };
 
 struct dataset {

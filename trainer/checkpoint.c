@@ -43,6 +43,14 @@ static enum status write_state(const char *folder, const struct position *at, st
     text_add_integer(&t, at->epoch);
     text_add(&t, ", \"updates\": ");
     text_add_integer(&t, at->updates);
+    if (at->skipped > 0) {
+        text_add(&t, ", \"skipped\": ");
+        text_add_number(&t, at->skipped);
+    }
+    if (at->loss_scale.window > 0) {
+        text_add(&t, ", \"loss_scale\": ");
+        loss_scale_write(&t, &at->loss_scale);
+    }
     text_add(&t, "}\n");
     TRY(text_finish(&t, &bytes, &n, err));
     return file_write(path, bytes, n, err);
@@ -129,16 +137,25 @@ static enum status read_state(const char *folder, struct position *at, struct ar
                               struct error *err)
 {
     const char *path = file_join(arena, folder, "trainer_state.json");
+    const struct json *scale;
     struct json *tree;
     char *bytes;
     size_t n;
 
+    *at = (struct position){.epoch = 0};
     if (!path)
         return error_memory(err);
     TRY(file_read(path, STATE_MAX, arena, &bytes, &n, err));
     TRY(json_parse(bytes, n, path, JSON_STRICT, arena, &tree, err));
     TRY(json_want_integer(tree, path, "epoch", 0, INT32_MAX, &at->epoch, err));
-    return json_want_integer(tree, path, "updates", 0, INT64_MAX / 2, &at->updates, err);
+    TRY(json_want_integer(tree, path, "updates", 0, INT64_MAX / 2, &at->updates, err));
+    if (json_get(tree, "skipped"))
+        TRY(json_want_number(tree, path, "skipped", &at->skipped, err));
+    if (!(at->skipped >= 0 && at->skipped <= (double)at->epoch + 0.5)) /* a sum of rounded parts */
+        return error_set(err, ERR_INPUT, path, "skipped: expected at most %lld epochs, found %g",
+                         (long long)at->epoch, at->skipped);
+    scale = json_get(tree, "loss_scale");
+    return scale ? loss_scale_read(scale, path, &at->loss_scale, err) : OK;
 }
 
 enum status checkpoint_read_position(const char *folder, struct position *at, struct error *err)

@@ -4,7 +4,8 @@
  * Files      config.json, tokenizer.json, ...   a Hugging Face folder, as transformers loads it
  *            model.safetensors                  the weights, F32
  *            optimizer.safetensors              AdamW's moments, as exp_avg.NAME, exp_avg_sq.NAME
- *            trainer_state.json                 {"epoch": epochs done, "updates": AdamW's steps}
+ *            trainer_state.json                 {"epoch": epochs done, "updates": AdamW's steps};
+ *                                               in fp16 also "skipped" and "loss_scale"
  * Its bytes follow from the training alone. No generator is kept: the order of an epoch follows
  * from the seed and its number. Writing    All or nothing: into a folder beside it, every file
  * synced, then renamed.
@@ -15,12 +16,15 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "trainer/loss_scale.h"
 
 struct bloom;
 struct model;
 
 struct position {
     int64_t epoch, updates;
+    double skipped;               /* steps that overflowed, in epochs */
+    struct loss_scale loss_scale; /* a dynamic one; window 0: there is none */
 };
 
 /* Writes the weights alone, with config.json and the tokenizer's files of `model`. */

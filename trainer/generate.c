@@ -22,7 +22,7 @@ void generate_plan(const struct generate_text *texts, size_t n, size_t max_new,
 
     for (size_t i = 0; i < n; i++)
         longest = max(longest, texts[i].n_prompt);
-    l->tokens = max(l->tokens, GENERATE_TEXTS * longest);
+    l->tokens = max(l->tokens, GENERATE_TEXTS * (longest + 1)); /* one of padding */
     l->queries = max(l->queries, GENERATE_TEXTS);
     l->sequences = max(l->sequences, GENERATE_TEXTS);
     l->keys = max(l->keys, longest + max_new);
@@ -63,6 +63,24 @@ static void add_tokens(struct generator *g, size_t slot, const int32_t *tokens, 
     b->query_places[b->n_queries++] = keys - 1;
 }
 
+/*
+ * Asks a token behind the prompt in place of the prompt's last. Its own key lies in the cache where
+ * the first new token's will, behind the place up to which it sees.
+ */
+static void add_padding(struct generator *g, int32_t token)
+{
+    struct batch *b = &g->batch;
+    const size_t row = b->n_tokens++;
+
+    b->sequences[b->n_sequences - 1].query_count++;
+    b->sequences[b->n_sequences - 1].key_count++;
+    b->ids[row] = token;
+    b->token_rows[row] = (int32_t)row;
+    b->token_places[row] = b->token_places[row - 1];
+    b->cache_rows[row] = b->cache_rows[row - 1] + 1;
+    b->query_rows[b->n_queries - 1] = (int32_t)row;
+}
+
 static int32_t largest(const float *logits, size_t n)
 {
     size_t best = 0;
@@ -96,10 +114,12 @@ static enum status run_texts(struct generator *g, struct generate_text *texts, s
         g->batch.n_tokens = g->batch.n_queries = g->batch.n_sequences = 0;
         for (size_t i = 0; i < n_going; i++) {
             const struct generate_text *t = &texts[going[i]];
-            if (step == 0)
-                add_tokens(g, going[i], t->prompt, t->n_prompt, 0);
-            else
+            if (step > 0)
                 add_tokens(g, going[i], &t->tokens[step - 1], 1, t->n_prompt + step - 1);
+            else
+                add_tokens(g, going[i], t->prompt, t->n_prompt, 0);
+            if (step == 0 && t->padding)
+                add_padding(g, *t->padding);
         }
         bloom_forward(b, &g->batch);
         TRY(b->ops->sync(b->be, err));

@@ -5,6 +5,10 @@
  * the config's end tokens, which belongs to it, or at its limit. Texts are made up to
  * GENERATE_TEXTS at a time; a text's tokens do not depend on its company.
  *
+ * Padding    transformers, given a prompt that is padded on the right, reads the first new token
+ *            off the last padding position: a query that sees the prompt and no padding. All such
+ *            positions are alike, so one gives the same. Later tokens follow the prompt.
+ *
  *     struct bloom_plan plan = {0};
  *     generate_plan(texts, n, max_new, &plan);
  *     TRY(bloom_open(be, ops, layout, &plan, arena, &b, err));
@@ -26,7 +30,8 @@ enum { GENERATE_TEXTS = 8 };
 struct generate_text {
     const int32_t *prompt; /* [n_prompt], n_prompt >= 1 */
     size_t n_prompt;
-    int32_t *tokens; /* [max_new] the caller's; n_tokens of them are written */
+    const int32_t *padding; /* a token that stands behind the prompt, see above; NULL: none */
+    int32_t *tokens;        /* [max_new] the caller's; n_tokens of them are written */
     size_t n_tokens;
 };
 

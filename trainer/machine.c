@@ -23,8 +23,8 @@ enum status machine_check(const struct machine *m, struct error *err)
     if (strcmp(m->backend, "cpu") != 0)
         return error_set(err, ERR_INPUT, "--backend", "expected cpu or cuda, found \"%s\"",
                          m->backend);
-    if (m->precision != PRECISION_FP32)
-        return machine_lacks("--precision", precision_names[m->precision], err);
+    if (m->precision == PRECISION_BF16)
+        return machine_lacks("--precision", "bf16", err);
     return OK;
 }
 

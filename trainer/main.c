@@ -20,7 +20,7 @@ struct command {
     enum status (*run)(int argc, char **argv, struct error *err);
 };
 
-#define MACHINE " [--precision fp32] [--backend cpu] [--threads N]"
+#define MACHINE " [--precision fp32|fp16] [--backend cpu] [--threads N]"
 
 static const struct command commands[] = {
     {"forward", "--model DIR --batch FILE.json [--gradients OUT.safetensors]" MACHINE,
@@ -28,8 +28,9 @@ static const struct command commands[] = {
     {"train",
      "--model DIR --data DIR|FILE.jsonl --lr X --epochs N [--eval DIR|FILE.jsonl] [--out DIR]\n"
      "  [--batch-size 8] [--weight-decay 0] [--accumulate 1] [--eval-batch-size 8] [--seed 42]\n"
-     "  [--from DIR] [--until T] [--checkpoint-seconds 60] [--log-steps] [--preset "
-     "default]" MACHINE,
+     "  [--from DIR] [--until T] [--checkpoint-seconds 60] [--log-steps] [--preset default|seed]\n"
+     "  [--loss-denominator predicted|labels] [--decay applied|ignored] [--max-grad-norm 1]\n"
+     "  [--loss-scale dynamic|N]" MACHINE,
      "epochs of training, a line of JSON and perhaps a checkpoint after each", command_train},
     {"squad",
      "--train FILE --validation FILE --tokenizer FILE --out DIR [--seed 42] [--train-size N]"
@@ -48,7 +49,8 @@ static const struct command commands[] = {
      command_permutation},
     {"evaluate",
      "--model DIR --data DIR|FILE.jsonl [--out FILE.json] [--predictions FILE.jsonl]\n"
-     "  [--max-new-tokens 32] [--eval-batch-size 8]" MACHINE,
+     "  [--max-new-tokens 32] [--eval-batch-size 8] [--preset default|seed] [--pad-prompts 0]\n"
+     "  [--f1 official|set]" MACHINE,
      "loss, and exact match and F1 of generated answers", command_evaluate},
     {"generate", "--model DIR --prompts FILE.jsonl --max-new-tokens N" MACHINE,
      "{\"prompt\"} or {\"input_ids\"} a line → {\"new_ids\", \"text\"} a line, greedily",

@@ -28,7 +28,13 @@ static double seconds(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-static enum status log_step(int64_t step, double loss, double norm, double lr, struct error *err)
+struct step {
+    int64_t number;
+    double loss, lr, loss_scale; /* loss_scale 0: there is none */
+    struct update update;
+};
+
+static enum status log_step(const struct step *step, struct error *err)
 {
     struct arena *arena = arena_open();
     struct text line = text_in(arena);
@@ -37,13 +43,18 @@ static enum status log_step(int64_t step, double loss, double norm, double lr, s
     if (!arena)
         return error_memory(err);
     text_add(&line, "{\"step\": ");
-    text_add_integer(&line, step);
+    text_add_integer(&line, step->number);
     text_add(&line, ", \"loss\": ");
-    lines_number(&line, loss);
+    lines_number(&line, step->loss);
     text_add(&line, ", \"grad_norm\": ");
-    lines_number(&line, norm);
+    lines_number(&line, step->update.norm);
     text_add(&line, ", \"learning_rate\": ");
-    lines_number(&line, lr);
+    lines_number(&line, step->lr);
+    if (step->loss_scale > 0) {
+        text_add(&line, ", \"loss_scale\": ");
+        lines_number(&line, step->loss_scale);
+        text_add(&line, step->update.skipped ? ", \"skipped\": true" : ", \"skipped\": false");
+    }
     text_add(&line, "}");
     s = lines_report(&line, err);
     arena_close(arena);
@@ -57,7 +68,8 @@ static double gradients(struct train *t, size_t from, size_t to, size_t *tokens)
     double loss = 0, scale;
 
     for (size_t i = from; i < to; i++)
-        labels += t->data.order[i]->n_labels;
+        labels += t->loss_denominator == DENOMINATOR_LABELS ? t->data.order[i]->n_marked
+                                                            : t->data.order[i]->n_labels;
     scale = labels > 0 ? 1 / (double)labels : 0;
     for (size_t i = from; i < to; i += (size_t)t->batch_size) {
         const size_t left = to - i, size = (size_t)t->batch_size;
@@ -90,18 +102,20 @@ static enum status train_epoch(struct train *t, struct progress *p, int64_t epoc
                                struct error *err)
 {
     const size_t window = (size_t)(t->batch_size * t->accumulate);
-    int64_t step = epoch * p->schedule.steps_per_epoch;
+    struct step step = {.number = epoch * p->schedule.steps_per_epoch};
 
     TRY(draw_order(t, epoch, err));
-    for (size_t from = 0; from < t->data.n; from += window, step++) {
+    for (size_t from = 0; from < t->data.n; from += window) {
         const size_t to = t->data.n - from < window ? t->data.n : from + window;
-        const double lr = schedule_lr(&p->schedule, step);
-        double loss, norm;
+        step.lr = schedule_lr(&p->schedule, step.number++);
+        step.loss_scale = t->optimizer.loss_scale.scale;
         TRY(interrupt_check(err));
-        loss = gradients(t, from, to, &p->tokens);
-        TRY(optimizer_step(&t->optimizer, &t->bloom, lr, &norm, err));
+        step.loss = gradients(t, from, to, &p->tokens);
+        TRY(optimizer_step(&t->optimizer, &t->bloom, step.lr, &step.update, err));
+        if (step.update.skipped)
+            schedule_skip(&p->schedule);
         if (t->log_steps)
-            TRY(log_step(step + 1, loss, norm, lr, err));
+            TRY(log_step(&step, err));
     }
     return OK;
 }
@@ -111,7 +125,8 @@ static enum status keep_checkpoint(struct train *t, struct progress *p, int64_t 
                                    struct arena *arena, const char **name, struct error *err)
 {
     const bool last = epochs == t->until;
-    const struct position at = {epochs, t->optimizer.updates};
+    const struct position at = {epochs, t->optimizer.updates, p->schedule.skipped,
+                                t->optimizer.loss_scale};
     const char *folder = t->out;
 
     *name = NULL;
@@ -175,7 +190,7 @@ enum status train_run(struct train *t, struct error *err)
 {
     const int64_t window = t->batch_size * t->accumulate;
     struct progress p = {
-        .schedule = {t->lr, t->epochs, ((int64_t)t->data.n + window - 1) / window},
+        .schedule = {t->lr, t->epochs, ((int64_t)t->data.n + window - 1) / window, t->skipped},
         .checkpoint_at = seconds(),
     };
     struct arena *arena = arena_open();

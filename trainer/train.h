@@ -2,7 +2,8 @@
  * train: epochs of steps, a report and perhaps a checkpoint after each.
  *
  * A step is accumulate micro-batches of batch_size examples, in the order torch.randperm draws from
- * seed + epoch; its loss and gradient are means over all their labels. Which epochs one process
+ * seed + epoch; its loss and gradient are means over all their labels. A step that fp16 skips does
+ * not move the learning rate on, as under DeepSpeed. Which epochs one process
  * serves, and how many threads, reaches no result: a run cut anywhere and resumed from a checkpoint
  * gives the same bits.
  *
@@ -20,6 +21,7 @@
 #include "trainer/bloom.h"
 #include "trainer/checkpoint.h"
 #include "trainer/optimizer.h"
+#include "trainer/preset.h"
 #include "trainer/schedule.h"
 
 struct model;
@@ -31,6 +33,8 @@ struct train {
     struct batch batch;
     struct optimizer optimizer;
     double lr;
+    double skipped; /* of the schedule, at the start */
+    enum loss_denominator loss_denominator;
     int64_t batch_size, eval_batch_size, accumulate, epochs, seed;
     int64_t from, until; /* epochs done at the start and at the end */
     bool log_steps;

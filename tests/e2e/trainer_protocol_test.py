@@ -194,9 +194,8 @@ class Training(Small):
                 ("--batch-size: expected a whole number", {"--batch-size": None, "--batch-size=1.5": True}),
                 ("--log-steps: expected no value", {"--log-steps=1": True}),
                 ("--precision: this build does not have bf16", {"--precision": "bf16"}),
-                ("--precision: this build does not have fp16", {"--precision": "fp16"}),
                 ("--backend: this build does not have cuda", {"--backend": "cuda"}),
-                ('--preset: this build does not have "seed"', {"--preset": "seed"}),
+                ('--preset: expected default or seed, found "tree"', {"--preset": "tree"}),
                 ("--precision: expected fp32", {"--precision": "fp8"}),
                 ("--out: expected a value", {"--out": True}),
                 ("trainer_state.json", {"--from": "model"})):

@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
     char folder[] = "/tmp/checkpoint-fuzz-XXXXXX", path[64];
-    struct position at = {-1, -1};
+    struct position at = {.epoch = -1};
     struct error err = {0};
     int fd;
 
@@ -23,7 +23,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     if (fd < 0 || write(fd, bytes, n) != (ssize_t)n || close(fd) != 0)
         abort();
     if (checkpoint_read_position(folder, &at, &err) == OK) {
-        if (at.epoch < 0 || at.updates < 0)
+        if (at.epoch < 0 || at.updates < 0 || !(at.skipped >= 0) ||
+            (at.loss_scale.window && !(at.loss_scale.scale > 0)))
             abort();
     } else if (!err.where[0] || !err.text[0]) {
         abort();

@@ -19,6 +19,7 @@
 #include "trainer/lines.h"
 #include "trainer/machine.h"
 #include "trainer/model.h"
+#include "trainer/preset.h"
 #include "trainer/score.h"
 #include "trainer/tokenizer.h"
 
@@ -27,6 +28,8 @@ enum { NEW_TOKENS_MAX = 1 << 20, NEW_TOKENS = 32 };
 struct options {
     const char *model, *data, *out, *predictions;
     int64_t batch_size, max_new;
+    enum preset preset;
+    struct switches switches;
     struct machine machine;
 };
 
@@ -40,6 +43,7 @@ struct job {
     const struct options *o;
     struct arena *arena;
     struct tokenizer *tokenizer; /* NULL where there are no questions */
+    int32_t padding;
     struct model model;
     struct dataset data;
     struct question *questions;
@@ -84,6 +88,8 @@ static enum status read_question(struct job *job, const struct json *value, cons
         return error_set(err, ERR_INPUT, where, "prompt_ids: expected at least one token");
     text->prompt = example.ids;
     text->n_prompt = example.n;
+    if (example.n < (size_t)job->o->switches.pad_prompts)
+        text->padding = &job->padding;
     text->tokens = arena_array(job->arena, (size_t)job->o->max_new, sizeof *text->tokens);
     return text->tokens ? OK : error_memory(err);
 }
@@ -122,6 +128,20 @@ static enum status read_questions(struct job *job, struct error *err)
     }
 }
 
+static enum status read_tokenizer(struct job *job, struct error *err)
+{
+    const char *path = file_join(job->arena, job->o->model, "tokenizer.json");
+
+    if (!path)
+        return error_memory(err);
+    TRY(tokenizer_open(path, &job->tokenizer, err));
+    job->padding = tokenizer_added(job->tokenizer, "<pad>");
+    if (job->o->switches.pad_prompts == 0 ||
+        (job->padding >= 0 && (size_t)job->padding < job->model.layout->config.vocab))
+        return OK;
+    return error_set(err, ERR_INPUT, path, "prompts are padded with <pad>, which is no token here");
+}
+
 /* Scores one generated text, and adds its line to the predictions. */
 static enum status judge(struct job *job, size_t i, struct text *predictions, struct error *err)
 {
@@ -135,7 +155,10 @@ static enum status judge(struct job *job, size_t i, struct text *predictions, st
                          err));
     said.bytes = bytes;
     TRY(score_exact_match(said, q->answers, q->n_answers, &exact_match, err));
-    TRY(score_f1(said, q->answers, q->n_answers, &f1, err));
+    if (job->o->switches.f1 == F1_SET)
+        TRY(score_f1_set(said, q->answers[0], &f1, err));
+    else
+        TRY(score_f1(said, q->answers, q->n_answers, &f1, err));
     job->exact_match += 100 * exact_match;
     job->f1 += 100 * f1;
     text_add(predictions, "{\"id\": ");
@@ -205,10 +228,7 @@ static enum status measure(struct job *job, struct backend *be, const struct ops
                    &job->data, err));
     TRY(read_questions(job, err));
     if (job->n > 0) {
-        const char *path = file_join(job->arena, job->o->model, "tokenizer.json");
-        if (!path)
-            return error_memory(err);
-        TRY(tokenizer_open(path, &job->tokenizer, err));
+        TRY(read_tokenizer(job, err));
         generate_plan(job->texts, job->n, (size_t)job->o->max_new, &plan);
     }
     TRY(batch_measure(&job->data, batch_size, &plan.limits, err));
@@ -238,6 +258,13 @@ static enum status read_flags(struct options *o, int argc, char **argv, struct e
          .out = &o->max_new,
          .low = 1,
          .high = NEW_TOKENS_MAX},
+        {.name = "--preset", .kind = FLAG_WORD, .words = preset_names, .out = &o->preset},
+        {.name = "--pad-prompts",
+         .kind = FLAG_INTEGER,
+         .out = &o->switches.pad_prompts,
+         .low = 0,
+         .high = 1 << 20},
+        {.name = "--f1", .kind = FLAG_WORD, .words = f1_names, .out = &o->switches.f1},
         MACHINE_FLAGS(o->machine),
     };
 
@@ -252,6 +279,8 @@ enum status command_evaluate(int argc, char **argv, struct error *err)
     const struct ops *ops;
     enum status s;
 
+    TRY(read_flags(&o, argc, argv, err)); /* twice: flags win over the preset, which is one */
+    o.switches = preset_switches(o.preset);
     TRY(read_flags(&o, argc, argv, err));
     interrupt_listen();
     if (!(job.arena = arena_open()))

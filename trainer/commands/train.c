@@ -16,12 +16,15 @@
 #include "trainer/model.h"
 
 struct options {
-    const char *model, *data, *eval, *out, *from, *preset;
+    const char *model, *data, *eval, *out, *from;
     double lr, weight_decay;
     int64_t batch_size, eval_batch_size, accumulate, epochs, until, seed, checkpoint_seconds;
     bool log_steps;
     bool named;       /* the engine asked: checkpoints are folders in out, named in reports */
     int64_t position; /* epochs that the engine says are done; -1: it said nothing */
+    enum preset preset;
+    struct switches switches;
+    struct loss_scale loss_scale;
     struct machine machine;
 };
 
@@ -63,11 +66,33 @@ static enum status read_flags(struct options *o, int argc, char **argv, struct e
          .kind = FLAG_INTEGER,
          .out = &o->checkpoint_seconds,
          .low = 0},
-        {.name = "--preset", .kind = FLAG_STRING, .out = &o->preset},
+        {.name = "--preset", .kind = FLAG_WORD, .words = preset_names, .out = &o->preset},
+        {.name = "--loss-denominator",
+         .kind = FLAG_WORD,
+         .words = loss_denominator_names,
+         .out = &o->switches.loss_denominator},
+        {.name = "--decay", .kind = FLAG_WORD, .words = decay_names, .out = &o->switches.decay},
+        {.name = "--max-grad-norm", .kind = FLAG_NOT_NEGATIVE, .out = &o->switches.max_grad_norm},
+        {.name = "--loss-scale", .kind = FLAG_STRING, .out = &o->switches.loss_scale},
         MACHINE_FLAGS(o->machine),
     };
 
     return flags_parse(flags, sizeof flags / sizeof *flags, argc, argv, err);
+}
+
+/* Flags twice: what the first time says of the preset stands under those that are given. */
+static enum status read_options(struct options *o, int argc, char **argv, struct error *err)
+{
+    TRY(read_flags(o, argc, argv, err));
+    if (o->switches.loss_scale && o->machine.precision != PRECISION_FP16)
+        return error_set(err, ERR_INPUT, "--loss-scale",
+                         "only --precision fp16 has one, this is %s",
+                         precision_names[o->machine.precision]);
+    o->switches = preset_switches(o->preset);
+    TRY(read_flags(o, argc, argv, err));
+    if (o->machine.precision != PRECISION_FP16)
+        return OK;
+    return loss_scale_parse(o->switches.loss_scale, "--loss-scale", &o->loss_scale, err);
 }
 
 static enum status read_integer(const char *name, int64_t *out, struct error *err)
@@ -95,20 +120,10 @@ static enum status read_environment(struct options *o, struct error *err)
     return OK;
 }
 
-static enum status check_preset(const struct options *o, struct error *err)
-{
-    if (!o->preset || strcmp(o->preset, "default") == 0)
-        return OK;
-    if (strcmp(o->preset, "seed") == 0)
-        return machine_lacks("--preset", "\"seed\"", err);
-    return error_set(err, ERR_INPUT, "--preset", "expected default or seed, found \"%s\"",
-                     o->preset);
-}
-
 /* Where the run begins and ends. */
 static enum status read_position(const struct options *o, struct position *at, struct error *err)
 {
-    *at = (struct position){0, 0};
+    *at = (struct position){.epoch = 0};
     if (o->from)
         TRY(checkpoint_read_position(o->from, at, err));
     if (o->position >= 0 && o->position != at->epoch)
@@ -140,8 +155,14 @@ static void fill(struct train *t, const struct options *o, const struct position
     t->out = o->out;
     t->named = o->named;
     t->checkpoint_seconds = o->checkpoint_seconds;
-    t->optimizer = optimizer_default(o->weight_decay);
+    t->skipped = at->skipped;
+    t->loss_denominator = o->switches.loss_denominator;
+    t->optimizer = optimizer_default(o->switches.decay == DECAY_APPLIED ? o->weight_decay : 0);
+    t->optimizer.max_norm = o->switches.max_grad_norm;
     t->optimizer.updates = at->updates;
+    t->optimizer.loss_scale = o->loss_scale;
+    if (o->loss_scale.window > 0 && at->loss_scale.window > 0) /* a dynamic one goes on */
+        t->optimizer.loss_scale = at->loss_scale;
 }
 
 /* Everything is read and checked, and all memory taken, before the first step. */
@@ -190,8 +211,7 @@ enum status command_train(int argc, char **argv, struct error *err)
     const struct ops *ops;
     enum status s;
 
-    TRY(read_flags(&o, argc, argv, err));
-    TRY(check_preset(&o, err));
+    TRY(read_options(&o, argc, argv, err));
     TRY(read_environment(&o, err));
     interrupt_listen();
     if (!(arena = arena_open()))

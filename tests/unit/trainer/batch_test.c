@@ -31,6 +31,7 @@ static void test_answer(void **state)
     assert_int_equal(e.targets[0], 12);
     assert_int_equal(e.places[1], 2);
     assert_int_equal(e.targets[1], 13);
+    assert_int_equal(e.n_marked, 2);
     arena_close(arena);
 }
 
@@ -48,11 +49,16 @@ static void test_seed(void **state)
                     false, arena, &e, &err));
     assert_int_equal(e.n, 2);
     assert_int_equal(e.n_labels, 2);
+    assert_int_equal(e.n_marked, 3);
     assert_int_equal(e.targets[0], 8);
     ASSERT_OK(parse("{\"input_ids\": [10, 11, 12], \"labels\": [7, -100, -100]}", false, arena, &e,
                     &err));
     assert_int_equal(e.n, 0);
     assert_int_equal(e.n_labels, 0);
+    assert_int_equal(e.n_marked, 1);
+    assert_int_equal(
+        parse("{\"input_ids\": [10, 11], \"labels\": [-7, -100]}", false, arena, &e, &err),
+        ERR_INPUT);
     arena_close(arena);
 }
 
@@ -84,9 +90,9 @@ static void test_masked(void **state)
 static void test_fill(void **state)
 {
     int32_t ids[] = {10, 11, 12}, places[] = {0, 2}, targets[] = {5, 6};
-    const struct example a = {ids, 3, places, targets, 2, 2},
-                         none = {ids, 0, places, targets, 0, 0};
-    const struct example b = {ids + 1, 1, places, targets, 1, 1};
+    const struct example a = {ids, 3, places, targets, 2, 2, 3},
+                         none = {ids, 0, places, targets, 0, 0, 0};
+    const struct example b = {ids + 1, 1, places, targets, 1, 1, 1};
     const struct example *list[] = {&a, &none, &b};
     struct example all[] = {a, none, b};
     struct dataset data = {.examples = all, .n = 3};

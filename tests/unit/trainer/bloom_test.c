@@ -35,7 +35,7 @@ static void fill_examples(struct setting *s)
             places[i][q] = n - 5 + 2 * q;
             targets[i][q] = (i * 5 + q * 7) % VOCAB;
         }
-        s->examples[i] = (struct example){ids[i], (size_t)n, places[i], targets[i], 3, 3};
+        s->examples[i] = (struct example){ids[i], (size_t)n, places[i], targets[i], 3, 3, 3};
         s->order[i] = &s->examples[i];
     }
 }
@@ -194,7 +194,7 @@ static void test_cache(void **state)
     ASSERT_OK(generate_run(&g, texts, EXAMPLES, 6, &err));
     for (size_t i = 0; i < EXAMPLES; i++) {
         int32_t whole[LONGEST + 6], place = 0, target = 0;
-        struct example e = {whole, texts[i].n_prompt, &place, &target, 1, 0};
+        struct example e = {whole, texts[i].n_prompt, &place, &target, 1, 0, 0};
         const struct example *one = &e;
         memcpy(whole, texts[i].prompt, e.n * sizeof *whole);
         for (size_t t = 0; t < 2; t++, e.n++) { /* as many as the batch has room for */
