@@ -230,6 +230,14 @@ struct tensor_norms_args {
     float *norms; /* [n] in the processor's memory, valid after sync */
 };
 
+/* Rows of a weight matrix, as files hold them, and its panels: to_panels writes the panels, with
+ * zeros behind row n; from_panels writes the rows. */
+struct panels_args {
+    float *rows;   /* [n][k] in the processor's memory; only read by to_panels */
+    float *panels; /* of row 0 on */
+    size_t n, k;
+};
+
 struct fill_args {
     float *x;
     size_t n;
@@ -279,6 +287,8 @@ struct ops {
     void (*put_rows)(struct backend *be, const struct rows_args *a);
     void (*cross_entropy)(struct backend *be, const struct cross_entropy_args *a);
     void (*tensor_norms)(struct backend *be, const struct tensor_norms_args *a);
+    void (*to_panels)(struct backend *be, const struct panels_args *a);
+    void (*from_panels)(struct backend *be, const struct panels_args *a);
     void (*fill)(struct backend *be, const struct fill_args *a);
     void (*adamw)(struct backend *be, const struct adamw_args *a);
 

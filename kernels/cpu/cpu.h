@@ -77,6 +77,8 @@ void NAMED(take_rows)(struct backend *be, const struct rows_args *a);
 void NAMED(put_rows)(struct backend *be, const struct rows_args *a);
 void NAMED(cross_entropy)(struct backend *be, const struct cross_entropy_args *a);
 void NAMED(tensor_norms)(struct backend *be, const struct tensor_norms_args *a);
+void NAMED(to_panels)(struct backend *be, const struct panels_args *a);
+void NAMED(from_panels)(struct backend *be, const struct panels_args *a);
 void NAMED(fill)(struct backend *be, const struct fill_args *a);
 void NAMED(adamw)(struct backend *be, const struct adamw_args *a);
 

@@ -134,6 +134,21 @@ static void case_linear_nan(struct bench *b)
                                  : isfinite(out[i * ys + j]));
 }
 
+/* ---- rows and panels ---- */
+
+static void case_panels(struct bench *b, struct shape s)
+{
+    float *weight = bench_weight(b, s.n, s.k), *rows = bench_zeros(b, s.n * s.k);
+    float *panels = bench_weight(b, s.n, s.k);
+
+    b->ops->from_panels(b->be, &(struct panels_args){rows, weight, s.n, s.k});
+    for (size_t i = 0; i < s.n; i++)
+        for (size_t j = 0; j < s.k; j++)
+            assert_true(rows[i * s.k + j] == weight[ops_panel_at(i, j, s.k)]);
+    b->ops->to_panels(b->be, &(struct panels_args){rows, panels, s.n, s.k});
+    assert_memory_equal(panels, weight, ops_panels(s.n, s.k) * sizeof *panels);
+}
+
 /* ---- layer norm ---- */
 
 static const double norm_eps = 1e-5;
@@ -440,6 +455,7 @@ static void all_linear(struct bench *b)
         case_linear(b, linear_shapes[i]);
         case_linear_input(b, linear_shapes[i]);
         case_linear_weight(b, linear_shapes[i]);
+        case_panels(b, linear_shapes[i]);
         bench_end(b);
     }
     bench_begin(b);
