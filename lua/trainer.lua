@@ -11,9 +11,11 @@ local trainer = {}
 trainer.seed = check.whole(0, (1 << 32) - 1)
 trainer.natural = check.whole(1, (1 << 31) - 1)
 
--- A step's own rules and those of every action.
-function trainer.rules(own)
-  for _, name in ipairs(check.names(command.common)) do own[name] = own[name] or command.common[name] end
+-- A step's own rules, others that it shares, and those of every action.
+function trainer.rules(own, ...)
+  for _, rules in ipairs { command.common, ... } do
+    for _, name in ipairs(check.names(rules)) do own[name] = own[name] or rules[name] end
+  end
   return own
 end
 
@@ -22,11 +24,13 @@ function trainer.origin(step, kind, o, flags, inputs, output)
   local run, list = { "hpo-trainer", kind }, {}
   for _, flag in ipairs(flags) do run[#run + 1] = type(flag) == "number" and core.number(flag) or flag end
   for _, name in ipairs(check.names(inputs)) do list[#list + 1] = { name = name, artifact = inputs[name] } end
+  local identity = { "hpo-trainer", "fingerprint" }
+  if o.precision and o.precision ~= "fp32" then table.move({ "--precision", o.precision }, 1, 2, 3, identity) end
   local resources = o.resources or { cpus = 1, gpus = 0 }
   resources.share = kind == "train" or kind == "evaluate" or nil
   return command.origin(step, {
     kind = kind, name = o.name, run = run, inputs = list, outputs = { output }, env = {}, resources = resources,
-    timeout = o.timeout, retries = o.retries, identity = { "hpo-trainer", "fingerprint" },
+    timeout = o.timeout, retries = o.retries, identity = identity,
   })
 end
 

@@ -40,20 +40,24 @@ local function make_model()
 end
 local model = folder == "" and make_model() or hpo.model { folder }
 
+-- --set preset=seed: everything as the original experiment's scripts did it.
+local preset, precision = hpo.param("preset", "default"), hpo.param("precision", "fp32")
 local data = hpo.squad {
   train = train, validation = validation, tokenizer = model / "tokenizer.json", seed = 42,
   train_size = hpo.param("train_size", profile.train_size),
   validation_size = hpo.param("validation_size", profile.validation_size),
   max_length = hpo.param("max_length", 512),
+  labels = preset == "seed" and "seed" or "answer",
 }
 
 -- What the recipes need of it: the space's limits as defaults, and a trial's training.
 profile.wd_choices = { 0.0, 0.01 }
-profile.data = data
+profile.data, profile.preset = data, preset
 profile.epochs = hpo.param("epochs", 5)
 function profile.train(p)
   return hpo.train {
     model = model, data = data, lr = p.lr, batch_size = p.bs, weight_decay = p.wd, epochs = profile.epochs,
+    preset = preset, precision = precision,
   }
 end
 return profile

@@ -170,6 +170,31 @@ t.test("the steps of hpo-trainer are commands with its flags", function()
   t.equal(table.concat(action.run, " "),
     "hpo-trainer evaluate --model checkpoint --data data --max-new-tokens 8 --eval-batch-size 8 --out scores.json")
   t.equal({ path, action.resources.share }, { "scores.json", true })
+  t.equal(action.identity, { "hpo-trainer", "fingerprint" })
+end)
+
+local function template(training)
+  return core.node(core.node(node(training).study).trial "{}")
+end
+
+t.test("presets and precisions become flags in one order, and nothing where they say what is so anyway", function()
+  local function trained(changes)
+    return table.concat(template(train(changes)).run, " "):match "%-%-eval%-batch%-size 8(.*)$"
+  end
+  t.equal(trained { precision = "fp32", preset = "default" }, "")
+  t.equal(trained { loss_scale = 512, preset = "seed", precision = "fp16" },
+    " --precision fp16 --preset seed --loss-scale 512")
+  t.equal(trained { max_grad_norm = 0, decay = "ignored", loss_denominator = "labels", loss_scale = "dynamic" },
+    " --loss-denominator labels --decay ignored --max-grad-norm 0 --loss-scale dynamic")
+  t.equal(template(train { precision = "bf16" }).identity, { "hpo-trainer", "fingerprint", "--precision", "bf16" })
+  local scores = hpo.evaluate { checkpoint = model, data = data, f1 = "set", pad_prompts = 512, preset = "seed" }
+  t.equal(table.concat(node(scores).run, " "):match "scores.json(.*)$", " --preset seed --pad-prompts 512 --f1 set")
+  t.fails(function() train { preset = "tree" } end, "hpo.train.preset", 'expected "default" or "seed", found "tree"')
+  t.fails(function() train { precision = "fp8" } end, "hpo.train.precision", 'expected "fp32" or "bf16" or "fp16"')
+  t.fails(function() train { loss_scale = 0 } end, "hpo.train.loss_scale", 'expected "dynamic" or a number > 0, found 0')
+  t.fails(function() train { max_grad_norm = -1 } end, "hpo.train.max_grad_norm", "expected a number ≥ 0")
+  t.fails(function() train { f1 = "set" } end, "hpo.train.f1", "no such field")
+  t.fails(function() hpo.evaluate { checkpoint = model, data = data, decay = "ignored" } end, "hpo.evaluate.decay", "no such")
 end)
 
 t.test("a model that exists is a source; a hub is not there", function()
@@ -207,7 +232,7 @@ end)
 t.test("numbers are one text, however they are written", function()
   local function lr(x)
     local made = train { lr = x }
-    return core.node(core.node(node(made).study).trial "{}").run[10]
+    return template(made).run[10]
   end
   t.equal({ lr(1e-5), lr(0.00001), lr(1), lr(1.0), lr(0.1 + 0.2) },
     { "1e-05", "1e-05", "1", "1", "0.30000000000000004" })
