@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -233,7 +234,10 @@ enum status output_targets(struct build *b, bool *again, struct error *err)
         TRY(source_preload(b->store, folder, err));
     if ((at = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
         return error_system(err, folder, "open");
-    s = output_done(b, folder, at, again, err);
+    /* Another build may put its results there, too: one after the other. */
+    s = flock(at, LOCK_EX) == 0 ? OK : error_system(err, folder, "lock");
+    if (s == OK)
+        s = output_done(b, folder, at, again, err);
     close(at);
     return s;
 }
