@@ -176,7 +176,7 @@ enum status bloom_open(struct backend *be, const struct ops *ops, const struct l
     *out = (struct bloom){.be = be,
                           .ops = ops,
                           .layout = layout,
-                          .bf16 = plan->bf16,
+                          .bf16 = plan->precision == PRECISION_BF16,
                           .hidden_stride = ops_stride(hidden),
                           .qkv_stride = ops_stride(3 * hidden),
                           .up_stride = ops_stride(4 * hidden),

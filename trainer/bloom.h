@@ -22,6 +22,7 @@
 #include "kernels/backend.h"
 #include "trainer/batch.h"
 #include "trainer/layout.h"
+#include "trainer/precision.h"
 
 /* One block's activations, kept for the way back: rows of the batch, or of its queries. */
 struct block_activations {
@@ -55,14 +56,14 @@ struct bloom {
     size_t cache_rows;
     float *norms;                                   /* [tensors] of the gradients */
     float *d_rows, *d_norm, *d_skip, *d_up, *d_qkv; /* gradients on their way back */
-    bool bf16;
+    bool bf16;                                      /* products in bfloat16 */
     size_t hidden_stride, qkv_stride, up_stride, vocab_stride;
 };
 
 struct bloom_plan {
     struct batch_limits limits;
     bool training;
-    bool bf16;         /* products in bfloat16 */
+    enum precision precision;
     size_t cache_rows; /* sequences times tokens; 0: no cache */
 };
 

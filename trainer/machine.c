@@ -23,8 +23,6 @@ enum status machine_check(const struct machine *m, struct error *err)
     if (strcmp(m->backend, "cpu") != 0)
         return error_set(err, ERR_INPUT, "--backend", "expected cpu or cuda, found \"%s\"",
                          m->backend);
-    if (m->precision == PRECISION_BF16)
-        return machine_lacks("--precision", "bf16", err);
     return OK;
 }
 

@@ -3,7 +3,8 @@
  * all of them.
  *
  * fp32  The same bits on any machine.
- * bf16  Products of bf16 numbers.
+ * bf16  Operands of a linear layer's products are rounded to bf16, their sums are fp32, as is
+ *       everything else. The same bits on any machine.
  * fp16  On a processor the arithmetic of fp32, with fp16's rules for the scale of the loss: a step
  *       whose scaled gradient fp16 could not hold is skipped (see loss_scale.h).
  */

@@ -31,7 +31,7 @@ class Fixtures(TrainerCase):
             got = tensors.load(self.folder / "gradients.safetensors")
             self.assertLess(tensors.furthest(got, tensors.load(model.parent / "gradients.safetensors")), 1e-5, name)
 
-    def train(self, name, model, out):
+    def train(self, name, model, out, *flags):
         """The run of train.json, with its examples in files: (its settings, our lines)."""
         reference = self.fixture(f"{name}/train.json")
         settings = reference["settings"]
@@ -41,7 +41,7 @@ class Fixtures(TrainerCase):
         return reference, self.answers(
             "train", "--model", model, "--data", f"{name}-data", "--out", out, "--lr", settings["lr"],
             "--batch-size", settings["batch"], "--weight-decay", settings["wd"], "--epochs", settings["epochs"],
-            "--accumulate", settings["accum"], "--log-steps")
+            "--accumulate", settings["accum"], "--log-steps", *flags)
 
     def test_train(self):
         for name, model in self.each():
@@ -61,6 +61,15 @@ class Fixtures(TrainerCase):
                 got = tensors.load(self.folder / f"{name}-out/model.safetensors")
                 self.assertLess(tensors.furthest(got, tensors.load(trained)), 1e-3, name)
             self.generates(f"{name}-out", self.fixture(f"{name}/generate.json")["after"])
+
+    def test_train_in_bf16(self):
+        """Other numbers, the same story: bf16 has 8 bits."""
+        for name, model in self.each():
+            reference, lines = self.train(name, model, f"{name}-out", "--precision", "bf16")
+            evals = [line["eval_loss"] for line in lines if "t" in line]
+            for got, want in zip(evals, reference["evals"], strict=True):
+                self.near(got, want["eval_loss"], 1e-2, f"{name}: {got}")
+                self.assertNotEqual(got, want["eval_loss"])
 
     def generates(self, model, cases):
         self.write("prompts.jsonl", "".join(json.dumps({"input_ids": c["prompt_ids"]}) + "\n" for c in cases))

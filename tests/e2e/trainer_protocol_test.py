@@ -117,10 +117,12 @@ class Training(Small):
         trees = []
         for instructions in self.instruction_sets():
             self.environment["HPO_CPU"] = instructions
-            for threads in (1, 3):
-                self.train(f"{instructions}-{threads}", threads=threads)
-                trees.append(self.tree(f"{instructions}-{threads}"))
-        self.assertEqual(len({json.dumps(tree) for tree in trees}), 1)
+            for precision in ("fp32", "bf16"):
+                for threads in (1, 3):
+                    out = f"{instructions}-{precision}-{threads}"
+                    self.train(out, threads=threads, precision=precision)
+                    trees.append((precision, json.dumps(self.tree(out))))
+        self.assertEqual(len(set(trees)), 2)
         self.environment["HPO_CPU"] = "vax"
         self.refuses("HPO_CPU", "train", *flags({"--out": "x"}))
 
@@ -128,14 +130,16 @@ class Training(Small):
         """The numbers of version 1. When this fails, a bit changed: see trainer/numerics.h."""
         self.make_model({**CONFIG, "apply_residual_connection_post_layernorm": True}, "other")
         self.make_model({**CONFIG, "tie_word_embeddings": False, "n_head": 4}, "untied")
-        digests = []
-        for model in ("model", "other", "untied"):
-            self.train(f"{model}-out", model=model, accumulate=2)
-            tree = self.tree(f"{model}-out")
-            digests.append(hashlib.sha256((tree["model.safetensors"] + tree["optimizer.safetensors"]).encode()).hexdigest()[:16])
-        version = self.answers("fingerprint")[0]
-        self.assertEqual(version, {"numerics": 1, "precision": "fp32", "backend": "cpu"})
-        self.assertEqual(digests, GOLDEN[version["numerics"]])
+        for precision in ("fp32", "bf16"):
+            digests = []
+            for model in ("model", "other", "untied"):
+                out = f"{model}-{precision}"
+                self.train(out, model=model, accumulate=2, precision=precision)
+                tree = self.tree(out)
+                digests.append(hashlib.sha256((tree["model.safetensors"] + tree["optimizer.safetensors"]).encode()).hexdigest()[:16])
+            version, = self.answers("fingerprint", "--precision", precision)
+            self.assertEqual(version, {"numerics": 1, "precision": precision, "backend": "cpu"})
+            self.assertEqual(digests, GOLDEN[version["numerics"]][precision])
 
     def test_accumulation_is_a_larger_batch(self):
         small = self.train("a", accumulate=2, log_steps=True)
@@ -193,7 +197,6 @@ class Training(Small):
                 ("--speed: train has no such flag", {"--speed": 3}),
                 ("--batch-size: expected a whole number", {"--batch-size": None, "--batch-size=1.5": True}),
                 ("--log-steps: expected no value", {"--log-steps=1": True}),
-                ("--precision: this build does not have bf16", {"--precision": "bf16"}),
                 ("--backend: this build does not have cuda", {"--backend": "cuda"}),
                 ('--preset: expected default or seed, found "tree"', {"--preset": "tree"}),
                 ("--precision: expected fp32", {"--precision": "fp8"}),
@@ -247,7 +250,8 @@ class Evaluation(Small):
         self.assertEqual(set(weights["transformer.h.1.mlp.dense_4h_to_h.bias"][1]), {0.0})
 
 
-GOLDEN = {1: ["12901a1f0db4a53a", "5b21d45a8b8a421e", "dd6c9132230e4147"]}
+GOLDEN = {1: {"fp32": ["12901a1f0db4a53a", "5b21d45a8b8a421e", "dd6c9132230e4147"],
+              "bf16": ["04f00f5e03140734", "a424f4edc99f23ea", "cbf60bf0d6f7703b"]}}
 
 if __name__ == "__main__":
     unittest.main()

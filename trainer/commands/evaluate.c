@@ -219,7 +219,7 @@ static enum status measure(struct job *job, struct backend *be, const struct ops
                            struct error *err)
 {
     const size_t batch_size = (size_t)job->o->batch_size;
-    struct bloom_plan plan = {.training = false};
+    struct bloom_plan plan = {.precision = job->o->machine.precision};
     struct batch batch;
     struct bloom b;
 

@@ -123,7 +123,7 @@ static enum status run(struct bloom *b, const struct options *o, const struct da
 static enum status with_machine(const struct options *o, struct backend *be, const struct ops *ops,
                                 struct arena *arena, struct error *err)
 {
-    struct bloom_plan plan = {.training = o->gradients != NULL};
+    struct bloom_plan plan = {.training = o->gradients != NULL, .precision = o->machine.precision};
     struct model model;
     struct dataset data = {.n = 0};
     struct batch batch;

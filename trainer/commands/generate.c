@@ -112,7 +112,7 @@ static enum status run(struct job *job, struct backend *be, const struct ops *op
                        struct error *err)
 {
     const size_t max_new = (size_t)job->o->max_new;
-    struct bloom_plan plan = {.training = false};
+    struct bloom_plan plan = {.precision = job->o->machine.precision};
     struct generator g;
     struct bloom b;
 

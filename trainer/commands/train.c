@@ -169,7 +169,7 @@ static void fill(struct train *t, const struct options *o, const struct position
 static enum status train_with(const struct options *o, struct backend *be, const struct ops *ops,
                               struct arena *arena, struct error *err)
 {
-    struct bloom_plan plan = {.training = true};
+    struct bloom_plan plan = {.training = true, .precision = o->machine.precision};
     struct position at;
     struct model model;
     struct train t;
