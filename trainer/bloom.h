@@ -60,6 +60,11 @@ struct bloom {
     size_t hidden_stride, qkv_stride, up_stride, vocab_stride;
 };
 
+static inline struct slabs bloom_slabs(const struct bloom *b)
+{
+    return (struct slabs){b->be, b->ops, b->layout};
+}
+
 struct bloom_plan {
     struct batch_limits limits;
     bool training;

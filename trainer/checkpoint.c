@@ -22,10 +22,11 @@ static enum status write_moments(const char *folder, const struct bloom *b, stru
                                  struct error *err)
 {
     const char *path = file_join(arena, folder, "optimizer.safetensors");
+    const struct slabs slabs = bloom_slabs(b);
 
     if (!path)
         return error_memory(err);
-    return model_write_tensors(path, b->layout, 2, moment_prefixes,
+    return model_write_tensors(path, &slabs, 2, moment_prefixes,
                                (const float *const[]){b->moment1, b->moment2}, arena, err);
 }
 
@@ -61,12 +62,13 @@ static enum status write_files(const char *folder, const struct model *model, co
 {
     const char *path = file_join(arena, folder, "model.safetensors");
     const char *const prefix = "";
+    const struct slabs slabs = bloom_slabs(b);
 
     if (!path)
         return error_memory(err);
     TRY(model_write_config(model, folder, arena, err));
     TRY(model_copy_tokenizer(model, folder, arena, err));
-    TRY(model_write_tensors(path, b->layout, 1, &prefix, (const float *const[]){b->weights}, arena,
+    TRY(model_write_tensors(path, &slabs, 1, &prefix, (const float *const[]){b->weights}, arena,
                             err));
     if (!at)
         return OK;
@@ -174,11 +176,11 @@ enum status checkpoint_read(const char *folder, struct bloom *b, struct error *e
 {
     struct arena *arena = arena_open();
     const char *path = arena ? file_join(arena, folder, "optimizer.safetensors") : NULL;
-    enum status s =
-        path ? model_read_weights(folder, b->layout, b->weights, err) : error_memory(err);
+    const struct slabs slabs = bloom_slabs(b);
+    enum status s = path ? model_read_weights(folder, &slabs, b->weights, err) : error_memory(err);
 
     if (s == OK)
-        s = model_read_tensors(path, b->layout, 2, moment_prefixes,
+        s = model_read_tensors(path, &slabs, 2, moment_prefixes,
                                (float *const[]){b->moment1, b->moment2}, err);
     arena_close(arena);
     return s;

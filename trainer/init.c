@@ -9,6 +9,8 @@
 #include "kernels/logarithm.h"
 #include "trainer/layout.h"
 
+enum { ROWS = OPS_PANEL };
+
 struct normal {
     uint64_t state;
     double spare; /* the second of a pair */
@@ -64,22 +66,26 @@ static double value_of(const struct tensor *t, struct normal *g, double deviatio
     return ends_with(t->name, ".weight") ? 1 : 0;
 }
 
-enum status init_weights(const struct layout *layout, uint64_t seed, float *slab, struct error *err)
+enum status init_weights(const struct slabs *slabs, uint64_t seed, float *slab, struct error *err)
 {
+    const struct layout *layout = slabs->layout;
     struct normal g = {.state = seed};
     struct arena *arena = arena_open();
-    float *row = arena ? arena_array(arena, 4 * layout->config.hidden, sizeof *row) : NULL;
+    float *rows =
+        arena ? arena_array(arena, (size_t)ROWS * 4 * layout->config.hidden, sizeof *rows) : NULL;
 
-    if (!row) {
+    if (!rows) {
         arena_close(arena);
         return error_memory(err);
     }
     for (size_t i = 0; i < layout->n_tensors; i++) {
         const struct tensor *t = &layout->tensors[i];
-        for (size_t j = 0; j < t->rows; j++) {
-            for (size_t k = 0; k < (t->columns ? t->columns : 1); k++)
-                row[k] = (float)value_of(t, &g, layout->config.initializer_range);
-            layout_put_rows(t, slab, j, 1, row);
+        const size_t k = t->columns ? t->columns : 1;
+        for (size_t first = 0; first < t->rows; first += ROWS) {
+            const size_t n = t->rows - first < ROWS ? t->rows - first : ROWS;
+            for (size_t j = 0; j < n * k; j++)
+                rows[j] = (float)value_of(t, &g, layout->config.initializer_range);
+            layout_put_rows(slabs, t, slab, first, n, rows);
         }
     }
     arena_close(arena);

@@ -13,10 +13,10 @@
 
 #include "base/error.h"
 
-struct layout;
+struct slabs;
 
 /* Fills a zeroed slab. ERR_MEMORY. */
-enum status init_weights(const struct layout *layout, uint64_t seed, float *slab,
+enum status init_weights(const struct slabs *slabs, uint64_t seed, float *slab,
                          struct error *err) MUST_CHECK;
 
 #endif

@@ -263,20 +263,26 @@ const struct tensor *layout_find(const struct layout *layout, const char *name)
     return t ? t : find(layout, name, true);
 }
 
-void layout_put_rows(const struct tensor *t, float *slab, size_t first, size_t n, const float *rows)
+static struct panels_args panels_of(const struct tensor *t, const float *slab, size_t first,
+                                    size_t n, const float *rows)
 {
     const size_t k = t->columns ? t->columns : 1;
 
-    for (size_t i = 0; i < n; i++)
-        for (size_t j = 0; j < k; j++)
-            slab[t->offset + ops_panel_at(first + i, j, k)] = rows[i * k + j];
+    return (struct panels_args){(float *)rows, (float *)slab + t->offset + first * k, n, k};
 }
 
-void layout_get_rows(const struct tensor *t, const float *slab, size_t first, size_t n, float *rows)
+void layout_put_rows(const struct slabs *s, const struct tensor *t, float *slab, size_t first,
+                     size_t n, const float *rows)
 {
-    const size_t k = t->columns ? t->columns : 1;
+    const struct panels_args a = panels_of(t, slab, first, n, rows);
 
-    for (size_t i = 0; i < n; i++)
-        for (size_t j = 0; j < k; j++)
-            rows[i * k + j] = slab[t->offset + ops_panel_at(first + i, j, k)];
+    s->ops->to_panels(s->be, &a);
+}
+
+void layout_get_rows(const struct slabs *s, const struct tensor *t, const float *slab, size_t first,
+                     size_t n, float *rows)
+{
+    const struct panels_args a = panels_of(t, slab, first, n, rows);
+
+    s->ops->from_panels(s->be, &a);
 }

@@ -69,11 +69,18 @@ enum status layout_make(const struct config *config, struct arena *arena, struct
 /* The tensor of this name, with or without the prefix "transformer.", or NULL. */
 const struct tensor *layout_find(const struct layout *layout, const char *name);
 
-/* Copies rows [first, first + n) of a tensor between its padded form in a slab and plain rows of
- * max(columns, 1) floats. */
-void layout_put_rows(const struct tensor *t, float *slab, size_t first, size_t n,
-                     const float *rows);
-void layout_get_rows(const struct tensor *t, const float *slab, size_t first, size_t n,
-                     float *rows);
+/* Slabs of a layout, and the backend that they belong to. */
+struct slabs {
+    struct backend *be;
+    const struct ops *ops;
+    const struct layout *layout;
+};
+
+/* Copies rows [first, first + n) of a tensor, first a multiple of OPS_PANEL, between its padded
+ * form in a slab and plain rows of max(columns, 1) floats. */
+void layout_put_rows(const struct slabs *s, const struct tensor *t, float *slab, size_t first,
+                     size_t n, const float *rows);
+void layout_get_rows(const struct slabs *s, const struct tensor *t, const float *slab, size_t first,
+                     size_t n, float *rows);
 
 #endif

@@ -13,7 +13,7 @@
 #include "trainer/layout.h"
 #include "trainer/safetensors.h"
 
-enum { SHARDS_MAX = 512, INDEX_MAX = 64 << 20, TOKENIZER_MAX = 256 << 20, ROWS = 64 };
+enum { SHARDS_MAX = 512, INDEX_MAX = 64 << 20, TOKENIZER_MAX = 256 << 20, ROWS = 1024 };
 
 struct shards {
     struct safetensors *files[SHARDS_MAX];
@@ -143,34 +143,53 @@ static enum status check_shape(const char *folder, const struct tensor *want,
                      want->rows);
 }
 
-/* Rows of a tensor through a small buffer into the slab; or, with compare, against it. */
-static enum status pass_rows(const struct tensor *t, const struct safetensor *from, float *slab,
-                             bool compare, struct error *err)
-{
-    const size_t k = t->columns ? t->columns : 1;
-    struct arena *arena = arena_open();
-    float *rows = arena ? arena_array(arena, (size_t)2 * ROWS * k, sizeof *rows) : NULL;
-    enum status s = rows ? OK : error_memory(err);
+/* A layout's slabs, and a buffer for ROWS rows of its widest tensor, twice. */
+struct reader {
+    const struct slabs *slabs;
+    struct arena *arena;
+    float *buffer;
+};
 
-    for (size_t i = 0; i < t->rows && s == OK; i += ROWS) {
-        const size_t n = t->rows - i < ROWS ? t->rows - i : ROWS;
-        s = safetensors_floats(from, i * k, n * k, rows, err);
-        if (s == OK && !compare)
-            layout_put_rows(t, slab, i, n, rows);
-        if (s != OK || !compare)
-            continue;
-        layout_get_rows(t, slab, i, n, rows + n * k);
-        if (memcmp(rows, rows + n * k, n * k * sizeof *rows) != 0)
-            s = error_set(err, ERR_INPUT, "lm_head.weight",
-                          "differs from the embedding, yet config.json ties the two");
-    }
-    arena_close(arena);
-    return s;
+static enum status open_reader(const struct slabs *slabs, struct reader *r, struct error *err)
+{
+    size_t widest = 1;
+
+    for (size_t i = 0; i < slabs->layout->n_tensors; i++)
+        if (slabs->layout->tensors[i].columns > widest)
+            widest = slabs->layout->tensors[i].columns;
+    *r = (struct reader){.slabs = slabs, .arena = arena_open()};
+    if (r->arena)
+        r->buffer = arena_array(r->arena, 2 * ROWS * widest, sizeof *r->buffer);
+    return r->buffer ? OK : error_memory(err);
 }
 
-static enum status read_all(const char *folder, const struct layout *layout,
-                            const struct shards *shards, float *slab, struct error *err)
+/* Rows of a tensor into the slab; or, with compare, against it. */
+static enum status pass_rows(const struct reader *r, const struct tensor *t,
+                             const struct safetensor *from, float *slab, bool compare,
+                             struct error *err)
 {
+    const size_t k = t->columns ? t->columns : 1;
+
+    for (size_t i = 0; i < t->rows; i += ROWS) {
+        const size_t n = t->rows - i < ROWS ? t->rows - i : ROWS;
+        const float *rows;
+        TRY(safetensors_floats(from, i * k, n * k, r->buffer, &rows, err));
+        if (!compare) {
+            layout_put_rows(r->slabs, t, slab, i, n, rows);
+            continue;
+        }
+        layout_get_rows(r->slabs, t, slab, i, n, r->buffer + n * k);
+        if (memcmp(rows, r->buffer + n * k, n * k * sizeof *rows) != 0)
+            return error_set(err, ERR_INPUT, "lm_head.weight",
+                             "differs from the embedding, yet config.json ties the two");
+    }
+    return OK;
+}
+
+static enum status read_all(const char *folder, const struct reader *r, const struct shards *shards,
+                            float *slab, struct error *err)
+{
+    const struct layout *layout = r->slabs->layout;
     const struct safetensor *head = find(shards, "lm_head.weight");
     const struct tensor *embedding = layout_find(layout, "transformer.word_embeddings.weight");
     struct tensor tied;
@@ -178,28 +197,30 @@ static enum status read_all(const char *folder, const struct layout *layout,
     for (size_t i = 0; i < layout->n_tensors; i++)
         TRY(check_shape(folder, &layout->tensors[i], find(shards, layout->tensors[i].name), err));
     for (size_t i = 0; i < layout->n_tensors; i++)
-        TRY(pass_rows(&layout->tensors[i], find(shards, layout->tensors[i].name), slab, false,
+        TRY(pass_rows(r, &layout->tensors[i], find(shards, layout->tensors[i].name), slab, false,
                       err));
     if (!layout->config.tied || !head)
         return OK;
     tied = *embedding;
     tied.name = "lm_head.weight";
     TRY(check_shape(folder, &tied, head, err));
-    return pass_rows(&tied, head, slab, true, err);
+    return pass_rows(r, &tied, head, slab, true, err);
 }
 
-enum status model_read_weights(const char *folder, const struct layout *layout, float *slab,
+enum status model_read_weights(const char *folder, const struct slabs *slabs, float *slab,
                                struct error *err)
 {
     struct shards shards = {.n = 0};
-    struct arena *arena = arena_open();
-    enum status s = arena ? open_shards(folder, arena, &shards, err) : error_memory(err);
+    struct reader r;
+    enum status s = open_reader(slabs, &r, err);
 
     if (s == OK)
-        s = read_all(folder, layout, &shards, slab, err);
+        s = open_shards(folder, r.arena, &shards, err);
+    if (s == OK)
+        s = read_all(folder, &r, &shards, slab, err);
     for (size_t i = 0; i < shards.n; i++)
         safetensors_close(shards.files[i]);
-    arena_close(arena);
+    arena_close(r.arena);
     return s;
 }
 
@@ -209,10 +230,11 @@ struct source {
     const float *slab;
 };
 
-enum status model_write_tensors(const char *path, const struct layout *layout, size_t n_slabs,
+enum status model_write_tensors(const char *path, const struct slabs *at, size_t n_slabs,
                                 const char *const *prefixes, const float *const *slabs,
                                 struct arena *arena, struct error *err)
 {
+    const struct layout *layout = at->layout;
     const size_t n = n_slabs * layout->n_tensors;
     struct safetensors_entry *entries = arena_array(arena, n, sizeof *entries);
     struct source *sources = arena_array(arena, n, sizeof *sources);
@@ -242,16 +264,18 @@ enum status model_write_tensors(const char *path, const struct layout *layout, s
         const struct tensor *t = source->tensor;
         for (size_t row = 0; row < t->rows; row += ROWS) {
             const size_t count = t->rows - row < ROWS ? t->rows - row : ROWS;
-            layout_get_rows(t, source->slab, row, count, rows);
+            layout_get_rows(at, t, source->slab, row, count, rows);
             safetensors_put(w, rows, count * (t->columns ? t->columns : 1));
         }
     }
     return safetensors_commit(w, err);
 }
 
-static enum status read_slab(const struct safetensors *file, const char *path, const char *prefix,
-                             const struct layout *layout, float *slab, struct error *err)
+static enum status read_slab(const struct reader *r, const struct safetensors *file,
+                             const char *path, const char *prefix, float *slab, struct error *err)
 {
+    const struct layout *layout = r->slabs->layout;
+
     for (size_t i = 0; i < layout->n_tensors; i++) {
         const struct tensor *t = &layout->tensors[i];
         const struct safetensor *found;
@@ -261,21 +285,24 @@ static enum status read_slab(const struct safetensors *file, const char *path, c
         if (!found)
             return error_set(err, ERR_INPUT, path, "lacks the tensor %s", name);
         TRY(check_shape(path, t, found, err));
-        TRY(pass_rows(t, found, slab, false, err));
+        TRY(pass_rows(r, t, found, slab, false, err));
     }
     return OK;
 }
 
-enum status model_read_tensors(const char *path, const struct layout *layout, size_t n_slabs,
+enum status model_read_tensors(const char *path, const struct slabs *at, size_t n_slabs,
                                const char *const *prefixes, float *const *slabs, struct error *err)
 {
-    struct safetensors *file;
-    enum status s = OK;
+    struct safetensors *file = NULL;
+    struct reader r;
+    enum status s = open_reader(at, &r, err);
 
-    TRY(safetensors_open(path, &file, err));
+    if (s == OK)
+        s = safetensors_open(path, &file, err);
     for (size_t i = 0; i < n_slabs && s == OK; i++)
-        s = read_slab(file, path, prefixes[i], layout, slabs[i], err);
+        s = read_slab(&r, file, path, prefixes[i], slabs[i], err);
     safetensors_close(file);
+    arena_close(r.arena);
     return s;
 }
 

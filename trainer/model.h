@@ -14,6 +14,7 @@
 
 struct arena;
 struct layout;
+struct slabs;
 
 enum { CONFIG_FILE_MAX = 1 << 20 };
 
@@ -30,19 +31,19 @@ enum status model_read(const char *folder, struct arena *arena, struct model *ou
                        struct error *err) MUST_CHECK;
 
 /* Reads the weights into a slab of layout->n_floats zeroed floats; every shape is checked first. */
-enum status model_read_weights(const char *folder, const struct layout *layout, float *slab,
+enum status model_read_weights(const char *folder, const struct slabs *slabs, float *slab,
                                struct error *err) MUST_CHECK;
 
 /*
  * Writes a safetensors file with every tensor of each slab, its name behind the slab's prefix (""
  * for a model). Temporary memory comes from the arena.
  */
-enum status model_write_tensors(const char *path, const struct layout *layout, size_t n_slabs,
+enum status model_write_tensors(const char *path, const struct slabs *at, size_t n_slabs,
                                 const char *const *prefixes, const float *const *slabs,
                                 struct arena *arena, struct error *err) MUST_CHECK;
 
 /* Reads such a file back. Every tensor must be there. */
-enum status model_read_tensors(const char *path, const struct layout *layout, size_t n_slabs,
+enum status model_read_tensors(const char *path, const struct slabs *at, size_t n_slabs,
                                const char *const *prefixes, float *const *slabs,
                                struct error *err) MUST_CHECK;
 

@@ -286,20 +286,25 @@ static float from_half(uint16_t half)
     return (sign ? -1.0f : 1.0f) * (float)fraction * 0x1p-24f;
 }
 
-enum status safetensors_floats(const struct safetensor *t, size_t first, size_t n, float *out,
-                               struct error *err)
+enum status safetensors_floats(const struct safetensor *t, size_t first, size_t n, float *buffer,
+                               const float **out, struct error *err)
 {
+    *out = buffer;
     if (strcmp(t->dtype, "F32") == 0) {
-        memcpy(out, t->bytes + first * sizeof *out, n * sizeof *out);
+        const unsigned char *bytes = t->bytes + first * sizeof *buffer;
+        if ((uintptr_t)bytes % _Alignof(float) == 0)
+            *out = (const float *)(const void *)bytes;
+        else
+            memcpy(buffer, bytes, n * sizeof *buffer);
         return OK;
     }
     for (size_t i = 0; i < n; i++) {
         const unsigned char *b = t->bytes + (first + i) * 2;
         const uint16_t bits = (uint16_t)(b[0] | b[1] << 8);
         if (t->dtype[0] == 'B' && t->dtype[1] == 'F')
-            out[i] = from_bits((uint32_t)bits << 16);
+            buffer[i] = from_bits((uint32_t)bits << 16);
         else if (strcmp(t->dtype, "F16") == 0)
-            out[i] = from_half(bits);
+            buffer[i] = from_half(bits);
         else
             return error_set(err, ERR_INPUT, t->name, "dtype: expected F32, F16 or BF16, found %s",
                              t->dtype);

@@ -42,9 +42,10 @@ size_t safetensors_count(const struct safetensors *file);
 const struct safetensor *safetensors_at(const struct safetensors *file, size_t i);
 const struct safetensor *safetensors_find(const struct safetensors *file, const char *name);
 
-/* Elements [first, first + n) as floats. ERR_INPUT: a dtype that is not read. */
-enum status safetensors_floats(const struct safetensor *t, size_t first, size_t n, float *out,
-                               struct error *err) MUST_CHECK;
+/* Elements [first, first + n) as floats: *out is the buffer of n floats, or where the file itself
+ * holds them, which saves a copy. ERR_INPUT: a dtype that is not read. */
+enum status safetensors_floats(const struct safetensor *t, size_t first, size_t n, float *buffer,
+                               const float **out, struct error *err) MUST_CHECK;
 
 /* What a file will hold. The writer sorts the entries by name: then the data goes in that order. */
 struct safetensors_entry {

@@ -234,7 +234,8 @@ static enum status measure(struct job *job, struct backend *be, const struct ops
     TRY(batch_measure(&job->data, batch_size, &plan.limits, err));
     TRY(batch_open(&plan.limits, job->arena, &batch, err));
     TRY(bloom_open(be, ops, job->model.layout, &plan, job->arena, &b, err));
-    TRY(model_read_weights(job->o->model, job->model.layout, b.weights, err));
+    TRY(model_read_weights(job->o->model, &(struct slabs){be, ops, job->model.layout}, b.weights,
+                           err));
     TRY(evaluate_loss(&b, &job->data, batch_size, &batch, &job->loss, err));
     if (job->n > 0)
         TRY(answer(job, &b, &plan, err));

@@ -112,9 +112,10 @@ static enum status run(struct bloom *b, const struct options *o, const struct da
     loss = bloom_loss(b, batch, scale, o->gradients != NULL) / (double)batch->n_labels;
     if (o->gradients) {
         const char *const prefix = "";
+        const struct slabs slabs = bloom_slabs(b);
         bloom_backward(b, batch, false);
         TRY(b->ops->sync(b->be, err));
-        TRY(model_write_tensors(o->gradients, b->layout, 1, &prefix,
+        TRY(model_write_tensors(o->gradients, &slabs, 1, &prefix,
                                 (const float *const[]){b->gradients}, arena, err));
     }
     return print(b, data, last, loss, arena, err);
@@ -134,7 +135,7 @@ static enum status with_machine(const struct options *o, struct backend *be, con
     TRY(batch_measure(&data, data.n, &plan.limits, err));
     TRY(batch_open(&plan.limits, arena, &batch, err));
     TRY(bloom_open(be, ops, model.layout, &plan, arena, &b, err));
-    TRY(model_read_weights(o->model, model.layout, b.weights, err));
+    TRY(model_read_weights(o->model, &(struct slabs){be, ops, model.layout}, b.weights, err));
     return run(&b, o, &data, &batch, arena, err);
 }
 

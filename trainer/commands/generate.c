@@ -120,7 +120,8 @@ static enum status run(struct job *job, struct backend *be, const struct ops *op
     TRY(read_prompts(job, err));
     generate_plan(job->texts, job->n, max_new, &plan);
     TRY(bloom_open(be, ops, job->model.layout, &plan, job->arena, &b, err));
-    TRY(model_read_weights(job->o->model, job->model.layout, b.weights, err));
+    TRY(model_read_weights(job->o->model, &(struct slabs){be, ops, job->model.layout}, b.weights,
+                           err));
     TRY(generate_open(&b, &plan, job->arena, &g, err));
     TRY(generate_run(&g, job->texts, job->n, max_new, err));
     for (size_t i = 0; i < job->n; i++)

@@ -127,7 +127,7 @@ static enum status init_with(const struct options *o, struct backend *be, const 
 
     TRY(read_config(o, arena, &model, err));
     TRY(bloom_open(be, ops, model.layout, &plan, arena, &b, err));
-    TRY(init_weights(model.layout, (uint64_t)o->seed, b.weights, err));
+    TRY(init_weights(&(struct slabs){be, ops, model.layout}, (uint64_t)o->seed, b.weights, err));
     return checkpoint_write_model(o->out, &model, &b, err);
 }
 

@@ -193,7 +193,8 @@ static enum status train_with(const struct options *o, struct backend *be, const
     if (o->from)
         TRY(checkpoint_read(o->from, &t.bloom, err));
     else
-        TRY(model_read_weights(o->model, model.layout, t.bloom.weights, err));
+        TRY(model_read_weights(o->model, &(struct slabs){be, ops, model.layout}, t.bloom.weights,
+                               err));
     return train_run(&t, err);
 }
 

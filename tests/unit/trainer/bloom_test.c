@@ -54,7 +54,7 @@ static struct setting open_with(struct config config)
     ASSERT_OK(batch_measure(&data, EXAMPLES, &plan.limits, &err));
     ASSERT_OK(batch_open(&plan.limits, s.arena, &s.batch, &err));
     ASSERT_OK(bloom_open(s.be, s.ops, s.layout, &plan, s.arena, &s.bloom, &err));
-    ASSERT_OK(init_weights(s.layout, 5, s.bloom.weights, &err));
+    ASSERT_OK(init_weights(&(struct slabs){s.be, s.ops, s.layout}, 5, s.bloom.weights, &err));
     return s;
 }
 
@@ -186,10 +186,11 @@ static void test_cache(void **state)
     (void)state;
     fill_examples(&s);
     for (size_t i = 0; i < EXAMPLES; i++)
-        texts[i] = (struct generate_text){s.examples[i].ids, s.examples[i].n, tokens[i], 0};
+        texts[i] = (struct generate_text){
+            .prompt = s.examples[i].ids, .n_prompt = s.examples[i].n, .tokens = tokens[i]};
     generate_plan(texts, EXAMPLES, 6, &plan);
     ASSERT_OK(bloom_open(s.be, s.ops, s.layout, &plan, s.arena, &b, &err));
-    ASSERT_OK(init_weights(s.layout, 5, b.weights, &err));
+    ASSERT_OK(init_weights(&(struct slabs){s.be, s.ops, s.layout}, 5, b.weights, &err));
     ASSERT_OK(generate_open(&b, &plan, s.arena, &g, &err));
     ASSERT_OK(generate_run(&g, texts, EXAMPLES, 6, &err));
     for (size_t i = 0; i < EXAMPLES; i++) {

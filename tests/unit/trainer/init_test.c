@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "fixture.h"
+#include "kernels/backend.h"
 #include "trainer/layout.h"
 
 static void test_weights(void **state)
@@ -18,28 +19,30 @@ static void test_weights(void **state)
     struct layout *l = NULL;
     const struct tensor *t;
     struct error err;
-    float *slab, row[64];
+    struct slabs slabs;
+    float *slab, rows[500 * 64];
     double sum = 0, squares = 0;
 
     (void)state;
     ASSERT_OK(layout_make(&config, arena, &l, &err));
     slab = arena_array(arena, l->n_floats, sizeof *slab);
     assert_non_null(slab);
-    ASSERT_OK(init_weights(l, 1, slab, &err));
+    ASSERT_OK(backend_open("cpu", 1, &slabs.be, &slabs.ops, &err));
+    slabs.layout = l;
+    ASSERT_OK(init_weights(&slabs, 1, slab, &err));
     t = layout_find(l, "word_embeddings.weight");
-    for (size_t i = 0; i < t->rows; i++) {
-        layout_get_rows(t, slab, i, 1, row);
-        for (size_t j = 0; j < 64; j++) {
-            sum += row[j];
-            squares += (double)row[j] * row[j];
-        }
+    layout_get_rows(&slabs, t, slab, 0, 500, rows);
+    for (size_t i = 0; i < (size_t)500 * 64; i++) {
+        sum += rows[i];
+        squares += (double)rows[i] * rows[i];
     }
     assert_true(fabs(sum / (500 * 64)) < 0.02);
     assert_true(fabs(sqrt(squares / (500 * 64)) - 0.5) < 0.01);
-    layout_get_rows(layout_find(l, "ln_f.weight"), slab, 0, 64, row);
-    assert_true(row[0] == 1 && row[63] == 1);
-    layout_get_rows(layout_find(l, "ln_f.bias"), slab, 0, 64, row);
-    assert_true(row[0] == 0 && row[63] == 0);
+    layout_get_rows(&slabs, layout_find(l, "ln_f.weight"), slab, 0, 64, rows);
+    assert_true(rows[0] == 1 && rows[63] == 1);
+    layout_get_rows(&slabs, layout_find(l, "ln_f.bias"), slab, 0, 64, rows);
+    assert_true(rows[0] == 0 && rows[63] == 0);
+    backend_close(slabs.be);
     arena_close(arena);
 }
 

@@ -2,6 +2,7 @@
 #include "trainer/layout.h"
 
 #include "fixture.h"
+#include "kernels/backend.h"
 
 static struct layout *make(struct arena *arena, struct config config)
 {
@@ -62,18 +63,23 @@ static void test_rows(void **state)
     const struct tensor *t = layout_find(l, "word_embeddings.weight");
     float *slab = arena_array(arena, l->n_floats, sizeof *slab), rows[70 * 24], back[70 * 24];
 
+    struct slabs slabs = {.layout = l};
+    struct error err;
+
     (void)state;
     assert_non_null(slab);
+    ASSERT_OK(backend_open("cpu", 1, &slabs.be, &slabs.ops, &err));
     for (size_t i = 0; i < (size_t)70 * 24; i++)
         rows[i] = (float)i + 1;
-    layout_put_rows(t, slab, 0, 50, rows);
-    layout_put_rows(t, slab, 50, 20, rows + (size_t)50 * 24);
-    layout_get_rows(t, slab, 0, 70, back);
+    layout_put_rows(&slabs, t, slab, 0, 64, rows);
+    layout_put_rows(&slabs, t, slab, 64, 6, rows + (size_t)64 * 24);
+    layout_get_rows(&slabs, t, slab, 0, 70, back);
     assert_memory_equal(back, rows, sizeof rows);
-    layout_get_rows(t, slab, 69, 1, back);
-    assert_memory_equal(back, rows + (size_t)69 * 24, 24 * sizeof *back);
+    layout_get_rows(&slabs, t, slab, 32, 38, back);
+    assert_memory_equal(back, rows + (size_t)32 * 24, (size_t)38 * 24 * sizeof *back);
     for (size_t row = 70; row < 96; row++) /* the padding stays zero */
         assert_true(slab[t->offset + ops_panel_at(row, 5, 24)] == 0);
+    backend_close(slabs.be);
     arena_close(arena);
 }
 

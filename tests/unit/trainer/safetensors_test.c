@@ -23,7 +23,8 @@ static void test_round(void **state)
     struct safetensors_writer *w;
     struct safetensors *file;
     struct error err;
-    float x[4];
+    float buffer[4];
+    const float *x;
 
     (void)state;
     ASSERT_OK(safetensors_begin(path, entries, 2, &w, &err));
@@ -36,9 +37,9 @@ static void test_round(void **state)
     assert_int_equal(safetensors_count(file), 2);
     assert_null(safetensors_find(file, "c"));
     assert_int_equal(safetensors_find(file, "a")->shape[1], 2);
-    ASSERT_OK(safetensors_floats(safetensors_find(file, "a"), 0, 4, x, &err));
+    ASSERT_OK(safetensors_floats(safetensors_find(file, "a"), 0, 4, buffer, &x, &err));
     assert_memory_equal(x, a, sizeof a);
-    ASSERT_OK(safetensors_floats(safetensors_find(file, "b"), 2, 1, x, &err));
+    ASSERT_OK(safetensors_floats(safetensors_find(file, "b"), 2, 1, buffer, &x, &err));
     assert_true(x[0] == 7);
     safetensors_close(file);
     assert_int_equal(unlink(path), 0);
@@ -84,17 +85,18 @@ static void test_halves(void **state)
     unsigned char file_bytes[8 + sizeof header - 1 + sizeof data] = {sizeof header - 1};
     struct safetensors *file;
     struct error err;
-    float x[7];
+    float buffer[7];
+    const float *x;
 
     (void)state;
     memcpy(file_bytes + 8, header, sizeof header - 1);
     memcpy(file_bytes + 8 + sizeof header - 1, data, sizeof data);
     put(file_bytes, sizeof file_bytes);
     ASSERT_OK(safetensors_open(path, &file, &err));
-    ASSERT_OK(safetensors_floats(safetensors_find(file, "h"), 0, 7, x, &err));
+    ASSERT_OK(safetensors_floats(safetensors_find(file, "h"), 0, 7, buffer, &x, &err));
     for (int i = 0; i < 7; i++)
         assert_true(isnan(halves[i]) ? isnan(x[i]) : x[i] == halves[i]);
-    ASSERT_OK(safetensors_floats(safetensors_find(file, "b"), 0, 3, x, &err));
+    ASSERT_OK(safetensors_floats(safetensors_find(file, "b"), 0, 3, buffer, &x, &err));
     assert_memory_equal(x, brains, sizeof brains);
     safetensors_close(file);
     safetensors_close(NULL);
