@@ -125,38 +125,51 @@ void NAMED(pairs_product)(const struct pairs_product *p)
 
 #else
 
-enum { ROWS = HPO_LANES == 512 ? 8 : HPO_LANES == 2 ? 2 : 1 };
+#if HPO_LANES == 512
+enum { ROWS = 6, COLUMNS = 2 };
+#elif HPO_LANES == 2
+enum { ROWS = 2, COLUMNS = 1 };
+#else
+enum { ROWS = 1, COLUMNS = 1 };
+#endif
 
-/* A block for `rows` rows and 16 columns. */
+/* A block for `rows` rows and COLUMNS times 16 columns, whose sums are registers. */
 static inline __attribute__((always_inline)) void block(const struct pairs_product *p,
                                                         const float *a, const float *b, float *c,
                                                         size_t rows, bool add)
 {
-    lanes even[ROWS], odd[ROWS];
+    float a_even[ROWS][PAIRS_BLOCK], a_odd[ROWS][PAIRS_BLOCK];
+    lanes even[ROWS][COLUMNS], odd[ROWS][COLUMNS];
 
-    for (size_t i = 0; i < rows; i++)
-        even[i] = odd[i] = lanes_all(0.0f);
-    for (size_t j = 0; j < PAIRS_BLOCK; j++) {
-        const lanes pairs = lanes_load(b + j * p->b_row);
-        const lanes b_even = lanes_low_half(pairs), b_odd = lanes_high_half(pairs);
-        for (size_t i = 0; i < rows; i++) {
-            const lanes pair = lanes_all_bits(a + i * p->a_row + j);
-            even[i] = lanes_fma(lanes_low_half(pair), b_even, even[i]);
-            odd[i] = lanes_fma(lanes_high_half(pair), b_odd, odd[i]);
-        }
-    }
     for (size_t i = 0; i < rows; i++) {
-        float *at = c + i * p->c_row;
-        const lanes before = add ? lanes_load(at) : lanes_all(0.0f);
-        lanes_store(at, lanes_add(before, lanes_add(even[i], odd[i])));
+        const lanes pairs = lanes_load(a + i * p->a_row);
+        lanes_store(a_even[i], lanes_low_half(pairs));
+        lanes_store(a_odd[i], lanes_high_half(pairs));
+        for (size_t l = 0; l < COLUMNS; l++)
+            even[i][l] = odd[i][l] = lanes_all(0.0f);
     }
+    for (size_t j = 0; j < PAIRS_BLOCK; j++)
+        for (size_t l = 0; l < COLUMNS; l++) {
+            const lanes pairs = lanes_load(b + j * p->b_row + l * LANES);
+            const lanes b_even = lanes_low_half(pairs), b_odd = lanes_high_half(pairs);
+            for (size_t i = 0; i < rows; i++) {
+                even[i][l] = lanes_fma(lanes_all(a_even[i][j]), b_even, even[i][l]);
+                odd[i][l] = lanes_fma(lanes_all(a_odd[i][j]), b_odd, odd[i][l]);
+            }
+        }
+    for (size_t i = 0; i < rows; i++)
+        for (size_t l = 0; l < COLUMNS; l++) {
+            float *at = c + i * p->c_row + l * LANES;
+            const lanes before = add ? lanes_load(at) : lanes_all(0.0f);
+            lanes_store(at, lanes_add(before, lanes_add(even[i][l], odd[i][l])));
+        }
 }
 
 /* Not inlined: its arithmetic must stay between the changes of the processor's mode. */
 static __attribute__((noinline)) void blocks(const struct pairs_product *p)
 {
     for (size_t j = 0; j < p->k || j == 0; j += PAIRS_BLOCK)
-        for (size_t l = 0; l < OPS_PANEL; l += LANES) {
+        for (size_t l = 0; l < OPS_PANEL; l += COLUMNS * LANES) {
             const float *b = p->b + j * p->b_row + l;
             size_t i = 0;
             for (; i + ROWS <= p->m; i += ROWS)
