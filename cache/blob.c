@@ -138,7 +138,7 @@ void blob_abandon(struct blob_writer *w)
 enum status blob_put(struct store *store, const void *bytes, size_t n, struct digest *out,
                      struct error *err)
 {
-    struct blob_writer *w;
+    struct blob_writer *w = NULL;
 
     if (n <= BLOB_SMALL) {
         TRY(digest_bytes(bytes, n, out, err));
