@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -19,7 +20,13 @@
 #include "engine/build.h"
 #include "engine/commit.h"
 
-enum { TAIL_LINES = 20, TAIL_BYTES = 16 * 1024, LOG_LIMIT = 1 << 30, TERM_SECONDS = 5 };
+enum {
+    TAIL_LINES = 20,
+    TAIL_BYTES = 16 * 1024,
+    LOG_LIMIT = 1 << 30,
+    TERM_SECONDS = 5,
+    DISK_IS_FULL = 1 << 16
+};
 
 /* How many cpus: what it asks for, and where it may share also what would stay idle. */
 static int cpus_for(const struct build *b, const struct resources *r)
@@ -310,10 +317,20 @@ static const char *tail(const struct job *job)
     return n > TAIL_BYTES ? bytes + n - TAIL_BYTES : bytes;
 }
 
+/* What failed may not have been able to say so: its log is on this disk, too. */
+static bool disk_is_full(const char *folder)
+{
+    struct statvfs disk;
+
+    return statvfs(folder, &disk) == 0 && disk.f_bavail * disk.f_frsize < DISK_IS_FULL;
+}
+
 void job_tell_failure(struct build *b, const struct job *job, const char *sentence)
 {
     progress_line(b->progress, "failed: %s: %s", job->label, sentence);
     progress_text(b->progress, tail(job));
+    if (job->folder && disk_is_full(store_work(b->store)))
+        progress_line(b->progress, "  no space left on the disk of %s", store_work(b->store));
     if (job->folder)
         progress_line(b->progress, "  its folder is kept: %s", job->folder);
 }

@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -121,7 +122,7 @@ class Small(Disk):
                 self.mount(size)
                 done = self.run_hpo("build", "r.lua", "-j1", "--cache", "disk/store")
                 self.is_clear(done)
-                said = done.stderr.split("hpo: ")[0].count(" s)\n")
+                said = len(re.findall(r"^(?:f\d\d|s/\d t = 3) \(", done.stderr, re.M))
                 self.remount("size=40000k")
                 self.assertLessEqual(self.build("r.lua", "--cache", "disk/store")["ran"], ACTIONS + RUNS - said)
                 self.right()
