@@ -18,34 +18,7 @@
 
 #include "base/arena.h"
 #include "base/file.h"
-
-/* Every test begins in an empty folder. */
-struct place {
-    struct arena *arena;
-    struct error err;
-    int home; /* the folder that the program was started in */
-    char folder[64];
-};
-
-static int enter(void **state)
-{
-    static struct place p;
-
-    p = (struct place){.arena = arena_open(), .home = open(".", O_RDONLY | O_DIRECTORY)};
-    (void)snprintf(p.folder, sizeof p.folder, "/tmp/hpo_file_test.XXXXXX");
-    *state = &p;
-    return p.arena && p.home >= 0 && mkdtemp(p.folder) && chdir(p.folder) == 0 ? 0 : -1;
-}
-
-static int leave(void **state)
-{
-    struct place *p = *state;
-    int failed = fchdir(p->home) != 0 || file_remove(p->folder, &p->err) != OK;
-
-    close(p->home);
-    arena_close(p->arena);
-    return failed ? -1 : 0;
-}
+#include "tests/unit/place.h"
 
 static bool exists(const char *path)
 {
@@ -334,7 +307,7 @@ static void memory_runs_out_anywhere(void **state)
 }
 #endif
 
-#define IN_A_FOLDER(test) cmocka_unit_test_setup_teardown(test, enter, leave)
+#define IN_A_FOLDER(test) cmocka_unit_test_setup_teardown(test, place_enter, place_leave)
 
 int main(void)
 {

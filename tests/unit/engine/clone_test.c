@@ -19,14 +19,7 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "engine/clone.h"
-
-/* Every test begins in a folder with an empty repository `r`, and an empty folder `out`. */
-struct place {
-    struct arena *arena;
-    struct error err;
-    int home; /* the folder that the program was started in */
-    char folder[64];
-};
+#include "tests/unit/place.h"
 
 /* Runs commands of the shell, with `put MODE TYPE ID NAME...` lines for trees of any kind. */
 static void sh(struct place *p, const char *script)
@@ -50,14 +43,9 @@ static void sh(struct place *p, const char *script)
 
 static int enter(void **state)
 {
-    static struct place p;
-
-    p = (struct place){.arena = arena_open(), .home = open(".", O_RDONLY | O_DIRECTORY)};
-    (void)snprintf(p.folder, sizeof p.folder, "/tmp/hpo_clone_test.XXXXXX");
-    *state = &p;
-    if (!p.arena || p.home < 0 || !mkdtemp(p.folder) || chdir(p.folder) != 0)
+    if (place_enter(state) != 0)
         return -1;
-    (void)setenv("HOME", p.folder, 1);
+    (void)setenv("HOME", ((struct place *)*state)->folder, 1);
     (void)setenv("GIT_CONFIG_NOSYSTEM", "1", 1);
     (void)setenv("GIT_AUTHOR_NAME", "a", 1);
     (void)setenv("GIT_AUTHOR_EMAIL", "a@example.org", 1);
@@ -66,16 +54,6 @@ static int enter(void **state)
     if (mkdir("out", 0755) != 0 || mkdir("scratch", 0755) != 0)
         return -1;
     return system("git init -q -b master r");
-}
-
-static int leave(void **state)
-{
-    struct place *p = *state;
-    int failed = fchdir(p->home) != 0 || file_remove(p->folder, &p->err) != OK;
-
-    close(p->home);
-    arena_close(p->arena);
-    return failed ? -1 : 0;
 }
 
 static const char *content(struct place *p, const char *path)
@@ -522,26 +500,26 @@ static void no_memory_leaves_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(names_become_commits, enter, leave),
-        cmocka_unit_test_setup_teardown(an_ambiguous_short_id_is_refused, enter, leave),
-        cmocka_unit_test_setup_teardown(a_tree_becomes_files, enter, leave),
-        cmocka_unit_test_setup_teardown(chosen_paths_only, enter, leave),
-        cmocka_unit_test_setup_teardown(a_path_that_is_not_there_is_named, enter, leave),
-        cmocka_unit_test_setup_teardown(what_is_no_commit_is_refused, enter, leave),
-        cmocka_unit_test_setup_teardown(a_folder_with_files_is_left_alone, enter, leave),
-        cmocka_unit_test_setup_teardown(hostile_trees_are_refused, enter, leave),
-        cmocka_unit_test_setup_teardown(links_never_leave_the_tree, enter, leave),
-        cmocka_unit_test_setup_teardown(an_lfs_pointer_is_no_file, enter, leave),
-        cmocka_unit_test_setup_teardown(a_submodule_is_named_by_a_path_into_it, enter, leave),
-        cmocka_unit_test_setup_teardown(a_tree_too_deep_is_refused, enter, leave),
+        cmocka_unit_test_setup_teardown(names_become_commits, enter, place_leave),
+        cmocka_unit_test_setup_teardown(an_ambiguous_short_id_is_refused, enter, place_leave),
+        cmocka_unit_test_setup_teardown(a_tree_becomes_files, enter, place_leave),
+        cmocka_unit_test_setup_teardown(chosen_paths_only, enter, place_leave),
+        cmocka_unit_test_setup_teardown(a_path_that_is_not_there_is_named, enter, place_leave),
+        cmocka_unit_test_setup_teardown(what_is_no_commit_is_refused, enter, place_leave),
+        cmocka_unit_test_setup_teardown(a_folder_with_files_is_left_alone, enter, place_leave),
+        cmocka_unit_test_setup_teardown(hostile_trees_are_refused, enter, place_leave),
+        cmocka_unit_test_setup_teardown(links_never_leave_the_tree, enter, place_leave),
+        cmocka_unit_test_setup_teardown(an_lfs_pointer_is_no_file, enter, place_leave),
+        cmocka_unit_test_setup_teardown(a_submodule_is_named_by_a_path_into_it, enter, place_leave),
+        cmocka_unit_test_setup_teardown(a_tree_too_deep_is_refused, enter, place_leave),
 #ifdef HPO_SMALL
-        cmocka_unit_test_setup_teardown(a_tree_too_large_is_refused, enter, leave),
+        cmocka_unit_test_setup_teardown(a_tree_too_large_is_refused, enter, place_leave),
 #endif
-        cmocka_unit_test_setup_teardown(a_missing_object_is_explained, enter, leave),
-        cmocka_unit_test_setup_teardown(a_changed_object_is_noticed, enter, leave),
-        cmocka_unit_test_setup_teardown(bare_and_worktree_and_file_urls, enter, leave),
+        cmocka_unit_test_setup_teardown(a_missing_object_is_explained, enter, place_leave),
+        cmocka_unit_test_setup_teardown(a_changed_object_is_noticed, enter, place_leave),
+        cmocka_unit_test_setup_teardown(bare_and_worktree_and_file_urls, enter, place_leave),
 #ifdef HPO_FAULTS
-        cmocka_unit_test_setup_teardown(no_memory_leaves_nothing, enter, leave),
+        cmocka_unit_test_setup_teardown(no_memory_leaves_nothing, enter, place_leave),
 #endif
     };
 

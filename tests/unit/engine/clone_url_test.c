@@ -19,40 +19,19 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "engine/clone.h"
-
-/* Every test begins in a folder with a repository `r`, an empty folder and a file. */
-struct place {
-    struct arena *arena;
-    struct error err;
-    int home; /* the folder that the program was started in */
-    char folder[64];
-};
+#include "tests/unit/place.h"
 
 static int enter(void **state)
 {
-    static struct place p;
-
-    p = (struct place){.arena = arena_open(), .home = open(".", O_RDONLY | O_DIRECTORY)};
-    (void)snprintf(p.folder, sizeof p.folder, "/tmp/hpo_clone_test.XXXXXX");
-    *state = &p;
-    if (!p.arena || p.home < 0 || !mkdtemp(p.folder) || chdir(p.folder) != 0)
+    if (place_enter(state) != 0)
         return -1;
-    (void)setenv("HOME", p.folder, 1);
+    (void)setenv("HOME", ((struct place *)*state)->folder, 1);
     (void)setenv("GIT_CONFIG_NOSYSTEM", "1", 1);
-    if (mkdir("out", 0755) != 0 || file_write("script", "", 0, &p.err) != OK)
+    if (mkdir("out", 0755) != 0 ||
+        file_write("script", "", 0, &((struct place *)*state)->err) != OK)
         return -1;
     return system("git init -q -b master r && git -C r -c user.name=a -c user.email=a@example.org"
                   " commit -q --allow-empty -m 1");
-}
-
-static int leave(void **state)
-{
-    struct place *p = *state;
-    int failed = fchdir(p->home) != 0 || file_remove(p->folder, &p->err) != OK;
-
-    close(p->home);
-    arena_close(p->arena);
-    return failed ? -1 : 0;
 }
 
 static void what_is_no_repository_is_refused(void **state)
@@ -136,9 +115,9 @@ static void a_mirror_is_from_and_to(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(what_is_no_repository_is_refused, enter, leave),
-        cmocka_unit_test_setup_teardown(mirrors_replace_the_beginning, enter, leave),
-        cmocka_unit_test_setup_teardown(a_mirror_is_from_and_to, enter, leave),
+        cmocka_unit_test_setup_teardown(what_is_no_repository_is_refused, enter, place_leave),
+        cmocka_unit_test_setup_teardown(mirrors_replace_the_beginning, enter, place_leave),
+        cmocka_unit_test_setup_teardown(a_mirror_is_from_and_to, enter, place_leave),
     };
 
     if (system("git --version >/dev/null 2>&1") != 0) {

@@ -21,38 +21,11 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "engine/pins.h"
+#include "tests/unit/place.h"
 
 #define A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 #define C "cccccccccccccccccccccccccccccccccccccccc"
-
-/* Every test begins in an empty folder. */
-struct place {
-    struct arena *arena;
-    struct error err;
-    int home; /* the folder that the program was started in */
-    char folder[64];
-};
-
-static int enter(void **state)
-{
-    static struct place p;
-
-    p = (struct place){.arena = arena_open(), .home = open(".", O_RDONLY | O_DIRECTORY)};
-    (void)snprintf(p.folder, sizeof p.folder, "/tmp/hpo_pins_test.XXXXXX");
-    *state = &p;
-    return p.arena && p.home >= 0 && mkdtemp(p.folder) && chdir(p.folder) == 0 ? 0 : -1;
-}
-
-static int leave(void **state)
-{
-    struct place *p = *state;
-    int failed = fchdir(p->home) != 0 || file_remove(p->folder, &p->err) != OK;
-
-    close(p->home);
-    arena_close(p->arena);
-    return failed ? -1 : 0;
-}
 
 static struct pins *opened(struct place *p)
 {
@@ -412,19 +385,22 @@ static void no_memory_loses_no_pin(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(an_absent_file_has_no_pins, enter, leave),
-        cmocka_unit_test_setup_teardown(the_format_is_one_sorted_pin_a_line, enter, leave),
-        cmocka_unit_test_setup_teardown(what_does_not_change_is_not_written, enter, leave),
-        cmocka_unit_test_setup_teardown(a_pin_not_used_stays, enter, leave),
-        cmocka_unit_test_setup_teardown(two_builds_agree, enter, leave),
-        cmocka_unit_test_setup_teardown(many_builds_lose_no_pin, enter, leave),
-        cmocka_unit_test_setup_teardown(broken_files_name_line_and_field, enter, leave),
-        cmocka_unit_test_setup_teardown(a_broken_file_is_not_replaced, enter, leave),
-        cmocka_unit_test_setup_teardown(a_pin_must_be_one, enter, leave),
-        cmocka_unit_test_setup_teardown(a_full_disk_leaves_what_was_there, enter, leave),
-        cmocka_unit_test_setup_teardown(a_folder_is_no_file, enter, leave),
+        cmocka_unit_test_setup_teardown(an_absent_file_has_no_pins, place_enter, place_leave),
+        cmocka_unit_test_setup_teardown(the_format_is_one_sorted_pin_a_line, place_enter,
+                                        place_leave),
+        cmocka_unit_test_setup_teardown(what_does_not_change_is_not_written, place_enter,
+                                        place_leave),
+        cmocka_unit_test_setup_teardown(a_pin_not_used_stays, place_enter, place_leave),
+        cmocka_unit_test_setup_teardown(two_builds_agree, place_enter, place_leave),
+        cmocka_unit_test_setup_teardown(many_builds_lose_no_pin, place_enter, place_leave),
+        cmocka_unit_test_setup_teardown(broken_files_name_line_and_field, place_enter, place_leave),
+        cmocka_unit_test_setup_teardown(a_broken_file_is_not_replaced, place_enter, place_leave),
+        cmocka_unit_test_setup_teardown(a_pin_must_be_one, place_enter, place_leave),
+        cmocka_unit_test_setup_teardown(a_full_disk_leaves_what_was_there, place_enter,
+                                        place_leave),
+        cmocka_unit_test_setup_teardown(a_folder_is_no_file, place_enter, place_leave),
 #ifdef HPO_FAULTS
-        cmocka_unit_test_setup_teardown(no_memory_loses_no_pin, enter, leave),
+        cmocka_unit_test_setup_teardown(no_memory_loses_no_pin, place_enter, place_leave),
 #endif
     };
 
