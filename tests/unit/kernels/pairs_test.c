@@ -28,10 +28,11 @@ static void spread(struct bench *b, float *x, size_t n)
 /* Rounded to bfloat16; denormals are zero. */
 static float rounded(float x)
 {
-    const float unit = ldexpf(1, ilogbf(x) - 7);
+    float unit;
 
-    if (x == 0 || fabsf(x) < FLT_MIN)
+    if (fabsf(x) < FLT_MIN)
         return copysignf(0, x);
+    unit = ldexpf(1, ilogbf(x) - 7);
     return rintf(x / unit) * unit;
 }
 
