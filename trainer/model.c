@@ -159,7 +159,7 @@ static enum status open_reader(const struct slabs *slabs, struct reader *r, stru
             widest = slabs->layout->tensors[i].columns;
     *r = (struct reader){.slabs = slabs, .arena = arena_open()};
     if (r->arena)
-        r->buffer = arena_array(r->arena, 2 * ROWS * widest, sizeof *r->buffer);
+        r->buffer = arena_array(r->arena, (size_t)2 * ROWS * widest, sizeof *r->buffer);
     return r->buffer ? OK : error_memory(err);
 }
 

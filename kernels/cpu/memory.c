@@ -69,7 +69,7 @@ static size_t attention_floats(size_t keys, size_t d)
 static enum status enlarge(struct backend *be, float **scratch, size_t *floats, size_t wanted,
                            size_t times, struct error *err)
 {
-    void *larger;
+    void *larger = NULL;
 
     if (*scratch ? wanted <= *floats : wanted == 0)
         return OK;

@@ -186,7 +186,7 @@ static void input_columns(void *context, size_t index, size_t worker)
     const struct input_task *t = context;
     const struct linear_input_args *a = t->a;
     const size_t at = index * OPS_PANEL;
-    float *w = scratch_of(t->be, worker), *turned = w + OPS_PANEL * WEIGHT_ROW;
+    float *w = scratch_of(t->be, worker), *turned = w + (size_t)OPS_PANEL * WEIGHT_ROW;
 
     for (size_t first = 0; first < a->m; first += ROWS_AT_ONCE) {
         const size_t m = least(a->m - first, ROWS_AT_ONCE);

@@ -43,6 +43,8 @@ void NAMED(pairs_of_rows)(const float *even, const float *odd, size_t n, float *
 
 #if HPO_AMX
 
+enum { TWO_TILES = 2 * PAIRS_BLOCK };
+
 struct tile_config {
     uint8_t palette, start, reserved[14];
     uint16_t row_bytes[16];
@@ -95,7 +97,7 @@ tiles(const struct pairs_product *p, const float *a, float *c, size_t c_row, boo
 /* Up to 32 rows; where they do not fill their tiles, c is not all there. */
 static void rows_of_tiles(const struct pairs_product *p, const float *a, float *c, size_t rows)
 {
-    float whole[2 * PAIRS_BLOCK][OPS_PANEL];
+    float whole[TWO_TILES][OPS_PANEL];
     const bool full = rows % PAIRS_BLOCK == 0;
 
     for (size_t i = 0; i < rows && !full && p->add; i++)
@@ -117,39 +119,41 @@ void NAMED(pairs_product)(const struct pairs_product *p)
         config.rows[i] = PAIRS_BLOCK;
     }
     _tile_loadconfig(&config);
-    for (size_t i = 0; i < p->m; i += 2 * PAIRS_BLOCK)
+    for (size_t i = 0; i < p->m; i += TWO_TILES)
         rows_of_tiles(p, p->a + i * p->a_row, p->c + i * p->c_row,
-                      p->m - i < 2 * PAIRS_BLOCK ? p->m - i : 2 * PAIRS_BLOCK);
+                      p->m - i < TWO_TILES ? p->m - i : TWO_TILES);
     _tile_release();
 }
 
 #else
 
 #if HPO_LANES == 512
-enum { ROWS = 6, COLUMNS = 2 };
+enum { ROWS = 6, COLUMNS = OPS_PANEL };
 #elif HPO_LANES == 2
-enum { ROWS = 2, COLUMNS = 1 };
+enum { ROWS = 2, COLUMNS = LANES };
 #else
-enum { ROWS = 1, COLUMNS = 1 };
+enum { ROWS = 1, COLUMNS = LANES };
 #endif
 
-/* A block for `rows` rows and COLUMNS times 16 columns, whose sums are registers. */
+enum { AT_ONCE = COLUMNS / LANES };
+
+/* A block for `rows` rows and COLUMNS columns, whose sums are registers. */
 static inline __attribute__((always_inline)) void block(const struct pairs_product *p,
                                                         const float *a, const float *b, float *c,
                                                         size_t rows, bool add)
 {
     float a_even[ROWS][PAIRS_BLOCK], a_odd[ROWS][PAIRS_BLOCK];
-    lanes even[ROWS][COLUMNS], odd[ROWS][COLUMNS];
+    lanes even[ROWS][AT_ONCE], odd[ROWS][AT_ONCE];
 
     for (size_t i = 0; i < rows; i++) {
         const lanes pairs = lanes_load(a + i * p->a_row);
         lanes_store(a_even[i], lanes_low_half(pairs));
         lanes_store(a_odd[i], lanes_high_half(pairs));
-        for (size_t l = 0; l < COLUMNS; l++)
+        for (size_t l = 0; l < AT_ONCE; l++)
             even[i][l] = odd[i][l] = lanes_all(0.0f);
     }
     for (size_t j = 0; j < PAIRS_BLOCK; j++)
-        for (size_t l = 0; l < COLUMNS; l++) {
+        for (size_t l = 0; l < AT_ONCE; l++) {
             const lanes pairs = lanes_load(b + j * p->b_row + l * LANES);
             const lanes b_even = lanes_low_half(pairs), b_odd = lanes_high_half(pairs);
             for (size_t i = 0; i < rows; i++) {
@@ -158,7 +162,7 @@ static inline __attribute__((always_inline)) void block(const struct pairs_produ
             }
         }
     for (size_t i = 0; i < rows; i++)
-        for (size_t l = 0; l < COLUMNS; l++) {
+        for (size_t l = 0; l < AT_ONCE; l++) {
             float *at = c + i * p->c_row + l * LANES;
             const lanes before = add ? lanes_load(at) : lanes_all(0.0f);
             lanes_store(at, lanes_add(before, lanes_add(even[i][l], odd[i][l])));
@@ -169,7 +173,7 @@ static inline __attribute__((always_inline)) void block(const struct pairs_produ
 static __attribute__((noinline)) void blocks(const struct pairs_product *p)
 {
     for (size_t j = 0; j < p->k || j == 0; j += PAIRS_BLOCK)
-        for (size_t l = 0; l < OPS_PANEL; l += COLUMNS * LANES) {
+        for (size_t l = 0; l < OPS_PANEL; l += COLUMNS) {
             const float *b = p->b + j * p->b_row + l;
             size_t i = 0;
             for (; i + ROWS <= p->m; i += ROWS)

@@ -60,10 +60,18 @@ static float product(const float *a, size_t a_step, const float *b, size_t b_ste
     return sum;
 }
 
+static uint32_t bits(float x)
+{
+    uint32_t word;
+
+    memcpy(&word, &x, sizeof word);
+    return word;
+}
+
 static void check(struct bench *b, const float *got, const float *want, size_t n, const char *what)
 {
     for (size_t i = 0; i < n && !b->compared_only; i++)
-        if (memcmp(&got[i], &want[i], sizeof *got) != 0)
+        if (bits(got[i]) != bits(want[i]))
             fail_msg("%s: element %zu: expected %a, found %a", what, i, (double)want[i],
                      (double)got[i]);
     hasher_add(b->hasher, got, n * sizeof *got);
