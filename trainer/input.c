@@ -111,10 +111,10 @@ static enum status find_line(struct input *in, size_t *n, size_t *feeds, struct 
 {
     for (*n = 0, *feeds = 0;;) {
         const size_t left = in->end - in->start;
-        const char *from = in->bytes + in->start, *feed = NULL;
+        const char *feed = NULL; /* nothing is there before the first fill, not even a buffer */
         if (left > *n)
-            feed = memchr(from + *n, '\n', left - *n);
-        *n = feed ? (size_t)(feed - from) : left;
+            feed = memchr(in->bytes + in->start + *n, '\n', left - *n);
+        *n = feed ? (size_t)(feed - (in->bytes + in->start)) : left;
         *feeds = feed != NULL;
         if (feed || in->ended)
             return OK;
