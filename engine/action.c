@@ -119,9 +119,6 @@ static enum status fail(struct build *b, struct job *job, const char *sentence, 
 {
     struct work *w = work_of(b, job->node);
     const struct node *node = graph_node(b->graph, job->node);
-    struct failure f = {
-        .key = w->key, .run = b->run, .name = job->label, .text = sentence, .day = b->today};
-    const char *slash = strrchr(job->folder, '/');
     int node_id = job->node;
 
     if (w->failures++ < node->action.retries && !b->interrupted) {
@@ -131,9 +128,7 @@ static enum status fail(struct build *b, struct job *job, const char *sentence, 
         return node_retry(b, node_id, err);
     }
     job_tell_failure(b, job, sentence);
-    f.folder = slash ? slash + 1 : job->folder;
-    f.has_log = job_take_log(b, job, &f.log, err) == OK;
-    TRY(history_failure_put(b->store, &f, err));
+    TRY(job_note_failure(b, job, &w->key, sentence, err));
     TRY(hold_claim(b, &w->key, err));
     b->n_failed++;
     node_failed(b, job->node);

@@ -17,6 +17,7 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "cache/blob.h"
+#include "cache/history.h"
 #include "engine/build.h"
 #include "engine/commit.h"
 
@@ -357,6 +358,21 @@ enum status job_take_log(struct build *b, struct job *job, struct digest *log, s
     int64_t size;
 
     return blob_take(b->store, job->log, log, &size, err);
+}
+
+enum status job_note_failure(struct build *b, struct job *job, const struct digest *key,
+                             const char *sentence, struct error *err)
+{
+    const char *slash = strrchr(job->folder, '/');
+    struct failure f = {.key = *key,
+                        .run = b->run,
+                        .name = job->label,
+                        .folder = slash ? slash + 1 : job->folder,
+                        .text = sentence,
+                        .day = b->today};
+
+    f.has_log = job_take_log(b, job, &f.log, err) == OK;
+    return history_failure_put(b->store, &f, err);
 }
 
 enum status hold_claim(struct build *b, const struct digest *key, struct error *err)

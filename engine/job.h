@@ -43,6 +43,10 @@ enum status job_check_sources(struct build *b, const struct job *job, struct err
 enum status job_take_log(struct build *b, struct job *job, struct digest *log,
                          struct error *err) MUST_CHECK;
 
+/* Remembers the failure of an action or a unit, with the log where there is one. */
+enum status job_note_failure(struct build *b, struct job *job, const struct digest *key,
+                             const char *sentence, struct error *err) MUST_CHECK;
+
 /* Remembers a claim that ends with the next sync. */
 enum status hold_claim(struct build *b, const struct digest *key, struct error *err) MUST_CHECK;
 

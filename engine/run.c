@@ -399,24 +399,6 @@ static struct unit *failed_unit(const struct train *run)
     return NULL;
 }
 
-/* Remembers the failure of a unit, with the log of its run. */
-static enum status note_failure(struct build *b, struct job *job, struct unit *u,
-                                const char *sentence, struct error *err)
-{
-    const char *slash = strrchr(job->folder, '/');
-    struct failure f = {.key = u->key,
-                        .run = b->run,
-                        .name = job->label,
-                        .folder = slash ? slash + 1 : job->folder,
-                        .text = sentence,
-                        .day = b->today};
-
-    u->state = UNIT_FAILED;
-    u->failure = sentence;
-    f.has_log = job_take_log(b, job, &f.log, err) == OK;
-    return history_failure_put(b->store, &f, err);
-}
-
 static enum status fail(struct build *b, struct job *job, const char *sentence, struct error *err)
 {
     struct train *run = job->train;
@@ -429,8 +411,11 @@ static enum status fail(struct build *b, struct job *job, const char *sentence, 
     } else {
         job_tell_failure(b, job, sentence);
         b->n_failed++;
-        if (u)
-            TRY(note_failure(b, job, u, sentence, err));
+        if (u) {
+            u->state = UNIT_FAILED;
+            u->failure = sentence;
+            TRY(job_note_failure(b, job, &u->key, sentence, err));
+        }
         if (run->best_node >= 0)
             node_failed(b, run->best_node);
         b->failed |= !u;
