@@ -150,16 +150,22 @@ struct reader {
     float *buffer;
 };
 
+static size_t widest(const struct layout *layout)
+{
+    size_t columns = 1;
+
+    for (size_t i = 0; i < layout->n_tensors; i++)
+        if (layout->tensors[i].columns > columns)
+            columns = layout->tensors[i].columns;
+    return columns;
+}
+
 static enum status open_reader(const struct slabs *slabs, struct reader *r, struct error *err)
 {
-    size_t widest = 1;
-
-    for (size_t i = 0; i < slabs->layout->n_tensors; i++)
-        if (slabs->layout->tensors[i].columns > widest)
-            widest = slabs->layout->tensors[i].columns;
     *r = (struct reader){.slabs = slabs, .arena = arena_open()};
     if (r->arena)
-        r->buffer = arena_array(r->arena, (size_t)2 * ROWS * widest, sizeof *r->buffer);
+        r->buffer =
+            arena_array(r->arena, (size_t)2 * ROWS * widest(slabs->layout), sizeof *r->buffer);
     return r->buffer ? OK : error_memory(err);
 }
 
@@ -239,7 +245,6 @@ enum status model_write_tensors(const char *path, const struct slabs *at, size_t
     struct safetensors_entry *entries = arena_array(arena, n, sizeof *entries);
     struct source *sources = arena_array(arena, n, sizeof *sources);
     struct safetensors_writer *w;
-    size_t widest = 1;
     float *rows;
 
     if (!entries || !sources)
@@ -254,9 +259,8 @@ enum status model_write_tensors(const char *path, const struct slabs *at, size_t
             &sources[i]};
         if (!entries[i].name)
             return error_memory(err);
-        widest = t->columns > widest ? t->columns : widest;
     }
-    if (!(rows = arena_array(arena, ROWS * widest, sizeof *rows)))
+    if (!(rows = arena_array(arena, ROWS * widest(layout), sizeof *rows)))
         return error_memory(err);
     TRY(safetensors_begin(path, entries, n, &w, err));
     for (size_t i = 0; i < n; i++) {
