@@ -50,6 +50,12 @@ void NAMED(transpose)(const struct transpose *t);
 void NAMED(finish_panel)(const struct linear_args *a, size_t at);
 void NAMED(sum_bias)(const struct linear_weight_args *a, size_t at);
 
+/* A thread's own CPU_TRANSPOSE floats. */
+static inline float *cpu_scratch(const struct backend *be, size_t worker)
+{
+    return be->transpose + worker * CPU_TRANSPOSE;
+}
+
 /* Runs task for every index below n: in this thread where cost (multiply-adds) is small. */
 static inline void cpu_run(struct backend *be, size_t n, size_t cost, threads_task *task,
                            void *context)

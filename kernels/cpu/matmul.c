@@ -186,7 +186,7 @@ void NAMED(linear)(struct backend *be, const struct linear_args *a)
 
 struct input_task {
     const struct linear_input_args *a;
-    float *transpose;
+    const struct backend *be;
 };
 
 /* 32 columns of dx: the weight's columns are transposed block by block, and multiplied. */
@@ -196,7 +196,7 @@ static void input_columns(void *context, size_t index, size_t worker)
     const struct linear_input_args *a = task->a;
     const size_t at = index * OPS_PANEL;
     const size_t columns = a->k - at < OPS_PANEL ? a->k - at : OPS_PANEL;
-    float *w = task->transpose + worker * CPU_TRANSPOSE;
+    float *w = cpu_scratch(task->be, worker);
     struct product p = {.a_row = a->dy_stride,
                         .a_step = 1,
                         .b = w,
@@ -231,7 +231,7 @@ static void input_columns(void *context, size_t index, size_t worker)
 
 void NAMED(linear_input)(struct backend *be, const struct linear_input_args *a)
 {
-    struct input_task task = {a, be->transpose};
+    struct input_task task = {a, be};
 
     if (a->m > 0 && a->bf16)
         NAMED(linear_input_pairs)(be, a);

@@ -21,11 +21,6 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-static float *scratch_of(struct backend *be, size_t worker)
-{
-    return be->transpose + worker * CPU_TRANSPOSE;
-}
-
 /* ---- out = x · weightᵀ ---- */
 
 struct rows_task {
@@ -48,8 +43,7 @@ static void pack_row(void *context, size_t i, size_t worker)
 
 struct forward_task {
     const struct linear_args *a;
-    const float *x; /* pairs */
-    struct backend *be;
+    struct backend *be; /* pairs_a: x */
 };
 
 static void forward_panel(void *context, size_t panel, size_t worker)
@@ -57,7 +51,7 @@ static void forward_panel(void *context, size_t panel, size_t worker)
     const struct forward_task *t = context;
     const struct linear_args *a = t->a;
     const size_t at = panel * OPS_PANEL;
-    float *w = scratch_of(t->be, worker);
+    float *w = cpu_scratch(t->be, worker);
 
     for (size_t from = 0; from < a->k; from += CHUNK) {
         const size_t k = least(a->k - from, CHUNK), pairs = pairs_of(k);
@@ -68,7 +62,7 @@ static void forward_panel(void *context, size_t panel, size_t worker)
          OPS_PANEL, w + j * OPS_PANEL);
         memset(w + (k + 1) / 2 * OPS_PANEL, 0, (pairs - (k + 1) / 2) * OPS_PANEL * sizeof *w);
         NAMED(pairs_product)
-        (&(struct pairs_product){.a = t->x + from / 2,
+        (&(struct pairs_product){.a = t->be->pairs_a + from / 2,
                                  .a_row = pairs_row(a->k),
                                  .b = w,
                                  .b_row = OPS_PANEL,
@@ -85,7 +79,7 @@ void NAMED(linear_pairs)(struct backend *be, const struct linear_args *a)
 {
     const size_t cost = a->m * a->n * a->k;
     struct rows_task rows = {a->x, a->x_stride, a->m, a->k, be->pairs_a};
-    struct forward_task task = {a, be->pairs_a, be};
+    struct forward_task task = {a, be};
 
     cpu_run(be, pairs_tiles(a->m), cost, pack_row, &rows);
     cpu_run(be, (a->n + OPS_PANEL - 1) / OPS_PANEL, cost, forward_panel, &task);
@@ -107,7 +101,7 @@ static void pack_columns(void *context, size_t block, size_t worker)
 {
     const struct columns_task *t = context;
     const size_t first = block * PAIRS_BLOCK, width = t->down ? t->n : pairs_of(t->n);
-    float *rows = scratch_of(t->be, worker);
+    float *rows = cpu_scratch(t->be, worker);
 
     for (size_t from = 0; from < width; from += COLUMNS) {
         const size_t n = least(width - from, COLUMNS), whole = pairs_tiles(n);
@@ -186,7 +180,7 @@ static void input_columns(void *context, size_t index, size_t worker)
     const struct input_task *t = context;
     const struct linear_input_args *a = t->a;
     const size_t at = index * OPS_PANEL;
-    float *w = scratch_of(t->be, worker), *turned = w + (size_t)OPS_PANEL * WEIGHT_ROW;
+    float *w = cpu_scratch(t->be, worker), *turned = w + (size_t)OPS_PANEL * WEIGHT_ROW;
 
     for (size_t first = 0; first < a->m; first += ROWS_AT_ONCE) {
         const size_t m = least(a->m - first, ROWS_AT_ONCE);

@@ -6,7 +6,7 @@
 
 struct norms_task {
     const struct tensor_norms_args *a;
-    float *scratch;
+    const struct backend *be;
 };
 
 static float root_of(lanes8 sum)
@@ -57,14 +57,13 @@ static void norm_of(void *context, size_t index, size_t worker)
     const struct ops_tensor *t = &task->a->tensors[index];
     const float *x = task->a->slab + t->offset;
 
-    task->a->norms[index] =
-        t->k == 0 ? vector_norm(x, t->n)
-                  : matrix_norm(x, t->n, t->k, task->scratch + worker * CPU_TRANSPOSE);
+    task->a->norms[index] = t->k == 0 ? vector_norm(x, t->n)
+                                      : matrix_norm(x, t->n, t->k, cpu_scratch(task->be, worker));
 }
 
 void NAMED(tensor_norms)(struct backend *be, const struct tensor_norms_args *a)
 {
-    struct norms_task task = {a, be->transpose};
+    struct norms_task task = {a, be};
     size_t cost = 0;
 
     for (size_t i = 0; i < a->n; i++)
