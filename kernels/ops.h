@@ -231,7 +231,8 @@ struct tensor_norms_args {
 };
 
 /* Rows of a weight matrix, as files hold them, and its panels: to_panels writes the panels, with
- * zeros behind row n; from_panels writes the rows. */
+ * zeros behind row n; from_panels writes the rows, in the caller's thread, beside other operations
+ * where it must. */
 struct panels_args {
     float *rows;   /* [n][k] in the processor's memory; only read by to_panels */
     float *panels; /* of row 0 on */

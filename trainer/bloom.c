@@ -41,9 +41,6 @@ static void plan_block(struct bloom *b, struct planner *p, struct block_activati
 {
     const size_t heads = b->layout->config.heads;
 
-    a->norm1 = floats(p, tokens * b->hidden_stride);
-    a->mean1 = floats(p, tokens);
-    a->rstd1 = floats(p, tokens);
     a->qkv = floats(p, tokens * b->qkv_stride);
     a->row_max = floats(p, rows * heads);
     a->row_scale = floats(p, rows * heads);
@@ -51,11 +48,7 @@ static void plan_block(struct bloom *b, struct planner *p, struct block_activati
     if (last)
         a->skip = floats(p, rows * b->hidden_stride);
     a->middle = floats(p, rows * b->hidden_stride);
-    a->norm2 = floats(p, rows * b->hidden_stride);
-    a->mean2 = floats(p, rows);
-    a->rstd2 = floats(p, rows);
     a->up = floats(p, rows * b->up_stride);
-    a->gelu = floats(p, rows * b->up_stride);
 }
 
 /*
@@ -78,6 +71,10 @@ static void plan_blocks(struct bloom *b, struct planner *p, const struct bloom_p
             x[i % 2] = floats(p, tokens * b->hidden_stride);
         a->x = x[i % 2];
     }
+    b->normed = floats(p, tokens * b->hidden_stride);
+    b->mean = floats(p, tokens);
+    b->rstd = floats(p, tokens);
+    b->gelu = floats(p, tokens * b->up_stride);
 }
 
 static void plan_head(struct bloom *b, struct planner *p, size_t tokens, size_t queries)
@@ -198,19 +195,66 @@ static const float *weight(const struct bloom *b, size_t offset)
     return b->weights + offset;
 }
 
-static void norm(struct bloom *b, const float *x, size_t gain, size_t bias, float *out, float *mean,
-                 float *rstd, size_t m)
+/* One layer norm: what it reads, and what it writes for the way on and the way back. */
+struct norm_place {
+    const float *x;
+    size_t gain, bias; /* offsets */
+    float *out, *mean, *rstd;
+};
+
+static struct norm_place norm_embedding(const struct bloom *b)
 {
-    b->ops->norm(b->be, &(struct norm_args){.x = x,
-                                            .weight = weight(b, gain),
-                                            .bias = weight(b, bias),
-                                            .out = out,
-                                            .mean = mean,
-                                            .rstd = rstd,
+    return (struct norm_place){b->embedded,
+                               b->layout->embedding_norm_weight,
+                               b->layout->embedding_norm_bias,
+                               b->blocks[0].x,
+                               b->mean0,
+                               b->rstd0};
+}
+
+static struct norm_place norm_attention(const struct bloom *b, size_t layer)
+{
+    const struct block_offsets *o = &b->layout->blocks[layer];
+
+    return (struct norm_place){b->blocks[layer].x, o->norm1_weight, o->norm1_bias,
+                               b->normed,          b->mean,         b->rstd};
+}
+
+static struct norm_place norm_network(const struct bloom *b, size_t layer)
+{
+    const struct block_offsets *o = &b->layout->blocks[layer];
+
+    return (struct norm_place){
+        b->blocks[layer].middle, o->norm2_weight, o->norm2_bias, b->normed, b->mean, b->rstd};
+}
+
+static struct norm_place norm_last(const struct bloom *b)
+{
+    return (struct norm_place){b->last,
+                               b->layout->last_norm_weight,
+                               b->layout->last_norm_bias,
+                               b->last_norm,
+                               b->last_mean,
+                               b->last_rstd};
+}
+
+static void norm(struct bloom *b, struct norm_place n, size_t m)
+{
+    b->ops->norm(b->be, &(struct norm_args){.x = n.x,
+                                            .weight = weight(b, n.gain),
+                                            .bias = weight(b, n.bias),
+                                            .out = n.out,
+                                            .mean = n.mean,
+                                            .rstd = n.rstd,
                                             .stride = b->hidden_stride,
                                             .m = m,
                                             .n = b->layout->config.hidden,
                                             .eps = (float)b->layout->config.norm_eps});
+}
+
+static void gelu(struct bloom *b, const float *up, size_t m)
+{
+    b->ops->gelu(b->be, &(struct gelu_args){up, b->gelu, m * b->up_stride});
 }
 
 /* The shape of one linear layer. */
@@ -324,10 +368,10 @@ static void block_forward(struct bloom *b, const struct batch *batch, size_t lay
     const struct block_activations *a = &b->blocks[layer];
     const bool after_norm = b->layout->config.residual_after_norm;
     const struct rows rows = rows_of(b, batch, layer);
-    const float *skip = after_norm ? a->norm1 : a->x;
+    const float *skip = after_norm ? b->normed : a->x;
 
-    norm(b, a->x, o->norm1_weight, o->norm1_bias, a->norm1, a->mean1, a->rstd1, batch->n_tokens);
-    linear(b, shape_qkv(b, o), a->norm1, NULL, a->qkv, batch->n_tokens);
+    norm(b, norm_attention(b, layer), batch->n_tokens);
+    linear(b, shape_qkv(b, o), b->normed, NULL, a->qkv, batch->n_tokens);
     if (batch->cache_rows)
         b->ops->put_rows(
             b->be, &(struct rows_args){.x = a->qkv,
@@ -346,10 +390,10 @@ static void block_forward(struct bloom *b, const struct batch *batch, size_t lay
         skip = a->skip;
     }
     linear(b, shape_dense(b, o), a->context, skip, a->middle, rows.n);
-    norm(b, a->middle, o->norm2_weight, o->norm2_bias, a->norm2, a->mean2, a->rstd2, rows.n);
-    linear(b, shape_up(b, o), a->norm2, NULL, a->up, rows.n);
-    b->ops->gelu(b->be, &(struct gelu_args){a->up, a->gelu, rows.n * b->up_stride});
-    linear(b, shape_down(b, o), a->gelu, after_norm ? a->norm2 : a->middle, out, rows.n);
+    norm(b, norm_network(b, layer), rows.n);
+    linear(b, shape_up(b, o), b->normed, NULL, a->up, rows.n);
+    gelu(b, a->up, rows.n);
+    linear(b, shape_down(b, o), b->gelu, after_norm ? b->normed : a->middle, out, rows.n);
 }
 
 void bloom_forward(struct bloom *b, const struct batch *batch)
@@ -363,12 +407,10 @@ void bloom_forward(struct bloom *b, const struct batch *batch)
                                               .out_stride = b->hidden_stride,
                                               .m = batch->n_tokens,
                                               .n = l->config.hidden});
-    norm(b, b->embedded, l->embedding_norm_weight, l->embedding_norm_bias, b->blocks[0].x, b->mean0,
-         b->rstd0, batch->n_tokens);
+    norm(b, norm_embedding(b), batch->n_tokens);
     for (size_t i = 0; i < layers; i++)
         block_forward(b, batch, i, i + 1 < layers ? b->blocks[i + 1].x : b->last);
-    norm(b, b->last, l->last_norm_weight, l->last_norm_bias, b->last_norm, b->last_mean,
-         b->last_rstd, batch->n_queries);
+    norm(b, norm_last(b), batch->n_queries);
     linear(b, shape_head(b), b->last_norm, NULL, b->logits, batch->n_queries);
 }
 
@@ -424,13 +466,7 @@ static void linear_input(struct bloom *b, struct linear_shape s, const float *dy
                                                             .bf16 = b->bf16});
 }
 
-/* What a layer norm kept on its way there. */
-struct norm_state {
-    const float *x, *mean, *rstd;
-    size_t gain, bias; /* offsets */
-};
-
-static void norm_backward(struct bloom *b, struct norm_state n, const float *dy, const float *add,
+static void norm_backward(struct bloom *b, struct norm_place n, const float *dy, const float *add,
                           float *dx, size_t m, bool accumulate)
 {
     b->ops->norm_backward(b->be, &(struct norm_backward_args){.dy = dy,
@@ -448,6 +484,9 @@ static void norm_backward(struct bloom *b, struct norm_state n, const float *dy,
                                                               .accumulate = accumulate});
 }
 
+/* Norms and GELU are computed a second time here: that costs little, and the activations that the
+ * blocks keep become a third fewer. */
+
 /* The network behind the second norm: d_rows holds the block's output gradient, then that of
  * `middle`. */
 static void network_backward(struct bloom *b, size_t layer, size_t m, bool accumulate)
@@ -457,15 +496,15 @@ static void network_backward(struct bloom *b, size_t layer, size_t m, bool accum
     const bool after_norm = b->layout->config.residual_after_norm;
     float *d = b->d_rows;
 
-    linear_weight(b, shape_down(b, o), d, a->gelu, m, accumulate);
+    gelu(b, a->up, m);
+    linear_weight(b, shape_down(b, o), d, b->gelu, m, accumulate);
     linear_input(b, shape_down(b, o), d, NULL, b->d_up, m);
     b->ops->gelu_backward(b->be,
                           &(struct gelu_backward_args){b->d_up, a->up, b->d_up, m * b->up_stride});
-    linear_weight(b, shape_up(b, o), b->d_up, a->norm2, m, accumulate);
+    norm(b, norm_network(b, layer), m);
+    linear_weight(b, shape_up(b, o), b->d_up, b->normed, m, accumulate);
     linear_input(b, shape_up(b, o), b->d_up, after_norm ? d : NULL, b->d_norm, m);
-    norm_backward(
-        b, (struct norm_state){a->middle, a->mean2, a->rstd2, o->norm2_weight, o->norm2_bias},
-        b->d_norm, after_norm ? NULL : d, d, m, accumulate);
+    norm_backward(b, norm_network(b, layer), b->d_norm, after_norm ? NULL : d, d, m, accumulate);
 }
 
 /* d_rows: the gradient of the block's output, then of its input. */
@@ -494,11 +533,12 @@ static void block_backward(struct bloom *b, const struct batch *batch, size_t la
                                                     .zero_rows = batch->n_tokens});
         skip = b->d_skip;
     }
-    linear_weight(b, shape_qkv(b, o), b->d_qkv, a->norm1, batch->n_tokens, accumulate);
+    norm(b, norm_attention(b, layer), batch->n_tokens);
+    linear_weight(b, shape_qkv(b, o), b->d_qkv, b->normed, batch->n_tokens, accumulate);
     linear_input(b, shape_qkv(b, o), b->d_qkv, after_norm ? skip : NULL, b->d_norm,
                  batch->n_tokens);
-    norm_backward(b, (struct norm_state){a->x, a->mean1, a->rstd1, o->norm1_weight, o->norm1_bias},
-                  b->d_norm, after_norm ? NULL : skip, b->d_rows, batch->n_tokens, accumulate);
+    norm_backward(b, norm_attention(b, layer), b->d_norm, after_norm ? NULL : skip, b->d_rows,
+                  batch->n_tokens, accumulate);
 }
 
 void bloom_backward(struct bloom *b, const struct batch *batch, bool accumulate)
@@ -510,16 +550,10 @@ void bloom_backward(struct bloom *b, const struct batch *batch, bool accumulate)
                                                 ops_panels(l->config.vocab, l->config.hidden), 0});
     linear_weight(b, shape_head(b), b->logits, b->last_norm, batch->n_queries, accumulate);
     linear_input(b, shape_head(b), b->logits, NULL, b->d_norm, batch->n_queries);
-    norm_backward(b,
-                  (struct norm_state){b->last, b->last_mean, b->last_rstd, l->last_norm_weight,
-                                      l->last_norm_bias},
-                  b->d_norm, NULL, b->d_rows, batch->n_queries, accumulate);
+    norm_backward(b, norm_last(b), b->d_norm, NULL, b->d_rows, batch->n_queries, accumulate);
     for (size_t i = l->config.layers; i-- > 0;)
         block_backward(b, batch, i, accumulate);
-    norm_backward(b,
-                  (struct norm_state){b->embedded, b->mean0, b->rstd0, l->embedding_norm_weight,
-                                      l->embedding_norm_bias},
-                  b->d_rows, NULL, b->d_norm, batch->n_tokens, accumulate);
+    norm_backward(b, norm_embedding(b), b->d_rows, NULL, b->d_norm, batch->n_tokens, accumulate);
     b->ops->embed_backward(b->be,
                            &(struct embed_backward_args){.ids = batch->ids,
                                                          .dx = b->d_norm,

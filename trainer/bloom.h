@@ -24,19 +24,16 @@
 #include "trainer/layout.h"
 #include "trainer/precision.h"
 
-/* One block's activations, kept for the way back: rows of the batch, or of its queries. */
+/* One block's activations, kept for the way back: rows of the batch, or of its queries. What is
+ * cheap to make again is not here. */
 struct block_activations {
-    float *x;             /* what comes in */
-    float *norm1;         /* layer norm of it */
-    float *mean1, *rstd1; /* a row each */
+    float *x; /* what comes in */
     float *qkv;
     float *row_max, *row_scale; /* of attention's softmax: [rows][heads] */
     float *context;
     float *skip; /* last block only: what goes around attention, for the queries */
     float *middle;
-    float *norm2;
-    float *mean2, *rstd2;
-    float *up, *gelu;
+    float *up;
 };
 
 struct bloom {
@@ -49,6 +46,7 @@ struct bloom {
     struct block_activations *blocks;     /* [layers] */
     float *embedded;                      /* before its layer norm */
     float *mean0, *rstd0;
+    float *normed, *mean, *rstd, *gelu;              /* of the block at work */
     float *last, *last_norm, *last_mean, *last_rstd; /* of the queries */
     float *logits;                                   /* [queries] rows of vocab */
     double *losses;                                  /* [queries] */

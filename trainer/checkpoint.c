@@ -13,22 +13,11 @@
 #include "base/text.h"
 #include "trainer/bloom.h"
 #include "trainer/model.h"
+#include "trainer/safetensors.h"
 
 enum { STATE_MAX = 1 << 16 };
 
 static const char *const moment_prefixes[] = {"exp_avg.", "exp_avg_sq."};
-
-static enum status write_moments(const char *folder, const struct bloom *b, struct arena *arena,
-                                 struct error *err)
-{
-    const char *path = file_join(arena, folder, "optimizer.safetensors");
-    const struct slabs slabs = bloom_slabs(b);
-
-    if (!path)
-        return error_memory(err);
-    return model_write_tensors(path, &slabs, 2, moment_prefixes,
-                               (const float *const[]){b->moment1, b->moment2}, arena, err);
-}
 
 static enum status write_state(const char *folder, const struct position *at, struct arena *arena,
                                struct error *err)
@@ -57,23 +46,65 @@ static enum status write_state(const char *folder, const struct position *at, st
     return file_write(path, bytes, n, err);
 }
 
-static enum status write_files(const char *folder, const struct model *model, const struct bloom *b,
-                               const struct position *at, struct arena *arena, struct error *err)
+/* What a checkpoint is written from. */
+struct contents {
+    const struct model *model;
+    const struct bloom *bloom;
+    const struct position *at; /* NULL: weights alone */
+    void (*was_read)(void *context);
+    void *context;
+};
+
+/* The two large files, all but their ends. The caller abandons what is open. */
+static enum status put_slabs(const char *folder, const struct contents *c, struct arena *arena,
+                             struct safetensors_writer **weights,
+                             struct safetensors_writer **moments, struct error *err)
 {
-    const char *path = file_join(arena, folder, "model.safetensors");
+    const char *model_path = file_join(arena, folder, "model.safetensors");
+    const char *moments_path = file_join(arena, folder, "optimizer.safetensors");
     const char *const prefix = "";
+    const struct bloom *b = c->bloom;
     const struct slabs slabs = bloom_slabs(b);
 
-    if (!path)
+    if (!model_path || !moments_path)
         return error_memory(err);
-    TRY(model_write_config(model, folder, arena, err));
-    TRY(model_copy_tokenizer(model, folder, arena, err));
-    TRY(model_write_tensors(path, &slabs, 1, &prefix, (const float *const[]){b->weights}, arena,
-                            err));
-    if (!at)
+    TRY(model_put_tensors(model_path, &slabs, 1, &prefix, (const float *const[]){b->weights}, arena,
+                          weights, err));
+    if (!c->at)
         return OK;
-    TRY(write_moments(folder, b, arena, err));
-    return write_state(folder, at, arena, err);
+    return model_put_tensors(moments_path, &slabs, 2, moment_prefixes,
+                             (const float *const[]){b->moment1, b->moment2}, arena, moments, err);
+}
+
+/* Syncs and names what put_slabs wrote. A disk works on both while the first is waited for. */
+static enum status write_slabs(const char *folder, const struct contents *c, struct arena *arena,
+                               struct error *err)
+{
+    struct safetensors_writer *weights = NULL, *moments = NULL;
+    enum status s = put_slabs(folder, c, arena, &weights, &moments, err);
+
+    if (s == OK && c->was_read)
+        c->was_read(c->context);
+    if (s == OK) {
+        s = safetensors_commit(weights, err);
+        weights = NULL;
+    }
+    if (s == OK && moments) {
+        s = safetensors_commit(moments, err);
+        moments = NULL;
+    }
+    safetensors_abandon(weights);
+    safetensors_abandon(moments);
+    return s;
+}
+
+static enum status write_files(const char *folder, const struct contents *c, struct arena *arena,
+                               struct error *err)
+{
+    TRY(model_write_config(c->model, folder, arena, err));
+    TRY(model_copy_tokenizer(c->model, folder, arena, err));
+    TRY(write_slabs(folder, c, arena, err));
+    return c->at ? write_state(folder, c->at, arena, err) : OK;
 }
 
 /* The folder that holds this one. */
@@ -85,8 +116,8 @@ static char *parent_of(struct arena *arena, const char *folder)
                  : arena_string(arena, ".");
 }
 
-static enum status write_whole(const char *folder, const struct model *model, const struct bloom *b,
-                               const struct position *at, struct arena *arena, struct error *err)
+static enum status write_whole(const char *folder, const struct contents *c, struct arena *arena,
+                               struct error *err)
 {
     size_t n = strlen(folder);
     const char *parent, *part;
@@ -103,8 +134,8 @@ static enum status write_whole(const char *folder, const struct model *model, co
     TRY(file_remove(part, err));
     if (mkdir(part, 0777) != 0)
         return error_system(err, part, "create");
-    if ((s = write_files(part, model, b, at, arena, err)) == OK &&
-        (s = file_sync_folder(part, err)) == OK && rename(part, folder) != 0)
+    if ((s = write_files(part, c, arena, err)) == OK && (s = file_sync_folder(part, err)) == OK &&
+        rename(part, folder) != 0)
         s = error_system(err, folder, "rename a finished checkpoint into");
     if (s == OK)
         return file_sync_folder(parent, err);
@@ -112,12 +143,10 @@ static enum status write_whole(const char *folder, const struct model *model, co
     return s;
 }
 
-static enum status write_in_arena(const char *folder, const struct model *model,
-                                  const struct bloom *b, const struct position *at,
-                                  struct error *err)
+static enum status write_in_arena(const char *folder, const struct contents *c, struct error *err)
 {
     struct arena *arena = arena_open();
-    enum status s = arena ? write_whole(folder, model, b, at, arena, err) : error_memory(err);
+    enum status s = arena ? write_whole(folder, c, arena, err) : error_memory(err);
 
     arena_close(arena);
     return s;
@@ -126,13 +155,14 @@ static enum status write_in_arena(const char *folder, const struct model *model,
 enum status checkpoint_write_model(const char *folder, const struct model *model,
                                    const struct bloom *b, struct error *err)
 {
-    return write_in_arena(folder, model, b, NULL, err);
+    return write_in_arena(folder, &(struct contents){.model = model, .bloom = b}, err);
 }
 
 enum status checkpoint_write(const char *folder, const struct model *model, const struct bloom *b,
-                             const struct position *at, struct error *err)
+                             const struct position *at, void (*was_read)(void *context),
+                             void *context, struct error *err)
 {
-    return write_in_arena(folder, model, b, at, err);
+    return write_in_arena(folder, &(struct contents){model, b, at, was_read, context}, err);
 }
 
 static enum status read_state(const char *folder, struct position *at, struct arena *arena,

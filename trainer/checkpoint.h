@@ -31,9 +31,13 @@ struct position {
 enum status checkpoint_write_model(const char *folder, const struct model *model,
                                    const struct bloom *b, struct error *err) MUST_CHECK;
 
-/* Writes a whole checkpoint. folder may exist if it is empty; its parents must exist. */
+/*
+ * Writes a whole checkpoint. folder may exist if it is empty; its parents must exist. Calls
+ * was_read(context) when weights and moments are needed no more, unless it fails before.
+ */
 enum status checkpoint_write(const char *folder, const struct model *model, const struct bloom *b,
-                             const struct position *at, struct error *err) MUST_CHECK;
+                             const struct position *at, void (*was_read)(void *context),
+                             void *context, struct error *err) MUST_CHECK;
 
 /*
  * Makes the folder that a checkpoint will become, with its parents. ERR_INPUT: it holds something,

@@ -236,15 +236,15 @@ struct source {
     const float *slab;
 };
 
-enum status model_write_tensors(const char *path, const struct slabs *at, size_t n_slabs,
-                                const char *const *prefixes, const float *const *slabs,
-                                struct arena *arena, struct error *err)
+enum status model_put_tensors(const char *path, const struct slabs *at, size_t n_slabs,
+                              const char *const *prefixes, const float *const *slabs,
+                              struct arena *arena, struct safetensors_writer **out,
+                              struct error *err)
 {
     const struct layout *layout = at->layout;
     const size_t n = n_slabs * layout->n_tensors;
     struct safetensors_entry *entries = arena_array(arena, n, sizeof *entries);
     struct source *sources = arena_array(arena, n, sizeof *sources);
-    struct safetensors_writer *w;
     float *rows;
 
     if (!entries || !sources)
@@ -262,17 +262,17 @@ enum status model_write_tensors(const char *path, const struct slabs *at, size_t
     }
     if (!(rows = arena_array(arena, ROWS * widest(layout), sizeof *rows)))
         return error_memory(err);
-    TRY(safetensors_begin(path, entries, n, &w, err));
+    TRY(safetensors_begin(path, entries, n, out, err));
     for (size_t i = 0; i < n; i++) {
         const struct source *source = entries[i].tag;
         const struct tensor *t = source->tensor;
         for (size_t row = 0; row < t->rows; row += ROWS) {
             const size_t count = t->rows - row < ROWS ? t->rows - row : ROWS;
             layout_get_rows(at, t, source->slab, row, count, rows);
-            safetensors_put(w, rows, count * (t->columns ? t->columns : 1));
+            safetensors_put(*out, rows, count * (t->columns ? t->columns : 1));
         }
     }
-    return safetensors_commit(w, err);
+    return OK;
 }
 
 static enum status read_slab(const struct reader *r, const struct safetensors *file,

@@ -14,6 +14,7 @@
 
 struct arena;
 struct layout;
+struct safetensors_writer;
 struct slabs;
 
 enum { CONFIG_FILE_MAX = 1 << 20 };
@@ -35,12 +36,14 @@ enum status model_read_weights(const char *folder, const struct slabs *slabs, fl
                                struct error *err) MUST_CHECK;
 
 /*
- * Writes a safetensors file with every tensor of each slab, its name behind the slab's prefix (""
- * for a model). Temporary memory comes from the arena.
+ * Puts every tensor of each slab into a safetensors file, its name behind the slab's prefix ("" for
+ * a model). The slabs have been read then; what is left is safetensors_commit. Temporary memory
+ * comes from the arena.
  */
-enum status model_write_tensors(const char *path, const struct slabs *at, size_t n_slabs,
-                                const char *const *prefixes, const float *const *slabs,
-                                struct arena *arena, struct error *err) MUST_CHECK;
+enum status model_put_tensors(const char *path, const struct slabs *at, size_t n_slabs,
+                              const char *const *prefixes, const float *const *slabs,
+                              struct arena *arena, struct safetensors_writer **out,
+                              struct error *err) MUST_CHECK;
 
 /* Reads such a file back. Every tensor must be there. */
 enum status model_read_tensors(const char *path, const struct slabs *at, size_t n_slabs,

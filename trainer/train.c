@@ -10,14 +10,28 @@
 #include "trainer/interrupt.h"
 #include "trainer/lines.h"
 #include "trainer/permutation.h"
+#include "trainer/saver.h"
+
+/* A finished epoch that is not reported yet, for its checkpoint is still being written. */
+struct ended {
+    int64_t epochs; /* done; 0: there is none */
+    double loss, elapsed;
+    size_t tokens;
+    bool saved; /* it has a checkpoint */
+};
 
 /* What one process keeps between epochs. */
 struct progress {
     struct schedule schedule;
-    const char *checkpoint; /* the last named one, a path, or NULL */
-    double checkpoint_at;   /* when, in seconds */
-    double started;         /* this epoch, in seconds */
-    size_t tokens;          /* of this epoch, as given */
+    struct arena *arena;
+    double started; /* this epoch, in seconds */
+    size_t tokens;  /* of this epoch, as given */
+    struct ended ended;
+    struct saver *saver;    /* at work, or NULL */
+    const char *saved_as;   /* what the report calls its folder; NULL: it is OUT itself */
+    double saved_at;        /* when it began, in seconds */
+    double stalled;         /* seconds that training waited for it */
+    const char *checkpoint; /* the last named one that is whole, a path, or NULL */
 };
 
 static double seconds(void)
@@ -98,6 +112,97 @@ static enum status draw_order(struct train *t, int64_t epoch, struct error *err)
     return s;
 }
 
+/* Begins OUT/tN or OUT, if one is due: nothing changes the weights before the next step's end. */
+static enum status begin_checkpoint(struct train *t, struct progress *p, int64_t epochs,
+                                    struct error *err)
+{
+    struct save save = {
+        t->out,
+        t->model,
+        &t->bloom,
+        {epochs, t->optimizer.updates, p->schedule.skipped, t->optimizer.loss_scale}};
+
+    p->stalled = 0;
+    if (epochs != t->until &&
+        (!t->named || seconds() - p->saved_at < (double)t->checkpoint_seconds))
+        return OK;
+    if (t->named) {
+        if (!(p->saved_as = arena_printf(p->arena, "t%lld", (long long)epochs)) ||
+            !(save.folder = file_join(p->arena, t->out, p->saved_as)))
+            return error_memory(err);
+    }
+    p->saved_at = seconds();
+    return saver_start(&save, &p->saver, err);
+}
+
+/* Before the weights change. */
+static void wait_for_saver(struct progress *p)
+{
+    const double from = seconds();
+
+    if (!p->saver)
+        return;
+    saver_wait_read(p->saver);
+    p->stalled += seconds() - from;
+}
+
+static enum status end_checkpoint(struct progress *p, struct error *err)
+{
+    const double from = seconds();
+    const enum status s = saver_finish(p->saver, err);
+
+    p->saver = NULL;
+    p->stalled += seconds() - from;
+    return s;
+}
+
+static enum status print_report(const struct progress *p, const struct ended *e, const char *name,
+                                struct error *err)
+{
+    struct text line = text_in(p->arena);
+
+    text_add(&line, "{\"t\": ");
+    text_add_integer(&line, e->epochs);
+    text_add(&line, ", \"eval_loss\": ");
+    lines_number(&line, e->loss);
+    if (name)
+        text_printf(&line, ", \"checkpoint\": \"%s\"", name);
+    text_printf(&line, ", \"info\": {\"seconds\": %.3f, \"tokens_per_s\": %.0f", e->elapsed,
+                (double)e->tokens / e->elapsed);
+    if (e->saved)
+        text_printf(&line, ", \"checkpoint_stall_s\": %.3f", p->stalled);
+    text_add(&line, "}}");
+    return lines_report(&line, err);
+}
+
+/*
+ * Reports the epoch that has ended, if there is one, and drops the checkpoint before its own. What
+ * is still being written is reported later, unless `now`. An epoch whose checkpoint fails is
+ * reported without it.
+ */
+static enum status report(struct train *t, struct progress *p, bool now, struct error *err)
+{
+    const char *before = p->checkpoint;
+    struct ended e = p->ended;
+    struct error ignored;
+    enum status s;
+
+    if (e.epochs == 0 || (p->saver && !now && !saver_ended(p->saver)))
+        return OK;
+    p->ended.epochs = 0;
+    if (p->saver && (s = end_checkpoint(p, err)) != OK) {
+        e.saved = false;
+        (void)print_report(p, &e, NULL, &ignored); /* the first failure is the one to tell */
+        return s;
+    }
+    TRY(print_report(p, &e, e.saved ? p->saved_as : NULL, err));
+    if (!e.saved || !p->saved_as)
+        return OK;
+    if (!(p->checkpoint = file_join(p->arena, t->out, p->saved_as)))
+        return error_memory(err);
+    return before ? file_remove(before, err) : OK;
+}
+
 static enum status train_epoch(struct train *t, struct progress *p, int64_t epoch,
                                struct error *err)
 {
@@ -111,70 +216,36 @@ static enum status train_epoch(struct train *t, struct progress *p, int64_t epoc
         step.loss_scale = t->optimizer.loss_scale.scale;
         TRY(interrupt_check(err));
         step.loss = gradients(t, from, to, &p->tokens);
+        wait_for_saver(p);
         TRY(optimizer_step(&t->optimizer, &t->bloom, step.lr, &step.update, err));
         if (step.update.skipped)
             schedule_skip(&p->schedule);
+        TRY(report(t, p, false, err));
         if (t->log_steps)
             TRY(log_step(&step, err));
     }
     return OK;
 }
 
-/* Writes OUT/tN or OUT, if one is due; *name is what the report calls it, or NULL. */
-static enum status keep_checkpoint(struct train *t, struct progress *p, int64_t epochs,
-                                   struct arena *arena, const char **name, struct error *err)
+/* After `epochs` epochs: a checkpoint, and the evaluation while it is being written. */
+static enum status end_epoch(struct train *t, struct progress *p, int64_t epochs, struct error *err)
 {
-    const bool last = epochs == t->until;
-    const struct position at = {epochs, t->optimizer.updates, p->schedule.skipped,
-                                t->optimizer.loss_scale};
-    const char *folder = t->out;
-
-    *name = NULL;
-    if (!last && (!t->named || seconds() - p->checkpoint_at < (double)t->checkpoint_seconds))
-        return OK;
-    if (t->named) {
-        if (!(*name = arena_printf(arena, "t%lld", (long long)epochs)) ||
-            !(folder = file_join(arena, t->out, *name)))
-            return error_memory(err);
-    }
-    TRY(checkpoint_write(folder, t->model, &t->bloom, &at, err));
-    p->checkpoint_at = seconds();
-    return OK;
-}
-
-static enum status report(const struct progress *p, int64_t epochs, double loss, const char *name,
-                          struct arena *arena, struct error *err)
-{
-    const double elapsed = seconds() - p->started;
-    struct text line = text_in(arena);
-
-    text_add(&line, "{\"t\": ");
-    text_add_integer(&line, epochs);
-    text_add(&line, ", \"eval_loss\": ");
-    lines_number(&line, loss);
-    if (name)
-        text_printf(&line, ", \"checkpoint\": \"%s\"", name);
-    text_printf(&line, ", \"info\": {\"seconds\": %.3f, \"tokens_per_s\": %.0f}}", elapsed,
-                (double)p->tokens / elapsed);
-    return lines_report(&line, err);
-}
-
-/* Evaluates after `epochs` epochs, keeps, reports, and drops the checkpoint before. */
-static enum status end_epoch(struct train *t, struct progress *p, int64_t epochs,
-                             struct arena *arena, struct error *err)
-{
-    const char *name, *before = p->checkpoint;
     double loss;
 
+    TRY(report(t, p, true, err)); /* the epoch before */
+    TRY(begin_checkpoint(t, p, epochs, err));
     TRY(evaluate_loss(&t->bloom, &t->validation, (size_t)t->eval_batch_size, &t->batch, &loss,
                       err));
-    TRY(keep_checkpoint(t, p, epochs, arena, &name, err));
-    TRY(report(p, epochs, loss, name, arena, err));
-    if (!name)
-        return OK;
-    if (!(p->checkpoint = file_join(arena, t->out, name)))
-        return error_memory(err);
-    return before ? file_remove(before, err) : OK;
+    p->ended = (struct ended){epochs, loss, seconds() - p->started, p->tokens, p->saver != NULL};
+    return report(t, p, epochs == t->until, err);
+}
+
+/* What is still being written when training has ended is waited for, and an epoch reported. */
+static enum status end_run(struct train *t, struct progress *p, struct error *err)
+{
+    if (p->ended.epochs > 0)
+        return report(t, p, true, err);
+    return p->saver ? end_checkpoint(p, err) : OK;
 }
 
 enum status train_measure(const struct dataset *data, int64_t batch_size,
@@ -191,17 +262,19 @@ enum status train_run(struct train *t, struct error *err)
     const int64_t window = t->batch_size * t->accumulate;
     struct progress p = {
         .schedule = {t->lr, t->epochs, ((int64_t)t->data.n + window - 1) / window, t->skipped},
-        .checkpoint_at = seconds(),
+        .arena = arena_open(),
+        .saved_at = seconds(),
     };
-    struct arena *arena = arena_open();
-    enum status s = arena ? OK : error_memory(err);
+    struct error ignored;
+    enum status s = p.arena ? OK : error_memory(err), end;
 
     for (int64_t epoch = t->from; epoch < t->until && s == OK; epoch++) {
         p.started = seconds();
         p.tokens = 0;
         if ((s = train_epoch(t, &p, epoch, err)) == OK)
-            s = end_epoch(t, &p, epoch + 1, arena, err);
+            s = end_epoch(t, &p, epoch + 1, err);
     }
-    arena_close(arena);
-    return s;
+    end = end_run(t, &p, s == OK ? err : &ignored);
+    arena_close(p.arena);
+    return s == OK ? end : s;
 }

@@ -7,8 +7,10 @@
  * serves, and how many threads, reaches no result: a run cut anywhere and resumed from a checkpoint
  * gives the same bits.
  *
- * Reports    {"t": 3, "eval_loss": 0.5, "info": {...}} after epoch 3; what is in info is measured.
- * Ends       train_run ends after `until` epochs, or with ERR_INTERRUPTED between two steps.
+ * Reports    {"t": 3, "eval_loss": 0.5, "info": {...}} after epoch 3, and once its checkpoint is
+ * whole that names one: that is written while the evaluation and the next steps go on. What is in
+ * info is measured. Ends       train_run ends after `until` epochs, or with ERR_INTERRUPTED between
+ * two steps.
  */
 #ifndef TRAINER_TRAIN_H
 #define TRAINER_TRAIN_H

@@ -1,10 +1,5 @@
-/* panels: plain rows, as files hold them, to panels and back; a panel is a task. */
+/* panels: plain rows, as files hold them, to panels, each of them a task, and back. */
 #include "kernels/cpu/cpu.h"
-
-struct panels_task {
-    const struct panels_args *a;
-    bool back;
-};
 
 /* How many rows of panel p there are. */
 static size_t rows_of(const struct panels_args *a, size_t p)
@@ -51,32 +46,25 @@ static void get(const struct panels_args *a, size_t p, size_t rows, size_t whole
             out[i * a->k + j] = in[j * OPS_PANEL + i];
 }
 
-static void pass_panel(void *context, size_t p, size_t worker)
+static void put_panel(void *context, size_t p, size_t worker)
 {
-    const struct panels_task *t = context;
-    const size_t whole = t->a->k / LANES * LANES;
+    const struct panels_args *a = context;
 
     (void)worker;
-    if (t->back)
-        get(t->a, p, rows_of(t->a, p), whole);
-    else
-        put(t->a, p, rows_of(t->a, p), whole);
-}
-
-static void pass(struct backend *be, const struct panels_args *a, bool back)
-{
-    struct panels_task task = {a, back};
-
-    /* A float moved costs some sixteen multiply-adds. */
-    cpu_run(be, (a->n + OPS_PANEL - 1) / OPS_PANEL, a->n * a->k * 16, pass_panel, &task);
+    put(a, p, rows_of(a, p), a->k / LANES * LANES);
 }
 
 void NAMED(to_panels)(struct backend *be, const struct panels_args *a)
 {
-    pass(be, a, false);
+    struct panels_args copy = *a;
+
+    /* A float moved costs some sixteen multiply-adds. */
+    cpu_run(be, (a->n + OPS_PANEL - 1) / OPS_PANEL, a->n * a->k * 16, put_panel, &copy);
 }
 
 void NAMED(from_panels)(struct backend *be, const struct panels_args *a)
 {
-    pass(be, a, true);
+    (void)be;
+    for (size_t p = 0; p * OPS_PANEL < a->n; p++)
+        get(a, p, rows_of(a, p), a->k / LANES * LANES);
 }

@@ -4,6 +4,7 @@ import json
 import math
 import os
 import random
+import resource
 import signal
 import subprocess
 import time
@@ -69,6 +70,18 @@ class Small(TrainerCase):
         return self.answers("train", *flags(changes or {}))
 
 
+    def start_long_run(self, **options):
+        """A run of the engine's without an end, which keeps a checkpoint after every epoch: (folder, process)"""
+        out = self.folder / "long"
+        out.mkdir()
+        for name in ("HPO_FROM", "HPO_UNTIL", "HPO_CHECKPOINT_IN"):
+            self.environment.pop(name, None)
+        self.environment["HPO_CHECKPOINT_OUT"] = str(out)
+        command = [str(BIN / "hpo-trainer"), "train", *map(str, flags({"--epochs": 1000, "--checkpoint-seconds": 0}))]
+        return out, subprocess.Popen(command, cwd=self.folder, env=self.environment, stdout=subprocess.PIPE,
+                                     stderr=subprocess.PIPE, **options)
+
+
 class Training(Small):
     def test_alone(self):
         lines = self.train("out/whole")
@@ -100,9 +113,36 @@ class Training(Small):
         self.assertEqual(os.listdir(self.folder / "out2"), ["t3"])
 
     def test_checkpoints_in_the_middle(self):
+        """Written while training goes on, each is what a run that ends there leaves."""
         lines = self.protocol("out", 0, 3, changes={"--checkpoint-seconds": 0})
-        self.assertEqual([line["checkpoint"] for line in lines], ["t1", "t2", "t3"])
+        self.assertEqual([(line["t"], line["checkpoint"]) for line in lines], [(1, "t1"), (2, "t2"), (3, "t3")])
+        self.assertTrue(all(line["info"]["checkpoint_stall_s"] >= 0 for line in lines))
         self.assertEqual(os.listdir(self.folder / "out"), ["t3"])
+        self.make_data(3000, 5)
+        out, process = self.start_long_run()
+        for _ in range(3):
+            process.stdout.readline()
+        process.kill()
+        process.communicate()
+        t = max(int(name[1:]) for name in os.listdir(out) if name[1:].isdigit())
+        self.assertGreaterEqual(t, 3)
+        self.protocol("short", 0, t, changes={"--epochs": 1000})
+        self.assertEqual(self.tree(f"long/t{t}"), self.tree(f"short/t{t}"))
+
+    def test_a_disk_that_fills(self):
+        """The checkpoint before still stands, and the epoch whose own cannot be written is reported."""
+        self.make_data(3000, 5)
+        out, process = self.start_long_run(preexec_fn=lambda: signal.signal(signal.SIGXFSZ, signal.SIG_IGN))
+        first = json.loads(process.stdout.readline())
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (10_000, 10_000))
+        rest, message = process.communicate(timeout=30)
+        self.assertEqual(process.returncode, 1, message)
+        self.assertIn(b"cannot write", message)
+        lines = [first, *map(json.loads, rest.decode().splitlines())]
+        self.assertEqual([line["t"] for line in lines], list(range(1, len(lines) + 1)))
+        self.assertNotIn("checkpoint", lines[-1])
+        self.assertEqual(os.listdir(out), [lines[-2]["checkpoint"]])
+        self.protocol("on", len(lines) - 1, len(lines), f"long/{lines[-2]['checkpoint']}", {"--epochs": 1000})
 
     def test_protocol_is_checked(self):
         self.protocol("out1", 0, 1)
@@ -171,11 +211,7 @@ class Training(Small):
     def test_signal(self):
         """SIGTERM: between two steps, with what was reported, and nothing half-written."""
         self.make_data(3000, 5)
-        out = self.folder / "out"
-        out.mkdir()
-        self.environment["HPO_CHECKPOINT_OUT"] = str(out)
-        command = [str(BIN / "hpo-trainer"), "train", *map(str, flags({"--epochs": 1000, "--checkpoint-seconds": 0}))]
-        process = subprocess.Popen(command, cwd=self.folder, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        out, process = self.start_long_run()
         first = json.loads(process.stdout.readline())
         time.sleep(0.3)
         process.send_signal(signal.SIGTERM)

@@ -12,6 +12,7 @@
 #include "trainer/lines.h"
 #include "trainer/machine.h"
 #include "trainer/model.h"
+#include "trainer/safetensors.h"
 
 enum { BATCH_FILE_MAX = 1 << 30, ROWS_MAX = 1 << 16 };
 
@@ -113,10 +114,12 @@ static enum status run(struct bloom *b, const struct options *o, const struct da
     if (o->gradients) {
         const char *const prefix = "";
         const struct slabs slabs = bloom_slabs(b);
+        struct safetensors_writer *w;
         bloom_backward(b, batch, false);
         TRY(b->ops->sync(b->be, err));
-        TRY(model_write_tensors(o->gradients, &slabs, 1, &prefix,
-                                (const float *const[]){b->gradients}, arena, err));
+        TRY(model_put_tensors(o->gradients, &slabs, 1, &prefix,
+                              (const float *const[]){b->gradients}, arena, &w, err));
+        TRY(safetensors_commit(w, err));
     }
     return print(b, data, last, loss, arena, err);
 }
