@@ -142,6 +142,12 @@ size_t graph_targets(const struct graph *graph, const struct target **targets)
     return graph->n_targets;
 }
 
+/* What the k-th half of a comparison's rows needs, or -1: studies are even, scores odd. */
+static int row_need(const struct compare_item *items, size_t k)
+{
+    return k % 2 == 0 ? items[k / 2].study : items[k / 2].scores;
+}
+
 void graph_needs(const struct graph *graph, int id, void (*visit)(void *context, int node),
                  void *context)
 {
@@ -161,11 +167,13 @@ void graph_needs(const struct graph *graph, int id, void (*visit)(void *context,
         visit(context, node->best_of);
         break;
     case NODE_COMPARE:
-        for (size_t i = 0; i < node->compare.n; i++) {
-            if (node->compare.items[i].study >= 0)
-                visit(context, node->compare.items[i].study);
-            if (node->compare.items[i].scores >= 0)
-                visit(context, node->compare.items[i].scores);
+        for (size_t i = 0; i < 2 * node->compare.n; i++) {
+            const int need = row_need(node->compare.items, i);
+            bool seen = need < 0;
+            for (size_t j = 0; j < i && !seen; j++)
+                seen = row_need(node->compare.items, j) == need;
+            if (!seen)
+                visit(context, need);
         }
         break;
     case NODE_SOURCE:

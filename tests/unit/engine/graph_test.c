@@ -102,6 +102,14 @@ static void a_need_is_visited_once(void **state)
     graph_needs(*state, id, count, &visits);
     assert_int_equal(visits, 1);
     assert_string_equal(graph_label(*state, id), "command#1");
+    visits = 0;
+    id = add(*state, (struct node){.kind = NODE_COMPARE,
+                                   .compare = {(struct compare_item[]){{t, -1, NULL, NULL},
+                                                                       {t, id, "s", NULL},
+                                                                       {-1, id, "s", "x"}},
+                                               3}});
+    graph_needs(*state, id, count, &visits);
+    assert_int_equal(visits, 2);
 }
 
 static void a_circle_is_named(void **state)
