@@ -27,11 +27,4 @@ enum status backend_open(const char *name, size_t threads, struct backend **out,
                          const struct ops **ops, struct error *err) MUST_CHECK;
 void backend_close(struct backend *be); /* NULL is allowed */
 
-/* The processors this process may use, at least 1. */
-size_t backend_processors(void);
-
-/* Bytes that can be taken without pressing others out of memory, by the kernel's and the control
- * group's account; SIZE_MAX where neither says. */
-size_t backend_available_memory(void);
-
 #endif

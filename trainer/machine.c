@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "kernels/host.h"
 
 struct machine machine_default(void)
 {
@@ -36,6 +37,6 @@ enum status machine_open(const struct machine *m, struct backend **be, const str
     if (!threads && share)
         TRY(text_parse_integer(share, "HPO_CPUS", 1, 1 << 20, &threads, err));
     if (!threads)
-        threads = (int64_t)backend_processors();
+        threads = (int64_t)host_processors();
     return backend_open(m->backend, threads < 256 ? (size_t)threads : 256, be, ops, err);
 }

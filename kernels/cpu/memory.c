@@ -6,8 +6,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "kernels/backend.h"
 #include "kernels/cpu/pairs_size.h"
+#include "kernels/host.h"
 
 enum { HUGE_PAGE = 2 << 20 };
 
@@ -30,7 +30,7 @@ void cpu_free_blocks(struct backend *be)
 
 enum status cpu_allocate(struct backend *be, size_t bytes, void **out, struct error *err)
 {
-    const size_t available = backend_available_memory();
+    const size_t available = host_available_memory();
     struct cpu_block *b;
 
     if (bytes > available)

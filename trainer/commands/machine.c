@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "kernels/host.h"
 #include "trainer/commands/commands.h"
 #include "trainer/flags.h"
 #include "trainer/lines.h"
@@ -28,8 +29,8 @@ enum status command_devices(int argc, char **argv, struct error *err)
     text_printf(&line,
                 "{\"devices\": [{\"backend\": \"cpu\", \"instructions\": \"%s\", "
                 "\"processors\": %zu, \"available_memory\": ",
-                ops->name, backend_processors());
-    json_write_number(&line, (double)backend_available_memory());
+                ops->name, host_processors());
+    json_write_number(&line, (double)host_available_memory());
     text_add(&line, "}]}");
     s = lines_report(&line, err);
     arena_close(arena);
