@@ -1,9 +1,10 @@
 /*
- * real: every function works on unevaluated sums of two doubles (some 104 bits) and rounds once, at
- * the end. Sums and products without error: Dekker, Numer. Math. 18 (1971), and Knuth; arithmetic
- * of pairs: Hida, Li & Bailey, "Algorithms for quad-double precision arithmetic", ARITH-15 (2001).
- * Reduction by multiples of ln 2 in parts whose products are exact: Cody & Waite, "Software manual
- * for the elementary functions" (1980). Start at log_of and exp_of.
+ * real: log, exp and pow work on unevaluated sums of two doubles (some 104 bits) and rounds once,
+ * at the end. Sums and products without error: Dekker, Numer. Math. 18 (1971), and Knuth;
+ * arithmetic of pairs: Hida, Li & Bailey, "Algorithms for quad-double precision arithmetic",
+ * ARITH-15 (2001). Reduction by multiples of ln 2 in parts whose products are exact: Cody & Waite,
+ * "Software manual for the elementary functions" (1980). Start at log_of and exp_of. The quick ones
+ * use plain doubles.
  */
 #include "base/real.h"
 
@@ -220,4 +221,51 @@ double real_pow(double x, double y)
     }
     result = exp_rounded(p);
     return x < 0 && is_odd(y) ? -result : result;
+}
+
+/* 2^(j/32), rounded. */
+static const double roots_of_two[32] = {
+    0x1.0000000000000p+0, 0x1.059b0d3158574p+0, 0x1.0b5586cf9890fp+0, 0x1.11301d0125b51p+0,
+    0x1.172b83c7d517bp+0, 0x1.1d4873168b9aap+0, 0x1.2387a6e756238p+0, 0x1.29e9df51fdee1p+0,
+    0x1.306fe0a31b715p+0, 0x1.371a7373aa9cbp+0, 0x1.3dea64c123422p+0, 0x1.44e086061892dp+0,
+    0x1.4bfdad5362a27p+0, 0x1.5342b569d4f82p+0, 0x1.5ab07dd485429p+0, 0x1.6247eb03a5585p+0,
+    0x1.6a09e667f3bcdp+0, 0x1.71f75e8ec5f74p+0, 0x1.7a11473eb0187p+0, 0x1.82589994cce13p+0,
+    0x1.8ace5422aa0dbp+0, 0x1.93737b0cdc5e5p+0, 0x1.9c49182a3f090p+0, 0x1.a5503b23e255dp+0,
+    0x1.ae89f995ad3adp+0, 0x1.b7f76f2fb5e47p+0, 0x1.c199bdd85529cp+0, 0x1.cb720dcef9069p+0,
+    0x1.d5818dcfba487p+0, 0x1.dfc97337b9b5fp+0, 0x1.ea4afa2a490dap+0, 0x1.f50765b6e4540p+0,
+};
+
+double real_quick_exp(double x)
+{
+    double r, tail;
+    int k;
+
+    if (!(x > -700 && x < 700))
+        return real_exp(x);
+    k = (int)(x * 0x1.71547652b82fep+5 + (x < 0 ? -0.5 : 0.5));
+    r = x - k * 0x1.62e42feep-6 - k * 0x1.a39ef35793c76p-38; /* the first product is exact */
+    /* |r| < 0.011: six terms of Taylor's series */
+    tail = r * (1 + r * (1. / 2 + r * (1. / 6 + r * (1. / 24 + r * (1. / 120 + r / 720)))));
+    r = roots_of_two[k & 31];
+    return (r + r * tail) * power_of_two((k - (k & 31)) / 32);
+}
+
+double real_quick_log(double x)
+{
+    double m, s, z, tail = 0;
+    int e;
+
+    if (!(x >= DBL_MIN && x <= DBL_MAX))
+        return real_log(x);
+    e = (int)(to_bits(x) >> 52) - 1023;
+    m = from_bits((to_bits(x) & 0xfffffffffffffu) | (uint64_t)1023 << 52);
+    if (m > 0x1.6a09e667f3bcdp+0) {
+        m *= 0.5;
+        e++;
+    }
+    s = (m - 1) / (m + 1);
+    z = s * s;
+    for (int k = 10; k >= 1; k--)
+        tail = z * (1.0 / (2 * k + 1) + tail);
+    return e * ln2_parts[0] + (2 * s + (2 * s * tail + e * (ln2_parts[1] + ln2_parts[2])));
 }

@@ -16,4 +16,11 @@ double real_log(double x);
 double real_exp(double x);
 double real_pow(double x, double y);
 
+/*
+ * exp and log within 2 units of the last place, ten times as fast: for sums of thousands of terms.
+ * The same bits everywhere too.
+ */
+double real_quick_exp(double x);
+double real_quick_log(double x);
+
 #endif

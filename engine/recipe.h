@@ -73,11 +73,15 @@ struct decision {
     const char *params;   /* JSON, or NULL: unchanged */
 };
 
-/* What a trial reported: to searchers and schedulers a t and a number; NaN is a report without one.
+/*
+ * What a trial reported: to searchers and schedulers a t and a number; NaN is a report without one.
+ * `end` is how the trial ended whatever the scheduler says: "completed" (it met the study's stop),
+ * "failed" (t is the unit that did), or NULL.
  */
 struct trial_report {
     int trial, t;
     double value;
+    const char *end;
 };
 
 /* All of these call the study's Lua; strings they give back live in the arena. */

@@ -14,6 +14,7 @@
 #include "base/arena.h"
 #include "base/digest.h"
 #include "base/file.h"
+#include "base/normal.h"
 #include "base/real.h"
 #include "engine/embedded.h"
 #include "engine/recipe_state.h"
@@ -569,11 +570,33 @@ static int api_pow(lua_State *L)
     return 1;
 }
 
+/* core.normal_between(mean, deviation, low, high, u) */
+static int api_normal_between(lua_State *L)
+{
+    lua_pushnumber(L, normal_between(luaL_checknumber(L, 1), luaL_checknumber(L, 2),
+                                     luaL_checknumber(L, 3), luaL_checknumber(L, 4),
+                                     luaL_checknumber(L, 5)));
+    return 1;
+}
+
 static const luaL_Reg core[] = {
-    {"fail", api_fail},   {"where", api_where},   {"param", api_param},     {"source", api_source},
-    {"text", api_text},   {"folder", api_folder}, {"action", api_action},   {"clone", api_clone},
-    {"study", api_study}, {"best", api_best},     {"compare", api_compare}, {"print", api_print},
-    {"log", api_log},     {"exp", api_exp},       {"pow", api_pow},         {NULL, NULL},
+    {"fail", api_fail},
+    {"where", api_where},
+    {"param", api_param},
+    {"source", api_source},
+    {"text", api_text},
+    {"folder", api_folder},
+    {"action", api_action},
+    {"clone", api_clone},
+    {"study", api_study},
+    {"best", api_best},
+    {"compare", api_compare},
+    {"print", api_print},
+    {"log", api_log},
+    {"exp", api_exp},
+    {"pow", api_pow},
+    {"normal_between", api_normal_between},
+    {NULL, NULL},
 };
 
 void recipe_api_push(lua_State *L, struct recipe *r)
@@ -582,4 +605,5 @@ void recipe_api_push(lua_State *L, struct recipe *r)
     lua_pushlightuserdata(L, r);
     luaL_setfuncs(L, core, 1);
     recipe_json_add(L, r);
+    recipe_parzen_add(L);
 }

@@ -52,7 +52,8 @@ enum status recipe_observe(struct recipe *r, int calls, const struct trial_repor
                            struct error *err)
 {
     push_report(r, calls, "observe", report);
-    return recipe_call(r, 3, 0, err);
+    lua_pushstring(r->lua, report->end); /* NULL: nil */
+    return recipe_call(r, 4, 0, err);
 }
 
 /* The decision in the table on top of the stack. */

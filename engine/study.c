@@ -273,10 +273,10 @@ static enum status ask(struct study *study, const struct event *e, struct decisi
     struct recipe *r = study->c.recipe;
     int calls = study->spec->calls;
     char number[NUMBER_TEXT_MAX], event[96];
-    const char *answer;
+    const char *answer, *word = e->report.end ? "failed" : "report";
 
     (void)text_number(e->report.value, number);
-    (void)snprintf(event, sizeof event, "%s %d %d %s", e->kind == EVENT_END ? "end" : "report",
+    (void)snprintf(event, sizeof event, "%s %d %d %s", e->kind == EVENT_END ? "end" : word,
                    e->report.trial, e->report.t, number);
     TRY(journal_follow(&study->journal, event, study->c.arena, &answer, err));
     if (answer && !study->awake) {
@@ -413,19 +413,23 @@ static bool meets_stop(const struct study *study, const struct unit *u, struct e
 static enum status deliver(struct study *study, struct trial *trial, struct unit *u,
                            struct error *err)
 {
-    struct event e = {.kind = EVENT_REPORT, .report = {trial->number, u->t, NAN}};
+    struct event e = {.kind = EVENT_REPORT, .report = {trial->number, u->t, NAN, NULL}};
     struct decision end = {trial->number, "stop", -1, NULL}, *decisions = &end, *own = &end;
     bool failed = u->state == UNIT_FAILED;
     size_t n = 1;
 
     study->now = due(trial);
-    if (!failed) {
+    if (failed) {
+        e.report.end = "failed";
+    } else {
         TRY(unit_value(u, study->spec->metric, &e.report.value, err));
         trial->t = u->t;
         trial->last = u;
         TRY(add_report(study, trial, u, e.report.value, err));
-        if (meets_stop(study, u, err))
+        if (meets_stop(study, u, err)) {
             e.kind = EVENT_END;
+            e.report.end = "completed";
+        }
     }
     TRY(ask(study, &e, &decisions, &n, err));
     if (e.kind == EVENT_END || failed) {

@@ -36,24 +36,52 @@ end
 -- Adds the calls to spec. view is what searcher and scheduler may know of the study.
 return function(spec, o, view)
   local searcher, scheduler
+  local given, ended -- trial → its parameters as JSON; trial → true
+  local answer -- of the scheduler to the present report
   -- Calls come from the engine: where no line of the recipe runs, the study's own is the place.
   local function field(name) return (core.where() == "" and spec.where .. ": " or "") .. "study." .. name end
 
   function spec.open()
     searcher = method.open(field "search", "suggest", o.search, view)
     scheduler = method.open(field "scheduler", "report", o.scheduler, view)
+    given, ended, answer = {}, {}, {}
     return searcher, scheduler
   end
   function spec.suggest(n)
     return suggested(field "search: suggest", o.first[n + 1] or searcher:suggest(n))
   end
+  local function begin(n, params)
+    given[n] = params
+    if searcher.start then searcher:start(n, core.decode(params)) end
+  end
+  local function finish(n, status)
+    if searcher.finish and given[n] and not ended[n] then searcher:finish(n, status) end
+    ended[n] = true
+  end
   function spec.start(n, params)
+    begin(n, params)
     if scheduler.start then scheduler:start(n, core.decode(params)) end
   end
-  function spec.observe(n, t, value)
+  -- Called after spec.report, if that is called at all. `how` the trial ended, whatever that said.
+  function spec.observe(n, t, value, how)
     if searcher.observe then searcher:observe(n, t, value) end
+    for _, d in ipairs(how and {} or answer) do
+      if d.decision == "exploit" then
+        local params = d.params or given[d.parent]
+        if params then begin(d.trial, params) end
+      elseif d.trial == n and t >= spec.max_t then
+        finish(n, "completed")
+      elseif d.decision == "stop" or d.decision == "drop" then
+        finish(d.trial, "stopped")
+      end
+    end
+    if how then finish(n, how) end
+    answer = {}
   end
-  function spec.report(n, t, value) return decisions(field "scheduler: report", n, scheduler:report(n, t, value)) end
+  function spec.report(n, t, value)
+    answer = decisions(field "scheduler: report", n, scheduler:report(n, t, value))
+    return answer
+  end
   function spec.until_t(n, t)
     local answer = scheduler["until"] and scheduler["until"](scheduler, n, t) or t + 1
     return math.min(spec.max_t, check.whole(t + 1)(field "scheduler: until", answer))

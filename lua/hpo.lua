@@ -34,7 +34,8 @@ return named("hpo", {
   uniform = domain.uniform, loguniform = domain.loguniform, quniform = domain.quniform,
   qloguniform = domain.qloguniform, randint = domain.randint, choice = domain.choice, ordered = domain.ordered,
   search = named("hpo.search", {
-    grid = require "hpo.search.grid", points = require "hpo.search.points", random = require "hpo.search.random",
+    bohb = require "hpo.search.bohb", grid = require "hpo.search.grid", points = require "hpo.search.points",
+    random = require "hpo.search.random", tpe = require "hpo.search.tpe",
   }),
   scheduler = named("hpo.scheduler", {
     asha = require "hpo.scheduler.asha", fifo = require "hpo.scheduler.fifo",

@@ -3,7 +3,8 @@
 -- Ours are descriptions with a name, options and a function that opens a fresh object. A recipe's own
 -- is a function (study) → object, or an object that is copied for each opening: state is always built
 -- anew, since the engine may open a study again and tell it everything from the start.
---   searcher   { suggest = function(self, n) → params or nil, observe = function(self, trial, t, value) }
+--   searcher   { suggest = function(self, n) → params or nil, start = function(self, trial, params),
+--                observe = function(self, trial, t, value), finish = function(self, trial, status) }
 --   scheduler  { start = function(self, trial, params), report = function(self, trial, t, value),
 --                ["until"] = function(self, trial, t) → t, max_t = T }
 

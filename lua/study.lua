@@ -56,7 +56,8 @@ local function identity(o)
 end
 
 local function modules(o)
-  local list = { "hpo.calls", "hpo.domain", "hpo.method", "hpo.rng", "hpo.space", "hpo.study" }
+  local list = { "hpo.calls", "hpo.domain", "hpo.method", "hpo.rng",
+    "hpo.search.axes", "hpo.search.kde", "hpo.search.random", "hpo.search.split", "hpo.space", "hpo.study" }
   list[#list + 1] = method.module(o.search)
   list[#list + 1] = method.module(o.scheduler)
   return list
