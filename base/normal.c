@@ -48,11 +48,13 @@ double normal_mass(double a, double b)
 
     if (isnan(a) || isnan(b))
         return NAN;
-    /* the difference of two nearly equal numbers: the midpoint's density, with its curvature */
-    if (width < 1e-4) {
-        m = a + 0.5 * width;
-        return width * inverse_sqrt_2pi * real_quick_exp(-0.5 * m * m) *
-               (1 + (m * m - 1) * (width * width / 24));
+    m = a + 0.5 * width;
+    /* not a difference of two nearly equal numbers: the density's Taylor series about the midpoint
+     */
+    if (width * (1 + fabs(m)) < 0.05) {
+        double s = m * m, w = width * width;
+        return width * inverse_sqrt_2pi * real_quick_exp(-0.5 * s) *
+               (1 + w * ((s - 1) / 24 + w * ((s * (s - 6) + 3) / 1920)));
     }
     if (a > 0)
         return tail(a) - tail(b);

@@ -14,6 +14,8 @@
 
 enum { NEWEST = 25 }; /* so many points weigh 1 */
 
+static const double sqrt_half = 0x1.6a09e667f3bcdp-1;
+static const double negligible = -60; /* e^-60 beside 1 */
 static const double log_sqrt_2pi = 0x1.d67f1c864beb5p-1;
 
 struct axis {
@@ -21,6 +23,7 @@ struct axis {
     double low, high; /* the ends of its kernels: logarithms, half a step further out */
     double *mu;       /* of each kernel; a category's number */
     double *sigma;    /* its bandwidth; 0: not known yet */
+    double *scale;    /* 1 / (sigma * the root of 2) */
     double *constant; /* the logarithm of what its density is divided by, negative */
     int32_t *order;   /* of the points, by mu and id */
     double hit, miss; /* a category's log probability: its point's own, another */
@@ -48,7 +51,7 @@ size_t parzen_size(size_t n_axes, size_t capacity)
 
     if (n_axes == 0 || n_axes > most || capacity > most)
         return 0;
-    axis = 3 * aligned(kernels * sizeof(double)) + aligned(kernels * sizeof(int32_t));
+    axis = 4 * aligned(kernels * sizeof(double)) + aligned(kernels * sizeof(int32_t));
     if (axis > SIZE_MAX / 2 / n_axes)
         return 0;
     return aligned(sizeof(struct parzen) + n_axes * sizeof(struct axis)) +
@@ -86,6 +89,7 @@ static struct parzen *lay_out(void *memory, size_t n_axes, size_t capacity)
         *a = (struct axis){0};
         a->mu = take(&at, kernels, sizeof *a->mu);
         a->sigma = take(&at, kernels, sizeof *a->sigma);
+        a->scale = take(&at, kernels, sizeof *a->scale);
         a->constant = take(&at, kernels, sizeof *a->constant);
         a->order = take(&at, kernels, sizeof *a->order);
     }
@@ -126,6 +130,7 @@ struct parzen *parzen_copy(void *memory, size_t capacity, const struct parzen *f
         a->high = old->high;
         memcpy(a->mu, old->mu, kernels * sizeof *a->mu);
         memcpy(a->sigma, old->sigma, kernels * sizeof *a->sigma);
+        memcpy(a->scale, old->scale, kernels * sizeof *a->scale);
         memcpy(a->constant, old->constant, kernels * sizeof *a->constant);
         memcpy(a->order, old->order, from->n * sizeof *a->order);
     }
@@ -191,6 +196,7 @@ bool parzen_add(struct parzen *p, int64_t id, const double *x)
         size_t rank;
         shift(a->mu, place, place + 1, behind);
         shift(a->sigma, place, place + 1, behind);
+        shift(a->scale, place, place + 1, behind);
         shift(a->constant, place, place + 1, behind);
         a->mu[place] = coordinate(a, fmin(fmax(x[j], a->is.low), a->is.high));
         a->sigma[place] = 0;
@@ -220,6 +226,7 @@ void parzen_remove(struct parzen *p, int64_t id)
             a->order[i] -= a->order[i] > (int32_t)place;
         shift(a->mu, place + 1, place, behind);
         shift(a->sigma, place + 1, place, behind);
+        shift(a->scale, place + 1, place, behind);
         shift(a->constant, place + 1, place, behind);
     }
     p->n--;
@@ -250,6 +257,7 @@ static void set_sigma(struct axis *a, size_t kernel, double sigma)
     if (a->sigma[kernel] == sigma)
         return;
     a->sigma[kernel] = sigma;
+    a->scale[kernel] = sqrt_half / sigma;
     mass = normal_mass((a->low - a->mu[kernel]) / sigma, (a->high - a->mu[kernel]) / sigma);
     a->constant[kernel] = -real_quick_log(mass);
     if (a->is.kind == PARZEN_CONTINUOUS)
@@ -297,24 +305,34 @@ static void refresh(struct parzen *p)
 static void add_continuous(const struct axis *a, size_t kernels, double x, double *term)
 {
     for (size_t i = 0; i < kernels; i++) {
-        double z = (x - a->mu[i]) / a->sigma[i];
-        term[i] += a->constant[i] - 0.5 * z * z;
+        double z = (x - a->mu[i]) * a->scale[i];
+        term[i] += a->constant[i] - z * z;
     }
 }
 
-/* Kernels that are alike stand side by side in the order: one computation for them. */
-static void add_whole(const struct axis *a, size_t kernels, double k, double *term)
+static double whole_term(const struct axis *a, size_t kernel, double low, double high)
+{
+    double mu = a->mu[kernel], sigma = a->sigma[kernel];
+
+    return a->constant[kernel] +
+           real_quick_log(normal_mass((low - mu) / sigma, (high - mu) / sigma));
+}
+
+/* Points whose term is below `least` already are passed over. Kernels that are alike stand side by
+ * side in the order: one computation for them. */
+static void add_whole(const struct axis *a, size_t n, double k, double least, double *term)
 {
     double low = coordinate(a, k - 0.5), high = coordinate(a, k + 0.5);
     double mu = 0, sigma = 0, found = 0;
 
-    for (size_t i = 0; i < kernels; i++) {
-        size_t kernel = i + 1 < kernels ? (size_t)a->order[i] : i;
+    for (size_t i = 0; i < n; i++) {
+        size_t kernel = (size_t)a->order[i];
+        if (term[kernel] < least)
+            continue;
         if (a->mu[kernel] != mu || a->sigma[kernel] != sigma) {
             mu = a->mu[kernel];
             sigma = a->sigma[kernel];
-            found = real_quick_log(normal_mass((low - mu) / sigma, (high - mu) / sigma)) +
-                    a->constant[kernel];
+            found = whole_term(a, kernel, low, high);
         }
         term[kernel] += found;
     }
@@ -327,23 +345,38 @@ static void add_category(const struct axis *a, size_t kernels, double x, double 
     term[kernels - 1] -= real_quick_log(a->is.high + 1);
 }
 
+/*
+ * Whole numbers last, for they cost most: a probability's logarithm is at most 0, so a kernel that
+ * is negligible beside the prior without them stays so.
+ */
+static void add_terms(struct parzen *p, const double *x)
+{
+    double *prior = &p->term[p->n], whole = 0, least;
+
+    for (size_t j = 0; j < p->n_axes; j++) {
+        const struct axis *a = &p->axes[j];
+        if (a->is.kind == PARZEN_CONTINUOUS)
+            add_continuous(a, p->n + 1, x[j], p->term);
+        else if (a->is.kind == PARZEN_CATEGORY)
+            add_category(a, p->n + 1, x[j], p->term);
+        else
+            whole += whole_term(a, p->n, coordinate(a, x[j] - 0.5), coordinate(a, x[j] + 0.5));
+    }
+    *prior += whole;
+    least = *prior + negligible;
+    for (size_t j = 0; j < p->n_axes; j++)
+        if (p->axes[j].is.kind == PARZEN_WHOLE)
+            add_whole(&p->axes[j], p->n, x[j], least, p->term);
+}
+
 double parzen_log_density(struct parzen *p, const double *x)
 {
-    const double negligible = -60; /* e^-60 of the largest term */
     double most = -HUGE_VAL, sum = 0;
     size_t kernels = p->n + 1;
 
     refresh(p);
     memset(p->term, 0, kernels * sizeof *p->term);
-    for (size_t j = 0; j < p->n_axes; j++) {
-        const struct axis *a = &p->axes[j];
-        if (a->is.kind == PARZEN_CONTINUOUS)
-            add_continuous(a, kernels, x[j], p->term);
-        else if (a->is.kind == PARZEN_WHOLE)
-            add_whole(a, kernels, x[j], p->term);
-        else
-            add_category(a, kernels, x[j], p->term);
-    }
+    add_terms(p, x);
     for (size_t i = 0; i < kernels; i++)
         most = p->term[i] > most ? p->term[i] : most;
     for (size_t i = 0; i < kernels; i++)
