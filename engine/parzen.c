@@ -302,11 +302,13 @@ static void refresh(struct parzen *p)
     }
 }
 
-static void add_continuous(const struct axis *a, size_t kernels, double x, double *term)
+static void add_continuous(const struct axis *a, size_t kernels, double x, double *restrict term)
 {
+    const double *mu = a->mu, *scale = a->scale, *constant = a->constant;
+
     for (size_t i = 0; i < kernels; i++) {
-        double z = (x - a->mu[i]) * a->scale[i];
-        term[i] += a->constant[i] - z * z;
+        double z = (x - mu[i]) * scale[i];
+        term[i] += constant[i] - z * z;
     }
 }
 
@@ -320,8 +322,9 @@ static double whole_term(const struct axis *a, size_t kernel, double low, double
 
 /* Points whose term is below `least` already are passed over. Kernels that are alike stand side by
  * side in the order: one computation for them. */
-static void add_whole(const struct axis *a, size_t n, double k, double least, double *term)
+static void add_whole(const struct axis *a, size_t n, double k, double least, double *restrict term)
 {
+    const double *mus = a->mu, *sigmas = a->sigma;
     double low = coordinate(a, k - 0.5), high = coordinate(a, k + 0.5);
     double mu = 0, sigma = 0, found = 0;
 
@@ -329,19 +332,21 @@ static void add_whole(const struct axis *a, size_t n, double k, double least, do
         size_t kernel = (size_t)a->order[i];
         if (term[kernel] < least)
             continue;
-        if (a->mu[kernel] != mu || a->sigma[kernel] != sigma) {
-            mu = a->mu[kernel];
-            sigma = a->sigma[kernel];
+        if (mus[kernel] != mu || sigmas[kernel] != sigma) {
+            mu = mus[kernel];
+            sigma = sigmas[kernel];
             found = whole_term(a, kernel, low, high);
         }
         term[kernel] += found;
     }
 }
 
-static void add_category(const struct axis *a, size_t kernels, double x, double *term)
+static void add_category(const struct axis *a, size_t kernels, double x, double *restrict term)
 {
+    const double *mu = a->mu, hit = a->hit, miss = a->miss;
+
     for (size_t i = 0; i + 1 < kernels; i++)
-        term[i] += a->mu[i] == x ? a->hit : a->miss;
+        term[i] += mu[i] == x ? hit : miss;
     term[kernels - 1] -= real_quick_log(a->is.high + 1);
 }
 
@@ -369,16 +374,29 @@ static void add_terms(struct parzen *p, const double *x)
             add_whole(&p->axes[j], p->n, x[j], least, p->term);
 }
 
+/* The largest of n >= 1 terms, in four lanes that need not wait for each other. */
+static double largest(const double *term, size_t n)
+{
+    double most[4] = {term[0], term[0], term[0], term[0]};
+    size_t i = 0;
+
+    for (; i + 4 <= n; i += 4)
+        for (size_t lane = 0; lane < 4; lane++)
+            most[lane] = term[i + lane] > most[lane] ? term[i + lane] : most[lane];
+    for (; i < n; i++)
+        most[0] = term[i] > most[0] ? term[i] : most[0];
+    return fmax(fmax(most[0], most[1]), fmax(most[2], most[3]));
+}
+
 double parzen_log_density(struct parzen *p, const double *x)
 {
-    double most = -HUGE_VAL, sum = 0;
+    double most, sum = 0;
     size_t kernels = p->n + 1;
 
     refresh(p);
     memset(p->term, 0, kernels * sizeof *p->term);
     add_terms(p, x);
-    for (size_t i = 0; i < kernels; i++)
-        most = p->term[i] > most ? p->term[i] : most;
+    most = largest(p->term, kernels);
     for (size_t i = 0; i < kernels; i++)
         if (p->term[i] - most > negligible)
             sum += p->weight[i] * real_quick_exp(p->term[i] - most);
