@@ -606,4 +606,5 @@ void recipe_api_push(lua_State *L, struct recipe *r)
     luaL_setfuncs(L, core, 1);
     recipe_json_add(L, r);
     recipe_parzen_add(L);
+    recipe_kde_add(L);
 }

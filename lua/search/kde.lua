@@ -1,5 +1,7 @@
 -- kde: a kernel density over rows of numbers and categories, as statsmodels' KDEMultivariate: normal
--- kernels for numbers, Aitchison & Aitken's for categories, "normal_reference" bandwidths.
+-- kernels for numbers, Aitchison & Aitken's for categories, "normal_reference" bandwidths. A category
+-- shares what it does not keep among the values that the rows have, so a value that none has is
+-- infinitely likely where all are alike: that, too, is statsmodels'.
 
 local core = require "hpo.core"
 
@@ -21,34 +23,16 @@ local function distinct(rows, j)
   return n
 end
 
--- The density of the rows: rows, h (bandwidths, at least `least`) and a function at(x).
+-- The density of the rows, rows of coordinates; h are its bandwidths, at least `least`.
 function kde.new(list, rows, least)
-  local h, volume, continuous, categories, hit, miss = {}, #rows, {}, {}, {}, {}
+  local h, shapes = {}, {}
   for j, a in ipairs(list) do
+    local category = a.kind == "category"
     h[j] = bandwidth(rows, j, #list, least)
-    if a.kind == "category" then
-      categories[#categories + 1] = j
-      hit[j], miss[j] = 1 - h[j], h[j] / (distinct(rows, j) - 1) -- all alike: infinite, as in statsmodels
-    else
-      volume = volume * h[j] * 0x1.40d931ff62706p+1 -- the root of 2π
-      continuous[#continuous + 1] = j
-    end
+    shapes[j] = { category = category, h = h[j], miss = category and h[j] / (distinct(rows, j) - 1) }
   end
-  local function at(x)
-    local sum = 0
-    for _, row in ipairs(rows) do
-      local exponent = 0
-      for _, j in ipairs(continuous) do
-        local z = (row[j] - x[j]) / h[j]
-        exponent = exponent - 0.5 * z * z
-      end
-      local factor = exponent > -746 and core.exp(exponent) or 0
-      for _, j in ipairs(categories) do factor = factor * (row[j] == x[j] and hit[j] or miss[j]) end
-      sum = sum + factor
-    end
-    return sum / volume
-  end
-  return { rows = rows, h = h, at = at }
+  local density = core.kde(shapes, rows)
+  return { rows = rows, h = h, at = function(x) return density:density(x) end }
 end
 
 return kde

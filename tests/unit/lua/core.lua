@@ -1,6 +1,8 @@
 -- core: a stand-in for the table `core` that the engine writes in C, so that lua/ can be tested by the
 -- plain interpreter. Nodes are tables in core.nodes; core.fail raises a table { field, text, hint }.
 
+local parzen = require "parzen"
+
 local core = { nodes = {}, sets = {}, folders = {}, studies = {} }
 
 local function add(kind, spec)
@@ -122,5 +124,23 @@ function core.array(t) return t end
 
 core.log, core.exp = function(x) return math.log(x) end, math.exp
 core.pow = function(x, y) return x ^ y end
+-- As engine/kde.c.
+function core.kde(axes, rows)
+  return { density = function(_, x)
+    local sum, volume = 0, #rows
+    for _, row in ipairs(rows) do
+      local product = 1
+      for j, a in ipairs(axes) do
+        local own = a.category and 1 - a.h or math.exp(-((row[j] - x[j]) / a.h) ^ 2 / 2)
+        product = product * ((not a.category or row[j] == x[j]) and own or a.miss)
+      end
+      sum = sum + product
+    end
+    for _, a in ipairs(axes) do volume = volume * (a.category and 1 or a.h * math.sqrt(2 * math.pi)) end
+    return sum / volume
+  end }
+end
+
+core.parzen, core.normal_between = parzen.new, parzen.normal_between
 
 return core
