@@ -17,14 +17,19 @@ builtin.__index = builtin
 
 function builtin.__tostring(self) return "hpo." .. self.role .. "." .. self.name end
 
--- One of ours: role "search" or "scheduler", options as checked, open(study) → object.
-function method.new(role, name, options, open)
-  return setmetatable({ role = role, name = name, options = options, open = open }, builtin)
+-- One of ours: role "search" or "scheduler", options as checked, open(study) → object; parts are the
+-- modules of its room that it is made of, besides its own.
+function method.new(role, name, options, open, parts)
+  return setmetatable({ role = role, name = name, options = options, open = open, parts = parts or {} }, builtin)
 end
 
--- The embedded module that one of ours is written in, or nil.
-function method.module(value)
-  return getmetatable(value) == builtin and "hpo." .. value.role .. "." .. value.name or nil
+-- The embedded modules that one of ours is written in, or nil.
+function method.modules(value)
+  if getmetatable(value) ~= builtin then return nil end
+  local list = {}
+  for i, part in ipairs(value.parts) do list[i] = "hpo." .. value.role .. "." .. part end
+  list[#list + 1] = "hpo." .. value.role .. "." .. value.name
+  return list
 end
 
 local function copy(value, depth)

@@ -46,7 +46,7 @@ local rules = {
 local function identity(o)
   local domains = {}
   for _, name in ipairs(check.names(o.space or {})) do domains[name] = tostring(o.space[name]) end
-  local custom = not method.module(o.search) or not method.module(o.scheduler) or o.cost ~= nil
+  local custom = not method.modules(o.search) or not method.modules(o.scheduler) or o.cost ~= nil
   return core.encode {
     space = domains, metric = o.metric, mode = o.mode, seed = o.seed, concurrency = o.concurrency,
     first = #o.first > 0 and o.first or nil, stop = o.stop, on_failure = o.on_failure, cost = o.cost and "custom",
@@ -56,10 +56,10 @@ local function identity(o)
 end
 
 local function modules(o)
-  local list = { "hpo.calls", "hpo.domain", "hpo.method", "hpo.rng",
-    "hpo.search.axes", "hpo.search.kde", "hpo.search.random", "hpo.search.split", "hpo.space", "hpo.study" }
-  list[#list + 1] = method.module(o.search)
-  list[#list + 1] = method.module(o.scheduler)
+  local list = { "hpo.calls", "hpo.domain", "hpo.method", "hpo.rng", "hpo.space", "hpo.study" }
+  for _, part in ipairs { o.search, o.scheduler } do
+    for _, name in ipairs(method.modules(part) or {}) do list[#list + 1] = name end
+  end
   return list
 end
 

@@ -4,6 +4,7 @@
 
 local axes = require "hpo.search.axes"
 local check = require "hpo.check"
+local core = require "hpo.core"
 local history = require "hpo.search.history"
 local method = require "hpo.method"
 local random = require "hpo.search.random"
@@ -68,6 +69,9 @@ end
 local function densities(o, domains, trials, points)
   local list, constants = axes.of(domains)
   local lists = singles(list)
+  if domains.joint then
+    core.fail("hpo.search.tpe:density: space.joint", "the name stands for the density of all parameters", "call it otherwise")
+  end
   if #list > 0 then table.insert(lists, list) end
   local model, result = split.new(o, lists), {}
   for i, trial in ipairs(trials) do
@@ -89,7 +93,7 @@ end
 
 return function(options)
   local o = check.fields("hpo.search.tpe", options or {}, rules)
-  local self = method.new("search", "tpe", o, function(study) return open(o, study) end)
+  local self = method.new("search", "tpe", o, function(study) return open(o, study) end, { "axes", "random", "split" })
   self.density = history.reader("hpo.search.tpe", function(...) return densities(o, ...) end)
   return self
 end

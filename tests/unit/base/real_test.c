@@ -174,6 +174,29 @@ static void special_values_are_those_of_c(void **unused)
     assert_same(real_exp(NAN), NAN, "exp", NAN, 0);
 }
 
+static void quick_ones_are_near(void **unused)
+{
+    uint64_t state = 5;
+    double worst = 0;
+
+    (void)unused;
+    need_long_double();
+    for (int i = 0; i < ARGUMENTS; i++) {
+        double x = uniform(&state, -708, 709), y = any_positive(&state);
+        double near_one = uniform(&state, 0.5, 2), small = uniform(&state, -1e-3, 1e-3);
+        worst = fmax(worst, error_in_ulps(real_quick_exp(x), expl(x)));
+        worst = fmax(worst, error_in_ulps(real_quick_exp(small), expl(small)));
+        worst = fmax(worst, error_in_ulps(real_quick_log(y), logl(y)));
+        worst = fmax(worst, error_in_ulps(real_quick_log(near_one), logl(near_one)));
+    }
+    assert_close(worst, 2);
+    assert_true(real_quick_exp(-INFINITY) == 0 && real_quick_exp(INFINITY) == INFINITY);
+    assert_true(real_quick_log(0) == -INFINITY && real_quick_log(INFINITY) == INFINITY);
+    assert_true(isnan(real_quick_exp(NAN)) && isnan(real_quick_log(NAN)) &&
+                isnan(real_quick_log(-1)));
+    assert_true(real_quick_exp(0) == 1 && real_quick_log(1) == 0);
+}
+
 static void fold(uint64_t *hash, double x)
 {
     uint64_t bits;
@@ -196,14 +219,21 @@ static void bits_are_golden(void **unused)
         fold(&hash, real_pow(x, y));
     }
     assert_int_equal(hash, 0xa9ccd1d7f5f564e3u);
+    hash = 0xcbf29ce484222325u;
+    for (int i = 0; i < 100000; i++) {
+        fold(&hash, real_quick_log(any_positive(&state)));
+        fold(&hash, real_quick_exp(uniform(&state, -745, 709)));
+    }
+    assert_int_equal(hash, 0xa64c535724d56244u);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(log_is_rounded_right),          cmocka_unit_test(exp_is_rounded_right),
-        cmocka_unit_test(pow_is_rounded_right),          cmocka_unit_test(exact_results_are_exact),
-        cmocka_unit_test(special_values_are_those_of_c), cmocka_unit_test(bits_are_golden),
+        cmocka_unit_test(log_is_rounded_right), cmocka_unit_test(exp_is_rounded_right),
+        cmocka_unit_test(pow_is_rounded_right), cmocka_unit_test(exact_results_are_exact),
+        cmocka_unit_test(quick_ones_are_near),  cmocka_unit_test(special_values_are_those_of_c),
+        cmocka_unit_test(bits_are_golden),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -289,6 +289,40 @@ t.test("a recipe's own methods: tables are copied, functions called at each open
   t.equal(from_function.suggest(1), from_function.suggest(2))
 end)
 
+t.test("a searcher hears of each trial's parameters and end, whoever ends it", function()
+  local heard
+  local function listening()
+    heard = {}
+    local function note(...) heard[#heard + 1] = { ... } end
+    return {
+      suggest = function(_, n) return { x = n } end,
+      start = function(_, trial, p) note("start", trial, p.x) end,
+      observe = function(_, trial, at, value) note("observe", trial, at, value) end,
+      finish = function(_, trial, status) note("finish", trial, status) end,
+    }
+  end
+  local answer = "continue"
+  local s = spec_of { search = listening, first = { { x = 9 } }, space = "none",
+    scheduler = { max_t = 3, report = function() return answer end } }
+  local function hear(trial, at, decisions, how)
+    heard, answer = {}, decisions
+    if decisions then s.report(trial, at, 1.0) end
+    s.observe(trial, at, 1.0, how)
+    return heard
+  end
+  for n = 0, 4 do s.start(n, s.suggest(n)) end
+  t.equal(heard, { { "start", 0, 9 }, { "start", 1, 1 }, { "start", 2, 2 }, { "start", 3, 3 }, { "start", 4, 4 } })
+  t.equal(hear(0, 1, "continue"), { { "observe", 0, 1, 1.0 } })
+  t.equal(hear(0, 2, "stop"), { { "observe", 0, 2, 1.0 }, { "finish", 0, "stopped" } })
+  t.equal(hear(1, 3, "continue"), { { "observe", 1, 3, 1.0 }, { "finish", 1, "completed" } })
+  t.equal(hear(2, 1, { { trial = 2, decision = "exploit", parent = 0 }, { trial = 0, decision = "stop" } }),
+    { { "observe", 2, 1, 1.0 }, { "start", 2, 9 } })
+  t.equal(hear(2, 2, { { trial = 2, decision = "exploit", parent = 3, params = { x = 7 } }, { trial = 4, decision = "drop" } }),
+    { { "observe", 2, 2, 1.0 }, { "start", 2, 7 }, { "finish", 4, "stopped" } })
+  t.equal(hear(3, 1, "continue", "failed"), { { "observe", 3, 1, 1.0 }, { "finish", 3, "failed" } })
+  t.equal(hear(2, 3, nil, "completed"), { { "observe", 2, 3, 1.0 }, { "finish", 2, "completed" } })
+end)
+
 t.test("what a recipe's own methods answer is checked", function()
   local function searching(answer)
     return function() spec_of { search = { suggest = function() return answer end } }.suggest(0) end

@@ -136,6 +136,7 @@ t.test("what is wrong is refused by name", function()
   t.fails(function() tpe {}:density(space, { { params = { a = 2 }, value = 1 } }, {}) end,
     field .. "history[1].params.a", "expected a value of hpo.uniform(0, 1), found 2")
   t.fails(function() tpe {}:density(space, { { params = { a = 1 } } }, {}) end, field .. "history[1].value", "a number")
+  t.fails(function() tpe {}:density({ joint = space.a }, {}, {}) end, field .. "space.joint", "stands for the density")
   t.fails(function() tpe {}:density(space, {}, { {} }) end, field .. "points[1].a", "every parameter")
 end)
 
