@@ -1,11 +1,10 @@
 /*
- * recipe_api: the table `core`, all that Lua can call in C. Every function checks its arguments in
+ * recipe_api: the table `core`, what Lua can call in C. Every function checks its arguments in
  * order, works into the graph's arena, and pushes its result. The Lua modules in front of it have
  * checked what a user wrote; the checks here keep a wrong module from harming the engine.
  * Start at the table `core`, at the end.
  */
 #include <lauxlib.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,8 +13,6 @@
 #include "base/arena.h"
 #include "base/digest.h"
 #include "base/file.h"
-#include "base/normal.h"
-#include "base/real.h"
 #include "engine/embedded.h"
 #include "engine/recipe_state.h"
 
@@ -552,50 +549,10 @@ static int api_print(lua_State *L)
     return 0;
 }
 
-static int api_log(lua_State *L)
-{
-    lua_pushnumber(L, real_log(luaL_checknumber(L, 1)));
-    return 1;
-}
-
-static int api_exp(lua_State *L)
-{
-    lua_pushnumber(L, real_exp(luaL_checknumber(L, 1)));
-    return 1;
-}
-
-static int api_pow(lua_State *L)
-{
-    lua_pushnumber(L, real_pow(luaL_checknumber(L, 1), luaL_checknumber(L, 2)));
-    return 1;
-}
-
-/* core.normal_between(mean, deviation, low, high, u) */
-static int api_normal_between(lua_State *L)
-{
-    lua_pushnumber(L, normal_between(luaL_checknumber(L, 1), luaL_checknumber(L, 2),
-                                     luaL_checknumber(L, 3), luaL_checknumber(L, 4),
-                                     luaL_checknumber(L, 5)));
-    return 1;
-}
-
 static const luaL_Reg core[] = {
-    {"fail", api_fail},
-    {"where", api_where},
-    {"param", api_param},
-    {"source", api_source},
-    {"text", api_text},
-    {"folder", api_folder},
-    {"action", api_action},
-    {"clone", api_clone},
-    {"study", api_study},
-    {"best", api_best},
-    {"compare", api_compare},
-    {"print", api_print},
-    {"log", api_log},
-    {"exp", api_exp},
-    {"pow", api_pow},
-    {"normal_between", api_normal_between},
+    {"fail", api_fail},   {"where", api_where},   {"param", api_param},     {"source", api_source},
+    {"text", api_text},   {"folder", api_folder}, {"action", api_action},   {"clone", api_clone},
+    {"study", api_study}, {"best", api_best},     {"compare", api_compare}, {"print", api_print},
     {NULL, NULL},
 };
 
@@ -605,6 +562,7 @@ void recipe_api_push(lua_State *L, struct recipe *r)
     lua_pushlightuserdata(L, r);
     luaL_setfuncs(L, core, 1);
     recipe_json_add(L, r);
+    recipe_real_add(L);
     recipe_parzen_add(L);
     recipe_kde_add(L);
 }

@@ -1,5 +1,5 @@
 /*
- * recipe_state: the one struct that the six files of the Lua border share. Nobody else includes
+ * recipe_state: the one struct that the seven files of the Lua border share. Nobody else includes
  * it.
  */
 #ifndef ENGINE_RECIPE_STATE_H
@@ -57,7 +57,8 @@ void recipe_api_push(lua_State *L, struct recipe *r);
 /* Adds to the table on top of the stack what recipe_json.c has. */
 void recipe_json_add(lua_State *L, struct recipe *r);
 
-/* The same for recipe_parzen.c and recipe_kde.c. */
+/* The same for recipe_real.c, recipe_parzen.c and recipe_kde.c. */
+void recipe_real_add(lua_State *L);
 void recipe_parzen_add(lua_State *L);
 void recipe_kde_add(lua_State *L);
 
