@@ -118,6 +118,29 @@ class Studies(Case):
                     self.assertEqual(one, eight)
                     self.assertEqual({t["status"] for t in one["trials"]} - {"completed", "stopped", "failed"}, set())
 
+    def test_more_samples_keep_the_first_ones(self):
+        for search in ("tpe", "bohb"):
+            with self.subTest(search=search):
+                sets = ("--set", f"search={search}", "--set", "scheduler=fifo")
+                few = self.run_study(f"few-{search}", "-j4", *sets)
+                more = self.build("r.lua", "-j4", *sets, "--set", "samples=36", "--cache", f"few-{search}")
+                table = without_measured(self.table("r.lua", *sets, "--set", "samples=36", "--cache", f"few-{search}"))
+                self.assertEqual(table["trials"][:30], few["trials"])
+                self.assertGreater(more["ran"], 0)
+                self.assertLessEqual(more["ran"], 6 + sum(t["status"] == "failed" for t in table["trials"]))
+                again = self.build("r.lua", "-j4", *sets, "--set", "samples=36", "--cache", f"few-{search}")
+                self.assertEqual(again["failed"], sum(t["status"] == "failed" for t in table["trials"]))
+
+    def test_bad_input_names_file_line_and_field(self):
+        for line, message in (
+            ("hpo.search.tpe { n_startup = 3 }", "r.lua:2: hpo.search.tpe.n_startup: no such field"),
+            ("hpo.search.bohb { top_n_percent = 0 }", "r.lua:2: hpo.search.bohb.top_n_percent: expected a whole number ≥ 1"),
+            ("hpo.search.tpe {}:density({}, { { params = {} } }, {})",
+             "r.lua:2: hpo.search.tpe:density: history[1].value: expected a number"),
+        ):
+            self.write("r.lua", f'local hpo = require "hpo"\nlocal x = {line}\nreturn {{ default = hpo.text "x" }}\n')
+            self.assertIn(message, self.hpo("build", "r.lua", status=2)[1])
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -193,6 +193,36 @@ static void draws_lie_in_range_and_follow_the_points(void **unused)
     assert_true(near > 300);
 }
 
+/* On one axis: the share of draws with each whole number or category is its probability; of
+ * numbers, the share of each hundredth of the range. */
+static void draws_are_as_likely_as_the_density_says(void **unused)
+{
+    enum { DRAWS = 200000, BINS = 100 };
+
+    (void)unused;
+    for (size_t j = 0; j < AXES; j++) {
+        const struct parzen_axis *a = &axes[j];
+        struct parzen *p = parzen_init(memory[0], a, 1, MANY, 2);
+        bool numbers = a->kind == PARZEN_CONTINUOUS;
+        double width = numbers ? (a->high - a->low) / BINS : 1, share[BINS + 1] = {0}, all[AXES], x;
+        for (int64_t id = 0; id < 40; id++) {
+            point(id, all);
+            assert_true(parzen_add(p, id, &all[j]));
+        }
+        for (int i = 0; i < DRAWS; i++) {
+            double u[2] = {(i + 0.5) / DRAWS, fmod(i * 0.6180339887498949, 1)};
+            parzen_draw(p, u, &x);
+            share[(size_t)((x - a->low) / width)] += 1.0 / DRAWS;
+        }
+        for (int bin = 0; a->low + bin * width + (numbers ? width / 2 : 0) <= a->high; bin++) {
+            x = a->low + bin * width + (numbers ? width / 2 : 0);
+            double expected = exp(parzen_log_density(p, &x)) * width;
+            if (!(fabs(share[bin] - expected) < 0.001))
+                fail_msg("axis %zu, %g: expected %g, found %g", j, x, expected, share[bin]);
+        }
+    }
+}
+
 static void sizes_have_a_bound(void **unused)
 {
     (void)unused;
@@ -222,6 +252,7 @@ int main(void)
         cmocka_unit_test(the_formulas),
         cmocka_unit_test(history_leaves_no_trace),
         cmocka_unit_test(draws_lie_in_range_and_follow_the_points),
+        cmocka_unit_test(draws_are_as_likely_as_the_density_says),
         cmocka_unit_test(sizes_have_a_bound),
         cmocka_unit_test(kde_is_the_mean_of_products),
     };
