@@ -422,7 +422,7 @@ static double draw_category(const struct parzen *p, const struct axis *a, size_t
 
     if (kernel == p->n)
         return fmin(floor(u * choices), a->is.high);
-    for (double k = 0; k < a->is.high; k++) {
+    for (int k = 0; k < (int)a->is.high; k++) {
         left -= share + (k == own ? 1 : 0);
         if (left < 0)
             return k;

@@ -88,6 +88,9 @@ struct trial_report {
 enum status recipe_wake(struct recipe *r, int calls, struct error *err) MUST_CHECK;
 enum status recipe_suggest(struct recipe *r, int calls, int trial, struct arena *arena,
                            const char **params, struct error *err) MUST_CHECK;
+/* A suggestion whose answer is known: for a recipe's own searcher, which may remember that it was
+ * asked. */
+enum status recipe_replay(struct recipe *r, int calls, int trial, struct error *err) MUST_CHECK;
 enum status recipe_start(struct recipe *r, int calls, int trial, const char *params,
                          struct error *err) MUST_CHECK;
 enum status recipe_observe(struct recipe *r, int calls, const struct trial_report *report,

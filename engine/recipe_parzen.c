@@ -16,10 +16,14 @@ static const char type_name[] = "hpo.parzen";
 
 enum { MOST_AXES = 1000, FIRST_CAPACITY = 30 };
 
-/* The object is a box with one user value, the block. */
+/* The object; its one user value is the block that the mixture lies in. */
+struct box {
+    struct parzen *parzen;
+};
+
 static struct parzen *parzen_at(lua_State *L, int index)
 {
-    return *(struct parzen **)luaL_checkudata(L, index, type_name);
+    return ((struct box *)luaL_checkudata(L, index, type_name))->parzen;
 }
 
 /* A block for so many points on top of the stack. */
@@ -69,7 +73,7 @@ static struct parzen_axis read_axis(lua_State *L, int index)
 static int api_parzen(lua_State *L)
 {
     struct parzen_axis axes[MOST_AXES];
-    struct parzen **box;
+    struct box *box;
     double prior_weight = luaL_checknumber(L, 2);
     size_t n;
     void *block;
@@ -85,7 +89,7 @@ static int api_parzen(lua_State *L)
     }
     box = lua_newuserdatauv(L, sizeof *box, 1);
     block = push_block(L, n, FIRST_CAPACITY);
-    *box = parzen_init(block, axes, n, FIRST_CAPACITY, prior_weight);
+    box->parzen = parzen_init(block, axes, n, FIRST_CAPACITY, prior_weight);
     lua_setiuservalue(L, -2, 1);
     luaL_setmetatable(L, type_name);
     return 1;
@@ -101,7 +105,7 @@ static int api_add(lua_State *L)
     if (!parzen_add(p, id, x)) {
         size_t capacity = 2 * parzen_capacity(p);
         void *block = push_block(L, parzen_axes(p), capacity);
-        p = *(struct parzen **)lua_touserdata(L, 1) = parzen_copy(block, capacity, p);
+        p = ((struct box *)lua_touserdata(L, 1))->parzen = parzen_copy(block, capacity, p);
         lua_setiuservalue(L, 1, 1);
         (void)parzen_add(p, id, x);
     }

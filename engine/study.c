@@ -40,7 +40,6 @@ static enum status wake(struct study *study, struct error *err)
 {
     int calls = study->spec->calls;
     struct recipe *r = study->c.recipe;
-    const char *params;
     struct decision *decisions;
     size_t n;
 
@@ -50,7 +49,7 @@ static enum status wake(struct study *study, struct error *err)
     for (size_t i = 0; i < study->n_events; i++) {
         const struct event *e = &study->events[i];
         if (e->kind == EVENT_SUGGEST) {
-            TRY(recipe_suggest(r, calls, e->report.trial, study->c.arena, &params, err));
+            TRY(recipe_replay(r, calls, e->report.trial, err));
             if (e->params)
                 TRY(recipe_start(r, calls, e->report.trial, e->params, err));
             continue;

@@ -50,6 +50,10 @@ return function(spec, o, view)
   function spec.suggest(n)
     return suggested(field "search: suggest", o.first[n + 1] or searcher:suggest(n))
   end
+  -- Asked before, and answered: our own searchers know that from start and observe alone.
+  function spec.replay(n)
+    if not method.modules(o.search) and not o.first[n + 1] then searcher:suggest(n) end
+  end
   local function begin(n, params)
     given[n] = params
     if searcher.start then searcher:start(n, core.decode(params)) end
