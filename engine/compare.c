@@ -55,33 +55,59 @@ static const char *metric_column(const char *metric)
     return metric;
 }
 
+/* The unit whose checkpoint has the scores: the best of a study, which hpo.after may have made of
+ * the best of another. NULL: the recipe made something else of it. */
+static struct unit *scored(struct build *b, const struct compare_item *item, double *value)
+{
+    int node = item->after, study = item->study, trial;
+    const char *params;
+
+    while (node >= 0 && graph_node(b->graph, node)->kind == NODE_AFTER)
+        node = graph_node(b->graph, node)->after.node;
+    if (node >= 0 && graph_node(b->graph, node)->kind != NODE_BEST)
+        return NULL;
+    if (node >= 0)
+        study = graph_node(b->graph, node)->best_of;
+    return study_best(work_of(b, study)->study, &trial, &params, value);
+}
+
 /* One row: a study's best, with the scores of its checkpoint. */
 static enum status add_row(struct build *b, const struct compare_item *item, double *reference,
                            struct text *t, struct error *err)
 {
     struct study *study = work_of(b, item->study)->study;
     const char *name = item->name ? item->name : graph_label(b->graph, item->study);
-    double value, exact_match, f1, runtime = study_runtime(study);
+    double value, found, exact_match, f1, runtime = study_runtime(study);
     int slots = study_slots(study), trial;
     double minutes = slots * runtime / 60;
     const char *params = "{}";
-    struct unit *best = study_best(study, &trial, &params, &value);
+    struct unit *u = scored(b, item, &value);
 
+    (void)study_best(study, &trial, &params, &found);
     TRY(read_scores(b, item, &exact_match, &f1, err));
     if (isnan(*reference))
         *reference = minutes;
     text_add(t, "{\"run\": ");
     json_write_string(t, name);
-    add_number(t, metric_column(study_spec(study)->metric), best ? value : NAN);
+    add_number(t, metric_column(study_spec(study)->metric), u ? value : NAN);
     add_number(t, "exact_match", exact_match);
     add_number(t, "f1", f1);
-    text_printf(t, ", \"params\": %s, \"t\": %d", params, best ? best->t : 0);
+    text_printf(t, ", \"params\": %s, \"t\": %d", params, u ? u->t : 0);
     add_number(t, "runtime_s", runtime);
     text_printf(t, ", \"slots\": %d", slots);
     add_number(t, "minutes", minutes);
     add_number(t, "ratio", *reference > 0 ? minutes / *reference : NAN);
     text_add(t, "}");
     return OK;
+}
+
+/* The first item of a study, with or without scores; NULL: none. */
+static const struct compare_item *first_of(const struct node *n, int study, bool scores)
+{
+    for (size_t i = 0; i < n->compare.n; i++)
+        if (n->compare.items[i].study == study && (n->compare.items[i].scores >= 0) == scores)
+            return &n->compare.items[i];
+    return NULL;
 }
 
 enum status compare_json(struct build *b, int node, char **json, struct error *err)
@@ -93,25 +119,24 @@ enum status compare_json(struct build *b, int node, char **json, struct error *e
 
     text_add(&t, "{\"rows\": [");
     for (size_t i = 0; i < n->compare.n; i++) {
-        struct compare_item item = n->compare.items[i];
-        bool first = true;
-        if (item.study < 0)
-            continue;
-        /* A study and the scores of its best checkpoint are one row. */
-        for (size_t j = 0; j < n->compare.n; j++) {
-            const struct compare_item *other = &n->compare.items[j];
-            if (other->study != item.study)
-                continue;
-            first &= j >= i;
-            if (other->scores >= 0 && item.scores < 0) {
-                item.scores = other->scores;
-                item.path = other->path;
-            }
-        }
-        if (!first)
+        const struct compare_item *item = &n->compare.items[i], *alone, *scores;
+        struct compare_item row = *item;
+        alone = first_of(n, item->study, false);
+        scores = first_of(n, item->study, true);
+        /* A study and the first scores of it are one row, in the study's place. */
+        if (!item->row &&
+            (item->study < 0 || (alone && item == scores) || (item->scores < 0 && item != alone)))
             continue;
         text_add(&t, rows++ ? ", " : "");
-        TRY(add_row(b, &item, &reference, &t, err));
+        if (item->row) {
+            text_add(&t, item->row);
+            continue;
+        }
+        if (item == alone && scores) {
+            row = *scores;
+            row.name = item->name;
+        }
+        TRY(add_row(b, &row, &reference, &t, err));
     }
     text_add(&t, "]}");
     return text_finish(&t, json, NULL, err);

@@ -59,11 +59,18 @@ static enum status pick(struct store *store, struct content *c, const char *path
     return s == ERR_NOT_FOUND ? absent(tree, path, arena, err) : s;
 }
 
+const char *content_path(const struct content *c, const char *path, struct arena *arena)
+{
+    return c->inside && path ? file_join(arena, c->inside, path) : path ? path : c->inside;
+}
+
 enum status content_key(struct store *store, struct content *c, const char *path,
                         struct arena *arena, struct content_key *out, struct error *err)
 {
     struct pick found = {.folder = false};
 
+    if (c->inside && !(path = content_path(c, path, arena)))
+        return error_memory(err);
     if (path) {
         TRY(pick(store, c, path, arena, &found, err));
         out->digest = found.digest;
@@ -103,6 +110,8 @@ enum status content_place(struct store *store, struct content *c, const char *pa
     const struct tree *tree;
     struct pick found = {.folder = false};
 
+    if (c->inside && !(path = content_path(c, path, arena)))
+        return error_memory(err);
     if (c->origin == FROM_TEXT)
         return write_text(c, dest, err);
     if (c->origin == FROM_SOURCE && !path)

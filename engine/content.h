@@ -25,10 +25,14 @@ struct content {
     struct source source; /* FROM_SOURCE */
     const char *bytes;    /* FROM_TEXT */
     size_t n;
+    const char *inside; /* the path of all this in what the rest describes; NULL: it is the whole */
     struct digest digest; /* FROM_TEXT: of the bytes; FROM_STORE: of the tree */
     bool loaded;          /* FROM_STORE: tree is read */
     struct tree tree;
 };
+
+/* Where `path` lies, counted from where `inside` is. NULL: no memory. */
+const char *content_path(const struct content *c, const char *path, struct arena *arena);
 
 /* ERR_INPUT: nothing lies under that path; the message lists what does. */
 enum status content_key(struct store *store, struct content *c, const char *path,

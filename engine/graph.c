@@ -166,6 +166,11 @@ void graph_needs(const struct graph *graph, int id, void (*visit)(void *context,
     case NODE_BEST:
         visit(context, node->best_of);
         break;
+    case NODE_AFTER:
+        visit(context, node->after.study);
+        if (node->after.node >= 0)
+            visit(context, node->after.node);
+        break;
     case NODE_COMPARE:
         for (size_t i = 0; i < 2 * node->compare.n; i++) {
             const int need = row_need(node->compare.items, i);
@@ -228,7 +233,8 @@ enum status graph_refuse_cycle(struct graph *graph, int from, int to, struct err
 
 const char *graph_label(struct graph *graph, int id)
 {
-    static const char *const kinds[] = {"source", "text", "action", "study", "best", "compare"};
+    static const char *const kinds[] = {"source", "text",      "action", "study",
+                                        "best",   "undecided", "compare"};
     struct node *node = graph->nodes[id];
 
     if (node->name || node->target)

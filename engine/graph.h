@@ -24,6 +24,7 @@ enum node_kind {
     NODE_ACTION,  /* a command, or a clone */
     NODE_STUDY,   /* a search: units of trials, decided while it runs */
     NODE_BEST,    /* the checkpoint of a study's best trial */
+    NODE_AFTER,   /* what the recipe makes of a study's best, known once it is decided */
     NODE_COMPARE, /* a table drawn when the build ends */
 };
 
@@ -68,12 +69,14 @@ struct action {
     const struct clone_spec *clone;
 };
 
-/* A row of a comparison: a study's best, with the scores of its checkpoint where there are some. */
+/* What a comparison is made of: a study, the scores of its best checkpoint, or a row by hand. */
 struct compare_item {
-    int study;        /* node, or -1 */
-    int scores;       /* node, or -1 */
+    int study;  /* node, or -1 */
+    int scores; /* node, or -1 */
+    int after;  /* node of the checkpoint that has the scores, where it is not the best's; or -1 */
     const char *path; /* of the scores file in that node's tree */
     const char *name; /* of the row, or NULL */
+    const char *row;  /* JSON of a row that is given by hand; else NULL */
 };
 
 enum keep { KEEP_LAST, KEEP_BEST, KEEP_ALL };
@@ -107,6 +110,11 @@ struct node {
         struct action action;
         struct study_spec *study;
         int best_of; /* the study's node */
+        struct {
+            int study, calls; /* the node, and what engine/recipe calls */
+            int node;         /* what it came to, -1: undecided */
+            const char *path; /* in that node's tree; NULL: the whole */
+        } after;
         struct {
             struct compare_item *items;
             size_t n;

@@ -197,6 +197,7 @@ static enum status output_target(struct landing *l, bool *again, struct error *e
     case NODE_TEXT:
     case NODE_ACTION:
     case NODE_BEST:
+    case NODE_AFTER:
         break;
     }
     return output_content(l, again, err);

@@ -276,6 +276,7 @@ static bool has_same(struct build *b, int node, const struct past *p)
         return digest_equal(&c->digest, &p->digest);
     case NODE_STUDY:
     case NODE_BEST:
+    case NODE_AFTER:
     case NODE_COMPARE:
         break;
     }
@@ -361,6 +362,7 @@ static struct past past_from(struct build *b, int node)
     case NODE_TEXT:
     case NODE_STUDY:
     case NODE_BEST:
+    case NODE_AFTER:
     case NODE_COMPARE:
         break;
     }

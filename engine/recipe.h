@@ -103,6 +103,10 @@ enum status recipe_until(struct recipe *r, int calls, int trial, int t, int *unt
 /* The node of the template that trial(p) returns, in the graph. */
 enum status recipe_trial(struct recipe *r, int calls, const char *params, int *node,
                          struct error *err) MUST_CHECK;
+/* What the recipe makes of a study's best: a node, and a path in its tree or NULL. `best` is
+ * study_outcome's JSON. */
+enum status recipe_after(struct recipe *r, int calls, const char *best, struct arena *arena,
+                         int *node, const char **path, struct error *err) MUST_CHECK;
 enum status recipe_cost(struct recipe *r, int calls, const char *params, double *cost,
                         struct error *err) MUST_CHECK;
 

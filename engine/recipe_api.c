@@ -218,16 +218,18 @@ static int add(lua_State *L, const struct node *node)
     return 1;
 }
 
-/* The place of a node: what Lua remembered of it in spec.where, else the line that runs now. */
+/* The place of a node: what Lua remembered of it in spec.where, else the line that runs now, or the
+ * recipe where a function's last call has left no line. */
 static const char *where_of(lua_State *L)
 {
+    struct recipe *r = recipe_of(L);
     char where[256];
     const char *copy = lua_istable(L, 1) ? string_field(L, 1, "where") : NULL;
 
     if (copy)
         return copy;
     recipe_where(L, where, sizeof where);
-    if (!(copy = arena_string(graph_arena(recipe_of(L)->graph), where)))
+    if (!(copy = arena_string(graph_arena(r->graph), *where ? where : r->path)))
         (void)raise_memory(L);
     return copy;
 }
@@ -375,15 +377,34 @@ static int api_study(lua_State *L)
     return add(L, &node);
 }
 
-static int api_best(lua_State *L)
+/* The node of a study that is the first argument. */
+static int study_of(lua_State *L)
 {
-    struct node node = {.kind = NODE_BEST, .where = where_of(L)};
     lua_Integer study = luaL_checkinteger(L, 1);
 
     if (study < 0 || study >= graph_size(recipe_of(L)->graph) ||
         graph_node(recipe_of(L)->graph, (int)study)->kind != NODE_STUDY)
-        return luaL_error(L, "best of something that is no study");
-    node.best_of = (int)study;
+        (void)luaL_error(L, "expected the node of a study");
+    return (int)study;
+}
+
+static int api_best(lua_State *L)
+{
+    struct node node = {.kind = NODE_BEST, .where = where_of(L), .best_of = study_of(L)};
+
+    return add(L, &node);
+}
+
+/* core.after(study, function (best's JSON) → node, path or nil, where) */
+static int api_after(lua_State *L)
+{
+    struct node node = {.kind = NODE_AFTER, .where = copied(L, 3)};
+
+    node.after.study = study_of(L);
+    node.after.node = -1;
+    luaL_checktype(L, 2, LUA_TFUNCTION);
+    lua_pushvalue(L, 2);
+    node.after.calls = luaL_ref(L, LUA_REGISTRYINDEX);
     return add(L, &node);
 }
 
@@ -403,6 +424,8 @@ static int api_compare(lua_State *L)
         if (item->study < 0)
             item->study = node_field(L, index, "checkpoint_study", -1);
         item->scores = node_field(L, index, "scores", -1);
+        item->after = node_field(L, index, "after", -1);
+        item->row = string_field(L, index, "row");
         item->path = string_field(L, index, "path");
         item->name = string_field(L, index, "name");
         lua_pop(L, 1);
@@ -550,10 +573,10 @@ static int api_print(lua_State *L)
 }
 
 static const luaL_Reg core[] = {
-    {"fail", api_fail},   {"where", api_where},   {"param", api_param},     {"source", api_source},
-    {"text", api_text},   {"folder", api_folder}, {"action", api_action},   {"clone", api_clone},
-    {"study", api_study}, {"best", api_best},     {"compare", api_compare}, {"print", api_print},
-    {NULL, NULL},
+    {"fail", api_fail},   {"where", api_where},   {"param", api_param},   {"source", api_source},
+    {"text", api_text},   {"folder", api_folder}, {"action", api_action}, {"clone", api_clone},
+    {"study", api_study}, {"best", api_best},     {"after", api_after},   {"compare", api_compare},
+    {"print", api_print}, {NULL, NULL},
 };
 
 void recipe_api_push(lua_State *L, struct recipe *r)

@@ -126,6 +126,18 @@ enum status recipe_trial(struct recipe *r, int calls, const char *params, int *n
     return OK;
 }
 
+enum status recipe_after(struct recipe *r, int calls, const char *best, struct arena *arena,
+                         int *node, const char **path, struct error *err)
+{
+    lua_rawgeti(r->lua, LUA_REGISTRYINDEX, calls);
+    lua_pushstring(r->lua, best);
+    TRY(recipe_call(r, 1, 2, err));
+    TRY(recipe_take_string(r, arena, path, err));
+    *node = (int)lua_tointeger(r->lua, -1);
+    lua_pop(r->lua, 1);
+    return OK;
+}
+
 enum status recipe_cost(struct recipe *r, int calls, const char *params, double *cost,
                         struct error *err)
 {

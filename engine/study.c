@@ -393,7 +393,8 @@ static enum status add_report(struct study *study, struct trial *trial, struct u
             return error_memory(err);
         trial->reports = larger;
     }
-    trial->reports[trial->n_reports++] = (struct report){u, value, trial->parent_trial};
+    trial->reports[trial->n_reports++] =
+        (struct report){u, value, trial->parent_trial, trial->params};
     trial->parent_trial = -1;
     return OK;
 }

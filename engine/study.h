@@ -69,8 +69,21 @@ struct study_counts {
 };
 void study_count(const struct study *study, struct study_counts *out);
 
-/* Of a decided study. NULL: no finite report. The unit after which the best value was reported. */
+/* Of a decided study. NULL: no finite report. The unit after which the best value was reported, and
+ * the parameters that it was trained with. */
 struct unit *study_best(const struct study *study, int *trial, const char **params, double *value);
+
+/* ERR_FAILED, and says that the study has no best. */
+enum status study_without_best(const struct study *study, struct error *err) MUST_CHECK;
+
+/*
+ * The best for the recipe: {"trial", "t", "metric": the value, "params", "schedule": [{"t",
+ * "params"},
+ * ...]}. The schedule are all parameters on the way there, each with the t up to which they held:
+ * more than one where a trial exploited another. ERR_FAILED: no finite report.
+ */
+enum status study_outcome(const struct study *study, struct arena *arena, char **json,
+                          struct error *err) MUST_CHECK;
 
 const struct study_spec *study_spec(const struct study *study);
 

@@ -20,8 +20,9 @@ enum trial_status {
 
 struct report {
     struct unit *unit;
-    double value;     /* of the study's metric; NaN: none */
-    int parent_trial; /* of the first unit after an exploit, else -1 */
+    double value;       /* of the study's metric; NaN: none */
+    int parent_trial;   /* of the first unit after an exploit, else -1 */
+    const char *params; /* that it was trained with */
 };
 
 struct trial {

@@ -70,9 +70,65 @@ struct unit *study_best(const struct study *study, int *trial, const char **para
 
     if (!best)
         return NULL;
-    *params = study->trials[*trial]->params;
+    *params = best->params;
     *value = best->value;
     return best->unit;
+}
+
+/* What a unit on the best one's way was trained with: some trial has reported it. */
+static const char *params_of(const struct study *study, const struct unit *u)
+{
+    for (size_t i = 0; i < study->n_trials; i++)
+        for (size_t r = 0; r < study->trials[i]->n_reports; r++)
+            if (study->trials[i]->reports[r].unit == u)
+                return study->trials[i]->reports[r].params;
+    return "{}";
+}
+
+/* The units up to u are walked from its end; where parameters changed a stretch of them ends. */
+static enum status write_schedule(const struct study *study, const struct unit *u,
+                                  struct arena *arena, struct text *out, struct error *err)
+{
+    const char **params = arena_array(arena, (size_t)u->t, sizeof *params);
+    int n = u->t;
+
+    if (!params)
+        return error_memory(err);
+    for (; u; u = u->parent)
+        params[u->t - 1] = params_of(study, u);
+    text_add(out, "[");
+    for (int t = 1, written = 0; t <= n; t++)
+        if (t == n || strcmp(params[t - 1], params[t]) != 0)
+            text_printf(out, "%s{\"t\": %d, \"params\": %s}", written++ ? ", " : "", t,
+                        params[t - 1]);
+    text_add(out, "]");
+    return OK;
+}
+
+enum status study_without_best(const struct study *study, struct error *err)
+{
+    return error_set(err, ERR_FAILED, graph_node(study->c.graph, study->node)->where,
+                     "study \"%s\" has no finite %s, so it has no best trial",
+                     graph_label(study->c.graph, study->node), study->spec->metric);
+}
+
+enum status study_outcome(const struct study *study, struct arena *arena, char **json,
+                          struct error *err)
+{
+    struct text t = text_in(arena);
+    const char *params;
+    double value;
+    int trial;
+    const struct unit *best = study_best(study, &trial, &params, &value);
+
+    if (!best)
+        return study_without_best(study, err);
+    text_printf(&t, "{\"trial\": %d, \"t\": %d, \"metric\": ", trial, best->t);
+    json_write_number(&t, value);
+    text_printf(&t, ", \"params\": %s, \"schedule\": ", params);
+    TRY(write_schedule(study, best, arena, &t, err));
+    text_add(&t, "}");
+    return text_finish(&t, json, NULL, err);
 }
 
 void study_keeps(const struct study *study, void (*visit)(void *context, struct unit *u),

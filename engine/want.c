@@ -168,16 +168,36 @@ static enum status ready_best(struct build *b, int node, struct error *err)
 
     w->best = study_best(work_of(b, study)->study, &trial, &params, &value);
     if (!w->best)
-        return error_set(err, ERR_FAILED, graph_node(b->graph, study)->where,
-                         "study \"%s\" has no finite %s, so it has no best trial",
-                         graph_label(b->graph, study),
-                         study_spec(work_of(b, study)->study)->metric);
+        return study_without_best(work_of(b, study)->study, err);
     if (w->best->has_checkpoint && !w->force) {
         w->content = (struct content){.origin = FROM_STORE, .digest = w->best->checkpoint};
         return node_done(b, node, err);
     }
     w->state = WORK_READY;
     return push(b, &b->remakes, &b->n_remakes, &b->remake_capacity, node, err);
+}
+
+/* The study is decided: the recipe says what comes of it, which is wanted from here on. */
+static enum status ready_after(struct build *b, int node, struct error *err)
+{
+    struct node *n = graph_node(b->graph, node);
+    struct work *w = work_of(b, node);
+    char *best;
+    int made;
+
+    if (n->after.node < 0) {
+        TRY(study_outcome(work_of(b, n->after.study)->study, b->arena, &best, err));
+        TRY(recipe_after(b->recipe, n->after.calls, best, graph_arena(b->graph), &made,
+                         &n->after.path, err));
+        TRY(graph_refuse_cycle(b->graph, made, node, err));
+        n->after.node = made;
+        w->state = WORK_IDLE;
+        return want_node(b, node, err);
+    }
+    w->content = work_of(b, n->after.node)->content;
+    if (n->after.path && !(w->content.inside = content_path(&w->content, n->after.path, b->arena)))
+        return error_memory(err);
+    return node_done(b, node, err);
 }
 
 /* All that the node needs is done. */
@@ -194,6 +214,8 @@ static enum status node_ready(struct build *b, int node, struct error *err)
         return ready_study(b, node, err);
     case NODE_BEST:
         return ready_best(b, node, err);
+    case NODE_AFTER:
+        return ready_after(b, node, err);
     case NODE_COMPARE:
         return node_done(b, node, err);
     }
@@ -380,6 +402,8 @@ enum status node_lost(struct build *b, int node, int consumer, struct error *err
     }
     if (w->state != WORK_DONE)
         return OK; /* it is under way already */
+    if (graph_node(b->graph, node)->kind == NODE_AFTER)
+        return node_lost(b, graph_node(b->graph, node)->after.node, node, err);
     progress_warning(b->progress, "%s: the store has lost it (%s): it is made again",
                      graph_label(b->graph, node), err->text);
     if (w->cached)

@@ -11,7 +11,7 @@
 --   is_file   nothing can be picked
 --   name      what an input is called where nobody names it; nil: the last part of `whole`, or
 --   unnamed   why there is none
---   study     a function: the node of the study whose best checkpoint it comes from, or nil
+--   study     a function: the node of the study whose best it comes from, or nil; of hpo.after in between
 --   template  a function (params JSON) → number of a new node, where a trial may return this artifact
 
 local core = require "hpo.core"
@@ -44,9 +44,9 @@ end
 function artifact.origin(self) return states[self].origin end
 function artifact.is_picked(self) return states[self].path ~= nil end
 
--- The node of the study whose best checkpoint this is, or is made from; nil: of none.
+-- The node of the study whose best checkpoint this is, or is made from, and of hpo.after in between; nil: of none.
 function artifact.study(self)
-  return states[self].origin.study and states[self].origin.study()
+  if states[self].origin.study then return states[self].origin.study() end
 end
 
 -- Makes the node and first those that it needs. A chain of steps may be longer than a stack is deep.

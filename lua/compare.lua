@@ -3,6 +3,7 @@
 local core = require "hpo.core"
 local artifact = require "hpo.artifact"
 local check = require "hpo.check"
+local json = require "hpo.json"
 local study = require "hpo.study"
 
 local compare = {}
@@ -11,15 +12,32 @@ local nodes = setmetatable({}, { __mode = "k" }) -- comparison → node
 
 function methods.__tostring() return "hpo.compare" end
 
--- A row: a study, or the scores of a checkpoint.
+local row_rules = {
+  run = { check.text, required = "a row's name" },
+  exact_match = check.number {}, f1 = check.number {}, params = json.object, t = check.whole(0),
+  runtime_s = check.number { least = 0 }, slots = check.whole(0), minutes = check.number { least = 0 },
+  ratio = check.number { least = 0 },
+}
+
+-- A row given by hand, from a paper for instance: the columns of the table, and metrics under their names.
+local function given_row(field, value)
+  local rules = setmetatable({}, { __index = row_rules })
+  for _, name in ipairs(check.names(value)) do rules[name] = row_rules[name] or check.number {} end
+  rules.run = row_rules.run
+  return { row = core.encode(check.fields(field, value, rules)) }
+end
+
+-- A row: a study, the scores of a checkpoint, or one given by hand.
 local function item(field, value)
   if study.is(value) then
     local node, name = study.node(value)
     return { study = node, name = name }
   end
+  if type(value) == "table" and not check.is_object(value) then return given_row(field, value) end
   if not artifact.is(value) then check.expected(field, "a study, or scores such as hpo.evaluate { ... }", value) end
   local node, path = artifact.node(value)
-  return { scores = node, path = path, checkpoint_study = artifact.study(value) }
+  local best_of, after = artifact.study(value)
+  return { scores = node, path = path, checkpoint_study = best_of, after = after }
 end
 
 -- hpo.compare { study, scores, ... }: a table, drawn when a build ends.

@@ -1,6 +1,7 @@
 -- hpo: what `require "hpo"` returns to a recipe. docs/recipes.md explains each name.
 
 local core = require "hpo.core"
+local after = require "hpo.after"
 local artifact = require "hpo.artifact"
 local check = require "hpo.check"
 local command = require "hpo.command"
@@ -30,7 +31,7 @@ return named("hpo", {
   command = command.new, output = artifact.output,
   tokenizer = steps.tokenizer, model = steps.model, squad = steps.squad,
   train = train.train, evaluate = train.evaluate,
-  study = study.new, compare = compare.new,
+  study = study.new, after = after, compare = compare.new,
   uniform = domain.uniform, loguniform = domain.loguniform, quniform = domain.quniform,
   qloguniform = domain.qloguniform, randint = domain.randint, choice = domain.choice, ordered = domain.ordered,
   search = named("hpo.search", {

@@ -80,11 +80,11 @@ function inputs.check_clashes(list, outputs)
   end
 end
 
--- The study whose best checkpoint is among the inputs, or nil.
+-- The study whose best checkpoint is among the inputs, and the hpo.after in between, or nil.
 function inputs.study(list)
   for _, input in ipairs(list) do
-    local study = artifact.study(input.artifact)
-    if study then return study end
+    local study, after = artifact.study(input.artifact)
+    if study then return study, after end
   end
 end
 

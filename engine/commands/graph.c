@@ -11,7 +11,8 @@
 #include "engine/recipe.h"
 #include "engine/session.h"
 
-static const char *const kinds[] = {"source", "text", "action", "study", "best", "compare"};
+static const char *const kinds[] = {"source", "text",      "action", "study",
+                                    "best",   "undecided", "compare"};
 
 struct drawing {
     struct graph *graph;

@@ -104,9 +104,9 @@ static void a_need_is_visited_once(void **state)
     assert_string_equal(graph_label(*state, id), "command#1");
     visits = 0;
     id = add(*state, (struct node){.kind = NODE_COMPARE,
-                                   .compare = {(struct compare_item[]){{t, -1, NULL, NULL},
-                                                                       {t, id, "s", NULL},
-                                                                       {-1, id, "s", "x"}},
+                                   .compare = {(struct compare_item[]){{.study = t, .scores = -1},
+                                                                       {.study = t, .scores = id},
+                                                                       {.study = -1, .scores = id}},
                                                3}});
     graph_needs(*state, id, count, &visits);
     assert_int_equal(visits, 2);
