@@ -110,8 +110,8 @@ enum status recipe_after(struct recipe *r, int calls, const char *best, struct a
 enum status recipe_cost(struct recipe *r, int calls, const char *params, double *cost,
                         struct error *err) MUST_CHECK;
 
-/* Tables for people, drawn by lua/table.lua: kind "study" or "compare", format "text" or "csv". */
-enum status recipe_table(const char *kind, const char *json, const char *format,
-                         struct arena *arena, char **out, struct error *err) MUST_CHECK;
+/* A table for people and for spreadsheets, drawn by lua/table.lua: kind "study" or "compare". */
+enum status recipe_table(const char *kind, const char *json, struct arena *arena, char **text,
+                         char **csv, struct error *err) MUST_CHECK;
 
 #endif

@@ -101,19 +101,18 @@ local function columns_of(rows)
   return list
 end
 
--- format is "text" or "csv"; json is the object of `hpo table --json`.
-function tables.study(json, format)
+-- The object of `hpo table --json` → text, CSV.
+function tables.study(json)
   local study = core.decode(json)
   local list = study_columns(study)
-  if format == "csv" then return columns.csv(list, study.trials) end
-  return columns.text(list, study.trials) .. best_block(study)
+  return columns.text(list, study.trials) .. best_block(study), columns.csv(list, study.trials)
 end
 
--- json is { "rows": [...] }.
-function tables.compare(json, format)
+-- { "rows": [...] } → text, CSV.
+function tables.compare(json)
   local rows = core.decode(json).rows
   local list = columns_of(rows)
-  return format == "csv" and columns.csv(list, rows) or columns.text(list, rows)
+  return columns.text(list, rows), columns.csv(list, rows)
 end
 
 return tables
