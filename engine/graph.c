@@ -21,6 +21,8 @@ struct graph {
     size_t n, capacity;
     struct target *targets;
     size_t n_targets, target_capacity;
+    const char *part; /* that nodes are numbered under, or NULL */
+    int n_part;       /* of them so far */
     struct mark *marks;
     size_t mark_capacity;
     int n_searches;
@@ -119,8 +121,26 @@ enum status graph_add(struct graph *graph, const struct node *node, int *id, str
     if (!(graph->nodes[graph->n] = arena_alloc(graph->arena, sizeof(struct node))))
         return error_memory(err);
     *graph->nodes[graph->n] = *node;
+    if (graph->part && !(graph->nodes[graph->n]->number =
+                             arena_printf(graph->arena, "%s.%d", graph->part, ++graph->n_part)))
+        return error_memory(err);
     *id = (int)graph->n++;
     return OK;
+}
+
+void graph_number_under(struct graph *graph, const char *part)
+{
+    graph->part = part;
+    graph->n_part = 0;
+}
+
+const char *graph_number(struct graph *graph, int id)
+{
+    struct node *node = graph->nodes[id];
+
+    if (!node->number)
+        node->number = arena_printf(graph->arena, "%d", id);
+    return node->number;
 }
 
 enum status graph_add_target(struct graph *graph, const struct target *target, struct error *err)
@@ -268,8 +288,9 @@ const char *graph_label(struct graph *graph, int id)
     }
     if (node->kind == NODE_TEXT)
         return node->text.name;
-    node->name =
-        arena_printf(graph->arena, "%s#%d",
-                     node->kind == NODE_ACTION ? node->action.kind : kinds[node->kind], id);
+    if (graph_number(graph, id))
+        node->name = arena_printf(graph->arena, "%s#%s",
+                                  node->kind == NODE_ACTION ? node->action.kind : kinds[node->kind],
+                                  node->number);
     return node->name ? node->name : kinds[node->kind];
 }
