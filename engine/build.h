@@ -121,9 +121,12 @@ struct build {
     struct unit **replaced; /* whose checkpoints are in the store though newer ones are: retain.c */
     size_t n_replaced, replaced_capacity;
     struct job *jobs;
-    int rerun_study;          /* node of --rerun STUDY/TRIAL[/T], or -1 */
-    int rerun_trial, rerun_t; /* t 0: its last unit */
-    struct digest *held;      /* claims to let go after the next sync */
+    bool rehearsal;                     /* nothing runs, nothing is written: see session_rehearse */
+    const char *rehearsed;              /* its study, or NULL: the only one of the recipe */
+    const struct recipe_change *change; /* of that recipe, or NULL */
+    int rerun_study;                    /* node of --rerun STUDY/TRIAL[/T], or -1 */
+    int rerun_trial, rerun_t;           /* t 0: its last unit */
+    struct digest *held;                /* claims to let go after the next sync */
     size_t n_held, held_capacity;
     const struct target *targets; /* that this build is asked for */
     size_t n_targets;

@@ -91,6 +91,8 @@ struct study_spec {
     enum keep keep;
     const char *stop_metric; /* NULL: no such criterion */
     double stop;             /* a trial whose stop_metric is that good ends */
+    bool blind;              /* its searcher hears no reports */
+    bool exploits;           /* its scheduler may set a trial back */
     const char *identity;    /* canonical JSON of all that decisions depend on, besides reports */
     const char *source;      /* digest of the Lua that decides, hexadecimal */
     int calls;

@@ -25,6 +25,9 @@ enum status journal_follow(struct journal *j, const char *event, struct arena *a
     enum status s;
     char *row;
 
+    *answer = NULL;
+    if (!j->store)
+        return OK;
     digest_hex(&j->row, hex);
     if (!(row = arena_printf(arena, "%s %s\n", hex, event)))
         return error_memory(err);
@@ -37,5 +40,7 @@ enum status journal_follow(struct journal *j, const char *event, struct arena *a
 
 enum status journal_write(struct journal *j, const char *answer, struct error *err)
 {
+    if (!j->store)
+        return OK;
     return history_journal_put(j->store, &j->row, answer, j->today, err);
 }

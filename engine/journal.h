@@ -16,9 +16,9 @@ struct arena;
 struct store;
 
 struct journal {
-    struct store *store;
-    struct digest row; /* of the last event */
-    int64_t today;     /* days since 1970: only for gc */
+    struct store *store; /* NULL: nothing is known, and nothing is written down */
+    struct digest row;   /* of the last event */
+    int64_t today;       /* days since 1970: only for gc */
 };
 
 /* Starts at the root: identity and source are hashed. */

@@ -123,7 +123,7 @@ static enum status start_wanted(struct build *b, int study, const struct wanted_
         return OK;
     }
     b->n_changes += wanted->template->keyed != keyed; /* how far it may run is asked only now */
-    if (!keyed || !ready || b->cpus_used >= b->o->jobs || !may_start(b))
+    if (b->o->dry_run || !keyed || !ready || b->cpus_used >= b->o->jobs || !may_start(b))
         return OK;
     if (b->o->cached_only)
         return refuse(b, trial_label(b, study, wanted->trial), study);
@@ -424,8 +424,8 @@ static enum status round_of(struct build *b, bool *idle, struct error *err)
             TRY(start_actions(b, err));
             TRY(start_remakes(b, err));
             TRY(start_rerun(b, err));
-            TRY(start_runs(b, err));
         }
+        TRY(start_runs(b, err)); /* a dry run only finds their keys */
     } while (b->n_changes != changes && !b->interrupted);
     *idle = is_idle(b) && b->n_ran == ran;
     return OK;

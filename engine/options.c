@@ -114,6 +114,18 @@ static enum status take_rerun(struct parser *p, const char *value)
     return OK;
 }
 
+static enum status take_search(struct parser *p, const char *value)
+{
+    p->out->search = value;
+    return OK;
+}
+
+static enum status take_scheduler(struct parser *p, const char *value)
+{
+    p->out->scheduler = value;
+    return OK;
+}
+
 static enum status take_format(struct parser *p, const char *value)
 {
     if (strcmp(value, "dot") != 0 && strcmp(value, "json") != 0 && strcmp(value, "text") != 0)
@@ -145,10 +157,19 @@ static const struct valued {
     const char *name;
     take *take;
 } valued[] = {
-    {"-j", take_jobs},         {"--set", take_set},           {"--mirror", take_mirror},
-    {"--gpus", take_gpus},     {"--cache", take_cache},       {"--out", take_out},
-    {"--rerun", take_rerun},   {"--format", take_format},     {"--sandbox", take_sandbox},
-    {"--max-gb", take_max_gb}, {"--max-days", take_max_days},
+    {"-j", take_jobs},
+    {"--set", take_set},
+    {"--mirror", take_mirror},
+    {"--gpus", take_gpus},
+    {"--cache", take_cache},
+    {"--out", take_out},
+    {"--rerun", take_rerun},
+    {"--format", take_format},
+    {"--sandbox", take_sandbox},
+    {"--max-gb", take_max_gb},
+    {"--max-days", take_max_days},
+    {"--search", take_search},
+    {"--scheduler", take_scheduler},
 };
 
 /* The switch that this flag sets, or NULL. */

@@ -28,9 +28,10 @@ struct options {
     size_t n_sets;
     const struct clone_mirror *mirrors;
     size_t n_mirrors;
-    const char *cache; /* the store: --cache, $HPO_CACHE, or ".hpo" */
-    const char *out;   /* --out, or "out" */
-    const char *rerun; /* --rerun NODE, or NULL */
+    const char *cache;              /* the store: --cache, $HPO_CACHE, or ".hpo" */
+    const char *out;                /* --out, or "out" */
+    const char *rerun;              /* --rerun NODE, or NULL */
+    const char *search, *scheduler; /* of simulate: Lua, or NULL */
     bool dry_run, keep_going, keep_failed, cached_only, update, json, csv, verbose;
     const char *format;      /* --format of graph */
     double max_gb, max_days; /* of cache gc; negative: no such bound */

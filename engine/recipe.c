@@ -446,6 +446,7 @@ enum status recipe_open(const struct recipe_options *options, struct graph *grap
     r->sets = options->sets;
     r->n_sets = options->n_sets;
     r->share = options->share;
+    r->change = options->change;
     r->set_read = arena_array(r->arena, options->n_sets + 1, sizeof(bool));
     if (!r->set_read)
         s = error_memory(err);

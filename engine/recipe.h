@@ -21,11 +21,18 @@
 
 struct recipe; /* opaque: the Lua state, its limits, the graph it fills */
 
+/* What stands in the place of a study's own searcher or scheduler: Lua, or NULL. */
+struct recipe_change {
+    int study; /* the how-manieth of the recipe, from 0 */
+    const char *search, *scheduler;
+};
+
 struct recipe_options {
     const char *path;        /* as typed */
     const struct pair *sets; /* --set NAME=VALUE, in order */
     size_t n_sets;
-    const char *share; /* the program's share/hpo folder */
+    const char *share;                  /* the program's share/hpo folder */
+    const struct recipe_change *change; /* NULL: none */
 };
 
 /* A file of Lua that the recipe is made of. */
@@ -71,6 +78,7 @@ struct decision {
     const char *decision; /* "continue", "stop", "pause", "exploit", "drop" */
     int parent;           /* the donor of an exploit, or -1 */
     const char *params;   /* JSON, or NULL: unchanged */
+    const char *why;      /* in words, where recipe_why was asked; else NULL */
 };
 
 /*
@@ -98,6 +106,9 @@ enum status recipe_observe(struct recipe *r, int calls, const struct trial_repor
 enum status recipe_report(struct recipe *r, int calls, const struct trial_report *report,
                           struct arena *arena, struct decision **decisions, size_t *n,
                           struct error *err) MUST_CHECK;
+/* The scheduler's reason for what it just decided about a trial, or NULL: before recipe_observe. */
+enum status recipe_why(struct recipe *r, int calls, int trial, struct arena *arena,
+                       const char **why, struct error *err) MUST_CHECK;
 enum status recipe_until(struct recipe *r, int calls, int trial, int t, int *until,
                          struct error *err) MUST_CHECK;
 /* The node of the template that trial(p) returns, in the graph. */

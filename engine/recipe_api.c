@@ -370,6 +370,8 @@ static int api_study(lua_State *L)
     study->stop = number_field(L, 1, "stop", 0);
     study->identity = string_field(L, 1, "identity");
     study->source = source_digest_of(L);
+    study->blind = boolean_field(L, 1, "blind");
+    study->exploits = boolean_field(L, 1, "exploits");
     if (!study->metric || !study->identity || study->concurrency < 1 || study->max_t < 1)
         return luaL_error(L, "a study without metric, identity, concurrency or max_t");
     lua_pushvalue(L, 1);
@@ -433,90 +435,6 @@ static int api_compare(lua_State *L)
     return add(L, &node);
 }
 
-/* Pushes the value of one --set in the form of the default at index 2; false where it does not fit.
- */
-static bool push_as(lua_State *L, const char *text, int kind, bool whole)
-{
-    struct error ignored;
-    double x;
-    int64_t i;
-
-    switch (kind) {
-    case LUA_TSTRING:
-        lua_pushstring(L, text);
-        return true;
-    case LUA_TBOOLEAN:
-        lua_pushboolean(L, strcmp(text, "true") == 0);
-        return strcmp(text, "true") == 0 || strcmp(text, "false") == 0;
-    case LUA_TNUMBER:
-        if (text_parse_integer(text, "", INT64_MIN, INT64_MAX, &i, &ignored) == OK) {
-            lua_pushinteger(L, i);
-            return true;
-        }
-        if (whole || text_parse_number(text, "", &x, &ignored) != OK)
-            return false;
-        lua_pushnumber(L, x);
-        return true;
-    default:
-        return false;
-    }
-}
-
-static const char *kind_words(int kind, bool whole)
-{
-    if (kind == LUA_TNUMBER)
-        return whole ? "a whole number" : "a number";
-    return kind == LUA_TBOOLEAN ? "true or false" : "a text";
-}
-
-/* A list "1,2,3" whose elements have the type of the default's first. */
-static bool push_list(lua_State *L, const char *text, int kind, bool whole)
-{
-    lua_newtable(L);
-    for (lua_Integer i = 1; *text; i++) {
-        size_t n = strcspn(text, ",");
-        lua_pushlstring(L, text, n);
-        if (!push_as(L, lua_tostring(L, -1), kind, whole))
-            return false;
-        lua_rawseti(L, -3, i);
-        lua_pop(L, 1);
-        text += n;
-        text += *text == ',';
-    }
-    return true;
-}
-
-/* core.param(name, default) */
-static int api_param(lua_State *L)
-{
-    struct recipe *r = recipe_of(L);
-    const char *name = luaL_checkstring(L, 1), *value = NULL;
-    bool list = lua_istable(L, 2);
-    bool whole;
-    int kind;
-
-    for (size_t i = 0; i < r->n_sets; i++)
-        if (strcmp(r->sets[i].name, name) == 0) {
-            value = r->sets[i].value;
-            r->set_read[i] = true;
-        }
-    if (!value) {
-        lua_settop(L, 2);
-        return 1;
-    }
-    if (list)
-        lua_rawgeti(L, 2, 1);
-    else
-        lua_pushvalue(L, 2);
-    kind = lua_isnil(L, -1) ? LUA_TSTRING : lua_type(L, -1);
-    whole = lua_isinteger(L, -1);
-    if (list ? push_list(L, value, kind, whole) : push_as(L, value, kind, whole))
-        return 1;
-    (void)error_set(&r->raised, ERR_INPUT, "--set", "%s: expected %s%s, found \"%s\"", name,
-                    list ? "a list with commas, each " : "", kind_words(kind, whole), value);
-    return recipe_raise(L, r, ERR_INPUT);
-}
-
 static bool is_folder(const char *path)
 {
     struct stat st;
@@ -573,10 +491,10 @@ static int api_print(lua_State *L)
 }
 
 static const luaL_Reg core[] = {
-    {"fail", api_fail},   {"where", api_where},   {"param", api_param},   {"source", api_source},
-    {"text", api_text},   {"folder", api_folder}, {"action", api_action}, {"clone", api_clone},
-    {"study", api_study}, {"best", api_best},     {"after", api_after},   {"compare", api_compare},
-    {"print", api_print}, {NULL, NULL},
+    {"fail", api_fail},     {"where", api_where},   {"source", api_source},   {"text", api_text},
+    {"folder", api_folder}, {"action", api_action}, {"clone", api_clone},     {"study", api_study},
+    {"best", api_best},     {"after", api_after},   {"compare", api_compare}, {"print", api_print},
+    {NULL, NULL},
 };
 
 void recipe_api_push(lua_State *L, struct recipe *r)
@@ -585,6 +503,7 @@ void recipe_api_push(lua_State *L, struct recipe *r)
     lua_pushlightuserdata(L, r);
     luaL_setfuncs(L, core, 1);
     recipe_json_add(L, r);
+    recipe_param_add(L, r);
     recipe_real_add(L);
     recipe_parzen_add(L);
     recipe_kde_add(L);

@@ -78,6 +78,7 @@ static enum status take_decision(struct recipe *r, struct arena *arena, struct d
     TRY(recipe_take_string(r, arena, &out->decision, err));
     lua_getfield(L, -1, "params");
     TRY(recipe_take_string(r, arena, &out->params, err));
+    out->why = NULL;
     return OK;
 }
 
@@ -97,6 +98,15 @@ enum status recipe_report(struct recipe *r, int calls, const struct trial_report
     }
     lua_pop(r->lua, 1);
     return OK;
+}
+
+enum status recipe_why(struct recipe *r, int calls, int trial, struct arena *arena,
+                       const char **why, struct error *err)
+{
+    push_call(r, calls, "why");
+    lua_pushinteger(r->lua, trial);
+    TRY(recipe_call(r, 1, 1, err));
+    return recipe_take_string(r, arena, why, err);
 }
 
 enum status recipe_until(struct recipe *r, int calls, int trial, int t, int *until,

@@ -1,5 +1,5 @@
 /*
- * recipe_state: the one struct that the seven files of the Lua border share. Nobody else includes
+ * recipe_state: the one struct that the files of the Lua border share. Nobody else includes
  * it.
  */
 #ifndef ENGINE_RECIPE_STATE_H
@@ -25,6 +25,7 @@ struct recipe {
     bool missed; /* it looked for a file that is absent */
     const struct pair *sets;
     size_t n_sets;
+    const struct recipe_change *change;
     bool *set_read; /* which --set a recipe asked for */
     struct text printed;
     struct error raised; /* what core.fail or a C function said, where the status is not OK */
@@ -54,8 +55,9 @@ enum status recipe_take_string(struct recipe *r, struct arena *arena, const char
 /* Pushes the table `core`, with the recipe as its functions' upvalue. */
 void recipe_api_push(lua_State *L, struct recipe *r);
 
-/* Adds to the table on top of the stack what recipe_json.c has. */
+/* Adds to the table on top of the stack what recipe_json.c and recipe_param.c have. */
 void recipe_json_add(lua_State *L, struct recipe *r);
+void recipe_param_add(lua_State *L, struct recipe *r);
 
 /* The same for recipe_real.c, recipe_parzen.c and recipe_kde.c. */
 void recipe_real_add(lua_State *L);

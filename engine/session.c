@@ -55,10 +55,10 @@ enum status session_store(const struct options *o, struct store **out, struct er
     return ERR_INPUT;
 }
 
-enum status session_graph(const struct options *o, struct graph **graph, struct recipe **recipe,
-                          struct error *err)
+static enum status open_graph(const struct options *o, const struct recipe_change *change,
+                              struct graph **graph, struct recipe **recipe, struct error *err)
 {
-    struct recipe_options options = {o->recipe, o->sets, o->n_sets, o->share};
+    struct recipe_options options = {o->recipe, o->sets, o->n_sets, o->share, change};
     enum status s;
 
     TRY(graph_open(graph, err));
@@ -69,6 +69,12 @@ enum status session_graph(const struct options *o, struct graph **graph, struct 
         *recipe = NULL;
     }
     return s;
+}
+
+enum status session_graph(const struct options *o, struct graph **graph, struct recipe **recipe,
+                          struct error *err)
+{
+    return open_graph(o, NULL, graph, recipe, err);
 }
 
 /* The targets that were asked for: by name, else `default`, else all. */
@@ -118,6 +124,31 @@ static int find_node(struct build *b, const char *name, size_t n_name)
             return i;
     }
     return -1;
+}
+
+/* The one target of a rehearsal. */
+static enum status choose_study(struct build *b, struct error *err)
+{
+    const char *name = b->rehearsed;
+    struct target *chosen = arena_alloc(b->arena, sizeof *chosen);
+    int node = name ? find_node(b, name, strlen(name)) : -1, studies = 0;
+
+    if (!chosen)
+        return error_memory(err);
+    for (int i = 0; i < graph_size(b->graph) && !name; i++)
+        if (graph_node(b->graph, i)->kind == NODE_STUDY) {
+            node = i;
+            studies++;
+        }
+    if (studies > 1)
+        return error_set(err, ERR_INPUT, b->o->recipe, "it has %d studies: name one", studies);
+    if (node < 0 || graph_node(b->graph, node)->kind != NODE_STUDY)
+        return error_set(err, ERR_INPUT, b->o->recipe, "it has no study%s%s%s", name ? " \"" : "",
+                         name ? name : "", name ? "\"" : "");
+    *chosen = (struct target){.name = graph_label(b->graph, node), .node = node};
+    b->targets = chosen;
+    b->n_targets = 1;
+    return OK;
 }
 
 /* STUDY/TRIAL or STUDY/TRIAL/T: true where it has that form and the study is there. */
@@ -188,14 +219,15 @@ static enum status open_build(struct build *b, struct error *err)
     TRY(session_recipe(b->o, b->arena, &b->recipe_path, err));
     recall_open(b);
     if (!b->recall.past)
-        TRY(session_graph(b->o, &b->graph, &b->recipe, err));
+        TRY(open_graph(b->o, b->change, &b->graph, &b->recipe, err));
     progress_text(b->progress,
                   b->recall.past ? b->recall.past->printed : recipe_printed(b->recipe));
-    TRY(choose_targets(b, err));
+    TRY(b->rehearsal ? choose_study(b, err) : choose_targets(b, err));
     if (!b->store)
         TRY(store_open(b->o->cache, STORE_WRITE, &b->store, err));
     TRY(recall_begin(b, err));
-    TRY(claims_open(store_claims(b->store), &b->claims, err));
+    if (!b->rehearsal)
+        TRY(claims_open(store_claims(b->store), &b->claims, err));
     if (!(lock = file_join(b->arena, recipe_folder(b->recipe), "hpo.lock")))
         return error_memory(err);
     TRY(pins_open(lock, &b->pins, err));
@@ -426,21 +458,59 @@ static enum status run_build(struct build *b, struct error *err)
     return s;
 }
 
+static enum status run_rehearsal(struct build *b, rehearsal *answer, void *context,
+                                 struct error *err)
+{
+    TRY(loop_run(b, err));
+    progress_clear(b->progress);
+    return answer(b, b->targets[0].node, context, err);
+}
+
+/* What a build is before anything is opened; its arena is the caller's to close. */
+static enum status begin(struct build *b, const struct options *o, struct error *err)
+{
+    *b = (struct build){.o = o,
+                        .rerun_study = -1,
+                        .signals = -1,
+                        .claims = {.fd = -1},
+                        .started_ns = runner_now_ns(),
+                        .today = (int64_t)time(NULL) / 86400};
+    return (b->arena = arena_open()) ? OK : error_memory(err);
+}
+
 enum status session_build(const struct options *o, struct error *err)
 {
-    struct build b = {.o = o,
-                      .rerun_study = -1,
-                      .signals = -1,
-                      .claims = {.fd = -1},
-                      .started_ns = runner_now_ns(),
-                      .today = (int64_t)time(NULL) / 86400};
+    struct build b;
     enum status s;
 
-    if (!(b.arena = arena_open()))
-        return error_memory(err);
+    TRY(begin(&b, o, err));
     s = open_build(&b, err);
     if (s == OK)
         s = run_build(&b, err);
+    close_build(&b);
+    arena_close(b.arena);
+    return s;
+}
+
+enum status session_rehearse(const struct options *o, struct store *store, const char *name,
+                             const struct recipe_change *change, rehearsal *answer, void *context,
+                             struct error *err)
+{
+    struct options dry = *o;
+    struct build b;
+    enum status s;
+
+    dry.dry_run = true;
+    dry.rerun = NULL;
+    TRY(begin(&b, &dry, err));
+    b.rehearsal = true;
+    b.rehearsed = name;
+    b.change = change;
+    b.store = store;
+    s = open_build(&b, err);
+    if (s == OK)
+        s = run_rehearsal(&b, answer, context, err);
+    b.store = NULL;
     close_build(&b);
     arena_close(b.arena);
     return s;

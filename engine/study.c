@@ -31,12 +31,12 @@ enum status study_open(const struct study_context *context, int node, struct stu
     if (!study->running)
         return error_memory(err);
     *out = study;
-    return journal_open(&study->journal, context->store, study->spec->identity, study->spec->source,
-                        context->today, err);
+    return journal_open(&study->journal, context->rehearsal ? NULL : context->store,
+                        study->spec->identity, study->spec->source, context->today, err);
 }
 
 /* Tells a fresh searcher and scheduler everything that happened so far; their answers are known. */
-static enum status wake(struct study *study, struct error *err)
+enum status study_wake(struct study *study, struct error *err)
 {
     int calls = study->spec->calls;
     struct recipe *r = study->c.recipe;
@@ -98,8 +98,8 @@ static void leave(struct study *study, const struct trial *trial)
 }
 
 /* The template of params: trial(p) is called, and may make any nodes; anew after an exploit. */
-static enum status shape(struct study *study, struct trial *trial, const char *params,
-                         struct error *err)
+enum status study_shape(struct study *study, struct trial *trial, const char *params,
+                        struct error *err)
 {
     struct template *template = arena_alloc(study->c.arena, sizeof *template);
     const char *part = arena_printf(study->c.arena, "%s/%d",
@@ -134,7 +134,7 @@ static enum status suggest(struct study *study, struct trial **trial, struct err
     if (answer && !study->awake) {
         params = strcmp(answer, "null") == 0 ? NULL : answer;
     } else {
-        TRY(wake(study, err));
+        TRY(study_wake(study, err));
         TRY(recipe_suggest(study->c.recipe, study->spec->calls, e.report.trial, study->c.arena,
                            &params, err));
         if (params)
@@ -157,7 +157,7 @@ static enum status suggest(struct study *study, struct trial **trial, struct err
         return error_memory(err);
     (*trial)->number = e.report.trial;
     (*trial)->parent_trial = -1;
-    TRY(shape(study, *trial, params, err));
+    TRY(study_shape(study, *trial, params, err));
     study->trials[study->n_trials++] = *trial;
     return OK;
 }
@@ -289,10 +289,13 @@ static enum status ask(struct study *study, const struct event *e, struct decisi
     if (answer && !study->awake) {
         TRY(parse_decisions(study, answer, decisions, n, err));
     } else {
-        TRY(wake(study, err));
+        TRY(study_wake(study, err));
         *n = 0;
         if (e->kind == EVENT_REPORT)
             TRY(recipe_report(r, calls, &e->report, study->c.arena, decisions, n, err));
+        for (size_t i = 0; i < *n && study->c.rehearsal; i++)
+            TRY(recipe_why(r, calls, (*decisions)[i].trial, study->c.arena, &(*decisions)[i].why,
+                           err));
         TRY(recipe_observe(r, calls, &e->report, err));
         TRY(write_decisions(study, *decisions, *n, err));
     }
@@ -316,7 +319,7 @@ static enum status exploit(struct study *study, struct trial *trial, const struc
     if (!donor->last)
         return error_set(err, ERR_INPUT, graph_node(study->c.graph, study->node)->where,
                          "the scheduler's exploit of trial %d: it has not reported yet", d->parent);
-    TRY(shape(study, trial, d->params ? d->params : donor->params, err));
+    TRY(study_shape(study, trial, d->params ? d->params : donor->params, err));
     trial->last = donor->last;
     trial->t = donor->t;
     trial->parent_trial = donor->number;
@@ -422,11 +425,12 @@ static enum status deliver(struct study *study, struct trial *trial, struct unit
                            struct error *err)
 {
     struct event e = {.kind = EVENT_REPORT, .report = {trial->number, u->t, NAN, NULL}};
-    struct decision end = {trial->number, "stop", -1, NULL}, *decisions = &end, *own = &end;
+    struct decision end = {trial->number, "stop", -1, NULL, NULL}, *decisions = &end, *own = &end;
     bool failed = u->state == UNIT_FAILED;
     size_t n = 1;
 
     study->now = due(trial);
+    study->busy += trial->cost;
     if (failed) {
         e.report.end = "failed";
     } else {
@@ -451,8 +455,10 @@ static enum status deliver(struct study *study, struct trial *trial, struct unit
     }
     TRY(add_row(study, trial->number, u->t, own->decision,
                 strcmp(own->decision, "exploit") == 0 ? own->parent : -1, err));
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
+        TRY(study_note(study, &decisions[i], &e, err));
         TRY(apply(study, &decisions[i], trial, err));
+    }
     if (failed)
         end_trial(study, trial, TRIAL_FAILED);
     return OK;
@@ -463,6 +469,9 @@ static enum status give_up_paused(struct study *study, struct error *err)
 {
     for (size_t i = 0; i < study->n_trials; i++)
         if (study->trials[i]->status == TRIAL_PAUSED) {
+            struct event end = {.report = {.trial = (int)i, .t = study->trials[i]->t}};
+            struct decision d = {(int)i, "drop", -1, NULL, "nothing runs that could let it go on"};
+            TRY(study_note(study, &d, &end, err));
             study->trials[i]->status = TRIAL_STOPPED;
             TRY(add_row(study, (int)i, study->trials[i]->t, "drop", -1, err));
         }
@@ -484,6 +493,8 @@ enum status study_advance(struct study *study, bool *decided, struct error *err)
         if (!trial->template->keyed)
             break;
         TRY(unit_get(study->c.units, trial->template, trial->last, &u, err));
+        if (u->state == UNIT_UNKNOWN && study->spec->prune && study->c.rehearsal)
+            TRY(unit_recall_failure(study->c.units, u, err));
         if (u->state == UNIT_UNKNOWN)
             break;
         if (u->state == UNIT_FAILED)
@@ -501,7 +512,7 @@ static enum status find_until(struct study *study, struct trial *trial, struct e
 {
     if (trial->until > trial->t)
         return OK;
-    TRY(wake(study, err));
+    TRY(study_wake(study, err));
     TRY(recipe_until(study->c.recipe, study->spec->calls, trial->number, trial->t, &trial->until,
                      err));
     if (trial->until > study->spec->max_t)

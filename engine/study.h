@@ -35,7 +35,8 @@ struct study_context {
     struct store *store;
     struct units *units;
     struct arena *arena;
-    int64_t today; /* days since 1970, for the store's bookkeeping */
+    int64_t today;  /* days since 1970, for the store's bookkeeping */
+    bool rehearsal; /* no journal: everything is asked anew, with reasons, and nothing is written */
 };
 
 enum status study_open(const struct study_context *context, int node, struct study **out,
@@ -86,6 +87,13 @@ enum status study_outcome(const struct study *study, struct arena *arena, char *
                           struct error *err) MUST_CHECK;
 
 const struct study_spec *study_spec(const struct study *study);
+
+/*
+ * What happened to a trial and why, in words, a line each: of a rehearsal. ERR_INPUT: there is no
+ * such trial.
+ */
+enum status study_story(const struct study *study, int trial, struct text *out,
+                        struct error *err) MUST_CHECK;
 
 /* The units whose checkpoints `keep` wants, called once each. */
 void study_keeps(const struct study *study, void (*visit)(void *context, struct unit *u),

@@ -1,6 +1,6 @@
 /*
- * study_state: the struct that study.c moves forward and study_table.c draws. Nobody else includes
- * it.
+ * study_state: the struct that study.c moves forward, study_table.c and study_story.c draw, and
+ * forecast.c looks beyond. Nobody else includes it.
  */
 #ifndef ENGINE_STUDY_STATE_H
 #define ENGINE_STUDY_STATE_H
@@ -61,12 +61,22 @@ struct decision_row {
     int donor;
 };
 
+/* A decision with what people want to know of it: only in a rehearsal. */
+struct reason {
+    struct decision decision;
+    int t;                    /* of its trial */
+    int reporter, reporter_t; /* whose report it answers */
+    enum trial_status was;    /* its trial, until then */
+    const char *end;          /* as in struct trial_report */
+};
+
 struct study {
     struct study_context c;
     int node;
     const struct study_spec *spec;
     struct journal journal;
     double now;
+    double busy;    /* virtual time that workers have spent on units */
     bool awake;     /* searcher and scheduler in Lua know everything up to now */
     bool exhausted; /* the searcher has nothing left */
     bool decided;
@@ -78,6 +88,19 @@ struct study {
     size_t n_events, event_capacity;
     struct decision_row *rows;
     size_t n_rows, row_capacity;
+    struct reason *reasons;
+    size_t n_reasons, reason_capacity;
 };
+
+/* Makes searcher and scheduler in Lua know everything up to now. */
+enum status study_wake(struct study *study, struct error *err) MUST_CHECK;
+
+/* Gives the trial the template and the cost of params. */
+enum status study_shape(struct study *study, struct trial *trial, const char *params,
+                        struct error *err) MUST_CHECK;
+
+/* In a rehearsal: keeps the decision that is about to be applied, of the report e. */
+enum status study_note(struct study *study, const struct decision *d, const struct event *e,
+                       struct error *err) MUST_CHECK;
 
 #endif

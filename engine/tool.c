@@ -145,7 +145,9 @@ static enum status identity_of_command(struct tools *tools, const char *path,
     if (s != ERR_NOT_FOUND)
         return s;
     TRY(run_identity(tools, path, argv, out, err));
-    return history_journal_put(tools->c.store, &key, *out, 0, err);
+    return store_is_writable(tools->c.store)
+               ? history_journal_put(tools->c.store, &key, *out, 0, err)
+               : OK;
 }
 
 static bool same_argv(const char *const *a, const char *const *b)

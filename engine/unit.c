@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/json.h"
+#include "cache/history.h"
 #include "cache/index.h"
 
 struct units {
@@ -86,6 +87,19 @@ enum status unit_refresh(struct units *units, struct unit *u, struct error *err)
     u->has_checkpoint = r.has_tree;
     u->checkpoint = r.tree;
     u->kept = r.has_tree && r.kept;
+    return OK;
+}
+
+enum status unit_recall_failure(struct units *units, struct unit *u, struct error *err)
+{
+    struct failure f;
+    enum status s = history_failure_get(units->store, &u->key, units->arena, &f, err);
+
+    if (s == ERR_NOT_FOUND)
+        return OK;
+    TRY(s);
+    u->state = UNIT_FAILED;
+    u->failure = f.text;
     return OK;
 }
 

@@ -61,6 +61,10 @@ enum status unit_get(struct units *units, const struct template *template, struc
 /* Looks again in the store whether the unit is known by now (another build may have trained it). */
 enum status unit_refresh(struct units *units, struct unit *u, struct error *err) MUST_CHECK;
 
+/* Takes the failure of an earlier build, if there was one, as this one's: where nothing will run.
+ */
+enum status unit_recall_failure(struct units *units, struct unit *u, struct error *err) MUST_CHECK;
+
 /* The text that is hashed for the key, and stored beside the result. */
 char *unit_description(const struct unit *u, struct arena *arena);
 

@@ -151,7 +151,8 @@ static enum status ready_text(struct build *b, int node, struct error *err)
 
 static enum status ready_study(struct build *b, int node, struct error *err)
 {
-    struct study_context context = {b->graph, b->recipe, b->store, b->units, b->arena, b->today};
+    struct study_context context = {b->graph, b->recipe, b->store,    b->units,
+                                    b->arena, b->today,  b->rehearsal};
 
     TRY(study_open(&context, node, &work_of(b, node)->study, err));
     work_of(b, node)->state = WORK_STARTED;

@@ -17,8 +17,8 @@ local function suggested(field, params)
 end
 
 -- The scheduler's answer as the engine wants it; a word alone is about the trial that reported.
-local function decisions(field, trial, answer)
-  if type(answer) == "string" then return { { trial = trial, decision = answer } } end
+local function decisions(field, trial, answer, why)
+  if type(answer) == "string" then return { { trial = trial, decision = answer, why = why } } end
   if type(answer) ~= "table" then check.expected(field, '"continue", "stop" or a list of decisions', answer) end
   local list = {}
   for i, d in ipairs(check.list(function(_, d) return d end, 1)(field, answer)) do
@@ -27,6 +27,7 @@ local function decisions(field, trial, answer)
       decision = { check.text, required = "a decision" },
       parent = check.whole(0),
       params = json.object,
+      why = function(_, value) return value end,
     })
     list[i].params = list[i].params and core.encode(list[i].params)
   end
@@ -85,6 +86,15 @@ return function(spec, o, view)
   function spec.report(n, t, value)
     answer = decisions(field "scheduler: report", n, scheduler:report(n, t, value))
     return answer
+  end
+  -- The scheduler's reason for its present decision about trial n, or nil. Asked only by those who
+  -- tell people: a reason may be a function, so that it costs nothing otherwise.
+  function spec.why(n)
+    for _, d in ipairs(answer) do
+      if d.trial == n and d.why ~= nil then
+        return check.text(field "scheduler: why", type(d.why) == "function" and d.why() or d.why)
+      end
+    end
   end
   function spec.until_t(n, t)
     local answer = scheduler["until"] and scheduler["until"](scheduler, n, t) or t + 1

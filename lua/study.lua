@@ -8,6 +8,7 @@ local method = require "hpo.method"
 local param = require "hpo.param"
 local random = require "hpo.search.random"
 local rng = require "hpo.rng"
+local changed = require "hpo.simulate"
 local space = require "hpo.space"
 
 local study = {}
@@ -74,7 +75,7 @@ local function checkpoint_of(state)
 end
 
 function study.new(options)
-  local o = check.fields("study", options, rules)
+  local o = check.fields("study", changed(options), rules)
   check.list(space.point(o.space), 0)("study.first", o.first)
   local view = {
     space = o.space, metric = o.metric, mode = o.mode, seed = o.seed, concurrency = o.concurrency, first = #o.first,
@@ -91,6 +92,8 @@ function study.new(options)
   if not spec.samples then check.expected("study.samples", "a whole number ≥ 1", nil) end
   spec.max_t = check.whole(1, 1000000000)("study.scheduler.max_t", scheduler.max_t)
   spec.identity, spec.custom = identity(o)
+  spec.blind = not searcher.observe and not searcher.finish
+  spec.exploits = not method.modules(o.scheduler) or scheduler.exploits
 
   local self = setmetatable({}, methods)
   local state = { node = core.study(spec), show = o.name and 'study "' .. o.name .. '"' or "study", name = o.name }

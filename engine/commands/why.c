@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "cache/index.h"
+#include "engine/build.h"
 #include "engine/commands/commands.h"
 #include "engine/commands/reader.h"
 #include "engine/key.h"
@@ -81,6 +82,38 @@ static enum status add_state(struct store *store, const struct result *r, struct
     return s == ERR_NOT_FOUND ? OK : s;
 }
 
+/* The trial whose story is told. */
+struct asked {
+    int trial;
+    struct text *out;
+};
+
+static enum status tell(struct build *b, int node, void *context, struct error *err)
+{
+    const struct asked *asked = context;
+
+    return study_story(work_of(b, node)->study, asked->trial, asked->out, err);
+}
+
+/* STUDY/TRIAL: what was decided about it, by the recipe as it is now; else nothing. */
+static enum status add_story(const struct options *o, struct store *store, struct arena *arena,
+                             struct text *t, struct error *err)
+{
+    const char *name = o->words[0], *slash = strrchr(name, '/');
+    struct asked asked = {.out = t};
+    struct error ignored;
+    int64_t trial;
+    char *study;
+
+    if (!slash || slash == name || strchr(name, '/') != slash ||
+        text_parse_integer(slash + 1, "", 0, INT32_MAX, &trial, &ignored) != OK)
+        return OK;
+    if (!(study = arena_copy(arena, name, (size_t)(slash - name))))
+        return error_memory(err);
+    asked.trial = (int)trial;
+    return session_rehearse(o, store, study, NULL, tell, &asked, err);
+}
+
 static enum status explain(const struct options *o, struct store *store, struct arena *arena,
                            struct error *err)
 {
@@ -96,7 +129,9 @@ static enum status explain(const struct options *o, struct store *store, struct 
     TRY(session_recipe(o, arena, &recipe, err));
     TRY(node_keys(store, recipe, o->words[0], arena, &keys, &n, err));
     digest_hex(&keys[0].key, hex);
-    text_printf(&t, "%s\n  key %s\n", o->words[0], hex);
+    text_printf(&t, "%s\n", o->words[0]);
+    TRY(add_story(o, store, arena, &t, err));
+    text_printf(&t, "  key %s\n", hex);
     TRY(describe(store, &keys[0].key, arena, &is, &r, err));
     TRY(add_state(store, &r, arena, &t, err));
     if (n == 1) {

@@ -18,12 +18,14 @@ local rules = {
   brackets = { check.whole(1, 100), default = 1 },
 }
 
--- The rungs of bracket s, the highest first: { milestone =, values = sorted rewards, seen = by trial }.
+-- The rungs of bracket s, the highest first: { milestone =, number = 1 for the lowest, values = sorted
+-- rewards, seen = by trial }.
 local function rungs(o, s)
   local n = core.log(o.max_t / o.grace_period) / core.log(o.reduction_factor) - s + 1
   local list = {}
   for k = math.floor(n) - 1, 0, -1 do
-    list[#list + 1] = { milestone = o.grace_period * core.pow(o.reduction_factor, k + s), values = {}, seen = {} }
+    local milestone = o.grace_period * core.pow(o.reduction_factor, k + s)
+    list[#list + 1] = { milestone = milestone, number = k + 1, values = {}, seen = {} }
   end
   return list
 end
@@ -40,7 +42,8 @@ local function cutoff(values, factor)
   return b - (b - a) * (1 - g)
 end
 
--- Puts the reward at its place among the sorted values; a report without a number never counts.
+-- Puts the reward at its place among the sorted values, and returns that; a report without a number
+-- never counts.
 local function record(values, reward)
   if reward ~= reward then return end
   local low, high = 1, #values + 1
@@ -49,6 +52,17 @@ local function record(values, reward)
     if values[middle] <= reward then low = middle + 1 else high = middle end
   end
   table.insert(values, low, reward)
+  return low
+end
+
+-- The decision in words: `place` is where the reward now stands, cut what it was compared with.
+local function judgement(rung, sign, reward, cut, place)
+  local at = ("rung %d, at t = %g"):format(rung.number, rung.milestone)
+  if not place then return "a report without a number passes " .. at end
+  if not cut then return ("%.6g is the first at %s"):format(sign * reward + 0.0, at) end
+  local word = reward < cut and "worse than" or reward == cut and "equal to" or "better than"
+  return ("%.6g is %s the cut-off %.6g of %s (rank %d of %d)"):format(
+    sign * reward + 0.0, word, sign * cut + 0.0, at, #rung.values - place + 1, #rung.values)
 end
 
 -- The bracket of a trial: 1, 2, ...
@@ -87,9 +101,10 @@ return function(options)
       for _, rung in ipairs(of_trial[trial]) do
         if t >= rung.milestone and not rung.seen[trial] then
           local reward, cut = sign * value, cutoff(rung.values, o.reduction_factor)
-          record(rung.values, reward)
+          local place = record(rung.values, reward)
           rung.seen[trial] = true
-          return cut and reward < cut and "stop" or "continue"
+          return cut and reward < cut and "stop" or "continue",
+            function() return judgement(rung, sign, reward, cut, place) end
         end
       end
       return "continue"

@@ -35,4 +35,22 @@ for i, case in ipairs(text and core.decode((text:gsub("null", "NaN"))) or {}) do
   end
 end
 
+t.test("the reasons", function()
+  local study = study_of { max_t = 4, grace_period = 1, reduction_factor = 2, curves = { 1, 2, 3, 4 }, concurrency = 1, mode = "min" }
+  study.open()
+  for n = 0, 4 do study.start(n, '{"trial": ' .. n .. "}") end
+  local function why(n, at, value)
+    study.report(n, at, value)
+    return study.why(n)
+  end
+  t.equal(why(0, 1, 4), "4 is the first at rung 1, at t = 1")
+  t.equal(why(1, 1, 2), "2 is better than the cut-off 4 of rung 1, at t = 1 (rank 1 of 2)")
+  t.equal(why(2, 1, 3), "3 is equal to the cut-off 3 of rung 1, at t = 1 (rank 2 of 3)")
+  t.equal(why(3, 1, 5), "5 is worse than the cut-off 3 of rung 1, at t = 1 (rank 4 of 4)")
+  t.equal(why(4, 1, 0 / 0), "a report without a number passes rung 1, at t = 1")
+  t.equal(why(0, 3, 1), "1 is the first at rung 2, at t = 2")
+  t.equal(why(0, 3, 1), nil)
+  t.equal(why(0, 4, 1), nil)
+end)
+
 os.exit(t.finish())
