@@ -75,8 +75,9 @@ const char *recipe_printed(const struct recipe *r);
 /* One decision of a scheduler. */
 struct decision {
     int trial;
-    const char *decision; /* "continue", "stop", "pause", "exploit", "drop" */
+    const char *decision; /* "continue", "stop", "complete", "pause", "exploit", "drop" */
     int parent;           /* the donor of an exploit, or -1 */
+    int t;                /* of the donor's unit that it goes on from; 0: its last */
     const char *params;   /* JSON, or NULL: unchanged */
     const char *why;      /* in words, where recipe_why was asked; else NULL */
 };
@@ -106,6 +107,9 @@ enum status recipe_observe(struct recipe *r, int calls, const struct trial_repor
 enum status recipe_report(struct recipe *r, int calls, const struct trial_report *report,
                           struct arena *arena, struct decision **decisions, size_t *n,
                           struct error *err) MUST_CHECK;
+/* What the scheduler does about paused trials where no trial runs and none can begin. */
+enum status recipe_idle(struct recipe *r, int calls, struct arena *arena,
+                        struct decision **decisions, size_t *n, struct error *err) MUST_CHECK;
 /* The scheduler's reason for what it just decided about a trial, or NULL: before recipe_observe. */
 enum status recipe_why(struct recipe *r, int calls, int trial, struct arena *arena,
                        const char **why, struct error *err) MUST_CHECK;

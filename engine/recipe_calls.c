@@ -53,13 +53,13 @@ static void push_report(struct recipe *r, int calls, const char *name,
     lua_pushinteger(r->lua, report->trial);
     lua_pushinteger(r->lua, report->t);
     lua_pushnumber(r->lua, report->value);
+    lua_pushstring(r->lua, report->end); /* NULL: nil */
 }
 
 enum status recipe_observe(struct recipe *r, int calls, const struct trial_report *report,
                            struct error *err)
 {
     push_report(r, calls, "observe", report);
-    lua_pushstring(r->lua, report->end); /* NULL: nil */
     return recipe_call(r, 4, 0, err);
 }
 
@@ -74,6 +74,8 @@ static enum status take_decision(struct recipe *r, struct arena *arena, struct d
     lua_pop(L, 1);
     out->parent = lua_getfield(L, -1, "parent") == LUA_TNUMBER ? (int)lua_tointeger(L, -1) : -1;
     lua_pop(L, 1);
+    out->t = lua_getfield(L, -1, "t") == LUA_TNUMBER ? (int)lua_tointeger(L, -1) : 0;
+    lua_pop(L, 1);
     lua_getfield(L, -1, "decision");
     TRY(recipe_take_string(r, arena, &out->decision, err));
     lua_getfield(L, -1, "params");
@@ -82,12 +84,10 @@ static enum status take_decision(struct recipe *r, struct arena *arena, struct d
     return OK;
 }
 
-enum status recipe_report(struct recipe *r, int calls, const struct trial_report *report,
-                          struct arena *arena, struct decision **decisions, size_t *n,
-                          struct error *err)
+/* The list on top of the stack, which is popped. */
+static enum status take_decisions(struct recipe *r, struct arena *arena,
+                                  struct decision **decisions, size_t *n, struct error *err)
 {
-    push_report(r, calls, "report", report);
-    TRY(recipe_call(r, 3, 1, err));
     *n = lua_rawlen(r->lua, -1);
     if (!(*decisions = arena_array(arena, *n + 1, sizeof **decisions)))
         return error_memory(err);
@@ -98,6 +98,23 @@ enum status recipe_report(struct recipe *r, int calls, const struct trial_report
     }
     lua_pop(r->lua, 1);
     return OK;
+}
+
+enum status recipe_report(struct recipe *r, int calls, const struct trial_report *report,
+                          struct arena *arena, struct decision **decisions, size_t *n,
+                          struct error *err)
+{
+    push_report(r, calls, "report", report);
+    TRY(recipe_call(r, 4, 1, err));
+    return take_decisions(r, arena, decisions, n, err);
+}
+
+enum status recipe_idle(struct recipe *r, int calls, struct arena *arena,
+                        struct decision **decisions, size_t *n, struct error *err)
+{
+    push_call(r, calls, "idle");
+    TRY(recipe_call(r, 0, 1, err));
+    return take_decisions(r, arena, decisions, n, err);
 }
 
 enum status recipe_why(struct recipe *r, int calls, int trial, struct arena *arena,

@@ -35,47 +35,6 @@ enum status study_open(const struct study_context *context, int node, struct stu
                         study->spec->identity, study->spec->source, context->today, err);
 }
 
-/* Tells a fresh searcher and scheduler everything that happened so far; their answers are known. */
-enum status study_wake(struct study *study, struct error *err)
-{
-    int calls = study->spec->calls;
-    struct recipe *r = study->c.recipe;
-    struct decision *decisions;
-    size_t n;
-
-    if (study->awake)
-        return OK;
-    TRY(recipe_wake(r, calls, err));
-    for (size_t i = 0; i < study->n_events; i++) {
-        const struct event *e = &study->events[i];
-        if (e->kind == EVENT_SUGGEST) {
-            TRY(recipe_replay(r, calls, e->report.trial, err));
-            if (e->params)
-                TRY(recipe_start(r, calls, e->report.trial, e->params, err));
-            continue;
-        }
-        if (e->kind == EVENT_REPORT)
-            TRY(recipe_report(r, calls, &e->report, study->c.arena, &decisions, &n, err));
-        TRY(recipe_observe(r, calls, &e->report, err));
-    }
-    study->awake = true;
-    return OK;
-}
-
-static enum status remember(struct study *study, const struct event *e, struct error *err)
-{
-    if (study->n_events == study->event_capacity) {
-        struct event *larger =
-            arena_grow(study->c.arena, study->events, study->n_events, study->n_events + 1,
-                       sizeof *study->events, &study->event_capacity);
-        if (!larger)
-            return error_memory(err);
-        study->events = larger;
-    }
-    study->events[study->n_events++] = *e;
-    return OK;
-}
-
 /* Moves the trial onto a free worker at the present time. */
 static void occupy(struct study *study, struct trial *trial)
 {
@@ -124,25 +83,10 @@ enum status study_shape(struct study *study, struct trial *trial, const char *pa
 /* The next trial, or *trial = NULL when the searcher has nothing left. */
 static enum status suggest(struct study *study, struct trial **trial, struct error *err)
 {
-    struct event e = {.kind = EVENT_SUGGEST, .report = {.trial = (int)study->n_trials}};
-    const char *answer, *params = NULL;
-    char event[32];
+    const char *params;
 
     *trial = NULL;
-    (void)snprintf(event, sizeof event, "suggest %d", e.report.trial);
-    TRY(journal_follow(&study->journal, event, study->c.arena, &answer, err));
-    if (answer && !study->awake) {
-        params = strcmp(answer, "null") == 0 ? NULL : answer;
-    } else {
-        TRY(study_wake(study, err));
-        TRY(recipe_suggest(study->c.recipe, study->spec->calls, e.report.trial, study->c.arena,
-                           &params, err));
-        if (params)
-            TRY(recipe_start(study->c.recipe, study->spec->calls, e.report.trial, params, err));
-        TRY(journal_write(&study->journal, params ? params : "null", err));
-    }
-    e.params = params;
-    TRY(remember(study, &e, err));
+    TRY(study_ask_params(study, &params, err));
     if (!params)
         return OK;
     if (study->n_trials == study->trial_capacity) {
@@ -155,7 +99,7 @@ static enum status suggest(struct study *study, struct trial **trial, struct err
     }
     if (!(*trial = arena_alloc(study->c.arena, sizeof **trial)))
         return error_memory(err);
-    (*trial)->number = e.report.trial;
+    (*trial)->number = (int)study->n_trials;
     (*trial)->parent_trial = -1;
     TRY(study_shape(study, *trial, params, err));
     study->trials[study->n_trials++] = *trial;
@@ -227,81 +171,6 @@ static enum status add_row(struct study *study, int trial, int t, const char *de
     return OK;
 }
 
-/* An answer of the journal → decisions. */
-static enum status parse_decisions(struct study *study, const char *answer, struct decision **out,
-                                   size_t *n, struct error *err)
-{
-    struct json *list;
-
-    TRY(json_parse(answer, strlen(answer), "journal", JSON_STRICT, study->c.arena, &list, err));
-    *n = list->n;
-    if (!(*out = arena_array(study->c.arena, list->n + 1, sizeof **out)))
-        return error_memory(err);
-    for (size_t i = 0; i < list->n; i++) {
-        struct decision *d = &(*out)[i];
-        const struct json *item = &list->items[i], *params = json_get(item, "params");
-        int64_t trial, parent;
-        TRY(json_want_integer(item, "journal", "trial", 0, INT32_MAX, &trial, err));
-        TRY(json_want_integer(item, "journal", "parent", -1, INT32_MAX, &parent, err));
-        TRY(json_want_string(item, "journal", "decision", &d->decision, err));
-        d->trial = (int)trial;
-        d->parent = (int)parent;
-        d->params = params && params->kind == JSON_STRING ? params->string : NULL;
-    }
-    return OK;
-}
-
-static enum status write_decisions(struct study *study, const struct decision *decisions, size_t n,
-                                   struct error *err)
-{
-    struct text t = text_in(study->c.arena);
-    char *answer;
-
-    text_add(&t, "[");
-    for (size_t i = 0; i < n; i++) {
-        text_printf(&t, "%s{\"decision\": ", i ? ", " : "");
-        json_write_string(&t, decisions[i].decision);
-        text_printf(&t, ", \"parent\": %d, \"trial\": %d", decisions[i].parent, decisions[i].trial);
-        if (decisions[i].params) {
-            text_add(&t, ", \"params\": ");
-            json_write_string(&t, decisions[i].params);
-        }
-        text_add(&t, "}");
-    }
-    text_add(&t, "]");
-    TRY(text_finish(&t, &answer, NULL, err));
-    return journal_write(&study->journal, answer, err);
-}
-
-/* Delivers one report to scheduler and searcher, and gives back what is decided. */
-static enum status ask(struct study *study, const struct event *e, struct decision **decisions,
-                       size_t *n, struct error *err)
-{
-    struct recipe *r = study->c.recipe;
-    int calls = study->spec->calls;
-    char number[NUMBER_TEXT_MAX], event[96];
-    const char *answer, *word = e->report.end ? "failed" : "report";
-
-    (void)text_number(e->report.value, number);
-    (void)snprintf(event, sizeof event, "%s %d %d %s", e->kind == EVENT_END ? "end" : word,
-                   e->report.trial, e->report.t, number);
-    TRY(journal_follow(&study->journal, event, study->c.arena, &answer, err));
-    if (answer && !study->awake) {
-        TRY(parse_decisions(study, answer, decisions, n, err));
-    } else {
-        TRY(study_wake(study, err));
-        *n = 0;
-        if (e->kind == EVENT_REPORT)
-            TRY(recipe_report(r, calls, &e->report, study->c.arena, decisions, n, err));
-        for (size_t i = 0; i < *n && study->c.rehearsal; i++)
-            TRY(recipe_why(r, calls, (*decisions)[i].trial, study->c.arena, &(*decisions)[i].why,
-                           err));
-        TRY(recipe_observe(r, calls, &e->report, err));
-        TRY(write_decisions(study, *decisions, *n, err));
-    }
-    return remember(study, e, err);
-}
-
 static void end_trial(struct study *study, struct trial *trial, enum trial_status status)
 {
     if (trial->status == TRIAL_RUNNING)
@@ -315,13 +184,17 @@ static enum status exploit(struct study *study, struct trial *trial, const struc
                            struct error *err)
 {
     const struct trial *donor = study->trials[d->parent];
+    struct unit *from = donor->last;
 
-    if (!donor->last)
+    while (from && d->t > 0 && from->t > d->t)
+        from = from->parent;
+    if (!from || (d->t > 0 && from->t != d->t))
         return error_set(err, ERR_INPUT, graph_node(study->c.graph, study->node)->where,
-                         "the scheduler's exploit of trial %d: it has not reported yet", d->parent);
+                         "the scheduler's exploit of trial %d: it has not reported t = %d yet",
+                         d->parent, d->t > 0 ? d->t : 1);
     TRY(study_shape(study, trial, d->params ? d->params : donor->params, err));
-    trial->last = donor->last;
-    trial->t = donor->t;
+    trial->last = from;
+    trial->t = from->t;
     trial->parent_trial = donor->number;
     trial->start = study->now;
     trial->start_t = trial->t;
@@ -338,7 +211,9 @@ static enum status apply(struct study *study, const struct decision *d,
 
     if (ended)
         return OK;
-    if (strcmp(d->decision, "stop") == 0) {
+    if (strcmp(d->decision, "complete") == 0) {
+        end_trial(study, trial, TRIAL_COMPLETED);
+    } else if (strcmp(d->decision, "stop") == 0) {
         end_trial(study, trial, trial->t >= study->spec->max_t ? TRIAL_COMPLETED : TRIAL_STOPPED);
     } else if (strcmp(d->decision, "drop") == 0) {
         end_trial(study, trial, TRIAL_STOPPED);
@@ -350,47 +225,35 @@ static enum status apply(struct study *study, const struct decision *d,
         TRY(exploit(study, trial, d, err));
     } else if (strcmp(d->decision, "continue") == 0 && trial->status == TRIAL_PAUSED) {
         trial->status = TRIAL_RELEASED;
-        trial->order = study->n_rows;
+        trial->order = study->n_releases++;
         study->n_released++;
     }
     return OK;
 }
 
-/* Decisions come from a recipe's own code: each must name a trial, and one the reporter. */
-static enum status check_decisions(const struct study *study, const struct trial *reporter,
-                                   struct decision *decisions, size_t n, struct decision **own,
-                                   struct error *err)
+/* The first of the decisions that is about the reporter: the one that its row shows. */
+static enum status find_own(const struct study *study, const struct trial *reporter,
+                            struct decision *decisions, size_t n, struct decision **own,
+                            struct error *err)
 {
-    static const char *const words[] = {"continue", "stop", "pause", "exploit", "drop"};
-    const char *where = graph_node(study->c.graph, study->node)->where;
-
-    *own = NULL;
-    for (size_t i = 0; i < n; i++) {
-        struct decision *d = &decisions[i];
-        bool known = false;
-        for (size_t w = 0; w < sizeof words / sizeof *words; w++)
-            known |= d->decision && strcmp(d->decision, words[w]) == 0;
-        if (!known)
-            return error_set(err, ERR_INPUT, where,
-                             "the scheduler's report(%d, %d): expected continue, stop, pause, "
-                             "exploit or drop, found \"%s\"",
-                             reporter->number, reporter->t, d->decision ? d->decision : "nil");
-        if (d->trial < 0 || d->trial >= (int)study->n_trials || d->parent >= (int)study->n_trials)
-            return error_set(err, ERR_INPUT, where,
-                             "the scheduler's report(%d, %d) names a trial that does not exist",
-                             reporter->number, reporter->t);
-        if (strcmp(d->decision, "exploit") == 0 && d->parent < 0)
-            return error_set(err, ERR_INPUT, where,
-                             "the scheduler's report(%d, %d): an exploit without parent",
-                             reporter->number, reporter->t);
-        if (d->trial == reporter->number)
-            *own = d;
-    }
-    if (*own)
-        return OK;
-    return error_set(err, ERR_INPUT, where,
+    for (size_t i = 0; i < n; i++)
+        if (decisions[i].trial == reporter->number) {
+            *own = &decisions[i];
+            return OK;
+        }
+    return error_set(err, ERR_INPUT, graph_node(study->c.graph, study->node)->where,
                      "the scheduler's report(%d, %d) decides nothing about trial %d",
                      reporter->number, reporter->t, reporter->number);
+}
+
+static enum status apply_all(struct study *study, const struct event *e, struct trial *reporter,
+                             const struct decision *decisions, size_t n, struct error *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        TRY(study_note(study, &decisions[i], e, err));
+        TRY(apply(study, &decisions[i], reporter, err));
+    }
+    return OK;
 }
 
 static enum status add_report(struct study *study, struct trial *trial, struct unit *u,
@@ -425,9 +288,10 @@ static enum status deliver(struct study *study, struct trial *trial, struct unit
                            struct error *err)
 {
     struct event e = {.kind = EVENT_REPORT, .report = {trial->number, u->t, NAN, NULL}};
-    struct decision end = {trial->number, "stop", -1, NULL, NULL}, *decisions = &end, *own = &end;
+    struct decision *decisions, *own = NULL;
     bool failed = u->state == UNIT_FAILED;
-    size_t n = 1;
+    const char *word;
+    size_t n;
 
     study->now = due(trial);
     study->busy += trial->cost;
@@ -438,27 +302,18 @@ static enum status deliver(struct study *study, struct trial *trial, struct unit
         trial->t = u->t;
         trial->last = u;
         TRY(add_report(study, trial, u, e.report.value, err));
-        if (meets_stop(study, u, err)) {
-            e.kind = EVENT_END;
+        if (meets_stop(study, u, err))
             e.report.end = "completed";
-        }
     }
-    TRY(ask(study, &e, &decisions, &n, err));
-    if (e.kind == EVENT_END || failed) {
-        decisions = &end;
-        n = 1;
-    } else {
-        TRY(check_decisions(study, trial, decisions, n, &own, err));
-        assert(own);
-        if (trial->t >= study->spec->max_t && strcmp(own->decision, "exploit") != 0)
-            own->decision = "stop";
-    }
-    TRY(add_row(study, trial->number, u->t, own->decision,
-                strcmp(own->decision, "exploit") == 0 ? own->parent : -1, err));
-    for (size_t i = 0; i < n; i++) {
-        TRY(study_note(study, &decisions[i], &e, err));
-        TRY(apply(study, &decisions[i], trial, err));
-    }
+    TRY(study_ask(study, &e, &decisions, &n, err));
+    TRY(find_own(study, trial, decisions, n, &own, err));
+    assert(own);
+    if (trial->t >= study->spec->max_t && strcmp(own->decision, "exploit") != 0)
+        own->decision = "stop";
+    word = strcmp(own->decision, "complete") == 0 ? "stop" : own->decision;
+    TRY(add_row(study, trial->number, u->t, word, strcmp(word, "exploit") == 0 ? own->parent : -1,
+                err));
+    TRY(apply_all(study, &e, trial, decisions, n, err));
     if (failed)
         end_trial(study, trial, TRIAL_FAILED);
     return OK;
@@ -470,11 +325,33 @@ static enum status give_up_paused(struct study *study, struct error *err)
     for (size_t i = 0; i < study->n_trials; i++)
         if (study->trials[i]->status == TRIAL_PAUSED) {
             struct event end = {.report = {.trial = (int)i, .t = study->trials[i]->t}};
-            struct decision d = {(int)i, "drop", -1, NULL, "nothing runs that could let it go on"};
+            struct decision d = {.trial = (int)i,
+                                 .decision = "drop",
+                                 .parent = -1,
+                                 .why = "nothing runs that could let it go on"};
             TRY(study_note(study, &d, &end, err));
             study->trials[i]->status = TRIAL_STOPPED;
             TRY(add_row(study, (int)i, study->trials[i]->t, "drop", -1, err));
         }
+    return OK;
+}
+
+/* The scheduler may let paused trials go on where no worker is busy and nothing can begin. */
+static enum status idle(struct study *study, bool *released, struct error *err)
+{
+    const struct event e = {.kind = EVENT_IDLE, .report = {.trial = -1}};
+    struct decision *decisions;
+    bool waiting = false;
+    size_t n;
+
+    for (size_t i = 0; i < study->n_trials && !waiting; i++)
+        waiting = study->trials[i]->status == TRIAL_PAUSED;
+    *released = false;
+    if (!waiting)
+        return OK;
+    TRY(study_ask(study, &e, &decisions, &n, err));
+    TRY(apply_all(study, &e, NULL, decisions, n, err));
+    *released = study->n_released > 0;
     return OK;
 }
 
@@ -484,8 +361,12 @@ enum status study_advance(struct study *study, bool *decided, struct error *err)
     while (!study->decided) {
         struct trial *trial;
         struct unit *u;
+        bool released;
         TRY(fill_workers(study, err));
         if (!(trial = next_due(study))) {
+            TRY(idle(study, &released, err));
+            if (released)
+                continue;
             TRY(give_up_paused(study, err));
             *decided = study->decided = true;
             break;
@@ -515,6 +396,7 @@ static enum status find_until(struct study *study, struct trial *trial, struct e
     TRY(study_wake(study, err));
     TRY(recipe_until(study->c.recipe, study->spec->calls, trial->number, trial->t, &trial->until,
                      err));
+    trial->asked = trial->last;
     if (trial->until > study->spec->max_t)
         trial->until = study->spec->max_t;
     if (trial->until <= trial->t)

@@ -1,6 +1,6 @@
 /*
- * study_state: the struct that study.c moves forward, study_table.c and study_story.c draw, and
- * forecast.c looks beyond. Nobody else includes it.
+ * study_state: the struct that study.c and study_ask.c move forward, study_table.c and
+ * study_story.c draw, and forecast.c looks beyond. Nobody else includes it.
  */
 #ifndef ENGINE_STUDY_STATE_H
 #define ENGINE_STUDY_STATE_H
@@ -36,6 +36,7 @@ struct trial {
     int t;               /* last delivered unit of its present lineage */
     struct unit *last;   /* that unit; NULL for t == 0 */
     int until;           /* may be trained so far without asking; valid while above t */
+    struct unit *asked;  /* its last unit when that was asked: where an exploit may go on from */
     size_t order;        /* in which released trials go on */
     int parent_trial;    /* donor of the unit that comes next, or -1 */
     struct unit *failed; /* the unit it could not train, or NULL */
@@ -45,8 +46,8 @@ struct trial {
 
 enum event_kind {
     EVENT_SUGGEST,
-    EVENT_REPORT, /* to scheduler and searcher */
-    EVENT_END,    /* met the study's stop criterion: to the searcher only */
+    EVENT_REPORT,
+    EVENT_IDLE, /* no trial runs and none can begin */
 };
 
 struct event {
@@ -84,6 +85,7 @@ struct study {
     size_t n_trials, trial_capacity;
     int *running; /* numbers of the trials on workers */
     int n_running, n_released;
+    size_t n_releases; /* ever */
     struct event *events;
     size_t n_events, event_capacity;
     struct decision_row *rows;
@@ -91,6 +93,15 @@ struct study {
     struct reason *reasons;
     size_t n_reasons, reason_capacity;
 };
+
+/* The parameters of the next trial; NULL: the searcher has nothing left. */
+enum status study_ask_params(struct study *study, const char **params,
+                             struct error *err) MUST_CHECK;
+
+/* Tells scheduler and searcher of an event, and gives back what is decided: of trials that exist.
+ */
+enum status study_ask(struct study *study, const struct event *e, struct decision **decisions,
+                      size_t *n, struct error *err) MUST_CHECK;
 
 /* Makes searcher and scheduler in Lua know everything up to now. */
 enum status study_wake(struct study *study, struct error *err) MUST_CHECK;

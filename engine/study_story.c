@@ -36,6 +36,8 @@ static void tell_own(const struct study *study, const struct reason *r, struct t
                     study->spec->stop_metric);
     else if (strcmp(word, "exploit") == 0)
         text_printf(out, "at t = %d exploited trial %d", r->t, r->decision.parent);
+    else if (strcmp(word, "complete") == 0)
+        text_printf(out, "completed at t = %d", r->t);
     else if (strcmp(word, "stop") == 0 && r->t >= study->spec->max_t)
         text_printf(out, "completed at t = %d, the scheduler's max_t", r->t);
     else if (strcmp(word, "continue") != 0)
@@ -58,6 +60,8 @@ static void tell_other(const struct reason *r, struct text *out)
         text_printf(out, "at t = %d exploited trial %d", r->t, r->decision.parent);
     else if (strcmp(word, "continue") == 0 && r->was == TRIAL_PAUSED)
         text_printf(out, "promoted from t = %d", r->t);
+    else if (strcmp(word, "complete") == 0)
+        text_printf(out, "completed at t = %d", r->t);
     else if (strcmp(word, "drop") == 0 || strcmp(word, "stop") == 0)
         text_printf(out, "%s at t = %d", paused ? "given up" : "stopped", r->t);
     else

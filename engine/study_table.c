@@ -144,6 +144,8 @@ void study_keeps(const struct study *study, void (*visit)(void *context, struct 
         bool undecided = trial->status < TRIAL_COMPLETED;
         if (trial->last && (undecided || study->spec->keep != KEEP_BEST))
             visit(context, trial->last);
+        if (trial->asked && undecided)
+            visit(context, trial->asked);
         for (size_t r = 0; study->spec->keep == KEEP_ALL && r < trial->n_reports; r++)
             visit(context, trial->reports[r].unit);
     }
@@ -159,6 +161,8 @@ void study_asks(const struct study *study, void (*visit)(void *context, struct u
             visit(context, r->unit);
         if (trial->last)
             visit(context, trial->last);
+        if (trial->asked)
+            visit(context, trial->asked);
         for (size_t k = 0; study->spec->keep == KEEP_ALL && k < trial->n_reports; k++)
             visit(context, trial->reports[k].unit);
     }

@@ -18,14 +18,15 @@ end
 
 -- The scheduler's answer as the engine wants it; a word alone is about the trial that reported.
 local function decisions(field, trial, answer, why)
-  if type(answer) == "string" then return { { trial = trial, decision = answer, why = why } } end
+  if trial and type(answer) == "string" then return { { trial = trial, decision = answer, why = why } } end
   if type(answer) ~= "table" then check.expected(field, '"continue", "stop" or a list of decisions', answer) end
   local list = {}
-  for i, d in ipairs(check.list(function(_, d) return d end, 1)(field, answer)) do
+  for i, d in ipairs(check.list(function(_, d) return d end, 0)(field, answer)) do
     list[i] = check.fields(field .. "[" .. i .. "]", d, {
       trial = { check.whole(0), required = "a trial's number" },
       decision = { check.text, required = "a decision" },
       parent = check.whole(0),
+      t = check.whole(1),
       params = json.object,
       why = function(_, value) return value end,
     })
@@ -67,25 +68,43 @@ return function(spec, o, view)
     begin(n, params)
     if scheduler.start then scheduler:start(n, core.decode(params)) end
   end
-  -- Called after spec.report, if that is called at all. `how` the trial ended, whatever that said.
-  function spec.observe(n, t, value, how)
-    if searcher.observe then searcher:observe(n, t, value) end
-    for _, d in ipairs(how and {} or answer) do
+  -- Tells the searcher what becomes of the present answer, after n's report or where nothing ran.
+  local function settle(n, t, how)
+    for _, d in ipairs(answer) do
       if d.decision == "exploit" then
         local params = d.params or given[d.parent]
         if params then begin(d.trial, params) end
-      elseif d.trial == n and t >= spec.max_t then
-        finish(n, "completed")
+      elseif d.trial == n and how then
+        finish(n, how)
+      elseif d.decision == "complete" or d.trial == n and t >= spec.max_t then
+        finish(d.trial, "completed")
       elseif d.decision == "stop" or d.decision == "drop" then
         finish(d.trial, "stopped")
       end
     end
-    if how then finish(n, how) end
     answer = {}
   end
-  function spec.report(n, t, value)
-    answer = decisions(field "scheduler: report", n, scheduler:report(n, t, value))
+  -- Called after spec.report.
+  function spec.observe(n, t, value, how)
+    if searcher.observe then searcher:observe(n, t, value) end
+    settle(n, t, how)
+  end
+  -- `how` the trial ends by itself ("completed", "failed"): then the scheduler decides about others only.
+  function spec.report(n, t, value, how)
+    if not how then
+      answer = decisions(field "scheduler: report", n, scheduler:report(n, t, value))
+    else
+      answer = scheduler.finish and decisions(field "scheduler: finish", nil, scheduler:finish(n, how) or {}) or {}
+      table.insert(answer, 1, { trial = n, decision = "stop" })
+    end
     return answer
+  end
+  -- No trial runs and none can begin: whether paused ones go on.
+  function spec.idle()
+    answer = scheduler.idle and decisions(field "scheduler: idle", nil, scheduler:idle()) or {}
+    local result = answer
+    settle()
+    return result
   end
   -- The scheduler's reason for its present decision about trial n, or nil. Asked only by those who
   -- tell people: a reason may be a function, so that it costs nothing otherwise.

@@ -81,14 +81,13 @@ function check.whole(low, high)
   end
 end
 
--- A finite number that is > above or ≥ least (either may be absent).
+-- A finite number that is > above or ≥ least, and ≤ most (each may be absent).
 function check.number(limit)
-  local above, least = limit.above, limit.least
-  local what = "a number" .. (above and " > " .. core.number(above) or least and " ≥ " .. core.number(least) or "")
+  local low = limit.above and " > " .. core.number(limit.above) or limit.least and " ≥ " .. core.number(limit.least) or ""
+  local high = limit.most and (low ~= "" and " and" or "") .. " ≤ " .. core.number(limit.most) or ""
   return function(field, value)
-    if not check.is_finite(value) or above and value <= above or least and value < least then
-      check.expected(field, what, value)
-    end
+    local above, least, most = limit.above or -math.huge, limit.least or value, limit.most or value
+    if not check.is_finite(value) or value <= above or value < least or value > most then check.expected(field, "a number" .. low .. high, value) end
     return value
   end
 end

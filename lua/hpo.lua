@@ -40,6 +40,8 @@ return named("hpo", {
   }),
   scheduler = named("hpo.scheduler", {
     asha = require "hpo.scheduler.asha", fifo = require "hpo.scheduler.fifo",
+    hyperband = require "hpo.scheduler.hyperband", median = require "hpo.scheduler.median",
+    pbt = require "hpo.scheduler.pbt",
   }),
   targets = compare.targets, -- the engine's: what a recipe returned
 })

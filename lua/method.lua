@@ -6,8 +6,9 @@
 --   searcher   { suggest = function(self, n) → params or nil, start = function(self, trial, params),
 --                observe = function(self, trial, t, value), finish = function(self, trial, status) }
 --   scheduler  { start = function(self, trial, params), report = function(self, trial, t, value) →
---                "continue" or "stop", why; or { { trial, decision, parent?, params?, why? }, ... },
---                ["until"] = function(self, trial, t) → t, max_t = T }
+--                "continue" or "stop", why; or { { trial, decision, parent?, t?, params?, why? }, ... },
+--                finish = function(self, trial, status) → decisions about others, or nil,
+--                idle = function(self) → decisions, ["until"] = function(self, trial, t) → t, max_t = T }
 -- why, a text or a function that returns it, is the reason in words: hpo why shows it, nothing else asks.
 
 local core = require "hpo.core"

@@ -44,13 +44,13 @@ local rules = {
 }
 
 -- All that decisions depend on besides the reports, as canonical JSON.
-local function identity(o)
+local function identity(o, samples)
   local domains = {}
   for _, name in ipairs(check.names(o.space or {})) do domains[name] = tostring(o.space[name]) end
   local custom = not method.modules(o.search) or not method.modules(o.scheduler) or o.cost ~= nil
   return core.encode {
     space = domains, metric = o.metric, mode = o.mode, seed = o.seed, concurrency = o.concurrency,
-    first = #o.first > 0 and o.first or nil, stop = o.stop, on_failure = o.on_failure, cost = o.cost and "custom",
+    samples = samples, first = #o.first > 0 and o.first or nil, stop = o.stop, on_failure = o.on_failure, cost = o.cost and "custom",
     search = method.identity(o.search), scheduler = method.identity(o.scheduler),
     params = custom and param.all() or nil, -- a recipe's own code may depend on them
   }, custom
@@ -90,10 +90,11 @@ function study.new(options)
   local searcher, scheduler = spec.open()
   spec.samples = o.samples or searcher.size and searcher.size + #o.first
   if not spec.samples then check.expected("study.samples", "a whole number ≥ 1", nil) end
+  view.samples = scheduler.population and spec.samples or nil
   spec.max_t = check.whole(1, 1000000000)("study.scheduler.max_t", scheduler.max_t)
-  spec.identity, spec.custom = identity(o)
+  spec.identity, spec.custom = identity(o, view.samples)
   spec.blind = not searcher.observe and not searcher.finish
-  spec.exploits = not method.modules(o.scheduler) or scheduler.exploits
+  spec.exploits = not method.modules(o.scheduler) or scheduler.population
 
   local self = setmetatable({}, methods)
   local state = { node = core.study(spec), show = o.name and 'study "' .. o.name .. '"' or "study", name = o.name }

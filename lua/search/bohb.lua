@@ -15,16 +15,11 @@ local random = require "hpo.search.random"
 local rng = require "hpo.rng"
 local space = require "hpo.space"
 
-local function share(field, value)
-  if not check.is_finite(value) or value < 0 or value > 1 then check.expected(field, "a number from 0 to 1", value) end
-  return value
-end
-
 local rules = {
   min_points_in_model = check.whole(1, 1000000000),
   top_n_percent = { check.whole(1, 99), default = 15 },
   num_samples = { check.whole(1, 100000), default = 64 },
-  random_fraction = { share, default = 1 / 3 },
+  random_fraction = { check.number { least = 0, most = 1 }, default = 1 / 3 },
   bandwidth_factor = { check.number { above = 0 }, default = 3 },
   min_bandwidth = { check.number { above = 0 }, default = 1e-3 },
 }

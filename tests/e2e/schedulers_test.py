@@ -1,4 +1,4 @@
-"""Every ASHA event of Ray Tune (fixtures/schedulers.json), with real child processes, at any -j and any delay."""
+"""Every event of Ray Tune's schedulers (fixtures/schedulers.json), with real child processes, at any -j and any delay."""
 import json
 import shutil
 import unittest
@@ -13,10 +13,13 @@ local costs = { %(costs)s }
 return { default = hpo.study {
   name = "s", space = { i = hpo.randint(0, %(n)d) }, search = hpo.search.points(points), samples = %(n)d, concurrency = %(concurrency)d,
   metric = "loss", mode = "%(mode)s", seed = 1, cost = function(p) return costs[p.i + 1] end,
-  scheduler = hpo.scheduler.asha { max_t = %(max_t)d, grace_period = %(grace_period)d, reduction_factor = %(reduction_factor)s },
+  scheduler = hpo.scheduler.%(scheduler)s { %(options)s },
   trial = function(p) return hpo.command { run = { "sh", hpo.source "trial.sh" }, inputs = { curves = hpo.source "curves" } } end,
 } }
 '''
+
+OPTIONS = {"asha": ("max_t", "grace_period", "reduction_factor"), "median": ("max_t", "grace_period", "min_samples_required"),
+           "hyperband": ("max_t", "reduction_factor"), "pbt": ("max_t", "perturbation_interval", "quantile_fraction")}
 
 TRIAL = '''
 i=$(sed 's/[^0-9]//g' "$HPO_PARAMS")
@@ -25,7 +28,16 @@ sed -n "$((HPO_FROM + 1)),$((HPO_UNTIL))p" "curves/$i"
 '''
 
 
-class Asha(Case):
+def options_of(case):
+    order = ['order = "bohb"'] if case["scheduler"] == "hyperband" else []
+    return ", ".join([f"{name} = {case[name]}" for name in OPTIONS[case["scheduler"]]] + order)
+
+
+def event(row):
+    return [row["trial"], row["t"], row["decision"]]
+
+
+class Schedulers(Case):
     def check(self, case, jobs, delay):
         n = len(case["curves"])
         (self.folder / "curves").mkdir(exist_ok=True)
@@ -33,10 +45,14 @@ class Asha(Case):
             lines = [json.dumps({"t": t + 1, "loss": value}) for t, value in enumerate(curve)]
             self.write(f"curves/{i}", "\n".join(lines) + "\n")
         self.write("trial.sh", TRIAL % {"delay": delay})
-        self.write("r.lua", RECIPE % {**case, "n": n, "costs": ", ".join(map(str, case.get("cost", [1] * n)))})
+        self.write("r.lua", RECIPE % {**case, "n": n, "options": options_of(case), "costs": ", ".join(map(str, case.get("cost", [1] * n)))})
         self.build("r.lua", f"-j{jobs}", "--cache", f"store{jobs}")
         table = json.loads(self.hpo("table", "r.lua", "--json", "--cache", f"store{jobs}")[0])
-        self.assertEqual([[d["trial"], d["t"], d["decision"]] for d in table["decisions"]], case["events"])
+        rows = [d for d in table["decisions"] if d["decision"] != "drop"]
+        if case["scheduler"] == "pbt":
+            self.assertEqual([event(d) + [d.get("donor")] for d in rows], case["events"])
+        else:
+            self.assertEqual([event(d) for d in rows], case["events"])
         self.assertEqual([t["reached"] for t in table["trials"]], case["reached"])
         return table
 
@@ -44,10 +60,10 @@ class Asha(Case):
         path = SHARED / "fixtures" / "schedulers.json"
         if not path.exists():
             self.skipTest("SKIP: no reference results (../shared)")
-        cases = [c for c in json.loads(path.read_text()) if c["scheduler"] == "asha"]
-        self.assertGreater(len(cases), 5)
+        cases = json.loads(path.read_text())
+        self.assertEqual({c["scheduler"] for c in cases}, set(OPTIONS))
         for k, case in enumerate(cases):
-            with self.subTest(case=k):
+            with self.subTest(case=k, scheduler=case["scheduler"]):
                 self.tearDownStores()
                 self.check(case, 1, 2)
                 self.check(case, 8, 9)
