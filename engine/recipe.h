@@ -25,6 +25,7 @@ struct recipe; /* opaque: the Lua state, its limits, the graph it fills */
 struct recipe_change {
     int study; /* the how-manieth of the recipe, from 0 */
     const char *search, *scheduler;
+    int samples; /* of its own searcher: for one that knows no end */
 };
 
 struct recipe_options {

@@ -492,6 +492,20 @@ enum status session_build(const struct options *o, struct error *err)
     return s;
 }
 
+/* As in hpo table: without --set, those of the last build of the recipe. */
+static enum status take_last_sets(struct build *b, struct options *o, struct error *err)
+{
+    struct study_table *tables;
+    const char *recipe;
+    size_t n;
+
+    if (o->n_sets > 0)
+        return OK;
+    TRY(session_recipe(o, b->arena, &recipe, err));
+    TRY(history_tables(b->store, recipe, NULL, b->rehearsed, b->arena, &tables, &n, err));
+    return n > 0 ? options_take_arguments(o, tables[0].arguments, b->arena, err) : OK;
+}
+
 enum status session_rehearse(const struct options *o, struct store *store, const char *name,
                              const struct recipe_change *change, rehearsal *answer, void *context,
                              struct error *err)
@@ -507,7 +521,9 @@ enum status session_rehearse(const struct options *o, struct store *store, const
     b.rehearsed = name;
     b.change = change;
     b.store = store;
-    s = open_build(&b, err);
+    s = take_last_sets(&b, &dry, err);
+    if (s == OK)
+        s = open_build(&b, err);
     if (s == OK)
         s = run_rehearsal(&b, answer, context, err);
     b.store = NULL;

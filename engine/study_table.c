@@ -184,6 +184,29 @@ double study_runtime(const struct study *study)
     return longest;
 }
 
+static void count_unit(void *context, int trial, struct unit *u)
+{
+    struct study_totals *totals = context;
+
+    (void)trial;
+    totals->units += u->state == UNIT_KNOWN && !u->counted;
+    u->counted = true;
+}
+
+static void uncount_unit(void *context, int trial, struct unit *u)
+{
+    (void)context;
+    (void)trial;
+    u->counted = false;
+}
+
+void study_total(const struct study *study, struct study_totals *out)
+{
+    *out = (struct study_totals){0, study->now, study->busy};
+    study_units(study, count_unit, out);
+    study_units(study, uncount_unit, NULL);
+}
+
 int study_slots(const struct study *study)
 {
     const struct resources *r;
@@ -304,6 +327,10 @@ enum status study_table(const struct study *study, const char *name, bool cached
             text_printf(out, ", \"donor\": %d", row->donor);
         text_add(out, "}");
     }
-    text_add(out, "]}");
+    text_printf(out, "], \"info\": {\"workers\": %d, \"time\": ", study->spec->concurrency);
+    json_write_number(out, study->now);
+    text_add(out, ", \"busy\": ");
+    json_write_number(out, study->busy);
+    text_add(out, "}}");
     return out->failed ? error_memory(err) : OK;
 }

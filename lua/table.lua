@@ -116,4 +116,42 @@ function tables.compare(json, format)
   return format == "csv" and columns.csv(list, rows) or columns.text(list, rows)
 end
 
+-- "asha max_t=4 reduction_factor=2"
+local function method_words(method)
+  if type(method) ~= "table" then return method end
+  return (method.name .. " " .. (points(columns.for_eyes)(method.options) or "")):gsub(" $", "")
+end
+
+local function run_columns(metric)
+  return {
+    column("run", "run"), column("search", "search", method_words), column("scheduler", "scheduler", method_words),
+    column("trials", "trials"), column("units", "units"), column("best trial", "best"),
+    column((metric:gsub("_", " ")), "value"), column("params", "params", points(columns.for_eyes)),
+    column("virtual time", "time"),
+    column("idle", "idle", function(x) return x and columns.rounded "%.0f%%"(100 * x) end),
+  }
+end
+
+-- What a run that is not decided lacks.
+local function missing_lines(run)
+  if run.decided then return "" end
+  local lines = { ("\n%s: undecided at virtual time %s, the best is that so far\n"):format(run.run, columns.for_eyes(run.time)) }
+  for _, m in ipairs(run.missing) do
+    local units = m.from == m["until"] and ("t = %d"):format(m.from) or ("t = %d to %d"):format(m.from, m["until"])
+    lines[#lines + 1] = ("  trial %d: %s is not known%s\n"):format(m.trial, units, m.inputs and "" or ", nor is what it reads")
+  end
+  if run.next then
+    lines[#lines + 1] = ("  open: what follows the report of trial %d at t = %d\n"):format(run.next.trial, run.next.t)
+  end
+  return table.concat(lines)
+end
+
+-- json is the object of `hpo simulate --json`.
+function tables.simulation(json)
+  local simulation = core.decode(json)
+  local text = columns.text(run_columns(simulation.metric), simulation.runs)
+  for _, run in ipairs(simulation.runs) do text = text .. missing_lines(run) end
+  return text
+end
+
 return tables
