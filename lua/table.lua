@@ -3,18 +3,11 @@
 local core = require "hpo.core"
 local check = require "hpo.check"
 local columns = require "hpo.columns"
+local effort = require "hpo.effort"
+local simulation = require "hpo.simulation"
 
 local tables = {}
 local seconds, hundredths = columns.rounded "%.1f s", columns.rounded "%.2f"
-
--- "bs=4 lr=0.003"
-local function points(show)
-  return function(params)
-    local parts = {}
-    for i, name in ipairs(check.names(params or {})) do parts[i] = name .. "=" .. (show(params[name]) or "") end
-    return #parts > 0 and table.concat(parts, " ") or nil
-  end
-end
 
 -- The last report that is a number, which is what a trial is judged by.
 local function last_value(trial, metric)
@@ -78,15 +71,11 @@ local function best_block(study)
   return table.concat(lines)
 end
 
-local function column(title, key, show, exact)
-  return { title = title, key = key, value = function(row) return row[key] end, show = show, exact = exact }
-end
-
 local compare_columns = {
-  column("run type", "run"), column("EM", "exact_match", hundredths), column("F1", "f1", hundredths),
-  column("best params", "params", points(columns.for_eyes), points(columns.plain)), column("epochs", "t"),
-  column("runtime to find", "runtime_s", seconds), column("slots", "slots"),
-  column("minutes", "minutes", hundredths), column("ratio", "ratio", hundredths),
+  columns.new("run type", "run"), columns.new("EM", "exact_match", hundredths), columns.new("F1", "f1", hundredths),
+  columns.new("best params", "params", columns.points(columns.for_eyes), columns.points(columns.plain)), columns.new("epochs", "t"),
+  columns.new("runtime to find", "runtime_s", seconds), columns.new("slots", "slots"),
+  columns.new("minutes", "minutes", hundredths), columns.new("ratio", "ratio", hundredths),
 }
 
 -- Those, and behind the first one the metrics of the studies (eval loss, as a rule).
@@ -97,7 +86,7 @@ local function columns_of(rows)
     for name in pairs(row) do metrics[name] = not known[name] or nil end
   end
   if next(metrics) == nil then metrics.eval_loss = true end
-  for i, name in ipairs(check.names(metrics)) do table.insert(list, i + 1, column((name:gsub("_", " ")), name)) end
+  for i, name in ipairs(check.names(metrics)) do table.insert(list, i + 1, columns.new((name:gsub("_", " ")), name)) end
   return list
 end
 
@@ -106,7 +95,18 @@ function tables.study(json, format)
   local study = core.decode(json)
   local list = study_columns(study)
   if format == "csv" then return columns.csv(list, study.trials) end
-  return columns.text(list, study.trials) .. best_block(study)
+  local lines = effort(study)
+  table.insert(lines, 1, columns.text(list, study.trials) .. best_block(study))
+  if #lines > 1 then lines[#lines + 1] = "" end
+  return table.concat(lines, "\n")
+end
+
+-- What the end of a build says of a study: a line with its name for each text of effort.lua.
+function tables.effort(json)
+  local study = core.decode(json)
+  local lines = {}
+  for i, line in ipairs(effort(study)) do lines[i] = study.study .. ": " .. line .. "\n" end
+  return table.concat(lines)
 end
 
 -- json is { "rows": [...] }.
@@ -116,42 +116,6 @@ function tables.compare(json, format)
   return format == "csv" and columns.csv(list, rows) or columns.text(list, rows)
 end
 
--- "asha max_t=4 reduction_factor=2"
-local function method_words(method)
-  if type(method) ~= "table" then return method end
-  return (method.name .. " " .. (points(columns.for_eyes)(method.options) or "")):gsub(" $", "")
-end
-
-local function run_columns(metric)
-  return {
-    column("run", "run"), column("search", "search", method_words), column("scheduler", "scheduler", method_words),
-    column("trials", "trials"), column("units", "units"), column("best trial", "best"),
-    column((metric:gsub("_", " ")), "value"), column("params", "params", points(columns.for_eyes)),
-    column("virtual time", "time"),
-    column("idle", "idle", function(x) return x and columns.rounded "%.0f%%"(100 * x) end),
-  }
-end
-
--- What a run that is not decided lacks.
-local function missing_lines(run)
-  if run.decided then return "" end
-  local lines = { ("\n%s: undecided at virtual time %s, the best is that so far\n"):format(run.run, columns.for_eyes(run.time)) }
-  for _, m in ipairs(run.missing) do
-    local units = m.from == m["until"] and ("t = %d"):format(m.from) or ("t = %d to %d"):format(m.from, m["until"])
-    lines[#lines + 1] = ("  trial %d: %s is not known%s\n"):format(m.trial, units, m.inputs and "" or ", nor is what it reads")
-  end
-  if run.next then
-    lines[#lines + 1] = ("  open: what follows the report of trial %d at t = %d\n"):format(run.next.trial, run.next.t)
-  end
-  return table.concat(lines)
-end
-
--- json is the object of `hpo simulate --json`.
-function tables.simulation(json)
-  local simulation = core.decode(json)
-  local text = columns.text(run_columns(simulation.metric), simulation.runs)
-  for _, run in ipairs(simulation.runs) do text = text .. missing_lines(run) end
-  return text
-end
+tables.simulation = simulation
 
 return tables

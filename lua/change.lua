@@ -1,4 +1,4 @@
--- simulate: hpo simulate puts another scheduler or searcher in the place of a study's own.
+-- change: hpo simulate puts another scheduler or searcher in the place of a study's own.
 
 local core = require "hpo.core"
 
