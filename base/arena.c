@@ -22,10 +22,12 @@
 #define ONE_BLOCK_A_CHUNK 0
 #endif
 
+/* The first chunk's size, and the largest: each is twice the one before, so that a small arena is
+ * cheap. */
 #ifdef HPO_SMALL
-enum { CHUNK = 64 };
+enum { FIRST_CHUNK = 64, LAST_CHUNK = 64 };
 #else
-enum { CHUNK = 64 * 1024 };
+enum { FIRST_CHUNK = 1024, LAST_CHUNK = 64 * 1024 };
 #endif
 
 enum { ALIGN = 16 };
@@ -37,6 +39,7 @@ struct chunk {
 
 struct arena {
     struct chunk *newest;
+    size_t next; /* size of the next chunk */
 };
 
 static const size_t header = (sizeof(struct chunk) + ALIGN - 1) / ALIGN * ALIGN;
@@ -72,7 +75,11 @@ static bool must_fail(void)
 
 struct arena *arena_open(void)
 {
-    return must_fail() ? NULL : calloc(1, sizeof(struct arena));
+    struct arena *arena = must_fail() ? NULL : calloc(1, sizeof *arena);
+
+    if (arena)
+        arena->next = FIRST_CHUNK;
+    return arena;
 }
 
 void arena_close(struct arena *arena)
@@ -96,8 +103,8 @@ void *arena_alloc(struct arena *arena, size_t n)
     if (!ONE_BLOCK_A_CHUNK)
         n = (n + ALIGN - 1) / ALIGN * ALIGN;
     if (!c || ONE_BLOCK_A_CHUNK || c->size - c->used < n) {
-        const bool alone = ONE_BLOCK_A_CHUNK || n > CHUNK / 4;
-        size_t size = alone ? n : CHUNK;
+        const bool alone = ONE_BLOCK_A_CHUNK || n > arena->next / 4;
+        size_t size = alone ? n : arena->next;
         struct chunk *fresh = calloc(1, header + size);
         if (!fresh)
             return NULL;
@@ -110,6 +117,8 @@ void *arena_alloc(struct arena *arena, size_t n)
             fresh->older = c;
             arena->newest = fresh;
         }
+        if (arena->next < LAST_CHUNK)
+            arena->next *= 2;
         c = fresh;
     }
     c->used += n;

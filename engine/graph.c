@@ -7,6 +7,13 @@
 #include "base/file.h"
 #include "base/text.h"
 
+/* What a search leaves at each node, and the place of its queue. */
+struct mark {
+    int search; /* the last one that was here, counted from 1 */
+    int before; /* the node that led here */
+    int queued;
+};
+
 struct graph {
     struct arena *arena;
     struct node *
@@ -14,6 +21,11 @@ struct graph {
     size_t n, capacity;
     struct target *targets;
     size_t n_targets, target_capacity;
+    const char *part; /* that nodes are numbered under, or NULL */
+    int n_part;       /* of them so far */
+    struct mark *marks;
+    size_t mark_capacity;
+    int n_searches;
 };
 
 enum status graph_open(struct graph **out, struct error *err)
@@ -109,8 +121,26 @@ enum status graph_add(struct graph *graph, const struct node *node, int *id, str
     if (!(graph->nodes[graph->n] = arena_alloc(graph->arena, sizeof(struct node))))
         return error_memory(err);
     *graph->nodes[graph->n] = *node;
+    if (graph->part && !(graph->nodes[graph->n]->number =
+                             arena_printf(graph->arena, "%s.%d", graph->part, ++graph->n_part)))
+        return error_memory(err);
     *id = (int)graph->n++;
     return OK;
+}
+
+void graph_number_under(struct graph *graph, const char *part)
+{
+    graph->part = part;
+    graph->n_part = 0;
+}
+
+const char *graph_number(struct graph *graph, int id)
+{
+    struct node *node = graph->nodes[id];
+
+    if (!node->number)
+        node->number = arena_printf(graph->arena, "%d", id);
+    return node->number;
 }
 
 enum status graph_add_target(struct graph *graph, const struct target *target, struct error *err)
@@ -190,40 +220,53 @@ void graph_needs(const struct graph *graph, int id, void (*visit)(void *context,
 
 /* Breadth first, without recursion: a chain of actions may be longer than the stack is deep. */
 struct search {
-    int *before; /* by node: 1 + the node that led there; 0: not seen */
-    int *queue;
-    size_t n;
-    int node; /* whose needs they are */
+    struct mark *marks;
+    int number; /* of this search */
+    int node;   /* whose needs they are */
+    size_t n;   /* in the queue */
 };
 
 static void see(void *context, int need)
 {
     struct search *s = context;
 
-    if (s->before[need])
+    if (s->marks[need].search == s->number)
         return;
-    s->before[need] = s->node + 1;
-    s->queue[s->n++] = need;
+    s->marks[need].search = s->number;
+    s->marks[need].before = s->node;
+    s->marks[s->n++].queued = need;
+}
+
+/* A mark for each node; those of earlier searches stay and do not count. */
+static enum status open_search(struct graph *graph, struct search *s, struct error *err)
+{
+    if (graph->mark_capacity < graph->n) {
+        struct mark *larger = arena_grow(graph->arena, graph->marks, graph->mark_capacity, graph->n,
+                                         sizeof *larger, &graph->mark_capacity);
+        if (!larger)
+            return error_memory(err);
+        graph->marks = larger;
+    }
+    *s = (struct search){.marks = graph->marks, .number = ++graph->n_searches};
+    return OK;
 }
 
 enum status graph_refuse_cycle(struct graph *graph, int from, int to, struct error *err)
 {
-    struct search s = {.before = arena_array(graph->arena, graph->n, sizeof *s.before),
-                       .queue = arena_array(graph->arena, graph->n, sizeof *s.queue)};
     struct text path = text_in(graph->arena);
+    struct search s;
     char *string;
 
-    if (!s.before || !s.queue)
-        return error_memory(err);
+    TRY(open_search(graph, &s, err));
     s.node = from;
     see(&s, from);
-    for (size_t i = 0; i < s.n && !s.before[to]; i++) {
-        s.node = s.queue[i];
+    for (size_t i = 0; i < s.n && s.marks[to].search != s.number; i++) {
+        s.node = s.marks[i].queued;
         graph_needs(graph, s.node, see, &s);
     }
-    if (!s.before[to])
+    if (s.marks[to].search != s.number)
         return OK;
-    for (int node = to; node != from; node = s.before[node] - 1)
+    for (int node = to; node != from; node = s.marks[node].before)
         text_printf(&path, "%s ← ", graph_label(graph, node));
     text_printf(&path, "%s ← %s", graph_label(graph, from), graph_label(graph, to));
     TRY(text_finish(&path, &string, NULL, err));
@@ -245,8 +288,9 @@ const char *graph_label(struct graph *graph, int id)
     }
     if (node->kind == NODE_TEXT)
         return node->text.name;
-    node->name =
-        arena_printf(graph->arena, "%s#%d",
-                     node->kind == NODE_ACTION ? node->action.kind : kinds[node->kind], id);
+    if (graph_number(graph, id))
+        node->name = arena_printf(graph->arena, "%s#%s",
+                                  node->kind == NODE_ACTION ? node->action.kind : kinds[node->kind],
+                                  node->number);
     return node->name ? node->name : kinds[node->kind];
 }

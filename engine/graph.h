@@ -102,6 +102,7 @@ struct node {
     enum node_kind kind;
     const char *name;   /* given by the user, or NULL */
     const char *target; /* the first that names it, or NULL */
+    const char *number; /* graph_add sets it: NULL for its place, see graph_number_under */
     const char *where;  /* "recipes/asha.lua:12" */
     union {
         const char *source; /* absolute path */
@@ -139,6 +140,17 @@ struct arena *graph_arena(struct graph *graph);
 /* Adds a node (copied; what it points to must live in graph_arena). *id counts from 0. */
 enum status graph_add(struct graph *graph, const struct node *node, int *id,
                       struct error *err) MUST_CHECK;
+
+/*
+ * While a build goes on, nodes are added in an order that no two builds need share. So that they
+ * have the same names all the same, those added from now on are numbered by themselves, "PART.1",
+ * "PART.2",
+ * ...; NULL: by their place again.
+ */
+void graph_number_under(struct graph *graph, const char *part);
+
+/* What stands behind the # of its name where it has no better one. NULL: no memory. */
+const char *graph_number(struct graph *graph, int id);
 
 /* Adds targets in the order of their names, by bytes; each name once. */
 enum status graph_add_target(struct graph *graph, const struct target *target,

@@ -122,8 +122,7 @@ static enum status output_table(struct build *b, const char *kind, const char *j
 
     if (!line)
         return error_memory(err);
-    TRY(recipe_table(kind, json, "text", b->arena, &text, err));
-    TRY(recipe_table(kind, json, "csv", b->arena, &csv, err));
+    TRY(recipe_table(kind, json, b->arena, &text, &csv, err));
     if (lstat(dest, &st) == 0 && !S_ISDIR(st.st_mode))
         TRY(file_remove(dest, err));
     TRY(file_make_folders(dest, err));

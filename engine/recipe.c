@@ -503,8 +503,8 @@ const char *recipe_printed(const struct recipe *r)
     return r->printed.bytes ? r->printed.bytes : "";
 }
 
-enum status recipe_table(const char *kind, const char *json, const char *format,
-                         struct arena *arena, char **out, struct error *err)
+enum status recipe_table(const char *kind, const char *json, struct arena *arena, char **text,
+                         char **csv, struct error *err)
 {
     struct recipe *r = NULL;
     enum status s;
@@ -516,11 +516,12 @@ enum status recipe_table(const char *kind, const char *json, const char *format,
     if ((s = recipe_call(r, 1, 1, err)) == OK) {
         lua_getfield(r->lua, -1, kind);
         lua_pushstring(r->lua, json);
-        lua_pushstring(r->lua, format);
-        s = recipe_call(r, 2, 1, err);
+        s = recipe_call(r, 1, 2, err);
     }
     if (s == OK)
-        s = recipe_take_string(r, arena, (const char **)out, err);
+        s = recipe_take_string(r, arena, (const char **)csv, err);
+    if (s == OK)
+        s = recipe_take_string(r, arena, (const char **)text, err);
     recipe_close(r);
     return s;
 }

@@ -122,8 +122,9 @@ enum status recipe_after(struct recipe *r, int calls, const char *best, struct a
 enum status recipe_cost(struct recipe *r, int calls, const char *params, double *cost,
                         struct error *err) MUST_CHECK;
 
-/* Tables for people, drawn by lua/table.lua: kind "study" or "compare", format "text" or "csv". */
-enum status recipe_table(const char *kind, const char *json, const char *format,
-                         struct arena *arena, char **out, struct error *err) MUST_CHECK;
+/* What people read, drawn by lua/table.lua, and the same for spreadsheets where that has it: kind
+ * "study", "compare", "effort" or "simulation". */
+enum status recipe_table(const char *kind, const char *json, struct arena *arena, char **text,
+                         char **csv, struct error *err) MUST_CHECK;
 
 #endif

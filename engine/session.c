@@ -326,7 +326,7 @@ static enum status note_study(struct names *names, int node, const char *recipe)
     struct study_table table = {recipe, b->arguments, graph_label(b->graph, node), b->run, NULL};
     struct text t = text_in(b->arena);
     char *owner = arena_printf(b->arena, "%s\n%s\n%s", recipe, b->arguments, table.study);
-    char *effort;
+    char *effort, *ignored;
 
     names->study = table.study;
     names->n_wants = 0;
@@ -339,7 +339,7 @@ static enum status note_study(struct names *names, int node, const char *recipe)
         return error_memory(names->err);
     TRY(history_table_put(b->store, &table, names->err));
     if (b->n_ran > 0 && work_of(b, node)->state == WORK_DONE) {
-        TRY(recipe_table("effort", table.body, "text", b->arena, &effort, names->err));
+        TRY(recipe_table("effort", table.body, b->arena, &effort, &ignored, names->err));
         progress_text(b->progress, effort);
     }
     return wants_replace(b->store, owner, names->wants, names->n_wants, names->err);

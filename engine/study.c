@@ -97,15 +97,23 @@ static void leave(struct study *study, const struct trial *trial)
         }
 }
 
-/* The template of params: trial(p) is called, and may make any nodes. */
+/* The template of params: trial(p) is called, and may make any nodes; anew after an exploit. */
 enum status study_shape(struct study *study, struct trial *trial, const char *params,
                         struct error *err)
 {
     struct template *template = arena_alloc(study->c.arena, sizeof *template);
+    const char *part = arena_printf(study->c.arena, "%s/%d",
+                                    graph_number(study->c.graph, study->node), trial->number);
+    enum status s;
 
-    if (!template)
+    if (part && trial->n_reports > 0)
+        part = arena_printf(study->c.arena, "%s/%zu", part, trial->n_reports);
+    if (!template || !part)
         return error_memory(err);
-    TRY(recipe_trial(study->c.recipe, study->spec->calls, params, &template->node, err));
+    graph_number_under(study->c.graph, part);
+    s = recipe_trial(study->c.recipe, study->spec->calls, params, &template->node, err);
+    graph_number_under(study->c.graph, NULL);
+    TRY(s);
     TRY(graph_refuse_cycle(study->c.graph, template->node, study->node, err));
     TRY(recipe_cost(study->c.recipe, study->spec->calls, params, &trial->cost, err));
     trial->params = params;

@@ -185,11 +185,15 @@ static enum status ready_after(struct build *b, int node, struct error *err)
     struct work *w = work_of(b, node);
     char *best;
     int made;
+    enum status s;
 
     if (n->after.node < 0) {
         TRY(study_outcome(work_of(b, n->after.study)->study, b->arena, &best, err));
-        TRY(recipe_after(b->recipe, n->after.calls, best, graph_arena(b->graph), &made,
-                         &n->after.path, err));
+        graph_number_under(b->graph, graph_number(b->graph, node));
+        s = recipe_after(b->recipe, n->after.calls, best, graph_arena(b->graph), &made,
+                         &n->after.path, err);
+        graph_number_under(b->graph, NULL);
+        TRY(s);
         TRY(graph_refuse_cycle(b->graph, made, node, err));
         n->after.node = made;
         w->state = WORK_IDLE;

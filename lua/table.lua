@@ -90,15 +90,14 @@ local function columns_of(rows)
   return list
 end
 
--- format is "text" or "csv"; json is the object of `hpo table --json`.
-function tables.study(json, format)
+-- The object of `hpo table --json` → text, CSV.
+function tables.study(json)
   local study = core.decode(json)
   local list = study_columns(study)
-  if format == "csv" then return columns.csv(list, study.trials) end
   local lines = effort(study)
   table.insert(lines, 1, columns.text(list, study.trials) .. best_block(study))
   if #lines > 1 then lines[#lines + 1] = "" end
-  return table.concat(lines, "\n")
+  return table.concat(lines, "\n"), columns.csv(list, study.trials)
 end
 
 -- What the end of a build says of a study: a line with its name for each text of effort.lua.
@@ -109,11 +108,11 @@ function tables.effort(json)
   return table.concat(lines)
 end
 
--- json is { "rows": [...] }.
-function tables.compare(json, format)
+-- { "rows": [...] } → text, CSV.
+function tables.compare(json)
   local rows = core.decode(json).rows
   local list = columns_of(rows)
-  return format == "csv" and columns.csv(list, rows) or columns.text(list, rows)
+  return columns.text(list, rows), columns.csv(list, rows)
 end
 
 tables.simulation = simulation

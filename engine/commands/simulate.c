@@ -124,7 +124,7 @@ static enum status simulate(const struct options *o, struct store *store, struct
     struct recipe_change change = {0, o->search, o->scheduler, 0};
     struct simulated s = {&out, arena, &change};
     const char *study = o->n_words > 0 ? o->words[0] : NULL;
-    char *string;
+    char *string, *ignored;
     size_t n;
 
     if (!o->search && !o->scheduler)
@@ -136,7 +136,7 @@ static enum status simulate(const struct options *o, struct store *store, struct
     text_add(&out, "]}\n");
     TRY(text_finish(&out, &string, &n, err));
     if (!o->json) {
-        TRY(recipe_table("simulation", string, "text", arena, &string, err));
+        TRY(recipe_table("simulation", string, arena, &string, &ignored, err));
         n = __builtin_strlen(string);
     }
     return progress_result(string, n, err);

@@ -31,7 +31,7 @@ static enum status print_tables(const struct options *o, struct store *store, st
                                 struct error *err)
 {
     const char *recipe, *study = o->n_words > 0 ? o->words[0] : NULL;
-    char *arguments = o->n_sets > 0 ? options_arguments(o, arena) : NULL, *text;
+    char *arguments = o->n_sets > 0 ? options_arguments(o, arena) : NULL, *text, *csv;
     struct study_table *tables;
     size_t n;
 
@@ -46,7 +46,8 @@ static enum status print_tables(const struct options *o, struct store *store, st
     if (o->json)
         return print_json(tables, n, n == 1, arena, err);
     for (size_t i = 0; i < n; i++) {
-        TRY(recipe_table("study", tables[i].body, o->csv ? "csv" : "text", arena, &text, err));
+        TRY(recipe_table("study", tables[i].body, arena, &text, &csv, err));
+        text = o->csv ? csv : text;
         if (i > 0)
             TRY(progress_result("\n", 1, err));
         TRY(progress_result(text, strlen(text), err));

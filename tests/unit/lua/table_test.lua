@@ -14,7 +14,7 @@ local study = [[{"study": "asha", "metric": "eval_loss", "mode": "min", "best": 
   "decisions": []}]]
 
 t.test("a study as text", function()
-  t.equal(tables.study(study, "text"), [[
+  t.equal((tables.study(study)), [[
 combo  bs          lr  opt  eval loss  runtime  epochs  status
     0   4  0.00123457  a,b        3.5    1.2 s       1  stopped
     1   8     1.2e-05  ü          2.5    3.8 s       2  completed
@@ -31,7 +31,7 @@ best trial       1
 end)
 
 t.test("a study as CSV", function()
-  t.equal(tables.study(study, "csv"), [[
+  t.equal(select(2, tables.study(study)), [[
 combo,bs,lr,opt,eval_loss,runtime_s,epochs,status
 0,4,0.0012345678901,"a,b",3.5,1.25,1,stopped
 1,8,1.2e-05,ü,2.5,3.75,2,completed
@@ -41,8 +41,8 @@ end)
 
 t.test("a study without a best trial", function()
   local empty = [[{"study": "s", "metric": "m", "mode": "max", "best": null, "trials": [], "decisions": []}]]
-  t.equal(tables.study(empty, "text"), "combo  m  runtime  epochs  status\n\nbest trial  –\n")
-  t.equal(tables.study(empty, "csv"), "combo,m,runtime_s,epochs,status\n")
+  t.equal((tables.study(empty)), "combo  m  runtime  epochs  status\n\nbest trial  –\n")
+  t.equal(select(2, tables.study(empty)), "combo,m,runtime_s,epochs,status\n")
 end)
 
 local rows = [[{"rows": [
@@ -51,7 +51,7 @@ local rows = [[{"rows": [
   {"run": "as \"ha\"", "eval_loss": null, "params": {}, "t": 0}]}]]
 
 t.test("a comparison as text", function()
-  t.equal(tables.compare(rows, "text"), [[
+  t.equal((tables.compare(rows)), [[
 run type  eval loss     EM     F1  best params    epochs  runtime to find  slots  minutes  ratio
 manual      2.12346  55.50  60.12  bs=4 lr=0.001       5           12.3 s      2     0.41   1.00
 as "ha"           –      –      –  –                   0                –      –        –      –
@@ -59,7 +59,7 @@ as "ha"           –      –      –  –                   0                
 end)
 
 t.test("a comparison as CSV", function()
-  t.equal(tables.compare(rows, "csv"), [[
+  t.equal(select(2, tables.compare(rows)), [[
 run,eval_loss,exact_match,f1,params,t,runtime_s,slots,minutes,ratio
 manual,2.123456789,55.5,60.123,bs=4 lr=0.001,5,12.34,2,0.4113,1
 "as ""ha""",,,,,0,,,,
@@ -67,7 +67,7 @@ manual,2.123456789,55.5,60.123,bs=4 lr=0.001,5,12.34,2,0.4113,1
 end)
 
 t.test("a comparison of studies with a metric of their own", function()
-  t.equal(tables.compare('{"rows": [{"run": "a", "accuracy": 0.5}]}', "csv"),
+  t.equal(select(2, tables.compare('{"rows": [{"run": "a", "accuracy": 0.5}]}')),
     "run,accuracy,exact_match,f1,params,t,runtime_s,slots,minutes,ratio\na,0.5,,,,,,,,\n")
 end)
 
