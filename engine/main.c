@@ -44,9 +44,10 @@ static const struct {
     const char *name;
     enum status (*run)(int argc, char **argv, struct error *err);
 } commands[] = {
-    {"build", build_command}, {"table", table_command},   {"why", why_command},
-    {"graph", graph_command}, {"log", log_command},       {"runs", runs_command},
-    {"cache", cache_command}, {"clone-tree", clone_tree}, {"clone-resolve", clone_resolve},
+    {"build", build_command},         {"table", table_command}, {"why", why_command},
+    {"graph", graph_command},         {"log", log_command},     {"runs", runs_command},
+    {"simulate", simulate_command},   {"cache", cache_command}, {"clone-tree", clone_tree},
+    {"clone-resolve", clone_resolve},
 };
 
 static const char help[] =
@@ -54,7 +55,11 @@ static const char help[] =
     "\n"
     "  hpo build RECIPE [TARGET...]     do what is not yet known, put the targets into out/\n"
     "  hpo table RECIPE [STUDY]         the trials of the last build\n"
-    "  hpo why RECIPE NODE              which fields of its key differ from its last one\n"
+    "  hpo why RECIPE NODE              which fields of its key differ from its last one; of a "
+    "trial,\n"
+    "                                   why it was stopped, paused, promoted or exploited\n"
+    "  hpo simulate RECIPE [STUDY]      what --scheduler S or --search S would have done, at no "
+    "cost\n"
     "  hpo graph RECIPE                 the nodes: --format text, dot or json\n"
     "  hpo log RECIPE NODE              what an action printed\n"
     "  hpo runs                         the builds so far\n"
@@ -73,6 +78,7 @@ static const char help[] =
     "  --rerun NODE           run an action though its result is known\n"
     "  --gpus LIST            numbers of the GPUs to use\n"
     "  --sandbox off|on       either way: an empty folder, a clean environment\n"
+    "  --scheduler S          of simulate: 'asha { max_t = 5 }'; and --search 'random {}'\n"
     "  --json, --csv          for programs\n"
     "  -v                     say what is started\n";
 

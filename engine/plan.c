@@ -1,6 +1,7 @@
 /* plan: what a build would run, and why, for --dry-run. Start at plan_print. */
 #include "engine/plan.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@
 #include "cache/history.h"
 #include "cache/index.h"
 #include "engine/build.h"
+#include "engine/forecast.h"
 #include "engine/key.h"
 #include "engine/want.h"
 
@@ -46,6 +48,33 @@ static enum status why(struct build *b, int node, struct text *t, struct error *
     return OK;
 }
 
+static void add_minutes(struct text *t, double seconds)
+{
+    text_printf(t, seconds < 594 ? "%.1f" : "%.0f", seconds / 60);
+}
+
+/* "at least 3, at most 41 more units; about 2 to 35 min by what such units took" */
+static enum status add_forecast(struct build *b, int study, struct text *t, struct error *err)
+{
+    struct forecast f;
+
+    TRY(forecast_study(b, study, &f, err));
+    text_printf(t, "  at least %lld, at most %lld more units", (long long)f.least,
+                (long long)f.most);
+    if (f.unbounded)
+        text_add(t, ", and those that are trained again after an exploit");
+    if (isnan(f.most_seconds)) {
+        text_add(t, "; none has run that would say how long\n");
+        return OK;
+    }
+    text_add(t, "; by what such units took, about ");
+    add_minutes(t, f.least_seconds);
+    text_add(t, " to ");
+    add_minutes(t, f.most_seconds);
+    text_add(t, " min, one after the other\n");
+    return OK;
+}
+
 static enum status plan_studies(struct build *b, struct text *t, struct error *err)
 {
     for (size_t i = 0; i < b->n_studies; i++) {
@@ -66,6 +95,7 @@ static enum status plan_studies(struct build *b, struct text *t, struct error *e
                         wanted[k].trial, wanted[k].from ? wanted[k].from->t + 1 : 1,
                         wanted[k].until);
         }
+        TRY(add_forecast(b, b->studies[i], t, err));
     }
     return OK;
 }

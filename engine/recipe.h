@@ -25,6 +25,7 @@ struct recipe; /* opaque: the Lua state, its limits, the graph it fills */
 struct recipe_change {
     int study; /* the how-manieth of the recipe, from 0 */
     const char *search, *scheduler;
+    int samples; /* of its own searcher: for one that knows no end */
 };
 
 struct recipe_options {
@@ -125,7 +126,8 @@ enum status recipe_after(struct recipe *r, int calls, const char *best, struct a
 enum status recipe_cost(struct recipe *r, int calls, const char *params, double *cost,
                         struct error *err) MUST_CHECK;
 
-/* A table for people and for spreadsheets, drawn by lua/table.lua: kind "study" or "compare". */
+/* What people read, drawn by lua/table.lua, and the same for spreadsheets where that has it: kind
+ * "study", "compare", "effort" or "simulation". */
 enum status recipe_table(const char *kind, const char *json, struct arena *arena, char **text,
                          char **csv, struct error *err) MUST_CHECK;
 

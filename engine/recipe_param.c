@@ -95,8 +95,7 @@ static int api_param(lua_State *L)
 }
 
 /* core.change(n): of study n of the recipe, the searcher and scheduler that take the place of its
- * own.
- */
+ * own, and how many trials that has. */
 static int api_change(lua_State *L)
 {
     const struct recipe_change *change = recipe_of(L)->change;
@@ -104,7 +103,8 @@ static int api_change(lua_State *L)
 
     lua_pushstring(L, changed ? change->search : NULL); /* NULL: nil */
     lua_pushstring(L, changed ? change->scheduler : NULL);
-    return 2;
+    lua_pushinteger(L, changed ? change->samples : 0);
+    return 3;
 }
 
 static const luaL_Reg functions[] = {

@@ -24,6 +24,7 @@
 #include "engine/pins.h"
 #include "engine/plan.h"
 #include "engine/recall.h"
+#include "engine/sharing.h"
 #include "engine/snapshot.h"
 
 enum { CAPTURE_SECONDS = 600 }; /* a repository may be large */
@@ -325,6 +326,7 @@ static enum status note_study(struct names *names, int node, const char *recipe)
     struct study_table table = {recipe, b->arguments, graph_label(b->graph, node), b->run, NULL};
     struct text t = text_in(b->arena);
     char *owner = arena_printf(b->arena, "%s\n%s\n%s", recipe, b->arguments, table.study);
+    char *effort, *ignored;
 
     names->study = table.study;
     names->n_wants = 0;
@@ -336,6 +338,10 @@ static enum status note_study(struct names *names, int node, const char *recipe)
     if (!owner)
         return error_memory(names->err);
     TRY(history_table_put(b->store, &table, names->err));
+    if (b->n_ran > 0 && work_of(b, node)->state == WORK_DONE) {
+        TRY(recipe_table("effort", table.body, b->arena, &effort, &ignored, names->err));
+        progress_text(b->progress, effort);
+    }
     return wants_replace(b->store, owner, names->wants, names->n_wants, names->err);
 }
 
@@ -395,11 +401,17 @@ static enum status note_build(struct build *b, const char *recipe, struct error 
 static enum status print_summary(struct build *b, double seconds, struct error *err)
 {
     struct text t = text_in(b->arena);
+    struct sharing sharing;
     char *line;
     size_t n;
     int64_t actions = b->n_ran + b->n_cached;
 
+    sharing_count(b, &sharing);
     if (!b->o->json) {
+        if (sharing.reused > 0)
+            progress_line(b->progress, "units: %lld reused (%.1f min), %lld trained",
+                          (long long)sharing.reused, sharing.seconds / 60,
+                          (long long)sharing.trained);
         progress_line(b->progress, "%lld ran, %lld cached, %lld failed (%.1f s)",
                       (long long)b->n_ran, (long long)b->n_cached, (long long)b->n_failed, seconds);
         return OK;
@@ -408,6 +420,9 @@ static enum status print_summary(struct build *b, double seconds, struct error *
         &t, "{\"actions\": %lld, \"ran\": %lld, \"cached\": %lld, \"failed\": %lld, \"seconds\": ",
         (long long)actions, (long long)b->n_ran, (long long)b->n_cached, (long long)b->n_failed);
     json_write_number(&t, seconds);
+    text_printf(&t, ", \"units_trained\": %lld, \"units_reused\": %lld, \"seconds_reused\": ",
+                (long long)sharing.trained, (long long)sharing.reused);
+    json_write_number(&t, sharing.seconds);
     text_printf(&t, ", \"run\": \"%lld\"}\n", (long long)b->run);
     TRY(text_finish(&t, &line, &n, err));
     progress_clear(b->progress);
@@ -492,6 +507,20 @@ enum status session_build(const struct options *o, struct error *err)
     return s;
 }
 
+/* As in hpo table: without --set, those of the last build of the recipe. */
+static enum status take_last_sets(struct build *b, struct options *o, struct error *err)
+{
+    struct study_table *tables;
+    const char *recipe;
+    size_t n;
+
+    if (o->n_sets > 0)
+        return OK;
+    TRY(session_recipe(o, b->arena, &recipe, err));
+    TRY(history_tables(b->store, recipe, NULL, b->rehearsed, b->arena, &tables, &n, err));
+    return n > 0 ? options_take_arguments(o, tables[0].arguments, b->arena, err) : OK;
+}
+
 enum status session_rehearse(const struct options *o, struct store *store, const char *name,
                              const struct recipe_change *change, rehearsal *answer, void *context,
                              struct error *err)
@@ -507,7 +536,9 @@ enum status session_rehearse(const struct options *o, struct store *store, const
     b.rehearsed = name;
     b.change = change;
     b.store = store;
-    s = open_build(&b, err);
+    s = take_last_sets(&b, &dry, err);
+    if (s == OK)
+        s = open_build(&b, err);
     if (s == OK)
         s = run_rehearsal(&b, answer, context, err);
     b.store = NULL;

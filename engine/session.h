@@ -26,8 +26,8 @@ enum status session_graph(const struct options *o, struct graph **graph, struct 
 /*
  * Goes through a study as `hpo build` would, as far as the store knows its units: asks searcher and
  * scheduler anew, with reasons; starts nothing, writes nothing (the store may be open for reading).
- * Then calls `answer` with the build and the study's node. name NULL: the only study of the recipe.
- * change: see engine/recipe.h; or NULL.
+ * Without --set it takes those of the recipe's last build. Then calls `answer` with the build and
+ * the study's node. name NULL: the only study of the recipe. change: see engine/recipe.h; or NULL.
  */
 typedef enum status rehearsal(struct build *b, int node, void *context, struct error *err);
 enum status session_rehearse(const struct options *o, struct store *store, const char *name,

@@ -156,6 +156,17 @@ static struct trial *next_due(const struct study *study)
     return next;
 }
 
+bool study_next(const struct study *study, int *trial, int *t)
+{
+    const struct trial *next = next_due(study);
+
+    if (next) {
+        *trial = next->number;
+        *t = next->t + 1;
+    }
+    return next;
+}
+
 static enum status add_row(struct study *study, int trial, int t, const char *decision, int donor,
                            struct error *err)
 {

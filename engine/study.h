@@ -116,6 +116,17 @@ enum status study_table(const struct study *study, const char *name, bool cached
  */
 double study_runtime(const struct study *study);
 
+/* What it came to in virtual time, and of how many different units that are delivered. */
+struct study_totals {
+    int64_t units;
+    double time; /* of the last report */
+    double busy; /* what its workers spent on units until then, together */
+};
+void study_total(const struct study *study, struct study_totals *out);
+
+/* The report that comes next, whether its unit is known or not; false: none will come. */
+bool study_next(const struct study *study, int *trial, int *t);
+
 /* The slots that its trials take at once: concurrency × what the template asks for. */
 int study_slots(const struct study *study);
 

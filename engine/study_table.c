@@ -188,6 +188,29 @@ double study_runtime(const struct study *study)
     return longest;
 }
 
+static void count_unit(void *context, int trial, struct unit *u)
+{
+    struct study_totals *totals = context;
+
+    (void)trial;
+    totals->units += u->state == UNIT_KNOWN && !u->counted;
+    u->counted = true;
+}
+
+static void uncount_unit(void *context, int trial, struct unit *u)
+{
+    (void)context;
+    (void)trial;
+    u->counted = false;
+}
+
+void study_total(const struct study *study, struct study_totals *out)
+{
+    *out = (struct study_totals){0, study->now, study->busy};
+    study_units(study, count_unit, out);
+    study_units(study, uncount_unit, NULL);
+}
+
 int study_slots(const struct study *study)
 {
     const struct resources *r;
@@ -279,6 +302,24 @@ static enum status write_trial(const struct study *study, const struct trial *tr
     return OK;
 }
 
+/* How virtual time was spent; costs of the trials in order, where not each is 1. */
+static void write_clock(const struct study *study, struct text *out)
+{
+    bool costly = false;
+
+    text_printf(out, ", \"info\": {\"workers\": %d, \"time\": ", study->spec->concurrency);
+    json_write_number(out, study->now);
+    text_add(out, ", \"busy\": ");
+    json_write_number(out, study->busy);
+    for (size_t i = 0; i < study->n_trials; i++)
+        costly |= study->trials[i]->cost != 1;
+    for (size_t i = 0; i < study->n_trials && costly; i++) {
+        text_add(out, i ? ", " : ", \"costs\": [");
+        json_write_number(out, study->trials[i]->cost);
+    }
+    text_add(out, costly ? "]}" : "}");
+}
+
 enum status study_table(const struct study *study, const char *name, bool cached, struct text *out,
                         struct error *err)
 {
@@ -308,6 +349,9 @@ enum status study_table(const struct study *study, const char *name, bool cached
             text_printf(out, ", \"donor\": %d", row->donor);
         text_add(out, "}");
     }
-    text_add(out, "]}");
+    text_add(out, "]");
+    if (study->decided)
+        write_clock(study, out);
+    text_add(out, "}");
     return out->failed ? error_memory(err) : OK;
 }

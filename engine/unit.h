@@ -46,6 +46,7 @@ struct unit {
     struct digest checkpoint;
     bool running;        /* a run of ours will report it */
     bool wanted;         /* scratch of retain.c */
+    bool counted;        /* scratch of those who count each unit once; false outside */
     const char *failure; /* where failed: the sentence */
 };
 

@@ -5,6 +5,7 @@
 -- has "–" where there is nothing; CSV has every digit, and an empty field.
 
 local core = require "hpo.core"
+local check = require "hpo.check"
 
 local columns = {}
 
@@ -24,6 +25,20 @@ end
 local six_digits = columns.rounded "%.6g"
 
 function columns.for_eyes(x) return six_digits(x) or columns.plain(x) end
+
+-- One that shows a field of its rows.
+function columns.new(title, key, show, exact)
+  return { title = title, key = key, value = function(row) return row[key] end, show = show, exact = exact }
+end
+
+-- "bs=4 lr=0.003"
+function columns.points(show)
+  return function(params)
+    local parts = {}
+    for i, name in ipairs(check.names(params or {})) do parts[i] = name .. "=" .. (show(params[name]) or "") end
+    return #parts > 0 and table.concat(parts, " ") or nil
+  end
+end
 
 function columns.width(text) return utf8.len(text) or #text end
 

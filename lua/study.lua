@@ -3,12 +3,12 @@
 local core = require "hpo.core"
 local add_calls = require "hpo.calls"
 local artifact = require "hpo.artifact"
+local changed = require "hpo.change"
 local check = require "hpo.check"
 local method = require "hpo.method"
 local param = require "hpo.param"
 local random = require "hpo.search.random"
 local rng = require "hpo.rng"
-local changed = require "hpo.simulate"
 local space = require "hpo.space"
 
 local study = {}

@@ -3,18 +3,11 @@
 local core = require "hpo.core"
 local check = require "hpo.check"
 local columns = require "hpo.columns"
+local effort = require "hpo.effort"
+local simulation = require "hpo.simulation"
 
 local tables = {}
 local seconds, hundredths = columns.rounded "%.1f s", columns.rounded "%.2f"
-
--- "bs=4 lr=0.003"
-local function points(show)
-  return function(params)
-    local parts = {}
-    for i, name in ipairs(check.names(params or {})) do parts[i] = name .. "=" .. (show(params[name]) or "") end
-    return #parts > 0 and table.concat(parts, " ") or nil
-  end
-end
 
 -- The last report that is a number, which is what a trial is judged by.
 local function last_value(trial, metric)
@@ -78,15 +71,11 @@ local function best_block(study)
   return table.concat(lines)
 end
 
-local function column(title, key, show, exact)
-  return { title = title, key = key, value = function(row) return row[key] end, show = show, exact = exact }
-end
-
 local compare_columns = {
-  column("run type", "run"), column("EM", "exact_match", hundredths), column("F1", "f1", hundredths),
-  column("best params", "params", points(columns.for_eyes), points(columns.plain)), column("epochs", "t"),
-  column("runtime to find", "runtime_s", seconds), column("slots", "slots"),
-  column("minutes", "minutes", hundredths), column("ratio", "ratio", hundredths),
+  columns.new("run type", "run"), columns.new("EM", "exact_match", hundredths), columns.new("F1", "f1", hundredths),
+  columns.new("best params", "params", columns.points(columns.for_eyes), columns.points(columns.plain)), columns.new("epochs", "t"),
+  columns.new("runtime to find", "runtime_s", seconds), columns.new("slots", "slots"),
+  columns.new("minutes", "minutes", hundredths), columns.new("ratio", "ratio", hundredths),
 }
 
 -- Those, and behind the first one the metrics of the studies (eval loss, as a rule).
@@ -97,7 +86,7 @@ local function columns_of(rows)
     for name in pairs(row) do metrics[name] = not known[name] or nil end
   end
   if next(metrics) == nil then metrics.eval_loss = true end
-  for i, name in ipairs(check.names(metrics)) do table.insert(list, i + 1, column((name:gsub("_", " ")), name)) end
+  for i, name in ipairs(check.names(metrics)) do table.insert(list, i + 1, columns.new((name:gsub("_", " ")), name)) end
   return list
 end
 
@@ -105,7 +94,18 @@ end
 function tables.study(json)
   local study = core.decode(json)
   local list = study_columns(study)
-  return columns.text(list, study.trials) .. best_block(study), columns.csv(list, study.trials)
+  local lines = effort(study)
+  table.insert(lines, 1, columns.text(list, study.trials) .. best_block(study))
+  if #lines > 1 then lines[#lines + 1] = "" end
+  return table.concat(lines, "\n"), columns.csv(list, study.trials)
+end
+
+-- What the end of a build says of a study: a line with its name for each text of effort.lua.
+function tables.effort(json)
+  local study = core.decode(json)
+  local lines = {}
+  for i, line in ipairs(effort(study)) do lines[i] = study.study .. ": " .. line .. "\n" end
+  return table.concat(lines)
 end
 
 -- { "rows": [...] } → text, CSV.
@@ -114,5 +114,7 @@ function tables.compare(json)
   local list = columns_of(rows)
   return columns.text(list, rows), columns.csv(list, rows)
 end
+
+tables.simulation = simulation
 
 return tables

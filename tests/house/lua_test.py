@@ -11,7 +11,7 @@ from tree import ROOT, House, paths, read
 
 MAX_RECIPE_LINES = 30
 GLOBALS = {
-    "assert", "error", "getmetatable", "ipairs", "math", "next", "pairs", "pcall", "rawequal",
+    "_G", "assert", "error", "getmetatable", "ipairs", "load", "math", "next", "pairs", "pcall", "rawequal",
     "rawget", "rawlen", "rawset", "require", "select", "setmetatable", "string", "table",
     "tonumber", "tostring", "type", "utf8", "xpcall",
 }  # fmt: skip

@@ -22,6 +22,7 @@ function core.clone(spec) return add("clone", spec) end
 function core.study(spec) return add("study", spec) end
 function core.best(study) return add("best", { study = study }) end
 function core.after(study, outcome, where) return add("after", { study = study, outcome = outcome, where = where }) end
+function core.change() end
 function core.compare(spec) return add("compare", spec) end
 
 function core.param(name, default)
