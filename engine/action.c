@@ -38,22 +38,43 @@ static enum status launch(struct build *b, struct job *job, struct error *err)
     return s;
 }
 
+/* Another node of this build is the same action, and runs: its result is this one's. */
+static bool is_running(const struct build *b, const struct digest *key)
+{
+    for (const struct job *job = b->jobs; job; job = job->next)
+        if (!job->train && digest_equal(&b->work[job->node]->key, key))
+            return true;
+    return false;
+}
+
+/* Another node of this build was the same action, and its claim waits for the next sync. */
+static bool is_held(const struct build *b, const struct digest *key)
+{
+    for (size_t i = 0; i < b->n_held; i++)
+        if (digest_equal(&b->held[i], key))
+            return true;
+    return false;
+}
+
 enum status action_start(struct build *b, int node, bool *started, struct error *err)
 {
     struct work *w = work_of(b, node);
-    struct job *job = job_open(node, graph_label(b->graph, node));
-    bool taken, known;
+    struct job *job;
+    bool held = is_held(b, &w->key), taken = true, known;
     enum status s = OK;
 
     *started = false;
-    if (!job)
+    if (is_running(b, &w->key))
+        return OK;
+    if (!(job = job_open(node, graph_label(b->graph, node))))
         return error_memory(err);
     if ((s = slots_refuse(b, node, err)) != OK ||
         !slots_take(b, &graph_node(b->graph, node)->action.resources, job)) {
         job_close(b, job, true);
         return s;
     }
-    s = claim_try(&b->claims, &w->key, &taken, err);
+    if (!held)
+        s = claim_try(&b->claims, &w->key, &taken, err);
     if (s != OK || !taken) {
         b->claims_wait |= s == OK;
         job_close(b, job, true);
@@ -61,7 +82,8 @@ enum status action_start(struct build *b, int node, bool *started, struct error 
     }
     s = node_look_up(b, node, &known, err); /* another build may have made it since we looked */
     if (s != OK || known) {
-        claim_release(&b->claims, &w->key);
+        if (!held)
+            claim_release(&b->claims, &w->key);
         job_close(b, job, true);
         *started = known;
         return s == OK ? node_done(b, node, err) : s;

@@ -21,7 +21,7 @@ local function decisions(field, trial, answer, why)
   if trial and type(answer) == "string" then return { { trial = trial, decision = answer, why = why } } end
   if type(answer) ~= "table" then check.expected(field, '"continue", "stop" or a list of decisions', answer) end
   local list = {}
-  for i, d in ipairs(check.list(function(_, d) return d end, 0)(field, answer)) do
+  for i, d in ipairs(check.list(function(_, d) return d end, trial and 1 or 0)(field, answer)) do
     list[i] = check.fields(field .. "[" .. i .. "]", d, {
       trial = { check.whole(0), required = "a trial's number" },
       decision = { check.text, required = "a decision" },

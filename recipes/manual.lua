@@ -19,4 +19,4 @@ local study = hpo.study {
 }
 local scores = hpo.evaluate { checkpoint = study.best.checkpoint, data = profile.data, preset = profile.preset }
 
-return { default = hpo.compare { study, scores }, trials = study, best = study.best.checkpoint, scores = scores }
+return { default = hpo.compare { study, scores, profile.published.manual }, trials = study, best = study.best.checkpoint, scores = scores }

@@ -36,6 +36,13 @@ class Actions(Case):
         self.assertEqual((second["ran"], second["cached"]), (0, 2))
         self.assertEqual(self.counted(), ["upper", "size"])
 
+    def test_equal_actions_run_once(self):
+        self.write("r.lua", '''local hpo = require "hpo"
+local function same() return hpo.command { run = { "sh", "-c", "sleep 0.3; echo hi > x" }, outputs = { "x" } } end
+return { a = same(), b = same(), c = same() }''')
+        self.assertEqual(self.build("r.lua", "-j3")["ran"], 1)
+        self.assertEqual([self.read("out/r/" + name) for name in "abc"], ["hi\n"] * 3)
+
     def test_an_equal_output_cuts_off_what_follows(self):
         self.chain()
         self.build("r.lua")

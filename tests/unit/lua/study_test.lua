@@ -306,7 +306,7 @@ t.test("a searcher hears of each trial's parameters and end, whoever ends it", f
     scheduler = { max_t = 3, report = function() return answer end } }
   local function hear(trial, at, decisions, how)
     heard, answer = {}, decisions
-    if decisions then s.report(trial, at, 1.0) end
+    s.report(trial, at, 1.0, how)
     s.observe(trial, at, 1.0, how)
     return heard
   end
