@@ -11,6 +11,17 @@
 #include "base/text.h"
 #include "engine/study_state.h"
 
+static enum status tell(struct study *study, const struct event *e, struct decision **decisions,
+                        size_t *n, struct error *err)
+{
+    struct recipe *r = study->c.recipe;
+    int calls = study->spec->calls;
+
+    if (e->kind == EVENT_IDLE)
+        return recipe_idle(r, calls, study->c.arena, decisions, n, err);
+    return recipe_report(r, calls, &e->report, study->c.arena, decisions, n, err);
+}
+
 /* Tells a fresh searcher and scheduler everything that happened so far; their answers are known. */
 enum status study_wake(struct study *study, struct error *err)
 {
@@ -30,11 +41,7 @@ enum status study_wake(struct study *study, struct error *err)
                 TRY(recipe_start(r, calls, e->report.trial, e->params, err));
             continue;
         }
-        if (e->kind == EVENT_IDLE) {
-            TRY(recipe_idle(r, calls, study->c.arena, &decisions, &n, err));
-            continue;
-        }
-        TRY(recipe_report(r, calls, &e->report, study->c.arena, &decisions, &n, err));
+        TRY(tell(study, e, &decisions, &n, err));
         TRY(recipe_observe(r, calls, &e->report, err));
     }
     study->awake = true;
@@ -183,15 +190,11 @@ enum status study_ask(struct study *study, const struct event *e, struct decisio
         return remember(study, e, err);
     }
     TRY(study_wake(study, err));
-    if (e->kind == EVENT_IDLE)
-        TRY(recipe_idle(r, calls, study->c.arena, decisions, n, err));
-    else
-        TRY(recipe_report(r, calls, &e->report, study->c.arena, decisions, n, err));
+    TRY(tell(study, e, decisions, n, err));
     for (size_t i = 0; i < *n && study->c.rehearsal; i++)
         TRY(recipe_why(r, calls, (*decisions)[i].trial, study->c.arena, &(*decisions)[i].why, err));
     TRY(check_decisions(study, event, *decisions, *n, err));
-    if (e->kind != EVENT_IDLE)
-        TRY(recipe_observe(r, calls, &e->report, err));
+    TRY(recipe_observe(r, calls, &e->report, err));
     TRY(write_decisions(study, *decisions, *n, err));
     return remember(study, e, err);
 }

@@ -68,7 +68,7 @@ return function(spec, o, view)
     begin(n, params)
     if scheduler.start then scheduler:start(n, core.decode(params)) end
   end
-  -- Tells the searcher what becomes of the present answer, after n's report or where nothing ran.
+  -- Tells the searcher what becomes of the present answer.
   local function settle(n, t, how)
     for _, d in ipairs(answer) do
       if d.decision == "exploit" then
@@ -84,9 +84,9 @@ return function(spec, o, view)
     end
     answer = {}
   end
-  -- Called after spec.report.
+  -- Called after spec.report, and after spec.idle with n = -1.
   function spec.observe(n, t, value, how)
-    if searcher.observe then searcher:observe(n, t, value) end
+    if n >= 0 and searcher.observe then searcher:observe(n, t, value) end
     settle(n, t, how)
   end
   -- `how` the trial ends by itself ("completed", "failed"): then the scheduler decides about others only.
@@ -102,9 +102,7 @@ return function(spec, o, view)
   -- No trial runs and none can begin: whether paused ones go on.
   function spec.idle()
     answer = scheduler.idle and decisions(field "scheduler: idle", nil, scheduler:idle()) or {}
-    local result = answer
-    settle()
-    return result
+    return answer
   end
   -- The scheduler's reason for its present decision about trial n, or nil. Asked only by those who
   -- tell people: a reason may be a function, so that it costs nothing otherwise.

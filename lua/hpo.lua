@@ -41,7 +41,7 @@ return named("hpo", {
   scheduler = named("hpo.scheduler", {
     asha = require "hpo.scheduler.asha", fifo = require "hpo.scheduler.fifo",
     hyperband = require "hpo.scheduler.hyperband", median = require "hpo.scheduler.median",
-    pbt = require "hpo.scheduler.pbt",
+    pbt = require "hpo.scheduler.pbt", replay = require "hpo.scheduler.replay",
   }),
   targets = compare.targets, -- the engine's: what a recipe returned
 })

@@ -1,6 +1,7 @@
 -- clock: runs a study's calls under the virtual clock of the engine, one process, no training.
 
 local clock = {}
+local over = { stop = true, complete = true, drop = true }
 
 -- spec: what core.study was given; curve(trial, t) → value. Returns the decisions { trial, t, decision }
 -- in their order and the last t of each trial. Trials may pause; exploits are not simulated.
@@ -45,20 +46,37 @@ function clock.run(spec, curve)
     return table.remove(running, first)
   end
 
+  -- What is decided about others than the trial of this number; its own decision is returned.
+  local function decide(number, decisions)
+    local own
+    for _, d in ipairs(decisions) do
+      if d.trial == number then
+        own = own or d.decision
+      elseif d.decision == "continue" then
+        trials[d.trial + 1].status = "released"
+      elseif over[d.decision] then
+        trials[d.trial + 1].status = "ended"
+      end
+    end
+    return own
+  end
+
   spec.open()
   fill()
-  while #running > 0 do
+  while true do
+    if #running == 0 then
+      decide(-1, spec.idle())
+      spec.observe(-1, 0, 0)
+      fill()
+    end
+    if #running == 0 then break end
     local trial = take_next()
     now = due(trial)
     trial.t = trial.t + 1
-    local value, own = curve(trial.number, trial.t), nil
-    for _, d in ipairs(spec.report(trial.number, trial.t, value)) do
-      if d.trial == trial.number then own = d.decision end
-      if d.trial ~= trial.number and d.decision == "continue" then trials[d.trial + 1].status = "released" end
-      if d.trial ~= trial.number and d.decision == "stop" then trials[d.trial + 1].status = "ended" end
-    end
+    local value = curve(trial.number, trial.t)
+    local own = decide(trial.number, spec.report(trial.number, trial.t, value))
     spec.observe(trial.number, trial.t, value)
-    if trial.t >= spec.max_t then own = "stop" end
+    if trial.t >= spec.max_t or own == "complete" then own = "stop" end
     events[#events + 1] = { trial.number, trial.t, own }
     if own == "continue" then
       assert(spec.until_t(trial.number, trial.t) > trial.t)
