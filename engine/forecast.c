@@ -3,8 +3,11 @@
 #include "engine/forecast.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "base/arena.h"
+#include "base/json.h"
+#include "cache/history.h"
 #include "engine/study_state.h"
 #include "engine/want.h"
 
@@ -145,9 +148,38 @@ static enum status find_most(struct build *b, struct study *study, struct bound 
     return OK;
 }
 
-/* Seconds a unit of cost 1, by what was measured; NaN: nothing was. */
-static double pace(const struct study *study)
+/* What a unit took in the study's last build, as its table says; NaN: there was none. */
+static enum status past_pace(struct build *b, int node, double *out, struct error *err)
 {
+    struct study_table *tables;
+    const struct json *trials, *segments, *seconds;
+    struct json *table;
+    double sum = 0;
+    size_t n, units = 0;
+
+    *out = NAN;
+    TRY(history_tables(b->store, b->recipe_path, NULL, graph_label(b->graph, node), b->arena,
+                       &tables, &n, err));
+    if (n == 0)
+        return OK;
+    TRY(json_parse(tables[0].body, strlen(tables[0].body), "table", JSON_STRICT, b->arena, &table,
+                   err));
+    trials = json_get(table, "trials");
+    for (size_t i = 0; trials && i < trials->n; i++) {
+        segments = json_get(&trials->items[i], "segments");
+        for (size_t k = 0; segments && k < segments->n; k++, units++)
+            if ((seconds = json_get(&segments->items[k], "seconds")) != NULL)
+                sum += seconds->number;
+    }
+    if (units > 0)
+        *out = sum / (double)units;
+    return OK;
+}
+
+/* Seconds a unit of cost 1: by the units that are delivered, else by those of the last build. */
+static enum status pace(struct build *b, int node, double *out, struct error *err)
+{
+    const struct study *study = work_of(b, node)->study;
     double seconds = 0, cost = 0;
 
     for (size_t i = 0; i < study->n_trials; i++)
@@ -155,7 +187,8 @@ static double pace(const struct study *study)
             seconds += study->trials[i]->reports[r].unit->seconds;
             cost += study->trials[i]->cost;
         }
-    return cost > 0 ? seconds / cost : NAN;
+    *out = seconds / cost;
+    return cost > 0 ? OK : past_pace(b, node, out, err);
 }
 
 enum status forecast_study(struct build *b, int node, struct forecast *out, struct error *err)
@@ -163,6 +196,7 @@ enum status forecast_study(struct build *b, int node, struct forecast *out, stru
     struct study *study = work_of(b, node)->study;
     struct bound least = {0}, most = {0};
     struct trial *to_come = NULL;
+    double seconds;
     size_t n = 0;
 
     if (study->spec->blind && !study->exhausted)
@@ -171,10 +205,11 @@ enum status forecast_study(struct build *b, int node, struct forecast *out, stru
     forget(&least);
     TRY(find_most(b, study, &most, to_come, n, err));
     forget(&most);
+    TRY(pace(b, node, &seconds, err));
     *out = (struct forecast){.least = least.units,
                              .most = most.units,
-                             .least_seconds = least.cost * pace(study),
-                             .most_seconds = most.cost * pace(study),
+                             .least_seconds = least.cost * seconds,
+                             .most_seconds = most.cost * seconds,
                              .unbounded = study->spec->exploits};
     return OK;
 }

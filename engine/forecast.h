@@ -14,7 +14,7 @@
 
 struct forecast {
     int64_t least, most;
-    double least_seconds, most_seconds; /* by what this study's units took; NaN: none has run */
+    double least_seconds, most_seconds; /* by what units of this study took; NaN: none has run */
     bool unbounded; /* an exploit may set a trial back, and so cost more than the most */
 };
 

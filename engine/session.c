@@ -511,7 +511,7 @@ enum status session_build(const struct options *o, struct error *err)
 static enum status take_last_sets(struct build *b, struct options *o, struct error *err)
 {
     struct study_table *tables;
-    const char *recipe;
+    const char *recipe = NULL;
     size_t n;
 
     if (o->n_sets > 0)

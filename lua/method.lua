@@ -8,7 +8,9 @@
 --   scheduler  { start = function(self, trial, params), report = function(self, trial, t, value) →
 --                "continue" or "stop", why; or { { trial, decision, parent?, t?, params?, why? }, ... },
 --                finish = function(self, trial, status) → decisions about others, or nil,
---                idle = function(self) → decisions, ["until"] = function(self, trial, t) → t, max_t = T }
+--                idle = function(self) → decisions, ["until"] = function(self, trial, t) → t, max_t = T,
+--                population = true where study.samples decides }
+-- One of ours whose answer may be an exploit has exploits = true; a recipe's own may always.
 -- why, a text or a function that returns it, is the reason in words: hpo why shows it, nothing else asks.
 
 local core = require "hpo.core"

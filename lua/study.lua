@@ -94,7 +94,7 @@ function study.new(options)
   spec.max_t = check.whole(1, 1000000000)("study.scheduler.max_t", scheduler.max_t)
   spec.identity, spec.custom = identity(o, view.samples)
   spec.blind = not searcher.observe and not searcher.finish
-  spec.exploits = not method.modules(o.scheduler) or scheduler.population
+  spec.exploits = not method.modules(o.scheduler) or scheduler.exploits
 
   local self = setmetatable({}, methods)
   local state = { node = core.study(spec), show = o.name and 'study "' .. o.name .. '"' or "study", name = o.name }

@@ -101,8 +101,9 @@ static enum status add_story(const struct options *o, struct store *store, struc
 {
     const char *name = o->words[0], *slash = strrchr(name, '/');
     struct asked asked = {.out = t};
-    struct error ignored;
+    struct error ignored, reason;
     int64_t trial;
+    enum status s;
     char *study;
 
     if (!slash || slash == name || strchr(name, '/') != slash ||
@@ -111,7 +112,13 @@ static enum status add_story(const struct options *o, struct store *store, struc
     if (!(study = arena_copy(arena, name, (size_t)(slash - name))))
         return error_memory(err);
     asked.trial = (int)trial;
-    return session_rehearse(o, store, study, NULL, tell, &asked, err);
+    s = session_rehearse(o, store, study, NULL, tell, &asked, &reason);
+    if (s == ERR_INPUT) /* the recipe is not what it was: its keys are told all the same */
+        text_printf(t, "  its decisions cannot be told: %s%s%s\n", reason.where,
+                    reason.where[0] ? ": " : "", reason.text);
+    else if (s != OK)
+        *err = reason;
+    return s == ERR_INPUT ? OK : s;
 }
 
 static enum status explain(const struct options *o, struct store *store, struct arena *arena,

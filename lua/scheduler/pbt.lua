@@ -24,7 +24,7 @@ local rules = {
 local function open(o, study)
   local sign = study.mode == "max" and 1 or -1
   local trials, list = {}, {} -- by number; in order of their beginning
-  local scheduler = { max_t = o.max_t, population = true }
+  local scheduler = { max_t = o.max_t, population = true, exploits = true }
 
   for _, name in ipairs(check.names(study.space and o.mutations or {})) do
     if not study.space[name] then

@@ -30,7 +30,7 @@ return function(options)
   local ends = {} -- t → what follows
   for i = 1, #list - 1 do ends[list[i].t] = list[i + 1].params end
   return method.new("scheduler", "replay", { schedule = list }, function()
-    local scheduler = { max_t = max_t }
+    local scheduler = { max_t = max_t, exploits = true }
 
     function scheduler:start(_, params)
       if core.encode(params) ~= core.encode(list[1].params) then

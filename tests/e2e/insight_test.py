@@ -134,7 +134,15 @@ class Why(Insight):
     def test_a_reason_that_is_none(self):
         self.write("every.lua", EVERY.replace('"served"', "7"))
         self.build("every.lua")
-        self.assertIn("scheduler: why", self.hpo("why", "every.lua", "every/2", status=2)[1])
+        self.assertIn("its decisions cannot be told: ", self.story("every.lua", "every/2")[0])
+        self.assertIn("scheduler: why", self.story("every.lua", "every/2")[0])
+
+    def test_a_recipe_that_is_not_what_it_was(self):
+        """Its keys are told all the same."""
+        self.build("r.lua")
+        self.write("r.lua", "return 1")
+        self.assertIn("its decisions cannot be told: r.lua: targets: ", self.hpo("why", "r.lua", "s/0")[0])
+        self.assertIn("\n  key ", self.hpo("why", "r.lua", "s/0")[0])
 
     def test_nothing_is_written(self):
         self.build("r.lua")
@@ -220,6 +228,12 @@ class Bounds(Insight):
         self.assertEqual(self.bounds(*self.sets(scheduler="fifo", max_t=6, n=10)), (8 * 2 + 2 * 6, 8 * 2 + 2 * 6))
         self.assertIn("; by what such units took, about 0.0 to 0.0 min", self.hpo("build", "r.lua", "--dry-run", *self.sets(scheduler="fifo", max_t=6))[0])
         self.assertEqual(self.bounds(*self.sets(scheduler="fifo", first=3)), (0, 0))
+
+    def test_time_by_the_last_build(self):
+        self.build("r.lua")
+        self.write("trial.sh", "# another\n" + TRIAL)
+        self.assertEqual(self.bounds(), (8, 32))
+        self.assertIn("; by what such units took, about ", self.hpo("build", "r.lua", "--dry-run")[0])
 
     def test_a_searcher_that_learns(self):
         """Trials to come are unknown: what they share with the store is too."""

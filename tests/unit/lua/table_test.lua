@@ -39,6 +39,54 @@ combo,bs,lr,opt,eval_loss,runtime_s,epochs,status
 ]])
 end)
 
+-- A study of trials with these parameters, costs and seconds of their units.
+local function timed(trials, costs)
+  local list, busy = {}, 0
+  for i, trial in ipairs(trials) do
+    local segments = {}
+    for k, seconds in ipairs(trial.seconds) do segments[k] = ('{"t": %d, "seconds": %g}'):format(k, seconds) end
+    busy = busy + #segments
+    list[i] = ('{"trial": %d, "params": %s, "status": "completed", "reached": %d, "metrics": [], "segments": [%s]}'):format(
+      i - 1, trial.params, #segments, table.concat(segments, ", "))
+  end
+  return ('{"study": "s", "metric": "m", "mode": "min", "best": null, "decisions": [], "trials": [%s], "info": {"workers": 2, "time": %g, "busy": %g%s}}'):format(
+    table.concat(list, ", "), busy / 2, busy, costs and ', "costs": ' .. costs or "")
+end
+
+local function four(a, b)
+  return {
+    { params = '{"bs": 2, "kind": "x y"}', seconds = { a, a } }, { params = '{"bs": 4, "kind": "z"}', seconds = { b, 9, b } },
+    { params = '{"bs": 2, "kind": "z"}', seconds = { a } }, { params = '{"bs": 4, "kind": "x y"}', seconds = { b } },
+  }
+end
+local idle = "s: virtual workers idle 0% of the time\n"
+local function advice(cost) return idle .. "s: a unit's time depends on bs; a clock that knows it keeps workers busy:\n  cost = " .. cost .. "\n" end
+
+t.test("the cost that measured times suggest", function()
+  t.equal(tables.effort(timed(four(1, 0.5))), advice "function(p) return ({ [2] = 2, [4] = 1 })[p.bs] end")
+  t.equal(tables.effort(timed(four(0.5, 0.7))), advice "function(p) return ({ [2] = 1, [4] = 1.4 })[p.bs] end")
+  t.equal(tables.effort(timed(four(0.5, 0.55))), idle) -- too little
+  t.equal(tables.effort(timed(four(0.02, 0.04))), idle) -- too short to be sure of
+  t.equal(tables.effort(timed(four(1, 0.5), "[2, 1, 2, 1]")), idle) -- it is there
+  t.equal(tables.effort(timed(four(1, 0.5), "[1, 2, 1, 2]")), advice "function(p) return ({ [2] = 2, [4] = 1 })[p.bs] end")
+  t.equal(tables.effort(timed { { params = '{"lr": 0.1}', seconds = { 1 } }, { params = '{"lr": 0.2}', seconds = { 3 } } }), idle)
+end)
+
+t.test("words and names in a cost", function()
+  local words = { { '{"a b": "x\\"y"}', 3 }, { '{"a b": "x\\"y"}', 3 }, { '{"a b": true}', 1 }, { '{"a b": true}', 1 } }
+  for i, word in ipairs(words) do words[i] = { params = word[1], seconds = { word[2] } } end
+  local text = tables.effort(timed(words))
+  local cost = load(text:match "cost = (.*)\n" and "return " .. text:match "cost = (.*)\n")()
+  t.equal({ cost { ["a b"] = 'x"y' }, cost { ["a b"] = true } }, { 3, 1 })
+end)
+
+t.test("what was reused", function()
+  local segments = [[{"t": 1, "key": "a", "cached": true, "seconds": 90}, {"t": 2, "key": "b", "cached": false, "seconds": 30}]]
+  local trial = '{"trial": %d, "params": {}, "status": "completed", "reached": 2, "metrics": [], "segments": [' .. segments .. "]}"
+  t.equal(tables.effort('{"study": "s", "trials": [' .. trial:format(0) .. ", " .. trial:format(1) .. "]}"),
+    "s: 3 of its 4 units were reused, not trained: 3.5 min\n") -- b of trial 1 is b of trial 0
+end)
+
 t.test("a study without a best trial", function()
   local empty = [[{"study": "s", "metric": "m", "mode": "max", "best": null, "trials": [], "decisions": []}]]
   t.equal((tables.study(empty)), "combo  m  runtime  epochs  status\n\nbest trial  –\n")
