@@ -1,12 +1,11 @@
-"""Learns xor with one hidden layer: a trainer that follows hpo's protocol, standard library only.
-
-Everything that a later process needs to go on as if there had been no break lies in the checkpoint:
-the weights, and nothing that depends on where the run was cut.
-"""
+"""Learns xor with one hidden layer: plain Python. The checkpoint is the weights, and nothing that depends on where the run
+was cut."""
 import json
 import math
 import os
 import random
+
+import hpo
 
 DATA = [((0, 0), 0), ((0, 1), 1), ((1, 0), 1), ((1, 1), 0)]
 
@@ -33,16 +32,19 @@ def loss(w):
     return -sum(math.log(max(1e-12, p if y else 1 - p)) for x, y in DATA for p in [forward(w, x)[1]]) / len(DATA)
 
 
-params = json.load(open(os.environ["HPO_PARAMS"]))
-before, until = int(os.environ["HPO_FROM"]), int(os.environ["HPO_UNTIL"])
-if before > 0:
-    weights = json.load(open(os.path.join(os.environ["HPO_CHECKPOINT_IN"], "weights.json")))
-else:
+def fresh(hidden):
     draw = random.Random(1)
-    weights = {"hidden": [[draw.uniform(-1, 1) for _ in range(3)] for _ in range(params["hidden"])],
-               "out": [draw.uniform(-1, 1) for _ in range(params["hidden"])], "bias": 0.0}
-for t in range(before + 1, until + 1):
-    epoch(weights, params["lr"])
-    print(json.dumps({"t": t, "loss": loss(weights)}), flush=True)
-with open(os.path.join(os.environ["HPO_CHECKPOINT_OUT"], "weights.json"), "w") as out:
-    json.dump(weights, out)
+    return {"hidden": [[draw.uniform(-1, 1) for _ in range(3)] for _ in range(hidden)],
+            "out": [draw.uniform(-1, 1) for _ in range(hidden)], "bias": 0.0}
+
+
+def save(folder):
+    with open(os.path.join(folder, "weights.json"), "w") as out:
+        json.dump(weights, out)
+
+
+lr, hidden = hpo.param("lr", 0.3), hpo.param("hidden", 8)
+weights = json.load(open(os.path.join(hpo.checkpoint, "weights.json"))) if hpo.checkpoint else fresh(hidden)
+for t in hpo.steps(8):
+    epoch(weights, lr)
+    hpo.report(loss=loss(weights), checkpoint=save)

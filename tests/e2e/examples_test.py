@@ -1,7 +1,10 @@
 """The examples that come with hpo, from a copy, and the searcher and scheduler of the manual."""
+import json
 import random
 import re
 import shutil
+import subprocess
+import sys
 import time
 import unittest
 
@@ -22,23 +25,24 @@ class Examples(Case):
             files[path.name] = path.read_bytes()
         return table, files, answer["ran"]
 
-    def check(self, recipe, samples):
-        table, files, ran = self.outcome(recipe, "-j1")
+    def check(self, recipe, samples, *sets, start_up=0.5):
+        """start_up: seconds within which a build is killed first."""
+        table, files, ran = self.outcome(recipe, "-j1", *sets)
         self.assertGreater(ran, 0)
         self.assertEqual(len(table["trials"]), samples)
         self.assertTrue(all(t["metrics"] for t in table["trials"]))
-        self.assertEqual(self.outcome(recipe), (table, files, 0))
-        other, other_files, _ = self.outcome(recipe, "-j8", "--cache", "other", out="other-out")
+        self.assertEqual(self.outcome(recipe, *sets), (table, files, 0))
+        other, other_files, _ = self.outcome(recipe, "-j8", *sets, "--cache", "other", out="other-out")
         self.assertEqual((other, other_files), (table, files))
-        self.killed(recipe, (table, files))
+        self.killed(recipe, sets, start_up, (table, files))
         return table
 
-    def killed(self, recipe, calm):
+    def killed(self, recipe, sets, start_up, calm):
         """Killed in the middle, and gone on with: nothing that was stored is trained again."""
         draw = random.Random(1)
         for attempt in range(20):
-            child = self.start("build", recipe, "-j2", "--cache", "killed", "--out", "killed-out", start_new_session=True)
-            time.sleep(draw.uniform(0.02, 0.5) / (attempt + 1))
+            child = self.start("build", recipe, "-j2", *sets, "--cache", "killed", "--out", "killed-out", start_new_session=True)
+            time.sleep(draw.uniform(0.04, 1) * start_up / (attempt + 1))
             ended = child.poll() is not None
             child.kill()
             child.communicate(timeout=60)
@@ -46,9 +50,58 @@ class Examples(Case):
                 break
             shutil.rmtree(self.folder / "killed", ignore_errors=True)
         self.assertFalse(ended, "no build was slow enough to be killed")
-        table, files, _ = self.outcome(recipe, "--cache", "killed", out="killed-out")
+        table, files, _ = self.outcome(recipe, *sets, "--cache", "killed", out="killed-out")
         self.assertEqual((table, files), calm)
         self.assertIn("all right", self.hpo("cache", "verify", "--cache", "killed")[0])
+
+    def library(self, recipe, samples, imports):
+        """An example with a library, under the Python that runs this test."""
+        if subprocess.run([sys.executable, "-c", imports], capture_output=True).returncode != 0:
+            print(f"SKIP: this Python cannot do: {imports}", file=sys.stderr)
+            return None
+        self.copy("python")
+        return self.check(recipe, samples, "--set", f"python={sys.executable}", start_up=6)
+
+    def test_sklearn(self):
+        table = self.library("sklearn.lua", 4, "import sklearn")
+        if table:
+            self.assertIn("exploit", {d["decision"] for d in table["decisions"]})
+
+    def test_torch(self):
+        self.library("torch.lua", 4, "import torch")
+
+    def test_trainer(self):
+        self.library("trainer.lua", 3, "from transformers import Trainer; import accelerate")
+
+    def test_python_module(self):
+        """By hand, and what is wrong in the words of the module."""
+        self.copy("python")
+        run = [sys.executable, "train.py"]
+        done = subprocess.run(run, cwd=self.folder, capture_output=True, text=True)
+        self.assertEqual([json.loads(line)["t"] for line in done.stdout.splitlines()], list(range(1, 9)), done.stderr)
+        for text, message in (
+                ("hpo.report(loss=1)", "no unit is under way"),
+                ("for t in hpo.steps(2): pass", "t = 1 was not reported"),
+                ("for t in hpo.steps(): hpo.report(loss='x')", "loss: expected a number, found 'x'"),
+                ("for t in hpo.steps(): hpo.report(loss=1); hpo.report(loss=1)", "no unit is under way"),
+                ("hpo.param('lr')", "the trial has no parameter 'lr'")):
+            with self.subTest(text=text):
+                done = subprocess.run([sys.executable, "-c", "import hpo\n" + text], cwd=self.folder, capture_output=True, text=True)
+                self.assertNotEqual(done.returncode, 0)
+                self.assertIn(message, done.stderr)
+
+    def test_python_module_asked_to_end(self):
+        """SIGTERM: the unit under way is reported with its checkpoint."""
+        self.copy("python")
+        self.write("params.json", "{}")
+        (self.folder / "ckpt").mkdir()
+        text = ("import hpo, os, signal\nfor t in hpo.steps():\n os.kill(os.getpid(), signal.SIGTERM)\n"
+                " hpo.report(loss=float('nan'), checkpoint=lambda f: open(f + '/x', 'w').close())")
+        environment = dict(self.environment, HPO_PARAMS="params.json", HPO_FROM="2", HPO_UNTIL="9", HPO_CHECKPOINT_OUT="ckpt",
+                           HPO_CHECKPOINT_IN="ckpt")
+        done = subprocess.run([sys.executable, "-c", text], cwd=self.folder, env=environment, capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stdout), (143, '{"t": 3, "loss": NaN, "checkpoint": "t3"}\n'), done.stderr)
+        self.assertTrue((self.folder / "ckpt/t3/x").exists())
 
     def test_python(self):
         self.copy("python")
