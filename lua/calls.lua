@@ -11,9 +11,9 @@ local method = require "hpo.method"
 local space = require "hpo.space"
 
 -- What the searcher gave for trial n, as JSON text, or nil.
-local function suggested(field, params)
+local function suggested(field, params, allows)
   if params == nil then return nil end
-  return core.encode(space.point(nil)(field, params))
+  return core.encode(space.allowed(space.point(nil), allows)(field, params))
 end
 
 -- The scheduler's answer as the engine wants it; a word alone is about the trial that reported.
@@ -50,7 +50,7 @@ return function(spec, o, view)
     return searcher, scheduler
   end
   function spec.suggest(n)
-    return suggested(field "search: suggest", o.first[n + 1] or searcher:suggest(n))
+    return suggested(field "search: suggest", o.first[n + 1] or searcher:suggest(n), view.allows)
   end
   -- Asked before, and answered: our own searchers know that from start and observe alone.
   function spec.replay(n)

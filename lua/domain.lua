@@ -48,6 +48,7 @@ local function quantized(kind, low, high, q, least)
     core.fail("hpo." .. kind, "q is too small for this range")
   end
   d.first, d.last = steps(low, q, math.ceil), steps(high, q, math.floor)
+  if least then d.first = math.max(d.first, 1) end -- 0 is nearly there, and has no logarithm
   if d.first > d.last then core.fail("hpo." .. kind, "no multiple of q lies from low to high") end
   return d
 end

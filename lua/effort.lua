@@ -29,7 +29,8 @@ end
 
 local function idle(info)
   if not info or info.time == 0 then return nil end
-  return ("virtual workers idle %.0f%% of the time"):format(math.max(0, 100 - 100 * info.busy / (info.workers * info.time)))
+  local share = math.max(0, 100 - 100 * info.busy / (info.workers * info.time))
+  return share >= 0.5 and ("virtual workers idle %.0f%% of the time"):format(share) or nil
 end
 
 local function median(values)

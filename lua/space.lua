@@ -56,4 +56,24 @@ function space.point(domains)
   end
 end
 
+-- A study's `where` as a function of a point: it gets a copy, and answers true or false.
+function space.condition(field, where)
+  return function(point)
+    local copy = {}
+    for name, value in pairs(point) do copy[name] = value end
+    local answer = where(copy)
+    if type(answer) ~= "boolean" then check.expected(field, "true or false", answer) end
+    return answer
+  end
+end
+
+-- A rule: a point that follows a rule and that `allows`, where there is one, does not refuse.
+function space.allowed(rule, allows)
+  return function(field, point)
+    point = rule(field, point)
+    if allows and not allows(point) then core.fail(field, "the study's `where` refuses " .. core.encode(point)) end
+    return point
+  end
+end
+
 return space

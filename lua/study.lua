@@ -36,6 +36,7 @@ local rules = {
     required = "a scheduler, such as hpo.scheduler.fifo { max_t = 5 }" },
   trial = { check.callable, required = "a function (p) that returns hpo.train or hpo.command" },
   cost = check.callable,
+  where = check.callable,
   first = { check.list(function(_, point) return point end, 0), default = {} },
   stop = stop_rule,
   on_failure = { check.one_of("stop", "prune"), default = "stop" },
@@ -47,10 +48,10 @@ local rules = {
 local function identity(o, samples)
   local domains = {}
   for _, name in ipairs(check.names(o.space or {})) do domains[name] = tostring(o.space[name]) end
-  local custom = not method.modules(o.search) or not method.modules(o.scheduler) or o.cost ~= nil
+  local custom = not method.modules(o.search) or not method.modules(o.scheduler) or o.cost ~= nil or o.where ~= nil
   return core.encode {
     space = domains, metric = o.metric, mode = o.mode, seed = o.seed, concurrency = o.concurrency,
-    samples = samples, first = #o.first > 0 and o.first or nil, stop = o.stop, on_failure = o.on_failure, cost = o.cost and "custom",
+    samples = samples, first = #o.first > 0 and o.first or nil, stop = o.stop, on_failure = o.on_failure, cost = o.cost and "custom", where = o.where and "custom",
     search = method.identity(o.search), scheduler = method.identity(o.scheduler),
     params = custom and param.all() or nil, -- a recipe's own code may depend on them
   }, custom
@@ -76,9 +77,11 @@ end
 
 function study.new(options)
   local o = check.fields("study", changed(options), rules)
-  check.list(space.point(o.space), 0)("study.first", o.first)
+  local allows = o.where and space.condition("study.where", o.where)
+  check.list(space.allowed(space.point(o.space), allows), 0)("study.first", o.first)
   local view = {
     space = o.space, metric = o.metric, mode = o.mode, seed = o.seed, concurrency = o.concurrency, first = #o.first,
+    allows = allows,
     generator = function(n, purpose) return rng.open(o.seed, n, purpose) end,
   }
   local spec = {

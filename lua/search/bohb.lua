@@ -69,16 +69,17 @@ local function near(o, list, model, generator)
   return x
 end
 
--- The point whose g/l is least, or nil.
-local function choose(o, list, model, generator)
+-- The point whose g/l is least, or nil. allowed(x): it may be suggested at all.
+local function choose(o, list, model, generator, allowed)
   local best, least = nil, math.huge
   for _ = 1, o.num_samples do
     local x = near(o, list, model, generator)
     local l, g = model.l.at(x), model.g.at(x)
+    local may = allowed(x)
     local ratio = (g > 1e-32 and g or 1e-32) / (1e-32 > l and 1e-32 or l) -- a NaN of g is 1e-32, of l stays
-    if not check.is_finite(ratio) then
+    if may and not check.is_finite(ratio) then
       if check.is_finite(l) then return x end -- no bad point has this category
-    elseif ratio < least then
+    elseif may and ratio < least then
       best, least = x, ratio
     end
   end
@@ -104,12 +105,14 @@ local function open(o, study)
     local generator = rng.open(study.seed, n, "bohb")
     if latest == 0 or generator:uniform() < o.random_fraction then return startup:suggest(n) end
     model = model or new_model(o, list, at[latest])
-    local x = choose(o, list, model, generator)
-    if not x then return startup:suggest(n) end
-    local params = {}
-    for name, value in pairs(constants) do params[name] = value end
-    for j, a in ipairs(list) do params[a.name] = a:from_cube(x[j]) end
-    return params
+    local function point(x)
+      local params = {}
+      for name, value in pairs(constants) do params[name] = value end
+      for j, a in ipairs(list) do params[a.name] = a:from_cube(x[j]) end
+      return params
+    end
+    local x = choose(o, list, model, generator, function(x) return not study.allows or study.allows(point(x)) end)
+    return x and point(x) or startup:suggest(n)
   end
 
   return searcher

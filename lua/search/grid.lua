@@ -20,23 +20,38 @@ local function sizes(study)
   return names, sizes, total
 end
 
+local function open(study)
+  local names, sizes, total = sizes(study)
+  local kept -- the numbers of the points that the study's `where` allows; nil: all
+
+  -- The i-th combination, from 0.
+  local function point(i)
+    local params = {}
+    for k = #names, 1, -1 do
+      local name = names[k]
+      params[name] = study.space[name]:item(i % sizes[name])
+      i = i // sizes[name]
+    end
+    return params
+  end
+
+  if study.allows then
+    kept = {}
+    for i = 0, total - 1 do
+      if study.allows(point(i)) then kept[#kept + 1] = i end
+    end
+    if #kept == 0 then core.fail("study.where", "it refuses every point of the grid") end
+  end
+
+  local searcher = { size = kept and #kept or total }
+  function searcher:suggest(n)
+    local i = n - study.first
+    if i < searcher.size then return point(kept and kept[i + 1] or i) end
+  end
+  return searcher
+end
+
 return function(options)
   check.fields("hpo.search.grid", options or {}, {})
-  return method.new("search", "grid", nil, function(study)
-    local names, sizes, total = sizes(study)
-    local searcher = { size = total }
-
-    function searcher:suggest(n)
-      local i, params = n - study.first, {}
-      if i >= total then return nil end
-      for k = #names, 1, -1 do
-        local name = names[k]
-        params[name] = study.space[name]:item(i % sizes[name])
-        i = i // sizes[name]
-      end
-      return params
-    end
-
-    return searcher
-  end)
+  return method.new("search", "grid", nil, open)
 end

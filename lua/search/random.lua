@@ -1,9 +1,12 @@
 -- random: independent draws, name by name in sorted order (Bergstra & Bengio 2012).
 
 local check = require "hpo.check"
+local core = require "hpo.core"
 local method = require "hpo.method"
 local rng = require "hpo.rng"
 local space = require "hpo.space"
+
+local MOST = 10000 -- draws for a point that the study's `where` allows
 
 return function(options)
   check.fields("hpo.search.random", options or {}, {})
@@ -14,8 +17,11 @@ return function(options)
 
     function searcher:suggest(n)
       local generator, params = rng.open(study.seed, n, "suggest"), {}
-      for _, name in ipairs(names) do params[name] = domains[name]:draw(generator) end
-      return params
+      for _ = 1, MOST do
+        for _, name in ipairs(names) do params[name] = domains[name]:draw(generator) end
+        if not study.allows or study.allows(params) then return params end
+      end
+      core.fail("study.where", "it refuses " .. MOST .. " random points, one after the other", "a wider space, or a weaker condition")
     end
 
     return searcher

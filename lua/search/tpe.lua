@@ -25,17 +25,24 @@ local rules = {
   prior_weight = { check.number { above = 0 }, default = 1 },
 }
 
--- Of `candidates` points drawn from below, the one with the best ratio, put into params.
-local function choose(pair, candidates, generator, params)
+-- Of `candidates` points drawn from below, the one with the best ratio, put into params; those that
+-- `allows` refuses do not count. False: none is left.
+local function choose(pair, candidates, generator, params, allows)
   local best, most = nil, -math.huge
+  local function put(x)
+    for i, a in ipairs(pair.axes) do params[a.name] = a:value(x[i]) end
+    return params
+  end
   for _ = 1, candidates do
     local uniforms = {}
     for i = 1, #pair.axes + 1 do uniforms[i] = generator:uniform() end
     local x = pair.below:draw(uniforms)
-    local score = pair.below:log_density(x) - pair.above:log_density(x)
-    if not best or score > most then best, most = x, score end
+    if not allows or allows(put(x)) then
+      local score = pair.below:log_density(x) - pair.above:log_density(x)
+      if not best or score > most then best, most = x, score end
+    end
   end
-  for i, a in ipairs(pair.axes) do params[a.name] = a:value(best[i]) end
+  return best and put(best) ~= nil
 end
 
 local function singles(list)
@@ -54,7 +61,10 @@ local function open(o, study)
     if model:divide() < o.n_startup_trials then return startup:suggest(n) end
     local generator, params = rng.open(study.seed, n, "tpe"), {}
     for name, value in pairs(constants) do params[name] = value end
-    for _, pair in ipairs(model) do choose(pair, o.n_ei_candidates, generator, params) end
+    -- With a mixture for each parameter only the last one sees a whole point.
+    for i, pair in ipairs(model) do
+      if not choose(pair, o.n_ei_candidates, generator, params, i == #model and study.allows) then return startup:suggest(n) end
+    end
     return params
   end
 

@@ -101,4 +101,12 @@ t.test("what is wrong is refused by name", function()
   t.fails(function() domain.ordered(3) end, "hpo.ordered", "expected a list, found 3")
 end)
 
+t.test("qloguniform far below its step begins at the first multiple", function()
+  local d = domain.qloguniform(1e-12, 4, 1)
+  for k = 0, 20 do
+    local x = d:at(k / 21)
+    t.equal(x >= 1 and x <= 4, true)
+  end
+end)
+
 os.exit(t.finish())

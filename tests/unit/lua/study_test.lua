@@ -323,6 +323,37 @@ t.test("a searcher hears of each trial's parameters and end, whoever ends it", f
   t.equal(hear(2, 3, nil, "completed"), { { "observe", 2, 3, 1.0 }, { "finish", 2, "completed" } })
 end)
 
+t.test("where: points that it refuses are never suggested", function()
+  local function where(p) return p.bs == 4 and p.lr < 1e-3 end
+  local plain = suggestions(spec_of { samples = 40 }, 40)
+  for _, search in ipairs { hpo.search.random {}, hpo.search.tpe { n_startup_trials = 3 },
+    hpo.search.tpe { n_startup_trials = 3, multivariate = false }, hpo.search.bohb { random_fraction = 0 } } do
+    local s = spec_of { search = search, where = where, samples = 40 }
+    t.equal(s.custom, true)
+    for n = 0, 39 do
+      local text = s.suggest(n)
+      local p = core.decode(text)
+      t.equal({ p.bs, p.lr < 1e-3 }, { 4, true })
+      if search.name == "random" and where(core.decode(plain[n + 1])) then t.equal(text, plain[n + 1]) end
+      s.start(n, text)
+      s.report(n, 3, -p.lr) -- better towards what is refused
+      s.observe(n, 3, -p.lr)
+    end
+  end
+  local grid = spec_of { search = hpo.search.grid {}, samples = "none", space = { a = hpo.choice { 1, 2, 3 }, b = hpo.choice { 1, 2 } },
+    where = function(p) return p.a ~= p.b end }
+  t.equal(grid.samples, 4)
+  t.equal(suggestions(grid, 5), { '{"a": 1, "b": 2}', '{"a": 2, "b": 1}', '{"a": 3, "b": 1}', '{"a": 3, "b": 2}' })
+  local none = function() return false end
+  t.fails(function() spec_of { where = none }.suggest(0) end, "study.where", "it refuses 10000 random points")
+  t.fails(function() spec_of { where = none, first = { { lr = 1e-3, bs = 4 } } } end, "study.first[1]", "`where` refuses")
+  t.fails(function() spec_of { where = none, search = hpo.search.points { { lr = 1e-3, bs = 4 } } } end, "hpo.search.points[1]", "`where` refuses")
+  t.fails(function() spec_of { where = none, search = hpo.search.grid {}, space = { a = hpo.choice { 1 } } } end, "study.where", "every point of the grid")
+  t.fails(function() spec_of { where = function() return 3 end }.suggest(0) end, "study.where", "expected true or false, found 3")
+  t.fails(function() spec_of { where = none, search = { suggest = function() return { lr = 1e-3, bs = 4 } end } }.suggest(0) end,
+    "study.search: suggest", "`where` refuses")
+end)
+
 t.test("a known suggestion is asked again of a recipe's own searcher only", function()
   local asked = {}
   local own = spec_of { search = function() return { suggest = function(_, n) asked[#asked + 1] = n return { x = n } end } end,
