@@ -44,9 +44,16 @@ static const struct {
     const char *name;
     enum status (*run)(int argc, char **argv, struct error *err);
 } commands[] = {
-    {"build", build_command},         {"table", table_command}, {"why", why_command},
-    {"graph", graph_command},         {"log", log_command},     {"runs", runs_command},
-    {"simulate", simulate_command},   {"cache", cache_command}, {"clone-tree", clone_tree},
+    {"build", build_command},
+    {"table", table_command},
+    {"why", why_command},
+    {"graph", graph_command},
+    {"log", log_command},
+    {"runs", runs_command},
+    {"check", check_command},
+    {"simulate", simulate_command},
+    {"cache", cache_command},
+    {"clone-tree", clone_tree},
     {"clone-resolve", clone_resolve},
 };
 
@@ -58,6 +65,7 @@ static const char help[] =
     "  hpo why RECIPE NODE              which fields of its key differ from its last one; of a "
     "trial,\n"
     "                                   why it was stopped, paused, promoted or exploited\n"
+    "  hpo check RECIPE [STUDY]         whether searcher and scheduler answer the same again\n"
     "  hpo simulate RECIPE [STUDY]      what --scheduler S or --search S would have done, at no "
     "cost\n"
     "  hpo graph RECIPE                 the nodes: --format text, dot or json\n"

@@ -25,7 +25,8 @@ struct recipe; /* opaque: the Lua state, its limits, the graph it fills */
 struct recipe_change {
     int study; /* the how-manieth of the recipe, from 0 */
     const char *search, *scheduler;
-    int samples; /* of its own searcher: for one that knows no end */
+    bool reversed; /* pairs and next go from a table's last key to its first */
+    int samples;   /* of its own searcher: for one that knows no end */
 };
 
 struct recipe_options {
@@ -99,8 +100,9 @@ enum status recipe_wake(struct recipe *r, int calls, struct error *err) MUST_CHE
 enum status recipe_suggest(struct recipe *r, int calls, int trial, struct arena *arena,
                            const char **params, struct error *err) MUST_CHECK;
 /* A suggestion whose answer is known: for a recipe's own searcher, which may remember that it was
- * asked. */
-enum status recipe_replay(struct recipe *r, int calls, int trial, struct error *err) MUST_CHECK;
+ * asked: what it says now, "null" for nothing left. Of others *params is NULL. */
+enum status recipe_replay(struct recipe *r, int calls, int trial, struct arena *arena,
+                          const char **params, struct error *err) MUST_CHECK;
 enum status recipe_start(struct recipe *r, int calls, int trial, const char *params,
                          struct error *err) MUST_CHECK;
 enum status recipe_observe(struct recipe *r, int calls, const struct trial_report *report,

@@ -30,11 +30,13 @@ enum status recipe_suggest(struct recipe *r, int calls, int trial, struct arena 
     return recipe_take_string(r, arena, params, err);
 }
 
-enum status recipe_replay(struct recipe *r, int calls, int trial, struct error *err)
+enum status recipe_replay(struct recipe *r, int calls, int trial, struct arena *arena,
+                          const char **params, struct error *err)
 {
     push_call(r, calls, "replay");
     lua_pushinteger(r->lua, trial);
-    return recipe_call(r, 1, 0, err);
+    TRY(recipe_call(r, 1, 1, err));
+    return recipe_take_string(r, arena, params, err);
 }
 
 enum status recipe_start(struct recipe *r, int calls, int trial, const char *params,

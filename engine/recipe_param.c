@@ -1,4 +1,4 @@
-/* recipe_param: what the command line says to a recipe: core.param and core.change. */
+/* recipe_param: what the command line says to a recipe: core.param, core.change, core.reversed. */
 #include <lauxlib.h>
 #include <string.h>
 
@@ -107,9 +107,19 @@ static int api_change(lua_State *L)
     return 3;
 }
 
+/* core.reversed() */
+static int api_reversed(lua_State *L)
+{
+    const struct recipe_change *change = recipe_of(L)->change;
+
+    lua_pushboolean(L, change && change->reversed);
+    return 1;
+}
+
 static const luaL_Reg functions[] = {
     {"param", api_param},
     {"change", api_change},
+    {"reversed", api_reversed},
     {NULL, NULL},
 };
 

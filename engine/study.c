@@ -350,7 +350,7 @@ static enum status give_up_paused(struct study *study, struct error *err)
 /* The scheduler may let paused trials go on where no worker is busy and nothing can begin. */
 static enum status idle(struct study *study, bool *released, struct error *err)
 {
-    const struct event e = {.kind = EVENT_IDLE, .report = {.trial = -1}};
+    struct event e = {.kind = EVENT_IDLE, .report = {.trial = -1}};
     struct decision *decisions;
     bool waiting = false;
     size_t n;

@@ -88,6 +88,16 @@ enum status study_outcome(const struct study *study, struct arena *arena, char *
 
 const struct study_spec *study_spec(const struct study *study);
 
+enum { EVENT_NAME = 96 };
+
+/* The i-th question to searcher or scheduler, as the journal names it, and its answer. False: there
+ * are no more. */
+bool study_answer(const struct study *study, size_t i, char name[EVENT_NAME], const char **answer);
+
+/* Opens searcher and scheduler anew and asks everything again. ERR_INPUT: an answer is another one.
+ */
+enum status study_ask_again(struct study *study, struct error *err) MUST_CHECK;
+
 /*
  * What happened to a trial and why, in words, a line each: of a rehearsal. ERR_INPUT: there is no
  * such trial.

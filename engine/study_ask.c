@@ -11,77 +11,25 @@
 #include "base/text.h"
 #include "engine/study_state.h"
 
-static enum status tell(struct study *study, const struct event *e, struct decision **decisions,
-                        size_t *n, struct error *err)
+/* What the journal calls the event. */
+static void name_event(const struct event *e, char name[EVENT_NAME])
 {
-    struct recipe *r = study->c.recipe;
-    int calls = study->spec->calls;
+    char number[NUMBER_TEXT_MAX];
 
+    (void)text_number(e->report.value, number);
     if (e->kind == EVENT_IDLE)
-        return recipe_idle(r, calls, study->c.arena, decisions, n, err);
-    return recipe_report(r, calls, &e->report, study->c.arena, decisions, n, err);
+        (void)snprintf(name, EVENT_NAME, "idle");
+    else if (e->kind == EVENT_SUGGEST)
+        (void)snprintf(name, EVENT_NAME, "suggest %d", e->report.trial);
+    else
+        (void)snprintf(name, EVENT_NAME, "%s %d %d %s", e->report.end ? e->report.end : "report",
+                       e->report.trial, e->report.t, number);
 }
 
-/* Tells a fresh searcher and scheduler everything that happened so far; their answers are known. */
-enum status study_wake(struct study *study, struct error *err)
+/* The parameters of a suggestion, or NULL: the searcher had nothing left. */
+static const char *params_of(const struct event *e)
 {
-    int calls = study->spec->calls;
-    struct recipe *r = study->c.recipe;
-    struct decision *decisions;
-    size_t n;
-
-    if (study->awake)
-        return OK;
-    TRY(recipe_wake(r, calls, err));
-    for (size_t i = 0; i < study->n_events; i++) {
-        const struct event *e = &study->events[i];
-        if (e->kind == EVENT_SUGGEST) {
-            TRY(recipe_replay(r, calls, e->report.trial, err));
-            if (e->params)
-                TRY(recipe_start(r, calls, e->report.trial, e->params, err));
-            continue;
-        }
-        TRY(tell(study, e, &decisions, &n, err));
-        TRY(recipe_observe(r, calls, &e->report, err));
-    }
-    study->awake = true;
-    return OK;
-}
-
-static enum status remember(struct study *study, const struct event *e, struct error *err)
-{
-    if (study->n_events == study->event_capacity) {
-        struct event *larger =
-            arena_grow(study->c.arena, study->events, study->n_events, study->n_events + 1,
-                       sizeof *study->events, &study->event_capacity);
-        if (!larger)
-            return error_memory(err);
-        study->events = larger;
-    }
-    study->events[study->n_events++] = *e;
-    return OK;
-}
-
-enum status study_ask_params(struct study *study, const char **params, struct error *err)
-{
-    struct event e = {.kind = EVENT_SUGGEST, .report = {.trial = (int)study->n_trials}};
-    int calls = study->spec->calls;
-    const char *answer;
-    char event[32];
-
-    (void)snprintf(event, sizeof event, "suggest %d", e.report.trial);
-    TRY(journal_follow(&study->journal, event, study->c.arena, &answer, err));
-    if (answer && !study->awake) {
-        e.params = strcmp(answer, "null") == 0 ? NULL : answer;
-    } else {
-        TRY(study_wake(study, err));
-        TRY(recipe_suggest(study->c.recipe, calls, e.report.trial, study->c.arena, &e.params, err));
-        if (e.params)
-            TRY(recipe_start(study->c.recipe, calls, e.report.trial, e.params, err));
-        TRY(journal_write(&study->journal, e.params ? e.params : "null", err));
-    }
-    *params = e.params;
-    return remember(study, &e, err);
+    return strcmp(e->answer, "null") == 0 ? NULL : e->answer;
 }
 
 /* An answer of the journal → decisions. */
@@ -110,11 +58,11 @@ static enum status parse_decisions(struct study *study, const char *answer, stru
     return OK;
 }
 
-static enum status write_decisions(struct study *study, const struct decision *decisions, size_t n,
-                                   struct error *err)
+/* Decisions as the journal has them. */
+static enum status write_decisions(const struct study *study, const struct decision *decisions,
+                                   size_t n, const char **answer, struct error *err)
 {
     struct text t = text_in(study->c.arena);
-    char *answer;
 
     text_add(&t, "[");
     for (size_t i = 0; i < n; i++) {
@@ -129,21 +77,7 @@ static enum status write_decisions(struct study *study, const struct decision *d
         text_add(&t, "}");
     }
     text_add(&t, "]");
-    TRY(text_finish(&t, &answer, NULL, err));
-    return journal_write(&study->journal, answer, err);
-}
-
-/* What the journal calls the event. */
-static void name_event(const struct event *e, char *out, size_t size)
-{
-    char number[NUMBER_TEXT_MAX];
-
-    (void)text_number(e->report.value, number);
-    if (e->kind == EVENT_IDLE)
-        (void)snprintf(out, size, "idle");
-    else
-        (void)snprintf(out, size, "%s %d %d %s", e->report.end ? e->report.end : "report",
-                       e->report.trial, e->report.t, number);
+    return text_finish(&t, (char **)answer, NULL, err);
 }
 
 /* Decisions come from a recipe's own code: each must name a trial. */
@@ -174,27 +108,140 @@ static enum status check_decisions(const struct study *study, const char *event,
     return OK;
 }
 
-enum status study_ask(struct study *study, const struct event *e, struct decision **decisions,
-                      size_t *n, struct error *err)
+static enum status tell(struct study *study, const struct event *e, struct decision **decisions,
+                        size_t *n, struct error *err)
 {
     struct recipe *r = study->c.recipe;
     int calls = study->spec->calls;
-    char event[96];
+
+    if (e->kind == EVENT_IDLE)
+        return recipe_idle(r, calls, study->c.arena, decisions, n, err);
+    return recipe_report(r, calls, &e->report, study->c.arena, decisions, n, err);
+}
+
+/* Asks again what was answered before; NULL: our own searchers need not be asked. */
+static enum status ask_again(struct study *study, const struct event *e, const char **answer,
+                             struct error *err)
+{
+    struct recipe *r = study->c.recipe;
+    int calls = study->spec->calls;
+    struct decision *decisions;
+    char name[EVENT_NAME];
+    size_t n;
+
+    if (e->kind == EVENT_SUGGEST) {
+        TRY(recipe_replay(r, calls, e->report.trial, study->c.arena, answer, err));
+        return params_of(e) ? recipe_start(r, calls, e->report.trial, params_of(e), err) : OK;
+    }
+    name_event(e, name);
+    TRY(tell(study, e, &decisions, &n, err));
+    TRY(check_decisions(study, name, decisions, n, err));
+    TRY(recipe_observe(r, calls, &e->report, err));
+    return write_decisions(study, decisions, n, answer, err);
+}
+
+/*
+ * Tells a fresh searcher and scheduler everything that happened so far. Their answers are known:
+ * that they are the same again is what all reuse of them rests on.
+ */
+enum status study_wake(struct study *study, struct error *err)
+{
+    char name[EVENT_NAME];
     const char *answer;
 
-    name_event(e, event, sizeof event);
-    TRY(journal_follow(&study->journal, event, study->c.arena, &answer, err));
-    if (answer && !study->awake) {
-        TRY(parse_decisions(study, answer, decisions, n, err));
-        TRY(check_decisions(study, event, *decisions, *n, err));
+    if (study->awake)
+        return OK;
+    TRY(recipe_wake(study->c.recipe, study->spec->calls, err));
+    for (size_t i = 0; i < study->n_events; i++) {
+        const struct event *e = &study->events[i];
+        TRY(ask_again(study, e, &answer, err));
+        if (!answer || strcmp(answer, e->answer) == 0)
+            continue;
+        name_event(e, name);
+        (void)error_set(err, ERR_INPUT, graph_node(study->c.graph, study->node)->where,
+                        "the %s's answer to \"%s\" was %s, and asked again it is %s",
+                        e->kind == EVENT_SUGGEST ? "searcher" : "scheduler", name, e->answer,
+                        answer);
+        error_hint(err,
+                   "it may depend on nothing but what it is told: keep what it remembers in the "
+                   "object that is opened");
+        return ERR_INPUT;
+    }
+    study->awake = true;
+    return OK;
+}
+
+enum status study_ask_again(struct study *study, struct error *err)
+{
+    study->awake = false;
+    return study_wake(study, err);
+}
+
+bool study_answer(const struct study *study, size_t i, char name[EVENT_NAME], const char **answer)
+{
+    if (i >= study->n_events)
+        return false;
+    name_event(&study->events[i], name);
+    *answer = study->events[i].answer;
+    return true;
+}
+
+static enum status remember(struct study *study, const struct event *e, struct error *err)
+{
+    if (study->n_events == study->event_capacity) {
+        struct event *larger =
+            arena_grow(study->c.arena, study->events, study->n_events, study->n_events + 1,
+                       sizeof *study->events, &study->event_capacity);
+        if (!larger)
+            return error_memory(err);
+        study->events = larger;
+    }
+    study->events[study->n_events++] = *e;
+    return OK;
+}
+
+enum status study_ask_params(struct study *study, const char **params, struct error *err)
+{
+    struct event e = {.kind = EVENT_SUGGEST, .report = {.trial = (int)study->n_trials}};
+    int calls = study->spec->calls;
+    char event[EVENT_NAME];
+
+    name_event(&e, event);
+    TRY(journal_follow(&study->journal, event, study->c.arena, &e.answer, err));
+    if (e.answer && !study->awake) {
+        *params = params_of(&e);
+        return remember(study, &e, err);
+    }
+    TRY(study_wake(study, err));
+    TRY(recipe_suggest(study->c.recipe, calls, e.report.trial, study->c.arena, params, err));
+    if (*params)
+        TRY(recipe_start(study->c.recipe, calls, e.report.trial, *params, err));
+    e.answer = *params ? *params : "null";
+    TRY(journal_write(&study->journal, e.answer, err));
+    return remember(study, &e, err);
+}
+
+enum status study_ask(struct study *study, struct event *e, struct decision **decisions, size_t *n,
+                      struct error *err)
+{
+    struct recipe *r = study->c.recipe;
+    int calls = study->spec->calls;
+    char name[EVENT_NAME];
+
+    name_event(e, name);
+    TRY(journal_follow(&study->journal, name, study->c.arena, &e->answer, err));
+    if (e->answer && !study->awake) {
+        TRY(parse_decisions(study, e->answer, decisions, n, err));
+        TRY(check_decisions(study, name, *decisions, *n, err));
         return remember(study, e, err);
     }
     TRY(study_wake(study, err));
     TRY(tell(study, e, decisions, n, err));
     for (size_t i = 0; i < *n && study->c.rehearsal; i++)
         TRY(recipe_why(r, calls, (*decisions)[i].trial, study->c.arena, &(*decisions)[i].why, err));
-    TRY(check_decisions(study, event, *decisions, *n, err));
+    TRY(check_decisions(study, name, *decisions, *n, err));
     TRY(recipe_observe(r, calls, &e->report, err));
-    TRY(write_decisions(study, *decisions, *n, err));
+    TRY(write_decisions(study, *decisions, *n, &e->answer, err));
+    TRY(journal_write(&study->journal, e->answer, err));
     return remember(study, e, err);
 }

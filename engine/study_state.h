@@ -53,7 +53,7 @@ enum event_kind {
 struct event {
     enum event_kind kind;
     struct trial_report report;
-    const char *params;
+    const char *answer; /* as the journal has it: parameters or "null", or a list of decisions */
 };
 
 struct decision_row {
@@ -100,8 +100,8 @@ enum status study_ask_params(struct study *study, const char **params,
 
 /* Tells scheduler and searcher of an event, and gives back what is decided: of trials that exist.
  */
-enum status study_ask(struct study *study, const struct event *e, struct decision **decisions,
-                      size_t *n, struct error *err) MUST_CHECK;
+enum status study_ask(struct study *study, struct event *e, struct decision **decisions, size_t *n,
+                      struct error *err) MUST_CHECK;
 
 /* Makes searcher and scheduler in Lua know everything up to now. */
 enum status study_wake(struct study *study, struct error *err) MUST_CHECK;

@@ -29,7 +29,7 @@ local function sorted_keys(t)
     end
     keys[#keys + 1] = k
   end
-  raw_sort(keys, before)
+  raw_sort(keys, core.reversed() and function(a, b) return before(b, a) end or before)
   return keys
 end
 

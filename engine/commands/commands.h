@@ -10,6 +10,7 @@ enum status why_command(int argc, char **argv, struct error *err) MUST_CHECK;
 enum status graph_command(int argc, char **argv, struct error *err) MUST_CHECK;
 enum status log_command(int argc, char **argv, struct error *err) MUST_CHECK;
 enum status runs_command(int argc, char **argv, struct error *err) MUST_CHECK;
+enum status check_command(int argc, char **argv, struct error *err) MUST_CHECK;
 enum status simulate_command(int argc, char **argv, struct error *err) MUST_CHECK;
 enum status cache_command(int argc, char **argv, struct error *err) MUST_CHECK;
 

@@ -121,7 +121,7 @@ static enum status simulate(const struct options *o, struct store *store, struct
                             struct error *err)
 {
     struct text out = text_in(arena);
-    struct recipe_change change = {0, o->search, o->scheduler, 0};
+    struct recipe_change change = {.search = o->search, .scheduler = o->scheduler};
     struct simulated s = {&out, arena, &change};
     const char *study = o->n_words > 0 ? o->words[0] : NULL;
     char *string, *ignored;
