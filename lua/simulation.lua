@@ -9,14 +9,19 @@ local function method_words(method)
   return (method.name .. " " .. (columns.points(columns.for_eyes)(method.options) or "")):gsub(" $", "")
 end
 
-local function run_columns(metric)
-  return {
-    columns.new("run", "run"), columns.new("search", "search", method_words), columns.new("scheduler", "scheduler", method_words),
+-- The runs, with the methods in which they differ.
+local function run_columns(metric, runs)
+  local list = { columns.new("run", "run") }
+  for _, part in ipairs { "search", "scheduler" } do
+    if core.encode(runs[1][part]) ~= core.encode(runs[2][part]) then list[#list + 1] = columns.new(part, part, method_words) end
+  end
+  local rest = {
     columns.new("trials", "trials"), columns.new("units", "units"), columns.new("best trial", "best"),
     columns.new((metric:gsub("_", " ")), "value"), columns.new("params", "params", columns.points(columns.for_eyes)),
     columns.new("virtual time", "time"),
     columns.new("idle", "idle", function(x) return x and columns.rounded "%.0f%%"(100 * x) end),
   }
+  return table.move(rest, 1, #rest, #list + 1, list)
 end
 
 -- What a run that is not decided lacks.
@@ -36,7 +41,7 @@ end
 -- json is the object of `hpo simulate --json`.
 return function(json)
   local simulated = core.decode(json)
-  local text = columns.text(run_columns(simulated.metric), simulated.runs)
+  local text = columns.text(run_columns(simulated.metric, simulated.runs), simulated.runs)
   for _, run in ipairs(simulated.runs) do text = text .. missing_lines(run) end
   return text
 end
