@@ -211,9 +211,12 @@ void graph_needs(const struct graph *graph, int id, void (*visit)(void *context,
                 visit(context, need);
         }
         break;
+    case NODE_STUDY:
+        if (node->study->warm >= 0)
+            visit(context, node->study->warm);
+        break;
     case NODE_SOURCE:
     case NODE_TEXT:
-    case NODE_STUDY:
         break;
     }
 }

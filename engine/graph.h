@@ -95,6 +95,7 @@ struct study_spec {
     bool exploits;           /* its scheduler may set a trial back */
     const char *identity;    /* canonical JSON of all that decisions depend on, besides reports */
     const char *source;      /* digest of the Lua that decides, hexadecimal */
+    int warm; /* node of the study whose reports its searcher knows from the start, or -1 */
     int calls;
 };
 

@@ -97,6 +97,9 @@ struct trial_report {
 
 /* All of these call the study's Lua; strings they give back live in the arena. */
 enum status recipe_wake(struct recipe *r, int calls, struct error *err) MUST_CHECK;
+/* Tells the searcher what another study came to, study_history's JSON: right after recipe_wake. */
+enum status recipe_warm(struct recipe *r, int calls, const char *history,
+                        struct error *err) MUST_CHECK;
 enum status recipe_suggest(struct recipe *r, int calls, int trial, struct arena *arena,
                            const char **params, struct error *err) MUST_CHECK;
 /* A suggestion whose answer is known: for a recipe's own searcher, which may remember that it was

@@ -370,6 +370,7 @@ static int api_study(lua_State *L)
     study->stop = number_field(L, 1, "stop", 0);
     study->identity = string_field(L, 1, "identity");
     study->source = source_digest_of(L);
+    study->warm = node_field(L, 1, "warm", -1);
     study->blind = boolean_field(L, 1, "blind");
     study->exploits = boolean_field(L, 1, "exploits");
     if (!study->metric || !study->identity || study->concurrency < 1 || study->max_t < 1)

@@ -21,6 +21,13 @@ enum status recipe_wake(struct recipe *r, int calls, struct error *err)
     return recipe_call(r, 0, 0, err);
 }
 
+enum status recipe_warm(struct recipe *r, int calls, const char *history, struct error *err)
+{
+    push_call(r, calls, "warm_up");
+    lua_pushstring(r->lua, history);
+    return recipe_call(r, 1, 0, err);
+}
+
 enum status recipe_suggest(struct recipe *r, int calls, int trial, struct arena *arena,
                            const char **params, struct error *err)
 {

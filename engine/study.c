@@ -17,10 +17,23 @@
 #include "engine/recipe.h"
 #include "engine/study_state.h"
 
+/* All that decisions depend on besides its own reports: of a warm study, its last row. */
+static const char *whole_identity(const struct study *study)
+{
+    const struct study *warm = study->c.warm;
+    char hex[DIGEST_HEX + 1];
+
+    if (!warm)
+        return study->spec->identity;
+    digest_hex(&warm->journal.row, hex);
+    return arena_printf(study->c.arena, "%s warm %s", study->spec->identity, hex);
+}
+
 enum status study_open(const struct study_context *context, int node, struct study **out,
                        struct error *err)
 {
     struct study *study = arena_alloc(context->arena, sizeof *study);
+    const char *identity;
 
     if (!study)
         return error_memory(err);
@@ -28,11 +41,11 @@ enum status study_open(const struct study_context *context, int node, struct stu
     study->node = node;
     study->spec = graph_node(context->graph, node)->study;
     study->running = arena_array(context->arena, (size_t)study->spec->concurrency, sizeof(int));
-    if (!study->running)
+    if (!study->running || !(identity = whole_identity(study)))
         return error_memory(err);
     *out = study;
-    return journal_open(&study->journal, context->rehearsal ? NULL : context->store,
-                        study->spec->identity, study->spec->source, context->today, err);
+    return journal_open(&study->journal, context->rehearsal ? NULL : context->store, identity,
+                        study->spec->source, context->today, err);
 }
 
 /* Moves the trial onto a free worker at the present time. */

@@ -35,7 +35,8 @@ struct study_context {
     struct store *store;
     struct units *units;
     struct arena *arena;
-    int64_t today;  /* days since 1970, for the store's bookkeeping */
+    const struct study *warm; /* decided: see struct study_spec; or NULL */
+    int64_t today;            /* days since 1970, for the store's bookkeeping */
     bool rehearsal; /* no journal: everything is asked anew, with reasons, and nothing is written */
 };
 

@@ -140,6 +140,16 @@ static enum status ask_again(struct study *study, const struct event *e, const c
     return write_decisions(study, decisions, n, answer, err);
 }
 
+static enum status warm_up(struct study *study, struct error *err)
+{
+    char *history;
+
+    if (!study->c.warm)
+        return OK;
+    TRY(study_history(study->c.warm, study->c.arena, &history, err));
+    return recipe_warm(study->c.recipe, study->spec->calls, history, err);
+}
+
 /*
  * Tells a fresh searcher and scheduler everything that happened so far. Their answers are known:
  * that they are the same again is what all reuse of them rests on.
@@ -152,6 +162,7 @@ enum status study_wake(struct study *study, struct error *err)
     if (study->awake)
         return OK;
     TRY(recipe_wake(study->c.recipe, study->spec->calls, err));
+    TRY(warm_up(study, err));
     for (size_t i = 0; i < study->n_events; i++) {
         const struct event *e = &study->events[i];
         TRY(ask_again(study, e, &answer, err));

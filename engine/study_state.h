@@ -94,6 +94,11 @@ struct study {
     size_t n_reasons, reason_capacity;
 };
 
+/* What a searcher of another study may learn from this one: [{"status", "reports": [{"t", "value",
+ * "params"}, ...]}, ...], a value null where it is no number. */
+enum status study_history(const struct study *study, struct arena *arena, char **json,
+                          struct error *err) MUST_CHECK;
+
 /* The parameters of the next trial; NULL: the searcher has nothing left. */
 enum status study_ask_params(struct study *study, const char **params,
                              struct error *err) MUST_CHECK;

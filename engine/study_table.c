@@ -13,6 +13,9 @@ const struct study_spec *study_spec(const struct study *study)
     return study->spec;
 }
 
+static const char *const status_names[] = {"running",   "paused",  "paused",
+                                           "completed", "stopped", "failed"};
+
 static bool is_better(const struct study *study, double a, double b)
 {
     return study->spec->maximize ? a > b : a < b;
@@ -103,6 +106,29 @@ static enum status write_schedule(const struct study *study, const struct unit *
                         params[t - 1]);
     text_add(out, "]");
     return OK;
+}
+
+enum status study_history(const struct study *study, struct arena *arena, char **json,
+                          struct error *err)
+{
+    struct text t = text_in(arena);
+
+    text_add(&t, "[");
+    for (size_t i = 0; i < study->n_trials; i++) {
+        const struct trial *trial = study->trials[i];
+        text_printf(&t, "%s{\"status\": \"%s\", \"reports\": [", i ? ", " : "",
+                    status_names[trial->status]);
+        for (size_t r = 0; r < trial->n_reports; r++) {
+            const struct report *report = &trial->reports[r];
+            text_printf(&t, "%s{\"t\": %d, \"params\": %s, \"value\": ", r ? ", " : "",
+                        report->unit->t, report->params);
+            json_write_number(&t, report->value);
+            text_add(&t, "}");
+        }
+        text_add(&t, "]}");
+    }
+    text_add(&t, "]");
+    return text_finish(&t, json, NULL, err);
 }
 
 enum status study_without_best(const struct study *study, struct error *err)
@@ -283,11 +309,8 @@ static void write_segment(const struct report *r, bool cached, struct text *out)
 static enum status write_trial(const struct study *study, const struct trial *trial, bool cached,
                                struct text *out, struct error *err)
 {
-    static const char *const names[] = {"running",   "paused",  "paused",
-                                        "completed", "stopped", "failed"};
-
     text_printf(out, "{\"trial\": %d, \"params\": %s, \"status\": \"%s\", \"reached\": %d, ",
-                trial->number, trial->params, names[trial->status], trial->t);
+                trial->number, trial->params, status_names[trial->status], trial->t);
     text_add(out, "\"metrics\": [");
     for (size_t i = 0; i < trial->n_reports; i++) {
         text_add(out, i ? ", " : "");

@@ -151,8 +151,15 @@ static enum status ready_text(struct build *b, int node, struct error *err)
 
 static enum status ready_study(struct build *b, int node, struct error *err)
 {
-    struct study_context context = {b->graph, b->recipe, b->store,    b->units,
-                                    b->arena, b->today,  b->rehearsal};
+    const int warm = graph_node(b->graph, node)->study->warm;
+    struct study_context context = {.graph = b->graph,
+                                    .recipe = b->recipe,
+                                    .store = b->store,
+                                    .units = b->units,
+                                    .arena = b->arena,
+                                    .warm = warm >= 0 ? work_of(b, warm)->study : NULL,
+                                    .today = b->today,
+                                    .rehearsal = b->rehearsal};
 
     TRY(study_open(&context, node, &work_of(b, node)->study, err));
     work_of(b, node)->state = WORK_STARTED;

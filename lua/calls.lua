@@ -49,6 +49,22 @@ return function(spec, o, view)
     given, ended, answer = {}, {}, {}
     return searcher, scheduler
   end
+  -- What another study came to is told to the searcher as trials with numbers below 0: those whose
+  -- parameters are points of this one's space, without names that it does not have.
+  function spec.warm_up(history)
+    local past = core.decode(history)
+    for i, trial in ipairs(past) do
+      local n, given_as = i - 1 - #past, nil
+      for _, report in ipairs(trial.reports) do
+        local point = space.within(o.space, report.params)
+        local text = point and core.encode(point)
+        if text and text ~= given_as and searcher.start then searcher:start(n, point) end
+        if text and searcher.observe then searcher:observe(n, report.t, report.value or 0 / 0) end
+        given_as = text or given_as
+      end
+      if given_as and searcher.finish then searcher:finish(n, trial.status) end
+    end
+  end
   function spec.suggest(n)
     return suggested(field "search: suggest", o.first[n + 1] or searcher:suggest(n), view.allows)
   end

@@ -56,6 +56,16 @@ function space.point(domains)
   end
 end
 
+-- Of a point of another space the part that is a point of this one, or nil.
+function space.within(domains, point)
+  local result = {}
+  for _, name in ipairs(check.names(domains or point)) do
+    if point[name] == nil or domains and not domains[name]:contains(point[name]) then return nil end
+    result[name] = point[name]
+  end
+  return result
+end
+
 -- A study's `where` as a function of a point: it gets a copy, and answers true or false.
 function space.condition(field, where)
   return function(point)

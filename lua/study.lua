@@ -37,6 +37,10 @@ local rules = {
   trial = { check.callable, required = "a function (p) that returns hpo.train or hpo.command" },
   cost = check.callable,
   where = check.callable,
+  warm = function(field, value)
+    if not states[value] then check.expected(field, "another study of this recipe", value) end
+    return states[value]
+  end,
   first = { check.list(function(_, point) return point end, 0), default = {} },
   stop = stop_rule,
   on_failure = { check.one_of("stop", "prune"), default = "stop" },
@@ -79,6 +83,9 @@ function study.new(options)
   local o = check.fields("study", changed(options), rules)
   local allows = o.where and space.condition("study.where", o.where)
   check.list(space.allowed(space.point(o.space), allows), 0)("study.first", o.first)
+  if o.warm and (o.warm.metric ~= o.metric or o.warm.mode ~= o.mode) then
+    check.expected("study.warm", "a study with metric " .. o.metric .. ", mode " .. o.mode, o.warm.metric .. ", " .. o.warm.mode)
+  end
   local view = {
     space = o.space, metric = o.metric, mode = o.mode, seed = o.seed, concurrency = o.concurrency, first = #o.first,
     allows = allows,
@@ -86,7 +93,7 @@ function study.new(options)
   }
   local spec = {
     name = o.name, where = core.where(), concurrency = o.concurrency, metric = o.metric, mode = o.mode, seed = o.seed,
-    on_failure = o.on_failure, keep = o.keep, best = o.best, modules = modules(o),
+    warm = o.warm and o.warm.node, on_failure = o.on_failure, keep = o.keep, best = o.best, modules = modules(o),
     stop = o.stop and o.stop.limit, stop_metric = o.stop and o.stop.metric,
   }
   add_calls(spec, o, view)
@@ -100,7 +107,7 @@ function study.new(options)
   spec.exploits = not method.modules(o.scheduler) or scheduler.exploits
 
   local self = setmetatable({}, methods)
-  local state = { node = core.study(spec), show = o.name and 'study "' .. o.name .. '"' or "study", name = o.name }
+  local state = { node = core.study(spec), show = o.name and 'study "' .. o.name .. '"' or "study", name = o.name, metric = o.metric, mode = o.mode }
   state.checkpoint = checkpoint_of(state)
   state.best = setmetatable({}, best_methods)
   states[self], bests[state.best] = state, state
