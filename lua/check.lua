@@ -7,6 +7,7 @@ local core = require "hpo.core"
 local spelling = require "hpo.spelling"
 
 local check = {}
+local sorted = setmetatable({}, { __mode = "k" }) -- rules → their names
 
 -- The names of a table, sorted by bytes. Positions are not names.
 function check.names(t)
@@ -41,7 +42,8 @@ end
 -- Applies rules to the options of `what` and returns a new table. rules[name] is a rule, or
 -- { rule, default = x }, or { rule, required = "what is expected" }.
 function check.fields(what, options, rules)
-  local known, result = check.names(rules), {}
+  local known, result = sorted[rules] or check.names(rules), {}
+  sorted[rules] = known
   if type(options) ~= "table" or check.is_object(options) then
     check.expected(what, "a table of fields", options, what .. " { " .. table.concat(known, ", ") .. " }")
   end
@@ -115,9 +117,7 @@ end
 function check.one_of(...)
   local words = { ... }
   return function(field, value)
-    for _, word in ipairs(words) do
-      if value == word then return value end
-    end
+    for _, word in ipairs(words) do if value == word then return value end end
     check.expected(field, '"' .. table.concat(words, '" or "') .. '"', value)
   end
 end

@@ -22,14 +22,18 @@ local function before(a, b)
 end
 
 local function sorted_keys(t)
-  local keys = {}
+  local keys, names = {}, true
   for k in raw_next, t do
     if not rank[type(k)] then
       error("a table whose keys are " .. type(k) .. "s has no order: use a list", 3)
     end
     keys[#keys + 1] = k
+    names = names and type(k) == "string"
   end
-  raw_sort(keys, core.reversed() and function(a, b) return before(b, a) end or before)
+  raw_sort(keys, not names and before or nil) -- names alone are the usual case, and need no function
+  if core.reversed() then
+    for i = 1, #keys // 2 do keys[i], keys[#keys + 1 - i] = keys[#keys + 1 - i], keys[i] end
+  end
   return keys
 end
 
