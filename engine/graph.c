@@ -1,6 +1,7 @@
 /* graph: a growing array of nodes and the list of targets. Start at graph_add. */
 #include "engine/graph.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -257,10 +258,11 @@ static enum status open_search(struct graph *graph, struct search *s, struct err
 enum status graph_refuse_cycle(struct graph *graph, int from, int to, struct error *err)
 {
     struct text path = text_in(graph->arena);
-    struct search s;
+    struct search s = {.marks = NULL};
     char *string;
 
     TRY(open_search(graph, &s, err));
+    assert(s.marks);
     s.node = from;
     see(&s, from);
     for (size_t i = 0; i < s.n && s.marks[to].search != s.number; i++) {

@@ -3,6 +3,7 @@
  * behind its end Lua is woken, hears everything once more, and answers from then on. Start at
  * study_ask.
  */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -87,6 +88,7 @@ static enum status check_decisions(const struct study *study, const char *event,
     static const char *const words[] = {"continue", "stop", "complete", "pause", "exploit", "drop"};
     const char *where = graph_node(study->c.graph, study->node)->where;
 
+    assert(decisions || n == 0);
     for (size_t i = 0; i < n; i++) {
         const struct decision *d = &decisions[i];
         bool known = false;
