@@ -8,10 +8,12 @@
 #include "engine/build.h"
 #include "engine/commands/commands.h"
 #include "engine/commands/reader.h"
+#include "engine/graph.h"
 #include "engine/key.h"
 #include "engine/node.h"
 #include "engine/options.h"
 #include "engine/progress.h"
+#include "engine/recipe.h"
 #include "engine/session.h"
 
 /* The description behind a key: of a result, or of a template or failed action. NULL: unknown. */
@@ -121,6 +123,34 @@ static enum status add_story(const struct options *o, struct store *store, struc
     return s == ERR_INPUT ? OK : s;
 }
 
+/* A node that no build has a key of: what the recipe says of it. *found: it has such a node. */
+static enum status add_keyless(const struct options *o, struct text *t, bool *found,
+                               struct error *err)
+{
+    struct graph *graph;
+    struct recipe *recipe;
+
+    *found = false;
+    TRY(session_graph(o, &graph, &recipe, err));
+    for (int i = 0; i < graph_size(graph) && !*found; i++) {
+        const struct node *node = graph_node(graph, i);
+        if (strcmp(graph_label(graph, i), o->words[0]) != 0)
+            continue;
+        *found = true;
+        text_printf(t, "%s\n", o->words[0]);
+        if (node->kind == NODE_AFTER)
+            text_printf(t, "  undecided until %s is decided: what the recipe makes of its best\n",
+                        graph_label(graph, node->after.study));
+        else if (node->kind == NODE_ACTION)
+            text_add(t, "  no build has come to it yet: it has no key\n");
+        else
+            text_add(t, "  it is no action and has no key\n");
+    }
+    recipe_close(recipe);
+    graph_close(graph);
+    return OK;
+}
+
 static enum status explain(const struct options *o, struct store *store, struct arena *arena,
                            struct error *err)
 {
@@ -129,12 +159,25 @@ static enum status explain(const struct options *o, struct store *store, struct 
     struct result r, before;
     const char *recipe, *is, *was;
     char hex[DIGEST_HEX + 1], *string;
+    bool keyless = false;
+    enum status s;
     size_t n;
 
     if (o->n_words != 1)
         return error_set(err, ERR_INPUT, "why", "expected a node: hpo why RECIPE NODE");
     TRY(session_recipe(o, arena, &recipe, err));
-    TRY(node_keys(store, recipe, o->words[0], arena, &keys, &n, err));
+    s = node_keys(store, recipe, o->words[0], arena, &keys, &n, err);
+    if (s == ERR_INPUT) {
+        struct error unknown = *err;
+        TRY(add_keyless(o, &t, &keyless, err));
+        if (!keyless)
+            *err = unknown;
+    }
+    if (keyless) {
+        TRY(text_finish(&t, &string, &n, err));
+        return progress_result(string, n, err);
+    }
+    TRY(s);
     digest_hex(&keys[0].key, hex);
     text_printf(&t, "%s\n", o->words[0]);
     TRY(add_story(o, store, arena, &t, err));

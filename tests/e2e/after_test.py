@@ -34,6 +34,7 @@ class After(Case):
         self.write("r.lua", HEAD + FINAL + SCORES + 'return { default = hpo.compare { a, scores }, final = final }')
         self.assertIn("final (undecided) ← a\n", self.hpo("graph", "r.lua")[0])
         self.assertIn("then perhaps final\n", self.hpo("build", "r.lua", "--dry-run")[0])
+        self.assertIn("undecided until a is decided", self.hpo("why", "r.lua", "final")[0])
         first = self.build("r.lua", "default", "final", "-j2")
         self.assertEqual((first["ran"], first["failed"]), (5, 0), first)  # 3 trials, 3 more epochs, the scores
         self.assertEqual(self.read("out/r/final/n"), "5\n")
