@@ -241,6 +241,20 @@ static enum status launch(struct build *b, struct job *job, bool *retry, struct 
     return OK;
 }
 
+/*
+ * The last unit that a process may train which begins behind `start`, on the way to `from`: a
+ * process has the parameters of one template, and an exploit goes on from units of another.
+ */
+static struct unit *end_of_stretch(const struct unit *start, struct unit *from)
+{
+    struct unit *last = from;
+
+    for (struct unit *u = from; u != start; u = u->parent)
+        if (!digest_equal(&u->template->key, &last->template->key))
+            last = u;
+    return last;
+}
+
 /* A job for these units, if its slots and first claim are to be had; else *job is NULL. */
 static enum status open_run(struct build *b, const char *label, struct template *template,
                             struct unit *from, int until, struct job **out, struct error *err)
@@ -262,8 +276,23 @@ static enum status open_run(struct build *b, const char *label, struct template 
     s = slots_refuse(b, template->node, err);
     if (s == OK)
         s = find_start(b, from, &run->from, err);
+    if (s == OK && run->from != from) {
+        struct unit *last = end_of_stretch(run->from, from);
+        if (last != from || !digest_equal(&last->template->key, &template->key)) {
+            job_close(b, job, true);
+            s = open_run(b, label, (struct template *)last->template, last->parent, last->t, out,
+                         err);
+            if (*out)
+                (*out)->train->stretch = true;
+            return s;
+        }
+    }
     if (s == OK)
         s = list_units(b, run, from, until, job->arena, err);
+    if (s == OK && run->units[0]->running) { /* another run makes it again already */
+        job_close(b, job, true);
+        return OK;
+    }
     if (s != OK || !slots_take(b, &graph_node(b->graph, template->node)->action.resources, job)) {
         job_close(b, job, true);
         return s;
@@ -327,6 +356,8 @@ enum status run_remake(struct build *b, int best_node, struct error *err)
                      u->t, &job, err));
         if (!job)
             return OK;
+        if (job->train->stretch)
+            return launch(b, job, &retry, err);
         if (job->train->n < (size_t)(u->t - (job->train->from ? job->train->from->t : 0))) {
             close_unstarted(b, job);
             return OK;
@@ -359,7 +390,7 @@ enum status run_again(struct build *b, const char *label, struct unit *u, bool *
 
 bool run_is_remake(const struct job *job)
 {
-    return job->train->best_node >= 0 || job->train->again;
+    return job->train->best_node >= 0 || job->train->again || job->train->stretch;
 }
 
 bool run_serves(const struct job *job, const struct wanted_run *wanted)

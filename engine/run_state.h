@@ -13,6 +13,7 @@ struct train {
     size_t n, reported;
     size_t claimed; /* of the first so many the claim is ours */
     bool again;     /* --rerun: its units are known, and are compared */
+    bool stretch;   /* makes a checkpoint that a run with other parameters goes on from */
     int best_node;  /* that waits for the last checkpoint, or -1 */
     char *line;     /* what came after the last newline */
     size_t n_line, line_capacity;

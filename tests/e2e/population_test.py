@@ -65,6 +65,22 @@ class Population(Case):
             way, t = way + str(part["params"]["x"]) * (part["t"] - t), part["t"]
         self.assertEqual(self.read("out/r/best/way").strip(), way)
 
+    def test_donors_whose_checkpoint_was_never_made(self):
+        """Another study has trained the units in single runs: what an exploit goes on from is made again, alone."""
+        self.build("r.lua", "population", "best", "-j4")
+        expected, way = without_measured(self.table("r.lua")), self.read("out/r/best/way")
+        self.write("fifo.lua", RECIPE.replace("return { population", '''
+local fifo = hpo.study { name = "fifo", space = space, samples = 8, concurrency = 8, metric = "loss", seed = 5, trial = train,
+  scheduler = hpo.scheduler.fifo { max_t = 12 } }
+return { fifo = fifo, population'''))
+        for jobs in (1, 4):
+            cache = ["--cache", f"store{jobs}", "--out", f"out{jobs}"]
+            self.build("fifo.lua", "fifo", "-j4", *cache)
+            after = self.build("r.lua", "population", "best", f"-j{jobs}", *cache)
+            self.assertNotIn("reproducible", after["messages"])
+            self.assertEqual(without_measured(json.loads(self.hpo("table", "r.lua", "--json", *cache)[0])), expected)
+            self.assertEqual(self.read(f"out{jobs}/r/best/way"), way)
+
     def test_more_samples_are_another_population_over_the_same_units(self):
         self.build("r.lua", "population", "-j4")
         more = self.build("r.lua", "population", "-j4", "--set", "samples=10")
