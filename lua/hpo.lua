@@ -4,11 +4,12 @@ local core = require "hpo.core"
 local after = require "hpo.after"
 local artifact = require "hpo.artifact"
 local check = require "hpo.check"
+local choices = require "hpo.choices"
 local command = require "hpo.command"
 local compare = require "hpo.compare"
-local domain = require "hpo.domain"
 local json = require "hpo.json"
 local param = require "hpo.param"
+local ranges = require "hpo.ranges"
 local sources = require "hpo.sources"
 local spelling = require "hpo.spelling"
 local steps = require "hpo.steps"
@@ -32,8 +33,8 @@ return named("hpo", {
   tokenizer = steps.tokenizer, model = steps.model, squad = steps.squad,
   train = train.train, evaluate = train.evaluate,
   study = study.new, after = after, compare = compare.new,
-  uniform = domain.uniform, loguniform = domain.loguniform, quniform = domain.quniform,
-  qloguniform = domain.qloguniform, randint = domain.randint, choice = domain.choice, ordered = domain.ordered,
+  uniform = ranges.uniform, loguniform = ranges.loguniform, quniform = ranges.quniform,
+  qloguniform = ranges.qloguniform, randint = ranges.randint, choice = choices.choice, ordered = choices.ordered,
   search = named("hpo.search", {
     bohb = require "hpo.search.bohb", grid = require "hpo.search.grid", points = require "hpo.search.points",
     random = require "hpo.search.random", tpe = require "hpo.search.tpe",

@@ -2,7 +2,7 @@
 
 local core = require "hpo.core"
 local check = require "hpo.check"
-local domain = require "hpo.domain"
+local choices = require "hpo.choices"
 local spelling = require "hpo.spelling"
 
 local space = {}
@@ -15,24 +15,65 @@ function space.of(study)
   return study.space
 end
 
--- A rule: the space of a study. A plain value is a parameter that does not vary.
-function space.rule(field, value)
-  if type(value) ~= "table" or check.is_object(value) or #value > 0 then
-    check.expected(field, "a table of names and domains", value, "space = { lr = hpo.loguniform(1e-5, 1e-3) }")
-  end
-  local result = {}
-  for _, name in ipairs(check.names(value)) do
-    local inner, d = field .. "." .. check.text(field, name), value[name]
-    if type(d) == "table" and not domain.is(d) then
-      check.expected(inner, "a domain", d, "a list of values is hpo.choice { ... }")
+-- Puts domains beside the others, and behind each choice those of its branches.
+local function flatten(field, result, domains, parent, value)
+  for _, name in ipairs(check.names(domains)) do
+    local d = domains[name]
+    if result[name] then
+      core.fail(field .. "." .. name, "the space has two parameters of this name", "call the one of a branch " .. core.encode(value or name) .. " otherwise")
     end
-    result[name] = domain.is(d) and d or domain.choice { d }
+    result[name] = parent and d:under(parent, value) or d
+    for i, branch in ipairs(d.branches or {}) do
+      if branch then flatten(field .. "." .. name .. "[" .. i .. "]", result, branch, name, d.values[i]) end
+    end
   end
+end
+
+-- A rule: the space of a study: every parameter by name, also those of branches, whose domains say
+-- where they are there: `parent` has `value`.
+function space.rule(field, value)
+  local result = {}
+  flatten(field, result, choices.named(field, value))
   return result
+end
+
+-- The parameters that are there together, names sorted: first those that always are, then those of
+-- each branch behind the group of its choice. A group has names, and parent and value or neither.
+function space.groups(domains)
+  local groups, names = {}, check.names(domains)
+  local function add(parent, value)
+    local group = { parent = parent, value = value, names = {} }
+    for _, name in ipairs(names) do
+      if domains[name].parent == parent and domains[name].value == value then group.names[#group.names + 1] = name end
+    end
+    groups[#groups + 1] = group
+    for _, name in ipairs(group.names) do
+      for i, branch in ipairs(domains[name].branches or {}) do
+        if branch then add(name, domains[name].values[i]) end
+      end
+    end
+  end
+  add(nil, nil)
+  return groups
+end
+
+-- Whether a point has the parameters of a group.
+function space.has(params, group)
+  return group.parent == nil or params[group.parent] == group.value
+end
+
+-- The point whose parameters have the values of give(name): a choice is asked before its branches.
+function space.fill(groups, give)
+  local params = {}
+  for _, group in ipairs(groups) do
+    for _, name in ipairs(space.has(params, group) and group.names or {}) do params[name] = give(name) end
+  end
+  return params
 end
 
 -- A rule: one point, with exactly the names of the space (any names where domains is nil).
 function space.point(domains)
+  local groups = domains and space.groups(domains) or {}
   return function(field, point)
     if type(point) ~= "table" or check.is_object(point) or #point > 0 then
       check.expected(field, "a table of parameters", point)
@@ -47,9 +88,14 @@ function space.point(domains)
         check.expected(inner, "a value of " .. tostring(domains[name]), value)
       end
     end
-    for _, name in ipairs(domains and check.names(domains) or {}) do
-      if point[name] == nil then
-        core.fail(field .. "." .. name, "a point gives every parameter of the space a value")
+    for _, group in ipairs(groups) do
+      local has = space.has(point, group)
+      for _, name in ipairs(group.names) do
+        if has and point[name] == nil then
+          core.fail(field .. "." .. name, "a point gives every parameter of the space a value")
+        elseif not has and point[name] ~= nil then
+          core.fail(field .. "." .. name, "it is a parameter only where " .. group.parent .. " is " .. check.show(group.value))
+        end
       end
     end
     return point
@@ -58,12 +104,13 @@ end
 
 -- Of a point of another space the part that is a point of this one, or nil.
 function space.within(domains, point)
-  local result = {}
-  for _, name in ipairs(check.names(domains or point)) do
-    if point[name] == nil or domains and not domains[name]:contains(point[name]) then return nil end
-    result[name] = point[name]
-  end
-  return result
+  if not domains then return point end
+  local outside = false
+  local result = space.fill(space.groups(domains), function(name)
+    outside = outside or point[name] == nil or not domains[name]:contains(point[name])
+    return point[name]
+  end)
+  return not outside and result or nil
 end
 
 -- A study's `where` as a function of a point: it gets a copy, and answers true or false.

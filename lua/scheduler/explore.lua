@@ -2,8 +2,11 @@
 -- range; in a list a value moves to a neighbour and stays in the list.
 
 local check = require "hpo.check"
+local choices = require "hpo.choices"
+local core = require "hpo.core"
 local domain = require "hpo.domain"
 local round = require "hpo.scheduler.rounding"
+local space = require "hpo.space"
 
 local explore = {}
 
@@ -15,8 +18,13 @@ function explore.mutations(field, value)
   local result = {}
   for _, name in ipairs(check.names(value)) do
     local d = value[name]
-    if type(d) == "table" and not check.is_object(d) then d = domain.ordered(d) end
+    if type(d) == "table" and not check.is_object(d) then d = choices.ordered(d) end
     if not domain.is(d) then check.expected(field .. "." .. name, "a domain, or a list of values", d) end
+    for i, branch in ipairs(d.branches or {}) do
+      if branch then
+        core.fail(field .. "." .. name .. "[" .. i .. "]", "a mutation has no branches", "the study's space says what a value brings, and mutations know those parameters by name")
+      end
+    end
     result[name] = d
   end
   return result
@@ -41,21 +49,38 @@ local function perturbed(d, value, factors, generator)
   return clamp(x, d.low, d.high)
 end
 
+-- The names of both tables, sorted.
+local function union(a, b)
+  local all = {}
+  for name in pairs(a) do all[name] = true end
+  for name in pairs(b) do all[name] = true end
+  return check.names(all)
+end
+
 -- o: resample_probability, perturbation_factors, mutations = { name = domain }. Each name takes its
--- draws in the order of the names. allows(params), where a study has it, must hold of what comes out:
--- else it is drawn again, and after a hundred times the donor's parameters stay.
-function explore.params(o, params, generator, allows)
+-- draws in the order of the names, those of a branch behind the others; a branch that the point enters
+-- is drawn anew. What the study `allows`, where it says so, must hold of what comes out: else it is
+-- drawn again, and after a hundred times the donor's parameters stay.
+function explore.params(o, params, generator, study)
+  local groups = study.space and space.groups(study.space) or { { names = union(params, o.mutations) } }
+
+  local function mutated(name)
+    local d, value = o.mutations[name], params[name]
+    local resample = generator:uniform() < o.resample_probability
+    if not resample and value ~= nil then value = perturbed(d, value, o.perturbation_factors, generator) else value = nil end
+    if value == nil then value = d:draw(generator) end
+    return value
+  end
+
+  local function give(name)
+    if o.mutations[name] then return mutated(name) end
+    if params[name] == nil then return study.space[name]:draw(generator) end
+    return params[name]
+  end
+
   for _ = 1, 100 do
-    local result = {}
-    for name, value in pairs(params) do result[name] = value end
-    for _, name in ipairs(check.names(o.mutations)) do
-      local d, value = o.mutations[name], nil
-      local resample = generator:uniform() < o.resample_probability
-      if not resample and params[name] ~= nil then value = perturbed(d, params[name], o.perturbation_factors, generator) end
-      if value == nil then value = d:draw(generator) end
-      result[name] = value
-    end
-    if not allows or allows(result) then return result end
+    local result = space.fill(groups, give)
+    if not study.allows or study.allows(result) then return result end
   end
   return params
 end

@@ -84,7 +84,7 @@ local function open(o, study)
   local function exploit(trial, donor, why)
     local generator = rng.open(study.seed, trial.number, "explore " .. trial.exploits)
     trial.exploits = trial.exploits + 1
-    trial.params = explore.params(o, donor.params, generator, study.allows)
+    trial.params = explore.params(o, donor.params, generator, study)
     trial.trained = donor.trained
     return { trial = trial.number, decision = "exploit", parent = donor.number, t = donor.checkpoint, params = trial.params, why = why }
   end

@@ -8,6 +8,7 @@
 
 local core = require "hpo.core"
 local check = require "hpo.check"
+local space = require "hpo.space"
 
 local axes = {}
 local axis = {}
@@ -29,10 +30,10 @@ local function new(name, domain)
   return setmetatable(a, axis)
 end
 
--- The axes of a space, and the parameters that have but one value.
-function axes.of(domains)
+-- The axes of some of a space's parameters (all of them), and those that have but one value.
+function axes.of(domains, names)
   local list, constants = {}, {}
-  for _, name in ipairs(check.names(domains)) do
+  for _, name in ipairs(names or check.names(domains)) do
     local a = new(name, domains[name])
     if a.low < a.high then list[#list + 1] = a else constants[name] = a:value(a.low) end
   end
@@ -78,17 +79,41 @@ function axis:from_cube(x)
   return self:value(math.max(self.low, math.min(self.high, x)))
 end
 
--- The coordinates of a point on each axis of the list.
+-- A list for each axis.
+function axes.singles(list)
+  local result = {}
+  for i, a in ipairs(list) do result[i] = { a } end
+  return result
+end
+
+-- The groups of a space, each with its constants and its lists of axes: all of them together, or each
+-- alone. Also returns all lists, one behind the other.
+function axes.groups(domains, together)
+  local groups, all = space.groups(domains), {}
+  for _, group in ipairs(groups) do
+    local list, constants = axes.of(domains, group.names)
+    group.lists, group.constants = together and #list > 0 and { list } or axes.singles(list), constants
+    table.move(group.lists, 1, #group.lists, #all + 1, all)
+  end
+  return groups, all
+end
+
+-- The coordinates of a point on each axis of the list, parameters that are there together. Nil: the
+-- point does not have them.
 function axes.coordinates(list, params)
+  if params[list[1].name] == nil then return nil end
   local x = {}
   for i, a in ipairs(list) do x[i] = a:coordinate(params[a.name]) end
   return x
 end
 
--- The same in the unit cube.
+-- The same in the unit cube, of any parameters; NaN for those that the point does not have.
 function axes.cube(list, params)
-  local x = axes.coordinates(list, params)
-  for i, a in ipairs(list) do x[i] = a:to_cube(x[i]) end
+  local x = {}
+  for i, a in ipairs(list) do
+    local value = params[a.name]
+    x[i] = value == nil and 0 / 0 or a:to_cube(a:coordinate(value))
+  end
   return x
 end
 

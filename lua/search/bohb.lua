@@ -3,12 +3,14 @@
 --
 -- Points lie in the unit cube, a category as its place. For each t that trials reached, the best
 -- top_n_percent of the reports there make one density, the others another; points drawn near good
--- ones compete by their ratio. The largest t with enough reports counts.
+-- ones compete by their ratio. The largest t with enough reports counts. A parameter that a point does
+-- not have, as it belongs to another branch, is filled in from other points (Falkner et al., HpBandSter).
 
 local axes = require "hpo.search.axes"
 local check = require "hpo.check"
 local core = require "hpo.core"
 local history = require "hpo.search.history"
+local holes = require "hpo.search.holes"
 local kde = require "hpo.search.kde"
 local method = require "hpo.method"
 local random = require "hpo.search.random"
@@ -33,14 +35,14 @@ local function sizes(o, list, n)
 end
 
 -- The densities l of the good and g of the other ones of sorted observations { x =, loss = }.
-local function new_model(o, list, sorted)
+local function new_model(o, list, sorted, generator)
   local good, bad = sizes(o, list, #sorted)
   local rows = {}
   for i, observation in ipairs(sorted) do rows[i] = observation.x end
-  return {
-    l = kde.new(list, table.move(rows, 1, good, 1, {}), o.min_bandwidth),
-    g = kde.new(list, table.move(rows, good + 1, good + bad, 1, {}), o.min_bandwidth),
-  }
+  local function density(first, n)
+    return kde.new(list, holes.filled(list, table.move(rows, first, first + n - 1, 1, {}), generator), o.min_bandwidth)
+  end
+  return { l = density(1, good), g = density(good + 1, bad) }
 end
 
 -- Puts an observation behind those that are not worse; without a finite loss it is worst.
@@ -89,6 +91,8 @@ end
 -- The reports at each t, the best first, and the largest t that has a model.
 local function open(o, study)
   local list, constants = axes.of(space.of(study))
+  local groups, places = space.groups(study.space), {}
+  for j, a in ipairs(list) do places[a.name] = j end
   local startup, sign = random {}.open(study), study.mode == "max" and -1 or 1
   local searcher, at, xs, latest, model = {}, {}, {}, 0, nil
 
@@ -104,12 +108,14 @@ local function open(o, study)
   function searcher:suggest(n)
     local generator = rng.open(study.seed, n, "bohb")
     if latest == 0 or generator:uniform() < o.random_fraction then return startup:suggest(n) end
-    model = model or new_model(o, list, at[latest])
+    -- A model is made when it is first asked for, which may be in another trial after a wake.
+    model = model or new_model(o, list, at[latest], rng.open(study.seed, #at[latest], "bohb holes"))
     local function point(x)
-      local params = {}
-      for name, value in pairs(constants) do params[name] = value end
-      for j, a in ipairs(list) do params[a.name] = a:from_cube(x[j]) end
-      return params
+      return space.fill(groups, function(name)
+        local j = places[name]
+        if not j then return constants[name] end
+        return list[j]:from_cube(x[j])
+      end)
     end
     local x = choose(o, list, model, generator, function(x) return not study.allows or study.allows(point(x)) end)
     return x and point(x) or startup:suggest(n)
@@ -119,6 +125,7 @@ local function open(o, study)
 end
 
 local function densities(o, domains, trials, points)
+  if #space.groups(domains) > 1 then core.fail("hpo.search.bohb:density: space", "expected a space without branches") end
   local list, sorted, result = axes.of(domains), {}, {}
   for _, trial in ipairs(trials) do
     insert(sorted, axes.cube(list, trial.params), trial.value)
@@ -126,7 +133,7 @@ local function densities(o, domains, trials, points)
   if not sizes(o, list, #sorted) then
     core.fail("hpo.search.bohb:density: history", "too few trials for a model: " .. #sorted)
   end
-  local model = new_model(o, list, sorted)
+  local model = new_model(o, list, sorted, nil)
   for k, point in ipairs(points) do
     local x = axes.cube(list, point)
     result[k] = { model.l.at(x), model.g.at(x) }
@@ -136,7 +143,7 @@ end
 
 return function(options)
   local o = check.fields("hpo.search.bohb", options or {}, rules)
-  local self = method.new("search", "bohb", o, function(study) return open(o, study) end, { "axes", "kde", "random" })
+  local self = method.new("search", "bohb", o, function(study) return open(o, study) end, { "axes", "holes", "kde", "random" })
   self.density = history.reader("hpo.search.bohb", function(...) return densities(o, ...) end)
   return self
 end

@@ -1,4 +1,5 @@
--- random: independent draws, name by name in sorted order (Bergstra & Bengio 2012).
+-- random: independent draws, name by name in sorted order, those of a branch behind the others
+-- (Bergstra & Bengio 2012).
 
 local check = require "hpo.check"
 local core = require "hpo.core"
@@ -12,13 +13,13 @@ return function(options)
   check.fields("hpo.search.random", options or {}, {})
   return method.new("search", "random", nil, function(study)
     local domains = space.of(study)
-    local names = check.names(domains)
+    local groups = space.groups(domains)
     local searcher = {}
 
     function searcher:suggest(n)
-      local generator, params = rng.open(study.seed, n, "suggest"), {}
+      local generator = rng.open(study.seed, n, "suggest")
       for _ = 1, MOST do
-        for _, name in ipairs(names) do params[name] = domains[name]:draw(generator) end
+        local params = space.fill(groups, function(name) return domains[name]:draw(generator) end)
         if not study.allows or study.allows(params) then return params end
       end
       core.fail("study.where", "it refuses " .. MOST .. " random points, one after the other", "a wider space, or a weaker condition")

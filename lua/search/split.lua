@@ -3,7 +3,8 @@
 -- Ranked are trials that ended: first those that were trained to their end, by their last value; then
 -- those that a scheduler stopped, the longest first, a report without a number last. Good are the
 -- first gamma(n) = min(⌈n/10⌉, 25) of n. The others are not, and neither are, unranked, running ones
--- (constant_liar) and those that failed or ended without a number.
+-- (constant_liar) and those that failed or ended without a number. A mixture holds the trials that
+-- have its parameters.
 
 local axes = require "hpo.search.axes"
 local core = require "hpo.core"
@@ -39,7 +40,7 @@ function split.new(o, lists)
     if trial.part == part then return end
     for i, pair in ipairs(model) do
       if trial.part then pair[trial.part]:remove(trial.number) end
-      if part then pair[part]:add(trial.number, trial.x[i]) end
+      if part and trial.x[i] then pair[part]:add(trial.number, trial.x[i]) end
     end
     trial.part = part
   end

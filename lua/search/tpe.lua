@@ -1,6 +1,7 @@
 -- tpe: the tree-structured Parzen estimator (Bergstra et al. 2011), with the rules of Optuna 5's
 -- TPESampler: points are drawn from a mixture around the good trials, and the one is taken that is
--- most likely there compared to a mixture around the others.
+-- most likely there compared to a mixture around the others. Parameters of a branch have mixtures of
+-- their own (Optuna's group = True).
 
 local axes = require "hpo.search.axes"
 local check = require "hpo.check"
@@ -45,27 +46,44 @@ local function choose(pair, candidates, generator, params, allows)
   return best and put(best) ~= nil
 end
 
-local function singles(list)
-  local result = {}
-  for i, a in ipairs(list) do result[i] = { a } end
-  return result
+-- Whether no group behind g belongs to the point.
+local function is_last(groups, g, params)
+  for i = g + 1, #groups do
+    if space.has(params, groups[i]) then return false end
+  end
+  return true
 end
 
 local function open(o, study)
-  local list, constants = axes.of(space.of(study))
-  local model = split.new(o, #list > 0 and o.multivariate and { list } or singles(list))
+  local groups, lists = axes.groups(space.of(study), o.multivariate)
+  local model = split.new(o, lists)
   local startup, sign = random {}.open(study), study.mode == "max" and -1 or 1
   local searcher = {}
 
+  -- Only who chooses a point's last parameters sees all of it, and can say that it is allowed.
+  local function allows(g, i)
+    return study.allows and i == #groups[g].lists and function(params)
+      return not is_last(groups, g, params) or study.allows(params)
+    end
+  end
+
+  -- A point, or nil: none that is allowed was found.
+  local function suggestion(generator)
+    local params, m = {}, 0
+    for g, group in ipairs(groups) do
+      local has = space.has(params, group)
+      for name, value in pairs(has and group.constants or {}) do params[name] = value end
+      for i in ipairs(group.lists) do
+        m = m + 1
+        if has and not choose(model[m], o.n_ei_candidates, generator, params, allows(g, i)) then return nil end
+      end
+    end
+    return (not study.allows or study.allows(params)) and params or nil
+  end
+
   function searcher:suggest(n)
     if model:divide() < o.n_startup_trials then return startup:suggest(n) end
-    local generator, params = rng.open(study.seed, n, "tpe"), {}
-    for name, value in pairs(constants) do params[name] = value end
-    -- With a mixture for each parameter only the last one sees a whole point.
-    for i, pair in ipairs(model) do
-      if not choose(pair, o.n_ei_candidates, generator, params, i == #model and study.allows) then return startup:suggest(n) end
-    end
-    return params
+    return suggestion(rng.open(study.seed, n, "tpe")) or startup:suggest(n)
   end
 
   function searcher:start(trial, params) model:start(trial, params) end
@@ -75,15 +93,16 @@ local function open(o, study)
   return searcher
 end
 
--- { joint = { below, above }, NAME = { below, above }, ... } of each point, as natural logarithms.
+-- { joint = { below, above }, NAME = { below, above }, ... } of each point, as natural logarithms: of all
+-- parameters that it has, and of each.
 local function densities(o, domains, trials, points)
-  local list, constants = axes.of(domains)
-  local lists = singles(list)
   if domains.joint then
     core.fail("hpo.search.tpe:density: space.joint", "the name stands for the density of all parameters", "call it otherwise")
   end
-  if #list > 0 then table.insert(lists, list) end
-  local model, result = split.new(o, lists), {}
+  local list, constants = axes.of(domains)
+  local _, groups = axes.groups(domains, true)
+  local lists = axes.singles(list)
+  local model, result = split.new(o, table.move(groups, 1, #groups, #list + 1, lists)), {}
   for i, trial in ipairs(trials) do
     model:start(i, trial.params)
     model:observe(i, 1, trial.value)
@@ -91,11 +110,17 @@ local function densities(o, domains, trials, points)
   end
   model:divide()
   for k, point in ipairs(points) do
-    result[k] = { joint = { 0, 0 } }
-    for name in pairs(constants) do result[k][name] = { 0, 0 } end
+    local joint = { 0, 0 }
+    result[k] = { joint = joint }
+    for name in pairs(constants) do result[k][name] = point[name] ~= nil and { 0, 0 } or nil end
     for i, pair in ipairs(model) do
       local x = axes.coordinates(pair.axes, point)
-      result[k][list[i] and list[i].name or "joint"] = { pair.below:log_density(x), pair.above:log_density(x) }
+      local pl, pg = x and pair.below:log_density(x), x and pair.above:log_density(x)
+      if x and list[i] then
+        result[k][list[i].name] = { pl, pg }
+      elseif x then
+        joint[1], joint[2] = joint[1] + pl, joint[2] + pg
+      end
     end
   end
   return result

@@ -2,7 +2,7 @@
 
 package.path = (arg[0]:match "^(.*)/[^/]*$" or ".") .. "/?.lua"
 local t = require "harness"
-local domain = require "hpo.domain"
+local domain = require "hpo"
 local rng = require "hpo.rng"
 
 local almost_one = 1 - 0x1p-53
@@ -29,7 +29,6 @@ t.test("uniform and loguniform keep their ends", function()
   t.equal(l:at(0), 1e-5)
   near(l:at(0.5), 1e-3, 1e-17)
   assert(l:at(almost_one) <= 1e-1)
-  t.equal(domain.uniform(2, 2):at(0.7), 2)
   t.equal(u:size(), nil)
 end)
 
@@ -50,7 +49,7 @@ t.test("quniform gives the multiples as a person writes them, all as likely", fu
   t.equal(domain.quniform(1, 10, 3):size(), 3) -- 3, 6, 9: ends move inwards
   t.equal(domain.quniform(1, 10, 3):at(0), 3)
   t.equal(math.type(domain.quniform(1, 10, 3):at(0)), "integer")
-  t.equal(domain.quniform(0.3, 0.3, 0.1):size(), 1)
+  t.equal(domain.quniform(0.3, 0.35, 0.1):size(), 1)
   t.equal(domain.quniform(-0.2, 0.2, 0.1):item(2), 0)
 end)
 
@@ -87,7 +86,8 @@ end)
 t.test("what is wrong is refused by name", function()
   t.fails(function() domain.uniform("a", 1) end, "hpo.uniform: low", 'expected a number, found "a"')
   t.fails(function() domain.uniform(1, 1 / 0) end, "hpo.uniform: high", "expected a number, found inf")
-  t.fails(function() domain.uniform(2, 1) end, "hpo.uniform", "expected low ≤ high")
+  t.fails(function() domain.uniform(2, 1) end, "hpo.uniform", "expected low < high, found 2, 1")
+  t.fails(function() domain.randint(3, 3) end, "hpo.randint", "expected low < high, found 3, 3", "a plain value, such as lr = 3")
   t.fails(function() domain.uniform(-1.7e308, 1.7e308) end, "hpo.uniform", "too wide")
   t.fails(function() domain.loguniform(0, 1) end, "hpo.loguniform: low", "expected a number > 0, found 0")
   t.fails(function() domain.quniform(0, 1) end, "hpo.quniform: q", "expected a number > 0, found nothing")

@@ -88,7 +88,7 @@ t.test("explore: numbers stay in their range, lists move to a neighbour", functi
     mutations = explore.mutations("m", { lr = hpo.loguniform(1e-3, 1e-1), bs = { 2, 4, 8 }, n = hpo.randint(1, 9) }) }
   local seen = {}
   for k = 1, 200 do
-    local p = explore.params(o, { lr = 0.09, bs = 4, n = 1, other = "kept" }, rng.open(1, k, "explore"))
+    local p = explore.params(o, { lr = 0.09, bs = 4, n = 1, other = "kept" }, rng.open(1, k, "explore"), {})
     seen[core.encode(p)] = true
     t.equal(p.other, "kept")
   end
@@ -100,13 +100,13 @@ t.test("explore: numbers stay in their range, lists move to a neighbour", functi
     '{"bs": 8, "lr": 0.072, "n": 1, "other": "kept"}', '{"bs": 8, "lr": 0.1, "n": 1, "other": "kept"}' })
   o.resample_probability = 1
   for k = 1, 50 do
-    local p = explore.params(o, { lr = 0.09, bs = 4, n = 1 }, rng.open(1, k, "explore"))
+    local p = explore.params(o, { lr = 0.09, bs = 4, n = 1 }, rng.open(1, k, "explore"), {})
     t.equal(p.lr >= 1e-3 and p.lr <= 1e-1 and p.n >= 1 and p.n <= 9, true)
   end
   o.mutations = {}
-  t.equal(explore.params(o, { lr = 5 }, rng.open(1, 1, "explore")), { lr = 5 })
+  t.equal(explore.params(o, { lr = 5 }, rng.open(1, 1, "explore"), {}), { lr = 5 })
   local never = explore.params({ resample_probability = 1, perturbation_factors = { 1 }, mutations = explore.mutations("m", { lr = { 1, 2 } }) },
-    { lr = 1 }, rng.open(1, 1, "explore"), function() return false end)
+    { lr = 1 }, rng.open(1, 1, "explore"), { allows = function() return false end })
   t.equal(never, { lr = 1 })
 end)
 

@@ -12,7 +12,7 @@ function searching.space()
   return {
     u = hpo.uniform(-2, 3), l = hpo.loguniform(1e-5, 1e-1), q = hpo.quniform(0.1, 0.7, 0.1), ql = hpo.qloguniform(2, 64, 2),
     r = hpo.randint(-3, 9), c = hpo.choice { "a", "b", "c" }, o = hpo.ordered { 16, 32, 64 }, k = "constant",
-    one = hpo.uniform(0.5, 0.5),
+    one = hpo.quniform(0.5, 0.7, 0.5),
   }
 end
 
