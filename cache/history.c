@@ -266,9 +266,10 @@ enum status history_tables(struct store *store, const char *recipe, const char *
 {
     struct statement *st = database_statement(
         store_database(store),
-        "SELECT recipe, arguments, study, run, body FROM study_table WHERE recipe = ?1 "
-        "AND arguments = ifnull(?2, (SELECT arguments FROM study_table WHERE recipe = ?1 "
-        "ORDER BY run DESC LIMIT 1)) AND (?3 IS NULL OR study = ?3) ORDER BY study");
+        "SELECT recipe, arguments, study, run, body FROM study_table WHERE (?1 IS NULL OR "
+        "recipe = ?1 AND arguments = ifnull(?2, (SELECT arguments FROM study_table WHERE "
+        "recipe = ?1 ORDER BY run DESC LIMIT 1))) AND (?3 IS NULL OR study = ?3) "
+        "ORDER BY study, recipe, arguments");
     size_t capacity = 0;
 
     *tables = NULL;

@@ -79,7 +79,8 @@ enum status history_table_put(struct store *store, const struct study_table *tab
 
 /*
  * The tables of a recipe, sorted by study: with these arguments, or, where arguments is NULL, with
- * those of the newest table. study NULL: every study. *n is 0 where there is none.
+ * those of the newest table. study NULL: every study. recipe NULL: of every recipe, with all
+ * arguments. *n is 0 where there is none.
  */
 enum status history_tables(struct store *store, const char *recipe, const char *arguments,
                            const char *study, struct arena *arena, struct study_table **tables,

@@ -96,6 +96,7 @@ struct study_spec {
     const char *identity;    /* canonical JSON of all that decisions depend on, besides reports */
     const char *source;      /* digest of the Lua that decides, hexadecimal */
     int warm; /* node of the study whose reports its searcher knows from the start, or -1 */
+    const char *history; /* file beside the recipe with such reports, or NULL */
     int calls;
 };
 

@@ -73,8 +73,11 @@ static void hook(lua_State *L, lua_Debug *ar)
     (void)ar;
     atomic_fetch_add_explicit(&r->beats, 1, memory_order_relaxed);
     r->instructions += HOOK_EVERY;
-    if (r->instructions > instruction_limit)
+    if (r->instructions > instruction_limit) {
+        if (!r->exceeded)
+            recipe_where(r, L, r->exceeded_at, sizeof r->exceeded_at);
         exceed(L, r, "ran more than 1,000,000,000 instructions");
+    }
     if (r->exceeded)
         (void)luaL_error(L, "%s", r->exceeded);
 }
@@ -117,7 +120,9 @@ static enum status error_of_lua(struct recipe *r, const char *message, struct er
     const char *colon;
 
     if (r->exceeded)
-        return error_set(err, ERR_INPUT, r->path, "the recipe %s", r->exceeded);
+        return error_set(err, ERR_INPUT, *r->exceeded_at ? r->exceeded_at : r->path, "%s%s %s",
+                         r->call ? "the study's " : "the recipe", r->call ? r->call : "",
+                         r->exceeded);
     if (r->status != OK) {
         enum status s = r->status;
         *err = r->raised;
@@ -144,10 +149,21 @@ static int message_handler(lua_State *L)
     return 1;
 }
 
+/* The call has ended with this status of Lua's. */
+static enum status end_call(struct recipe *r, int s, struct error *err)
+{
+    if (s == LUA_OK && !r->exceeded)
+        return OK;
+    if (s == LUA_ERRMEM && !r->exceeded)
+        return error_memory(err);
+    return error_of_lua(r, s == LUA_OK ? "" : lua_tostring(r->lua, -1), err);
+}
+
 enum status recipe_call(struct recipe *r, int n_arguments, int n_results, struct error *err)
 {
     lua_State *L = r->lua;
     int base = lua_gettop(L) - n_arguments, s;
+    enum status status;
 
     lua_pushcfunction(L, message_handler);
     lua_insert(L, base);
@@ -156,11 +172,9 @@ enum status recipe_call(struct recipe *r, int n_arguments, int n_results, struct
     s = lua_pcall(L, n_arguments, n_results, base);
     atomic_store(&r->inside, false);
     lua_remove(L, base);
-    if (s == LUA_OK && !r->exceeded)
-        return OK;
-    if (s == LUA_ERRMEM && !r->exceeded)
-        return error_memory(err);
-    return error_of_lua(r, s == LUA_OK ? "" : lua_tostring(L, -1), err);
+    status = end_call(r, s, err);
+    r->place = r->call = NULL;
+    return status;
 }
 
 enum status recipe_take_string(struct recipe *r, struct arena *arena, const char **out,

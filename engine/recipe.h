@@ -97,7 +97,12 @@ struct trial_report {
 
 /* All of these call the study's Lua; strings they give back live in the arena. */
 enum status recipe_wake(struct recipe *r, int calls, struct error *err) MUST_CHECK;
-/* Tells the searcher what another study came to, study_history's JSON: right after recipe_wake. */
+/* For hpo.history: tables is a JSON list of those that `hpo table --json` shows; *text is what the
+ * file says, *n the trials in it. */
+enum status recipe_gather(struct recipe *r, int calls, const char *tables, struct arena *arena,
+                          const char **text, int *n, struct error *err) MUST_CHECK;
+/* Tells the searcher what another study came to, study_history's JSON, or the text of that file:
+ * right after recipe_wake. */
 enum status recipe_warm(struct recipe *r, int calls, const char *history,
                         struct error *err) MUST_CHECK;
 enum status recipe_suggest(struct recipe *r, int calls, int trial, struct arena *arena,
@@ -125,9 +130,10 @@ enum status recipe_until(struct recipe *r, int calls, int trial, int t, int *unt
 enum status recipe_trial(struct recipe *r, int calls, const char *params, int *node,
                          struct error *err) MUST_CHECK;
 /* What the recipe makes of a study's best: a node, and a path in its tree or NULL. `best` is
- * study_outcome's JSON. */
-enum status recipe_after(struct recipe *r, int calls, const char *best, struct arena *arena,
-                         int *node, const char **path, struct error *err) MUST_CHECK;
+ * study_outcome's JSON, where the place of hpo.after. */
+enum status recipe_after(struct recipe *r, int calls, const char *where, const char *best,
+                         struct arena *arena, int *node, const char **path,
+                         struct error *err) MUST_CHECK;
 enum status recipe_cost(struct recipe *r, int calls, const char *params, double *cost,
                         struct error *err) MUST_CHECK;
 

@@ -28,11 +28,11 @@ static int raise_memory(lua_State *L)
     return recipe_raise(L, r, error_memory(&r->raised));
 }
 
-void recipe_where(lua_State *L, char *out, size_t size)
+void recipe_where(const struct recipe *r, lua_State *L, char *out, size_t size)
 {
     lua_Debug ar;
 
-    out[0] = '\0';
+    (void)snprintf(out, size, "%s", r->place ? r->place : "");
     for (int level = 0; lua_getstack(L, level, &ar); level++)
         if (lua_getinfo(L, "Sl", &ar) && ar.source[0] == '@' && ar.currentline > 0) {
             (void)snprintf(out, size, "%s:%d", ar.source + 1, ar.currentline);
@@ -44,7 +44,7 @@ static int api_where(lua_State *L)
 {
     char where[256];
 
-    recipe_where(L, where, sizeof where);
+    recipe_where(recipe_of(L), L, where, sizeof where);
     lua_pushstring(L, where);
     return 1;
 }
@@ -57,8 +57,8 @@ static int api_fail(lua_State *L)
     const char *hint = luaL_optstring(L, 3, "");
     char where[130], place[256];
 
-    recipe_where(L, where, sizeof where);
-    if (!*where && !strstr(field, ".lua:")) /* a study's calls bring their own place */
+    recipe_where(r, L, where, sizeof where);
+    if (!*where)
         (void)snprintf(where, sizeof where, "%s", r->path);
     (void)snprintf(place, sizeof place, "%s%s%.120s", where, *where && *field ? ": " : "", field);
     (void)error_set(&r->raised, ERR_INPUT, place, "%s", text);
@@ -228,7 +228,7 @@ static const char *where_of(lua_State *L)
 
     if (copy)
         return copy;
-    recipe_where(L, where, sizeof where);
+    recipe_where(r, L, where, sizeof where);
     if (!(copy = arena_string(graph_arena(r->graph), *where ? where : r->path)))
         (void)raise_memory(L);
     return copy;
@@ -347,6 +347,21 @@ static int choice_field(lua_State *L, const char *name, const char *const choice
     return choice;
 }
 
+/* Tables are told apart by the names of their studies. */
+static void refuse_second(lua_State *L, const char *name, const char *where)
+{
+    struct recipe *r = recipe_of(L);
+
+    for (int i = 0; name && i < graph_size(r->graph); i++) {
+        const struct node *node = graph_node(r->graph, i);
+        if (node->kind != NODE_STUDY || !node->name || strcmp(node->name, name) != 0)
+            continue;
+        (void)error_set(&r->raised, ERR_INPUT, where,
+                        "study.name: there is a study \"%s\" already: %s", name, node->where);
+        (void)recipe_raise(L, r, ERR_INPUT);
+    }
+}
+
 static int api_study(lua_State *L)
 {
     static const char *const modes[] = {"min", "max", NULL}, *const bests[] = {"last", "any", NULL},
@@ -357,6 +372,7 @@ static int api_study(lua_State *L)
 
     luaL_checktype(L, 1, LUA_TTABLE);
     node.name = string_field(L, 1, "name");
+    refuse_second(L, node.name, node.where);
     node.study = study;
     study->samples = integer_field(L, 1, "samples", 1);
     study->concurrency = integer_field(L, 1, "concurrency", 1);
@@ -371,6 +387,7 @@ static int api_study(lua_State *L)
     study->identity = string_field(L, 1, "identity");
     study->source = source_digest_of(L);
     study->warm = node_field(L, 1, "warm", -1);
+    study->history = string_field(L, 1, "history");
     study->blind = boolean_field(L, 1, "blind");
     study->exploits = boolean_field(L, 1, "exploits");
     if (!study->metric || !study->identity || study->concurrency < 1 || study->max_t < 1)

@@ -7,10 +7,14 @@
 #include "base/arena.h"
 #include "engine/recipe_state.h"
 
-/* Pushes the function NAME of a study. */
+/* Pushes the function NAME of a study; recipe_call forgets whose it was. */
 static void push_call(struct recipe *r, int calls, const char *name)
 {
     lua_rawgeti(r->lua, LUA_REGISTRYINDEX, calls);
+    lua_getfield(r->lua, -1, "where");
+    r->place = lua_tostring(r->lua, -1); /* the table keeps it */
+    r->call = name;
+    lua_pop(r->lua, 1);
     lua_getfield(r->lua, -1, name);
     lua_remove(r->lua, -2);
 }
@@ -19,6 +23,17 @@ enum status recipe_wake(struct recipe *r, int calls, struct error *err)
 {
     push_call(r, calls, "open");
     return recipe_call(r, 0, 0, err);
+}
+
+enum status recipe_gather(struct recipe *r, int calls, const char *tables, struct arena *arena,
+                          const char **text, int *n, struct error *err)
+{
+    push_call(r, calls, "gather");
+    lua_pushstring(r->lua, tables);
+    TRY(recipe_call(r, 1, 2, err));
+    *n = (int)lua_tointeger(r->lua, -1);
+    lua_pop(r->lua, 1);
+    return recipe_take_string(r, arena, text, err);
 }
 
 enum status recipe_warm(struct recipe *r, int calls, const char *history, struct error *err)
@@ -162,9 +177,10 @@ enum status recipe_trial(struct recipe *r, int calls, const char *params, int *n
     return OK;
 }
 
-enum status recipe_after(struct recipe *r, int calls, const char *best, struct arena *arena,
-                         int *node, const char **path, struct error *err)
+enum status recipe_after(struct recipe *r, int calls, const char *where, const char *best,
+                         struct arena *arena, int *node, const char **path, struct error *err)
 {
+    r->place = where;
     lua_rawgeti(r->lua, LUA_REGISTRYINDEX, calls);
     lua_pushstring(r->lua, best);
     TRY(recipe_call(r, 1, 2, err));

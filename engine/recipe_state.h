@@ -35,6 +35,9 @@ struct recipe {
     size_t memory;
     long long instructions; /* used since the last recipe_call */
     const char *exceeded;   /* which limit, once one is */
+    char exceeded_at[256];  /* the line of the recipe that ran then, or "" */
+    const char *place;      /* of the study or hpo.after whose function the engine calls, or NULL */
+    const char *call;       /* that function of a study, or NULL */
     pthread_t watchdog;
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -68,7 +71,8 @@ void recipe_kde_add(lua_State *L);
  * return. */
 int recipe_raise(lua_State *L, struct recipe *r, enum status s);
 
-/* "recipes/asha.lua:12" of the innermost line of a recipe that is running, or "". */
-void recipe_where(lua_State *L, char *out, size_t size);
+/* "recipes/asha.lua:12" of the innermost line of a recipe that is running, else r->place, else "".
+ */
+void recipe_where(const struct recipe *r, lua_State *L, char *out, size_t size);
 
 #endif

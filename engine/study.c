@@ -17,16 +17,27 @@
 #include "engine/recipe.h"
 #include "engine/study_state.h"
 
-/* All that decisions depend on besides its own reports: of a warm study, its last row. */
-static const char *whole_identity(const struct study *study)
+/*
+ * All that decisions depend on besides its own reports: of a warm study its last row, of a history
+ * what it says.
+ */
+static enum status find_identity(const struct study *study, const char **identity,
+                                 struct error *err)
 {
-    const struct study *warm = study->c.warm;
+    const char *history = study->c.history;
+    struct digest known;
     char hex[DIGEST_HEX + 1];
 
-    if (!warm)
-        return study->spec->identity;
-    digest_hex(&warm->journal.row, hex);
-    return arena_printf(study->c.arena, "%s warm %s", study->spec->identity, hex);
+    *identity = study->spec->identity;
+    if (!study->c.warm && !history)
+        return OK;
+    if (study->c.warm)
+        known = study->c.warm->journal.row;
+    else
+        TRY(digest_bytes(history, strlen(history), &known, err));
+    digest_hex(&known, hex);
+    *identity = arena_printf(study->c.arena, "%s warm %s", study->spec->identity, hex);
+    return *identity ? OK : error_memory(err);
 }
 
 enum status study_open(const struct study_context *context, int node, struct study **out,
@@ -41,8 +52,9 @@ enum status study_open(const struct study_context *context, int node, struct stu
     study->node = node;
     study->spec = graph_node(context->graph, node)->study;
     study->running = arena_array(context->arena, (size_t)study->spec->concurrency, sizeof(int));
-    if (!study->running || !(identity = whole_identity(study)))
+    if (!study->running)
         return error_memory(err);
+    TRY(find_identity(study, &identity, err));
     *out = study;
     return journal_open(&study->journal, context->rehearsal ? NULL : context->store, identity,
                         study->spec->source, context->today, err);
@@ -216,6 +228,11 @@ static enum status exploit(struct study *study, struct trial *trial, const struc
         return error_set(err, ERR_INPUT, graph_node(study->c.graph, study->node)->where,
                          "the scheduler's exploit of trial %d: it has not reported t = %d yet",
                          d->parent, d->t > 0 ? d->t : 1);
+    if (from->t >= study->spec->max_t)
+        return error_set(err, ERR_INPUT, graph_node(study->c.graph, study->node)->where,
+                         "the scheduler's exploit of trial %d at t = %d: nothing is left to train "
+                         "there, as max_t is %d",
+                         d->parent, from->t, study->spec->max_t);
     TRY(study_shape(study, trial, d->params ? d->params : donor->params, err));
     trial->last = from;
     trial->t = from->t;
@@ -297,14 +314,31 @@ static enum status add_report(struct study *study, struct trial *trial, struct u
     return OK;
 }
 
-static bool meets_stop(const struct study *study, const struct unit *u, struct error *err)
+/* The metric that the study's FIELD names, of a unit that a trial has reported. */
+static enum status read_metric(const struct study *study, const struct trial *trial,
+                               const struct unit *u, const char *field, const char *metric,
+                               double *value, struct error *err)
+{
+    enum status s = unit_value(u, metric, value, err);
+
+    if (s == ERR_INPUT)
+        error_place(err, "%s: study.%s: trial %d", graph_node(study->c.graph, study->node)->where,
+                    field, trial->number);
+    return s;
+}
+
+static enum status meets_stop(const struct study *study, const struct trial *trial,
+                              const struct unit *u, bool *meets, struct error *err)
 {
     double value;
 
-    if (!study->spec->stop_metric || unit_value(u, study->spec->stop_metric, &value, err) != OK ||
-        isnan(value))
-        return false;
-    return study->spec->maximize ? value >= study->spec->stop : value <= study->spec->stop;
+    *meets = false;
+    if (!study->spec->stop_metric)
+        return OK;
+    TRY(read_metric(study, trial, u, "stop", study->spec->stop_metric, &value, err));
+    *meets = !isnan(value) &&
+             (study->spec->maximize ? value >= study->spec->stop : value <= study->spec->stop);
+    return OK;
 }
 
 /* Delivers the report of u, or its failure, and applies what is decided. */
@@ -313,7 +347,7 @@ static enum status deliver(struct study *study, struct trial *trial, struct unit
 {
     struct event e = {.kind = EVENT_REPORT, .report = {trial->number, u->t, NAN, NULL}};
     struct decision *decisions, *own = NULL;
-    bool failed = u->state == UNIT_FAILED;
+    bool failed = u->state == UNIT_FAILED, meets;
     const char *word;
     size_t n;
 
@@ -322,12 +356,12 @@ static enum status deliver(struct study *study, struct trial *trial, struct unit
     if (failed) {
         e.report.end = "failed";
     } else {
-        TRY(unit_value(u, study->spec->metric, &e.report.value, err));
+        TRY(read_metric(study, trial, u, "metric", study->spec->metric, &e.report.value, err));
         trial->t = u->t;
         trial->last = u;
         TRY(add_report(study, trial, u, e.report.value, err));
-        if (meets_stop(study, u, err))
-            e.report.end = "completed";
+        TRY(meets_stop(study, trial, u, &meets, err));
+        e.report.end = meets ? "completed" : NULL;
     }
     TRY(study_ask(study, &e, &decisions, &n, err));
     TRY(find_own(study, trial, decisions, n, &own, err));

@@ -36,6 +36,7 @@ struct study_context {
     struct units *units;
     struct arena *arena;
     const struct study *warm; /* decided: see struct study_spec; or NULL */
+    const char *history;      /* the text of its file, or NULL */
     int64_t today;            /* days since 1970, for the store's bookkeeping */
     bool rehearsal; /* no journal: everything is asked anew, with reasons, and nothing is written */
 };

@@ -146,6 +146,8 @@ static enum status warm_up(struct study *study, struct error *err)
 {
     char *history;
 
+    if (study->c.history)
+        return recipe_warm(study->c.recipe, study->spec->calls, study->c.history, err);
     if (!study->c.warm)
         return OK;
     TRY(study_history(study->c.warm, study->c.arena, &history, err));

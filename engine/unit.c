@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "cache/history.h"
 #include "cache/index.h"
 
@@ -128,20 +129,55 @@ enum status unit_get(struct units *units, const struct template *template, struc
     return OK;
 }
 
+/* The names of a report, "t" aside, as a sentence has them. */
+static char *list_names(const struct json *report, struct arena *arena)
+{
+    struct text t = text_in(arena);
+    const char *gap = "";
+    char *names = NULL;
+
+    for (size_t i = 0; i < report->n; i++)
+        if (strcmp(report->members[i].name, "t") != 0) {
+            text_printf(&t, "%s%s", gap, report->members[i].name);
+            gap = ", ";
+        }
+    if (!*gap)
+        text_add(&t, "nothing");
+    return text_finish(&t, &names, NULL, NULL) == OK ? names : NULL;
+}
+
+/* The number `metric` of a report: NaN where it is null. */
+static enum status find_value(const struct unit *u, const struct json *report, const char *metric,
+                              struct arena *arena, double *value, struct error *err)
+{
+    const struct json *number = json_get(report, metric);
+    const char *names;
+
+    *value = number && number->kind == JSON_NUMBER ? number->number : NAN;
+    if (number && (number->kind == JSON_NUMBER || number->kind == JSON_NULL))
+        return OK;
+    if (number)
+        return error_set(err, ERR_INPUT, "", "expected a number as %s at t = %d, found %s", metric,
+                         u->t, json_kind_name(number));
+    if (!(names = list_names(report, arena)))
+        return error_memory(err);
+    (void)error_set(err, ERR_INPUT, "", "the report at t = %d has no %s, it has %s", u->t, metric,
+                    names);
+    error_hint(err, "a report without a number says so: {\"t\": %d, \"%s\": null}", u->t, metric);
+    return ERR_INPUT;
+}
+
 enum status unit_value(const struct unit *u, const char *metric, double *value, struct error *err)
 {
     struct arena *arena = arena_open();
-    const struct json *number;
-    struct json *reports;
+    struct json *report;
     enum status s;
 
     if (!arena)
         return error_memory(err);
-    s = json_parse(u->reports, strlen(u->reports), "reports", JSON_NONFINITE, arena, &reports, err);
-    if (s == OK) {
-        number = json_get(reports, metric);
-        *value = number && number->kind == JSON_NUMBER ? number->number : NAN;
-    }
+    s = json_parse(u->reports, strlen(u->reports), "reports", JSON_NONFINITE, arena, &report, err);
+    if (s == OK)
+        s = find_value(u, report, metric, arena, value, err);
     arena_close(arena);
     return s;
 }

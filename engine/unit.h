@@ -69,7 +69,8 @@ enum status unit_recall_failure(struct units *units, struct unit *u, struct erro
 /* The text that is hashed for the key, and stored beside the result. */
 char *unit_description(const struct unit *u, struct arena *arena);
 
-/* A number of the reports; NaN where there is none of that name or it is null. */
+/* A number of the report; NaN where it is null. ERR_INPUT: there is none of that name, or it is no
+ * number. */
 enum status unit_value(const struct unit *u, const char *metric, double *value,
                        struct error *err) MUST_CHECK;
 

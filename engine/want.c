@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "cache/index.h"
 #include "engine/commit.h"
+#include "engine/experience.h"
 #include "engine/recall.h"
 
 static enum status push(struct build *b, int **list, size_t *n, size_t *capacity, int node,
@@ -161,6 +162,7 @@ static enum status ready_study(struct build *b, int node, struct error *err)
                                     .today = b->today,
                                     .rehearsal = b->rehearsal};
 
+    TRY(experience_find(b, node, &context.history, err));
     TRY(study_open(&context, node, &work_of(b, node)->study, err));
     work_of(b, node)->state = WORK_STARTED;
     return push(b, &b->studies, &b->n_studies, &b->study_capacity, node, err);
@@ -197,7 +199,7 @@ static enum status ready_after(struct build *b, int node, struct error *err)
     if (n->after.node < 0) {
         TRY(study_outcome(work_of(b, n->after.study)->study, b->arena, &best, err));
         graph_number_under(b->graph, graph_number(b->graph, node));
-        s = recipe_after(b->recipe, n->after.calls, best, graph_arena(b->graph), &made,
+        s = recipe_after(b->recipe, n->after.calls, n->where, best, graph_arena(b->graph), &made,
                          &n->after.path, err);
         graph_number_under(b->graph, NULL);
         TRY(s);

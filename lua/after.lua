@@ -19,7 +19,7 @@ return function(searched, make)
   local function outcome(json)
     local best = core.decode(json)
     best.checkpoint = searched.best.checkpoint
-    return artifact.node(artifact.rule(where .. ": " .. origin.show, make(best)))
+    return artifact.node(artifact.rule(origin.show, make(best)))
   end
   function origin.make() return core.after((study.node(searched)), outcome, where) end
   function origin.study() return study.node(searched), (artifact.node(self)) end

@@ -6,53 +6,33 @@
 local core = require "hpo.core"
 local artifact = require "hpo.artifact"
 local check = require "hpo.check"
-local json = require "hpo.json"
+local decisions = require "hpo.decisions"
+local experience = require "hpo.experience"
 local method = require "hpo.method"
 local space = require "hpo.space"
 
--- What the searcher gave for trial n, as JSON text, or nil.
-local function suggested(field, params, allows)
-  if params == nil then return nil end
-  return core.encode(space.allowed(space.point(nil), allows)(field, params))
-end
-
--- The scheduler's answer as the engine wants it; a word alone is about the trial that reported.
-local function decisions(field, trial, answer, why)
-  if trial and type(answer) == "string" then return { { trial = trial, decision = answer, why = why } } end
-  if type(answer) ~= "table" then check.expected(field, '"continue", "stop" or a list of decisions', answer) end
-  local list = {}
-  for i, d in ipairs(check.list(function(_, d) return d end, trial and 1 or 0)(field, answer)) do
-    list[i] = check.fields(field .. "[" .. i .. "]", d, {
-      trial = { check.whole(0), required = "a trial's number" },
-      decision = { check.text, required = "a decision" },
-      parent = check.whole(0),
-      t = check.whole(1),
-      params = json.object,
-      why = function(_, value) return value end,
-    })
-    list[i].params = list[i].params and core.encode(list[i].params)
-  end
-  return list
-end
+local MOST_REPEATS = 1000
 
 -- Adds the calls to spec. view is what searcher and scheduler may know of the study.
 return function(spec, o, view)
   local searcher, scheduler
   local given, ended -- trial → its parameters as JSON; trial → true
+  local tried, repeats -- parameters as JSON → true; how many trials in a row brought nothing new
   local answer -- of the scheduler to the present report
-  -- Calls come from the engine: where no line of the recipe runs, the study's own is the place.
-  local function field(name) return (core.where() == "" and spec.where .. ": " or "") .. "study." .. name end
+  local point = space.allowed(space.point(o.space), view.allows)
 
   function spec.open()
-    searcher = method.open(field "search", "suggest", o.search, view)
-    scheduler = method.open(field "scheduler", "report", o.scheduler, view)
-    given, ended, answer = {}, {}, {}
+    searcher = method.open("study.search", "suggest", o.search, view)
+    scheduler = method.open("study.scheduler", "report", o.scheduler, view)
+    given, ended, answer, tried, repeats = {}, {}, {}, {}, 0
     return searcher, scheduler
   end
-  -- What another study came to is told to the searcher as trials with numbers below 0: those whose
-  -- parameters are points of this one's space, without names that it does not have.
+  -- For hpo.history: the text of its file, and how many trials are in it.
+  function spec.gather(tables) return experience.gather(o, tables) end
+  -- What another study came to, or that file, is told to the searcher as trials with numbers below 0:
+  -- those whose parameters are points of this one's space, without names that it does not have.
   function spec.warm_up(history)
-    local past = core.decode(history)
+    local past = experience.is(o.warm) and experience.read(o, history) or core.decode(history)
     for i, trial in ipairs(past) do
       local n, given_as = i - 1 - #past, nil
       for _, report in ipairs(trial.reports) do
@@ -66,7 +46,8 @@ return function(spec, o, view)
     end
   end
   function spec.suggest(n)
-    return suggested(field "search: suggest", o.first[n + 1] or searcher:suggest(n), view.allows)
+    local params = o.first[n + 1] or searcher:suggest(n)
+    return params ~= nil and core.encode(point("study.search: suggest", params)) or nil
   end
   -- Asked before, and answered: our own searchers know that from start and observe alone.
   function spec.replay(n)
@@ -81,6 +62,11 @@ return function(spec, o, view)
     ended[n] = true
   end
   function spec.start(n, params)
+    repeats, tried[params] = tried[params] and repeats + 1 or 0, true
+    if repeats == MOST_REPEATS then
+      core.fail("study.search: suggest", "the last " .. MOST_REPEATS .. " trials, up to trial " .. n .. ", were all tried before",
+        "fewer samples, or a searcher that returns nil when it has nothing new")
+    end
     begin(n, params)
     if scheduler.start then scheduler:start(n, core.decode(params)) end
   end
@@ -108,16 +94,16 @@ return function(spec, o, view)
   -- `how` the trial ends by itself ("completed", "failed"): then the scheduler decides about others only.
   function spec.report(n, t, value, how)
     if not how then
-      answer = decisions(field "scheduler: report", n, scheduler:report(n, t, value))
+      answer = decisions("study.scheduler: report", n, scheduler:report(n, t, value))
     else
-      answer = scheduler.finish and decisions(field "scheduler: finish", nil, scheduler:finish(n, how) or {}) or {}
+      answer = scheduler.finish and decisions("study.scheduler: finish", nil, scheduler:finish(n, how) or {}) or {}
       table.insert(answer, 1, { trial = n, decision = "stop" })
     end
     return answer
   end
   -- No trial runs and none can begin: whether paused ones go on.
   function spec.idle()
-    answer = scheduler.idle and decisions(field "scheduler: idle", nil, scheduler:idle()) or {}
+    answer = scheduler.idle and decisions("study.scheduler: idle", nil, scheduler:idle()) or {}
     return answer
   end
   -- The scheduler's reason for its present decision about trial n, or nil. Asked only by those who
@@ -125,23 +111,23 @@ return function(spec, o, view)
   function spec.why(n)
     for _, d in ipairs(answer) do
       if d.trial == n and d.why ~= nil then
-        return check.text(field "scheduler: why", type(d.why) == "function" and d.why() or d.why)
+        return check.text("study.scheduler: why", type(d.why) == "function" and d.why() or d.why)
       end
     end
   end
   function spec.until_t(n, t)
     local answer = scheduler["until"] and scheduler["until"](scheduler, n, t) or t + 1
-    return math.min(spec.max_t, check.whole(t + 1)(field "scheduler: until", answer))
+    return math.min(spec.max_t, check.whole(t + 1)("study.scheduler: until", answer))
   end
   function spec.cost(params)
-    return o.cost and check.number { above = 0 } (field "cost", o.cost(core.decode(params))) or 1
+    return o.cost and check.number { above = 0 } ("study.cost", o.cost(core.decode(params))) or 1
   end
   function spec.trial(params)
     local step = o.trial(core.decode(params))
     local origin = artifact.is(step) and not artifact.is_picked(step) and artifact.origin(step)
-    if not origin or not origin.template then check.expected(field "trial", "hpo.train or hpo.command", step) end
+    if not origin or not origin.template then check.expected("study.trial", "hpo.train or hpo.command", step) end
     if origin.last_t and spec.max_t > origin.last_t then
-      core.fail(field "trial", "the scheduler's max_t is " .. spec.max_t .. ", but hpo.train has epochs = " .. origin.last_t,
+      core.fail("study.trial", "the scheduler's max_t is " .. spec.max_t .. ", but hpo.train has epochs = " .. origin.last_t,
         "past its epochs the learning rate is 0: raise epochs, which is another experiment, or lower max_t")
     end
     return origin.template(params)

@@ -1,5 +1,6 @@
--- effort: what a study took, in words: the units that were there before, the virtual workers that waited,
--- and the cost function by which they would wait less, where measured times say so.
+-- effort: what a study came to, in words: that there is no best, the units that were there before, the
+-- virtual workers that waited, and the cost function by which they would wait less, where measured times
+-- say so.
 --
 -- A cost is only suggested where what a unit takes differs, by one parameter's value, by more than a fifth
 -- from what its cost says, and where that parameter explains most of the differences between trials.
@@ -11,6 +12,11 @@ local SHORTEST = 0.05 -- seconds: below, it is starting a process that is measur
 local MOST_VALUES = 12
 
 local minutes = columns.rounded "%.1f min"
+
+local function no_best(study)
+  if study.best ~= nil or not study.info or #study.trials == 0 then return nil end
+  return "no trial reported a finite " .. study.metric .. ", so there is no best"
+end
 
 -- Units that were known before their build, and those that it trained for another trial.
 local function reuse(study)
@@ -124,6 +130,7 @@ end
 -- study is the object of `hpo table --json`; a list of texts.
 return function(study)
   local list = {}
+  list[#list + 1] = no_best(study)
   list[#list + 1] = reuse(study)
   list[#list + 1] = idle(study.info)
   list[#list + 1] = study.info and cost(study)

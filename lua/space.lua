@@ -15,14 +15,17 @@ function space.of(study)
   return study.space
 end
 
--- Puts domains beside the others, and behind each choice those of its branches.
+-- Puts domains beside the others, then those of their branches.
 local function flatten(field, result, domains, parent, value)
-  for _, name in ipairs(check.names(domains)) do
-    local d = domains[name]
+  local names = check.names(domains)
+  for _, name in ipairs(names) do
     if result[name] then
-      core.fail(field .. "." .. name, "the space has two parameters of this name", "call the one of a branch " .. core.encode(value or name) .. " otherwise")
+      core.fail(field .. "." .. name, "the space has two parameters of this name", "call it otherwise, such as " .. parent .. "_" .. name)
     end
-    result[name] = parent and d:under(parent, value) or d
+    result[name] = parent and domains[name]:under(parent, value) or domains[name]
+  end
+  for _, name in ipairs(names) do
+    local d = domains[name]
     for i, branch in ipairs(d.branches or {}) do
       if branch then flatten(field .. "." .. name .. "[" .. i .. "]", result, branch, name, d.values[i]) end
     end
@@ -34,6 +37,13 @@ end
 function space.rule(field, value)
   local result = {}
   flatten(field, result, choices.named(field, value))
+  return result
+end
+
+-- Each parameter's domain in words.
+function space.describe(domains)
+  local result = {}
+  for _, name in ipairs(check.names(domains or {})) do result[name] = tostring(domains[name]) end
   return result
 end
 

@@ -5,6 +5,7 @@ local add_calls = require "hpo.calls"
 local artifact = require "hpo.artifact"
 local changed = require "hpo.change"
 local check = require "hpo.check"
+local experience = require "hpo.experience"
 local method = require "hpo.method"
 local param = require "hpo.param"
 local random = require "hpo.search.random"
@@ -38,7 +39,8 @@ local rules = {
   cost = check.callable,
   where = check.callable,
   warm = function(field, value)
-    if not states[value] then check.expected(field, "another study of this recipe", value) end
+    if experience.is(value) then return value end
+    if not states[value] then check.expected(field, "another study of this recipe, or hpo.history { file = ... }", value) end
     return states[value]
   end,
   first = { check.list(function(_, point) return point end, 0), default = {} },
@@ -50,11 +52,9 @@ local rules = {
 
 -- All that decisions depend on besides the reports, as canonical JSON.
 local function identity(o, samples)
-  local domains = {}
-  for _, name in ipairs(check.names(o.space or {})) do domains[name] = tostring(o.space[name]) end
   local custom = not method.modules(o.search) or not method.modules(o.scheduler) or o.cost ~= nil or o.where ~= nil
   return core.encode {
-    space = domains, metric = o.metric, mode = o.mode, seed = o.seed, concurrency = o.concurrency,
+    space = space.describe(o.space), metric = o.metric, mode = o.mode, seed = o.seed, concurrency = o.concurrency,
     samples = samples, first = #o.first > 0 and o.first or nil, stop = o.stop, on_failure = o.on_failure, cost = o.cost and "custom", where = o.where and "custom",
     search = method.identity(o.search), scheduler = method.identity(o.scheduler),
     params = custom and param.all() or nil, -- a recipe's own code may depend on them
@@ -62,7 +62,7 @@ local function identity(o, samples)
 end
 
 local function modules(o)
-  local list = { "hpo.calls", "hpo.choices", "hpo.domain", "hpo.method", "hpo.ranges", "hpo.rng", "hpo.space", "hpo.study" }
+  local list = { "hpo.calls", "hpo.choices", "hpo.decisions", "hpo.domain", "hpo.experience", "hpo.method", "hpo.ranges", "hpo.rng", "hpo.space", "hpo.study" }
   for _, part in ipairs { o.search, o.scheduler } do
     for _, name in ipairs(method.modules(part) or {}) do list[#list + 1] = name end
   end
@@ -83,7 +83,7 @@ function study.new(options)
   local o = check.fields("study", changed(options), rules)
   local allows = o.where and space.condition("study.where", o.where)
   check.list(space.allowed(space.point(o.space), allows), 0)("study.first", o.first)
-  if o.warm and (o.warm.metric ~= o.metric or o.warm.mode ~= o.mode) then
+  if o.warm and o.warm.node and (o.warm.metric ~= o.metric or o.warm.mode ~= o.mode) then
     check.expected("study.warm", "a study with metric " .. o.metric .. ", mode " .. o.mode, o.warm.metric .. ", " .. o.warm.mode)
   end
   local view = {
@@ -93,7 +93,7 @@ function study.new(options)
   }
   local spec = {
     name = o.name, where = core.where(), concurrency = o.concurrency, metric = o.metric, mode = o.mode, seed = o.seed,
-    warm = o.warm and o.warm.node, on_failure = o.on_failure, keep = o.keep, best = o.best, modules = modules(o),
+    warm = o.warm and o.warm.node, history = o.warm and o.warm.file, on_failure = o.on_failure, keep = o.keep, best = o.best, modules = modules(o),
     stop = o.stop and o.stop.limit, stop_metric = o.stop and o.stop.metric,
   }
   add_calls(spec, o, view)

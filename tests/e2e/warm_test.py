@@ -1,7 +1,9 @@
-"""warm: a searcher that knows another study's reports from the start."""
+"""warm: a searcher that knows another study's reports from the start, or those of the store's past."""
+import json
+import shutil
 import unittest
 
-from case import Case
+from case import Case, without_measured
 
 RECIPE = '''local hpo = require "hpo"
 local function train(p)
@@ -60,9 +62,92 @@ class Warm(Case):
         self.assertNotEqual(self.xs("second", "--set", "samples=34"), before)
 
     def test_mistakes(self):
-        for text, part in (("warm = 3", "study.warm: expected another study of this recipe, found 3"),
+        for text, part in (("warm = 3", "study.warm: expected another study of this recipe, or hpo.history { file = ... }, found 3"),
                            ('warm = first, metric = "other"', "study.warm: expected a study with metric other, mode min")):
             self.write("r.lua", RECIPE.replace("warm = first, search = listens", text))
+            self.assertIn(part, self.hpo("build", "r.lua", status=2)[1])
+
+PAST = '''local hpo = require "hpo"
+local function train(p)
+  return hpo.command { run = { "sh", "-c", [[
+    for t in $(seq $((HPO_FROM + 1)) $HPO_UNTIL); do echo "{\\"t\\": $t, \\"loss\\": $(awk "BEGIN { print ($X - 0.3) ^ 2 + 1 / $t }")}"; done
+  ]] }, env = { X = p.x } }
+end
+local function study(name, samples, max_t, warm)
+  return hpo.study { name = name, space = { x = hpo.uniform(0, 1) }, samples = samples, seed = hpo.param("seed", 1), concurrency = 2, metric = "loss",
+    scheduler = hpo.scheduler.asha { max_t = max_t, reduction_factor = 2 }, trial = train, search = hpo.search.tpe {}, warm = warm }
+end
+return { default = study("new", 4, 3, hpo.history { file = "past.json" }), short = study("short", 20, 2), long = study("long", 30, 4) }
+'''
+
+
+class History(Case):
+    """hpo.history: gathered once into a file, the same for whoever has it."""
+
+    def setUp(self):
+        super().setUp()
+        self.write("r.lua", PAST)
+
+    def xs(self, *arguments):
+        return [t["params"]["x"] for t in self.table("r.lua", "new", *arguments)["trials"]]
+
+    def test_it_begins_with_what_the_store_knows(self):
+        self.build("r.lua", "short", "long", "-j4")
+        self.assertFalse((self.folder / "past.json").exists())
+        self.hpo("build", "r.lua", "--dry-run")
+        self.assertFalse((self.folder / "past.json").exists())
+        out, err = self.hpo("build", "r.lua", "-j4")
+        self.assertIn("new begins with 30 trials of past studies, now in past.json", err)
+        known = json.loads(self.read("past.json"))
+        # The 20 of "short" are the first of "long", where they went at least as far or were stopped as early.
+        self.assertEqual(len(known["trials"]), 30)
+        self.assertEqual((known["metric"], known["mode"], known["space"]), ("loss", "min", {"x": "hpo.uniform(0, 1)"}))
+        xs = self.xs()
+        self.assertGreaterEqual(sum(abs(x - 0.3) < 0.2 for x in xs), 3, xs)
+        before = self.read("past.json")
+        again = self.build("r.lua")
+        self.assertEqual((again["ran"], again["messages"], self.read("past.json")), (0, "", before))
+        # Whoever has the file has the same search, whatever their store knows.
+        self.build("r.lua", "-j1", "--cache", "other")
+        self.assertEqual(without_measured(self.table("r.lua", "new", "--cache", "other")), without_measured(self.table("r.lua", "new")))
+
+    def test_cold_and_later_warm(self):
+        out, err = self.hpo("build", "r.lua")
+        self.assertIn("new begins cold: no past study has a trial of its space, and past.json says so; --update looks again", err)
+        cold = self.xs()
+        self.assertEqual(self.build("r.lua")["ran"], 0)
+        self.build("r.lua", "long")
+        self.assertEqual(self.build("r.lua")["ran"], 0)
+        out, err = self.hpo("build", "r.lua", "--update")
+        self.assertRegex(err, r"new begins with 3\d trials of past studies")
+        self.assertNotEqual(self.xs(), cold)
+
+    def test_the_order_of_builds_does_not_matter(self):
+        texts = []
+        for order in (("short", "long"), ("long", "short")):
+            shutil.rmtree(self.folder / ".hpo", ignore_errors=True)
+            (self.folder / "past.json").unlink(missing_ok=True)
+            for name in order:
+                self.build("r.lua", name)
+            self.build("r.lua")
+            texts.append(self.read("past.json"))
+        self.assertEqual(texts[0], texts[1])
+
+    def test_mistakes(self):
+        self.build("r.lua", "short")
+        self.build("r.lua")
+        good = self.read("past.json")
+        for text, part in ((good[:-3], "past.json:"), (good.replace('"loss", "mode"', '"acc", "mode"'), 'with metric "acc"'),
+                           (good.replace('"stopped"', '"lost"', 1), "past.json.trials["), (good.replace('"t": 1', '"t": 0', 1), "].t: expected a whole number ≥ 1"),
+                           (good.replace('"x": 0.', '"x": 7.', 1), "expected a value of hpo.uniform(0, 1), found 7.")):
+            with self.subTest(part=part):
+                self.write("past.json", text)
+                self.assertIn(part, self.hpo("build", "r.lua", status=2)[1])
+        self.write("past.json", good)
+        self.assertEqual(self.build("r.lua")["ran"], 0)
+        for options, part in (("{}", "hpo.history.file: expected a file beside the recipe"),
+                              ('{ file = "../x" }', 'hpo.history.file: expected a path without'), ('{ file = "x", recipe = 1 }', "no such field")):
+            self.write("r.lua", PAST.replace('{ file = "past.json" }', options))
             self.assertIn(part, self.hpo("build", "r.lua", status=2)[1])
 
 

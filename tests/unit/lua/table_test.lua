@@ -49,7 +49,7 @@ local function timed(trials, costs)
     list[i] = ('{"trial": %d, "params": %s, "status": "completed", "reached": %d, "metrics": [], "segments": [%s]}'):format(
       i - 1, trial.params, #segments, table.concat(segments, ", "))
   end
-  return ('{"study": "s", "metric": "m", "mode": "min", "best": null, "decisions": [], "trials": [%s], "info": {"workers": 2, "time": %g, "busy": %g%s}}'):format(
+  return ('{"study": "s", "metric": "m", "mode": "min", "best": 0, "decisions": [], "trials": [%s], "info": {"workers": 2, "time": %g, "busy": %g%s}}'):format(
     table.concat(list, ", "), busy / 2, busy, costs and ', "costs": ' .. costs or "")
 end
 
@@ -70,6 +70,11 @@ t.test("the cost that measured times suggest", function()
   t.equal(tables.effort(timed(four(1, 0.5), "[2, 1, 2, 1]")), nothing) -- it is there
   t.equal(tables.effort(timed(four(1, 0.5), "[1, 2, 1, 2]")), advice "function(p) return ({ [2] = 2, [4] = 1 })[p.bs] end")
   t.equal(tables.effort(timed { { params = '{"lr": 0.1}', seconds = { 1 } }, { params = '{"lr": 0.2}', seconds = { 3 } } }), nothing)
+end)
+
+t.test("a study without a finite report says so", function()
+  local json = timed(four(0.5, 0.55)):gsub('"best": 0', '"best": null')
+  t.equal(tables.effort(json), "s: no trial reported a finite m, so there is no best\n")
 end)
 
 t.test("words and names in a cost", function()

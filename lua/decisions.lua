@@ -1,0 +1,24 @@
+-- decisions: what a scheduler answered, checked.
+
+local core = require "hpo.core"
+local check = require "hpo.check"
+local json = require "hpo.json"
+
+-- The scheduler's answer as the engine wants it; a word alone is about the trial that reported.
+return function(field, trial, answer, why)
+  if trial and type(answer) == "string" then return { { trial = trial, decision = answer, why = why } } end
+  if type(answer) ~= "table" then check.expected(field, '"continue", "stop" or a list of decisions', answer) end
+  local list = {}
+  for i, d in ipairs(check.list(function(_, d) return d end, trial and 1 or 0)(field, answer)) do
+    list[i] = check.fields(field .. "[" .. i .. "]", d, {
+      trial = { check.whole(0), required = "a trial's number" },
+      decision = { check.text, required = "a decision" },
+      parent = check.whole(0),
+      t = check.whole(1),
+      params = json.object,
+      why = function(_, value) return value end,
+    })
+    list[i].params = list[i].params and core.encode(list[i].params)
+  end
+  return list
+end
