@@ -522,6 +522,7 @@ void recipe_api_push(lua_State *L, struct recipe *r)
     luaL_setfuncs(L, core, 1);
     recipe_json_add(L, r);
     recipe_param_add(L, r);
+    recipe_names_add(L);
     recipe_real_add(L);
     recipe_parzen_add(L);
     recipe_kde_add(L);

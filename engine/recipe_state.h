@@ -62,7 +62,8 @@ void recipe_api_push(lua_State *L, struct recipe *r);
 void recipe_json_add(lua_State *L, struct recipe *r);
 void recipe_param_add(lua_State *L, struct recipe *r);
 
-/* The same for recipe_real.c, recipe_parzen.c and recipe_kde.c. */
+/* The same for recipe_names.c, recipe_real.c, recipe_parzen.c and recipe_kde.c. */
+void recipe_names_add(lua_State *L);
 void recipe_real_add(lua_State *L);
 void recipe_parzen_add(lua_State *L);
 void recipe_kde_add(lua_State *L);

@@ -9,15 +9,8 @@ local spelling = require "hpo.spelling"
 local check = {}
 local sorted = setmetatable({}, { __mode = "k" }) -- rules → their names
 
--- The names of a table, sorted by bytes. Positions are not names.
-function check.names(t)
-  local names = {}
-  for name in pairs(t) do
-    if type(name) == "string" then names[#names + 1] = name end
-  end
-  table.sort(names)
-  return names
-end
+-- The names of a table, sorted by bytes, and whether it has no other keys. Positions are not names.
+check.names = core.names
 
 -- True for what the DSL makes (artifacts, studies, spaces, ...): it knows how to show itself.
 function check.is_object(value)
@@ -47,23 +40,24 @@ function check.fields(what, options, rules)
   if type(options) ~= "table" or check.is_object(options) then
     check.expected(what, "a table of fields", options, what .. " { " .. table.concat(known, ", ") .. " }")
   end
-  for key, value in pairs(options) do
+  local names, named = check.names(options)
+  for key, value in pairs(named and {} or options) do
     if type(key) ~= "string" then
       core.fail(what, "expected named fields, found " .. check.show(value) .. " without a name",
         "there are: " .. table.concat(known, ", "))
     end
   end
-  for _, name in ipairs(check.names(options)) do
+  for _, name in ipairs(names) do
     if not rules[name] then core.fail(what .. "." .. name, "no such field", spelling.hint(name, known)) end
   end
   for _, name in ipairs(known) do
     local rule, value = rules[name], options[name]
-    if type(rule) == "function" then rule = { rule } end
+    local alone = type(rule) == "function"
     if value ~= nil then
-      result[name] = rule[1](what .. "." .. name, value)
-    elseif rule.required then
+      result[name] = (alone and rule or rule[1])(what .. "." .. name, value)
+    elseif not alone and rule.required then
       check.expected(what .. "." .. name, rule.required, nil)
-    else
+    elseif not alone then
       result[name] = rule.default
     end
   end

@@ -9,17 +9,16 @@ local check = require "hpo.check"
 
 local columns = {}
 
-local function is_number(x) return type(x) == "number" end
-
 -- Every digit.
 function columns.plain(x)
-  if x == nil or type(x) == "table" then return nil end
-  return is_number(x) and core.number(x) or tostring(x)
+  local kind = type(x)
+  if kind == "number" then return core.number(x) end
+  return x ~= nil and kind ~= "table" and tostring(x) or nil
 end
 
 -- A function that rounds numbers by a format, and knows nothing else.
 function columns.rounded(format)
-  return function(x) return is_number(x) and string.format(format, x) or nil end
+  return function(x) return type(x) == "number" and string.format(format, x) or nil end
 end
 
 local six_digits = columns.rounded "%.6g"
@@ -42,25 +41,37 @@ end
 
 function columns.width(text) return utf8.len(text) or #text end
 
--- Numbers stand right, the rest left.
-function columns.text(list, rows)
-  local lines = { {} }
-  for c, column in ipairs(list) do
-    local cells, widest, right = { column.title }, columns.width(column.title), true
-    for r, row in ipairs(rows) do
-      local value = column.value(row)
-      right = right and (value == nil or is_number(value))
-      cells[r + 1] = (column.show or columns.for_eyes)(value) or "–"
-      widest = math.max(widest, columns.width(cells[r + 1]))
-    end
-    for r, cell in ipairs(cells) do
-      local gap = (" "):rep(widest - columns.width(cell))
-      lines[r] = lines[r] or {}
-      lines[r][c] = right and gap .. cell or cell .. gap
-    end
+-- The cells of a column, with its title in front, each as wide as the widest: numbers stand right, the
+-- rest left (in the last column without spaces behind). A study may have 10,000 rows: no function is
+-- called for a cell that need not be.
+local function aligned(column, rows, is_last)
+  local value_of, show = column.value, column.show or columns.for_eyes
+  local cells, widths, right, widest = { column.title }, { columns.width(column.title) }, true, 0
+  for r, row in ipairs(rows) do
+    local value = value_of(row)
+    local cell = show(value) or "–"
+    right = right and (value == nil or type(value) == "number")
+    cells[r + 1], widths[r + 1] = cell, columns.width(cell)
   end
-  for r, line in ipairs(lines) do lines[r] = table.concat(line, "  "):gsub(" +$", "") .. "\n" end
-  return table.concat(lines)
+  for _, width in ipairs(widths) do widest = width > widest and width or widest end
+  local gaps = { [0] = "" }
+  for n = 1, widest do gaps[n] = gaps[n - 1] .. " " end
+  for r, cell in ipairs(cells) do
+    local gap = gaps[widest - widths[r]]
+    cells[r] = right and gap .. cell or is_last and cell or cell .. gap
+  end
+  return cells
+end
+
+function columns.text(list, rows)
+  local lines, all = {}, {}
+  for c, column in ipairs(list) do all[c] = aligned(column, rows, c == #list) end
+  for r = 1, #rows + 1 do
+    local cells = {}
+    for c, column in ipairs(all) do cells[c] = column[r] end
+    lines[r] = table.concat(cells, "  ")
+  end
+  return table.concat(lines, "\n") .. "\n"
 end
 
 local function csv_field(text)
@@ -69,17 +80,21 @@ local function csv_field(text)
 end
 
 function columns.csv(list, rows)
-  local lines = {}
-  local function add(cell)
-    local cells = {}
-    for c, column in ipairs(list) do cells[c] = csv_field(cell(column)) end
-    lines[#lines + 1] = table.concat(cells, ",") .. "\n"
+  local lines, cells = {}, {}
+  for c, column in ipairs(list) do cells[c] = csv_field(column.key) end
+  lines[1] = table.concat(cells, ",")
+  for r, row in ipairs(rows) do
+    for c, column in ipairs(list) do
+      local value, exact = column.value(row), column.exact
+      if type(value) == "number" and not exact then
+        cells[c] = core.number(value)
+      else
+        cells[c] = csv_field((exact or columns.plain)(value) or "")
+      end
+    end
+    lines[r + 1] = table.concat(cells, ",")
   end
-  add(function(column) return column.key end)
-  for _, row in ipairs(rows) do
-    add(function(column) return (column.exact or columns.plain)(column.value(row)) or "" end)
-  end
-  return table.concat(lines)
+  return table.concat(lines, "\n") .. "\n"
 end
 
 return columns

@@ -22,15 +22,17 @@ local function before(a, b)
 end
 
 local function sorted_keys(t)
-  local keys, names = {}, true
-  for k in raw_next, t do
-    if not rank[type(k)] then
-      error("a table whose keys are " .. type(k) .. "s has no order: use a list", 3)
+  local keys, alone = core.names(t)
+  if not alone then
+    keys = {}
+    for k in raw_next, t do
+      if not rank[type(k)] then
+        error("a table whose keys are " .. type(k) .. "s has no order: use a list", 3)
+      end
+      keys[#keys + 1] = k
     end
-    keys[#keys + 1] = k
-    names = names and type(k) == "string"
+    raw_sort(keys, before)
   end
-  raw_sort(keys, not names and before or nil) -- names alone are the usual case, and need no function
   if core.reversed() then
     for i = 1, #keys // 2 do keys[i], keys[#keys + 1 - i] = keys[#keys + 1 - i], keys[i] end
   end
@@ -72,7 +74,9 @@ function string.format(format, ...)
   if type(format) == "string" and format:find("%%%-?%d*p") then
     error("string.format: %p would show an address", 2)
   end
-  local values, n = { ... }, select("#", ...)
+  local n, value = select("#", ...), ...
+  if n == 1 and rank[type(value)] then return raw_format(format, value) end -- the usual case, without a table
+  local values = { ... }
   for i = 1, n do
     if not rank[type(values[i])] then values[i] = tostring(values[i]) end
   end

@@ -30,6 +30,15 @@ function core.param(name, default)
   return default
 end
 
+function core.names(t)
+  local names, alone = {}, true
+  for name in pairs(t) do
+    if type(name) == "string" then names[#names + 1] = name else alone = false end
+  end
+  table.sort(names)
+  return names, alone
+end
+
 -- Shortest digits that read back; plain between 1e-4 and 1e16, as base/text writes them.
 function core.number(x)
   if math.type(x) == "integer" then return string.format("%d", x) end
