@@ -39,18 +39,19 @@ function rng.open(seed, n, purpose)
   return rng.of_words(word(), word(), word(), word())
 end
 
-local function rotate(x, k) return (x << k) | (x >> (64 - k)) end
-
 -- The next 64 bits.
-function generator:bits()
+local function bits(self)
   local a, b, c, d = self[1], self[2], self[3], self[4]
+  local x = b * 5
   c, d = c ~ a, d ~ b
-  self[1], self[2], self[3], self[4] = a ~ d, b ~ c, c ~ (b << 17), rotate(d, 45)
-  return rotate(b * 5, 7) * 9
+  self[1], self[2], self[3], self[4] = a ~ d, b ~ c, c ~ (b << 17), d << 45 | d >> 19
+  return (x << 7 | x >> 57) * 9
 end
 
+generator.bits = bits
+
 -- A multiple of 2^-53 in [0, 1).
-function generator:uniform() return (self:bits() >> 11) * 0x1p-53 end
+function generator:uniform() return (bits(self) >> 11) * 0x1p-53 end
 
 -- A whole number from 0 to n - 1, for n up to 2^53.
 function generator:below(n) return math.tointeger(self:uniform() * n // 1) end
