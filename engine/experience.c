@@ -6,41 +6,34 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/json.h"
-#include "base/text.h"
 #include "cache/history.h"
 #include "engine/build.h"
 
 enum { SIZE_LIMIT = 64 << 20 };
 
-/* Every study's table in the store, as one JSON list. */
-static enum status read_tables(struct build *b, char **json, struct error *err)
+/* What all the store's tables tell this study. */
+static enum status gather(struct build *b, int calls, const char **text, int *n, struct error *err)
 {
     struct study_table *tables;
-    struct text t = text_in(b->arena);
-    size_t n;
+    size_t n_tables;
 
-    TRY(history_tables(b->store, NULL, NULL, NULL, b->arena, &tables, &n, err));
-    text_add(&t, "[");
-    for (size_t i = 0; i < n; i++) {
-        text_add(&t, i ? ", " : "");
-        text_add(&t, tables[i].body);
-    }
-    text_add(&t, "]");
-    return text_finish(&t, json, NULL, err);
+    TRY(history_tables(b->store, NULL, NULL, NULL, b->arena, &tables, &n_tables, err));
+    for (size_t i = 0; i < n_tables; i++)
+        TRY(recipe_gather(b->recipe, calls, tables[i].body, b->arena, text, n, err));
+    return recipe_gather(b->recipe, calls, NULL, b->arena, text, n, err);
 }
 
-static enum status gather(struct build *b, int node, const char *path, const char **history,
-                          struct error *err)
+/* Gathers, and writes it down. */
+static enum status begin(struct build *b, int node, const char *path, const char **history,
+                         struct error *err)
 {
     const struct study_spec *spec = graph_node(b->graph, node)->study;
     const char *label = graph_label(b->graph, node);
-    char *tables;
     int n;
 
     if (!label)
         return error_memory(err);
-    TRY(read_tables(b, &tables, err));
-    TRY(recipe_gather(b->recipe, spec->calls, tables, b->arena, history, &n, err));
+    TRY(gather(b, spec->calls, history, &n, err));
     if (b->o->dry_run)
         return OK;
     TRY(file_write(path, *history, strlen(*history), err));
@@ -71,7 +64,7 @@ enum status experience_find(struct build *b, int node, const char **history, str
     if (!b->o->update)
         s = file_read(path, SIZE_LIMIT, b->arena, &bytes, &n, err);
     if (s == ERR_NOT_FOUND)
-        return gather(b, node, path, history, err);
+        return begin(b, node, path, history, err);
     TRY(s);
     TRY(json_parse(bytes, n, path, JSON_STRICT, b->arena, &checked, err));
     *history = bytes;

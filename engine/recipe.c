@@ -493,6 +493,7 @@ void recipe_close(struct recipe *r)
         lua_close(r->lua);
     pthread_cond_destroy(&r->changed);
     pthread_mutex_destroy(&r->lock);
+    arena_close(r->scratch);
     arena_close(r->arena);
 }
 

@@ -97,9 +97,9 @@ struct trial_report {
 
 /* All of these call the study's Lua; strings they give back live in the arena. */
 enum status recipe_wake(struct recipe *r, int calls, struct error *err) MUST_CHECK;
-/* For hpo.history: tables is a JSON list of those that `hpo table --json` shows; *text is what the
- * file says, *n the trials in it. */
-enum status recipe_gather(struct recipe *r, int calls, const char *tables, struct arena *arena,
+/* For hpo.history: called with each study's table, as `hpo table --json` shows it, and then with
+ * NULL: *text is what the file says, *n the trials in it. */
+enum status recipe_gather(struct recipe *r, int calls, const char *table, struct arena *arena,
                           const char **text, int *n, struct error *err) MUST_CHECK;
 /* Tells the searcher what another study came to, study_history's JSON, or the text of that file:
  * right after recipe_wake. */

@@ -25,11 +25,11 @@ enum status recipe_wake(struct recipe *r, int calls, struct error *err)
     return recipe_call(r, 0, 0, err);
 }
 
-enum status recipe_gather(struct recipe *r, int calls, const char *tables, struct arena *arena,
+enum status recipe_gather(struct recipe *r, int calls, const char *table, struct arena *arena,
                           const char **text, int *n, struct error *err)
 {
     push_call(r, calls, "gather");
-    lua_pushstring(r->lua, tables);
+    lua_pushstring(r->lua, table); /* NULL: nil */
     TRY(recipe_call(r, 1, 2, err));
     *n = (int)lua_tointeger(r->lua, -1);
     lua_pop(r->lua, 1);

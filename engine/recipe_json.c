@@ -119,10 +119,19 @@ static void encode(lua_State *L, int index, struct text *t, int depth)
 }
 
 /* core.encode(value): canonical JSON */
+/* An empty arena for one call; Lua has what the last one made. */
+static struct arena *open_scratch(lua_State *L, struct recipe *r)
+{
+    arena_close(r->scratch);
+    if (!(r->scratch = arena_open()))
+        (void)recipe_raise(L, r, error_memory(&r->raised));
+    return r->scratch;
+}
+
 static int api_encode(lua_State *L)
 {
     struct recipe *r = recipe_of(L);
-    struct text t = text_in(r->arena);
+    struct text t = text_in(open_scratch(L, r));
     char *string;
     size_t n;
     enum status s;
@@ -178,7 +187,8 @@ static int api_decode(lua_State *L)
     size_t n;
     const char *string = luaL_checklstring(L, 1, &n);
     struct json *value;
-    enum status s = json_parse(string, n, "JSON", JSON_STRICT, r->arena, &value, &r->raised);
+    struct arena *arena = open_scratch(L, r);
+    enum status s = json_parse(string, n, "JSON", JSON_STRICT, arena, &value, &r->raised);
 
     if (s != OK)
         return recipe_raise(L, r, s);

@@ -15,7 +15,8 @@
 
 struct recipe {
     lua_State *lua;
-    struct arena *arena; /* lives as long as the recipe */
+    struct arena *arena;   /* lives as long as the recipe */
+    struct arena *scratch; /* of the last JSON that was read or written */
     struct graph *graph; /* NULL where only tables are drawn */
     const char *path, *name, *folder, *share;
     struct recipe_source *sources; /* the recipe's own file, then what it required, in order */

@@ -27,8 +27,7 @@ return function(spec, o, view)
     given, ended, answer, tried, repeats = {}, {}, {}, {}, 0
     return searcher, scheduler
   end
-  -- For hpo.history: the text of its file, and how many trials are in it.
-  function spec.gather(tables) return experience.gather(o, tables) end
+  spec.gather = experience.is(o.warm) and experience.gatherer(o) or nil
   -- What another study came to, or that file, is told to the searcher as trials with numbers below 0:
   -- those whose parameters are points of this one's space, without names that it does not have.
   function spec.warm_up(history)

@@ -33,31 +33,26 @@ end
 
 local ended = { completed = "completed", failed = "failed" }
 
--- The trials of the tables that are points of the study's space: { text =, last = key }; the keys that
--- some trial went on from are put into `inner`.
-local function trials_of(o, tables, inner)
-  local list = {}
-  for _, t in ipairs(tables) do
-    local wanted = t.metric == o.metric and t.mode == o.mode and t.study == (o.warm.study or t.study)
-    for _, trial in ipairs(wanted and t.trials or {}) do
-      local reports, keys = reports_of(trial, o.metric)
-      local point = space.within(o.space, trial.params)
-      if point and #reports > 0 then
-        for i = 1, #keys - 1 do inner[keys[i]] = true end
-        local text = core.encode { params = point, reports = reports, status = ended[trial.status] or "stopped" }
-        list[#list + 1] = { text = text, last = keys[#keys] }
-      end
+-- Adds the trials of a table (the object of `hpo table --json`) that are points of the study's space:
+-- { text =, last = key } to list; to inner the keys that some trial went on from.
+local function add(o, table, list, inner)
+  local wanted = table.metric == o.metric and table.mode == o.mode and table.study == (o.warm.study or table.study)
+  for _, trial in ipairs(wanted and table.trials or {}) do
+    local reports, keys = reports_of(trial, o.metric)
+    local point = space.within(o.space, trial.params)
+    if point and #reports > 0 then
+      for i = 1, #keys - 1 do inner[keys[i]] = true end
+      local text = core.encode { params = point, reports = reports, status = ended[trial.status] or "stopped" }
+      list[#list + 1] = { text = text, last = keys[#keys] }
     end
   end
-  table.sort(list, function(a, b) return a.text < b.text end)
-  return list
 end
 
--- The text of the file, and how many trials are in it: of what the tables (a JSON list of those that
--- `hpo table --json` shows) tell a study with these fields.
-function experience.gather(o, tables)
-  local inner, lines = {}, {}
-  for _, trial in ipairs(trials_of(o, core.decode(tables), inner)) do
+-- The text of the file, and how many trials are in it.
+local function write(o, list, inner)
+  local lines = {}
+  table.sort(list, function(a, b) return a.text < b.text end)
+  for _, trial in ipairs(list) do
     if not inner[trial.last] then
       inner[trial.last] = true
       lines[#lines + 1] = trial.text
@@ -65,6 +60,16 @@ function experience.gather(o, tables)
   end
   local head = core.encode { metric = o.metric, mode = o.mode, space = space.describe(o.space) }
   return ('%s, "trials": [\n%s\n]}\n'):format(head:sub(1, -2), table.concat(lines, ",\n")), #lines
+end
+
+-- A function to call with each study's table, as JSON, and at last with nil: then it returns the text of
+-- the file, for a study with the fields o, and how many trials are in it.
+function experience.gatherer(o)
+  local list, inner = {}, {}
+  return function(json)
+    if not json then return write(o, list, inner) end
+    add(o, core.decode(json), list, inner)
+  end
 end
 
 local function number(field, value)
