@@ -17,7 +17,7 @@ struct recipe {
     lua_State *lua;
     struct arena *arena;   /* lives as long as the recipe */
     struct arena *scratch; /* of the last JSON that was read or written */
-    struct graph *graph; /* NULL where only tables are drawn */
+    struct graph *graph;   /* NULL where only tables are drawn */
     const char *path, *name, *folder, *share;
     struct recipe_source *sources; /* the recipe's own file, then what it required, in order */
     size_t n_sources, source_capacity;
