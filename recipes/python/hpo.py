@@ -132,6 +132,9 @@ def trainer_callback() -> Any:
 
     class Report(TrainerCallback):
         def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            for name in ("eval_strategy", "save_strategy"):
+                if getattr(args, name) != "epoch":
+                    raise RuntimeError(f'hpo: {name}: expected "epoch", found "{getattr(args, name).value}"')
             self.units = steps(round(args.num_train_epochs))
             self.t, self.metrics = next(self.units, None), None
 
@@ -140,7 +143,7 @@ def trainer_callback() -> Any:
 
         def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             if self.metrics is None:
-                raise RuntimeError('hpo: saved before it was evaluated: eval_strategy and save_strategy are both to be "epoch"')
+                return  # some versions save once more, before the last evaluation
             folder = os.path.join(args.output_dir, f"checkpoint-{state.global_step}")
             _forget_times(folder)
             results = {k: v for k, v in self.metrics.items() if not k.endswith(("_runtime", "_per_second")) and k != "epoch"}

@@ -71,7 +71,10 @@ class Examples(Case):
         self.library("torch.lua", 4, "import torch")
 
     def test_trainer(self):
-        self.library("trainer.lua", 3, "from transformers import Trainer; import accelerate")
+        if self.library("trainer.lua", 3, "from transformers import Trainer; import accelerate"):
+            text = self.read("train_trainer.py").replace('eval_strategy="epoch"', 'eval_strategy="no"')
+            done = subprocess.run([sys.executable, "-c", text], cwd=self.folder, capture_output=True, text=True)
+            self.assertIn('hpo: eval_strategy: expected "epoch", found "no"', done.stderr)
 
     def test_python_module(self):
         """By hand, and what is wrong in the words of the module."""
