@@ -21,6 +21,7 @@ local hpo = require "hpo"
 local big = hpo.command { run = { "sh", "-c", "cat a b; seq 1 3000 > big" }, inputs = { a = hpo.text "x", b = hpo.source "in" }, outputs = { "big" } }
 local study = hpo.study {
   name = "s", space = { x = hpo.choice { 1, 2 } }, search = hpo.search.grid {}, metric = "loss",
+  warm = hpo.history { file = "past.json" },
   scheduler = hpo.scheduler.asha { max_t = 2, grace_period = 1, reduction_factor = 2 },
   trial = function(p) return hpo.command { run = { "sh", hpo.source "trainer.sh" }, inputs = { big = big } } end,
 }
@@ -67,6 +68,7 @@ class Allocations(Case):
     def restart(self):
         for name in (".hpo", "out"):
             shutil.rmtree(self.folder / name, ignore_errors=True)
+        (self.folder / "past.json").unlink(missing_ok=True)
         if (self.folder / "kept").exists():
             shutil.copytree(self.folder / "kept", self.folder / ".hpo")
 
