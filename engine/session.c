@@ -127,29 +127,45 @@ static int find_node(struct build *b, const char *name, size_t n_name)
     return -1;
 }
 
-/* The one target of a rehearsal. */
-static enum status choose_study(struct build *b, struct error *err)
+/* The study of this name, or the only one where name is NULL; -1: there is none, or *n of them. */
+static int find_study(struct build *b, const char *name, int *n)
+{
+    int node = name ? find_node(b, name, strlen(name)) : -1;
+
+    *n = 0;
+    for (int i = 0; i < graph_size(b->graph) && !name; i++)
+        if (graph_node(b->graph, i)->kind == NODE_STUDY && (*n)++ == 0)
+            node = i;
+    return node >= 0 && *n <= 1 && graph_node(b->graph, node)->kind == NODE_STUDY ? node : -1;
+}
+
+static enum status without_study(const struct build *b, struct error *err)
 {
     const char *name = b->rehearsed;
-    struct target *chosen = arena_alloc(b->arena, sizeof *chosen);
-    int node = name ? find_node(b, name, strlen(name)) : -1, studies = 0;
+
+    return error_set(err, ERR_INPUT, b->o->recipe, "it has no study%s%s%s", name ? " \"" : "",
+                     name ? name : "", name ? "\"" : "");
+}
+
+/* The targets of a rehearsal: the study, or each hpo.after that may make it. */
+static enum status choose_study(struct build *b, struct error *err)
+{
+    struct target *chosen = arena_array(b->arena, (size_t)graph_size(b->graph) + 1, sizeof *chosen);
+    int studies, node = find_study(b, b->rehearsed, &studies);
 
     if (!chosen)
         return error_memory(err);
-    for (int i = 0; i < graph_size(b->graph) && !name; i++)
-        if (graph_node(b->graph, i)->kind == NODE_STUDY) {
-            node = i;
-            studies++;
-        }
     if (studies > 1)
         return error_set(err, ERR_INPUT, b->o->recipe, "it has %d studies: name one", studies);
-    if (node < 0 || graph_node(b->graph, node)->kind != NODE_STUDY)
-        return error_set(err, ERR_INPUT, b->o->recipe, "it has no study%s%s%s", name ? " \"" : "",
-                         name ? name : "", name ? "\"" : "");
-    *chosen = (struct target){.name = graph_label(b->graph, node), .node = node};
     b->targets = chosen;
-    b->n_targets = 1;
-    return OK;
+    if (node >= 0)
+        chosen[b->n_targets++] = (struct target){.node = node};
+    for (int i = 0; i < graph_size(b->graph) && node < 0; i++)
+        if (graph_node(b->graph, i)->kind == NODE_AFTER)
+            chosen[b->n_targets++] = (struct target){.node = i};
+    for (size_t i = 0; i < b->n_targets; i++)
+        chosen[i].name = graph_label(b->graph, chosen[i].node);
+    return b->n_targets > 0 ? OK : without_study(b, err);
 }
 
 /* STUDY/TRIAL or STUDY/TRIAL/T: true where it has that form and the study is there. */
@@ -476,9 +492,14 @@ static enum status run_build(struct build *b, struct error *err)
 static enum status run_rehearsal(struct build *b, rehearsal *answer, void *context,
                                  struct error *err)
 {
+    int node, n;
+
     TRY(loop_run(b, err));
     progress_clear(b->progress);
-    return answer(b, b->targets[0].node, context, err);
+    node = find_study(b, b->rehearsed, &n);
+    if (node < 0 || (size_t)node >= b->n_work || !b->work[node] || !b->work[node]->study)
+        return without_study(b, err);
+    return answer(b, node, context, err);
 }
 
 /* What a build is before anything is opened; its arena is the caller's to close. */

@@ -43,6 +43,16 @@ class After(Case):
                          [("a", 95, 5, 50, {"x": 1}, 5)])
         self.assertEqual(self.build("r.lua", "default", "final")["ran"], 0)
 
+    def test_a_study_that_it_makes_is_told_of_like_any_other(self):
+        self.write("r.lua", HEAD + FINAL + 'return { default = final }')
+        self.build("r.lua")
+        self.assertEqual([t["reached"] for t in self.table("r.lua", "longer")["trials"]], [5])
+        self.assertIn("completed at t = 5, the scheduler's max_t", self.hpo("why", "r.lua", "longer/0")[0])
+        self.assertIn("longer: ", self.hpo("check", "r.lua", "longer")[0])
+        instead = self.hpo("simulate", "r.lua", "longer", "--scheduler", "fifo { max_t = 3 }")[0].splitlines()[2]
+        self.assertRegex(instead, r"^instead +fifo max_t=3 +1 +3 ")
+        self.assertIn('it has no study "other"', self.hpo("check", "r.lua", "other", status=2)[1])
+
     def test_what_the_store_lost_is_made_again(self):
         self.write("r.lua", HEAD + FINAL + SCORES + 'return { default = scores }')
         self.build("r.lua")
