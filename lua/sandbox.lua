@@ -7,8 +7,8 @@
 -- is possible, and watched by the engine where it is not.
 
 local core = ...
-local raw_next, raw_tostring, raw_format = next, tostring, string.format
-local raw_setmetatable, raw_load, raw_move, raw_rep = setmetatable, load, table.move, string.rep
+local raw_next, raw_tostring, raw_find, raw_format = next, tostring, string.find, string.format
+local raw_get, raw_setmetatable, raw_load, raw_move, raw_rep = rawget, setmetatable, load, table.move, string.rep
 local raw_insert, raw_concat, raw_sort = table.insert, table.concat, table.sort
 local LARGEST = 10000000
 
@@ -45,12 +45,13 @@ function pairs(t)
   if type(t) ~= "table" then error("pairs: expected a table, found " .. type(t), 2) end
   local keys, i = sorted_keys(t), 0
   return function()
-    local k
+    local k, v
     repeat
       i = i + 1
       k = keys[i]
-    until k == nil or rawget(t, k) ~= nil
-    if k ~= nil then return k, rawget(t, k) end
+      v = raw_get(t, k)
+    until k == nil or v ~= nil
+    return k, v
   end, t, nil
 end
 
@@ -71,7 +72,7 @@ function tostring(v)
 end
 
 function string.format(format, ...)
-  if type(format) == "string" and format:find("%%%-?%d*p") then
+  if type(format) == "string" and raw_find(format, "p", 1, true) and raw_find(format, "%%%-?%d*p") then
     error("string.format: %p would show an address", 2)
   end
   local n, value = select("#", ...), ...
