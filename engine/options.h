@@ -9,8 +9,8 @@
 #include <stddef.h>
 
 #include "base/error.h"
-#include "engine/clone.h"
-#include "engine/graph.h"
+#include "engine/clone/clone.h"
+#include "engine/graph/graph.h"
 
 struct arena;
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The tables of trainer/unicode.c, from Python's own str: unicode_table.py > trainer/unicode_table.h
+"""The tables of trainer/squad/unicode.c, from Python's own str:
+unicode_table.py > trainer/squad/unicode_table.h
 
 The scorer must agree with the official one, which is a Python program; so what is a word character, what a letter's lower
 case is, and what the two kinds of letters around a capital sigma are, is asked of Python's str and of nothing else.
@@ -12,8 +13,8 @@ CODES = [c for c in range(sys.maxunicode + 1) if not 0xD800 <= c < 0xE000]
 DOTTED_I = 0x130  # its lower case is two characters: written out in unicode.c
 
 HEAD = """/* clang-format off */
-#ifndef TRAINER_UNICODE_TABLE_H
-#define TRAINER_UNICODE_TABLE_H
+#ifndef TRAINER_SQUAD_UNICODE_TABLE_H
+#define TRAINER_SQUAD_UNICODE_TABLE_H
 
 #include <stdint.h>
 

@@ -1,8 +1,8 @@
 /* hpo build */
 #include "base/arena.h"
 #include "engine/commands/commands.h"
+#include "engine/execution/session.h"
 #include "engine/options.h"
-#include "engine/session.h"
 
 enum status build_command(int argc, char **argv, struct error *err)
 {

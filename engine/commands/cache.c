@@ -9,9 +9,9 @@
 #include "cache/gc.h"
 #include "cache/store.h"
 #include "engine/commands/commands.h"
+#include "engine/execution/session.h"
 #include "engine/options.h"
 #include "engine/progress.h"
-#include "engine/session.h"
 
 static enum status print(struct text *t, struct error *err)
 {

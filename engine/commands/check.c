@@ -3,13 +3,13 @@
 
 #include "base/arena.h"
 #include "base/text.h"
-#include "engine/build.h"
 #include "engine/commands/commands.h"
 #include "engine/commands/reader.h"
+#include "engine/execution/build.h"
+#include "engine/execution/session.h"
 #include "engine/options.h"
 #include "engine/progress.h"
-#include "engine/recipe.h"
-#include "engine/session.h"
+#include "engine/recipe/recipe.h"
 
 struct checked {
     struct arena *arena;

@@ -14,7 +14,7 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "engine/clone.h"
+#include "engine/clone/clone.h"
 
 /* What is asked of the worker: a commit's tree into a folder, or, without one, what rev is. */
 struct job {

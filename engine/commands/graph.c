@@ -5,11 +5,11 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "engine/commands/commands.h"
-#include "engine/graph.h"
+#include "engine/execution/session.h"
+#include "engine/graph/graph.h"
 #include "engine/options.h"
 #include "engine/progress.h"
-#include "engine/recipe.h"
-#include "engine/session.h"
+#include "engine/recipe/recipe.h"
 
 static const char *const kinds[] = {"source", "text",      "action", "study",
                                     "best",   "undecided", "compare"};

@@ -5,10 +5,10 @@
 #include "cache/index.h"
 #include "engine/commands/commands.h"
 #include "engine/commands/reader.h"
-#include "engine/node.h"
+#include "engine/execution/session.h"
+#include "engine/graph/node.h"
 #include "engine/options.h"
 #include "engine/progress.h"
-#include "engine/session.h"
 
 enum { LOG_LIMIT = 1 << 30 };
 

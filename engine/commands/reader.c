@@ -3,8 +3,8 @@
 
 #include "base/arena.h"
 #include "cache/store.h"
+#include "engine/execution/session.h"
 #include "engine/options.h"
-#include "engine/session.h"
 
 enum status read_store(int argc, char **argv, bool takes_recipe, reader *answer, struct error *err)
 {

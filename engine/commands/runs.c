@@ -7,9 +7,9 @@
 #include "cache/history.h"
 #include "engine/commands/commands.h"
 #include "engine/commands/reader.h"
+#include "engine/execution/session.h"
 #include "engine/options.h"
 #include "engine/progress.h"
-#include "engine/session.h"
 
 enum { LIMIT = 1000 };
 

@@ -5,13 +5,13 @@
 #include "base/arena.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "engine/build.h"
 #include "engine/commands/commands.h"
 #include "engine/commands/reader.h"
+#include "engine/execution/build.h"
+#include "engine/execution/session.h"
+#include "engine/execution/want.h"
 #include "engine/options.h"
-#include "engine/recipe.h"
-#include "engine/session.h"
-#include "engine/want.h"
+#include "engine/recipe/recipe.h"
 
 /* One of the two runs that are compared; its JSON is added to out. */
 struct simulated {

@@ -6,10 +6,10 @@
 #include "cache/history.h"
 #include "engine/commands/commands.h"
 #include "engine/commands/reader.h"
+#include "engine/execution/session.h"
 #include "engine/options.h"
 #include "engine/progress.h"
-#include "engine/recipe.h"
-#include "engine/session.h"
+#include "engine/recipe/recipe.h"
 
 static enum status print_json(const struct study_table *tables, size_t n, bool one,
                               struct arena *arena, struct error *err)

@@ -5,16 +5,16 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "cache/index.h"
-#include "engine/build.h"
 #include "engine/commands/commands.h"
 #include "engine/commands/reader.h"
-#include "engine/graph.h"
-#include "engine/key.h"
-#include "engine/node.h"
+#include "engine/execution/build.h"
+#include "engine/execution/session.h"
+#include "engine/graph/graph.h"
+#include "engine/graph/key.h"
+#include "engine/graph/node.h"
 #include "engine/options.h"
 #include "engine/progress.h"
-#include "engine/recipe.h"
-#include "engine/session.h"
+#include "engine/recipe/recipe.h"
 
 /* The description behind a key: of a result, or of a template or failed action. NULL: unknown. */
 static enum status describe(struct store *store, const struct digest *key, struct arena *arena,

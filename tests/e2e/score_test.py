@@ -44,7 +44,7 @@ class Score(TrainerCase):
         self.assertEqual(got[-1]["n"], len(cases))
 
     def same_unicode(self):
-        table = (ROOT / "trainer" / "unicode_table.h").read_text()
+        table = (ROOT / "trainer" / "squad" / "unicode_table.h").read_text()
         version = re.match(r"/\* Unicode ([0-9.]+)\.", table)[1]
         if version != unicodedata.unidata_version:
             self.skip(f"the table is of Unicode {version}, this Python of {unicodedata.unidata_version}")

@@ -16,11 +16,11 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/text.h"
-#include "trainer/bpe.h"
-#include "trainer/score.h"
-#include "trainer/squad.h"
-#include "trainer/tokenizer.h"
-#include "trainer/vocabulary.h"
+#include "trainer/squad/score.h"
+#include "trainer/squad/squad.h"
+#include "trainer/tokenizer/bpe.h"
+#include "trainer/tokenizer/tokenizer.h"
+#include "trainer/tokenizer/vocabulary.h"
 
 #ifdef HPO_FAULTS
 enum { CALLS_MAX = 20000, LONG = 300 };

@@ -1,5 +1,5 @@
 /* checkpoint: a trainer_state.json gives a position in range, or says no. */
-#include "trainer/checkpoint.h"
+#include "trainer/training/checkpoint.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -4,7 +4,7 @@
 
 #include "base/arena.h"
 #include "base/json.h"
-#include "trainer/layout.h"
+#include "trainer/bloom/layout.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 

@@ -1,7 +1,7 @@
 /* examples: what a data file gives stays inside its lists and its vocabulary. */
 #include "base/arena.h"
 #include "memory_file.h"
-#include "trainer/batch.h"
+#include "trainer/bloom/batch.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/pins.h"
+#include "engine/graph/pins.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 

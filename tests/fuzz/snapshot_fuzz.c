@@ -8,8 +8,8 @@
 
 #include "base/arena.h"
 #include "base/text.h"
-#include "engine/graph.h"
-#include "engine/snapshot.h"
+#include "engine/graph/graph.h"
+#include "engine/graph/snapshot.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 

@@ -8,10 +8,10 @@
 
 #include "base/arena.h"
 #include "base/text.h"
-#include "trainer/bpe.h"
-#include "trainer/squad.h"
-#include "trainer/tokenizer.h"
-#include "trainer/vocabulary.h"
+#include "trainer/squad/squad.h"
+#include "trainer/tokenizer/bpe.h"
+#include "trainer/tokenizer/tokenizer.h"
+#include "trainer/tokenizer/vocabulary.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 

@@ -8,8 +8,8 @@
 
 #include "base/arena.h"
 #include "base/text.h"
-#include "trainer/tokenizer.h"
-#include "trainer/vocabulary.h"
+#include "trainer/tokenizer/tokenizer.h"
+#include "trainer/tokenizer/vocabulary.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 

@@ -9,16 +9,38 @@ from tree import ROOMS, ROOT, House, lines_matching, paths, read
 MAY_INCLUDE = {
     "base": {"base"},
     "cache": {"cache", "base"},
-    "engine": {"engine", "cache", "base"},
+    "engine": {"engine", "lua", "cache", "base"},
     "kernels": {"kernels", "base"},
     "trainer": {"trainer", "kernels", "base"},
 }
 
+# The folders of a room, from the ground up; "" is the room itself, but for its main.c.
+FOLDERS_MAY_INCLUDE = {
+    "engine": {
+        "graph": {"graph"},
+        "recipe": {"recipe", "graph"},
+        "clone": {"clone", "graph"},
+        "study": {"study", "recipe", "graph"},
+        "": {"", "clone", "graph"},
+        "process": {"process", "", "graph"},
+        "execution": {"execution", "process", "", "study", "clone", "recipe", "graph"},
+        "commands": {"commands", "execution", "", "clone", "recipe", "graph"},
+    },
+    "trainer": {
+        "": {""},
+        "tokenizer": {"tokenizer"},
+        "squad": {"squad", "tokenizer"},
+        "bloom": {"bloom", ""},
+        "training": {"training", "bloom", ""},
+        "commands": {"commands", "training", "bloom", "squad", "tokenizer", ""},
+    },
+}
+
 # A library's headers, and the files that may know them.
 OWNERS = {
-    r"git2(/.*)?\.h": r"engine/clone(_\w+)?\.[ch]",
+    r"git2(/.*)?\.h": r"engine/clone/clone(_\w+)?\.[ch]",
     r"sqlite3\.h": r"cache/(index|database)\.c",
-    r"(lua|lauxlib|lualib|luaconf)\.h": r"engine/recipe(_\w+)?\.[ch]",
+    r"(lua|lauxlib|lualib|luaconf)\.h": r"engine/recipe/recipe(_\w+)?\.[ch]",
     r"openssl/.*": r"(base/digest|cache/sign)\.c",
     r"curl/.*": r"cache/remote\.c",
     r"(cuda\w*|cublas\w*|nccl|cooperative_groups)(/.*)?\.h": r"kernels/cuda/\w+\.(cu|h|cuh)",
@@ -47,6 +69,22 @@ class Layers(House):
                     offences.append(f"{path}:{number}: {name} is not a path from the root")
                 if quote == "<" and below in ROOMS:
                     offences.append(f"{path}:{number}: {name} is ours, so it stands in quotes")
+        self.none(offences)
+
+    def test_folders_include_what_lies_below(self):
+        def split(path):
+            room, *folder = os.path.dirname(path).split("/")
+            return room, "/".join(folder)
+
+        offences = []
+        for path in paths(*SOURCES, rooms=FOLDERS_MAY_INCLUDE):
+            room, folder = split(path)
+            if path == f"{room}/main.c":
+                continue
+            for number, quote, name in includes(path):
+                other, below = split(name)
+                if quote == '"' and other == room and below not in FOLDERS_MAY_INCLUDE[room][folder]:
+                    offences.append(f"{path}:{number}: {room}/{folder} may not include {name}")
         self.none(offences)
 
     def test_libraries_have_one_owner(self):

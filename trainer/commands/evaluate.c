@@ -2,7 +2,7 @@
  * evaluate: a model's loss on a data folder's validation part, and how often what it generates is
  * the answer. Start at measure.
  */
-#include "trainer/evaluate.h"
+#include "trainer/bloom/evaluate.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -11,17 +11,17 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "trainer/bloom/generate.h"
+#include "trainer/bloom/jsonl.h"
+#include "trainer/bloom/machine.h"
+#include "trainer/bloom/model.h"
 #include "trainer/commands/commands.h"
 #include "trainer/flags.h"
-#include "trainer/generate.h"
 #include "trainer/interrupt.h"
-#include "trainer/jsonl.h"
 #include "trainer/lines.h"
-#include "trainer/machine.h"
-#include "trainer/model.h"
-#include "trainer/preset.h"
-#include "trainer/score.h"
-#include "trainer/tokenizer.h"
+#include "trainer/squad/score.h"
+#include "trainer/tokenizer/tokenizer.h"
+#include "trainer/training/preset.h"
 
 enum { NEW_TOKENS_MAX = 1 << 20, NEW_TOKENS = 32 };
 

@@ -1,5 +1,5 @@
 /* forward: one padded batch → its loss, each row's last logits, and, where asked, all gradients. */
-#include "trainer/bloom.h"
+#include "trainer/bloom/bloom.h"
 
 #include <stdio.h>
 
@@ -7,12 +7,12 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "trainer/bloom/machine.h"
+#include "trainer/bloom/model.h"
+#include "trainer/bloom/safetensors.h"
 #include "trainer/commands/commands.h"
 #include "trainer/flags.h"
 #include "trainer/lines.h"
-#include "trainer/machine.h"
-#include "trainer/model.h"
-#include "trainer/safetensors.h"
 
 enum { BATCH_FILE_MAX = 1 << 30, ROWS_MAX = 1 << 16 };
 

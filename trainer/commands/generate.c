@@ -1,5 +1,5 @@
 /* generate: prompts, a line each → what the model says next, a line each. */
-#include "trainer/generate.h"
+#include "trainer/bloom/generate.h"
 
 #include <string.h>
 
@@ -7,14 +7,14 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "trainer/bloom/jsonl.h"
+#include "trainer/bloom/machine.h"
+#include "trainer/bloom/model.h"
 #include "trainer/commands/commands.h"
 #include "trainer/flags.h"
 #include "trainer/interrupt.h"
-#include "trainer/jsonl.h"
 #include "trainer/lines.h"
-#include "trainer/machine.h"
-#include "trainer/model.h"
-#include "trainer/tokenizer.h"
+#include "trainer/tokenizer/tokenizer.h"
 
 enum { NEW_TOKENS_MAX = 1 << 20 };
 

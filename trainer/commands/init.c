@@ -1,5 +1,5 @@
 /* init: a config and a seed → a fresh BLOOM in a Hugging Face folder. */
-#include "trainer/init.h"
+#include "trainer/bloom/init.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -8,14 +8,14 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "trainer/bloom.h"
-#include "trainer/checkpoint.h"
+#include "trainer/bloom/bloom.h"
+#include "trainer/bloom/layout.h"
+#include "trainer/bloom/machine.h"
+#include "trainer/bloom/model.h"
 #include "trainer/commands/commands.h"
 #include "trainer/flags.h"
-#include "trainer/layout.h"
-#include "trainer/machine.h"
-#include "trainer/model.h"
-#include "trainer/tokenizer.h"
+#include "trainer/tokenizer/tokenizer.h"
+#include "trainer/training/checkpoint.h"
 
 struct options {
     const char *config, *tokenizer, *out;

@@ -1,5 +1,5 @@
 /* devices and fingerprint: what this machine and this build are. */
-#include "trainer/machine.h"
+#include "trainer/bloom/machine.h"
 
 #include "base/arena.h"
 #include "base/json.h"

@@ -1,5 +1,5 @@
 /* score: {"prediction", "answers"} a line → each one's measures, then their means in percent. */
-#include "trainer/score.h"
+#include "trainer/squad/score.h"
 
 #include "base/arena.h"
 #include "base/json.h"

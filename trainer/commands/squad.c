@@ -2,7 +2,7 @@
  * squad: two SQuAD files → train.jsonl, validation.jsonl and validation.questions.jsonl. Which
  * questions, and in which order, follows from the seed alone. Start at prepare.
  */
-#include "trainer/squad.h"
+#include "trainer/squad/squad.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,10 +17,10 @@
 #include "base/text.h"
 #include "trainer/commands/commands.h"
 #include "trainer/flags.h"
-#include "trainer/ids.h"
 #include "trainer/lines.h"
 #include "trainer/permutation.h"
-#include "trainer/tokenizer.h"
+#include "trainer/tokenizer/ids.h"
+#include "trainer/tokenizer/tokenizer.h"
 
 enum { BATCH = 64 }; /* rows that share an arena and a write */
 

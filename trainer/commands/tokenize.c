@@ -1,5 +1,5 @@
 /* tokenize: a JSON string a line → {"ids": [...]} a line. */
-#include "trainer/tokenizer.h"
+#include "trainer/tokenizer/tokenizer.h"
 
 #include "base/arena.h"
 #include "base/file.h"
@@ -7,9 +7,9 @@
 #include "base/text.h"
 #include "trainer/commands/commands.h"
 #include "trainer/flags.h"
-#include "trainer/ids.h"
 #include "trainer/input.h"
 #include "trainer/lines.h"
+#include "trainer/tokenizer/ids.h"
 
 static enum status print_ids(struct tokenizer *t, const struct json *text, struct arena *arena,
                              struct error *err)

@@ -2,18 +2,18 @@
  * train: flags, or the engine's environment where they are absent, → a struct train. Start at
  * command_train.
  */
-#include "trainer/train.h"
+#include "trainer/training/train.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
 #include "base/text.h"
+#include "trainer/bloom/machine.h"
+#include "trainer/bloom/model.h"
 #include "trainer/commands/commands.h"
 #include "trainer/flags.h"
 #include "trainer/interrupt.h"
-#include "trainer/machine.h"
-#include "trainer/model.h"
 
 struct options {
     const char *model, *data, *eval, *out, *from;

@@ -6,13 +6,13 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "trainer/bpe.h"
 #include "trainer/commands/commands.h"
 #include "trainer/flags.h"
 #include "trainer/input.h"
 #include "trainer/lines.h"
-#include "trainer/squad.h"
-#include "trainer/vocabulary.h"
+#include "trainer/squad/squad.h"
+#include "trainer/tokenizer/bpe.h"
+#include "trainer/tokenizer/vocabulary.h"
 
 struct options {
     int64_t vocabulary_size, min_frequency;

@@ -1,5 +1,5 @@
 /* claim: two processes, one key; the kernel lets go with the holder. */
-#include "engine/claim.h"
+#include "engine/execution/claim.h"
 
 #include <setjmp.h>
 #include <signal.h>

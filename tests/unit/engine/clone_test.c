@@ -18,7 +18,7 @@
 
 #include "base/arena.h"
 #include "base/file.h"
-#include "engine/clone.h"
+#include "engine/clone/clone.h"
 #include "tests/unit/place.h"
 
 /* Runs commands of the shell, with `put MODE TYPE ID NAME...` lines for trees of any kind. */

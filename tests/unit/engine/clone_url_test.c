@@ -18,7 +18,7 @@
 
 #include "base/arena.h"
 #include "base/file.h"
-#include "engine/clone.h"
+#include "engine/clone/clone.h"
 #include "tests/unit/place.h"
 
 static int enter(void **state)

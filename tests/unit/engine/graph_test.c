@@ -1,5 +1,5 @@
 /* graph: nodes and targets, what is refused, circles named as a path. */
-#include "engine/graph.h"
+#include "engine/graph/graph.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

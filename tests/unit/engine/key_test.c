@@ -1,5 +1,5 @@
 /* key: descriptions are canonical; every field that can change a result changes the key. */
-#include "engine/key.h"
+#include "engine/graph/key.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

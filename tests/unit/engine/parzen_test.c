@@ -1,5 +1,5 @@
 /* parzen: against the mixture written out, whatever the order of its points; and kde. */
-#include "engine/parzen.h"
+#include "engine/recipe/parzen.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "engine/kde.h"
+#include "engine/recipe/kde.h"
 
 enum { AXES = 4, MANY = 300 };
 

@@ -20,7 +20,7 @@
 
 #include "base/arena.h"
 #include "base/file.h"
-#include "engine/pins.h"
+#include "engine/graph/pins.h"
 #include "tests/unit/place.h"
 
 #define A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"

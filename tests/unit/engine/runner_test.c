@@ -1,5 +1,5 @@
 /* runner: how commands start and end, and that none outlives us. */
-#include "engine/runner.h"
+#include "engine/process/runner.h"
 
 #include <errno.h>
 #include <poll.h>

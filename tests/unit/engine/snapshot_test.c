@@ -1,6 +1,6 @@
 /* snapshot: what was written is read again, field by field; whatever else is refused, and harms
  * nobody. */
-#include "engine/snapshot.h"
+#include "engine/graph/snapshot.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +12,7 @@
 
 #include "base/arena.h"
 #include "base/text.h"
-#include "engine/graph.h"
+#include "engine/graph/graph.h"
 
 static int setup(void **state)
 {

@@ -135,7 +135,7 @@ function core.array(t) return t end
 
 core.log, core.exp = function(x) return math.log(x) end, math.exp
 core.pow = function(x, y) return x ^ y end
--- As engine/kde.c.
+-- As engine/recipe/kde.c.
 function core.kde(axes, rows)
   return { density = function(_, x)
     local sum, volume = 0, #rows

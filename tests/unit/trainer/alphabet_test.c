@@ -1,7 +1,7 @@
 /* alphabet: the map is one to one, its order and its spelling are those of the reference file. */
 #include "tests/unit/trainer/fixture.h"
 
-#include "trainer/alphabet.h"
+#include "trainer/tokenizer/alphabet.h"
 
 static void known_characters(void **state)
 {

@@ -1,5 +1,5 @@
 /* batch: what of an example is kept, and how examples lie in a batch. */
-#include "trainer/batch.h"
+#include "trainer/bloom/batch.h"
 
 #include "fixture.h"
 

@@ -2,13 +2,13 @@
  * bloom: gradients against differences of the loss along them, tensor by tensor, for every variant;
  * a batch cut in two, an example in other company, and a cache: the same bits where they must be.
  */
-#include "trainer/bloom.h"
+#include "trainer/bloom/bloom.h"
 
 #include <math.h>
 
 #include "fixture.h"
-#include "trainer/generate.h"
-#include "trainer/init.h"
+#include "trainer/bloom/generate.h"
+#include "trainer/bloom/init.h"
 
 enum { EXAMPLES = 3, LONGEST = 12, VOCAB = 50 };
 

@@ -6,10 +6,10 @@
 #include "tests/unit/trainer/fixture.h"
 
 #include "base/text.h"
-#include "trainer/bpe.h"
-#include "trainer/squad.h"
-#include "trainer/tokenizer.h"
-#include "trainer/vocabulary.h"
+#include "trainer/squad/squad.h"
+#include "trainer/tokenizer/bpe.h"
+#include "trainer/tokenizer/tokenizer.h"
+#include "trainer/tokenizer/vocabulary.h"
 
 static void check_merges(const struct vocabulary *v, const struct json *want)
 {

@@ -2,7 +2,7 @@
 #include "tests/unit/trainer/fixture.h"
 
 #include "base/text.h"
-#include "trainer/ids.h"
+#include "trainer/tokenizer/ids.h"
 
 static void check(const int32_t *ids, size_t n)
 {

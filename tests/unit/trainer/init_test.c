@@ -1,11 +1,11 @@
 /* init: the first numbers of a seed, whatever the machine; their mean and deviation. */
-#include "trainer/init.h"
+#include "trainer/bloom/init.h"
 
 #include <math.h>
 
 #include "fixture.h"
 #include "kernels/backend.h"
-#include "trainer/layout.h"
+#include "trainer/bloom/layout.h"
 
 static void test_weights(void **state)
 {

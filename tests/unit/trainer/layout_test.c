@@ -1,5 +1,5 @@
 /* layout: the tensors of a config, where they lie, and the way of rows in and out of panels. */
-#include "trainer/layout.h"
+#include "trainer/bloom/layout.h"
 
 #include "fixture.h"
 #include "kernels/backend.h"

@@ -1,5 +1,5 @@
 /* loss_scale: DeepSpeed's dynamic scale over given overflows, event for event; words; the state. */
-#include "trainer/loss_scale.h"
+#include "trainer/training/loss_scale.h"
 
 #include "base/text.h"
 #include "fixture.h"

@@ -4,7 +4,7 @@
  */
 #include "tests/unit/trainer/fixture.h"
 
-#include "trainer/pieces.h"
+#include "trainer/tokenizer/pieces.h"
 
 static const unsigned separators[] = {
     0x9,    0xa,    0xb,    0xc,    0xd,    0x20,   0x21,   0x28,   0x29,   0x2c,

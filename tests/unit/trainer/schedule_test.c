@@ -1,5 +1,5 @@
 /* schedule: from lr to zero, the same share of the horizon at any number of steps. */
-#include "trainer/schedule.h"
+#include "trainer/training/schedule.h"
 
 #include "fixture.h"
 

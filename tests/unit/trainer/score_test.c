@@ -1,7 +1,7 @@
 /* score: the official scorer's numbers, those of the reference file to the last bit. */
 #include "tests/unit/trainer/fixture.h"
 
-#include "trainer/score.h"
+#include "trainer/squad/score.h"
 
 static struct score_text text_of(const struct json *string)
 {

@@ -8,8 +8,8 @@
 #include "tests/unit/trainer/fixture.h"
 
 #include "base/text.h"
-#include "trainer/alphabet.h"
-#include "trainer/vocabulary.h"
+#include "trainer/tokenizer/alphabet.h"
+#include "trainer/tokenizer/vocabulary.h"
 
 enum { SMALL_FIRST_MERGE = 4 + ALPHABET_SIZE };
 

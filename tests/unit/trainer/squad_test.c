@@ -4,8 +4,8 @@
  */
 #include "tests/unit/trainer/small_tokenizer.h"
 
-#include "trainer/squad.h"
-#include "trainer/tokenizer.h"
+#include "trainer/squad/squad.h"
+#include "trainer/tokenizer/tokenizer.h"
 
 static struct squad_text text_of(const struct json *object, const char *name)
 {

@@ -1,7 +1,7 @@
 /* strings: numbers in order of first appearance, for any bytes, past every widening. */
 #include "tests/unit/trainer/fixture.h"
 
-#include "trainer/strings.h"
+#include "trainer/tokenizer/strings.h"
 
 static uint32_t add(struct strings *s, const char *bytes, size_t n)
 {

@@ -4,7 +4,7 @@
  */
 #include "tests/unit/trainer/small_tokenizer.h"
 
-#include "trainer/tokenizer.h"
+#include "trainer/tokenizer/tokenizer.h"
 
 static struct tokenizer *small(const char *const *merges, size_t n, struct arena *arena)
 {

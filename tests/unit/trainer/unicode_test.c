@@ -4,7 +4,7 @@
  */
 #include "tests/unit/trainer/fixture.h"
 
-#include "trainer/unicode.h"
+#include "trainer/squad/unicode.h"
 
 static void check_lower(const char *text, const char *want)
 {

@@ -1,0 +1,11 @@
+/* plan: what a build would run, and why: --dry-run. Part of a build: see engine/execution/build.h.
+ */
+#ifndef ENGINE_EXECUTION_PLAN_H
+#define ENGINE_EXECUTION_PLAN_H
+
+#include "engine/execution/build.h"
+
+/* Prints it, of a build whose targets were wanted. */
+enum status plan_print(struct build *b, struct error *err) MUST_CHECK;
+
+#endif

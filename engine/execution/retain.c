@@ -1,0 +1,113 @@
+/* retain: a list of replaced checkpoints, dropped once no study of the build can ask for them. */
+#include "engine/execution/retain.h"
+
+#include "base/arena.h"
+#include "cache/gc.h"
+#include "cache/wants.h"
+#include "engine/execution/build.h"
+#include "engine/study/study.h"
+#include "engine/study/unit.h"
+
+enum status retain_replaced(struct build *b, struct unit *u, struct error *err)
+{
+    if (b->n_replaced == b->replaced_capacity) {
+        struct unit **larger = arena_grow(b->arena, b->replaced, b->n_replaced, b->n_replaced + 1,
+                                          sizeof(struct unit *), &b->replaced_capacity);
+        if (!larger)
+            return error_memory(err);
+        b->replaced = larger;
+    }
+    b->replaced[b->n_replaced++] = u;
+    return OK;
+}
+
+static void mark_wanted(void *context, struct unit *u)
+{
+    (void)context;
+    u->wanted = true;
+}
+
+/*
+ * Two studies that are undecided may train the same units, and one may end a trial where the other
+ * lets it go on: then only the end of the build can tell.
+ */
+static bool may_drop(struct build *b)
+{
+    int undecided = 0;
+
+    for (size_t i = 0; i < b->n_studies; i++)
+        undecided += work_of(b, b->studies[i])->state == WORK_STARTED;
+    return undecided == 1;
+}
+
+/* Marks those on the list that a study of this build may ask for. */
+static void mark_asked(struct build *b)
+{
+    for (size_t i = 0; i < b->n_replaced; i++)
+        b->replaced[i]->wanted = false;
+    for (size_t i = 0; i < b->n_studies; i++) {
+        struct study *study = work_of(b, b->studies[i])->study;
+        if (study)
+            study_asks(study, mark_wanted, NULL);
+    }
+}
+
+/* Those that nobody asks for leave the list: to be dropped, or since another build wants them. */
+static enum status take_unasked(struct build *b, struct unit **taken, size_t *n, struct error *err)
+{
+    size_t left = 0;
+
+    *n = 0;
+    for (size_t i = 0; i < b->n_replaced; i++) {
+        struct unit *u = b->replaced[i];
+        bool elsewhere = false;
+        if (u->wanted) {
+            b->replaced[left++] = u;
+            continue;
+        }
+        TRY(wants_has(b->store, &u->key, &elsewhere, err));
+        if (!elsewhere)
+            taken[(*n)++] = u;
+    }
+    b->n_replaced = left;
+    return OK;
+}
+
+/* Where another process has the store open they come back to the list. */
+static enum status drop_taken(struct build *b, struct unit **taken, struct digest *keys, size_t n,
+                              struct error *err)
+{
+    struct drop_report dropped;
+
+    for (size_t i = 0; i < n; i++)
+        keys[i] = taken[i]->key;
+    TRY(cache_drop(b->store, keys, n, &dropped, err));
+    for (size_t i = 0; i < n; i++)
+        if (dropped.alone)
+            TRY(unit_refresh(b->units, taken[i], err));
+        else
+            b->replaced[b->n_replaced++] = taken[i];
+    return OK;
+}
+
+enum status retain_drop(struct build *b, struct error *err)
+{
+    struct arena *arena;
+    struct unit **taken;
+    struct digest *keys;
+    size_t n = 0;
+    enum status s;
+
+    if (b->n_replaced == 0 || !may_drop(b))
+        return OK;
+    if (!(arena = arena_open()))
+        return error_memory(err);
+    taken = arena_array(arena, b->n_replaced, sizeof(struct unit *));
+    keys = arena_array(arena, b->n_replaced, sizeof *keys);
+    mark_asked(b);
+    s = taken && keys ? take_unasked(b, taken, &n, err) : error_memory(err);
+    if (s == OK && n > 0)
+        s = drop_taken(b, taken, keys, n, err);
+    arena_close(arena);
+    return s;
+}

@@ -1,0 +1,46 @@
+/*
+ * session: a build from its options to its end: opens store, recipe, graph and lock file, runs the
+ * loop, and writes down what `why`, `table` and `runs` will be asked. Also opens a recipe's graph
+ * alone.
+ */
+#ifndef ENGINE_EXECUTION_SESSION_H
+#define ENGINE_EXECUTION_SESSION_H
+
+#include "base/error.h"
+
+struct arena;
+struct build;
+struct graph;
+struct options;
+struct recipe;
+struct recipe_change;
+struct store;
+
+/* `hpo build`. ERR_FAILED: something failed, and was said. */
+enum status session_build(const struct options *o, struct error *err) MUST_CHECK;
+
+/* Reads the recipe into a graph. On success the caller closes both, the recipe first. */
+enum status session_graph(const struct options *o, struct graph **graph, struct recipe **recipe,
+                          struct error *err) MUST_CHECK;
+
+/*
+ * Goes through a study as `hpo build` would, as far as the store knows its units: asks searcher and
+ * scheduler anew, with reasons; starts nothing, writes nothing (the store may be open for reading).
+ * Without --set it takes those of the recipe's last build. Then calls `answer` with the build and
+ * the study's node. name NULL: the only study of the recipe. change: see engine/recipe/recipe.h; or
+ * NULL.
+ */
+typedef enum status rehearsal(struct build *b, int node, void *context, struct error *err);
+enum status session_rehearse(const struct options *o, struct store *store, const char *name,
+                             const struct recipe_change *change, rehearsal *answer, void *context,
+                             struct error *err) MUST_CHECK;
+
+/* The absolute path under which the store knows the recipe. ERR_INPUT: there is no such file. */
+enum status session_recipe(const struct options *o, struct arena *arena, const char **path,
+                           struct error *err) MUST_CHECK;
+
+/* Opens the store for reading; ERR_NOT_FOUND says that nothing was built yet. */
+enum status session_store(const struct options *o, struct store **out,
+                          struct error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,301 @@
+/* graph: a growing array of nodes and the list of targets. Start at graph_add. */
+#include "engine/graph/graph.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "base/text.h"
+
+/* What a search leaves at each node, and the place of its queue. */
+struct mark {
+    int search; /* the last one that was here, counted from 1 */
+    int before; /* the node that led here */
+    int queued;
+};
+
+struct graph {
+    struct arena *arena;
+    struct node *
+        *nodes; /* each node has its own block: pointers stay valid while the graph grows */
+    size_t n, capacity;
+    struct target *targets;
+    size_t n_targets, target_capacity;
+    const char *part; /* that nodes are numbered under, or NULL */
+    int n_part;       /* of them so far */
+    struct mark *marks;
+    size_t mark_capacity;
+    int n_searches;
+};
+
+enum status graph_open(struct graph **out, struct error *err)
+{
+    struct arena *arena = arena_open();
+    struct graph *graph = arena ? arena_alloc(arena, sizeof *graph) : NULL;
+
+    if (!graph) {
+        arena_close(arena);
+        return error_memory(err);
+    }
+    graph->arena = arena;
+    *out = graph;
+    return OK;
+}
+
+void graph_close(struct graph *graph)
+{
+    if (graph)
+        arena_close(graph->arena);
+}
+
+struct arena *graph_arena(struct graph *graph)
+{
+    return graph->arena;
+}
+
+int graph_size(const struct graph *graph)
+{
+    return (int)graph->n;
+}
+
+struct node *graph_node(struct graph *graph, int id)
+{
+    return graph->nodes[id];
+}
+
+/* True when path is `other` or lies below it. */
+static bool is_below(const char *path, const char *other)
+{
+    size_t n = strlen(other);
+
+    return strncmp(path, other, n) == 0 && (path[n] == '\0' || path[n] == '/');
+}
+
+static enum status check_names(const struct node *node, struct error *err)
+{
+    const struct action *a = &node->action;
+
+    for (size_t i = 0; i < a->n_outputs; i++) {
+        if (!file_is_inner_path(a->outputs[i]))
+            return error_set(err, ERR_INPUT, node->where,
+                             "outputs: expected a path inside the working folder, found \"%s\"",
+                             a->outputs[i]);
+        for (size_t j = 0; j < i; j++)
+            if (is_below(a->outputs[i], a->outputs[j]) || is_below(a->outputs[j], a->outputs[i]))
+                return error_set(err, ERR_INPUT, node->where, "outputs: \"%s\" and \"%s\" overlap",
+                                 a->outputs[j], a->outputs[i]);
+    }
+    for (size_t i = 0; i < a->n_inputs; i++) {
+        if (!file_is_inner_path(a->inputs[i].name))
+            return error_set(err, ERR_INPUT, node->where,
+                             "inputs: expected a path inside the working folder, found \"%s\"",
+                             a->inputs[i].name);
+        if (i > 0 && strcmp(a->inputs[i - 1].name, a->inputs[i].name) >= 0)
+            return error_set(err, ERR_INPUT, node->where, "inputs: \"%s\" stands twice",
+                             a->inputs[i].name);
+        for (size_t j = 0; j < i; j++)
+            if (is_below(a->inputs[i].name, a->inputs[j].name) ||
+                is_below(a->inputs[j].name, a->inputs[i].name))
+                return error_set(err, ERR_INPUT, node->where, "inputs: \"%s\" and \"%s\" overlap",
+                                 a->inputs[j].name, a->inputs[i].name);
+        for (size_t j = 0; j < a->n_outputs; j++)
+            if (is_below(a->inputs[i].name, a->outputs[j]) ||
+                is_below(a->outputs[j], a->inputs[i].name))
+                return error_set(err, ERR_INPUT, node->where, "\"%s\" is an input and an output",
+                                 a->inputs[i].name);
+    }
+    return OK;
+}
+
+enum status graph_add(struct graph *graph, const struct node *node, int *id, struct error *err)
+{
+    if (node->kind == NODE_ACTION)
+        TRY(check_names(node, err));
+    if (graph->n == graph->capacity) {
+        struct node **larger = arena_grow(graph->arena, graph->nodes, graph->n, graph->n + 1,
+                                          sizeof(struct node *), &graph->capacity);
+        if (!larger)
+            return error_memory(err);
+        graph->nodes = larger;
+    }
+    if (!(graph->nodes[graph->n] = arena_alloc(graph->arena, sizeof(struct node))))
+        return error_memory(err);
+    *graph->nodes[graph->n] = *node;
+    if (graph->part && !(graph->nodes[graph->n]->number =
+                             arena_printf(graph->arena, "%s.%d", graph->part, ++graph->n_part)))
+        return error_memory(err);
+    *id = (int)graph->n++;
+    return OK;
+}
+
+void graph_number_under(struct graph *graph, const char *part)
+{
+    graph->part = part;
+    graph->n_part = 0;
+}
+
+const char *graph_number(struct graph *graph, int id)
+{
+    struct node *node = graph->nodes[id];
+
+    if (!node->number)
+        node->number = arena_printf(graph->arena, "%d", id);
+    return node->number;
+}
+
+enum status graph_add_target(struct graph *graph, const struct target *target, struct error *err)
+{
+    if (!file_is_inner_path(target->name) || strchr(target->name, '/'))
+        return error_set(err, ERR_INPUT, graph->nodes[target->node]->where,
+                         "expected a target's name without '/', found \"%s\"", target->name);
+    if (graph->n_targets > 0 &&
+        strcmp(graph->targets[graph->n_targets - 1].name, target->name) >= 0)
+        return error_set(err, ERR_INPUT, graph->nodes[target->node]->where,
+                         "target \"%s\": expected names in order, each once", target->name);
+    if (graph->n_targets == graph->target_capacity) {
+        struct target *larger =
+            arena_grow(graph->arena, graph->targets, graph->n_targets, graph->n_targets + 1,
+                       sizeof *graph->targets, &graph->target_capacity);
+        if (!larger)
+            return error_memory(err);
+        graph->targets = larger;
+    }
+    graph->targets[graph->n_targets++] = *target;
+    if (!graph->nodes[target->node]->target)
+        graph->nodes[target->node]->target = target->name;
+    return OK;
+}
+
+size_t graph_targets(const struct graph *graph, const struct target **targets)
+{
+    *targets = graph->targets;
+    return graph->n_targets;
+}
+
+/* What the k-th half of a comparison's rows needs, or -1: studies are even, scores odd. */
+static int row_need(const struct compare_item *items, size_t k)
+{
+    return k % 2 == 0 ? items[k / 2].study : items[k / 2].scores;
+}
+
+void graph_needs(const struct graph *graph, int id, void (*visit)(void *context, int node),
+                 void *context)
+{
+    const struct node *node = graph->nodes[id];
+
+    switch (node->kind) {
+    case NODE_ACTION:
+        for (size_t i = 0; i < node->action.n_inputs; i++) {
+            bool seen = false;
+            for (size_t j = 0; j < i && !seen; j++)
+                seen = node->action.inputs[j].node == node->action.inputs[i].node;
+            if (!seen)
+                visit(context, node->action.inputs[i].node);
+        }
+        break;
+    case NODE_BEST:
+        visit(context, node->best_of);
+        break;
+    case NODE_AFTER:
+        visit(context, node->after.study);
+        if (node->after.node >= 0)
+            visit(context, node->after.node);
+        break;
+    case NODE_COMPARE:
+        for (size_t i = 0; i < 2 * node->compare.n; i++) {
+            const int need = row_need(node->compare.items, i);
+            bool seen = need < 0;
+            for (size_t j = 0; j < i && !seen; j++)
+                seen = row_need(node->compare.items, j) == need;
+            if (!seen)
+                visit(context, need);
+        }
+        break;
+    case NODE_STUDY:
+        if (node->study->warm >= 0)
+            visit(context, node->study->warm);
+        break;
+    case NODE_SOURCE:
+    case NODE_TEXT:
+        break;
+    }
+}
+
+/* Breadth first, without recursion: a chain of actions may be longer than the stack is deep. */
+struct search {
+    struct mark *marks;
+    int number; /* of this search */
+    int node;   /* whose needs they are */
+    size_t n;   /* in the queue */
+};
+
+static void see(void *context, int need)
+{
+    struct search *s = context;
+
+    if (s->marks[need].search == s->number)
+        return;
+    s->marks[need].search = s->number;
+    s->marks[need].before = s->node;
+    s->marks[s->n++].queued = need;
+}
+
+/* A mark for each node; those of earlier searches stay and do not count. */
+static enum status open_search(struct graph *graph, struct search *s, struct error *err)
+{
+    if (graph->mark_capacity < graph->n) {
+        struct mark *larger = arena_grow(graph->arena, graph->marks, graph->mark_capacity, graph->n,
+                                         sizeof *larger, &graph->mark_capacity);
+        if (!larger)
+            return error_memory(err);
+        graph->marks = larger;
+    }
+    *s = (struct search){.marks = graph->marks, .number = ++graph->n_searches};
+    return OK;
+}
+
+enum status graph_refuse_cycle(struct graph *graph, int from, int to, struct error *err)
+{
+    struct text path = text_in(graph->arena);
+    struct search s = {.marks = NULL};
+    char *string;
+
+    TRY(open_search(graph, &s, err));
+    assert(s.marks);
+    s.node = from;
+    see(&s, from);
+    for (size_t i = 0; i < s.n && s.marks[to].search != s.number; i++) {
+        s.node = s.marks[i].queued;
+        graph_needs(graph, s.node, see, &s);
+    }
+    if (s.marks[to].search != s.number)
+        return OK;
+    for (int node = to; node != from; node = s.marks[node].before)
+        text_printf(&path, "%s ← ", graph_label(graph, node));
+    text_printf(&path, "%s ← %s", graph_label(graph, from), graph_label(graph, to));
+    TRY(text_finish(&path, &string, NULL, err));
+    return error_set(err, ERR_INPUT, graph->nodes[to]->where,
+                     "nodes need each other in a circle: %s", string);
+}
+
+const char *graph_label(struct graph *graph, int id)
+{
+    static const char *const kinds[] = {"source", "text",      "action", "study",
+                                        "best",   "undecided", "compare"};
+    struct node *node = graph->nodes[id];
+
+    if (node->name || node->target)
+        return node->name ? node->name : node->target;
+    if (node->kind == NODE_SOURCE) {
+        const char *slash = strrchr(node->source, '/');
+        return slash ? slash + 1 : node->source;
+    }
+    if (node->kind == NODE_TEXT)
+        return node->text.name;
+    if (graph_number(graph, id))
+        node->name = arena_printf(graph->arena, "%s#%s",
+                                  node->kind == NODE_ACTION ? node->action.kind : kinds[node->kind],
+                                  node->number);
+    return node->name ? node->name : kinds[node->kind];
+}

@@ -1,0 +1,81 @@
+/* node: names of the command line → keys of the history. Start at node_keys. */
+#include "engine/graph/node.h"
+
+#include <string.h>
+
+#include "base/arena.h"
+#include "cache/index.h"
+
+enum { KEYS = 16, LONGEST_TRIAL = 100000 };
+
+enum status node_trial(struct store *store, const char *recipe, const char *name,
+                       struct arena *arena, struct node_key **keys, size_t *n, struct error *err)
+{
+    const char *slash = strrchr(name, '/');
+    size_t capacity = 0;
+
+    *n = 0;
+    *keys = NULL;
+    if (!slash || !slash[1] || strspn(slash + 1, "0123456789") != strlen(slash + 1))
+        return OK;
+    for (int t = 1; t < LONGEST_TRIAL; t++) {
+        struct node_key *found, *larger;
+        size_t count;
+        char *unit = arena_printf(arena, "%s/%d", name, t);
+        if (!unit)
+            return error_memory(err);
+        TRY(history_node_keys(store, recipe, unit, 1, arena, &found, &count, err));
+        if (count == 0)
+            return OK;
+        if (!(larger = arena_grow(arena, *keys, *n, *n + 1, sizeof *larger, &capacity)))
+            return error_memory(err);
+        *keys = larger;
+        (*keys)[(*n)++] = *found;
+    }
+    return OK;
+}
+
+/* STUDY/TRIAL: the unit with the largest t. */
+static enum status trial_keys(struct store *store, const char *recipe, const char *name,
+                              struct arena *arena, struct node_key **keys, size_t *n,
+                              struct error *err)
+{
+    TRY(node_trial(store, recipe, name, arena, keys, n, err));
+    if (*n == 0)
+        return OK;
+    return history_node_keys(store, recipe, (*keys)[*n - 1].name, KEYS, arena, keys, n, err);
+}
+
+static enum status prefix_keys(struct store *store, const char *name, struct arena *arena,
+                               struct node_key **keys, size_t *n, struct error *err)
+{
+    struct digest *digests;
+
+    *n = 0;
+    if (strlen(name) < 4 || strspn(name, "0123456789abcdef") != strlen(name))
+        return OK;
+    TRY(index_result_find(store, name, 2, arena, &digests, n, err));
+    if (*n > 1)
+        return error_set(err, ERR_INPUT, name, "several keys begin with these digits: give more");
+    if (*n == 1) {
+        if (!(*keys = arena_alloc(arena, sizeof **keys)))
+            return error_memory(err);
+        **keys = (struct node_key){name, digests[0], 0};
+    }
+    return OK;
+}
+
+enum status node_keys(struct store *store, const char *recipe, const char *name,
+                      struct arena *arena, struct node_key **keys, size_t *n, struct error *err)
+{
+    TRY(history_node_keys(store, recipe, name, KEYS, arena, keys, n, err));
+    if (*n == 0)
+        TRY(trial_keys(store, recipe, name, arena, keys, n, err));
+    if (*n == 0)
+        TRY(prefix_keys(store, name, arena, keys, n, err));
+    if (*n > 0)
+        return OK;
+    (void)error_set(err, ERR_INPUT, name, "no build of this recipe here has a node of this name");
+    error_hint(err, "hpo graph RECIPE lists them; a trial is STUDY/TRIAL or STUDY/TRIAL/T");
+    return ERR_INPUT;
+}

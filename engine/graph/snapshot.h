@@ -1,0 +1,74 @@
+/*
+ * snapshot: what a build left for the next one like it, as a string of bytes: the graph that the
+ * recipe described, on what that graph depends, and what each node came to.
+ *
+ * Format     Little-endian. A number is 4 bytes, a long one 8. A string is its length, its bytes
+ *            and a NUL; length 2^32 - 1 is NULL, and nothing follows. A list is its length and its
+ *            items. A digest is 32 bytes; a stamp is five long numbers, the first -1 (and no more)
+ *            where there is none to believe.
+ *
+ *            "hpo snapshot 1\n", program, printed, files (path, digest), folders (name, answer),
+ *            identities (strings), nodes, targets (name, node, path), landed (stamps)
+ *
+ *            A node is kind, name, where, what its kind has (see write_node), known, and what it
+ *            came to: a source folder, executable, digest, stamp; an action key, tree, identity,
+ * marked. Nodes need only nodes before them. A study has no place here: a graph with one is decided
+ * while it is built. Trust      Whoever keeps the bytes keeps their digest elsewhere, and compares
+ * it first. The parser is bounded all the same, and gives back only graphs that graph_add takes.
+ */
+#ifndef ENGINE_GRAPH_SNAPSHOT_H
+#define ENGINE_GRAPH_SNAPSHOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/digest.h"
+#include "base/error.h"
+#include "cache/source.h"
+
+struct graph;
+struct text;
+
+/* What a node came to. */
+struct past {
+    bool known;
+    bool folder, executable; /* of a source */
+    bool still;              /* not stored: a source that looks as it did */
+    bool marked;             /* an action whose result is known not to be reproducible */
+    struct digest key;       /* of an action */
+    struct digest digest;    /* of a source's content, or of an action's tree */
+    struct stamp stamp;      /* of a source file; settled, or not to be believed */
+    const char *identity;    /* of an action's tool; a clone's commit */
+};
+
+struct snapshot_file {
+    const char *path;
+    struct digest digest;
+};
+
+struct snapshot {
+    struct digest program; /* that wrote it */
+    const char *printed;   /* by the recipe */
+    struct snapshot_file *files;
+    size_t n_files;
+    struct pair *folders; /* name, answer or NULL */
+    size_t n_folders;
+    struct past *nodes;   /* by number: graph_size of them */
+    struct stamp *landed; /* of the files of the targets that were asked for, in their order */
+    size_t n_landed;
+};
+
+/* False for a graph that is not known before a build ends. */
+bool snapshot_suits(struct graph *graph);
+
+/* The bytes, into t. The graph must be one that suits. */
+void snapshot_write(const struct snapshot *s, struct graph *graph, struct text *t);
+
+/*
+ * Reads n bytes, behind which stands a NUL, into *out and an empty graph, in whose arena the bytes
+ * and all else live. ERR_CORRUPT: this is no snapshot; the graph is then of no use. ERR_MEMORY.
+ */
+enum status snapshot_parse(const char *bytes, size_t n, struct graph *graph, struct snapshot *out,
+                           struct error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,232 @@
+/*
+ * runner: processes in groups, and the keeper that outlives us by a moment. Start at runner_start.
+ */
+#include "engine/process/runner.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { CHILD_STACK = 64 * 1024, KEPT_MAX = 1024 };
+
+int64_t runner_now_ns(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/*
+ * The keeper's whole life. Messages on the pipe are group numbers: positive, it has started;
+ * negative, it has ended. Only async-signal-safe calls: we were forked from a program with threads.
+ */
+static void keep(int from)
+{
+    pid_t groups[KEPT_MAX];
+    int n = 0, message;
+
+    while (read(from, &message, sizeof message) == sizeof message) {
+        if (message > 0 && n < KEPT_MAX)
+            groups[n++] = message;
+        for (int i = 0; i < n; i++)
+            if (groups[i] == -message)
+                groups[i--] = groups[--n];
+    }
+    for (int i = 0; i < n; i++)
+        (void)kill(-groups[i], SIGKILL);
+    _exit(0);
+}
+
+static enum status keeper_start(struct keeper *keeper, struct error *err)
+{
+    int ends[2];
+
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return error_system(err, "", "make a pipe");
+    keeper->pid = fork(); /* once, before the engine holds much */
+    if (keeper->pid < 0) {
+        keeper->pid = 0;
+        close(ends[0]);
+        close(ends[1]);
+        return error_system(err, "", "start a process");
+    }
+    if (keeper->pid == 0) {
+        (void)setsid(); /* an interrupt from the terminal is not for us */
+        (void)signal(SIGPIPE, SIG_IGN);
+        (void)dup2(ends[0], 0);
+        (void)syscall(SYS_close_range, 1U, ~0U, 0U); /* above all the store's locks */
+        keep(0);
+    }
+    close(ends[0]);
+    keeper->pipe = ends[1];
+    return OK;
+}
+
+static void tell(const struct keeper *keeper, int message)
+{
+    if (keeper->pid)
+        (void)!write(keeper->pipe, &message, sizeof message);
+}
+
+/* What the child needs, and where it leaves its errno when it cannot become the command. */
+struct launch {
+    const struct command *command;
+    int log, output, null;
+    int failed;
+    const char *step;
+};
+
+/* Runs in the child, on its own stack, in our memory, while we wait: system calls only. */
+static int child_main(void *context)
+{
+    struct launch *l = context;
+    sigset_t none;
+
+    sigemptyset(&none);
+    for (int s = 1; s < 32; s++)
+        if (s != SIGKILL && s != SIGSTOP)
+            (void)signal(s, SIG_DFL);
+    l->step = "make a process group";
+    if (setpgid(0, 0) != 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
+        goto failed;
+    l->step = "enter the working folder";
+    if (chdir(l->command->folder) != 0)
+        goto failed;
+    l->step = "redirect its output";
+    if (dup2(l->null, 0) < 0 || dup2(l->output, 1) < 0 || dup2(l->log, 2) < 0)
+        goto failed;
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    l->step = "run";
+    (void)execve(l->command->program, l->command->argv, l->command->env);
+failed:
+    l->failed = errno;
+    _exit(127);
+}
+
+static enum status clone_child(struct launch *l, struct process *out, struct error *err)
+{
+    sigset_t all, before;
+    int pidfd = -1, pid, refused;
+    char *stack = mmap(NULL, CHILD_STACK, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+
+    if (stack == MAP_FAILED)
+        return error_memory(err);
+    sigfillset(&all); /* no handler of ours may run in the child */
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    pid = clone(child_main, stack + CHILD_STACK, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, l,
+                &pidfd);
+    refused = errno;
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    (void)munmap(stack, CHILD_STACK);
+    if (pid < 0) {
+        errno = refused;
+        return error_system(err, l->command->argv[0], "start a process");
+    }
+    if (l->failed) {
+        (void)waitpid(pid, NULL, 0);
+        close(pidfd);
+        errno = l->failed;
+        return error_system(err, l->command->argv[0], l->step);
+    }
+    out->pid = pid;
+    out->pidfd = pidfd;
+    return OK;
+}
+
+enum status runner_start(struct keeper *keeper, const struct command *command, struct process *out,
+                         struct error *err)
+{
+    enum status s = OK;
+    struct launch l = {.command = command, .log = -1, .output = -1, .null = -1};
+    int ends[2] = {-1, -1};
+
+    *out = (struct process){.pidfd = -1, .output = -1};
+    if (!keeper->pid)
+        TRY(keeper_start(keeper, err));
+    l.log = open(command->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    l.null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (l.log < 0 || l.null < 0)
+        s = error_system(err, command->log, "open");
+    else if (command->pipe_output && pipe2(ends, O_CLOEXEC) != 0)
+        s = error_system(err, "", "make a pipe");
+    if (s == OK) {
+        l.output = command->pipe_output ? ends[1] : l.log;
+        s = clone_child(&l, out, err);
+    }
+    if (l.log >= 0)
+        close(l.log);
+    if (l.null >= 0)
+        close(l.null);
+    if (ends[1] >= 0)
+        close(ends[1]);
+    if (s != OK) {
+        if (ends[0] >= 0)
+            close(ends[0]);
+        return s;
+    }
+    if (ends[0] >= 0)
+        (void)fcntl(ends[0], F_SETFL, O_NONBLOCK);
+    out->output = ends[0];
+    out->started_ns = runner_now_ns();
+    tell(keeper, out->pid);
+    return OK;
+}
+
+/* The group is emptied before the leader is reaped: until then its number cannot be another's. */
+static void reap(struct keeper *keeper, struct process *p, int options)
+{
+    siginfo_t info = {.si_pid = 0};
+    int status;
+
+    if (!p->pid || p->ended)
+        return;
+    if (waitid(P_PID, (id_t)p->pid, &info, WEXITED | WNOWAIT | options) != 0 || info.si_pid == 0)
+        return;
+    (void)kill(-p->pid, SIGKILL);
+    if (waitpid(p->pid, &status, 0) != p->pid)
+        return;
+    tell(keeper, -p->pid);
+    p->ended = true;
+    p->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+void runner_poll(struct keeper *keeper, struct process *p)
+{
+    reap(keeper, p, WNOHANG);
+}
+
+void runner_signal(const struct process *p, int signal)
+{
+    if (p->pid && !p->ended)
+        (void)kill(-p->pid, signal);
+}
+
+void runner_close(struct keeper *keeper, struct process *p)
+{
+    runner_signal(p, SIGKILL);
+    reap(keeper, p, 0);
+    if (p->pidfd >= 0)
+        close(p->pidfd);
+    if (p->output >= 0)
+        close(p->output);
+    *p = (struct process){.pidfd = -1, .output = -1};
+}
+
+void runner_end(struct keeper *keeper)
+{
+    if (!keeper->pid)
+        return;
+    close(keeper->pipe);
+    (void)waitpid(keeper->pid, NULL, 0);
+    keeper->pid = 0;
+}

@@ -1,0 +1,345 @@
+/*
+ * recipe: opens the sandbox, runs the file, takes its targets. Start at recipe_open; the Lua state
+ * and its limits stand in recipe_lua.c, what Lua can call in recipe_api.c.
+ */
+#include "engine/recipe/recipe.h"
+
+#include <assert.h>
+#include <lauxlib.h>
+#include <lualib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "engine/recipe/recipe_state.h"
+#include "lua/embedded.h"
+
+enum { RECIPE_LIMIT = 16 << 20 };
+
+/* Reads a file of the recipe, whose path is shown as it was typed, and remembers it. */
+static enum status read_source(struct recipe *r, const char *path, struct recipe_source **out,
+                               struct error *err)
+{
+    struct recipe_source *source;
+    enum status s;
+
+    if (r->n_sources == r->source_capacity) {
+        struct recipe_source *larger =
+            arena_grow(r->arena, r->sources, r->n_sources, r->n_sources + 1, sizeof *r->sources,
+                       &r->source_capacity);
+        if (!larger)
+            return error_memory(err);
+        r->sources = larger;
+    }
+    source = &r->sources[r->n_sources];
+    s = file_read(path, RECIPE_LIMIT, r->arena, &source->bytes, &source->n, err);
+    r->missed |= s != OK;
+    if (s == ERR_NOT_FOUND || s == ERR_SYSTEM)
+        return error_set(err, ERR_INPUT, path, "cannot read the recipe: %s", err->text);
+    TRY(s);
+    if (!(source->chunk = arena_printf(r->arena, "@%s", path)))
+        return error_memory(err);
+    r->n_sources++;
+    *out = source;
+    return OK;
+}
+
+/* Pushes the module NAME beside the recipe, loaded but not run. */
+static void push_module(lua_State *L, struct recipe *r, const char *name)
+{
+    const char *slash = strrchr(r->path, '/');
+    struct recipe_source *source = NULL;
+    enum status s;
+
+    lua_pushlstring(L, r->path, slash ? (size_t)(slash - r->path) + 1 : 0);
+    lua_pushstring(L, luaL_gsub(L, name, ".", "/"));
+    lua_remove(L, -2);
+    lua_pushliteral(L, ".lua");
+    lua_concat(L, 3);
+    s = read_source(r, lua_tostring(L, -1), &source, &r->raised);
+    if (s != OK)
+        (void)luaL_error(L, "require: %s: %s", r->raised.where, r->raised.text);
+    assert(source);
+    if (luaL_loadbufferx(L, source->bytes, source->n, source->chunk, "t") != LUA_OK)
+        (void)lua_error(L);
+    lua_remove(L, -2);
+}
+
+/* require NAME: "hpo.core", an embedded module, or a file beside the recipe. */
+static int require(lua_State *L)
+{
+    struct recipe *r = recipe_of(L);
+    const char *name = luaL_checkstring(L, 1);
+
+    lua_settop(L, 1);
+    lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+    if (lua_getfield(L, 2, name) != LUA_TNIL)
+        return 1;
+    lua_pop(L, 1);
+    for (const struct embedded *m = embedded; m->name; m++)
+        if (strcmp(m->name, name) == 0) {
+            if (luaL_loadbufferx(L, m->bytes, m->n, m->chunk, "t") != LUA_OK)
+                return lua_error(L);
+            goto run;
+        }
+    if (strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.") !=
+            strlen(name) ||
+        strstr(name, "..") || name[0] == '.')
+        return luaL_error(L, "require: expected names with dots between them, found \"%s\"", name);
+    push_module(L, r, name);
+run:
+    lua_call(L, 0, 1);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, 2, name);
+    return 1;
+}
+
+static const luaL_Reg libraries[] = {
+    {LUA_GNAME, luaopen_base},
+    {LUA_COLIBNAME, luaopen_coroutine},
+    {LUA_TABLIBNAME, luaopen_table},
+    {LUA_STRLIBNAME, luaopen_string},
+    {LUA_MATHLIBNAME, luaopen_math},
+    {LUA_UTF8LIBNAME, luaopen_utf8},
+    {NULL, NULL},
+};
+
+/* Everything that can throw while the state is made. */
+static int prepare(lua_State *L)
+{
+    const struct embedded *sandbox = embedded;
+
+    for (const luaL_Reg *library = libraries; library->func; library++) {
+        luaL_requiref(L, library->name, library->func, 1);
+        lua_pop(L, 1);
+    }
+    while (sandbox->name && strcmp(sandbox->name, "hpo.sandbox") != 0)
+        sandbox++;
+    if (luaL_loadbufferx(L, sandbox->bytes, sandbox->n, sandbox->chunk, "t") != LUA_OK)
+        return lua_error(L);
+    recipe_api_push(L);
+    lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+    lua_pushvalue(L, -2);
+    lua_setfield(L, -2, "hpo.core");
+    lua_pop(L, 1);
+    lua_call(L, 1, 0);
+    lua_pushcfunction(L, require);
+    lua_setglobal(L, "require");
+    return 0;
+}
+
+static enum status make(const char *path, struct recipe **out, struct error *err)
+{
+    struct arena *arena = arena_open();
+    struct recipe *r = arena ? arena_alloc(arena, sizeof *r) : NULL;
+
+    if (!r) {
+        arena_close(arena);
+        return error_memory(err);
+    }
+    r->arena = arena;
+    r->path = path;
+    r->printed = text_in(arena);
+    recipe_lua_init(r);
+    *out = r;
+    return OK;
+}
+
+static enum status open_state(const char *path, struct graph *graph, struct recipe **out,
+                              struct error *err)
+{
+    struct recipe *r = NULL;
+    enum status s;
+
+    TRY(make(path, &r, err));
+    assert(r);
+    r->graph = graph;
+    if ((s = recipe_lua_open(r, err)) == OK) {
+        lua_pushcfunction(r->lua, prepare);
+        s = recipe_call(r, 0, 0, err);
+    }
+    if (s != OK) {
+        recipe_close(r);
+        return s;
+    }
+    *out = r;
+    return OK;
+}
+
+/* Path, name and folder of the recipe's file. */
+static enum status locate(struct recipe *r, struct error *err)
+{
+    const char *slash = strrchr(r->path, '/'), *base = slash ? slash + 1 : r->path;
+    size_t n = strlen(base);
+    char *folder, *absolute = NULL;
+    enum status s;
+
+    if (n > 4 && strcmp(base + n - 4, ".lua") == 0)
+        n -= 4;
+    folder = slash ? arena_copy(r->arena, r->path, (size_t)(slash - r->path) + (slash == r->path))
+                   : arena_string(r->arena, ".");
+    if (!folder || !(r->name = arena_copy(r->arena, base, n)))
+        return error_memory(err);
+    s = file_absolute(folder, r->arena, &absolute, err);
+    r->folder = absolute;
+    return s == ERR_NOT_FOUND ? ERR_INPUT : s;
+}
+
+/* Loads the file, calls it, and hands what it returns to hpo.targets. */
+static int run_file(lua_State *L)
+{
+    const struct recipe_source *source = lua_touserdata(L, 1);
+
+    if (luaL_loadbufferx(L, source->bytes, source->n, source->chunk, "t") != LUA_OK)
+        return lua_error(L);
+    lua_call(L, 0, 1);
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "hpo");
+    lua_call(L, 1, 1);
+    lua_getfield(L, -1, "targets");
+    lua_pushvalue(L, -3);
+    lua_call(L, 1, 1);
+    return 1;
+}
+
+/* The list that hpo.targets returned → targets of the graph. */
+static enum status take_targets(struct recipe *r, struct error *err)
+{
+    lua_State *L = r->lua;
+    struct arena *arena = graph_arena(r->graph);
+
+    for (lua_Integer i = 1; i <= (lua_Integer)lua_rawlen(L, -1); i++) {
+        struct target t = {.path = NULL};
+        lua_rawgeti(L, -1, i);
+        lua_getfield(L, -1, "name");
+        t.name = arena_string(arena, lua_tostring(L, -1));
+        lua_getfield(L, -2, "node");
+        t.node = (int)lua_tointeger(L, -1);
+        if (lua_getfield(L, -3, "path") == LUA_TSTRING &&
+            !(t.path = arena_string(arena, lua_tostring(L, -1))))
+            return error_memory(err);
+        lua_pop(L, 4);
+        if (!t.name)
+            return error_memory(err);
+        TRY(graph_add_target(r->graph, &t, err));
+    }
+    return OK;
+}
+
+static enum status check_sets(const struct recipe *r, struct error *err)
+{
+    for (size_t i = 0; i < r->n_sets; i++)
+        if (!r->set_read[i])
+            return error_set(err, ERR_INPUT, "--set",
+                             "%s has no parameter \"%s\": hpo.param(\"%s\", default) reads one",
+                             r->path, r->sets[i].name, r->sets[i].name);
+    return OK;
+}
+
+static enum status run(struct recipe *r, struct error *err)
+{
+    struct recipe_source *source = NULL;
+
+    TRY(locate(r, err));
+    TRY(read_source(r, r->path, &source, err));
+    assert(source);
+    lua_pushcfunction(r->lua, run_file);
+    lua_pushlightuserdata(r->lua, source);
+    TRY(recipe_call(r, 1, 1, err));
+    TRY(take_targets(r, err));
+    lua_settop(r->lua, 0);
+    return check_sets(r, err);
+}
+
+enum status recipe_locate(const struct recipe_options *options, struct recipe **out,
+                          struct error *err)
+{
+    struct recipe *r = NULL;
+    enum status s;
+
+    TRY(make(options->path, &r, err));
+    assert(r);
+    if ((s = locate(r, err)) != OK) {
+        recipe_close(r);
+        return s;
+    }
+    *out = r;
+    return OK;
+}
+
+enum status recipe_open(const struct recipe_options *options, struct graph *graph,
+                        struct recipe **out, struct error *err)
+{
+    struct recipe *r = NULL;
+    enum status s;
+
+    TRY(open_state(options->path, graph, &r, err));
+    assert(r);
+    r->sets = options->sets;
+    r->n_sets = options->n_sets;
+    r->share = options->share;
+    r->change = options->change;
+    r->set_read = arena_array(r->arena, options->n_sets + 1, sizeof(bool));
+    s = r->set_read ? recipe_lua_watch(r, err) : error_memory(err);
+    if (s == OK)
+        s = run(r, err);
+    if (s != OK) {
+        recipe_close(r);
+        return s;
+    }
+    *out = r;
+    return OK;
+}
+
+void recipe_close(struct recipe *r)
+{
+    if (!r)
+        return;
+    recipe_lua_close(r);
+    arena_close(r->scratch);
+    arena_close(r->arena);
+}
+
+bool recipe_origins(const struct recipe *r, struct recipe_origins *out)
+{
+    *out = (struct recipe_origins){r->sources, r->n_sources, r->folders, r->n_folders};
+    return !r->missed;
+}
+
+const char *recipe_name(const struct recipe *r)
+{
+    return r->name;
+}
+
+const char *recipe_folder(const struct recipe *r)
+{
+    return r->folder;
+}
+
+const char *recipe_printed(const struct recipe *r)
+{
+    return r->printed.bytes ? r->printed.bytes : "";
+}
+
+enum status recipe_table(const char *kind, const char *json, struct arena *arena, char **text,
+                         char **csv, struct error *err)
+{
+    struct recipe *r = NULL;
+    enum status s;
+
+    TRY(open_state("hpo.table", NULL, &r, err));
+    assert(r);
+    lua_getglobal(r->lua, "require");
+    lua_pushliteral(r->lua, "hpo.table");
+    if ((s = recipe_call(r, 1, 1, err)) == OK) {
+        lua_getfield(r->lua, -1, kind);
+        lua_pushstring(r->lua, json);
+        s = recipe_call(r, 1, 2, err);
+    }
+    if (s == OK)
+        s = recipe_take_string(r, arena, (const char **)csv, err);
+    if (s == OK)
+        s = recipe_take_string(r, arena, (const char **)text, err);
+    recipe_close(r);
+    return s;
+}

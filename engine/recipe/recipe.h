@@ -1,0 +1,145 @@
+/*
+ * recipe: a sandboxed Lua state. Runs a recipe, which fills a graph; later asks its searchers and
+ * tells its schedulers.
+ *
+ * Life       recipe_open runs the file: nodes and targets are then in the graph. The state lives
+ * on, since a study calls back (recipe_suggest, ...); recipe_close ends it. Limits     1e9
+ * instructions and 1 GB for a recipe with its studies' calls each; a call of the standard library
+ * that takes longer than 10 s ends the program with status 2 (a thread watches, for no hook fires
+ * inside such a call). A recipe's own pcall cannot swallow a limit. Purity     No clock, no io, no
+ * random numbers, sorted pairs: lua/sandbox.lua. Errors     A Lua error becomes ERR_INPUT with
+ * "file:line" in where.
+ */
+#ifndef ENGINE_RECIPE_RECIPE_H
+#define ENGINE_RECIPE_RECIPE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+#include "engine/graph/graph.h"
+
+struct recipe; /* opaque: the Lua state, its limits, the graph it fills */
+
+/* What stands in the place of a study's own searcher or scheduler: Lua, or NULL. */
+struct recipe_change {
+    int study; /* the how-manieth of the recipe, from 0 */
+    const char *search, *scheduler;
+    bool reversed; /* pairs and next go from a table's last key to its first */
+    int samples;   /* of its own searcher: for one that knows no end */
+};
+
+struct recipe_options {
+    const char *path;        /* as typed */
+    const struct pair *sets; /* --set NAME=VALUE, in order */
+    size_t n_sets;
+    const char *share;                  /* the program's share/hpo folder */
+    const struct recipe_change *change; /* NULL: none */
+};
+
+/* A file of Lua that the recipe is made of. */
+struct recipe_source {
+    const char *chunk; /* "@" and the path, as messages show it */
+    char *bytes;
+    size_t n;
+};
+
+/* All that a graph depends on, beside --set and the files that its sources name. */
+struct recipe_origins {
+    const struct recipe_source *sources; /* its own file, then what it required */
+    size_t n_sources;
+    const struct pair *folders; /* that it asked for: name, and absolute path or NULL */
+    size_t n_folders;
+};
+
+enum status recipe_open(const struct recipe_options *options, struct graph *graph,
+                        struct recipe **out, struct error *err) MUST_CHECK;
+void recipe_close(struct recipe *r); /* NULL is allowed */
+
+/* A recipe whose graph is known from before: only its name and folder, no Lua. */
+enum status recipe_locate(const struct recipe_options *options, struct recipe **out,
+                          struct error *err) MUST_CHECK;
+
+/* False where the graph depends on more: on a file that was not there. */
+bool recipe_origins(const struct recipe *r, struct recipe_origins *out);
+
+/* What core.folder answers: NAME beside the recipe, else in the working folder; else NULL. */
+enum status recipe_find_folder(const char *beside, const char *name, struct arena *arena,
+                               const char **absolute, struct error *err) MUST_CHECK;
+
+/* The file's name without ".lua", and the absolute path of its folder. */
+const char *recipe_name(const struct recipe *r);
+const char *recipe_folder(const struct recipe *r);
+
+/* What the recipe printed so far, or "". */
+const char *recipe_printed(const struct recipe *r);
+
+/* One decision of a scheduler. */
+struct decision {
+    int trial;
+    const char *decision; /* "continue", "stop", "complete", "pause", "exploit", "drop" */
+    int parent;           /* the donor of an exploit, or -1 */
+    int t;                /* of the donor's unit that it goes on from; 0: its last */
+    const char *params;   /* JSON, or NULL: unchanged */
+    const char *why;      /* in words, where recipe_why was asked; else NULL */
+};
+
+/*
+ * What a trial reported: to searchers and schedulers a t and a number; NaN is a report without one.
+ * `end` is how the trial ended whatever the scheduler says: "completed" (it met the study's stop),
+ * "failed" (t is the unit that did), or NULL.
+ */
+struct trial_report {
+    int trial, t;
+    double value;
+    const char *end;
+};
+
+/* All of these call the study's Lua; strings they give back live in the arena. */
+enum status recipe_wake(struct recipe *r, int calls, struct error *err) MUST_CHECK;
+/* For hpo.history: called with each study's table, as `hpo table --json` shows it, and then with
+ * NULL: *text is what the file says, *n the trials in it. */
+enum status recipe_gather(struct recipe *r, int calls, const char *table, struct arena *arena,
+                          const char **text, int *n, struct error *err) MUST_CHECK;
+/* Tells the searcher what another study came to, study_history's JSON, or the text of that file:
+ * right after recipe_wake. */
+enum status recipe_warm(struct recipe *r, int calls, const char *history,
+                        struct error *err) MUST_CHECK;
+enum status recipe_suggest(struct recipe *r, int calls, int trial, struct arena *arena,
+                           const char **params, struct error *err) MUST_CHECK;
+/* A suggestion whose answer is known: for a recipe's own searcher, which may remember that it was
+ * asked: what it says now, "null" for nothing left. Of others *params is NULL. */
+enum status recipe_replay(struct recipe *r, int calls, int trial, struct arena *arena,
+                          const char **params, struct error *err) MUST_CHECK;
+enum status recipe_start(struct recipe *r, int calls, int trial, const char *params,
+                         struct error *err) MUST_CHECK;
+enum status recipe_observe(struct recipe *r, int calls, const struct trial_report *report,
+                           struct error *err) MUST_CHECK;
+enum status recipe_report(struct recipe *r, int calls, const struct trial_report *report,
+                          struct arena *arena, struct decision **decisions, size_t *n,
+                          struct error *err) MUST_CHECK;
+/* What the scheduler does about paused trials where no trial runs and none can begin. */
+enum status recipe_idle(struct recipe *r, int calls, struct arena *arena,
+                        struct decision **decisions, size_t *n, struct error *err) MUST_CHECK;
+/* The scheduler's reason for what it just decided about a trial, or NULL: before recipe_observe. */
+enum status recipe_why(struct recipe *r, int calls, int trial, struct arena *arena,
+                       const char **why, struct error *err) MUST_CHECK;
+enum status recipe_until(struct recipe *r, int calls, int trial, int t, int *until,
+                         struct error *err) MUST_CHECK;
+/* The node of the template that trial(p) returns, in the graph. */
+enum status recipe_trial(struct recipe *r, int calls, const char *params, int *node,
+                         struct error *err) MUST_CHECK;
+/* What the recipe makes of a study's best: a node, and a path in its tree or NULL. `best` is
+ * study_outcome's JSON, where the place of hpo.after. */
+enum status recipe_after(struct recipe *r, int calls, const char *where, const char *best,
+                         struct arena *arena, int *node, const char **path,
+                         struct error *err) MUST_CHECK;
+enum status recipe_cost(struct recipe *r, int calls, const char *params, double *cost,
+                        struct error *err) MUST_CHECK;
+
+/* What people read, drawn by lua/table.lua, and the same for spreadsheets where that has it: kind
+ * "study", "compare", "effort" or "simulation". */
+enum status recipe_table(const char *kind, const char *json, struct arena *arena, char **text,
+                         char **csv, struct error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,509 @@
+/*
+ * recipe_api: the table `core`, what Lua can call in C. Every function checks its arguments in
+ * order, works into the graph's arena, and pushes its result. The Lua modules in front of it have
+ * checked what a user wrote; the checks here keep a wrong module from harming the engine.
+ * Start at the table `core`, at the end.
+ */
+#include <lauxlib.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/arena.h"
+#include "base/digest.h"
+#include "base/file.h"
+#include "engine/recipe/recipe_state.h"
+#include "lua/embedded.h"
+
+static int raise_memory(lua_State *L)
+{
+    struct recipe *r = recipe_of(L);
+
+    return recipe_raise(L, r, error_memory(&r->raised));
+}
+
+static int api_where(lua_State *L)
+{
+    char where[256];
+
+    recipe_where(recipe_of(L), L, where, sizeof where);
+    lua_pushstring(L, where);
+    return 1;
+}
+
+/* core.fail(field, text [, hint]) */
+static int api_fail(lua_State *L)
+{
+    struct recipe *r = recipe_of(L);
+    const char *field = luaL_optstring(L, 1, ""), *text = luaL_checkstring(L, 2);
+    const char *hint = luaL_optstring(L, 3, "");
+    char where[130], place[256];
+
+    recipe_where(r, L, where, sizeof where);
+    if (!*where)
+        (void)snprintf(where, sizeof where, "%s", r->path);
+    (void)snprintf(place, sizeof place, "%s%s%.120s", where, *where && *field ? ": " : "", field);
+    (void)error_set(&r->raised, ERR_INPUT, place, "%s", text);
+    error_hint(&r->raised, "%s", hint);
+    return recipe_raise(L, r, ERR_INPUT);
+}
+
+/* A copy of the string at index, in the graph's arena. */
+static const char *copied(lua_State *L, int index)
+{
+    struct recipe *r = recipe_of(L);
+    size_t n;
+    const char *string = luaL_checklstring(L, index, &n);
+    const char *copy;
+
+    if (strlen(string) != n)
+        (void)luaL_error(L, "expected a string without NUL");
+    if (!(copy = arena_copy(graph_arena(r->graph), string, n)))
+        (void)raise_memory(L);
+    return copy;
+}
+
+/* Field of the table at index, absent: NULL. */
+static const char *string_field(lua_State *L, int index, const char *name)
+{
+    const char *string = lua_getfield(L, index, name) == LUA_TNIL ? NULL : copied(L, lua_gettop(L));
+
+    lua_pop(L, 1);
+    return string;
+}
+
+static double number_field(lua_State *L, int index, const char *name, double absent)
+{
+    double x = lua_getfield(L, index, name) == LUA_TNIL ? absent : luaL_checknumber(L, -1);
+
+    lua_pop(L, 1);
+    return x;
+}
+
+static int integer_field(lua_State *L, int index, const char *name, int absent)
+{
+    lua_Integer x = lua_getfield(L, index, name) == LUA_TNIL ? absent : luaL_checkinteger(L, -1);
+
+    lua_pop(L, 1);
+    if (x < -1 || x > 1000000000)
+        (void)luaL_error(L, "%s: expected a whole number from -1 to 1000000000", name);
+    return (int)x;
+}
+
+static bool boolean_field(lua_State *L, int index, const char *name)
+{
+    bool truth;
+
+    lua_getfield(L, index, name);
+    truth = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    return truth;
+}
+
+/* A node's number that exists. */
+static int node_field(lua_State *L, int index, const char *name, int absent)
+{
+    int node = integer_field(L, index, name, absent);
+
+    if (node != absent && (node < 0 || node >= graph_size(recipe_of(L)->graph)))
+        (void)luaL_error(L, "%s: no such node", name);
+    return node;
+}
+
+static void *array(lua_State *L, size_t n, size_t size)
+{
+    void *block = arena_array(graph_arena(recipe_of(L)->graph), n, size);
+
+    if (!block)
+        (void)raise_memory(L);
+    return block;
+}
+
+/* A list of strings, NULL-terminated; absent: n = 0 and NULL. */
+static const char **strings_field(lua_State *L, int index, const char *name, size_t *n)
+{
+    const char **list;
+
+    *n = 0;
+    if (lua_getfield(L, index, name) == LUA_TNIL) {
+        lua_pop(L, 1);
+        return NULL;
+    }
+    luaL_checktype(L, -1, LUA_TTABLE);
+    *n = lua_rawlen(L, -1);
+    list = array(L, *n + 1, sizeof *list);
+    for (size_t i = 0; i < *n; i++) {
+        lua_rawgeti(L, -1, (lua_Integer)i + 1);
+        list[i] = copied(L, lua_gettop(L));
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+    return list;
+}
+
+static void read_inputs(lua_State *L, struct action *a)
+{
+    lua_getfield(L, 1, "inputs");
+    a->n_inputs = lua_isnil(L, -1) ? 0 : lua_rawlen(L, -1);
+    a->inputs = array(L, a->n_inputs + 1, sizeof *a->inputs);
+    for (size_t i = 0; i < a->n_inputs; i++) {
+        lua_rawgeti(L, -1, (lua_Integer)i + 1);
+        a->inputs[i].name = string_field(L, lua_gettop(L), "name");
+        a->inputs[i].node = node_field(L, lua_gettop(L), "node", -1);
+        a->inputs[i].path = string_field(L, lua_gettop(L), "path");
+        if (!a->inputs[i].name || a->inputs[i].node < 0)
+            (void)luaL_error(L, "an input without a name or a node");
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+}
+
+static void read_env(lua_State *L, struct action *a)
+{
+    lua_getfield(L, 1, "env");
+    a->n_env = lua_isnil(L, -1) ? 0 : lua_rawlen(L, -1);
+    a->env = array(L, a->n_env + 1, sizeof *a->env);
+    for (size_t i = 0; i < a->n_env; i++) {
+        lua_rawgeti(L, -1, (lua_Integer)i + 1);
+        lua_rawgeti(L, -1, 1);
+        a->env[i].name = copied(L, lua_gettop(L));
+        lua_rawgeti(L, -2, 2);
+        a->env[i].value = copied(L, lua_gettop(L));
+        lua_pop(L, 3);
+    }
+    lua_pop(L, 1);
+}
+
+static void read_resources(lua_State *L, struct action *a)
+{
+    a->resources = (struct resources){.cpus = 1};
+    if (lua_getfield(L, 1, "resources") != LUA_TNIL) {
+        int index = lua_gettop(L);
+        a->resources.cpus = integer_field(L, index, "cpus", 1);
+        a->resources.gpus = integer_field(L, index, "gpus", 0);
+        a->resources.gpu = string_field(L, index, "gpu");
+        a->resources.share = boolean_field(L, index, "share");
+    }
+    lua_pop(L, 1);
+}
+
+/* Adds the node and pushes its number. */
+static int add(lua_State *L, const struct node *node)
+{
+    struct recipe *r = recipe_of(L);
+    int id;
+    enum status s = graph_add(r->graph, node, &id, &r->raised);
+
+    if (s != OK)
+        return recipe_raise(L, r, s);
+    lua_pushinteger(L, id);
+    return 1;
+}
+
+/* The place of a node: what Lua remembered of it in spec.where, else the line that runs now, or the
+ * recipe where a function's last call has left no line. */
+static const char *where_of(lua_State *L)
+{
+    struct recipe *r = recipe_of(L);
+    char where[256];
+    const char *copy = lua_istable(L, 1) ? string_field(L, 1, "where") : NULL;
+
+    if (copy)
+        return copy;
+    recipe_where(r, L, where, sizeof where);
+    if (!(copy = arena_string(graph_arena(r->graph), *where ? where : r->path)))
+        (void)raise_memory(L);
+    return copy;
+}
+
+static int api_action(lua_State *L)
+{
+    struct node node = {.kind = NODE_ACTION, .where = where_of(L)};
+    struct action *a = &node.action;
+    size_t n_identity;
+
+    luaL_checktype(L, 1, LUA_TTABLE);
+    node.name = string_field(L, 1, "name");
+    if (!(a->kind = string_field(L, 1, "kind")))
+        return luaL_error(L, "an action without a kind");
+    a->run = strings_field(L, 1, "run", &a->n_run);
+    if (a->n_run == 0)
+        return luaL_error(L, "an action that runs nothing");
+    read_inputs(L, a);
+    a->outputs = strings_field(L, 1, "outputs", &a->n_outputs);
+    read_env(L, a);
+    read_resources(L, a);
+    a->timeout = number_field(L, 1, "timeout", 0);
+    a->retries = integer_field(L, 1, "retries", 0);
+    a->identity = strings_field(L, 1, "identity", &n_identity);
+    a->params = string_field(L, 1, "params");
+    return add(L, &node);
+}
+
+static int api_clone(lua_State *L)
+{
+    struct node node = {.kind = NODE_ACTION, .where = where_of(L)};
+    struct clone_spec *clone = array(L, 1, sizeof *clone);
+
+    luaL_checktype(L, 1, LUA_TTABLE);
+    node.name = string_field(L, 1, "name");
+    node.action.kind = "clone";
+    node.action.clone = clone;
+    node.action.resources.cpus = 1;
+    clone->url = string_field(L, 1, "url");
+    clone->rev = string_field(L, 1, "rev");
+    clone->paths = strings_field(L, 1, "paths", &clone->n_paths);
+    if (!clone->url || !clone->rev)
+        return luaL_error(L, "a clone without url or rev");
+    return add(L, &node);
+}
+
+static int api_source(lua_State *L)
+{
+    struct recipe *r = recipe_of(L);
+    const char *path = copied(L, 1);
+    struct node node = {.kind = NODE_SOURCE, .where = where_of(L), .source = path};
+    struct stat st;
+
+    if (path[0] != '/' && !(node.source = file_join(graph_arena(r->graph), r->folder, path)))
+        return raise_memory(L);
+    if (stat(node.source, &st) != 0 || !(S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))) {
+        r->missed = true;
+        (void)error_set(&r->raised, ERR_INPUT, node.where,
+                        "hpo.source: expected a file or folder, found nothing at \"%s\"", path);
+        error_hint(&r->raised, "a path is relative to the recipe's folder, %s", r->folder);
+        return recipe_raise(L, r, ERR_INPUT);
+    }
+    return add(L, &node);
+}
+
+static int api_text(lua_State *L)
+{
+    struct node node = {.kind = NODE_TEXT, .where = where_of(L)};
+    size_t n;
+    const char *bytes = luaL_checklstring(L, 1, &n);
+
+    node.text.name = copied(L, 2);
+    node.text.n = n;
+    if (!(node.text.bytes = arena_copy(graph_arena(recipe_of(L)->graph), bytes, n)))
+        return raise_memory(L);
+    return add(L, &node);
+}
+
+/* The digest of the Lua that decides: the named embedded modules, and the recipe where it has a
+ * part. */
+static const char *source_digest_of(lua_State *L)
+{
+    struct recipe *r = recipe_of(L);
+    struct text all = text_in(graph_arena(r->graph));
+    const char *copy, **modules;
+    struct digest digest;
+    char *string, hex[DIGEST_HEX + 1];
+    size_t n;
+
+    modules = strings_field(L, 1, "modules", &n);
+    for (size_t i = 0; i < n; i++)
+        for (const struct embedded *m = embedded; m->name; m++)
+            if (strcmp(m->name, modules[i]) == 0)
+                text_add_bytes(&all, m->bytes, m->n);
+    for (size_t i = 0; i < r->n_sources && boolean_field(L, 1, "custom"); i++)
+        text_add_bytes(&all, r->sources[i].bytes, r->sources[i].n);
+    if (text_finish(&all, &string, &n, &r->raised) != OK ||
+        digest_bytes(string, n, &digest, &r->raised) != OK)
+        (void)recipe_raise(L, r, ERR_MEMORY);
+    digest_hex(&digest, hex);
+    lua_pushstring(L, hex);
+    copy = copied(L, lua_gettop(L));
+    lua_pop(L, 1);
+    return copy;
+}
+
+/* The place of the string field among `choices`. */
+static int choice_field(lua_State *L, const char *name, const char *const choices[])
+{
+    int choice;
+
+    lua_getfield(L, 1, name);
+    choice = luaL_checkoption(L, -1, choices[0], choices);
+    lua_pop(L, 1);
+    return choice;
+}
+
+/* Tables are told apart by the names of their studies. */
+static void refuse_second(lua_State *L, const char *name, const char *where)
+{
+    struct recipe *r = recipe_of(L);
+
+    for (int i = 0; name && i < graph_size(r->graph); i++) {
+        const struct node *node = graph_node(r->graph, i);
+        if (node->kind != NODE_STUDY || !node->name || strcmp(node->name, name) != 0)
+            continue;
+        (void)error_set(&r->raised, ERR_INPUT, where,
+                        "study.name: there is a study \"%s\" already: %s", name, node->where);
+        (void)recipe_raise(L, r, ERR_INPUT);
+    }
+}
+
+static int api_study(lua_State *L)
+{
+    static const char *const modes[] = {"min", "max", NULL}, *const bests[] = {"last", "any", NULL},
+                             *const failures[] = {"stop", "prune", NULL},
+                             *const keeps[] = {"last", "best", "all", NULL};
+    struct node node = {.kind = NODE_STUDY, .where = where_of(L)};
+    struct study_spec *study = array(L, 1, sizeof *study);
+
+    luaL_checktype(L, 1, LUA_TTABLE);
+    node.name = string_field(L, 1, "name");
+    refuse_second(L, node.name, node.where);
+    node.study = study;
+    study->samples = integer_field(L, 1, "samples", 1);
+    study->concurrency = integer_field(L, 1, "concurrency", 1);
+    study->max_t = integer_field(L, 1, "max_t", 1);
+    study->metric = string_field(L, 1, "metric");
+    study->maximize = choice_field(L, "mode", modes) == 1;
+    study->prune = choice_field(L, "on_failure", failures) == 1;
+    study->best_of_all = choice_field(L, "best", bests) == 1;
+    study->keep = (enum keep)choice_field(L, "keep", keeps);
+    study->stop_metric = string_field(L, 1, "stop_metric");
+    study->stop = number_field(L, 1, "stop", 0);
+    study->identity = string_field(L, 1, "identity");
+    study->source = source_digest_of(L);
+    study->warm = node_field(L, 1, "warm", -1);
+    study->history = string_field(L, 1, "history");
+    study->blind = boolean_field(L, 1, "blind");
+    study->exploits = boolean_field(L, 1, "exploits");
+    if (!study->metric || !study->identity || study->concurrency < 1 || study->max_t < 1)
+        return luaL_error(L, "a study without metric, identity, concurrency or max_t");
+    lua_pushvalue(L, 1);
+    study->calls = luaL_ref(L, LUA_REGISTRYINDEX);
+    return add(L, &node);
+}
+
+/* The node of a study that is the first argument. */
+static int study_of(lua_State *L)
+{
+    lua_Integer study = luaL_checkinteger(L, 1);
+
+    if (study < 0 || study >= graph_size(recipe_of(L)->graph) ||
+        graph_node(recipe_of(L)->graph, (int)study)->kind != NODE_STUDY)
+        (void)luaL_error(L, "expected the node of a study");
+    return (int)study;
+}
+
+static int api_best(lua_State *L)
+{
+    struct node node = {.kind = NODE_BEST, .where = where_of(L), .best_of = study_of(L)};
+
+    return add(L, &node);
+}
+
+/* core.after(study, function (best's JSON) → node, path or nil, where) */
+static int api_after(lua_State *L)
+{
+    struct node node = {.kind = NODE_AFTER, .where = copied(L, 3)};
+
+    node.after.study = study_of(L);
+    node.after.node = -1;
+    luaL_checktype(L, 2, LUA_TFUNCTION);
+    lua_pushvalue(L, 2);
+    node.after.calls = luaL_ref(L, LUA_REGISTRYINDEX);
+    return add(L, &node);
+}
+
+static int api_compare(lua_State *L)
+{
+    struct node node = {.kind = NODE_COMPARE, .where = where_of(L)};
+
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_getfield(L, 1, "items");
+    luaL_checktype(L, -1, LUA_TTABLE);
+    node.compare.n = lua_rawlen(L, -1);
+    node.compare.items = array(L, node.compare.n + 1, sizeof *node.compare.items);
+    for (size_t i = 0; i < node.compare.n; i++) {
+        struct compare_item *item = &node.compare.items[i];
+        int index = (lua_rawgeti(L, -1, (lua_Integer)i + 1), lua_gettop(L));
+        item->study = node_field(L, index, "study", -1);
+        if (item->study < 0)
+            item->study = node_field(L, index, "checkpoint_study", -1);
+        item->scores = node_field(L, index, "scores", -1);
+        item->after = node_field(L, index, "after", -1);
+        item->row = string_field(L, index, "row");
+        item->path = string_field(L, index, "path");
+        item->name = string_field(L, index, "name");
+        lua_pop(L, 1);
+    }
+    return add(L, &node);
+}
+
+static bool is_folder(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+enum status recipe_find_folder(const char *beside, const char *name, struct arena *arena,
+                               const char **absolute, struct error *err)
+{
+    const char *path = name[0] == '/' ? name : file_join(arena, beside, name);
+    enum status s;
+
+    *absolute = NULL;
+    if (!path)
+        return error_memory(err);
+    if (!is_folder(path))
+        path = name;
+    if (!is_folder(path))
+        return OK;
+    s = file_absolute(path, arena, (char **)absolute, err);
+    return s == ERR_MEMORY ? s : OK;
+}
+
+/* core.folder(name): its absolute path where there is one, beside the recipe or in the working
+ * folder */
+static int api_folder(lua_State *L)
+{
+    struct recipe *r = recipe_of(L);
+    const char *name = luaL_checkstring(L, 1), *absolute;
+    struct pair *folders = r->folders;
+
+    if (r->n_folders == r->folder_capacity)
+        folders = arena_grow(r->arena, r->folders, r->n_folders, r->n_folders + 1, sizeof *folders,
+                             &r->folder_capacity);
+    if (!folders || !(name = arena_string(r->arena, name)) ||
+        recipe_find_folder(r->folder, name, r->arena, &absolute, &r->raised) != OK)
+        return raise_memory(L);
+    r->folders = folders;
+    r->folders[r->n_folders++] = (struct pair){name, absolute};
+    if (absolute)
+        lua_pushstring(L, absolute);
+    else
+        lua_pushnil(L);
+    return 1;
+}
+
+static int api_print(lua_State *L)
+{
+    struct recipe *r = recipe_of(L);
+
+    text_printf(&r->printed, "%s\n", luaL_checkstring(L, 1));
+    return 0;
+}
+
+static const luaL_Reg core[] = {
+    {"fail", api_fail},     {"where", api_where},   {"source", api_source},   {"text", api_text},
+    {"folder", api_folder}, {"action", api_action}, {"clone", api_clone},     {"study", api_study},
+    {"best", api_best},     {"after", api_after},   {"compare", api_compare}, {"print", api_print},
+    {NULL, NULL},
+};
+
+void recipe_api_push(lua_State *L)
+{
+    luaL_newlib(L, core);
+    recipe_json_add(L);
+    recipe_param_add(L);
+    recipe_names_add(L);
+    recipe_real_add(L);
+    recipe_parzen_add(L);
+    recipe_kde_add(L);
+}

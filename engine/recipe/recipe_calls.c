@@ -1,0 +1,205 @@
+/*
+ * recipe_calls: what the engine asks of a study's Lua while it runs. Each call pushes a function of
+ * the study's table, its arguments, and takes what comes back. Start at recipe_wake.
+ */
+#include <lauxlib.h>
+
+#include "base/arena.h"
+#include "engine/recipe/recipe_state.h"
+
+/* Pushes the function NAME of a study; recipe_call forgets whose it was. */
+static void push_call(struct recipe *r, int calls, const char *name)
+{
+    lua_rawgeti(r->lua, LUA_REGISTRYINDEX, calls);
+    lua_getfield(r->lua, -1, "where");
+    r->place = lua_tostring(r->lua, -1); /* the table keeps it */
+    r->call = name;
+    lua_pop(r->lua, 1);
+    lua_getfield(r->lua, -1, name);
+    lua_remove(r->lua, -2);
+}
+
+enum status recipe_wake(struct recipe *r, int calls, struct error *err)
+{
+    push_call(r, calls, "open");
+    return recipe_call(r, 0, 0, err);
+}
+
+enum status recipe_gather(struct recipe *r, int calls, const char *table, struct arena *arena,
+                          const char **text, int *n, struct error *err)
+{
+    push_call(r, calls, "gather");
+    lua_pushstring(r->lua, table); /* NULL: nil */
+    TRY(recipe_call(r, 1, 2, err));
+    *n = (int)lua_tointeger(r->lua, -1);
+    lua_pop(r->lua, 1);
+    return recipe_take_string(r, arena, text, err);
+}
+
+enum status recipe_warm(struct recipe *r, int calls, const char *history, struct error *err)
+{
+    push_call(r, calls, "warm_up");
+    lua_pushstring(r->lua, history);
+    return recipe_call(r, 1, 0, err);
+}
+
+enum status recipe_suggest(struct recipe *r, int calls, int trial, struct arena *arena,
+                           const char **params, struct error *err)
+{
+    push_call(r, calls, "suggest");
+    lua_pushinteger(r->lua, trial);
+    TRY(recipe_call(r, 1, 1, err));
+    return recipe_take_string(r, arena, params, err);
+}
+
+enum status recipe_replay(struct recipe *r, int calls, int trial, struct arena *arena,
+                          const char **params, struct error *err)
+{
+    push_call(r, calls, "replay");
+    lua_pushinteger(r->lua, trial);
+    TRY(recipe_call(r, 1, 1, err));
+    return recipe_take_string(r, arena, params, err);
+}
+
+enum status recipe_start(struct recipe *r, int calls, int trial, const char *params,
+                         struct error *err)
+{
+    push_call(r, calls, "start");
+    lua_pushinteger(r->lua, trial);
+    lua_pushstring(r->lua, params);
+    return recipe_call(r, 2, 0, err);
+}
+
+static void push_report(struct recipe *r, int calls, const char *name,
+                        const struct trial_report *report)
+{
+    push_call(r, calls, name);
+    lua_pushinteger(r->lua, report->trial);
+    lua_pushinteger(r->lua, report->t);
+    lua_pushnumber(r->lua, report->value);
+    lua_pushstring(r->lua, report->end); /* NULL: nil */
+}
+
+enum status recipe_observe(struct recipe *r, int calls, const struct trial_report *report,
+                           struct error *err)
+{
+    push_report(r, calls, "observe", report);
+    return recipe_call(r, 4, 0, err);
+}
+
+/* The decision in the table on top of the stack. */
+static enum status take_decision(struct recipe *r, struct arena *arena, struct decision *out,
+                                 struct error *err)
+{
+    lua_State *L = r->lua;
+
+    lua_getfield(L, -1, "trial");
+    out->trial = (int)lua_tointeger(L, -1);
+    lua_pop(L, 1);
+    out->parent = lua_getfield(L, -1, "parent") == LUA_TNUMBER ? (int)lua_tointeger(L, -1) : -1;
+    lua_pop(L, 1);
+    out->t = lua_getfield(L, -1, "t") == LUA_TNUMBER ? (int)lua_tointeger(L, -1) : 0;
+    lua_pop(L, 1);
+    lua_getfield(L, -1, "decision");
+    TRY(recipe_take_string(r, arena, &out->decision, err));
+    lua_getfield(L, -1, "params");
+    TRY(recipe_take_string(r, arena, &out->params, err));
+    out->why = NULL;
+    return OK;
+}
+
+/* The list on top of the stack, which is popped. */
+static enum status take_decisions(struct recipe *r, struct arena *arena,
+                                  struct decision **decisions, size_t *n, struct error *err)
+{
+    *n = lua_rawlen(r->lua, -1);
+    if (!(*decisions = arena_array(arena, *n + 1, sizeof **decisions)))
+        return error_memory(err);
+    for (size_t i = 0; i < *n; i++) {
+        lua_rawgeti(r->lua, -1, (lua_Integer)i + 1);
+        TRY(take_decision(r, arena, &(*decisions)[i], err));
+        lua_pop(r->lua, 1);
+    }
+    lua_pop(r->lua, 1);
+    return OK;
+}
+
+enum status recipe_report(struct recipe *r, int calls, const struct trial_report *report,
+                          struct arena *arena, struct decision **decisions, size_t *n,
+                          struct error *err)
+{
+    push_report(r, calls, "report", report);
+    TRY(recipe_call(r, 4, 1, err));
+    return take_decisions(r, arena, decisions, n, err);
+}
+
+enum status recipe_idle(struct recipe *r, int calls, struct arena *arena,
+                        struct decision **decisions, size_t *n, struct error *err)
+{
+    push_call(r, calls, "idle");
+    TRY(recipe_call(r, 0, 1, err));
+    return take_decisions(r, arena, decisions, n, err);
+}
+
+enum status recipe_why(struct recipe *r, int calls, int trial, struct arena *arena,
+                       const char **why, struct error *err)
+{
+    push_call(r, calls, "why");
+    lua_pushinteger(r->lua, trial);
+    TRY(recipe_call(r, 1, 1, err));
+    return recipe_take_string(r, arena, why, err);
+}
+
+enum status recipe_until(struct recipe *r, int calls, int trial, int t, int *until,
+                         struct error *err)
+{
+    push_call(r, calls, "until_t");
+    lua_pushinteger(r->lua, trial);
+    lua_pushinteger(r->lua, t);
+    TRY(recipe_call(r, 2, 1, err));
+    *until = (int)lua_tointeger(r->lua, -1);
+    lua_pop(r->lua, 1);
+    if (*until <= t)
+        return error_set(err, ERR_INPUT, r->path,
+                         "the scheduler's until(%d, %d): expected a t above %d, found %d", trial, t,
+                         t, *until);
+    return OK;
+}
+
+enum status recipe_trial(struct recipe *r, int calls, const char *params, int *node,
+                         struct error *err)
+{
+    push_call(r, calls, "trial");
+    lua_pushstring(r->lua, params);
+    TRY(recipe_call(r, 1, 1, err));
+    *node = (int)lua_tointeger(r->lua, -1);
+    lua_pop(r->lua, 1);
+    return OK;
+}
+
+enum status recipe_after(struct recipe *r, int calls, const char *where, const char *best,
+                         struct arena *arena, int *node, const char **path, struct error *err)
+{
+    r->place = where;
+    lua_rawgeti(r->lua, LUA_REGISTRYINDEX, calls);
+    lua_pushstring(r->lua, best);
+    TRY(recipe_call(r, 1, 2, err));
+    TRY(recipe_take_string(r, arena, path, err));
+    *node = (int)lua_tointeger(r->lua, -1);
+    lua_pop(r->lua, 1);
+    return OK;
+}
+
+enum status recipe_cost(struct recipe *r, int calls, const char *params, double *cost,
+                        struct error *err)
+{
+    push_call(r, calls, "cost");
+    lua_pushstring(r->lua, params);
+    TRY(recipe_call(r, 1, 1, err));
+    *cost = lua_tonumber(r->lua, -1);
+    lua_pop(r->lua, 1);
+    if (!(*cost > 0 && *cost < 1e300))
+        return error_set(err, ERR_INPUT, r->path, "study.cost: expected a number > 0 for %s",
+                         params);
+    return OK;
+}

@@ -1,0 +1,91 @@
+/*
+ * recipe_state: the one struct that the files of the Lua border share. Nobody else includes
+ * it.
+ */
+#ifndef ENGINE_RECIPE_RECIPE_STATE_H
+#define ENGINE_RECIPE_RECIPE_STATE_H
+
+#include <lua.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "engine/recipe/recipe.h"
+
+struct recipe {
+    lua_State *lua;
+    struct arena *arena;   /* lives as long as the recipe */
+    struct arena *scratch; /* of the last JSON that was read or written */
+    struct graph *graph;   /* NULL where only tables are drawn */
+    const char *path, *name, *folder, *share;
+    struct recipe_source *sources; /* the recipe's own file, then what it required, in order */
+    size_t n_sources, source_capacity;
+    struct pair *folders; /* that it asked for: name, and absolute path or NULL */
+    size_t n_folders, folder_capacity;
+    bool missed; /* it looked for a file that is absent */
+    const struct pair *sets;
+    size_t n_sets;
+    const struct recipe_change *change;
+    bool *set_read; /* which --set a recipe asked for */
+    struct text printed;
+    struct error raised; /* what core.fail or a C function said, where the status is not OK */
+    enum status status;
+
+    /* limits */
+    size_t memory;
+    long long instructions; /* used since the last recipe_call */
+    const char *exceeded;   /* which limit, once one is */
+    char exceeded_at[256];  /* the line of the recipe that ran then, or "" */
+    const char *place;      /* of the study or hpo.after whose function the engine calls, or NULL */
+    const char *call;       /* that function of a study, or NULL */
+    pthread_t watchdog;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool watched, closing;
+    atomic_bool inside;
+    atomic_uint beats; /* grows with every hook */
+};
+
+/* recipe_lua.c, the Lua state. It may be closed once it is begun, whatever failed. */
+void recipe_lua_init(struct recipe *r);
+void recipe_lua_close(struct recipe *r);
+
+/* Makes r->lua, empty, under the limits of memory and instructions. */
+enum status recipe_lua_open(struct recipe *r, struct error *err) MUST_CHECK;
+
+/* Starts the watchdog, for calls that neither return nor reach a hook. */
+enum status recipe_lua_watch(struct recipe *r, struct error *err) MUST_CHECK;
+
+/* The recipe whose state it is, in any of its coroutines. */
+struct recipe *recipe_of(lua_State *L);
+
+/* Calls what lies on the stack with n arguments; the results stay there. A Lua error becomes err.
+ */
+enum status recipe_call(struct recipe *r, int n_arguments, int n_results,
+                        struct error *err) MUST_CHECK;
+
+/* The string on top of the stack, which it leaves, copied into the arena; NULL for nil. */
+enum status recipe_take_string(struct recipe *r, struct arena *arena, const char **out,
+                               struct error *err) MUST_CHECK;
+
+/* The one way from r->raised into Lua: it is found again when the call has unwound. Does not
+ * return. */
+int recipe_raise(lua_State *L, struct recipe *r, enum status s);
+
+/* "recipes/asha.lua:12" of the innermost line of a recipe that is running, else r->place, else "".
+ */
+void recipe_where(const struct recipe *r, lua_State *L, char *out, size_t size);
+
+/* Pushes the table `core`. */
+void recipe_api_push(lua_State *L);
+
+/* Each adds what its file has to the table on top of the stack. */
+void recipe_json_add(lua_State *L);
+void recipe_kde_add(lua_State *L);
+void recipe_names_add(lua_State *L);
+void recipe_param_add(lua_State *L);
+void recipe_parzen_add(lua_State *L);
+void recipe_real_add(lua_State *L);
+
+#endif

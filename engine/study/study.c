@@ -1,0 +1,503 @@
+/*
+ * study: trials on virtual workers. `now` only moves when a report is delivered; the next report is
+ * that of the running trial with the smallest (due time, number), whether or not it is known yet.
+ * Start at study_advance; engine/study/study_table.c draws what happened.
+ */
+#include "engine/study/study.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "engine/recipe/recipe.h"
+#include "engine/study/journal.h"
+#include "engine/study/study_state.h"
+
+/*
+ * All that decisions depend on besides its own reports: of a warm study its last row, of a history
+ * what it says.
+ */
+static enum status find_identity(const struct study *study, const char **identity,
+                                 struct error *err)
+{
+    const char *history = study->c.history;
+    struct digest known;
+    char hex[DIGEST_HEX + 1];
+
+    *identity = study->spec->identity;
+    if (!study->c.warm && !history)
+        return OK;
+    if (study->c.warm)
+        known = study->c.warm->journal.row;
+    else
+        TRY(digest_bytes(history, strlen(history), &known, err));
+    digest_hex(&known, hex);
+    *identity = arena_printf(study->c.arena, "%s warm %s", study->spec->identity, hex);
+    return *identity ? OK : error_memory(err);
+}
+
+enum status study_open(const struct study_context *context, int node, struct study **out,
+                       struct error *err)
+{
+    struct study *study = arena_alloc(context->arena, sizeof *study);
+    const char *identity;
+
+    if (!study)
+        return error_memory(err);
+    study->c = *context;
+    study->node = node;
+    study->spec = graph_node(context->graph, node)->study;
+    study->running = arena_array(context->arena, (size_t)study->spec->concurrency, sizeof(int));
+    if (!study->running)
+        return error_memory(err);
+    TRY(find_identity(study, &identity, err));
+    *out = study;
+    return journal_open(&study->journal, context->rehearsal ? NULL : context->store, identity,
+                        study->spec->source, context->today, err);
+}
+
+/* Moves the trial onto a free worker at the present time. */
+static void occupy(struct study *study, struct trial *trial)
+{
+    trial->status = TRIAL_RUNNING;
+    trial->start = study->now;
+    trial->start_t = trial->t;
+    trial->until = 0;
+    study->running[study->n_running++] = trial->number;
+}
+
+static void leave(struct study *study, const struct trial *trial)
+{
+    for (int i = 0; i < study->n_running; i++)
+        if (study->running[i] == trial->number) {
+            memmove(&study->running[i], &study->running[i + 1],
+                    (size_t)(study->n_running - i - 1) * sizeof(int));
+            study->n_running--;
+            return;
+        }
+}
+
+/* The template of params: trial(p) is called, and may make any nodes; anew after an exploit. */
+enum status study_shape(struct study *study, struct trial *trial, const char *params,
+                        struct error *err)
+{
+    struct template *template = arena_alloc(study->c.arena, sizeof *template);
+    const char *part = arena_printf(study->c.arena, "%s/%d",
+                                    graph_number(study->c.graph, study->node), trial->number);
+    enum status s;
+
+    if (part && trial->n_reports > 0)
+        part = arena_printf(study->c.arena, "%s/%zu", part, trial->n_reports);
+    if (!template || !part)
+        return error_memory(err);
+    graph_number_under(study->c.graph, part);
+    s = recipe_trial(study->c.recipe, study->spec->calls, params, &template->node, err);
+    graph_number_under(study->c.graph, NULL);
+    TRY(s);
+    TRY(graph_refuse_cycle(study->c.graph, template->node, study->node, err));
+    TRY(recipe_cost(study->c.recipe, study->spec->calls, params, &trial->cost, err));
+    trial->params = params;
+    trial->template = template;
+    return OK;
+}
+
+/* The next trial, or *trial = NULL when the searcher has nothing left. */
+static enum status suggest(struct study *study, struct trial **trial, struct error *err)
+{
+    const char *params;
+
+    *trial = NULL;
+    TRY(study_ask_params(study, &params, err));
+    if (!params)
+        return OK;
+    if (study->n_trials == study->trial_capacity) {
+        struct trial **larger =
+            arena_grow(study->c.arena, study->trials, study->n_trials, study->n_trials + 1,
+                       sizeof(struct trial *), &study->trial_capacity);
+        if (!larger)
+            return error_memory(err);
+        study->trials = larger;
+    }
+    if (!(*trial = arena_alloc(study->c.arena, sizeof **trial)))
+        return error_memory(err);
+    (*trial)->number = (int)study->n_trials;
+    (*trial)->parent_trial = -1;
+    TRY(study_shape(study, *trial, params, err));
+    study->trials[study->n_trials++] = *trial;
+    return OK;
+}
+
+/* The paused trial that was released first, or NULL. */
+static struct trial *released(struct study *study)
+{
+    struct trial *first = NULL;
+
+    if (study->n_released == 0)
+        return NULL;
+    for (size_t i = 0; i < study->n_trials; i++)
+        if (study->trials[i]->status == TRIAL_RELEASED &&
+            (!first || study->trials[i]->order < first->order))
+            first = study->trials[i];
+    study->n_released--;
+    return first;
+}
+
+/* A trial that the scheduler lets go on comes first, else the next suggestion. */
+static enum status fill_workers(struct study *study, struct error *err)
+{
+    while (study->n_running < study->spec->concurrency) {
+        struct trial *trial = released(study);
+        if (!trial && !study->exhausted && (int)study->n_trials < study->spec->samples) {
+            TRY(suggest(study, &trial, err));
+            study->exhausted = !trial;
+        }
+        if (!trial)
+            break;
+        occupy(study, trial);
+    }
+    return OK;
+}
+
+static double due(const struct trial *trial)
+{
+    return trial->start + (trial->t + 1 - trial->start_t) * trial->cost;
+}
+
+/* The running trial whose report comes next. */
+static struct trial *next_due(const struct study *study)
+{
+    struct trial *next = NULL;
+
+    for (int i = 0; i < study->n_running; i++) {
+        struct trial *trial = study->trials[study->running[i]];
+        if (!next || due(trial) < due(next) ||
+            (due(trial) == due(next) && trial->number < next->number))
+            next = trial;
+    }
+    return next;
+}
+
+bool study_next(const struct study *study, int *trial, int *t)
+{
+    const struct trial *next = next_due(study);
+
+    if (next) {
+        *trial = next->number;
+        *t = next->t + 1;
+    }
+    return next;
+}
+
+static enum status add_row(struct study *study, int trial, int t, const char *decision, int donor,
+                           struct error *err)
+{
+    if (study->n_rows == study->row_capacity) {
+        struct decision_row *larger =
+            arena_grow(study->c.arena, study->rows, study->n_rows, study->n_rows + 1,
+                       sizeof *study->rows, &study->row_capacity);
+        if (!larger)
+            return error_memory(err);
+        study->rows = larger;
+    }
+    study->rows[study->n_rows++] = (struct decision_row){trial, t, decision, donor};
+    return OK;
+}
+
+static void end_trial(struct study *study, struct trial *trial, enum trial_status status)
+{
+    if (trial->status == TRIAL_RUNNING)
+        leave(study, trial);
+    else if (trial->status == TRIAL_RELEASED)
+        study->n_released--;
+    trial->status = status;
+}
+
+static enum status exploit(struct study *study, struct trial *trial, const struct decision *d,
+                           struct error *err)
+{
+    const struct trial *donor = study->trials[d->parent];
+    struct unit *from = donor->last;
+
+    while (from && d->t > 0 && from->t > d->t)
+        from = from->parent;
+    if (!from || (d->t > 0 && from->t != d->t))
+        return error_set(err, ERR_INPUT, graph_node(study->c.graph, study->node)->where,
+                         "the scheduler's exploit of trial %d: it has not reported t = %d yet",
+                         d->parent, d->t > 0 ? d->t : 1);
+    if (from->t >= study->spec->max_t)
+        return error_set(err, ERR_INPUT, graph_node(study->c.graph, study->node)->where,
+                         "the scheduler's exploit of trial %d at t = %d: nothing is left to train "
+                         "there, as max_t is %d",
+                         d->parent, from->t, study->spec->max_t);
+    TRY(study_shape(study, trial, d->params ? d->params : donor->params, err));
+    trial->last = from;
+    trial->t = from->t;
+    trial->parent_trial = donor->number;
+    trial->start = study->now;
+    trial->start_t = trial->t;
+    trial->until = 0;
+    return OK;
+}
+
+/* What a decision means for its trial. The reporter's own "continue" needs nothing. */
+static enum status apply(struct study *study, const struct decision *d,
+                         const struct trial *reporter, struct error *err)
+{
+    struct trial *trial = study->trials[d->trial];
+    bool ended = trial->status >= TRIAL_COMPLETED, own = trial == reporter;
+
+    if (ended)
+        return OK;
+    if (strcmp(d->decision, "complete") == 0) {
+        end_trial(study, trial, TRIAL_COMPLETED);
+    } else if (strcmp(d->decision, "stop") == 0) {
+        end_trial(study, trial, trial->t >= study->spec->max_t ? TRIAL_COMPLETED : TRIAL_STOPPED);
+    } else if (strcmp(d->decision, "drop") == 0) {
+        end_trial(study, trial, TRIAL_STOPPED);
+        TRY(add_row(study, trial->number, trial->t, "drop", -1, err));
+    } else if (strcmp(d->decision, "pause") == 0 && own) {
+        leave(study, trial);
+        trial->status = TRIAL_PAUSED;
+    } else if (strcmp(d->decision, "exploit") == 0) {
+        TRY(exploit(study, trial, d, err));
+    } else if (strcmp(d->decision, "continue") == 0 && trial->status == TRIAL_PAUSED) {
+        trial->status = TRIAL_RELEASED;
+        trial->order = study->n_releases++;
+        study->n_released++;
+    }
+    return OK;
+}
+
+/* The first of the decisions that is about the reporter: the one that its row shows. */
+static enum status find_own(const struct study *study, const struct trial *reporter,
+                            struct decision *decisions, size_t n, struct decision **own,
+                            struct error *err)
+{
+    for (size_t i = 0; i < n; i++)
+        if (decisions[i].trial == reporter->number) {
+            *own = &decisions[i];
+            return OK;
+        }
+    return error_set(err, ERR_INPUT, graph_node(study->c.graph, study->node)->where,
+                     "the scheduler's report(%d, %d) decides nothing about trial %d",
+                     reporter->number, reporter->t, reporter->number);
+}
+
+static enum status apply_all(struct study *study, const struct event *e, struct trial *reporter,
+                             const struct decision *decisions, size_t n, struct error *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        TRY(study_note(study, &decisions[i], e, err));
+        TRY(apply(study, &decisions[i], reporter, err));
+    }
+    return OK;
+}
+
+static enum status add_report(struct study *study, struct trial *trial, struct unit *u,
+                              double value, struct error *err)
+{
+    if (trial->n_reports == trial->report_capacity) {
+        struct report *larger =
+            arena_grow(study->c.arena, trial->reports, trial->n_reports, trial->n_reports + 1,
+                       sizeof *trial->reports, &trial->report_capacity);
+        if (!larger)
+            return error_memory(err);
+        trial->reports = larger;
+    }
+    trial->reports[trial->n_reports++] =
+        (struct report){u, value, trial->parent_trial, trial->params};
+    trial->parent_trial = -1;
+    return OK;
+}
+
+/* The metric that the study's FIELD names, of a unit that a trial has reported. */
+static enum status read_metric(const struct study *study, const struct trial *trial,
+                               const struct unit *u, const char *field, const char *metric,
+                               double *value, struct error *err)
+{
+    enum status s = unit_value(u, metric, value, err);
+
+    if (s == ERR_INPUT)
+        error_place(err, "%s: study.%s: trial %d", graph_node(study->c.graph, study->node)->where,
+                    field, trial->number);
+    return s;
+}
+
+static enum status meets_stop(const struct study *study, const struct trial *trial,
+                              const struct unit *u, bool *meets, struct error *err)
+{
+    double value;
+
+    *meets = false;
+    if (!study->spec->stop_metric)
+        return OK;
+    TRY(read_metric(study, trial, u, "stop", study->spec->stop_metric, &value, err));
+    *meets = !isnan(value) &&
+             (study->spec->maximize ? value >= study->spec->stop : value <= study->spec->stop);
+    return OK;
+}
+
+/* Delivers the report of u, or its failure, and applies what is decided. */
+static enum status deliver(struct study *study, struct trial *trial, struct unit *u,
+                           struct error *err)
+{
+    struct event e = {.kind = EVENT_REPORT, .report = {trial->number, u->t, NAN, NULL}};
+    struct decision *decisions, *own = NULL;
+    bool failed = u->state == UNIT_FAILED, meets;
+    const char *word;
+    size_t n;
+
+    study->now = due(trial);
+    study->busy += trial->cost;
+    if (failed) {
+        e.report.end = "failed";
+    } else {
+        TRY(read_metric(study, trial, u, "metric", study->spec->metric, &e.report.value, err));
+        trial->t = u->t;
+        trial->last = u;
+        TRY(add_report(study, trial, u, e.report.value, err));
+        TRY(meets_stop(study, trial, u, &meets, err));
+        e.report.end = meets ? "completed" : NULL;
+    }
+    TRY(study_ask(study, &e, &decisions, &n, err));
+    TRY(find_own(study, trial, decisions, n, &own, err));
+    assert(own);
+    if (trial->t >= study->spec->max_t && strcmp(own->decision, "exploit") != 0)
+        own->decision = "stop";
+    word = strcmp(own->decision, "complete") == 0 ? "stop" : own->decision;
+    TRY(add_row(study, trial->number, u->t, word, strcmp(word, "exploit") == 0 ? own->parent : -1,
+                err));
+    TRY(apply_all(study, &e, trial, decisions, n, err));
+    if (failed)
+        end_trial(study, trial, TRIAL_FAILED);
+    return OK;
+}
+
+/* No worker is busy and nothing is left to suggest: paused trials will not go on. */
+static enum status give_up_paused(struct study *study, struct error *err)
+{
+    for (size_t i = 0; i < study->n_trials; i++)
+        if (study->trials[i]->status == TRIAL_PAUSED) {
+            struct event end = {.report = {.trial = (int)i, .t = study->trials[i]->t}};
+            struct decision d = {.trial = (int)i,
+                                 .decision = "drop",
+                                 .parent = -1,
+                                 .why = "nothing runs that could let it go on"};
+            TRY(study_note(study, &d, &end, err));
+            study->trials[i]->status = TRIAL_STOPPED;
+            TRY(add_row(study, (int)i, study->trials[i]->t, "drop", -1, err));
+        }
+    return OK;
+}
+
+/* The scheduler may let paused trials go on where no worker is busy and nothing can begin. */
+static enum status idle(struct study *study, bool *released, struct error *err)
+{
+    struct event e = {.kind = EVENT_IDLE, .report = {.trial = -1}};
+    struct decision *decisions;
+    bool waiting = false;
+    size_t n;
+
+    for (size_t i = 0; i < study->n_trials && !waiting; i++)
+        waiting = study->trials[i]->status == TRIAL_PAUSED;
+    *released = false;
+    if (!waiting)
+        return OK;
+    TRY(study_ask(study, &e, &decisions, &n, err));
+    TRY(apply_all(study, &e, NULL, decisions, n, err));
+    *released = study->n_released > 0;
+    return OK;
+}
+
+enum status study_advance(struct study *study, bool *decided, struct error *err)
+{
+    *decided = study->decided;
+    while (!study->decided) {
+        struct trial *trial;
+        struct unit *u;
+        bool released;
+        TRY(fill_workers(study, err));
+        if (!(trial = next_due(study))) {
+            TRY(idle(study, &released, err));
+            if (released)
+                continue;
+            TRY(give_up_paused(study, err));
+            *decided = study->decided = true;
+            break;
+        }
+        if (!trial->template->keyed)
+            break;
+        TRY(unit_get(study->c.units, trial->template, trial->last, &u, err));
+        if (u->state == UNIT_UNKNOWN && study->spec->prune && study->c.rehearsal)
+            TRY(unit_recall_failure(study->c.units, u, err));
+        if (u->state == UNIT_UNKNOWN)
+            break;
+        if (u->state == UNIT_FAILED)
+            trial->failed = u;
+        if (u->state == UNIT_FAILED && !study->spec->prune)
+            return error_set(err, ERR_FAILED, "", "trial %d failed at t = %d: %s", trial->number,
+                             u->t, u->failure);
+        TRY(deliver(study, trial, u, err));
+    }
+    return OK;
+}
+
+/* How far the trial may be trained without asking again. */
+static enum status find_until(struct study *study, struct trial *trial, struct error *err)
+{
+    if (trial->until > trial->t)
+        return OK;
+    TRY(study_wake(study, err));
+    TRY(recipe_until(study->c.recipe, study->spec->calls, trial->number, trial->t, &trial->until,
+                     err));
+    trial->asked = trial->last;
+    if (trial->until > study->spec->max_t)
+        trial->until = study->spec->max_t;
+    if (trial->until <= trial->t)
+        trial->until = trial->t + 1;
+    return OK;
+}
+
+/* The first unit of the running trial that nobody knows, if one is certainly needed. */
+static enum status want(struct study *study, struct trial *trial, struct wanted_run *out,
+                        bool *wanted, struct error *err)
+{
+    struct unit *from = trial->last, *u;
+
+    *out = (struct wanted_run){trial->number, trial->template, from, trial->t + 1, trial->params};
+    *wanted = !trial->template->keyed;
+    if (*wanted)
+        return OK;
+    for (int t = trial->t + 1; t == trial->t + 1 || t <= trial->until; t++) {
+        TRY(unit_get(study->c.units, trial->template, from, &u, err));
+        if (u->state == UNIT_FAILED)
+            return OK;
+        if (u->state == UNIT_UNKNOWN) {
+            TRY(find_until(study, trial, err));
+            out->from = from;
+            out->until = trial->until;
+            *wanted = true;
+            return OK;
+        }
+        from = u;
+    }
+    return OK;
+}
+
+enum status study_wants(struct study *study, struct arena *arena, struct wanted_run **out,
+                        size_t *n, struct error *err)
+{
+    *n = 0;
+    if (!(*out = arena_array(arena, (size_t)study->n_running + 1, sizeof **out)))
+        return error_memory(err);
+    for (int i = 0; i < study->n_running && !study->decided; i++) {
+        bool wanted;
+        TRY(want(study, study->trials[study->running[i]], &(*out)[*n], &wanted, err));
+        *n += wanted;
+    }
+    return OK;
+}

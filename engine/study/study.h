@@ -1,0 +1,152 @@
+/*
+ * study: a search, decided in virtual time.
+ *
+ * A study has `concurrency` virtual workers. A unit occupies one for cost(params); reports are
+ * delivered in the order (virtual time, trial number), never in the order in which processes end;
+ * after each report free workers are filled. So the same decisions fall for any -j, any machine,
+ * any cache. Answers of searcher and scheduler come from the journal while it goes on, and from Lua
+ * behind it.
+ *
+ * Life       study_open; study_advance again and again, until it says decided: in between the
+ * caller makes the units of study_wants known, and the templates' nodes. No call blocks. Memory
+ * Everything lives in the arena given to study_open.
+ */
+#ifndef ENGINE_STUDY_STUDY_H
+#define ENGINE_STUDY_STUDY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "engine/graph/graph.h"
+#include "engine/study/unit.h"
+
+struct arena;
+struct recipe;
+struct store;
+struct text;
+
+struct study; /* opaque: trials, clock, journal */
+
+struct study_context {
+    struct graph *graph;
+    struct recipe *recipe;
+    struct store *store;
+    struct units *units;
+    struct arena *arena;
+    const struct study *warm; /* decided: see struct study_spec; or NULL */
+    const char *history;      /* the text of its file, or NULL */
+    int64_t today;            /* days since 1970, for the store's bookkeeping */
+    bool rehearsal; /* no journal: everything is asked anew, with reasons, and nothing is written */
+};
+
+enum status study_open(const struct study_context *context, int node, struct study **out,
+                       struct error *err) MUST_CHECK;
+
+/*
+ * Delivers every report that is known, and lets the scheduler decide. *decided says that the study
+ * has come to its end. ERR_FAILED: a trial failed and on_failure is "stop". ERR_INPUT: the recipe
+ * is wrong.
+ */
+enum status study_advance(struct study *study, bool *decided, struct error *err) MUST_CHECK;
+
+/* A stretch of units that one process may train: the units after `from` up to t == until. */
+struct wanted_run {
+    int trial;
+    struct template *template; /* not keyed: its node's inputs are wanted first */
+    struct unit *from;         /* NULL: from the beginning */
+    int until;
+    const char *params;
+};
+
+/* What the trials that run now will need whatever is decided, in order of trial number. */
+enum status study_wants(struct study *study, struct arena *arena, struct wanted_run **out,
+                        size_t *n, struct error *err) MUST_CHECK;
+
+/* Counts for the status line. */
+struct study_counts {
+    int running, completed, stopped, failed, paused, trials, samples;
+    int best; /* trial number, -1: none yet */
+    double best_value;
+};
+void study_count(const struct study *study, struct study_counts *out);
+
+/* Of a decided study. NULL: no finite report. The unit after which the best value was reported, and
+ * the parameters that it was trained with. */
+struct unit *study_best(const struct study *study, int *trial, const char **params, double *value);
+
+/* ERR_FAILED, and says that the study has no best. */
+enum status study_without_best(const struct study *study, struct error *err) MUST_CHECK;
+
+/*
+ * The best for the recipe: {"trial", "t", "metric": the value, "params", "schedule": [{"t",
+ * "params"},
+ * ...]}. The schedule are all parameters on the way there, each with the t up to which they held:
+ * more than one where a trial exploited another. ERR_FAILED: no finite report.
+ */
+enum status study_outcome(const struct study *study, struct arena *arena, char **json,
+                          struct error *err) MUST_CHECK;
+
+const struct study_spec *study_spec(const struct study *study);
+
+enum { EVENT_NAME = 96 };
+
+/* The i-th question to searcher or scheduler, as the journal names it, and its answer. False: there
+ * are no more. */
+bool study_answer(const struct study *study, size_t i, char name[EVENT_NAME], const char **answer);
+
+/* Opens searcher and scheduler anew and asks everything again. ERR_INPUT: an answer is another one.
+ */
+enum status study_ask_again(struct study *study, struct error *err) MUST_CHECK;
+
+/*
+ * What happened to a trial and why, in words, a line each: of a rehearsal. ERR_INPUT: there is no
+ * such trial.
+ */
+enum status study_story(const struct study *study, int trial, struct text *out,
+                        struct error *err) MUST_CHECK;
+
+/* The units whose checkpoints `keep` wants, called once each. */
+void study_keeps(const struct study *study, void (*visit)(void *context, struct unit *u),
+                 void *context);
+
+/*
+ * The units whose checkpoints can still be asked for while the study goes on: where a trial goes on
+ * from, and what stands for it should it be the best. A unit may come twice.
+ */
+void study_asks(const struct study *study, void (*visit)(void *context, struct unit *u),
+                void *context);
+
+/* The object of `hpo table --json`; without the fields `cached` where that is false. */
+enum status study_table(const struct study *study, const char *name, bool cached, struct text *out,
+                        struct error *err) MUST_CHECK;
+
+/*
+ * How long the search takes on `concurrency` workers that train one trial after the other, in
+ * seconds, by what was measured when each unit was first trained.
+ */
+double study_runtime(const struct study *study);
+
+/* What it came to in virtual time, and of how many different units that are delivered. */
+struct study_totals {
+    int64_t units;
+    double time; /* of the last report */
+    double busy; /* what its workers spent on units until then, together */
+};
+void study_total(const struct study *study, struct study_totals *out);
+
+/* The report that comes next, whether its unit is known or not; false: none will come. */
+bool study_next(const struct study *study, int *trial, int *t);
+
+/* The slots that its trials take at once: concurrency × what the template asks for. */
+int study_slots(const struct study *study);
+
+/* The unit t of a trial, its last one for t == 0; NULL where it was not delivered. */
+struct unit *study_unit(const struct study *study, int trial, int t);
+
+/* Calls visit for every unit that was delivered or failed, with its trial. */
+void study_units(const struct study *study, void (*visit)(void *context, int trial, struct unit *u),
+                 void *context);
+
+#endif

@@ -1,0 +1,122 @@
+/*
+ * study_state: the struct that study.c and study_ask.c move forward, study_table.c and
+ * study_story.c draw, and forecast.c looks beyond. Nobody else includes it.
+ */
+#ifndef ENGINE_STUDY_STUDY_STATE_H
+#define ENGINE_STUDY_STUDY_STATE_H
+
+#include "engine/recipe/recipe.h"
+#include "engine/study/journal.h"
+#include "engine/study/study.h"
+
+enum trial_status {
+    TRIAL_RUNNING,
+    TRIAL_PAUSED,
+    TRIAL_RELEASED,  /* paused, and let go on: waits for a free worker */
+    TRIAL_COMPLETED, /* from here on: ended */
+    TRIAL_STOPPED,
+    TRIAL_FAILED,
+};
+
+struct report {
+    struct unit *unit;
+    double value;       /* of the study's metric; NaN: none */
+    int parent_trial;   /* of the first unit after an exploit, else -1 */
+    const char *params; /* that it was trained with */
+};
+
+struct trial {
+    int number;
+    const char *params;
+    struct template *template;
+    double cost;
+    enum trial_status status;
+    double start; /* virtual time at which it last took a worker, at t == start_t */
+    int start_t;
+    int t;               /* last delivered unit of its present lineage */
+    struct unit *last;   /* that unit; NULL for t == 0 */
+    int until;           /* may be trained so far without asking; valid while above t */
+    struct unit *asked;  /* its last unit when that was asked: where an exploit may go on from */
+    size_t order;        /* in which released trials go on */
+    int parent_trial;    /* donor of the unit that comes next, or -1 */
+    struct unit *failed; /* the unit it could not train, or NULL */
+    struct report *reports;
+    size_t n_reports, report_capacity;
+};
+
+enum event_kind {
+    EVENT_SUGGEST,
+    EVENT_REPORT,
+    EVENT_IDLE, /* no trial runs and none can begin */
+};
+
+struct event {
+    enum event_kind kind;
+    struct trial_report report;
+    const char *answer; /* as the journal has it: parameters or "null", or a list of decisions */
+};
+
+struct decision_row {
+    int trial, t;
+    const char *decision;
+    int donor;
+};
+
+/* A decision with what people want to know of it: only in a rehearsal. */
+struct reason {
+    struct decision decision;
+    int t;                    /* of its trial */
+    int reporter, reporter_t; /* whose report it answers */
+    enum trial_status was;    /* its trial, until then */
+    const char *end;          /* as in struct trial_report */
+};
+
+struct study {
+    struct study_context c;
+    int node;
+    const struct study_spec *spec;
+    struct journal journal;
+    double now;
+    double busy;    /* virtual time that workers have spent on units */
+    bool awake;     /* searcher and scheduler in Lua know everything up to now */
+    bool exhausted; /* the searcher has nothing left */
+    bool decided;
+    struct trial **trials;
+    size_t n_trials, trial_capacity;
+    int *running; /* numbers of the trials on workers */
+    int n_running, n_released;
+    size_t n_releases; /* ever */
+    struct event *events;
+    size_t n_events, event_capacity;
+    struct decision_row *rows;
+    size_t n_rows, row_capacity;
+    struct reason *reasons;
+    size_t n_reasons, reason_capacity;
+};
+
+/* What a searcher of another study may learn from this one: [{"status", "reports": [{"t", "value",
+ * "params"}, ...]}, ...], a value null where it is no number. */
+enum status study_history(const struct study *study, struct arena *arena, char **json,
+                          struct error *err) MUST_CHECK;
+
+/* The parameters of the next trial; NULL: the searcher has nothing left. */
+enum status study_ask_params(struct study *study, const char **params,
+                             struct error *err) MUST_CHECK;
+
+/* Tells scheduler and searcher of an event, and gives back what is decided: of trials that exist.
+ */
+enum status study_ask(struct study *study, struct event *e, struct decision **decisions, size_t *n,
+                      struct error *err) MUST_CHECK;
+
+/* Makes searcher and scheduler in Lua know everything up to now. */
+enum status study_wake(struct study *study, struct error *err) MUST_CHECK;
+
+/* Gives the trial the template and the cost of params. */
+enum status study_shape(struct study *study, struct trial *trial, const char *params,
+                        struct error *err) MUST_CHECK;
+
+/* In a rehearsal: keeps the decision that is about to be applied, of the report e. */
+enum status study_note(struct study *study, const struct decision *d, const struct event *e,
+                       struct error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,109 @@
+/* study_story: why a study decided as it did, in words. Start at study_story. */
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/text.h"
+#include "engine/study/study_state.h"
+
+enum status study_note(struct study *study, const struct decision *d, const struct event *e,
+                       struct error *err)
+{
+    const struct trial *trial = study->trials[d->trial];
+    struct reason *larger = study->reasons;
+
+    if (!study->c.rehearsal)
+        return OK;
+    if (study->n_reasons == study->reason_capacity)
+        larger = arena_grow(study->c.arena, study->reasons, study->n_reasons, study->n_reasons + 1,
+                            sizeof *larger, &study->reason_capacity);
+    if (!larger)
+        return error_memory(err);
+    study->reasons = larger;
+    larger[study->n_reasons++] =
+        (struct reason){*d, trial->t, e->report.trial, e->report.t, trial->status, e->report.end};
+    return OK;
+}
+
+/* What the decision did to its own reporter, or "": nothing that people ask about. */
+static void tell_own(const struct study *study, const struct reason *r, struct text *out)
+{
+    const char *word = r->decision.decision;
+
+    if (r->end && strcmp(r->end, "failed") == 0)
+        text_printf(out, "failed at t = %d", r->reporter_t);
+    else if (r->end)
+        text_printf(out, "stopped at t = %d: its %s meets the study's stop", r->t,
+                    study->spec->stop_metric);
+    else if (strcmp(word, "exploit") == 0)
+        text_printf(out, "at t = %d exploited trial %d", r->t, r->decision.parent);
+    else if (strcmp(word, "complete") == 0)
+        text_printf(out, "completed at t = %d", r->t);
+    else if (strcmp(word, "stop") == 0 && r->t >= study->spec->max_t)
+        text_printf(out, "completed at t = %d, the scheduler's max_t", r->t);
+    else if (strcmp(word, "continue") != 0)
+        text_printf(out, "%s at t = %d",
+                    strcmp(word, "pause") == 0  ? "paused"
+                    : strcmp(word, "drop") == 0 ? "given up"
+                                                : "stopped",
+                    r->t);
+    else if (r->decision.why)
+        text_printf(out, "went on at t = %d", r->t);
+}
+
+/* What it did to another trial than the reporter, or "". */
+static void tell_other(const struct reason *r, struct text *out)
+{
+    const char *word = r->decision.decision;
+    bool paused = r->was == TRIAL_PAUSED || r->was == TRIAL_RELEASED;
+
+    if (strcmp(word, "exploit") == 0)
+        text_printf(out, "at t = %d exploited trial %d", r->t, r->decision.parent);
+    else if (strcmp(word, "continue") == 0 && r->was == TRIAL_PAUSED)
+        text_printf(out, "promoted from t = %d", r->t);
+    else if (strcmp(word, "complete") == 0)
+        text_printf(out, "completed at t = %d", r->t);
+    else if (strcmp(word, "drop") == 0 || strcmp(word, "stop") == 0)
+        text_printf(out, "%s at t = %d", paused ? "given up" : "stopped", r->t);
+    else
+        return;
+    text_printf(out, ", after trial %d's report at t = %d", r->reporter, r->reporter_t);
+}
+
+static void tell(const struct study *study, const struct reason *r, struct text *out)
+{
+    size_t before = out->n;
+
+    text_add(out, "  ");
+    if (r->reporter == r->decision.trial)
+        tell_own(study, r, out);
+    else
+        tell_other(r, out);
+    if (out->n == before + 2) {
+        out->n = before;
+        return;
+    }
+    if (r->decision.why)
+        text_printf(out, ": %s", r->decision.why);
+    text_add(out, "\n");
+}
+
+enum status study_story(const struct study *study, int trial, struct text *out, struct error *err)
+{
+    const struct trial *t;
+
+    if (trial < 0 || (size_t)trial >= study->n_trials)
+        return error_set(err, ERR_INPUT, graph_label(study->c.graph, study->node),
+                         "it has no trial %d: %zu are known to begin", trial, study->n_trials);
+    t = study->trials[trial];
+    text_printf(out, "  params %s\n", t->params);
+    for (size_t i = 0; i < study->n_reasons; i++) {
+        const struct reason *r = &study->reasons[i];
+        if (r->decision.trial == trial && r->was < TRIAL_COMPLETED)
+            tell(study, r, out);
+    }
+    if (t->status == TRIAL_RUNNING)
+        text_printf(out, "  undecided: t = %d has not been delivered\n", t->t + 1);
+    else if (t->status == TRIAL_PAUSED || t->status == TRIAL_RELEASED)
+        text_printf(out, "  undecided: it waits at t = %d\n", t->t);
+    return out->failed ? error_memory(err) : OK;
+}

@@ -1,0 +1,380 @@
+/* study_table: what a study came to: counts, the best, what is kept, the table. Start at
+ * study_table. */
+#include <math.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "engine/study/study_state.h"
+
+const struct study_spec *study_spec(const struct study *study)
+{
+    return study->spec;
+}
+
+static const char *const status_names[] = {"running",   "paused",  "paused",
+                                           "completed", "stopped", "failed"};
+
+static bool is_better(const struct study *study, double a, double b)
+{
+    return study->spec->maximize ? a > b : a < b;
+}
+
+/* The report that stands for the trial: its last finite one, or its best. NULL: none is finite. */
+static const struct report *standing(const struct study *study, const struct trial *trial)
+{
+    const struct report *chosen = NULL;
+
+    for (size_t i = 0; i < trial->n_reports; i++) {
+        const struct report *r = &trial->reports[i];
+        if (isfinite(r->value) &&
+            (!chosen || !study->spec->best_of_all || is_better(study, r->value, chosen->value)))
+            chosen = r;
+    }
+    return chosen;
+}
+
+static const struct report *best_report(const struct study *study, int *trial)
+{
+    const struct report *best = NULL;
+
+    *trial = -1;
+    for (size_t i = 0; i < study->n_trials; i++) {
+        const struct report *r = standing(study, study->trials[i]);
+        if (r && (!best || is_better(study, r->value, best->value))) {
+            best = r;
+            *trial = (int)i;
+        }
+    }
+    return best;
+}
+
+void study_count(const struct study *study, struct study_counts *out)
+{
+    const struct report *best;
+
+    *out = (struct study_counts){.trials = (int)study->n_trials, .samples = study->spec->samples};
+    for (size_t i = 0; i < study->n_trials; i++) {
+        enum trial_status s = study->trials[i]->status;
+        out->running += s == TRIAL_RUNNING;
+        out->paused += s == TRIAL_PAUSED || s == TRIAL_RELEASED;
+        out->completed += s == TRIAL_COMPLETED;
+        out->stopped += s == TRIAL_STOPPED;
+        out->failed += s == TRIAL_FAILED;
+    }
+    best = best_report(study, &out->best);
+    out->best_value = best ? best->value : NAN;
+}
+
+struct unit *study_best(const struct study *study, int *trial, const char **params, double *value)
+{
+    const struct report *best = best_report(study, trial);
+
+    if (!best)
+        return NULL;
+    *params = best->params;
+    *value = best->value;
+    return best->unit;
+}
+
+/* What a unit on the best one's way was trained with: some trial has reported it. */
+static const char *params_of(const struct study *study, const struct unit *u)
+{
+    for (size_t i = 0; i < study->n_trials; i++)
+        for (size_t r = 0; r < study->trials[i]->n_reports; r++)
+            if (study->trials[i]->reports[r].unit == u)
+                return study->trials[i]->reports[r].params;
+    return "{}";
+}
+
+/* The units up to u are walked from its end; where parameters changed a stretch of them ends. */
+static enum status write_schedule(const struct study *study, const struct unit *u,
+                                  struct arena *arena, struct text *out, struct error *err)
+{
+    const char **params = arena_array(arena, (size_t)u->t, sizeof *params);
+    int n = u->t;
+
+    if (!params)
+        return error_memory(err);
+    for (; u; u = u->parent)
+        params[u->t - 1] = params_of(study, u);
+    text_add(out, "[");
+    for (int t = 1, written = 0; t <= n; t++)
+        if (t == n || strcmp(params[t - 1], params[t]) != 0)
+            text_printf(out, "%s{\"t\": %d, \"params\": %s}", written++ ? ", " : "", t,
+                        params[t - 1]);
+    text_add(out, "]");
+    return OK;
+}
+
+enum status study_history(const struct study *study, struct arena *arena, char **json,
+                          struct error *err)
+{
+    struct text t = text_in(arena);
+
+    text_add(&t, "[");
+    for (size_t i = 0; i < study->n_trials; i++) {
+        const struct trial *trial = study->trials[i];
+        text_printf(&t, "%s{\"status\": \"%s\", \"reports\": [", i ? ", " : "",
+                    status_names[trial->status]);
+        for (size_t r = 0; r < trial->n_reports; r++) {
+            const struct report *report = &trial->reports[r];
+            text_printf(&t, "%s{\"t\": %d, \"params\": %s, \"value\": ", r ? ", " : "",
+                        report->unit->t, report->params);
+            json_write_number(&t, report->value);
+            text_add(&t, "}");
+        }
+        text_add(&t, "]}");
+    }
+    text_add(&t, "]");
+    return text_finish(&t, json, NULL, err);
+}
+
+enum status study_without_best(const struct study *study, struct error *err)
+{
+    return error_set(err, ERR_FAILED, graph_node(study->c.graph, study->node)->where,
+                     "study \"%s\" has no finite %s, so it has no best trial",
+                     graph_label(study->c.graph, study->node), study->spec->metric);
+}
+
+enum status study_outcome(const struct study *study, struct arena *arena, char **json,
+                          struct error *err)
+{
+    struct text t = text_in(arena);
+    const char *params;
+    double value;
+    int trial;
+    const struct unit *best = study_best(study, &trial, &params, &value);
+
+    if (!best)
+        return study_without_best(study, err);
+    text_printf(&t, "{\"trial\": %d, \"t\": %d, \"metric\": ", trial, best->t);
+    json_write_number(&t, value);
+    text_printf(&t, ", \"params\": %s, \"schedule\": ", params);
+    TRY(write_schedule(study, best, arena, &t, err));
+    text_add(&t, "}");
+    return text_finish(&t, json, NULL, err);
+}
+
+void study_keeps(const struct study *study, void (*visit)(void *context, struct unit *u),
+                 void *context)
+{
+    int number;
+    const struct report *best = best_report(study, &number);
+
+    if (best)
+        visit(context, best->unit);
+    for (size_t i = 0; i < study->n_trials; i++) {
+        const struct trial *trial = study->trials[i];
+        bool undecided = trial->status < TRIAL_COMPLETED;
+        if (trial->last && (undecided || study->spec->keep != KEEP_BEST))
+            visit(context, trial->last);
+        if (trial->asked && undecided)
+            visit(context, trial->asked);
+        for (size_t r = 0; study->spec->keep == KEEP_ALL && r < trial->n_reports; r++)
+            visit(context, trial->reports[r].unit);
+    }
+}
+
+void study_asks(const struct study *study, void (*visit)(void *context, struct unit *u),
+                void *context)
+{
+    for (size_t i = 0; i < study->n_trials; i++) {
+        const struct trial *trial = study->trials[i];
+        const struct report *r = standing(study, trial);
+        if (r)
+            visit(context, r->unit);
+        if (trial->last)
+            visit(context, trial->last);
+        if (trial->asked)
+            visit(context, trial->asked);
+        for (size_t k = 0; study->spec->keep == KEEP_ALL && k < trial->n_reports; k++)
+            visit(context, trial->reports[k].unit);
+    }
+}
+
+double study_runtime(const struct study *study)
+{
+    double longest = 0, *busy;
+    int workers = study->spec->concurrency;
+
+    if (!(busy = arena_array(study->c.arena, (size_t)workers, sizeof *busy)))
+        return NAN;
+    for (size_t i = 0; i < study->n_trials; i++) {
+        int free = 0;
+        for (int w = 1; w < workers; w++)
+            if (busy[w] < busy[free])
+                free = w;
+        for (size_t r = 0; r < study->trials[i]->n_reports; r++)
+            busy[free] += study->trials[i]->reports[r].unit->seconds;
+        if (busy[free] > longest)
+            longest = busy[free];
+    }
+    return longest;
+}
+
+static void count_unit(void *context, int trial, struct unit *u)
+{
+    struct study_totals *totals = context;
+
+    (void)trial;
+    totals->units += u->state == UNIT_KNOWN && !u->counted;
+    u->counted = true;
+}
+
+static void uncount_unit(void *context, int trial, struct unit *u)
+{
+    (void)context;
+    (void)trial;
+    u->counted = false;
+}
+
+void study_total(const struct study *study, struct study_totals *out)
+{
+    *out = (struct study_totals){0, study->now, study->busy};
+    study_units(study, count_unit, out);
+    study_units(study, uncount_unit, NULL);
+}
+
+int study_slots(const struct study *study)
+{
+    const struct resources *r;
+
+    if (study->n_trials == 0)
+        return study->spec->concurrency;
+    r = &graph_node(study->c.graph, study->trials[0]->template->node)->action.resources;
+    return study->spec->concurrency * (r->gpus > 0 ? r->gpus : r->cpus > 0 ? r->cpus : 1);
+}
+
+struct unit *study_unit(const struct study *study, int trial, int t)
+{
+    struct unit *found = NULL;
+
+    if (trial >= (int)study->n_trials)
+        return NULL;
+    for (size_t r = 0; r < study->trials[trial]->n_reports; r++)
+        if (t == 0 || study->trials[trial]->reports[r].unit->t == t)
+            found = study->trials[trial]->reports[r].unit;
+    return found;
+}
+
+void study_units(const struct study *study, void (*visit)(void *context, int trial, struct unit *u),
+                 void *context)
+{
+    for (size_t i = 0; i < study->n_trials; i++) {
+        const struct trial *trial = study->trials[i];
+        for (size_t r = 0; r < trial->n_reports; r++)
+            visit(context, (int)i, trial->reports[r].unit);
+        if (trial->failed)
+            visit(context, (int)i, trial->failed);
+    }
+}
+
+/* {"t": 1, "eval_loss": X, ...}: the unit's reports with t in front, infinities as null. */
+static enum status write_metrics(const struct unit *u, struct arena *arena, struct text *out,
+                                 struct error *err)
+{
+    struct json *reports;
+
+    TRY(json_parse(u->reports, strlen(u->reports), "reports", JSON_NONFINITE, arena, &reports,
+                   err));
+    text_printf(out, "{\"t\": %d", u->t);
+    for (size_t i = 0; i < reports->n; i++)
+        if (strcmp(reports->members[i].name, "t") != 0) {
+            text_add(out, ", ");
+            json_write_string(out, reports->members[i].name);
+            text_add(out, ": ");
+            json_write(out, &reports->members[i].value);
+        }
+    text_add(out, "}");
+    return OK;
+}
+
+static void write_segment(const struct report *r, bool cached, struct text *out)
+{
+    char hex[DIGEST_HEX + 1];
+
+    digest_hex(&r->unit->key, hex);
+    text_printf(out, "{\"t\": %d, \"key\": \"%s\", ", r->unit->t, hex);
+    if (cached)
+        text_printf(out, "\"cached\": %s, ", r->unit->cached ? "true" : "false");
+    text_add(out, "\"seconds\": ");
+    json_write_number(out, r->unit->seconds);
+    if (r->parent_trial >= 0)
+        text_printf(out, ", \"parent_trial\": %d", r->parent_trial);
+    text_add(out, "}");
+}
+
+static enum status write_trial(const struct study *study, const struct trial *trial, bool cached,
+                               struct text *out, struct error *err)
+{
+    text_printf(out, "{\"trial\": %d, \"params\": %s, \"status\": \"%s\", \"reached\": %d, ",
+                trial->number, trial->params, status_names[trial->status], trial->t);
+    text_add(out, "\"metrics\": [");
+    for (size_t i = 0; i < trial->n_reports; i++) {
+        text_add(out, i ? ", " : "");
+        TRY(write_metrics(trial->reports[i].unit, study->c.arena, out, err));
+    }
+    text_add(out, "], \"segments\": [");
+    for (size_t i = 0; i < trial->n_reports; i++) {
+        text_add(out, i ? ", " : "");
+        write_segment(&trial->reports[i], cached, out);
+    }
+    text_add(out, "]}");
+    return OK;
+}
+
+/* How virtual time was spent; costs of the trials in order, where not each is 1. */
+static void write_clock(const struct study *study, struct text *out)
+{
+    bool costly = false;
+
+    text_printf(out, ", \"info\": {\"workers\": %d, \"time\": ", study->spec->concurrency);
+    json_write_number(out, study->now);
+    text_add(out, ", \"busy\": ");
+    json_write_number(out, study->busy);
+    for (size_t i = 0; i < study->n_trials; i++)
+        costly |= study->trials[i]->cost != 1;
+    for (size_t i = 0; i < study->n_trials && costly; i++) {
+        text_add(out, i ? ", " : ", \"costs\": [");
+        json_write_number(out, study->trials[i]->cost);
+    }
+    text_add(out, costly ? "]}" : "}");
+}
+
+enum status study_table(const struct study *study, const char *name, bool cached, struct text *out,
+                        struct error *err)
+{
+    int best;
+
+    (void)best_report(study, &best);
+    text_add(out, "{\"study\": ");
+    json_write_string(out, name);
+    text_add(out, ", \"metric\": ");
+    json_write_string(out, study->spec->metric);
+    text_printf(out, ", \"mode\": \"%s\", \"best\": ", study->spec->maximize ? "max" : "min");
+    if (best < 0)
+        text_add(out, "null");
+    else
+        text_printf(out, "%d", best);
+    text_add(out, ", \"trials\": [");
+    for (size_t i = 0; i < study->n_trials; i++) {
+        text_add(out, i ? ", " : "");
+        TRY(write_trial(study, study->trials[i], cached, out, err));
+    }
+    text_add(out, "], \"decisions\": [");
+    for (size_t i = 0; i < study->n_rows; i++) {
+        const struct decision_row *row = &study->rows[i];
+        text_printf(out, "%s{\"trial\": %d, \"t\": %d, \"decision\": \"%s\"", i ? ", " : "",
+                    row->trial, row->t, row->decision);
+        if (row->donor >= 0)
+            text_printf(out, ", \"donor\": %d", row->donor);
+        text_add(out, "}");
+    }
+    text_add(out, "]");
+    if (study->decided)
+        write_clock(study, out);
+    text_add(out, "}");
+    return out->failed ? error_memory(err) : OK;
+}

@@ -1,0 +1,77 @@
+/*
+ * unit: one step t−1 → t of a trial, and what is known of it.
+ *
+ * A unit's key is H(template, t, key of the unit before): never the study or scheduler that asks
+ * for it, so studies share units. All units of a build live in one table, by key: two trials that
+ * train the same step hold the same struct unit. unit_get fills it from the store;
+ * engine/execution/run turns unknown units into known ones. A unit may be known by its reports
+ * alone. `checkpoint` is the digest that was recorded for the folder after it; `kept` says whether
+ * the store still has that folder.
+ */
+#ifndef ENGINE_STUDY_UNIT_H
+#define ENGINE_STUDY_UNIT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/digest.h"
+#include "base/error.h"
+
+struct arena;
+struct store;
+
+/* What a trial's segments are made of: the action that trial(p) returned, and its key once known.
+ */
+struct template
+{
+    int node;   /* in the graph */
+    bool keyed; /* all its inputs are known */
+    struct digest key;
+    const char *description; /* field by field */
+};
+
+enum unit_state { UNIT_UNKNOWN, UNIT_KNOWN, UNIT_FAILED };
+
+struct unit {
+    struct digest key;
+    int t;
+    struct unit *parent; /* NULL for t == 1 */
+    const struct template *template;
+    enum unit_state state;
+    const char *reports; /* canonical JSON of its numbers, where known */
+    bool cached;         /* known without running anything in this build */
+    double seconds;      /* measured by the run that trained it */
+    int64_t run;         /* id of the build that trained it */
+    bool has_checkpoint, kept;
+    struct digest checkpoint;
+    bool running;        /* a run of ours will report it */
+    bool wanted;         /* scratch of retain.c */
+    bool counted;        /* scratch of those who count each unit once; false outside */
+    const char *failure; /* where failed: the sentence */
+};
+
+struct units; /* opaque: the table */
+
+enum status units_open(struct store *store, struct arena *arena, struct units **out,
+                       struct error *err) MUST_CHECK;
+
+/* The unit t of a chain of this template after `parent`. The template must be keyed. */
+enum status unit_get(struct units *units, const struct template *template, struct unit *parent,
+                     struct unit **out, struct error *err) MUST_CHECK;
+
+/* Looks again in the store whether the unit is known by now (another build may have trained it). */
+enum status unit_refresh(struct units *units, struct unit *u, struct error *err) MUST_CHECK;
+
+/* Takes the failure of an earlier build, if there was one, as this one's: where nothing will run.
+ */
+enum status unit_recall_failure(struct units *units, struct unit *u, struct error *err) MUST_CHECK;
+
+/* The text that is hashed for the key, and stored beside the result. */
+char *unit_description(const struct unit *u, struct arena *arena);
+
+/* A number of the report; NaN where it is null. ERR_INPUT: there is none of that name, or it is no
+ * number. */
+enum status unit_value(const struct unit *u, const char *metric, double *value,
+                       struct error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,87 @@
+/*
+ * batch: examples → the rows of a step, without padding.
+ *
+ * A line of a data file is {"input_ids": [...], "labels": [...]}, labels shifted by the model as in
+ * transformers: position p predicts label p + 1, -100 is ignored. "attention_mask" may be there:
+ * masked tokens are dropped, which is exact (nothing that counts sees them, and ALiBi counts the
+ * others only). Tokens behind the last position that predicts something are dropped too: attention
+ * is causal, so nothing before sees them.
+ *
+ * A batch is its examples' tokens one after another. Its queries are the positions that predict:
+ * the last layer's upper half, the head and the loss are computed for those alone.
+ */
+#ifndef TRAINER_BLOOM_BATCH_H
+#define TRAINER_BLOOM_BATCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "kernels/ops.h"
+
+struct arena;
+struct json;
+
+struct example {
+    int32_t *ids; /* [n] */
+    size_t n;
+    int32_t *places;  /* [n_queries] ascending, below n */
+    int32_t *targets; /* [n_queries]; -1: a query without a label */
+    size_t n_queries, n_labels;
+    size_t n_marked; /* n_labels, and the first token's, which nothing predicts */
+};
+
+struct dataset {
+    struct example *examples;
+    const struct example **order; /* the same, one by one; training puts them in an epoch's order */
+    size_t n;
+};
+
+/* What the largest batch of a run needs. */
+struct batch_limits {
+    size_t tokens, queries, sequences, keys; /* keys: of one sequence, the longest */
+};
+
+struct batch {
+    int32_t *ids;                         /* [tokens] */
+    int32_t *token_rows;                  /* [tokens] 0, 1, ...: where each token's query lies */
+    int32_t *token_places;                /* [tokens] in its sequence */
+    struct attention_sequence *sequences; /* all tokens are queries */
+    int32_t *query_rows;                  /* [queries] rows of tokens */
+    int32_t *query_places;
+    int32_t *targets;
+    struct attention_sequence *query_sequences;
+    int32_t *cache_rows; /* [tokens] rows of a cache of keys and values; NULL: none is kept */
+    size_t n_tokens, n_queries, n_labels, n_sequences;
+};
+
+/*
+ * One example from parsed lists; mask and labels may be NULL. with_last adds the last unmasked
+ * position as a query without a label, where it is none. ERR_INPUT: a token outside vocab, lists of
+ * different lengths, a label that a masked position would predict.
+ */
+struct example_lists {
+    const struct json *ids, *labels, *mask;
+};
+enum status batch_example(const struct example_lists *lists, size_t vocab, bool with_last,
+                          const char *where, struct arena *arena, struct example *out,
+                          struct error *err) MUST_CHECK;
+
+/* Fills order with the examples as they stand. */
+enum status batch_order(struct dataset *data, struct arena *arena, struct error *err) MUST_CHECK;
+
+/* A data file; or, where path is a folder, the file `name` in it. ERR_INPUT: no example at all. */
+enum status batch_read(const char *path, const char *name, size_t vocab, struct arena *arena,
+                       struct dataset *out, struct error *err) MUST_CHECK;
+
+/* The most that any batch of up to `size` of these examples can need. */
+enum status batch_measure(const struct dataset *data, size_t size, struct batch_limits *io,
+                          struct error *err) MUST_CHECK;
+
+enum status batch_open(const struct batch_limits *limits, struct arena *arena, struct batch *out,
+                       struct error *err) MUST_CHECK;
+
+/* Fills the batch with n examples. It must have room. */
+void batch_fill(struct batch *b, const struct example *const *examples, size_t n);
+
+#endif

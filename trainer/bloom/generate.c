@@ -1,0 +1,144 @@
+/*
+ * generate: a text owns `capacity` rows of the cache. The first batch brings whole prompts, each
+ * later one the newest token of every text that goes on. Start at run_texts.
+ */
+#include "trainer/bloom/generate.h"
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include "trainer/interrupt.h"
+
+static size_t max(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+void generate_plan(const struct generate_text *texts, size_t n, size_t max_new,
+                   struct bloom_plan *plan)
+{
+    struct batch_limits *l = &plan->limits;
+    size_t longest = 1;
+
+    for (size_t i = 0; i < n; i++)
+        longest = max(longest, texts[i].n_prompt);
+    l->tokens = max(l->tokens, GENERATE_TEXTS * (longest + 1)); /* one of padding */
+    l->queries = max(l->queries, GENERATE_TEXTS);
+    l->sequences = max(l->sequences, GENERATE_TEXTS);
+    l->keys = max(l->keys, longest + max_new);
+    plan->cache_rows = max(plan->cache_rows, GENERATE_TEXTS * (longest + max_new));
+}
+
+enum status generate_open(struct bloom *bloom, const struct bloom_plan *plan, struct arena *arena,
+                          struct generator *out, struct error *err)
+{
+    out->bloom = bloom;
+    out->capacity = plan->cache_rows / GENERATE_TEXTS;
+    TRY(batch_open(&plan->limits, arena, &out->batch, err));
+    if (!(out->cache_rows = arena_array(arena, plan->limits.tokens, sizeof *out->cache_rows)))
+        return error_memory(err);
+    out->batch.cache_rows = out->cache_rows;
+    return OK;
+}
+
+/* Adds tokens of the text in this slot, which stand behind `past` earlier ones, and queries the
+ * last. */
+static void add_tokens(struct generator *g, size_t slot, const int32_t *tokens, size_t n,
+                       size_t past)
+{
+    struct batch *b = &g->batch;
+    const int32_t key_first = (int32_t)(slot * g->capacity), keys = (int32_t)(past + n);
+
+    b->sequences[b->n_sequences] =
+        (struct attention_sequence){(int32_t)b->n_tokens, (int32_t)n, key_first, keys};
+    b->query_sequences[b->n_sequences++] =
+        (struct attention_sequence){(int32_t)b->n_queries, 1, key_first, keys};
+    for (size_t i = 0; i < n; i++, b->n_tokens++) {
+        b->ids[b->n_tokens] = tokens[i];
+        b->token_rows[b->n_tokens] = (int32_t)b->n_tokens;
+        b->token_places[b->n_tokens] = (int32_t)(past + i);
+        b->cache_rows[b->n_tokens] = key_first + (int32_t)(past + i);
+    }
+    b->query_rows[b->n_queries] = (int32_t)b->n_tokens - 1;
+    b->query_places[b->n_queries++] = keys - 1;
+}
+
+/*
+ * Asks a token behind the prompt in place of the prompt's last. Its own key lies in the cache where
+ * the first new token's will, behind the place up to which it sees.
+ */
+static void add_padding(struct generator *g, int32_t token)
+{
+    struct batch *b = &g->batch;
+    const size_t row = b->n_tokens++;
+
+    b->sequences[b->n_sequences - 1].query_count++;
+    b->sequences[b->n_sequences - 1].key_count++;
+    b->ids[row] = token;
+    b->token_rows[row] = (int32_t)row;
+    b->token_places[row] = b->token_places[row - 1];
+    b->cache_rows[row] = b->cache_rows[row - 1] + 1;
+    b->query_rows[b->n_queries - 1] = (int32_t)row;
+}
+
+static int32_t largest(const float *logits, size_t n)
+{
+    size_t best = 0;
+
+    for (size_t i = 1; i < n; i++)
+        if (logits[i] > logits[best])
+            best = i;
+    return (int32_t)best;
+}
+
+static bool is_end(const struct config *config, int32_t token)
+{
+    for (size_t i = 0; i < config->n_eos; i++)
+        if (config->eos[i] == token)
+            return true;
+    return false;
+}
+
+/* At most GENERATE_TEXTS texts, each in the slot of its number. */
+static enum status run_texts(struct generator *g, struct generate_text *texts, size_t n,
+                             size_t max_new, struct error *err)
+{
+    struct bloom *b = g->bloom;
+    size_t going[GENERATE_TEXTS], n_going = n;
+
+    for (size_t i = 0; i < n; i++)
+        going[i] = i;
+    for (size_t step = 0; step < max_new && n_going > 0; step++) {
+        size_t left = 0;
+        TRY(interrupt_check(err));
+        g->batch.n_tokens = g->batch.n_queries = g->batch.n_sequences = 0;
+        for (size_t i = 0; i < n_going; i++) {
+            const struct generate_text *t = &texts[going[i]];
+            if (step > 0)
+                add_tokens(g, going[i], &t->tokens[step - 1], 1, t->n_prompt + step - 1);
+            else
+                add_tokens(g, going[i], t->prompt, t->n_prompt, 0);
+            if (step == 0 && t->padding)
+                add_padding(g, *t->padding);
+        }
+        bloom_forward(b, &g->batch);
+        TRY(b->ops->sync(b->be, err));
+        for (size_t i = 0; i < n_going; i++) {
+            struct generate_text *t = &texts[going[i]];
+            t->tokens[step] = largest(b->logits + i * b->vocab_stride, b->layout->config.vocab);
+            t->n_tokens = step + 1;
+            if (!is_end(&b->layout->config, t->tokens[step]))
+                going[left++] = going[i];
+        }
+        n_going = left;
+    }
+    return OK;
+}
+
+enum status generate_run(struct generator *g, struct generate_text *texts, size_t n, size_t max_new,
+                         struct error *err)
+{
+    for (size_t i = 0; i < n; i += GENERATE_TEXTS)
+        TRY(run_texts(g, texts + i, n - i < GENERATE_TEXTS ? n - i : GENERATE_TEXTS, max_new, err));
+    return OK;
+}

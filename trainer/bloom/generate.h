@@ -1,0 +1,57 @@
+/*
+ * generate: greedy continuation of prompts, with a cache of keys and values.
+ *
+ * The next token is that of the largest logit (of equal ones the first). A text ends behind one of
+ * the config's end tokens, which belongs to it, or at its limit. Texts are made up to
+ * GENERATE_TEXTS at a time; a text's tokens do not depend on its company.
+ *
+ * Padding    transformers, given a prompt that is padded on the right, reads the first new token
+ *            off the last padding position: a query that sees the prompt and no padding. All such
+ *            positions are alike, so one gives the same. Later tokens follow the prompt.
+ *
+ *     struct bloom_plan plan = {0};
+ *     generate_plan(texts, n, max_new, &plan);
+ *     TRY(bloom_open(be, ops, layout, &plan, arena, &b, err));
+ *     TRY(generate_open(&b, &plan, arena, &g, err));
+ *     TRY(generate_run(&g, texts, n, max_new, err));
+ */
+#ifndef TRAINER_BLOOM_GENERATE_H
+#define TRAINER_BLOOM_GENERATE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "trainer/bloom/batch.h"
+#include "trainer/bloom/bloom.h"
+
+enum { GENERATE_TEXTS = 8 };
+
+struct generate_text {
+    const int32_t *prompt; /* [n_prompt], n_prompt >= 1 */
+    size_t n_prompt;
+    const int32_t *padding; /* a token that stands behind the prompt, see above; NULL: none */
+    int32_t *tokens;        /* [max_new] the caller's; n_tokens of them are written */
+    size_t n_tokens;
+};
+
+struct generator {
+    struct bloom *bloom;
+    struct batch batch;
+    int32_t *cache_rows;
+    size_t capacity; /* tokens of one text in the cache */
+};
+
+/* Widens the plan to what these texts need. */
+void generate_plan(const struct generate_text *texts, size_t n, size_t max_new,
+                   struct bloom_plan *plan);
+
+/* plan: the one that bloom was opened with. */
+enum status generate_open(struct bloom *bloom, const struct bloom_plan *plan, struct arena *arena,
+                          struct generator *out, struct error *err) MUST_CHECK;
+
+/* ERR_INTERRUPTED between two tokens. */
+enum status generate_run(struct generator *g, struct generate_text *texts, size_t n, size_t max_new,
+                         struct error *err) MUST_CHECK;
+
+#endif

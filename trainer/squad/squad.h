@@ -1,0 +1,91 @@
+/*
+ * squad: SQuAD v1.1 files, and the examples that a model is trained and judged on.
+ *
+ * The file      {"data": [{"paragraphs": [{"context", "qas": [{"id", "question", "answers":
+ *               [{"text"}]}]}]}]}, as JSON; other members may stand beside these. Every question
+ * has at least one answer. Rows are questions, in the order of the file. The prompt    "Question:
+ * {question} Context: {context} Answer:" An example    Of a question's first answer, at most
+ * max_length tokens: answer      The prompt, cut to what the answer leaves, then " {answer}" and
+ * </s>. Labels are -100 on the prompt and the ids on the rest: what the model must say. seed The
+ * prompt; labels are the answer's own tokens, laid over the start of the prompt, as the original
+ * experiment's scripts do. Where the answer has more tokens than the prompt, <pad> follows the
+ * prompt, as many as it takes. Ownership     Everything lives in the caller's arena.
+ */
+#ifndef TRAINER_SQUAD_SQUAD_H
+#define TRAINER_SQUAD_SQUAD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct arena;
+struct text;
+struct tokenizer;
+
+enum { SQUAD_FILE_MAX = 1 << 30, SQUAD_IGNORED = -100 };
+
+/* n bytes of UTF-8, which may hold NULs. */
+struct squad_text {
+    const char *bytes;
+    size_t n;
+};
+
+struct squad_question {
+    struct squad_text id, question;
+    const struct squad_text *answers; /* all that are accepted */
+    size_t n_answers;                 /* >= 1 */
+    size_t paragraph;                 /* its number */
+};
+
+struct squad_paragraph {
+    struct squad_text context;
+    size_t first, n; /* its questions */
+};
+
+struct squad {
+    const struct squad_paragraph *paragraphs;
+    size_t n_paragraphs;
+    const struct squad_question *questions;
+    size_t n_questions;
+};
+
+/* ERR_NOT_FOUND; ERR_INPUT "FILE: data[3].paragraphs[0].qas[2].answers: expected ...". */
+enum status squad_read(const char *path, struct arena *arena, struct squad *out,
+                       struct error *err) MUST_CHECK;
+
+/* The same from n bytes; where is the file's name for messages. */
+enum status squad_parse(const char *bytes, size_t n, const char *where, struct arena *arena,
+                        struct squad *out, struct error *err) MUST_CHECK;
+
+enum squad_labels { SQUAD_ANSWER, SQUAD_SEED };
+
+struct squad_rules {
+    enum squad_labels labels;
+    size_t max_length; /* >= 1 */
+};
+
+struct squad_example {
+    const int32_t *input_ids, *labels; /* [n] */
+    size_t n;
+    size_t n_real; /* the rest is padding */
+};
+
+/* Appends the prompt. */
+void squad_add_prompt(const struct squad *s, const struct squad_question *q, struct text *prompt);
+
+/* The prompt's ids, at most max_length. */
+enum status squad_prompt(const struct squad *s, const struct squad_question *q,
+                         struct tokenizer *tokenizer, size_t max_length, struct arena *arena,
+                         int32_t **ids, size_t *n, struct error *err) MUST_CHECK;
+
+/*
+ * ERR_INPUT: the answer alone is longer than max_length (labels answer), or the tokenizer has no
+ * </s> or <pad>.
+ */
+enum status squad_example(const struct squad *s, const struct squad_question *q,
+                          struct tokenizer *tokenizer, const struct squad_rules *rules,
+                          struct arena *arena, struct squad_example *out,
+                          struct error *err) MUST_CHECK;
+
+#endif

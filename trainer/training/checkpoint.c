@@ -1,0 +1,233 @@
+/* checkpoint: the files of one, there and back. Start at checkpoint_write. */
+#include "trainer/training/checkpoint.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "trainer/bloom/bloom.h"
+#include "trainer/bloom/model.h"
+#include "trainer/bloom/safetensors.h"
+
+enum { STATE_MAX = 1 << 16 };
+
+static const char *const moment_prefixes[] = {"exp_avg.", "exp_avg_sq."};
+
+static enum status write_state(const char *folder, const struct position *at, struct arena *arena,
+                               struct error *err)
+{
+    const char *path = file_join(arena, folder, "trainer_state.json");
+    struct text t = text_in(arena);
+    char *bytes;
+    size_t n;
+
+    if (!path)
+        return error_memory(err);
+    text_add(&t, "{\"epoch\": ");
+    text_add_integer(&t, at->epoch);
+    text_add(&t, ", \"updates\": ");
+    text_add_integer(&t, at->updates);
+    if (at->skipped > 0) {
+        text_add(&t, ", \"skipped\": ");
+        text_add_number(&t, at->skipped);
+    }
+    if (at->loss_scale.window > 0) {
+        text_add(&t, ", \"loss_scale\": ");
+        loss_scale_write(&t, &at->loss_scale);
+    }
+    text_add(&t, "}\n");
+    TRY(text_finish(&t, &bytes, &n, err));
+    return file_write(path, bytes, n, err);
+}
+
+/* What a checkpoint is written from. */
+struct contents {
+    const struct model *model;
+    const struct bloom *bloom;
+    const struct position *at; /* NULL: weights alone */
+    void (*was_read)(void *context);
+    void *context;
+};
+
+/* The two large files, all but their ends. The caller abandons what is open. */
+static enum status put_slabs(const char *folder, const struct contents *c, struct arena *arena,
+                             struct safetensors_writer **weights,
+                             struct safetensors_writer **moments, struct error *err)
+{
+    const char *model_path = file_join(arena, folder, "model.safetensors");
+    const char *moments_path = file_join(arena, folder, "optimizer.safetensors");
+    const char *const prefix = "";
+    const struct bloom *b = c->bloom;
+    const struct slabs slabs = bloom_slabs(b);
+
+    if (!model_path || !moments_path)
+        return error_memory(err);
+    TRY(model_put_tensors(model_path, &slabs, 1, &prefix, (const float *const[]){b->weights}, arena,
+                          weights, err));
+    if (!c->at)
+        return OK;
+    return model_put_tensors(moments_path, &slabs, 2, moment_prefixes,
+                             (const float *const[]){b->moment1, b->moment2}, arena, moments, err);
+}
+
+/* Syncs and names what put_slabs wrote. A disk works on both while the first is waited for. */
+static enum status write_slabs(const char *folder, const struct contents *c, struct arena *arena,
+                               struct error *err)
+{
+    struct safetensors_writer *weights = NULL, *moments = NULL;
+    enum status s = put_slabs(folder, c, arena, &weights, &moments, err);
+
+    if (s == OK && c->was_read)
+        c->was_read(c->context);
+    if (s == OK) {
+        s = safetensors_commit(weights, err);
+        weights = NULL;
+    }
+    if (s == OK && moments) {
+        s = safetensors_commit(moments, err);
+        moments = NULL;
+    }
+    safetensors_abandon(weights);
+    safetensors_abandon(moments);
+    return s;
+}
+
+static enum status write_files(const char *folder, const struct contents *c, struct arena *arena,
+                               struct error *err)
+{
+    TRY(model_write_config(c->model, folder, arena, err));
+    TRY(model_copy_tokenizer(c->model, folder, arena, err));
+    TRY(write_slabs(folder, c, arena, err));
+    return c->at ? write_state(folder, c->at, arena, err) : OK;
+}
+
+/* The folder that holds this one. */
+static char *parent_of(struct arena *arena, const char *folder)
+{
+    const char *slash = strrchr(folder, '/');
+
+    return slash ? arena_copy(arena, folder, (size_t)(slash - folder) + 1)
+                 : arena_string(arena, ".");
+}
+
+static enum status write_whole(const char *folder, const struct contents *c, struct arena *arena,
+                               struct error *err)
+{
+    size_t n = strlen(folder);
+    const char *parent, *part;
+    struct error ignored;
+    enum status s;
+
+    while (n > 1 && folder[n - 1] == '/')
+        n--;
+    folder = arena_copy(arena, folder, n);
+    part = folder ? arena_printf(arena, "%s.part-%ld", folder, (long)getpid()) : NULL;
+    parent = folder ? parent_of(arena, folder) : NULL;
+    if (!part || !parent)
+        return error_memory(err);
+    TRY(file_remove(part, err));
+    if (mkdir(part, 0777) != 0)
+        return error_system(err, part, "create");
+    if ((s = write_files(part, c, arena, err)) == OK && (s = file_sync_folder(part, err)) == OK &&
+        rename(part, folder) != 0)
+        s = error_system(err, folder, "rename a finished checkpoint into");
+    if (s == OK)
+        return file_sync_folder(parent, err);
+    (void)!file_remove(part, &ignored); /* the first failure is the one to tell */
+    return s;
+}
+
+static enum status write_in_arena(const char *folder, const struct contents *c, struct error *err)
+{
+    struct arena *arena = arena_open();
+    enum status s = arena ? write_whole(folder, c, arena, err) : error_memory(err);
+
+    arena_close(arena);
+    return s;
+}
+
+enum status checkpoint_write_model(const char *folder, const struct model *model,
+                                   const struct bloom *b, struct error *err)
+{
+    return write_in_arena(folder, &(struct contents){.model = model, .bloom = b}, err);
+}
+
+enum status checkpoint_write(const char *folder, const struct model *model, const struct bloom *b,
+                             const struct position *at, void (*was_read)(void *context),
+                             void *context, struct error *err)
+{
+    return write_in_arena(folder, &(struct contents){model, b, at, was_read, context}, err);
+}
+
+static enum status read_state(const char *folder, struct position *at, struct arena *arena,
+                              struct error *err)
+{
+    const char *path = file_join(arena, folder, "trainer_state.json");
+    const struct json *scale;
+    struct json *tree;
+    char *bytes;
+    size_t n;
+
+    *at = (struct position){.epoch = 0};
+    if (!path)
+        return error_memory(err);
+    TRY(file_read(path, STATE_MAX, arena, &bytes, &n, err));
+    TRY(json_parse(bytes, n, path, JSON_STRICT, arena, &tree, err));
+    TRY(json_want_integer(tree, path, "epoch", 0, INT32_MAX, &at->epoch, err));
+    TRY(json_want_integer(tree, path, "updates", 0, INT64_MAX / 2, &at->updates, err));
+    if (json_get(tree, "skipped"))
+        TRY(json_want_number(tree, path, "skipped", &at->skipped, err));
+    if (!(at->skipped >= 0 && at->skipped <= (double)at->epoch + 0.5)) /* a sum of rounded parts */
+        return error_set(err, ERR_INPUT, path, "skipped: expected at most %lld epochs, found %g",
+                         (long long)at->epoch, at->skipped);
+    scale = json_get(tree, "loss_scale");
+    return scale ? loss_scale_read(scale, path, &at->loss_scale, err) : OK;
+}
+
+enum status checkpoint_read_position(const char *folder, struct position *at, struct error *err)
+{
+    struct arena *arena = arena_open();
+    enum status s = arena ? read_state(folder, at, arena, err) : error_memory(err);
+
+    arena_close(arena);
+    if (s == ERR_NOT_FOUND)
+        error_hint(err,
+                   "a checkpoint is what hpo-trainer train wrote; a bare model goes to --model");
+    return s;
+}
+
+enum status checkpoint_read(const char *folder, struct bloom *b, struct error *err)
+{
+    struct arena *arena = arena_open();
+    const char *path = arena ? file_join(arena, folder, "optimizer.safetensors") : NULL;
+    const struct slabs slabs = bloom_slabs(b);
+    enum status s = path ? model_read_weights(folder, &slabs, b->weights, err) : error_memory(err);
+
+    if (s == OK)
+        s = model_read_tensors(path, &slabs, 2, moment_prefixes,
+                               (float *const[]){b->moment1, b->moment2}, err);
+    arena_close(arena);
+    return s;
+}
+
+enum status checkpoint_check_folder(const char *what, const char *folder, struct error *err)
+{
+    struct arena *arena = arena_open();
+    char **names;
+    size_t n = 0;
+    enum status s = arena ? file_make_folders(folder, err) : error_memory(err);
+
+    if (s == OK)
+        s = file_list(folder, arena, &names, &n, err);
+    if (s == OK && n > 0)
+        s = error_set(err, ERR_INPUT, what, "expected an empty folder or none, found \"%s\"",
+                      folder);
+    arena_close(arena);
+    return s;
+}

@@ -1,0 +1,56 @@
+/*
+ * checkpoint: a folder from which training goes on to the bit.
+ *
+ * Files      config.json, tokenizer.json, ...   a Hugging Face folder, as transformers loads it
+ *            model.safetensors                  the weights, F32
+ *            optimizer.safetensors              AdamW's moments, as exp_avg.NAME, exp_avg_sq.NAME
+ *            trainer_state.json                 {"epoch": epochs done, "updates": AdamW's steps};
+ *                                               in fp16 also "skipped" and "loss_scale"
+ * Its bytes follow from the training alone. No generator is kept: the order of an epoch follows
+ * from the seed and its number. Writing    All or nothing: into a folder beside it, every file
+ * synced, then renamed.
+ */
+#ifndef TRAINER_TRAINING_CHECKPOINT_H
+#define TRAINER_TRAINING_CHECKPOINT_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "trainer/training/loss_scale.h"
+
+struct bloom;
+struct model;
+
+struct position {
+    int64_t epoch, updates;
+    double skipped;               /* steps that overflowed, in epochs */
+    struct loss_scale loss_scale; /* a dynamic one; window 0: there is none */
+};
+
+/* Writes the weights alone, with config.json and the tokenizer's files of `model`. */
+enum status checkpoint_write_model(const char *folder, const struct model *model,
+                                   const struct bloom *b, struct error *err) MUST_CHECK;
+
+/*
+ * Writes a whole checkpoint. folder may exist if it is empty; its parents must exist. Calls
+ * was_read(context) when weights and moments are needed no more, unless it fails before.
+ */
+enum status checkpoint_write(const char *folder, const struct model *model, const struct bloom *b,
+                             const struct position *at, void (*was_read)(void *context),
+                             void *context, struct error *err) MUST_CHECK;
+
+/*
+ * Makes the folder that a checkpoint will become, with its parents. ERR_INPUT: it holds something,
+ * which is better said before the training than after. what: the flag that named it.
+ */
+enum status checkpoint_check_folder(const char *what, const char *folder,
+                                    struct error *err) MUST_CHECK;
+
+/* Only the position: cheap. */
+enum status checkpoint_read_position(const char *folder, struct position *at,
+                                     struct error *err) MUST_CHECK;
+
+/* Weights and moments into the slabs. */
+enum status checkpoint_read(const char *folder, struct bloom *b, struct error *err) MUST_CHECK;
+
+#endif

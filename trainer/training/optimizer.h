@@ -1,0 +1,40 @@
+/*
+ * optimizer: clipping by the global norm, then AdamW, over a model's slabs.
+ *
+ * A step whose gradients overflow under the scale of the loss is skipped: weights and moments stand
+ * still, and it is no update.
+ *
+ * Weight decay applies to matrices, not to vectors (biases and layer norms): the groups of
+ * transformers' Trainer. A tied head counts once.
+ */
+#ifndef TRAINER_TRAINING_OPTIMIZER_H
+#define TRAINER_TRAINING_OPTIMIZER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "trainer/training/loss_scale.h"
+
+struct bloom;
+
+struct optimizer {
+    double beta1, beta2, eps, weight_decay;
+    double max_norm; /* of all gradients together; 0: they are not clipped */
+    int64_t updates; /* made so far: AdamW's step is the next */
+    struct loss_scale loss_scale;
+};
+
+/* What became of a step. */
+struct update {
+    double norm; /* of the gradients before clipping, without the scale of the loss */
+    bool skipped;
+};
+
+struct optimizer optimizer_default(double weight_decay);
+
+/* One update with this learning rate. ERR_FAILED: see loss_scale_update. */
+enum status optimizer_step(struct optimizer *o, struct bloom *model, double lr,
+                           struct update *update, struct error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,280 @@
+/* train: the loop. Start at train_run, then train_step. */
+#include "trainer/training/train.h"
+
+#include <time.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "trainer/bloom/evaluate.h"
+#include "trainer/interrupt.h"
+#include "trainer/lines.h"
+#include "trainer/permutation.h"
+#include "trainer/training/saver.h"
+
+/* A finished epoch that is not reported yet, for its checkpoint is still being written. */
+struct ended {
+    int64_t epochs; /* done; 0: there is none */
+    double loss, elapsed;
+    size_t tokens;
+    bool saved; /* it has a checkpoint */
+};
+
+/* What one process keeps between epochs. */
+struct progress {
+    struct schedule schedule;
+    struct arena *arena;
+    double started; /* this epoch, in seconds */
+    size_t tokens;  /* of this epoch, as given */
+    struct ended ended;
+    struct saver *saver;    /* at work, or NULL */
+    const char *saved_as;   /* what the report calls its folder; NULL: it is OUT itself */
+    double saved_at;        /* when it began, in seconds */
+    double stalled;         /* seconds that training waited for it */
+    const char *checkpoint; /* the last named one that is whole, a path, or NULL */
+};
+
+static double seconds(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+struct step {
+    int64_t number;
+    double loss, lr, loss_scale; /* loss_scale 0: there is none */
+    struct update update;
+};
+
+static enum status log_step(const struct step *step, struct error *err)
+{
+    struct arena *arena = arena_open();
+    struct text line = text_in(arena);
+    enum status s;
+
+    if (!arena)
+        return error_memory(err);
+    text_add(&line, "{\"step\": ");
+    text_add_integer(&line, step->number);
+    text_add(&line, ", \"loss\": ");
+    lines_number(&line, step->loss);
+    text_add(&line, ", \"grad_norm\": ");
+    lines_number(&line, step->update.norm);
+    text_add(&line, ", \"learning_rate\": ");
+    lines_number(&line, step->lr);
+    if (step->loss_scale > 0) {
+        text_add(&line, ", \"loss_scale\": ");
+        lines_number(&line, step->loss_scale);
+        text_add(&line, step->update.skipped ? ", \"skipped\": true" : ", \"skipped\": false");
+    }
+    text_add(&line, "}");
+    s = lines_report(&line, err);
+    arena_close(arena);
+    return s;
+}
+
+/* Forward and backward over examples [from, to) of the order, in micro-batches. */
+static double gradients(struct train *t, size_t from, size_t to, size_t *tokens)
+{
+    size_t labels = 0;
+    double loss = 0, scale;
+
+    for (size_t i = from; i < to; i++)
+        labels += t->loss_denominator == DENOMINATOR_LABELS ? t->data.order[i]->n_marked
+                                                            : t->data.order[i]->n_labels;
+    scale = labels > 0 ? 1 / (double)labels : 0;
+    for (size_t i = from; i < to; i += (size_t)t->batch_size) {
+        const size_t left = to - i, size = (size_t)t->batch_size;
+        batch_fill(&t->batch, t->data.order + i, left < size ? left : size);
+        bloom_forward(&t->bloom, &t->batch);
+        loss += bloom_loss(&t->bloom, &t->batch, scale, true);
+        bloom_backward(&t->bloom, &t->batch, i > from);
+        *tokens += t->batch.n_tokens;
+    }
+    return loss / (double)labels; /* NaN without a label, as in the Trainer */
+}
+
+/* The order of an epoch, into data.order. */
+static enum status draw_order(struct train *t, int64_t epoch, struct error *err)
+{
+    struct arena *arena = arena_open();
+    int64_t *order;
+    enum status s;
+
+    if (!arena)
+        return error_memory(err);
+    s = permutation_randperm((uint64_t)(t->seed + epoch), t->data.n, arena, &order, err);
+    for (size_t i = 0; s == OK && i < t->data.n; i++)
+        t->data.order[i] = &t->data.examples[order[i]];
+    arena_close(arena);
+    return s;
+}
+
+/* Begins OUT/tN or OUT, if one is due: nothing changes the weights before the next step's end. */
+static enum status begin_checkpoint(struct train *t, struct progress *p, int64_t epochs,
+                                    struct error *err)
+{
+    struct save save = {
+        t->out,
+        t->model,
+        &t->bloom,
+        {epochs, t->optimizer.updates, p->schedule.skipped, t->optimizer.loss_scale}};
+
+    p->stalled = 0;
+    if (epochs != t->until &&
+        (!t->named || seconds() - p->saved_at < (double)t->checkpoint_seconds))
+        return OK;
+    if (t->named) {
+        if (!(p->saved_as = arena_printf(p->arena, "t%lld", (long long)epochs)) ||
+            !(save.folder = file_join(p->arena, t->out, p->saved_as)))
+            return error_memory(err);
+    }
+    p->saved_at = seconds();
+    return saver_start(&save, &p->saver, err);
+}
+
+/* Before the weights change. */
+static void wait_for_saver(struct progress *p)
+{
+    const double from = seconds();
+
+    if (!p->saver)
+        return;
+    saver_wait_read(p->saver);
+    p->stalled += seconds() - from;
+}
+
+static enum status end_checkpoint(struct progress *p, struct error *err)
+{
+    const double from = seconds();
+    const enum status s = saver_finish(p->saver, err);
+
+    p->saver = NULL;
+    p->stalled += seconds() - from;
+    return s;
+}
+
+static enum status print_report(const struct progress *p, const struct ended *e, const char *name,
+                                struct error *err)
+{
+    struct text line = text_in(p->arena);
+
+    text_add(&line, "{\"t\": ");
+    text_add_integer(&line, e->epochs);
+    text_add(&line, ", \"eval_loss\": ");
+    lines_number(&line, e->loss);
+    if (name)
+        text_printf(&line, ", \"checkpoint\": \"%s\"", name);
+    text_printf(&line, ", \"info\": {\"seconds\": %.3f, \"tokens_per_s\": %.0f", e->elapsed,
+                (double)e->tokens / e->elapsed);
+    if (e->saved)
+        text_printf(&line, ", \"checkpoint_stall_s\": %.3f", p->stalled);
+    text_add(&line, "}}");
+    return lines_report(&line, err);
+}
+
+/*
+ * Reports the epoch that has ended, if there is one, and drops the checkpoint before its own. What
+ * is still being written is reported later, unless `now`. An epoch whose checkpoint fails is
+ * reported without it.
+ */
+static enum status report(struct train *t, struct progress *p, bool now, struct error *err)
+{
+    const char *before = p->checkpoint;
+    struct ended e = p->ended;
+    struct error ignored;
+    enum status s;
+
+    if (e.epochs == 0 || (p->saver && !now && !saver_ended(p->saver)))
+        return OK;
+    p->ended.epochs = 0;
+    if (p->saver && (s = end_checkpoint(p, err)) != OK) {
+        e.saved = false;
+        (void)print_report(p, &e, NULL, &ignored); /* the first failure is the one to tell */
+        return s;
+    }
+    TRY(print_report(p, &e, e.saved ? p->saved_as : NULL, err));
+    if (!e.saved || !p->saved_as)
+        return OK;
+    if (!(p->checkpoint = file_join(p->arena, t->out, p->saved_as)))
+        return error_memory(err);
+    return before ? file_remove(before, err) : OK;
+}
+
+static enum status train_epoch(struct train *t, struct progress *p, int64_t epoch,
+                               struct error *err)
+{
+    const size_t window = (size_t)(t->batch_size * t->accumulate);
+    struct step step = {.number = epoch * p->schedule.steps_per_epoch};
+
+    TRY(draw_order(t, epoch, err));
+    for (size_t from = 0; from < t->data.n; from += window) {
+        const size_t to = t->data.n - from < window ? t->data.n : from + window;
+        step.lr = schedule_lr(&p->schedule, step.number++);
+        step.loss_scale = t->optimizer.loss_scale.scale;
+        TRY(interrupt_check(err));
+        step.loss = gradients(t, from, to, &p->tokens);
+        wait_for_saver(p);
+        TRY(optimizer_step(&t->optimizer, &t->bloom, step.lr, &step.update, err));
+        if (step.update.skipped)
+            schedule_skip(&p->schedule);
+        TRY(report(t, p, false, err));
+        if (t->log_steps)
+            TRY(log_step(&step, err));
+    }
+    return OK;
+}
+
+/* After `epochs` epochs: a checkpoint, and the evaluation while it is being written. */
+static enum status end_epoch(struct train *t, struct progress *p, int64_t epochs, struct error *err)
+{
+    double loss;
+
+    TRY(report(t, p, true, err)); /* the epoch before */
+    TRY(begin_checkpoint(t, p, epochs, err));
+    TRY(evaluate_loss(&t->bloom, &t->validation, (size_t)t->eval_batch_size, &t->batch, &loss,
+                      err));
+    p->ended = (struct ended){epochs, loss, seconds() - p->started, p->tokens, p->saver != NULL};
+    return report(t, p, epochs == t->until, err);
+}
+
+/* What is still being written when training has ended is waited for, and an epoch reported. */
+static enum status end_run(struct train *t, struct progress *p, struct error *err)
+{
+    if (p->ended.epochs > 0)
+        return report(t, p, true, err);
+    return p->saver ? end_checkpoint(p, err) : OK;
+}
+
+enum status train_measure(const struct dataset *data, int64_t batch_size,
+                          const struct dataset *validation, int64_t eval_batch_size,
+                          struct batch_limits *out, struct error *err)
+{
+    *out = (struct batch_limits){.tokens = 0};
+    TRY(batch_measure(data, (size_t)batch_size, out, err));
+    return batch_measure(validation, (size_t)eval_batch_size, out, err);
+}
+
+enum status train_run(struct train *t, struct error *err)
+{
+    const int64_t window = t->batch_size * t->accumulate;
+    struct progress p = {
+        .schedule = {t->lr, t->epochs, ((int64_t)t->data.n + window - 1) / window, t->skipped},
+        .arena = arena_open(),
+        .saved_at = seconds(),
+    };
+    struct error ignored;
+    enum status s = p.arena ? OK : error_memory(err), end;
+
+    for (int64_t epoch = t->from; epoch < t->until && s == OK; epoch++) {
+        p.started = seconds();
+        p.tokens = 0;
+        if ((s = train_epoch(t, &p, epoch, err)) == OK)
+            s = end_epoch(t, &p, epoch + 1, err);
+    }
+    end = end_run(t, &p, s == OK ? err : &ignored);
+    arena_close(p.arena);
+    return s == OK ? end : s;
+}
