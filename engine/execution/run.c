@@ -276,7 +276,7 @@ static enum status open_run(struct build *b, const char *label, struct template 
     s = slots_refuse(b, template->node, err);
     if (s == OK)
         s = find_start(b, from, &run->from, err);
-    if (s == OK && run->from != from) {
+    if (s == OK && from && run->from != from) {
         struct unit *last = end_of_stretch(run->from, from);
         if (last != from || !digest_equal(&last->template->key, &template->key)) {
             job_close(b, job, true);
