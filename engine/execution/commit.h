@@ -1,6 +1,5 @@
 /*
- * commit: which commit a clone means, and where its repository is. Part of a build: see
- * engine/execution/build.h.
+ * commit: which commit a clone means, and where its repository is. Part of a build: see build.h.
  */
 #ifndef ENGINE_EXECUTION_COMMIT_H
 #define ENGINE_EXECUTION_COMMIT_H

@@ -1,4 +1,4 @@
-/* compare: the rows of a comparison. Part of a build: see engine/execution/build.h. */
+/* compare: the rows of a comparison. Part of a build: see build.h. */
 #ifndef ENGINE_EXECUTION_COMPARE_H
 #define ENGINE_EXECUTION_COMPARE_H
 

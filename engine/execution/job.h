@@ -1,5 +1,5 @@
 /* job: a process of the build, its folders, its share of the machine; what actions and runs have in
- * common. Part of a build: see engine/execution/build.h. */
+ * common. Part of a build: see build.h. */
 #ifndef ENGINE_EXECUTION_JOB_H
 #define ENGINE_EXECUTION_JOB_H
 

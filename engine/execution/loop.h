@@ -1,4 +1,4 @@
-/* loop: decide, start, wait, finish. Part of a build: see engine/execution/build.h. */
+/* loop: decide, start, wait, finish. Part of a build: see build.h. */
 #ifndef ENGINE_EXECUTION_LOOP_H
 #define ENGINE_EXECUTION_LOOP_H
 

@@ -1,4 +1,4 @@
-/* output: out/RECIPE/TARGET. Part of a build: see engine/execution/build.h. */
+/* output: out/RECIPE/TARGET. Part of a build: see build.h. */
 #ifndef ENGINE_EXECUTION_OUTPUT_H
 #define ENGINE_EXECUTION_OUTPUT_H
 

@@ -1,5 +1,4 @@
-/* plan: what a build would run, and why: --dry-run. Part of a build: see engine/execution/build.h.
- */
+/* plan: what a build would run, and why: --dry-run. Part of a build: see build.h. */
 #ifndef ENGINE_EXECUTION_PLAN_H
 #define ENGINE_EXECUTION_PLAN_H
 

@@ -1,5 +1,5 @@
 /* recall: what the last build like this one left: its graph, and what its nodes came to. Part of a
- * build: see engine/execution/build.h. */
+ * build: see build.h. */
 #ifndef ENGINE_EXECUTION_RECALL_H
 #define ENGINE_EXECUTION_RECALL_H
 

@@ -1,7 +1,6 @@
 /*
  * retain: while a build goes on, the newer checkpoint of a trial replaces the older one in the
- * store. (At its end cache_drop_unwanted says what stays.) Part of a build: see
- * engine/execution/build.h.
+ * store. (At its end cache_drop_unwanted says what stays.) Part of a build: see build.h.
  */
 #ifndef ENGINE_EXECUTION_RETAIN_H
 #define ENGINE_EXECUTION_RETAIN_H

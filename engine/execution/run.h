@@ -1,5 +1,5 @@
-/* run: a process that serves units of a trial, by the protocol of trainers. Part of a build: see
- * engine/execution/build.h. */
+/* run: a process that serves units of a trial, by the protocol of trainers. Part of a build:
+ * see build.h. */
 #ifndef ENGINE_EXECUTION_RUN_H
 #define ENGINE_EXECUTION_RUN_H
 

@@ -1,5 +1,5 @@
 /* want: from targets down to what they need, and back up with keys: nodes become ready, done,
- * failed, lost. Part of a build: see engine/execution/build.h. */
+ * failed, lost. Part of a build: see build.h. */
 #ifndef ENGINE_EXECUTION_WANT_H
 #define ENGINE_EXECUTION_WANT_H
 

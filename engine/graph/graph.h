@@ -81,8 +81,7 @@ struct compare_item {
 
 enum keep { KEEP_LAST, KEEP_BEST, KEEP_ALL };
 
-/* What a recipe says of a study. Its functions stay in Lua: `calls` is what engine/recipe/recipe
- * calls. */
+/* What a recipe says of a study. Its functions stay in Lua: `calls` is what engine/recipe calls. */
 struct study_spec {
     int samples, concurrency, max_t;
     const char *metric;
@@ -117,7 +116,7 @@ struct node {
         struct study_spec *study;
         int best_of; /* the study's node */
         struct {
-            int study, calls; /* the node, and what engine/recipe/recipe calls */
+            int study, calls; /* the node, and what engine/recipe calls */
             int node;         /* what it came to, -1: undecided */
             const char *path; /* in that node's tree; NULL: the whole */
         } after;

@@ -140,7 +140,6 @@ static enum status make(const char *path, struct recipe **out, struct error *err
     r->arena = arena;
     r->path = path;
     r->printed = text_in(arena);
-    recipe_lua_init(r);
     *out = r;
     return OK;
 }

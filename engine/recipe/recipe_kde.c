@@ -88,12 +88,7 @@ static const luaL_Reg methods[] = {{"density", api_density}, {NULL, NULL}};
 
 void recipe_kde_add(lua_State *L)
 {
-    luaL_newmetatable(L, type_name);
-    lua_pushboolean(L, 0);
-    lua_setfield(L, -2, "__metatable");
-    luaL_newlib(L, methods);
-    lua_setfield(L, -2, "__index");
-    lua_pop(L, 1);
+    recipe_type(L, type_name, methods);
     lua_pushcfunction(L, api_kde);
     lua_setfield(L, -2, "kde");
 }

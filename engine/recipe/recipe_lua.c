@@ -198,10 +198,15 @@ int recipe_raise(lua_State *L, struct recipe *r, enum status s)
     return luaL_error(L, "%s: %s", r->raised.where, r->raised.text);
 }
 
-void recipe_lua_init(struct recipe *r)
+void recipe_type(lua_State *L, const char *name, const luaL_Reg *methods)
 {
-    pthread_mutex_init(&r->lock, NULL);
-    pthread_cond_init(&r->changed, NULL);
+    luaL_newmetatable(L, name);
+    lua_pushboolean(L, 0);
+    lua_setfield(L, -2, "__metatable");
+    lua_newtable(L);
+    luaL_setfuncs(L, methods, 0);
+    lua_setfield(L, -2, "__index");
+    lua_pop(L, 1);
 }
 
 enum status recipe_lua_open(struct recipe *r, struct error *err)
@@ -214,10 +219,14 @@ enum status recipe_lua_open(struct recipe *r, struct error *err)
 
 enum status recipe_lua_watch(struct recipe *r, struct error *err)
 {
-    if (pthread_create(&r->watchdog, NULL, watch, r) != 0)
-        return error_set(err, ERR_SYSTEM, r->path, "cannot start a thread");
-    r->watched = true;
-    return OK;
+    pthread_mutex_init(&r->lock, NULL);
+    pthread_cond_init(&r->changed, NULL);
+    r->watched = pthread_create(&r->watchdog, NULL, watch, r) == 0;
+    if (r->watched)
+        return OK;
+    pthread_cond_destroy(&r->changed);
+    pthread_mutex_destroy(&r->lock);
+    return error_set(err, ERR_SYSTEM, r->path, "cannot start a thread");
 }
 
 void recipe_lua_close(struct recipe *r)
@@ -228,9 +237,9 @@ void recipe_lua_close(struct recipe *r)
         pthread_cond_signal(&r->changed);
         pthread_mutex_unlock(&r->lock);
         pthread_join(r->watchdog, NULL);
+        pthread_cond_destroy(&r->changed);
+        pthread_mutex_destroy(&r->lock);
     }
     if (r->lua)
         lua_close(r->lua);
-    pthread_cond_destroy(&r->changed);
-    pthread_mutex_destroy(&r->lock);
 }

@@ -151,12 +151,7 @@ static const luaL_Reg methods[] = {
 
 void recipe_parzen_add(lua_State *L)
 {
-    luaL_newmetatable(L, type_name);
-    lua_pushboolean(L, 0);
-    lua_setfield(L, -2, "__metatable");
-    luaL_newlib(L, methods);
-    lua_setfield(L, -2, "__index");
-    lua_pop(L, 1);
+    recipe_type(L, type_name, methods);
     lua_pushcfunction(L, api_parzen);
     lua_setfield(L, -2, "parzen");
 }

@@ -5,6 +5,7 @@
 #ifndef ENGINE_RECIPE_RECIPE_STATE_H
 #define ENGINE_RECIPE_RECIPE_STATE_H
 
+#include <lauxlib.h>
 #include <lua.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -47,15 +48,14 @@ struct recipe {
     atomic_uint beats; /* grows with every hook */
 };
 
-/* recipe_lua.c, the Lua state. It may be closed once it is begun, whatever failed. */
-void recipe_lua_init(struct recipe *r);
-void recipe_lua_close(struct recipe *r);
-
 /* Makes r->lua, empty, under the limits of memory and instructions. */
 enum status recipe_lua_open(struct recipe *r, struct error *err) MUST_CHECK;
 
 /* Starts the watchdog, for calls that neither return nor reach a hook. */
 enum status recipe_lua_watch(struct recipe *r, struct error *err) MUST_CHECK;
+
+/* Ends what the two above have begun, whichever of them failed or was never called. */
+void recipe_lua_close(struct recipe *r);
 
 /* The recipe whose state it is, in any of its coroutines. */
 struct recipe *recipe_of(lua_State *L);
@@ -76,6 +76,9 @@ int recipe_raise(lua_State *L, struct recipe *r, enum status s);
 /* "recipes/asha.lua:12" of the innermost line of a recipe that is running, else r->place, else "".
  */
 void recipe_where(const struct recipe *r, lua_State *L, char *out, size_t size);
+
+/* Makes a type of userdata, for luaL_setmetatable: Lua sees its methods and not its metatable. */
+void recipe_type(lua_State *L, const char *name, const luaL_Reg *methods);
 
 /* Pushes the table `core`. */
 void recipe_api_push(lua_State *L);

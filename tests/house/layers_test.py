@@ -81,9 +81,10 @@ class Layers(House):
             room, folder = split(path)
             if path == f"{room}/main.c":
                 continue
+            allowed = FOLDERS_MAY_INCLUDE[room].get(folder, {folder})
             for number, quote, name in includes(path):
                 other, below = split(name)
-                if quote == '"' and other == room and below not in FOLDERS_MAY_INCLUDE[room][folder]:
+                if quote == '"' and other == room and below not in allowed:
                     offences.append(f"{path}:{number}: {room}/{folder} may not include {name}")
         self.none(offences)
 
