@@ -5,7 +5,6 @@
 #include "base/arena.h"
 
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -180,4 +179,17 @@ void *arena_grow(struct arena *arena, const void *old, size_t used, size_t need,
         memcpy(block, old, used * size);
     *capacity = larger;
     return block;
+}
+
+bool arena_reserve(struct arena *arena, void *array, size_t n, size_t size, size_t *capacity)
+{
+    void *old, *larger;
+
+    if (n < *capacity)
+        return true;
+    memcpy(&old, array, sizeof old); /* a pointer of any type: all have one form here */
+    if (!(larger = arena_grow(arena, old, n, n + 1, size, capacity)))
+        return false;
+    memcpy(array, &larger, sizeof larger);
+    return true;
 }

@@ -9,6 +9,7 @@
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct arena; /* opaque: a list of chunks */
@@ -42,6 +43,22 @@ char *arena_printf(struct arena *arena, const char *format, ...)
  */
 void *arena_grow(struct arena *arena, const void *old, size_t used, size_t need, size_t size,
                  size_t *capacity);
+
+/*
+ * One more element at the end of a growing array: `array` (a pointer, NULL at first) holds `n` of at
+ * most `capacity` elements (both size_t). Gives the address of the new last element, which the caller
+ * writes, or NULL when out of memory, and then nothing has changed.
+ *
+ *     struct digest *last = arena_push(arena, list->keys, list->n, list->capacity);
+ *     if (!last)
+ *         return error_memory(err);
+ *     *last = key;
+ */
+#define arena_push(arena, array, n, capacity)                                                      \
+    (arena_reserve((arena), &(array), (n), sizeof *(array), &(capacity)) ? &(array)[(n)++] : NULL)
+
+/* Makes room for one more element; `array` is the address of a pointer to elements. See arena_push. */
+bool arena_reserve(struct arena *arena, void *array, size_t n, size_t size, size_t *capacity);
 
 #ifdef HPO_FAULTS
 /* Test builds only: the n-th allocation from now on fails (1 is the next); 0 switches it off. */

@@ -117,6 +117,23 @@ static void grow_keeps_what_is_used(void **state)
     assert_int_equal(numbers[capacity - 1], 0);
 }
 
+static void push_adds_one_at_the_end(void **state)
+{
+    struct {
+        int *numbers;
+        size_t n, capacity;
+    } list = {0};
+
+    for (int i = 0; i < 1000; i++) {
+        int *last = arena_push(*state, list.numbers, list.n, list.capacity);
+        assert_ptr_equal(last, list.numbers + i);
+        *last = i;
+    }
+    assert_int_equal(list.n, 1000);
+    for (int i = 0; i < 1000; i++)
+        assert_int_equal(list.numbers[i], i);
+}
+
 static void closing_nothing(void **state)
 {
     (void)state;
@@ -154,6 +171,19 @@ static void a_failed_grow_leaves_the_capacity(void **state)
     assert_null(arena_grow(*state, bytes, 8, 100, 1, &capacity));
     assert_int_equal(capacity, before);
 }
+
+static void a_failed_push_changes_nothing(void **state)
+{
+    int *numbers = NULL;
+    size_t n = 0, capacity = 0;
+
+    arena_fail_at(1, 0);
+    assert_null(arena_push(*state, numbers, n, capacity));
+    assert_null(numbers);
+    assert_int_equal(n, 0);
+    assert_int_equal(capacity, 0);
+    assert_non_null(arena_push(*state, numbers, n, capacity));
+}
 #endif
 
 int main(void)
@@ -165,10 +195,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(copies_end_in_nul, setup, teardown),
         cmocka_unit_test_setup_teardown(printf_of_any_length, setup, teardown),
         cmocka_unit_test_setup_teardown(grow_keeps_what_is_used, setup, teardown),
+        cmocka_unit_test_setup_teardown(push_adds_one_at_the_end, setup, teardown),
         cmocka_unit_test(closing_nothing),
 #ifdef HPO_FAULTS
         cmocka_unit_test_setup_teardown(the_nth_call_fails, setup, teardown),
         cmocka_unit_test_setup_teardown(a_failed_grow_leaves_the_capacity, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_failed_push_changes_nothing, setup, teardown),
 #endif
     };
 
