@@ -20,8 +20,7 @@
 #include "base/text.h"
 #include "cache/database.h"
 #include "cache/filesystem.h"
-#include "cache/stats.h"
-#include "cache/users.h"
+#include "cache/store_lock.h"
 
 #ifdef HPO_SMALL
 enum { FEW_BLOBS = 1 };
@@ -40,7 +39,7 @@ struct store {
     unsigned flags;
     int root, blobs, lock; /* descriptors, -1 before they are open */
     struct database *database;
-    struct stats *stats;
+    struct stats *stats;    /* of content/stats.c; NULL until it is needed */
     struct digest *pending; /* blobs that are not durable yet */
     size_t n_pending, pending_capacity;
     bool touched[FOLDERS]; /* folders of blobs/ with new names */
@@ -164,7 +163,7 @@ static enum status open_lock(struct store *store, struct error *err)
         }
         close(fd);
     }
-    return users_enter(store->lock, store->folder, err);
+    return store_lock_enter(store->lock, store->folder, err);
 }
 
 /* Makes the index under the turn of writing, so that two first builds do not both make it. */
@@ -180,9 +179,9 @@ static enum status open_database(struct store *store, struct error *err)
     s = database_open(path, DATABASE_WRITE, &store->database, err);
     if (s != ERR_NOT_FOUND)
         return s;
-    TRY(users_take_turn(store->lock, store->folder, err));
+    TRY(store_lock_take_turn(store->lock, store->folder, err));
     s = database_open(path, DATABASE_MAKE, &store->database, err);
-    users_give_turn(store->lock);
+    store_lock_give_turn(store->lock);
     return s;
 }
 
@@ -263,7 +262,6 @@ static enum status open_parts(struct store *store, const char *folder, struct er
     if (store->blobs < 0)
         return error_system(err, store->folder, "open the store's blobs");
     TRY(open_database(store, err));
-    TRY(stats_open(store->database, &store->stats, err));
     if (!present)
         TRY(finish_making(store, err));
     return write ? clean_temporary(store, err) : OK;
@@ -294,7 +292,6 @@ void store_close(struct store *store)
 {
     if (!store)
         return;
-    stats_close(store->stats);
     database_close(store->database);
     if (store->blobs >= 0)
         close(store->blobs);
@@ -330,9 +327,14 @@ struct database *store_database(const struct store *store)
     return store->database;
 }
 
-struct stats *store_stats(const struct store *store)
+struct arena *store_arena(const struct store *store)
 {
-    return store->stats;
+    return store->arena;
+}
+
+struct stats **store_stats(struct store *store)
+{
+    return &store->stats;
 }
 
 bool store_is_writable(const struct store *store)
@@ -348,12 +350,12 @@ int store_blobs(const struct store *store)
 enum status store_be_alone(struct store *store, int64_t wait_ms, bool *alone, int64_t *user,
                            struct error *err)
 {
-    return users_be_alone(store->lock, store->folder, wait_ms, alone, user, err);
+    return store_lock_be_alone(store->lock, store->folder, wait_ms, alone, user, err);
 }
 
 void store_share(struct store *store)
 {
-    users_share(store->lock);
+    store_lock_share(store->lock);
 }
 
 /* ---- writing ---- */
@@ -380,9 +382,9 @@ enum status store_write_begin(struct store *store, struct error *err)
     TRY(may_write(store, err));
     if (database_is_writing(store->database))
         return database_begin(store->database, err);
-    TRY(users_take_turn(store->lock, store->folder, err));
+    TRY(store_lock_take_turn(store->lock, store->folder, err));
     s = database_begin(store->database, err);
-    users_give_turn(store->lock);
+    store_lock_give_turn(store->lock);
     return s;
 }
 

@@ -11,7 +11,8 @@
  *            STORE/graphs/     what the engine remembers of builds (see history.h, snapshots): the
  *                              caller's too; only spares work, and goes with each collection
  *            STORE/claims      an empty file whose bytes the engine locks, one a key
- *            STORE/lock        an empty file whose bytes are locked by who has it open (users.h)
+ *            STORE/lock        an empty file whose bytes are locked by who has it open (see
+ *                              store_lock.h)
  * Life       store_open … store_sync … store_close. A program opens a store once.
  * Promise    Nothing written is durable, and no row is seen by another process, before store_sync.
  *            It makes all blobs committed so far durable, then commits all rows put so far: so a
@@ -85,7 +86,8 @@ enum status store_temporary(struct store *store, struct arena *arena, char **pat
 /* ---- for the modules of this room ---- */
 
 struct database *store_database(const struct store *store);
-struct stats *store_stats(const struct store *store);
+struct arena *store_arena(const struct store *store); /* lives as long as the store */
+struct stats **store_stats(struct store *store);      /* where stats.c keeps its own */
 bool store_is_writable(const struct store *store);
 
 /*

@@ -6,7 +6,9 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "cache/gc.h"
+#include "cache/maintenance/gc.h"
+#include "cache/maintenance/statistics.h"
+#include "cache/maintenance/verify.h"
 #include "cache/store.h"
 #include "engine/commands/commands.h"
 #include "engine/execution/session.h"
@@ -30,12 +32,12 @@ static enum status stat_store(const struct options *o, struct store *store, stru
     int64_t bytes;
 
     TRY(cache_stat(store, arena, &s, err));
-    bytes = s.blob_bytes + s.small_bytes;
+    bytes = s.blob_bytes + s.inline_bytes;
     if (o->json)
         text_printf(&t, "{\"blobs\": %zu, \"bytes\": %lld, \"index_bytes\": %lld, \"kinds\": [",
-                    s.blobs + s.small_blobs, (long long)bytes, (long long)s.index_bytes);
+                    s.blobs + s.inline_blobs, (long long)bytes, (long long)s.index_bytes);
     else
-        text_printf(&t, "%zu blobs, %.1f MB; index %.1f MB\n", s.blobs + s.small_blobs,
+        text_printf(&t, "%zu blobs, %.1f MB; index %.1f MB\n", s.blobs + s.inline_blobs,
                     (double)bytes / 1e6, (double)s.index_bytes / 1e6);
     for (size_t i = 0; i < s.n_kinds; i++) {
         const struct kind_stat *k = &s.kinds[i];

@@ -1,8 +1,8 @@
 /* hpo log: what an action printed, or its last failure did; of a trial, what each of its runs did.
  */
 #include "base/arena.h"
-#include "cache/blob.h"
-#include "cache/index.h"
+#include "cache/content/blob.h"
+#include "cache/results/index.h"
 #include "engine/commands/commands.h"
 #include "engine/commands/reader.h"
 #include "engine/execution/session.h"

@@ -4,7 +4,7 @@
 #include "base/arena.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "cache/history.h"
+#include "cache/records/history.h"
 #include "engine/commands/commands.h"
 #include "engine/commands/reader.h"
 #include "engine/execution/session.h"

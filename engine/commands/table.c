@@ -3,7 +3,7 @@
 
 #include "base/arena.h"
 #include "base/text.h"
-#include "cache/history.h"
+#include "cache/records/history.h"
 #include "engine/commands/commands.h"
 #include "engine/commands/reader.h"
 #include "engine/execution/session.h"

@@ -4,7 +4,7 @@
 #include "base/arena.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "cache/index.h"
+#include "cache/results/index.h"
 #include "engine/commands/commands.h"
 #include "engine/commands/reader.h"
 #include "engine/execution/build.h"

@@ -5,9 +5,9 @@
 
 #include "base/arena.h"
 #include "base/file.h"
-#include "cache/history.h"
-#include "cache/index.h"
-#include "cache/tree.h"
+#include "cache/content/tree.h"
+#include "cache/records/history.h"
+#include "cache/results/index.h"
 #include "engine/execution/job.h"
 #include "engine/execution/want.h"
 

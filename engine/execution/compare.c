@@ -7,7 +7,7 @@
 
 #include "base/arena.h"
 #include "base/json.h"
-#include "cache/blob.h"
+#include "cache/content/blob.h"
 #include "engine/execution/build.h"
 
 enum { SCORES_LIMIT = 1 << 20 };

@@ -6,7 +6,7 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/json.h"
-#include "cache/history.h"
+#include "cache/records/history.h"
 #include "engine/execution/build.h"
 
 enum { SIZE_LIMIT = 64 << 20 };

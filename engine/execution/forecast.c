@@ -7,7 +7,7 @@
 
 #include "base/arena.h"
 #include "base/json.h"
-#include "cache/history.h"
+#include "cache/records/history.h"
 #include "engine/execution/want.h"
 #include "engine/study/study_state.h"
 

@@ -16,8 +16,8 @@
 
 #include "base/arena.h"
 #include "base/file.h"
-#include "cache/blob.h"
-#include "cache/history.h"
+#include "cache/content/blob.h"
+#include "cache/records/history.h"
 #include "engine/execution/build.h"
 #include "engine/execution/commit.h"
 

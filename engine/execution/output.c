@@ -14,7 +14,7 @@
 
 #include "base/arena.h"
 #include "base/file.h"
-#include "cache/source.h"
+#include "cache/content/source.h"
 #include "engine/execution/compare.h"
 #include "engine/execution/recall.h"
 #include "engine/execution/want.h"

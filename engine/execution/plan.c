@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "cache/history.h"
-#include "cache/index.h"
+#include "cache/records/history.h"
+#include "cache/results/index.h"
 #include "engine/execution/build.h"
 #include "engine/execution/forecast.h"
 #include "engine/execution/want.h"

@@ -2,8 +2,8 @@
 #include "engine/execution/retain.h"
 
 #include "base/arena.h"
-#include "cache/gc.h"
-#include "cache/wants.h"
+#include "cache/maintenance/gc.h"
+#include "cache/results/roots.h"
 #include "engine/execution/build.h"
 #include "engine/study/study.h"
 #include "engine/study/unit.h"
@@ -65,7 +65,7 @@ static enum status take_unasked(struct build *b, struct unit **taken, size_t *n,
             b->replaced[left++] = u;
             continue;
         }
-        TRY(wants_has(b->store, &u->key, &elsewhere, err));
+        TRY(roots_has(b->store, &u->key, &elsewhere, err));
         if (!elsewhere)
             taken[(*n)++] = u;
     }

@@ -14,10 +14,10 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/json.h"
-#include "cache/gc.h"
-#include "cache/history.h"
-#include "cache/index.h"
-#include "cache/wants.h"
+#include "cache/maintenance/gc.h"
+#include "cache/records/history.h"
+#include "cache/results/index.h"
+#include "cache/results/roots.h"
 #include "engine/execution/build.h"
 #include "engine/execution/job.h"
 #include "engine/execution/loop.h"
@@ -358,7 +358,7 @@ static enum status note_study(struct names *names, int node, const char *recipe)
         TRY(recipe_table("effort", table.body, b->arena, &effort, &ignored, names->err));
         progress_text(b->progress, effort);
     }
-    return wants_replace(b->store, owner, names->wants, names->n_wants, names->err);
+    return roots_replace(b->store, owner, names->wants, names->n_wants, names->err);
 }
 
 /* The keys of all nodes, or only of those that a recalled build has found out anew. */

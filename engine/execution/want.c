@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "cache/index.h"
+#include "cache/results/index.h"
 #include "engine/execution/commit.h"
 #include "engine/execution/experience.h"
 #include "engine/execution/recall.h"

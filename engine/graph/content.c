@@ -9,7 +9,7 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "cache/blob.h"
+#include "cache/content/blob.h"
 
 /* The tree behind the content; a file has none. */
 static enum status load(struct store *store, struct content *c, struct arena *arena,

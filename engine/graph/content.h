@@ -10,8 +10,8 @@
 #define ENGINE_GRAPH_CONTENT_H
 
 #include "base/error.h"
-#include "cache/source.h"
-#include "cache/tree.h"
+#include "cache/content/source.h"
+#include "cache/content/tree.h"
 #include "engine/graph/key.h"
 
 struct arena;

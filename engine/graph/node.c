@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "cache/index.h"
+#include "cache/results/index.h"
 
 enum { KEYS = 16, LONGEST_TRIAL = 100000 };
 

@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
-#include "cache/history.h"
+#include "cache/records/history.h"
 
 struct arena;
 struct store;

@@ -24,7 +24,7 @@
 
 #include "base/digest.h"
 #include "base/error.h"
-#include "cache/source.h"
+#include "cache/content/source.h"
 
 struct graph;
 struct text;

@@ -2,7 +2,7 @@
 #include "engine/study/journal.h"
 
 #include "base/arena.h"
-#include "cache/history.h"
+#include "cache/records/history.h"
 
 enum status journal_open(struct journal *j, struct store *store, const char *identity,
                          const char *source, int64_t today, struct error *err)

@@ -7,8 +7,8 @@
 #include "base/arena.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "cache/history.h"
-#include "cache/index.h"
+#include "cache/records/history.h"
+#include "cache/results/index.h"
 
 struct units {
     struct store *store;

@@ -9,14 +9,15 @@
 #include "base/arena.h"
 #include "base/digest.h"
 #include "base/file.h"
-#include "cache/blob.h"
-#include "cache/gc.h"
-#include "cache/history.h"
-#include "cache/index.h"
-#include "cache/source.h"
+#include "cache/content/blob.h"
+#include "cache/content/source.h"
+#include "cache/content/tree.h"
+#include "cache/maintenance/gc.h"
+#include "cache/maintenance/verify.h"
+#include "cache/records/history.h"
+#include "cache/results/index.h"
+#include "cache/results/roots.h"
 #include "cache/store.h"
-#include "cache/tree.h"
-#include "cache/wants.h"
 
 enum { LARGE = 20000, TODAY = 20000 };
 
@@ -118,7 +119,7 @@ static enum status note_history(struct store *store, struct arena *arena, struct
     TRY(history_nodes_put(store, "r", &node, 1, err));
     TRY(history_journal_put(store, &node.key, "{}", TODAY, err));
     TRY(history_table_put(store, &table, err));
-    TRY(wants_replace(store, "study", &node.key, 1, err));
+    TRY(roots_replace(store, "study", &node.key, 1, err));
     TRY(history_run_finish(store, &run, err));
     return history_runs(store, NULL, 10, arena, &runs, &n, err);
 }

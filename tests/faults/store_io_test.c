@@ -7,9 +7,9 @@
 #include "tests/faults/scenario.h"
 #include "tests/unit/cache/place.h"
 
-#include "cache/blob.h"
-#include "cache/index.h"
-#include "cache/tree.h"
+#include "cache/content/blob.h"
+#include "cache/content/tree.h"
+#include "cache/results/index.h"
 
 enum { CALLS_MAX = 5000 };
 

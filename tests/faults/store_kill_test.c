@@ -7,10 +7,11 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#include "cache/blob.h"
-#include "cache/gc.h"
-#include "cache/index.h"
-#include "cache/tree.h"
+#include "cache/content/blob.h"
+#include "cache/content/tree.h"
+#include "cache/maintenance/gc.h"
+#include "cache/maintenance/verify.h"
+#include "cache/results/index.h"
 #include "tests/unit/cache/place.h"
 
 enum { ROUNDS = 25, MS_MAX = 60, NEWS_WAIT_MS = 60 * 1000 };

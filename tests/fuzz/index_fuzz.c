@@ -10,9 +10,11 @@
 
 #include "base/arena.h"
 #include "base/file.h"
-#include "cache/gc.h"
-#include "cache/history.h"
-#include "cache/index.h"
+#include "cache/maintenance/gc.h"
+#include "cache/maintenance/statistics.h"
+#include "cache/maintenance/verify.h"
+#include "cache/records/history.h"
+#include "cache/results/index.h"
 #include "cache/store.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);

@@ -8,7 +8,7 @@
 
 #include "base/arena.h"
 #include "base/file.h"
-#include "cache/tree.h"
+#include "cache/content/tree.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 

@@ -2,7 +2,7 @@
  * blob: bytes come back, or a status says why not; damage is found, taken away, and healed by the
  * next commit; files are moved in and never shared with who could write them.
  */
-#include "cache/blob.h"
+#include "cache/content/blob.h"
 #include "cache/database.h"
 #include "tests/unit/cache/place.h"
 
@@ -52,7 +52,7 @@ static void bytes_come_back(void **state)
         check(p, &d, bytes, sizes[i]);
         assert_ok(p, blob_put(p->store, bytes, sizes[i], &again, &p->err));
         assert_true(digest_equal(&d, &again));
-        assert_int_equal(exists(blob_path(p, &d)), sizes[i] > BLOB_SMALL);
+        assert_int_equal(exists(blob_path(p, &d)), sizes[i] > BLOB_INLINE);
         assert_ok(p, store_sync(p->store, &p->err));
         reopen(p);
         check(p, &d, bytes, sizes[i]);

@@ -2,20 +2,22 @@
  * gc: what is wanted, marked or in use stays; what nobody names goes; verify tells each kind of
  * damage, and nothing else.
  */
-#include "cache/blob.h"
+#include "cache/content/blob.h"
+#include "cache/content/tree.h"
 #include "cache/database.h"
-#include "cache/gc.h"
-#include "cache/history.h"
-#include "cache/index.h"
-#include "cache/tree.h"
-#include "cache/wants.h"
+#include "cache/maintenance/gc.h"
+#include "cache/maintenance/statistics.h"
+#include "cache/maintenance/verify.h"
+#include "cache/records/history.h"
+#include "cache/results/index.h"
+#include "cache/results/roots.h"
 #include "tests/unit/cache/place.h"
 
 static const int64_t file_n = 10000;
 enum { TODAY = 20000 };
 
 /* Files that a tree of put needs: its own, and its listing, in the build with tiny constants. */
-enum { FILES = BLOB_SMALL < 70 ? 2 : 1 };
+enum { FILES = BLOB_INLINE < 70 ? 2 : 1 };
 
 /* A result whose tree has one file of file_n bytes, none like another's. */
 static struct digest put(struct place *p, const char *kind, const char *key, int64_t day)
@@ -85,7 +87,7 @@ static void unwanted_units_go(void **state)
     struct drop_report report;
     struct result r;
 
-    assert_ok(p, wants_replace(p->store, "study", &wanted, 1, &p->err));
+    assert_ok(p, roots_replace(p->store, "study", &wanted, 1, &p->err));
     assert_ok(p, cache_drop_unwanted(p->store, &report, &p->err));
     assert_true(report.alone);
     assert_int_equal(report.trees, 1);
@@ -306,8 +308,8 @@ static void statistics_count_by_kind(void **state)
     assert_int_equal(stat.kinds[1].kept, 2);
     assert_int_equal(stat.kinds[1].marked, 1);
     assert_int_equal(stat.kinds[1].bytes, 2 * file_n);
-    assert_int_equal(stat.blob_bytes + stat.small_bytes > 3 * file_n, true);
-    assert_int_equal(stat.blobs + stat.small_blobs, 9);
+    assert_int_equal(stat.blob_bytes + stat.inline_bytes > 3 * file_n, true);
+    assert_int_equal(stat.blobs + stat.inline_blobs, 9);
     assert_true(stat.index_bytes > 0);
 }
 

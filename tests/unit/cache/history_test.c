@@ -1,5 +1,5 @@
 /* history: runs, nodes' keys, journal, tables and failures come back as they were put. */
-#include "cache/history.h"
+#include "cache/records/history.h"
 #include "tests/unit/cache/place.h"
 
 static int64_t begin(struct place *p, const char *recipe)

@@ -2,11 +2,11 @@
  * index: the first outcome of a key stays; another is kept beside it and marks the key; what is
  * dropped comes back; wants decide what may go.
  */
-#include "cache/blob.h"
+#include "cache/content/blob.h"
+#include "cache/content/tree.h"
 #include "cache/database.h"
-#include "cache/index.h"
-#include "cache/tree.h"
-#include "cache/wants.h"
+#include "cache/results/index.h"
+#include "cache/results/roots.h"
 #include "tests/unit/cache/place.h"
 
 /* A tree of one file, whose blob is in the store. */
@@ -348,13 +348,13 @@ static void wants_are_written_only_when_they_change(void **state)
     struct digest keys[] = {digest_of(p, "a"), digest_of(p, "b"), digest_of(p, "a")};
     struct digest swapped[] = {keys[1], keys[0]};
 
-    assert_ok(p, wants_replace(p->store, "me", keys, 3, &p->err));
+    assert_ok(p, roots_replace(p->store, "me", keys, 3, &p->err));
     assert_true(store_is_dirty(p->store));
     assert_ok(p, store_sync(p->store, &p->err));
-    assert_ok(p, wants_replace(p->store, "me", swapped, 2, &p->err));
-    assert_ok(p, wants_replace(p->store, "nobody", NULL, 0, &p->err));
+    assert_ok(p, roots_replace(p->store, "me", swapped, 2, &p->err));
+    assert_ok(p, roots_replace(p->store, "nobody", NULL, 0, &p->err));
     assert_false(store_is_dirty(p->store));
-    assert_ok(p, wants_replace(p->store, "me", keys, 1, &p->err));
+    assert_ok(p, roots_replace(p->store, "me", keys, 1, &p->err));
     assert_true(store_is_dirty(p->store));
 }
 
@@ -379,7 +379,7 @@ static void only_what_nobody_else_needs_goes(void **state)
     struct tree shared;
     struct digest *blobs;
     struct result r;
-    const size_t listing = tree.text_n > BLOB_SMALL; /* one more, with tiny constants */
+    const size_t listing = tree.text_n > BLOB_INLINE; /* one more, with tiny constants */
 
     assert_ok(p, tree_make(p->store, both, 2, p->arena, &shared, &p->err));
     r = unit(p, "one", "x", &tree);

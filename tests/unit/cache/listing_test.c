@@ -2,7 +2,7 @@
  * listing: entries → text → the same entries; hostile texts and entries are refused, each for its
  * reason.
  */
-#include "cache/listing.h"
+#include "cache/content/listing.h"
 #include "tests/unit/cache/place.h"
 
 #define HEX "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"

@@ -2,7 +2,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "cache/scan.h"
+#include "cache/content/scan.h"
 #include "tests/unit/cache/place.h"
 
 static void outcomes_are_told_apart(void **state)

@@ -2,8 +2,8 @@
  * source: a digest is that of the bytes, however recently they were written; what is believed is
  * not read again, and what changed is never believed.
  */
-#include "cache/blob.h"
-#include "cache/source.h"
+#include "cache/content/blob.h"
+#include "cache/content/source.h"
 #include "tests/unit/cache/place.h"
 
 static char *absolute(struct place *p, const char *name)

@@ -6,9 +6,9 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#include "cache/blob.h"
+#include "cache/content/blob.h"
 #include "cache/filesystem.h"
-#include "cache/history.h"
+#include "cache/records/history.h"
 #include "tests/unit/cache/place.h"
 
 static enum status put_answer(struct place *p, const char *key, const char *answer)

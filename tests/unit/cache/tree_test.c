@@ -1,8 +1,8 @@
 /*
  * tree: what is taken from one folder comes out in another, and nothing else does.
  */
-#include "cache/blob.h"
-#include "cache/tree.h"
+#include "cache/content/blob.h"
+#include "cache/content/tree.h"
 #include "tests/unit/cache/place.h"
 
 /* An action's folder with all that outputs may be. */

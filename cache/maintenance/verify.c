@@ -1,0 +1,308 @@
+/* verify: walks over blobs, trees and results. Start at cache_verify. */
+#include "cache/maintenance/verify.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/arena.h"
+#include "base/digest.h"
+#include "base/text.h"
+#include "cache/content/blob.h"
+#include "cache/content/inventory.h"
+#include "cache/content/scan.h"
+#include "cache/content/tree.h"
+#include "cache/database.h"
+#include "cache/results/index.h"
+#include "cache/store.h"
+
+#ifdef HPO_SMALL
+enum { SCANS_AT_ONCE = 2 };
+#else
+enum { SCANS_AT_ONCE = 1024 };
+#endif
+
+struct verification {
+    struct store *store;
+    struct arena *arena; /* of the report */
+    struct verify_report *report;
+    size_t capacity;
+    struct inventory inventory;
+};
+
+/* Adds a sentence to the report. */
+static enum status note(struct verification *v, struct error *err, const char *format, ...)
+    PRINTF_LIKE(3, 4);
+
+static enum status note(struct verification *v, struct error *err, const char *format, ...)
+{
+    struct verify_report *r = v->report;
+    char sentence[1024];
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(sentence, sizeof sentence, format, args);
+    va_end(args);
+    if (r->n_damage == v->capacity) {
+        const char **more = arena_grow(v->arena, r->damage, r->n_damage, r->n_damage + 1,
+                                       sizeof *more, &v->capacity);
+        if (!more)
+            return error_memory(err);
+        r->damage = more;
+    }
+    if (!(r->damage[r->n_damage] = arena_string(v->arena, sentence)))
+        return error_memory(err);
+    r->n_damage++;
+    return OK;
+}
+
+/* ---- blobs ---- */
+
+static enum status judge(struct verification *v, struct inventory_blob *blob,
+                         const struct digest *found, struct error *err)
+{
+    char hex[DIGEST_HEX + 1];
+
+    if (digest_equal(found, &blob->digest))
+        return OK;
+    blob->damaged = true;
+    digest_hex(&blob->digest, hex);
+    return note(v, err, "blob %.12s: its bytes changed", hex);
+}
+
+/* One that went away meanwhile is no damage: a result that needs it will say so. */
+static enum status judge_scan(struct verification *v, struct inventory_blob *blob,
+                              const struct scan *scan, struct error *err)
+{
+    char hex[DIGEST_HEX + 1];
+    struct error why;
+
+    if (scan->outcome == SCAN_ABSENT)
+        return OK;
+    if (scan->outcome == SCAN_CHANGED) /* by who took another link to it, or replaced it */
+        return judge(v, blob, &scan->digest, err);
+    if (scan_status(scan, &why) == OK)
+        return judge(v, blob, &scan->digest, err);
+    blob->damaged = true;
+    digest_hex(&blob->digest, hex);
+    return note(v, err, "blob %.12s: %s", hex, why.text);
+}
+
+/* Scans the files among blobs[first …], at most SCANS_AT_ONCE; *next is where to go on. */
+static enum status verify_some_files(struct verification *v, size_t first, size_t *next,
+                                     struct arena *arena, struct error *err)
+{
+    struct scan *scans = arena_array(arena, SCANS_AT_ONCE, sizeof *scans);
+    size_t *places = arena_array(arena, SCANS_AT_ONCE, sizeof *places);
+    size_t n = 0, i;
+
+    if (!scans || !places)
+        return error_memory(err);
+    for (i = first; i < v->inventory.n && n < SCANS_AT_ONCE; i++) {
+        const struct inventory_blob *blob = &v->inventory.blobs[i];
+        char name[BLOB_NAME_MAX];
+        if (blob->in_index)
+            continue;
+        places[n] = i;
+        store_blob_name(&blob->digest, name);
+        scans[n].path = arena_printf(arena, "%s/blobs/%s", store_folder(v->store), name);
+        if (!scans[n].path)
+            return error_memory(err);
+        scans[n].size = blob->size;
+        n++;
+    }
+    *next = i;
+    TRY(scan_files(scans, n, err));
+    for (size_t k = 0; k < n; k++)
+        TRY(judge_scan(v, &v->inventory.blobs[places[k]], &scans[k], err));
+    return OK;
+}
+
+static enum status verify_files(struct verification *v, struct error *err)
+{
+    for (size_t next = 0; next < v->inventory.n;) {
+        struct arena *arena = arena_open();
+        enum status s = arena ? verify_some_files(v, next, &next, arena, err) : error_memory(err);
+        arena_close(arena);
+        if (s != OK)
+            return s;
+    }
+    return OK;
+}
+
+static enum status verify_small(struct verification *v, struct error *err)
+{
+    struct statement *st =
+        database_statement(store_database(v->store), "SELECT digest, bytes FROM small");
+    enum status s = OK, end;
+
+    while (s == OK && statement_row(st)) {
+        struct digest name = statement_digest(st, 0), found;
+        size_t n;
+        const void *bytes = statement_bytes(st, 1, &n);
+        struct inventory_blob *blob = inventory_find(&v->inventory, &name);
+        s = digest_bytes(bytes, n, &found, err);
+        if (s == OK && blob)
+            s = judge(v, blob, &found, err);
+    }
+    end = statement_end(st, err);
+    return s != OK ? s : end;
+}
+
+/* ---- results ---- */
+
+/* Whether the row still says so: another process may have dropped the tree while we looked. */
+static enum status still_kept(struct verification *v, const struct result *r, bool *kept,
+                              struct error *err)
+{
+    struct statement *st = database_statement(
+        store_database(v->store), "SELECT 1 FROM result WHERE key = ?1 AND tree = ?2 AND kept "
+                                  "UNION ALL SELECT 1 FROM other_result WHERE key = ?1 AND "
+                                  "tree = ?2 AND kept");
+
+    statement_bind_digest(st, 1, &r->key);
+    statement_bind_digest(st, 2, &r->tree);
+    *kept = statement_row(st);
+    return statement_end(st, err);
+}
+
+static enum status note_missing(struct verification *v, const struct result *r, const char *what,
+                                const struct digest *blob, struct error *err)
+{
+    char key[DIGEST_HEX + 1], hex[DIGEST_HEX + 1];
+    bool kept;
+
+    TRY(still_kept(v, r, &kept, err));
+    if (!kept)
+        return OK;
+    digest_hex(&r->key, key);
+    digest_hex(blob, hex);
+    return note(v, err, "result %.12s: its %.300s (blob %.12s) is missing", key, what, hex);
+}
+
+static enum status verify_tree(struct verification *v, const struct result *r, struct arena *arena,
+                               struct error *err)
+{
+    const struct inventory_blob *listing = inventory_find(&v->inventory, &r->tree);
+    const struct tree_entry *missing;
+    char key[DIGEST_HEX + 1];
+    struct error why;
+    struct tree tree;
+    bool exists;
+    enum status s;
+
+    if (listing && listing->damaged)
+        return OK; /* said already; and reading it would remove it */
+    v->report->trees++;
+    s = tree_read(v->store, &r->tree, arena, &tree, &why);
+    if (s == ERR_NOT_FOUND)
+        return note_missing(v, r, "tree", &r->tree, err);
+    if (s == ERR_CORRUPT) {
+        digest_hex(&r->key, key);
+        return note(v, err, "result %.12s: %s", key, why.text);
+    }
+    if (s != OK) {
+        *err = why;
+        return s;
+    }
+    TRY(tree_exists(v->store, &tree, &exists, &missing, err));
+    return exists ? OK : note_missing(v, r, missing->path, &missing->digest, err);
+}
+
+static enum status verify_log(struct verification *v, const struct result *r, struct error *err)
+{
+    char key[DIGEST_HEX + 1];
+    bool exists;
+
+    TRY(blob_exists(v->store, &r->log, &exists, err));
+    digest_hex(&r->key, key);
+    return exists ? OK : note(v, err, "result %.12s: its log is missing", key);
+}
+
+static enum status verify_result(struct verification *v, const struct result *r,
+                                 struct arena *arena, struct error *err)
+{
+    v->report->results++;
+    if (r->kept)
+        TRY(verify_tree(v, r, arena, err));
+    return r->has_log ? verify_log(v, r, err) : OK;
+}
+
+static enum status verify_next(struct verification *v, const struct digest *after,
+                               struct digest *key, struct arena *arena, struct error *err)
+{
+    struct result r, *others;
+    size_t n;
+
+    TRY(index_result_next(v->store, after, arena, &r, err));
+    *key = r.key;
+    TRY(verify_result(v, &r, arena, err));
+    TRY(index_result_others(v->store, key, arena, &others, &n, err));
+    for (size_t i = 0; i < n; i++)
+        TRY(verify_result(v, &others[i], arena, err));
+    return OK;
+}
+
+static enum status verify_results(struct verification *v, struct error *err)
+{
+    struct digest key;
+    bool first = true;
+
+    for (;;) {
+        struct arena *arena = arena_open();
+        enum status s =
+            arena ? verify_next(v, first ? NULL : &key, &key, arena, err) : error_memory(err);
+        arena_close(arena);
+        if (s == ERR_NOT_FOUND)
+            return OK;
+        if (s != OK)
+            return s;
+        first = false;
+    }
+}
+
+/* ---- the whole ---- */
+
+static enum status verify_index(struct verification *v, struct error *err)
+{
+    struct statement *st = database_statement(store_database(v->store), "PRAGMA quick_check");
+    enum status s = OK, end;
+
+    while (s == OK && statement_row(st)) {
+        const char *line = statement_text(st, 0, v->arena);
+        if (line && strcmp(line, "ok") != 0)
+            s = note(v, err, "index: %s", line);
+    }
+    end = statement_end(st, err);
+    return s != OK ? s : end;
+}
+
+static int compare_strings(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+enum status cache_verify(struct store *store, struct arena *arena, struct verify_report *report,
+                         struct error *err)
+{
+    struct verification v = {.store = store, .arena = arena, .report = report};
+
+    *report = (struct verify_report){0};
+    TRY(verify_index(&v, err));
+    TRY(inventory_read(store, arena, &v.inventory, err));
+    for (size_t i = 0; i < v.inventory.n; i++)
+        report->bytes += v.inventory.blobs[i].size;
+    report->blobs = v.inventory.n;
+    for (size_t i = 0; i < v.inventory.n_strays; i++)
+        TRY(note(&v, err, "blobs/%.300s: not a blob", v.inventory.strays[i]));
+    TRY(verify_files(&v, err));
+    TRY(verify_small(&v, err));
+    TRY(verify_results(&v, err));
+    if (report->n_damage == 0)
+        return OK;
+    qsort(report->damage, report->n_damage, sizeof *report->damage, compare_strings);
+    return error_set(err, ERR_CORRUPT, store_folder(store), "the store is damaged in %zu places",
+                     report->n_damage);
+}

@@ -1,0 +1,28 @@
+/*
+ * verify: what is damaged. Reads everything, changes nothing; others may go on
+ * working meanwhile.
+ */
+#ifndef CACHE_MAINTENANCE_VERIFY_H
+#define CACHE_MAINTENANCE_VERIFY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct arena;
+struct store;
+
+struct verify_report {
+    size_t blobs, trees, results;
+    int64_t bytes;
+    const char **damage; /* "blob ab12…: …", a sentence each, sorted */
+    size_t n_damage;
+};
+
+/* Checks the digest of every blob, the text of every tree, and that every result has its blobs.
+ * ERR_CORRUPT where anything is wrong; the report is filled then too. */
+enum status cache_verify(struct store *store, struct arena *arena, struct verify_report *report,
+                         struct error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,532 @@
+/*
+ * index: results by key. The invariant: a result that is kept has, in `needs`, every blob file its
+ * tree needs. Start at index_result_put.
+ */
+#include "cache/results/index.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/text.h"
+#include "cache/content/blob.h"
+#include "cache/content/inline_blob.h"
+#include "cache/content/tree.h"
+#include "cache/database.h"
+#include "cache/store.h"
+
+/* The columns of a result, as read_result reads them; in both tables. */
+#define NARROW "key, tree, bytes, reports, log, seconds, run, kept"
+
+static void read_narrow(struct statement *st, struct arena *arena, struct result *r)
+{
+    *r = (struct result){
+        .key = statement_digest(st, 0),
+        .has_tree = !statement_is_null(st, 1),
+        .bytes = statement_integer(st, 2),
+        .reports = statement_text(st, 3, arena),
+        .has_log = !statement_is_null(st, 4),
+        .seconds = statement_real(st, 5),
+        .run = statement_integer(st, 6),
+        .kept = statement_integer(st, 7) != 0,
+    };
+    if (r->has_tree)
+        r->tree = statement_digest(st, 1);
+    if (r->has_log)
+        r->log = statement_digest(st, 4);
+}
+
+/* What only the first result of a key has. */
+static void read_result(struct statement *st, struct arena *arena, struct result *r)
+{
+    read_narrow(st, arena, r);
+    r->kind = statement_text(st, 8, arena);
+    r->name = statement_text(st, 9, arena);
+    r->marked = statement_integer(st, 10) != 0;
+    r->used_day = statement_integer(st, 11);
+    if (!r->kind)
+        r->kind = "";
+}
+
+#define RESULT NARROW ", kind, name, marked, used_day"
+
+/* False: no memory. */
+static bool append_digest(struct arena *arena, struct digest **list, size_t *n, size_t *capacity,
+                          const struct digest *d)
+{
+    if (*n == *capacity) {
+        struct digest *more = arena_grow(arena, *list, *n, *n + 1, sizeof *more, capacity);
+        if (!more)
+            return false;
+        *list = more;
+    }
+    assert(*list);
+    (*list)[(*n)++] = *d;
+    return true;
+}
+
+/* ---- needs ---- */
+
+static enum status add_need(struct store *store, const struct digest *owner,
+                            const struct digest *blob, struct error *err)
+{
+    struct statement *st = database_statement(
+        store_database(store), "INSERT OR IGNORE INTO needs(owner, blob) VALUES(?1, ?2)");
+
+    statement_bind_digest(st, 1, owner);
+    statement_bind_digest(st, 2, blob);
+    return statement_run(st, err);
+}
+
+/* Small blobs are not worth a row: only gc takes them away. */
+static enum status add_needs(struct store *store, const struct result *r, const struct tree *tree,
+                             struct error *err)
+{
+    bool small = true;
+
+    if (r->has_log)
+        TRY(inline_blob_exists(store, &r->log, &small, err));
+    if (!small)
+        TRY(add_need(store, &r->key, &r->log, err));
+    if (!tree)
+        return OK;
+    if (tree->text_n > BLOB_INLINE)
+        TRY(add_need(store, &tree->digest, &tree->digest, err)); /* its listing */
+    for (size_t i = 0; i < tree->n; i++) {
+        const struct tree_entry *e = &tree->entries[i];
+        if ((e->kind == TREE_FILE || e->kind == TREE_EXECUTABLE) && e->size > BLOB_INLINE)
+            TRY(add_need(store, &tree->digest, &e->digest, err));
+    }
+    return OK;
+}
+
+/* ---- putting ---- */
+
+static void bind_outcome(struct statement *st, const struct result *r)
+{
+    statement_bind_digest(st, 1, &r->key);
+    statement_bind_digest(st, 2, r->has_tree ? &r->tree : NULL);
+    statement_bind_integer(st, 3, r->bytes);
+    statement_bind_text(st, 4, r->reports);
+    statement_bind_digest(st, 5, r->has_log ? &r->log : NULL);
+    statement_bind_real(st, 6, r->seconds);
+    statement_bind_integer(st, 7, r->run);
+    statement_bind_integer(st, 8, r->has_tree);
+}
+
+static enum status insert_result(struct store *store, const struct result *r, struct error *err)
+{
+    struct database *db = store_database(store);
+    struct statement *st =
+        database_statement(db, "INSERT INTO result(" RESULT ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, "
+                               "?8, ?9, ?10, 0, ?11)");
+
+    bind_outcome(st, r);
+    statement_bind_text(st, 9, r->kind);
+    statement_bind_text(st, 10, r->name);
+    statement_bind_integer(st, 11, r->used_day);
+    TRY(statement_run(st, err));
+    st = database_statement(
+        db, "INSERT OR REPLACE INTO detail(key, description, info) VALUES(?1, ?2, ?3)");
+    statement_bind_digest(st, 1, &r->key);
+    statement_bind_text(st, 2, r->description ? r->description : "");
+    statement_bind_text(st, 3, r->info);
+    return statement_run(st, err);
+}
+
+static enum status insert_other(struct store *store, const struct result *r, struct error *err)
+{
+    struct statement *st =
+        database_statement(store_database(store), "INSERT INTO other_result(" NARROW
+                                                  ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
+
+    bind_outcome(st, r);
+    return statement_run(st, err);
+}
+
+/* The tree is in the store (again). */
+static enum status keep_tree(struct store *store, const struct result *r, struct error *err)
+{
+    struct statement *st = database_statement(
+        store_database(store),
+        "UPDATE result SET tree = ?2, bytes = ?3, kept = 1 WHERE key = ?1 AND NOT kept");
+
+    statement_bind_digest(st, 1, &r->key);
+    statement_bind_digest(st, 2, &r->tree);
+    statement_bind_integer(st, 3, r->bytes);
+    return statement_run(st, err);
+}
+
+static enum status keep_other(struct store *store, const struct result *r, struct error *err)
+{
+    struct statement *st =
+        database_statement(store_database(store), "UPDATE other_result SET kept = 1 WHERE key = ?1 "
+                                                  "AND tree = ?2 AND NOT kept");
+
+    statement_bind_digest(st, 1, &r->key);
+    statement_bind_digest(st, 2, &r->tree);
+    return statement_run(st, err);
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static bool same_outcome(const struct result *a, const struct result *b)
+{
+    if (a->has_tree && b->has_tree && !digest_equal(&a->tree, &b->tree))
+        return false;
+    /* Without reports, the tree is all there is to compare. */
+    if (!a->reports && !b->reports && a->has_tree != b->has_tree)
+        return false;
+    return same_text(a->reports, b->reports);
+}
+
+static enum status put_beside(struct store *store, const struct result *r, struct arena *arena,
+                              struct error *err)
+{
+    struct result *others;
+    size_t n;
+
+    TRY(index_result_mark(store, &r->key, err));
+    TRY(index_result_others(store, &r->key, arena, &others, &n, err));
+    for (size_t i = 0; i < n; i++)
+        if (same_outcome(&others[i], r) && others[i].has_tree == r->has_tree)
+            return r->has_tree ? keep_other(store, r, err) : OK;
+    return insert_other(store, r, err);
+}
+
+static enum status put(struct store *store, const struct result *r, const struct tree *tree,
+                       struct arena *arena, enum put_outcome *outcome, struct error *err)
+{
+    const struct result *known;
+
+    TRY(index_results_get(store, &r->key, 1, arena, &known, err));
+    TRY(store_write_begin(store, err));
+    if (!known) {
+        *outcome = PUT_NEW;
+        TRY(insert_result(store, r, err));
+        return add_needs(store, r, tree, err);
+    }
+    if (!same_outcome(known, r)) {
+        *outcome = PUT_DIFFERENT;
+        TRY(put_beside(store, r, arena, err));
+        return add_needs(store, r, tree, err);
+    }
+    *outcome = PUT_SAME;
+    if (!r->has_tree || known->kept)
+        return OK;
+    TRY(keep_tree(store, r, err));
+    return add_needs(store, &(struct result){.key = r->key}, tree, err);
+}
+
+enum status index_result_put(struct store *store, const struct result *r, const struct tree *tree,
+                             enum put_outcome *outcome, struct error *err)
+{
+    struct arena *arena = arena_open();
+    enum status s;
+
+    assert(r->has_tree == (tree != NULL));
+    assert(!tree || digest_equal(&tree->digest, &r->tree));
+    /* Another process may put the key between our look and our write: look inside the write. */
+    s = arena ? store_write_begin(store, err) : error_memory(err);
+    if (s == OK)
+        s = put(store, r, tree, arena, outcome, err);
+    arena_close(arena);
+    return s;
+}
+
+/* ---- getting ---- */
+
+/* The whole row, with what lies beside it. */
+#define WHOLE "SELECT " RESULT ", description, info FROM result LEFT JOIN detail USING(key) "
+
+static void read_whole(struct statement *st, struct arena *arena, struct result *r)
+{
+    read_result(st, arena, r);
+    r->description = statement_text(st, 12, arena);
+    r->info = statement_text(st, 13, arena);
+    if (!r->description)
+        r->description = "";
+}
+
+static enum status not_found(const struct digest *key, struct error *err)
+{
+    char hex[DIGEST_HEX + 1];
+
+    digest_hex(key, hex);
+    return error_set(err, ERR_NOT_FOUND, "", "there is no result for the key %.12s", hex);
+}
+
+enum status index_result_get(struct store *store, const struct digest *key, struct arena *arena,
+                             struct result *out, struct error *err)
+{
+    struct statement *st = database_statement(store_database(store), WHOLE "WHERE result.key = ?1");
+    bool found;
+
+    statement_bind_digest(st, 1, key);
+    found = statement_row(st);
+    if (found)
+        read_whole(st, arena, out);
+    TRY(statement_end(st, err));
+    return found ? OK : not_found(key, err);
+}
+
+static enum status get_many(struct store *store, const struct digest *keys, size_t n,
+                            struct arena *arena, const struct result **out, struct error *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct statement *st = database_statement(store_database(store),
+                                                  "SELECT " RESULT " FROM result WHERE key = ?1");
+        struct result *r = NULL;
+        statement_bind_digest(st, 1, &keys[i]);
+        if (statement_row(st)) {
+            if ((r = arena_alloc(arena, sizeof *r)))
+                read_result(st, arena, r);
+            else
+                statement_no_memory(st);
+        }
+        TRY(statement_end(st, err));
+        out[i] = r;
+    }
+    return OK;
+}
+
+enum status index_results_get(struct store *store, const struct digest *keys, size_t n,
+                              struct arena *arena, const struct result **out, struct error *err)
+{
+    const bool reading = database_read_begin(store_database(store));
+    const enum status s = get_many(store, keys, n, arena, out, err);
+
+    if (reading)
+        database_read_end(store_database(store));
+    return s;
+}
+
+void index_read_begin(struct store *store)
+{
+    (void)database_read_begin(store_database(store));
+}
+
+void index_read_end(struct store *store)
+{
+    database_read_end(store_database(store));
+}
+
+enum status index_result_others(struct store *store, const struct digest *key, struct arena *arena,
+                                struct result **others, size_t *n, struct error *err)
+{
+    struct statement *st = database_statement(
+        store_database(store), "SELECT " NARROW " FROM other_result WHERE key = ?1 ORDER BY id");
+    size_t capacity = 0;
+
+    *others = NULL;
+    *n = 0;
+    statement_bind_digest(st, 1, key);
+    while (statement_row(st)) {
+        if (*n == capacity) {
+            struct result *more = arena_grow(arena, *others, *n, *n + 1, sizeof *more, &capacity);
+            if (!more) {
+                statement_no_memory(st);
+                break;
+            }
+            *others = more;
+        }
+        read_narrow(st, arena, &(*others)[(*n)++]);
+    }
+    return statement_end(st, err);
+}
+
+enum status index_result_next(struct store *store, const struct digest *after, struct arena *arena,
+                              struct result *out, struct error *err)
+{
+    struct statement *st = database_statement(store_database(store), WHOLE
+                                              "WHERE result.key > ?1 ORDER BY result.key LIMIT 1");
+    bool found;
+
+    if (after)
+        statement_bind_digest(st, 1, after);
+    else
+        statement_bind_bytes(st, 1, "", 0); /* sorts before every key */
+    found = statement_row(st);
+    if (found)
+        read_whole(st, arena, out);
+    TRY(statement_end(st, err));
+    return found ? OK : error_set(err, ERR_NOT_FOUND, "", "there are no more results");
+}
+
+/* The key that begins with these digits and goes on with one; false where they are none. */
+static bool complete(const char *prefix, char rest, struct digest *key)
+{
+    char hex[DIGEST_HEX + 1] = "";
+    const size_t n = strlen(prefix);
+
+    if (n == 0)
+        return false;
+    for (size_t i = 0; i < DIGEST_HEX; i++)
+        if (i < n)
+            hex[i] = prefix[i];
+        else
+            hex[i] = rest;
+    return n <= DIGEST_HEX && digest_parse(hex, key);
+}
+
+enum status index_result_find(struct store *store, const char *prefix, size_t limit,
+                              struct arena *arena, struct digest **keys, size_t *n,
+                              struct error *err)
+{
+    struct digest low, high;
+    struct statement *st;
+
+    *n = 0;
+    if (!(*keys = arena_array(arena, limit, sizeof **keys)))
+        return error_memory(err);
+    if (!complete(prefix, '0', &low) || !complete(prefix, 'f', &high))
+        return OK;
+    st = database_statement(store_database(store),
+                            "SELECT key FROM result WHERE key BETWEEN ?1 AND ?2 ORDER BY key");
+    statement_bind_digest(st, 1, &low);
+    statement_bind_digest(st, 2, &high);
+    while (*n < limit && statement_row(st))
+        (*keys)[(*n)++] = statement_digest(st, 0);
+    return statement_end(st, err);
+}
+
+/* ---- changing ---- */
+
+static enum status change(struct store *store, const char *sql, const struct digest *key,
+                          struct error *err)
+{
+    struct statement *st = database_statement(store_database(store), sql);
+
+    statement_bind_digest(st, 1, key);
+    return statement_run(st, err);
+}
+
+enum status index_revision(struct store *store, int64_t *revision, struct error *err)
+{
+    struct statement *st = database_statement(store_database(store), "SELECT number FROM revision");
+
+    *revision = statement_row(st) ? statement_integer(st, 0) : 0;
+    return statement_end(st, err);
+}
+
+static enum status revise(struct store *store, struct error *err)
+{
+    return statement_run(
+        database_statement(store_database(store), "UPDATE revision SET number = number + 1"), err);
+}
+
+enum status index_result_mark(struct store *store, const struct digest *key, struct error *err)
+{
+    TRY(store_write_begin(store, err));
+    TRY(revise(store, err));
+    return change(store, "UPDATE result SET marked = 1 WHERE key = ?1 AND NOT marked", key, err);
+}
+
+enum status index_result_forget(struct store *store, const struct digest *key, struct error *err)
+{
+    TRY(store_write_begin(store, err));
+    TRY(revise(store, err));
+    TRY(change(store, "DELETE FROM result WHERE key = ?1", key, err));
+    TRY(change(store, "DELETE FROM detail WHERE key = ?1", key, err));
+    TRY(change(store, "DELETE FROM other_result WHERE key = ?1", key, err));
+    return change(store, "DELETE FROM needs WHERE owner = ?1", key, err);
+}
+
+/* Looks first: a build with nothing to do must not begin a transaction. */
+static enum status touch(struct store *store, const struct digest *key, int64_t today,
+                         struct error *err)
+{
+    struct statement *st =
+        database_statement(store_database(store), "SELECT used_day FROM result WHERE key = ?1");
+    bool old;
+
+    statement_bind_digest(st, 1, key);
+    old = statement_row(st) && statement_integer(st, 0) != today;
+    TRY(statement_end(st, err));
+    if (!old)
+        return OK;
+    TRY(store_write_begin(store, err));
+    st =
+        database_statement(store_database(store), "UPDATE result SET used_day = ?2 WHERE key = ?1");
+    statement_bind_digest(st, 1, key);
+    statement_bind_integer(st, 2, today);
+    return statement_run(st, err);
+}
+
+enum status index_results_touch(struct store *store, const struct digest *keys, size_t n,
+                                int64_t today, struct error *err)
+{
+    for (size_t i = 0; i < n; i++)
+        TRY(touch(store, &keys[i], today, err));
+    return OK;
+}
+
+/* ---- dropping ---- */
+
+/* The trees that a key keeps: of its first result and of those beside it. */
+static enum status kept_trees(struct store *store, const struct digest *key, struct arena *arena,
+                              struct digest **trees, size_t *n, struct error *err)
+{
+    struct statement *st = database_statement(
+        store_database(store), "SELECT tree FROM result WHERE key = ?1 AND kept UNION "
+                               "SELECT tree FROM other_result WHERE key = ?1 AND kept");
+    size_t capacity = 0;
+
+    *trees = NULL;
+    *n = 0;
+    statement_bind_digest(st, 1, key);
+    while (statement_row(st)) {
+        const struct digest tree = statement_digest(st, 0);
+        if (!append_digest(arena, trees, n, &capacity, &tree))
+            statement_no_memory(st);
+    }
+    return statement_end(st, err);
+}
+
+/* Gives up what a tree needs, unless another result keeps the same tree. */
+static enum status release_tree(struct store *store, const struct digest *tree, struct arena *arena,
+                                struct digest **blobs, size_t *n, size_t *capacity,
+                                struct error *err)
+{
+    struct database *db = store_database(store);
+    struct statement *st =
+        database_statement(db, "SELECT 1 FROM result WHERE tree = ?1 AND kept UNION ALL "
+                               "SELECT 1 FROM other_result WHERE tree = ?1 AND kept");
+    bool needed;
+
+    statement_bind_digest(st, 1, tree);
+    needed = statement_row(st);
+    TRY(statement_end(st, err));
+    if (needed)
+        return OK;
+    st = database_statement(db, "SELECT blob FROM needs AS mine WHERE owner = ?1 AND NOT EXISTS "
+                                "(SELECT 1 FROM needs WHERE blob = mine.blob AND owner <> ?1)");
+    statement_bind_digest(st, 1, tree);
+    while (statement_row(st)) {
+        const struct digest blob = statement_digest(st, 0);
+        if (!append_digest(arena, blobs, n, capacity, &blob))
+            statement_no_memory(st);
+    }
+    TRY(statement_end(st, err));
+    return change(store, "DELETE FROM needs WHERE owner = ?1", tree, err);
+}
+
+enum status index_result_drop_tree(struct store *store, const struct digest *key,
+                                   struct arena *arena, struct digest **blobs, size_t *n,
+                                   size_t *capacity, struct error *err)
+{
+    struct digest *trees;
+    size_t n_trees;
+
+    TRY(store_write_begin(store, err));
+    TRY(kept_trees(store, key, arena, &trees, &n_trees, err));
+    TRY(change(store, "UPDATE result SET kept = 0 WHERE key = ?1 AND kept", key, err));
+    TRY(change(store, "UPDATE other_result SET kept = 0 WHERE key = ?1 AND kept", key, err));
+    for (size_t i = 0; i < n_trees; i++)
+        TRY(release_tree(store, &trees[i], arena, blobs, n, capacity, err));
+    return OK;
+}
