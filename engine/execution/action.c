@@ -102,7 +102,7 @@ static enum status output_names(struct build *b, struct job *job, const char *co
     *n = a->n_outputs;
     if (!a->clone)
         return OK;
-    return file_list(job->dir, job->arena, (char ***)names, n, err);
+    return file_list(job->workspace.dir, job->arena, (char ***)names, n, err);
 }
 
 static enum status store_result(struct build *b, struct job *job, const struct tree *tree,
@@ -189,7 +189,7 @@ enum status action_finish(struct build *b, struct job *job, struct error *err)
     if (job->process.exit_code != 0 || job->timed_out)
         return fail(b, job, job_verdict(b, job), err);
     if ((s = output_names(b, job, &names, &n, err)) == OK)
-        s = tree_take(b->store, job->dir, names, n, job->arena, &tree, err);
+        s = tree_take(b->store, job->workspace.dir, names, n, job->arena, &tree, err);
     if (s == ERR_NOT_FOUND)
         s = error_set(err, ERR_FAILED, "", "it did not make its output \"%s\"", err->where);
     if (s == OK && !graph_node(b->graph, node)->action.clone)

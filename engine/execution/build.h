@@ -1,7 +1,7 @@
 /*
  * build: the state of one build, shared by the files that move it: want (which nodes, their keys),
- * job (processes), action and run (what a process left), output (out/), loop (the story). Nobody
- * else includes it.
+ * job (processes), workspace (their folders), action and run (what a process left), output (out/),
+ * loop (the story). Nobody else includes it.
  *
  * A node of the graph has a struct work beside it. It is IDLE until something wants it, WAITING
  * while its needs are not known, READY when only a slot or a claim is missing, STARTED while its
@@ -17,6 +17,7 @@
 #include "cache/store.h"
 #include "engine/execution/claim.h"
 #include "engine/execution/ready.h"
+#include "engine/execution/workspace.h"
 #include "engine/graph/content.h"
 #include "engine/graph/graph.h"
 #include "engine/options.h"
@@ -63,11 +64,9 @@ struct work {
 struct job {
     struct job *next;
     struct arena *arena;
-    int node;           /* the action, or the template of a run */
-    const char *label;  /* for people */
-    const char *folder; /* absolute; holds dir, log, params.json, in, out */
-    const char *dir;    /* working folder */
-    const char *log;
+    int node;          /* the action, or the template of a run */
+    const char *label; /* for people */
+    struct workspace workspace;
     struct process process;
     int cpus;
     unsigned long long gpus; /* bit i: options.gpu_names[i] */

@@ -1,16 +1,10 @@
-/*
- * job: a process of the build, its folders, its share of the machine. Start at job_prepare.
- *
- * Folder     STORE/work/NAME, NAME cut from a key: at most one is left per action. In it: dir (the
- *            working folder), log, and for runs of units params.json, in and out.
- */
+/* job: a process of the build, its share of the machine. Start at job_prepare. */
 #include "engine/execution/job.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -98,52 +92,24 @@ struct job *job_open(int node, const char *label)
     return job;
 }
 
-static enum status make_folder(const char *path, struct error *err)
-{
-    return mkdir(path, 0777) == 0 ? OK : error_system(err, path, "make the folder");
-}
-
-/* The folders above an input or output inside the working folder. */
-static enum status make_parents(struct job *job, const char *path, struct error *err)
-{
-    const char *slash = strrchr(path, '/');
-    char *folder;
-
-    if (!slash)
-        return OK;
-    folder = arena_printf(job->arena, "%s/%.*s", job->dir, (int)(slash - path), path);
-    return folder ? file_make_folders(folder, err) : error_memory(err);
-}
-
 enum status job_prepare(struct build *b, struct job *job, const char *name, int *lost,
                         struct error *err)
 {
     const struct action *a = &graph_node(b->graph, job->node)->action;
 
     *lost = -1;
-    job->folder = file_join(job->arena, store_work(b->store), name);
-    job->dir = job->folder ? file_join(job->arena, job->folder, "dir") : NULL;
-    job->log = job->folder ? file_join(job->arena, job->folder, "log") : NULL;
-    if (!job->dir || !job->log)
-        return error_memory(err);
-    TRY(file_remove(job->folder, err));
-    TRY(make_folder(job->folder, err));
-    TRY(make_folder(job->dir, err));
+    TRY(workspace_make(&job->workspace, b->store, name, job->arena, err));
     for (size_t i = 0; i < a->n_inputs; i++) {
         const struct edge *e = &a->inputs[i];
-        char *dest = file_join(job->arena, job->dir, e->name);
-        enum status s;
-        if (!dest)
-            return error_memory(err);
-        TRY(make_parents(job, e->name, err));
-        s = content_place(b->store, &work_of(b, e->node)->content, e->path, b->arena, dest, err);
-        if ((s == ERR_NOT_FOUND || s == ERR_CORRUPT) &&
-            work_of(b, e->node)->content.origin == FROM_STORE)
+        struct content *content = &work_of(b, e->node)->content;
+        enum status s =
+            workspace_put(&job->workspace, b->store, content, e->path, e->name, b->arena, err);
+        if ((s == ERR_NOT_FOUND || s == ERR_CORRUPT) && content->origin == FROM_STORE)
             *lost = e->node;
         TRY(s);
     }
     for (size_t i = 0; i < a->n_outputs; i++)
-        TRY(make_parents(job, a->outputs[i], err));
+        TRY(workspace_expect(&job->workspace, a->outputs[i], err));
     return OK;
 }
 
@@ -196,13 +162,13 @@ static char **environment_of(struct build *b, struct job *job, char *const *extr
         for (char **entry = environ; *entry; entry++)
             if (strncmp(*entry, "TMPDIR=", 7) != 0)
                 add_entry(&env, *entry);
-        add_entry(&env, arena_printf(job->arena, "TMPDIR=%s", job->folder));
+        add_entry(&env, arena_printf(job->arena, "TMPDIR=%s", job->workspace.folder));
         return env.failed ? NULL : env.entries;
     }
     add_entry(&env,
               arena_printf(job->arena, "PATH=%s", path ? path : "/usr/local/bin:/usr/bin:/bin"));
-    add_entry(&env, arena_printf(job->arena, "HOME=%s", job->dir));
-    add_entry(&env, arena_printf(job->arena, "TMPDIR=%s", job->dir));
+    add_entry(&env, arena_printf(job->arena, "HOME=%s", job->workspace.dir));
+    add_entry(&env, arena_printf(job->arena, "TMPDIR=%s", job->workspace.dir));
     add_entry(&env, "LANG=C.UTF-8");
     add_entry(&env, "TZ=UTC");
     add_entry(&env, arena_printf(job->arena, "HPO_CPUS=%d", job->cpus));
@@ -231,7 +197,7 @@ static char **clone_argv(struct build *b, struct job *job)
         add_entry(&argv, "--shipped");
     add_entry(&argv, (char *)commit_location(b, c));
     add_entry(&argv, (char *)work_of(b, job->node)->commit);
-    add_entry(&argv, (char *)job->dir);
+    add_entry(&argv, (char *)job->workspace.dir);
     for (size_t i = 0; i < c->n_paths; i++)
         add_entry(&argv, (char *)c->paths[i]);
     return argv.failed ? NULL : argv.entries;
@@ -242,7 +208,7 @@ enum status job_start(struct build *b, struct job *job, char *const *extra, stru
     struct node *node = graph_node(b->graph, job->node);
     const struct action *a = &node->action;
     struct command command = {
-        .folder = job->dir, .log = job->log, .pipe_output = job->train != NULL};
+        .folder = job->workspace.dir, .log = job->workspace.log, .pipe_output = job->train != NULL};
 
     command.env = environment_of(b, job, extra);
     if (a->clone) {
@@ -251,7 +217,7 @@ enum status job_start(struct build *b, struct job *job, char *const *extra, stru
     } else {
         TRY(tool_path(b->tools, a->run[0], &command.program, err));
         if (!command.program)
-            command.program = file_join(job->arena, job->dir, a->run[0] + 2);
+            command.program = file_join(job->arena, job->workspace.dir, a->run[0] + 2);
         command.argv = (char *const *)a->run;
     }
     if (!command.env || !command.argv || !command.program)
@@ -282,8 +248,8 @@ void job_close(struct build *b, struct job *job, bool keep_folder)
         }
     runner_close(&b->keeper, &job->process);
     slots_give(b, job);
-    if (!keep_folder && job->folder)
-        (void)!file_remove(job->folder, &ignored);
+    if (!keep_folder)
+        (void)!workspace_remove(&job->workspace, &ignored);
     arena_close(job->arena);
 }
 
@@ -310,7 +276,7 @@ static const char *tail(const struct job *job)
     char *bytes;
     size_t n, lines = 0;
 
-    if (file_read(job->log, LOG_LIMIT, job->arena, &bytes, &n, &ignored) != OK)
+    if (file_read(job->workspace.log, LOG_LIMIT, job->arena, &bytes, &n, &ignored) != OK)
         return "";
     for (size_t i = n; i > 0 && n - i < TAIL_BYTES; i--)
         if (bytes[i - 1] == '\n' && i < n && ++lines == TAIL_LINES)
@@ -330,10 +296,10 @@ void job_tell_failure(struct build *b, const struct job *job, const char *senten
 {
     progress_line(b->progress, "failed: %s: %s", job->label, sentence);
     progress_text(b->progress, tail(job));
-    if (job->folder && disk_is_full(store_work(b->store)))
+    if (job->workspace.folder && disk_is_full(store_work(b->store)))
         progress_line(b->progress, "  no space left on the disk of %s", store_work(b->store));
-    if (job->folder)
-        progress_line(b->progress, "  its folder is kept: %s", job->folder);
+    if (job->workspace.folder)
+        progress_line(b->progress, "  its folder is kept: %s", job->workspace.folder);
 }
 
 enum status job_check_sources(struct build *b, const struct job *job, struct error *err)
@@ -357,17 +323,17 @@ enum status job_take_log(struct build *b, struct job *job, struct digest *log, s
 {
     int64_t size;
 
-    return blob_take(b->store, job->log, log, &size, err);
+    return blob_take(b->store, job->workspace.log, log, &size, err);
 }
 
 enum status job_note_failure(struct build *b, struct job *job, const struct digest *key,
                              const char *sentence, struct error *err)
 {
-    const char *slash = strrchr(job->folder, '/');
+    const char *slash = strrchr(job->workspace.folder, '/');
     struct failure f = {.key = *key,
                         .run = b->run,
                         .name = job->label,
-                        .folder = slash ? slash + 1 : job->folder,
+                        .folder = slash ? slash + 1 : job->workspace.folder,
                         .text = sentence,
                         .day = b->today};
 

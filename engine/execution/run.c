@@ -153,7 +153,7 @@ static void release_units(struct build *b, struct train *run)
 static enum status write_params(struct job *job, const char *params, char **entry,
                                 struct error *err)
 {
-    char *path = file_join(job->arena, job->folder, "params.json");
+    char *path = file_join(job->arena, job->workspace.folder, "params.json");
 
     if (!path || !(*entry = arena_printf(job->arena, "HPO_PARAMS=%s", path)))
         return error_memory(err);
@@ -167,10 +167,10 @@ static enum status prepare_protocol(struct build *b, struct job *job, char **ext
 {
     struct train *run = job->train;
     const char *params = graph_node(b->graph, job->node)->action.params;
-    char *in = file_join(job->arena, job->folder, "in");
+    char *in = file_join(job->arena, job->workspace.folder, "in");
     size_t n = 0;
 
-    run->out = file_join(job->arena, job->folder, "out");
+    run->out = file_join(job->arena, job->workspace.folder, "out");
     extra[n] = arena_printf(job->arena, "HPO_FROM=%d", run->from ? run->from->t : 0);
     extra[n + 1] = arena_printf(job->arena, "HPO_UNTIL=%d", run->units[run->n - 1]->t);
     if (!in || !run->out || !extra[n] || !extra[n + 1])

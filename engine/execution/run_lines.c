@@ -214,11 +214,11 @@ static enum status take_line(struct build *b, struct job *job, const char *line,
 static enum status append_log(const struct job *job, const char *bytes, size_t n, struct error *err)
 {
     enum status s;
-    int fd = open(job->log, O_WRONLY | O_APPEND | O_CLOEXEC);
+    int fd = open(job->workspace.log, O_WRONLY | O_APPEND | O_CLOEXEC);
 
     if (fd < 0)
-        return error_system(err, job->log, "open");
-    s = file_write_all(fd, job->log, bytes, n, err);
+        return error_system(err, job->workspace.log, "open");
+    s = file_write_all(fd, job->workspace.log, bytes, n, err);
     close(fd);
     return s;
 }

@@ -1,0 +1,44 @@
+/*
+ * workspace: an action's folder: inputs in, outputs out.
+ *
+ * Layout     STORE/work/NAME, NAME cut from a key: at most one is left per action. In it: dir (the
+ *            working folder), log, and for runs of units params.json, in and out.
+ * Life       workspace_make, then workspace_put for each input and workspace_expect for each
+ *            output; the command runs in dir; workspace_remove, or the folder is kept for people.
+ */
+#ifndef ENGINE_EXECUTION_WORKSPACE_H
+#define ENGINE_EXECUTION_WORKSPACE_H
+
+#include "base/error.h"
+
+struct arena;
+struct content;
+struct store;
+
+struct workspace {
+    const char *folder; /* absolute; holds dir, log, params.json, in, out; NULL: not made yet */
+    const char *dir;    /* the working folder */
+    const char *log;
+    struct arena *arena; /* owns the names */
+};
+
+/* Makes the folder and the empty working folder; what an earlier run of the action left goes. */
+enum status workspace_make(struct workspace *w, struct store *store, const char *name,
+                           struct arena *arena, struct error *err) MUST_CHECK;
+
+/*
+ * Puts an input under its name; path and scratch are those of content_place, as is what
+ * ERR_NOT_FOUND and ERR_CORRUPT mean.
+ */
+enum status workspace_put(const struct workspace *w, struct store *store, struct content *content,
+                          const char *path, const char *name, struct arena *scratch,
+                          struct error *err) MUST_CHECK;
+
+/* Makes the folders above an output. */
+enum status workspace_expect(const struct workspace *w, const char *output,
+                             struct error *err) MUST_CHECK;
+
+/* Removes the folder with all in it; one that was never made is fine. */
+enum status workspace_remove(const struct workspace *w, struct error *err) MUST_CHECK;
+
+#endif
