@@ -1,0 +1,164 @@
+/*
+ * executor: where processes run. The port between a build, which knows what is to run, and a place
+ * that runs it: this machine (local.h), none at all (idle.h), a made-up one in tests. Only an
+ * executor knows pids, pipes, folders and slots.
+ *
+ * Life       executor_room says whether a request could start now. executor_start makes the task's
+ *            folder, puts its inputs there and starts it. Events of all tasks then come one at a
+ *            time from executor_next, until the task's EVENT_EXIT. executor_close frees the task,
+ *            and ends it first where it still runs.
+ * Order      All output of a task comes before its EVENT_EXIT, and in the order in which it was
+ *            written. Between tasks there is no order.
+ * Ending     executor_end asks the task to end (SIGTERM), and ends it by force when it has not
+ *            after 5 s; executor_kill ends it by force at once. Both lead to its EVENT_EXIT.
+ * Pausing    A paused task stands still until it goes on, or is ended.
+ * Loss       A task whose place is gone (a node of a cluster) ends with `lost`: by no fault of its
+ *            own, so it may be started anew.
+ * Time       executor_now counts while the executor could watch its tasks: it stands still while
+ *            this program is stopped, or the machine sleeps. Time limits are measured by it.
+ * Threads    One thread.
+ */
+#ifndef ENGINE_EXECUTOR_EXECUTOR_H
+#define ENGINE_EXECUTOR_EXECUTOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/digest.h"
+#include "base/error.h"
+
+struct action;
+struct arena;
+struct content;
+
+/* What is to run. All of it is borrowed until executor_start returns, action and label until
+ * executor_close. */
+struct request {
+    const char *label;           /* for people */
+    const struct digest *key;    /* its folder's name begins with it */
+    const char *where;           /* of the action in the recipe */
+    const struct action *action; /* command, environment, resources, names of inputs and outputs */
+    struct content **inputs;     /* in the order of the action's */
+    const char *identity;        /* what a fetcher fetches, pinned */
+    bool trains;                 /* its standard output comes as events; checkpoints go in and out */
+    int from, until;             /* of a run of units: HPO_FROM, HPO_UNTIL */
+    const struct digest *checkpoint; /* the tree that becomes HPO_CHECKPOINT_IN, or NULL */
+    int others; /* further requests that could start now: idle cpus are shared with them */
+};
+
+/* A started request. The caller may set owner and read the rest. */
+struct task {
+    void *owner;
+    const char *folder; /* all that is the task's; NULL where it has none */
+    const char *dir;    /* its working folder: outputs are found here */
+    const char *out;    /* HPO_CHECKPOINT_OUT of a task that trains */
+    const char *log;    /* what it wrote */
+};
+
+enum event_kind {
+    EVENT_NONE,   /* the time is over */
+    EVENT_OUTPUT, /* bytes of standard output of a task that trains */
+    EVENT_EXIT,   /* nothing more comes from this task */
+    EVENT_WAKE    /* something outside asks for attention: a signal */
+};
+
+struct executor_event {
+    enum event_kind kind;
+    struct task *task;
+    const char *bytes; /* valid until the next call of executor_next */
+    size_t n;
+    int exit_code; /* exit status, or 128 + signal */
+    bool lost;
+};
+
+enum room { ROOM_FREE, ROOM_BUSY, ROOM_REFUSED };
+
+enum start_outcome {
+    START_STARTED,
+    START_LOST_INPUT,     /* the store has lost an input: *lost is its place among them */
+    START_LOST_CHECKPOINT /* or the checkpoint that the run begins with */
+};
+
+struct executor {
+    const struct executor_calls *calls;
+};
+
+struct executor_calls {
+    enum status (*room)(struct executor *x, const struct request *r, enum room *room,
+                        struct error *err);
+    enum status (*start)(struct executor *x, const struct request *r, struct task **task,
+                         enum start_outcome *outcome, size_t *lost, struct error *err);
+    enum status (*say)(struct executor *x, struct task *task, const char *line, struct error *err);
+    void (*pause)(struct executor *x, struct task *task, bool paused);
+    void (*end)(struct executor *x, struct task *task, bool by_force);
+    void (*close)(struct executor *x, struct task *task, bool keep_folder);
+    enum status (*next)(struct executor *x, int64_t until_ns, struct executor_event *event,
+                        struct error *err);
+    int64_t (*now)(const struct executor *x);
+};
+
+/* Whether the request could start now. ERR_INPUT: never, as it needs more than there is. */
+static inline MUST_CHECK enum status executor_room(struct executor *x, const struct request *r,
+                                                   enum room *room, struct error *err)
+{
+    return x->calls->room(x, r, room, err);
+}
+
+/* Starts a request for which there is room. *outcome other than STARTED: *err says what is lost,
+ * and no task was made. */
+static inline MUST_CHECK enum status executor_start(struct executor *x, const struct request *r,
+                                                    struct task **task,
+                                                    enum start_outcome *outcome, size_t *lost,
+                                                    struct error *err)
+{
+    return x->calls->start(x, r, task, outcome, lost, err);
+}
+
+/* Writes a line (without its newline) to the standard input of a task that trains. */
+static inline MUST_CHECK enum status executor_say(struct executor *x, struct task *task,
+                                                  const char *line, struct error *err)
+{
+    return x->calls->say(x, task, line, err);
+}
+
+static inline void executor_pause(struct executor *x, struct task *task)
+{
+    x->calls->pause(x, task, true);
+}
+
+static inline void executor_go_on(struct executor *x, struct task *task)
+{
+    x->calls->pause(x, task, false);
+}
+
+static inline void executor_end(struct executor *x, struct task *task)
+{
+    x->calls->end(x, task, false);
+}
+
+static inline void executor_kill(struct executor *x, struct task *task)
+{
+    x->calls->end(x, task, true);
+}
+
+static inline void executor_close(struct executor *x, struct task *task, bool keep_folder)
+{
+    x->calls->close(x, task, keep_folder);
+}
+
+/* Waits for the next event, at most until executor_now is until_ns; what is there already comes
+ * first, however late it is. */
+static inline MUST_CHECK enum status executor_next(struct executor *x, int64_t until_ns,
+                                                   struct executor_event *event, struct error *err)
+{
+    return x->calls->next(x, until_ns, event, err);
+}
+
+/* Nanoseconds. */
+static inline int64_t executor_now(const struct executor *x)
+{
+    return x->calls->now(x);
+}
+
+#endif

@@ -1,0 +1,204 @@
+/* local: the index for rows, the tree of a folder for files. Start at publish. */
+#include "engine/results/local.h"
+
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "cache/content/blob.h"
+#include "cache/content/tree.h"
+#include "cache/records/history.h"
+#include "cache/store.h"
+#include "engine/results/claim.h"
+#include "engine/results/partial.h"
+
+struct local {
+    struct results results;
+    struct store *store;
+    struct claims claims;
+};
+
+static struct local *of(struct results *r)
+{
+    return (struct local *)r;
+}
+
+static enum status lookup(struct results *r, const struct digest *key, void *asker,
+                          struct arena *arena, struct result *out, enum answer *answer,
+                          struct error *err)
+{
+    const enum status s = index_result_get(of(r)->store, key, arena, out, err);
+
+    (void)asker;
+    *answer = s == OK ? ANSWER_KNOWN : ANSWER_ABSENT;
+    return s == ERR_NOT_FOUND ? OK : s;
+}
+
+static enum status next(struct results *r, struct arena *arena, void **asker, struct result *out,
+                        enum answer *answer, struct error *err)
+{
+    (void)r, (void)arena, (void)out, (void)err;
+    *asker = NULL;
+    *answer = ANSWER_ABSENT;
+    return OK;
+}
+
+static enum status claim(struct results *r, const struct chain *chain, int *taken,
+                         struct error *err)
+{
+    return claim_try(&of(r)->claims, chain, taken, err);
+}
+
+static void release(struct results *r, const struct chain *chain)
+{
+    claim_release(&of(r)->claims, chain);
+}
+
+/* An output may be a link to another output, or into one: not to what is thrown away. */
+static enum status check_links(const struct files *files, const struct tree *tree,
+                               struct arena *arena, struct error *err)
+{
+    for (size_t i = 0; i < files->n_names; i++) {
+        const struct tree_entry *e = listing_find(tree, files->names[i]);
+        struct pick pick;
+        enum status s = OK;
+        if (e && e->kind == TREE_LINK)
+            s = tree_pick(tree, files->names[i], arena, &pick, err);
+        if (s == ERR_NOT_FOUND)
+            return error_set(err, ERR_FAILED, "",
+                             "its output \"%s\" is a symbolic link to \"%s\", which is no output",
+                             files->names[i], e->target);
+        TRY(s);
+    }
+    return OK;
+}
+
+static enum status take_files(struct store *store, struct result *result,
+                              const struct files *files, struct arena *arena, struct tree *tree,
+                              struct error *err)
+{
+    int64_t size;
+
+    if (files->names) {
+        TRY(tree_take(store, files->folder, files->names, files->n_names, arena, tree, err));
+        TRY(check_links(files, tree, arena, err));
+    } else {
+        char **names;
+        size_t n;
+        TRY(file_list(files->folder, arena, &names, &n, err));
+        TRY(tree_take(store, files->folder, (const char *const *)names, n, arena, tree, err));
+    }
+    result->has_tree = true;
+    result->tree = tree->digest;
+    result->bytes = tree->bytes;
+    if ((result->has_log = files->log != NULL))
+        return blob_take(store, files->log, &result->log, &size, err);
+    return OK;
+}
+
+static enum status put(struct store *store, struct result *result, const struct files *files,
+                       struct arena *arena, enum put_outcome *outcome, struct error *err)
+{
+    struct tree tree;
+
+    if (files)
+        TRY(take_files(store, result, files, arena, &tree, err));
+    TRY(index_result_put(store, result, files ? &tree : NULL, outcome, err));
+    return history_failure_remove(store, &result->key, err);
+}
+
+static enum status publish(struct results *r, struct result *result, const struct files *files,
+                           enum put_outcome *outcome, struct error *err)
+{
+    struct arena *arena = arena_open();
+    enum status s = arena ? put(of(r)->store, result, files, arena, outcome, err)
+                          : error_memory(err);
+
+    arena_close(arena);
+    return s;
+}
+
+static enum status locate(struct results *r, const char *out, const char *name,
+                          struct arena *arena, const char **folder, struct error *err)
+{
+    (void)r;
+    return partial_folder(out, name, arena, folder, err);
+}
+
+static enum status hold(struct results *r, const struct digest *key, const char *folder,
+                        struct error *err)
+{
+    return partial_hold(of(r)->store, key, folder, err);
+}
+
+static void drop(struct results *r, const struct digest *key)
+{
+    partial_drop(of(r)->store, key);
+}
+
+static enum status adopt(struct results *r, struct result *result, bool *adopted,
+                         enum put_outcome *outcome, struct error *err)
+{
+    struct arena *arena = arena_open();
+    struct files files = {0};
+    int lock = -1;
+    enum status s;
+
+    *adopted = false;
+    if (!arena)
+        return error_memory(err);
+    s = partial_find(of(r)->store, &result->key, arena, &files.folder, &lock, err);
+    if (s == OK && files.folder) {
+        s = put(of(r)->store, result, &files, arena, outcome, err);
+        *adopted = s == OK;
+        if (s == ERR_FAILED || s == ERR_NOT_FOUND) /* no checkpoint, then: its files are not such */
+            s = OK;
+        drop(r, &result->key);
+    }
+    if (lock >= 0)
+        close(lock);
+    arena_close(arena);
+    return s;
+}
+
+static bool unsynced(const struct results *r)
+{
+    return store_is_dirty(((const struct local *)r)->store);
+}
+
+static enum status sync_store(struct results *r, struct error *err)
+{
+    return store_sync(of(r)->store, err);
+}
+
+static const struct results_calls calls = {
+    .lookup = lookup,
+    .next = next,
+    .claim = claim,
+    .release = release,
+    .publish = publish,
+    .locate = locate,
+    .hold = hold,
+    .drop = drop,
+    .adopt = adopt,
+    .unsynced = unsynced,
+    .sync = sync_store,
+};
+
+enum status local_results_open(struct store *store, bool claims, struct arena *arena,
+                               struct results **out, struct error *err)
+{
+    struct local *local = arena_alloc(arena, sizeof *local);
+
+    if (!local)
+        return error_memory(err);
+    *local = (struct local){.results = {&calls}, .store = store, .claims = {.fd = -1}};
+    *out = &local->results;
+    return claims ? claims_open(store_claims(store), &local->claims, err) : OK;
+}
+
+void local_results_close(struct results *r)
+{
+    if (r)
+        claims_close(&of(r)->claims);
+}
