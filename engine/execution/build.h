@@ -17,6 +17,7 @@
 #include "cache/store.h"
 #include "engine/execution/claim.h"
 #include "engine/execution/ready.h"
+#include "engine/fetch/fetch.h"
 #include "engine/graph/content.h"
 #include "engine/graph/graph.h"
 #include "engine/options.h"
@@ -44,8 +45,7 @@ struct work {
     bool keyed;
     struct digest key;
     const char *description;
-    const char *commit;     /* of a clone, once pinned */
-    const char *identity;   /* of the tool, or the commit: as the key has it */
+    const char *identity;   /* of the tool, or of what is fetched: as the key has it */
     struct content content; /* when done */
     bool recalled;          /* done by the snapshot's word: key and content are as they were */
     bool same;              /* its content is as it was */
@@ -101,6 +101,7 @@ struct build {
     struct tools *tools;
     struct units *units;
     struct pins *pins;
+    struct fetch_context fetch;
     struct progress *progress;
     struct recall recall;
     struct work **work; /* by node */
