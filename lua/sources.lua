@@ -38,7 +38,9 @@ function sources.clone(options)
     name = check.text,
   })
   if o.paths then table.sort(o.paths) end
-  local node = core.clone { url = o.url, rev = o.rev, paths = o.paths or {}, name = o.name, where = core.where() }
+  local node = core.fetch {
+    kind = "clone", url = o.url, rev = o.rev, paths = o.paths or {}, name = o.name, where = core.where(),
+  }
   local name = last_name(o.url):gsub("%.git$", ""):match "[^:]*$"
   return artifact.new { show = "hpo.clone " .. check.show(o.url), node = node, name = name, holds = o.paths }
 end

@@ -92,7 +92,7 @@ enum status action_start(struct build *b, int node, bool *started, struct error 
     return launch(b, job, err);
 }
 
-/* The names whose tree is the result: the declared outputs; of a clone, all that is there. */
+/* The names whose tree is the result: the declared outputs; where files were fetched, all of them. */
 static enum status output_names(struct build *b, struct job *job, const char *const **names,
                                 size_t *n, struct error *err)
 {
@@ -100,7 +100,7 @@ static enum status output_names(struct build *b, struct job *job, const char *co
 
     *names = a->outputs;
     *n = a->n_outputs;
-    if (!a->clone)
+    if (!a->fetch)
         return OK;
     return file_list(job->workspace.dir, job->arena, (char ***)names, n, err);
 }
@@ -192,7 +192,7 @@ enum status action_finish(struct build *b, struct job *job, struct error *err)
         s = tree_take(b->store, job->workspace.dir, names, n, job->arena, &tree, err);
     if (s == ERR_NOT_FOUND)
         s = error_set(err, ERR_FAILED, "", "it did not make its output \"%s\"", err->where);
-    if (s == OK && !graph_node(b->graph, node)->action.clone)
+    if (s == OK && !graph_node(b->graph, node)->action.fetch)
         s = check_links(job, names, n, &tree, err);
     if (s == OK)
         s = job_check_sources(b, job, err);

@@ -18,6 +18,7 @@
 #include "engine/execution/claim.h"
 #include "engine/execution/ready.h"
 #include "engine/execution/workspace.h"
+#include "engine/fetch/fetch.h"
 #include "engine/graph/content.h"
 #include "engine/graph/graph.h"
 #include "engine/options.h"
@@ -45,8 +46,7 @@ struct work {
     bool keyed;
     struct digest key;
     const char *description;
-    const char *commit;     /* of a clone, once pinned */
-    const char *identity;   /* of the tool, or the commit: as the key has it */
+    const char *identity;   /* of the tool, or of what is fetched: as the key has it */
     struct content content; /* when done */
     bool recalled;          /* done by the snapshot's word: key and content are as they were */
     bool same;              /* its content is as it was */
@@ -100,6 +100,7 @@ struct build {
     struct tools *tools;
     struct units *units;
     struct pins *pins;
+    struct fetch_context fetch;
     struct progress *progress;
     struct recall recall;
     struct work **work; /* by node */

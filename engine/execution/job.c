@@ -13,7 +13,6 @@
 #include "cache/content/blob.h"
 #include "cache/records/history.h"
 #include "engine/execution/build.h"
-#include "engine/execution/commit.h"
 
 enum {
     TAIL_LINES = 20,
@@ -149,22 +148,13 @@ static void add_gpus(struct build *b, struct job *job, struct environment *env)
     add_entry(env, text_finish(&t, &entry, NULL, &ignored) == OK ? entry : NULL);
 }
 
-/* A clean environment: nothing of the caller's but PATH. A clone needs the user's keys and proxies.
- */
+/* A clean environment: nothing of the caller's but PATH. */
 static char **environment_of(struct build *b, struct job *job, char *const *extra)
 {
     const struct action *a = &graph_node(b->graph, job->node)->action;
     struct environment env = {.arena = job->arena};
     const char *path = getenv("PATH");
 
-    if (a->clone) {
-        extern char **environ;
-        for (char **entry = environ; *entry; entry++)
-            if (strncmp(*entry, "TMPDIR=", 7) != 0)
-                add_entry(&env, *entry);
-        add_entry(&env, arena_printf(job->arena, "TMPDIR=%s", job->workspace.folder));
-        return env.failed ? NULL : env.entries;
-    }
     add_entry(&env,
               arena_printf(job->arena, "PATH=%s", path ? path : "/usr/local/bin:/usr/bin:/bin"));
     add_entry(&env, arena_printf(job->arena, "HOME=%s", job->workspace.dir));
@@ -180,48 +170,31 @@ static char **environment_of(struct build *b, struct job *job, char *const *extr
     return env.failed ? NULL : env.entries;
 }
 
-/* hpo clone-tree [--mirror FROM=TO]... URL COMMIT INTO [PATH]... */
-static char **clone_argv(struct build *b, struct job *job)
+/* The program, argv and environment of an action that runs a command of the recipe. */
+static enum status fill_command(struct build *b, struct job *job, char *const *extra,
+                                struct command *command, struct error *err)
 {
-    const struct clone_spec *c = graph_node(b->graph, job->node)->action.clone;
-    struct environment argv = {.arena = job->arena};
+    const struct action *a = &graph_node(b->graph, job->node)->action;
 
-    add_entry(&argv, "hpo");
-    add_entry(&argv, "clone-tree");
-    for (size_t i = 0; i < b->o->n_mirrors; i++) {
-        add_entry(&argv, "--mirror");
-        add_entry(&argv,
-                  arena_printf(job->arena, "%s=%s", b->o->mirrors[i].from, b->o->mirrors[i].to));
-    }
-    if (strncmp(c->url, SHIPPED, strlen(SHIPPED)) == 0)
-        add_entry(&argv, "--shipped");
-    add_entry(&argv, (char *)commit_location(b, c));
-    add_entry(&argv, (char *)work_of(b, job->node)->commit);
-    add_entry(&argv, (char *)job->workspace.dir);
-    for (size_t i = 0; i < c->n_paths; i++)
-        add_entry(&argv, (char *)c->paths[i]);
-    return argv.failed ? NULL : argv.entries;
+    TRY(tool_path(b->tools, a->run[0], &command->program, err));
+    if (!command->program)
+        command->program = file_join(job->arena, job->workspace.dir, a->run[0] + 2);
+    command->argv = (char *const *)a->run;
+    command->env = environment_of(b, job, extra);
+    return command->program && command->env ? OK : error_memory(err);
 }
 
 enum status job_start(struct build *b, struct job *job, char *const *extra, struct error *err)
 {
-    struct node *node = graph_node(b->graph, job->node);
-    const struct action *a = &node->action;
+    const struct action *a = &graph_node(b->graph, job->node)->action;
     struct command command = {
         .folder = job->workspace.dir, .log = job->workspace.log, .pipe_output = job->train != NULL};
 
-    command.env = environment_of(b, job, extra);
-    if (a->clone) {
-        command.program = b->o->program;
-        command.argv = clone_argv(b, job);
-    } else {
-        TRY(tool_path(b->tools, a->run[0], &command.program, err));
-        if (!command.program)
-            command.program = file_join(job->arena, job->workspace.dir, a->run[0] + 2);
-        command.argv = (char *const *)a->run;
-    }
-    if (!command.env || !command.argv || !command.program)
-        return error_memory(err);
+    if (a->fetch)
+        TRY(fetch_command(&b->fetch, a, work_of(b, job->node)->identity, job->workspace.dir, job->workspace.folder,
+                          job->arena, &command, err));
+    else
+        TRY(fill_command(b, job, extra, &command, err));
     TRY(runner_start(&b->keeper, &command, &job->process, err));
     if (a->timeout > 0)
         job->deadline_ns = job->process.started_ns + (int64_t)(a->timeout * 1e9);

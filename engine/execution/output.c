@@ -143,7 +143,7 @@ static const char *landing_path(struct build *b, const struct target *t, bool *n
     const struct node *node = graph_node(b->graph, t->node);
 
     *nothing = false;
-    if (t->path || node->kind != NODE_ACTION || node->action.clone)
+    if (t->path || node->kind != NODE_ACTION || node->action.fetch)
         return t->path;
     *nothing = node->action.n_outputs == 0;
     return node->action.n_outputs == 1 ? node->action.outputs[0] : NULL;

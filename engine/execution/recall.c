@@ -19,7 +19,6 @@
 #include "cache/records/history.h"
 #include "cache/results/index.h"
 #include "engine/execution/build.h"
-#include "engine/execution/commit.h"
 #include "engine/graph/snapshot.h"
 
 /* Beyond this a snapshot is not worth its reading. */
@@ -221,19 +220,15 @@ bool recall_source(struct build *b, int node)
     return true;
 }
 
-/* Whether tool or commit are what they were; an error is for the ordinary path to say. */
+/* Whether tool, or what is fetched, is what it was; an error is for the ordinary path to say. */
 static bool same_identity(struct build *b, int node, const struct past *p, const char **identity)
 {
     const struct node *n = graph_node(b->graph, node);
     struct error ignored;
+    enum status s = n->action.fetch ? fetch_known(&b->fetch, &n->action, identity, &ignored)
+                                    : tool_identity(b->tools, n, identity, &ignored);
 
-    if (n->action.clone) {
-        if (commit_known(b, n->action.clone, identity, &ignored) != OK)
-            return false;
-    } else if (tool_identity(b->tools, n, identity, &ignored) != OK) {
-        return false;
-    }
-    return *identity && strcmp(*identity, p->identity) == 0;
+    return s == OK && *identity && strcmp(*identity, p->identity) == 0;
 }
 
 bool recall_action(struct build *b, int node)
@@ -249,8 +244,6 @@ bool recall_action(struct build *b, int node)
             return false;
     if (!same_identity(b, node, p, &w->identity))
         return false;
-    if (a->clone)
-        w->commit = w->identity;
     w->key = p->key;
     w->keyed = true;
     if ((w->marked = p->marked))

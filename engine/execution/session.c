@@ -251,6 +251,13 @@ static enum status open_build(struct build *b, struct error *err)
     b->capture = (struct capture){&b->keeper, b->signals, CAPTURE_SECONDS};
     tools = (struct tools_context){b->o, b->store, &b->capture, b->arena};
     TRY(tools_open(&tools, &b->tools, err));
+    b->fetch = (struct fetch_context){.fetchers = fetchers_all,
+                                      .options = b->o,
+                                      .recipe = recipe_folder(b->recipe),
+                                      .work = store_work(b->store),
+                                      .capture = &b->capture,
+                                      .pins = b->pins,
+                                      .arena = b->arena};
     TRY(units_open(b->store, b->arena, &b->units, err));
     if (!b->recall.past) /* else few are looked up */
         TRY(source_preload(b->store, recipe_folder(b->recipe), err));

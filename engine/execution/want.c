@@ -9,7 +9,6 @@
 
 #include "base/arena.h"
 #include "cache/results/index.h"
-#include "engine/execution/commit.h"
 #include "engine/execution/experience.h"
 #include "engine/execution/recall.h"
 
@@ -65,12 +64,9 @@ enum status key_node(struct build *b, int node, struct digest *key, const char *
     if (!contents || !w)
         return error_memory(err);
     s = key_inputs(b, node, contents, lost, err);
-    if (s == OK && a->clone) {
-        s = commit_find(b, a->clone, &w->commit, err);
-        w->identity = w->commit;
-    } else if (s == OK) {
-        s = tool_identity(b->tools, n, &w->identity, err);
-    }
+    if (s == OK)
+        s = a->fetch ? fetch_identity(&b->fetch, a, &w->identity, err)
+                     : tool_identity(b->tools, n, &w->identity, err);
     if (s == OK)
         s = key_of_action(a, contents, w->identity, b->arena, (char **)description, key, err);
     if (s != OK && !strstr(err->where, ".lua:"))

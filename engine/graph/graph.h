@@ -21,7 +21,7 @@ struct arena;
 enum node_kind {
     NODE_SOURCE,  /* a file or folder of the user's */
     NODE_TEXT,    /* a file with a given content */
-    NODE_ACTION,  /* a command, or a clone */
+    NODE_ACTION,  /* a command, or what is fetched from elsewhere */
     NODE_STUDY,   /* a search: units of trials, decided while it runs */
     NODE_BEST,    /* the checkpoint of a study's best trial */
     NODE_AFTER,   /* what the recipe makes of a study's best, known once it is decided */
@@ -35,7 +35,8 @@ struct edge {
     const char *path; /* NULL: the whole */
 };
 
-struct clone_spec {
+/* What an action brings from elsewhere instead of running a command. Its kind says how: engine/fetch. */
+struct fetch {
     const char *url, *rev;
     const char **paths; /* sorted; none means everything */
     size_t n_paths;
@@ -53,7 +54,7 @@ struct pair {
 
 struct action {
     const char *kind;
-    const char **run; /* NULL-terminated; inputs and outputs by name. Empty for a clone. */
+    const char **run; /* NULL-terminated; inputs and outputs by name. Empty where it fetches. */
     size_t n_run;
     struct edge *inputs;
     size_t n_inputs;
@@ -64,9 +65,9 @@ struct action {
     struct resources resources;
     double timeout; /* seconds, 0: none */
     int retries;
-    const char **identity; /* argv, NULL-terminated; NULL: the content of run[0] */
-    const char *params;    /* JSON of the parameters file, or NULL */
-    const struct clone_spec *clone;
+    const char **identity;     /* argv, NULL-terminated; NULL: the content of run[0] */
+    const char *params;        /* JSON of the parameters file, or NULL */
+    const struct fetch *fetch; /* NULL: a command. All that is fetched is its output */
 };
 
 /* What a comparison is made of: a study, the scores of its best checkpoint, or a row by hand. */

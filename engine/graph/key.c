@@ -60,9 +60,9 @@ enum status key_of_action(const struct action *a, const struct content_key *cont
 
     text_add(&t, "description 1\n");
     add_string(&t, "kind", a->kind);
-    if (a->clone) {
+    if (a->fetch) {
         add_string(&t, "commit", identity);
-        add_list(&t, "paths", a->clone->paths, a->clone->n_paths);
+        add_list(&t, "paths", a->fetch->paths, a->fetch->n_paths);
     } else {
         add_string(&t, "tool", identity);
         add_list(&t, "run", a->run, a->n_run);

@@ -122,11 +122,11 @@ static void write_identities(struct text *t, const struct past *nodes, size_t n,
     write_strings(t, identities, count);
 }
 
-static void write_clone(struct text *t, const struct clone_spec *clone)
+static void write_fetch(struct text *t, const struct fetch *fetch)
 {
-    write_string(t, clone->url);
-    write_string(t, clone->rev);
-    write_strings(t, clone->paths, clone->n_paths);
+    write_string(t, fetch->url);
+    write_string(t, fetch->rev);
+    write_strings(t, fetch->paths, fetch->n_paths);
 }
 
 static void write_action(struct text *t, const struct action *a)
@@ -155,9 +155,9 @@ static void write_action(struct text *t, const struct action *a)
         n_identity++;
     write_strings(t, a->identity, n_identity); /* none is NULL: an argv has a program */
     write_string(t, a->params);
-    write_number(t, a->clone != NULL);
-    if (a->clone)
-        write_clone(t, a->clone);
+    write_number(t, a->fetch != NULL);
+    if (a->fetch)
+        write_fetch(t, a->fetch);
 }
 
 static void write_past(struct text *t, enum node_kind kind, const struct past *past,
@@ -403,21 +403,21 @@ static int read_node_number(struct reader *r, int end)
     return 0;
 }
 
-static struct clone_spec *read_clone(struct reader *r)
+static struct fetch *read_fetch(struct reader *r)
 {
     size_t one;
-    struct clone_spec *clone = arena_alloc(r->arena, sizeof *clone);
+    struct fetch *fetch = arena_alloc(r->arena, sizeof *fetch);
 
-    if (!clone) {
+    if (!fetch) {
         fail(r);
         r->status = error_memory(r->err);
         return NULL;
     }
-    clone->url = read_string(r);
-    clone->rev = read_string(r);
-    clone->paths = read_strings(r, &one);
-    clone->n_paths = one;
-    return clone;
+    fetch->url = read_string(r);
+    fetch->rev = read_string(r);
+    fetch->paths = read_strings(r, &one);
+    fetch->n_paths = one;
+    return fetch;
 }
 
 static void read_action(struct reader *r, int id, struct action *a)
@@ -449,8 +449,8 @@ static void read_action(struct reader *r, int id, struct action *a)
     if (n_identity == 0)
         a->identity = NULL;
     a->params = read_optional(r);
-    a->clone = read_truth(r) ? read_clone(r) : NULL;
-    if (!a->clone && a->n_run == 0)
+    a->fetch = read_truth(r) ? read_fetch(r) : NULL;
+    if (!a->fetch && a->n_run == 0)
         fail(r);
 }
 

@@ -38,7 +38,7 @@ struct past {
     struct digest key;       /* of an action */
     struct digest digest;    /* of a source's content, or of an action's tree */
     struct stamp stamp;      /* of a source file; settled, or not to be believed */
-    const char *identity;    /* of an action's tool; a clone's commit */
+    const char *identity;    /* of an action's tool, or of what it fetches */
 };
 
 struct snapshot_file {

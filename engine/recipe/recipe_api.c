@@ -240,21 +240,21 @@ static int api_action(lua_State *L)
     return add(L, &node);
 }
 
-static int api_clone(lua_State *L)
+static int api_fetch(lua_State *L)
 {
     struct node node = {.kind = NODE_ACTION, .where = where_of(L)};
-    struct clone_spec *clone = array(L, 1, sizeof *clone);
+    struct fetch *fetch = array(L, 1, sizeof *fetch);
 
     luaL_checktype(L, 1, LUA_TTABLE);
     node.name = string_field(L, 1, "name");
-    node.action.kind = "clone";
-    node.action.clone = clone;
+    node.action.kind = string_field(L, 1, "kind");
+    node.action.fetch = fetch;
     node.action.resources.cpus = 1;
-    clone->url = string_field(L, 1, "url");
-    clone->rev = string_field(L, 1, "rev");
-    clone->paths = strings_field(L, 1, "paths", &clone->n_paths);
-    if (!clone->url || !clone->rev)
-        return luaL_error(L, "a clone without url or rev");
+    fetch->url = string_field(L, 1, "url");
+    fetch->rev = string_field(L, 1, "rev");
+    fetch->paths = strings_field(L, 1, "paths", &fetch->n_paths);
+    if (!node.action.kind || !fetch->url || !fetch->rev)
+        return luaL_error(L, "a fetch without kind, url or rev");
     return add(L, &node);
 }
 
@@ -492,7 +492,7 @@ static int api_print(lua_State *L)
 
 static const luaL_Reg core[] = {
     {"fail", api_fail},     {"where", api_where},   {"source", api_source},   {"text", api_text},
-    {"folder", api_folder}, {"action", api_action}, {"clone", api_clone},     {"study", api_study},
+    {"folder", api_folder}, {"action", api_action}, {"fetch", api_fetch},     {"study", api_study},
     {"best", api_best},     {"after", api_after},   {"compare", api_compare}, {"print", api_print},
     {NULL, NULL},
 };

@@ -30,7 +30,8 @@ FOLDERS_MAY_INCLUDE = {
         "study": {"study", "recipe", "graph"},
         "": {"", "clone", "graph"},
         "process": {"process", "", "graph"},
-        "execution": {"execution", "process", "", "study", "clone", "recipe", "graph"},
+        "fetch": {"fetch", "process", "", "clone", "graph"},
+        "execution": {"execution", "fetch", "process", "", "study", "recipe", "graph"},
         "commands": {"commands", "execution", "", "clone", "recipe", "graph"},
     },
     "trainer": {

@@ -18,7 +18,7 @@ struct fixture {
     const char *run[4], *outputs[2], *paths[2];
     struct edge inputs[2];
     struct pair env[1];
-    struct clone_spec clone;
+    struct fetch fetch;
 };
 
 static int setup(void **state)
@@ -140,14 +140,14 @@ static void a_clone_is_its_commit_and_paths(void **state)
     struct digest a, b;
 
     f->paths[0] = "dataset";
-    f->clone = (struct clone_spec){"https://example.org/x", "master", f->paths, 1};
-    f->action = (struct action){.kind = "clone", .clone = &f->clone};
+    f->fetch = (struct fetch){"https://example.org/x", "master", f->paths, 1};
+    f->action = (struct action){.kind = "clone", .fetch = &f->fetch};
     a = key_of(f, "0123", &description);
     assert_string_equal(description,
                         "description 1\nkind \"clone\"\ncommit \"0123\"\npaths [\"dataset\"]\n"
                         "outputs []\n");
-    f->clone.url = "/a/mirror";
-    f->clone.rev = "v1";
+    f->fetch.url = "/a/mirror";
+    f->fetch.rev = "v1";
     b = key_of(f, "0123", &description);
     assert_true(digest_equal(&a, &b));
 }

@@ -63,7 +63,7 @@ static struct graph *full_graph(void)
                       *bare[] = {"./in", NULL};
     static struct edge inputs[] = {{"file", 0, NULL}, {"part", 2, "a/b"}, {"text", 1, NULL}};
     static struct pair env[] = {{"A", "1"}, {"B", ""}};
-    static struct clone_spec clone = {"https://example.org/r", "main", paths, 2};
+    static struct fetch fetch = {"https://example.org/r", "main", paths, 2};
     struct graph *graph = new_graph();
     struct target first = {"first", 3, "o"}, second = {"second", 1, NULL};
     struct node node = {.kind = NODE_SOURCE, .where = "r.lua:1", .source = "/s"};
@@ -73,7 +73,7 @@ static struct graph *full_graph(void)
     node = (struct node){.kind = NODE_TEXT, .where = "r.lua:2", .text = {"t", "a\0b", 3}};
     add(graph, &node);
     node = (struct node){.kind = NODE_ACTION, .where = "", .name = "cloned"};
-    node.action = (struct action){.kind = "clone", .clone = &clone, .resources = {.cpus = 1}};
+    node.action = (struct action){.kind = "clone", .fetch = &fetch, .resources = {.cpus = 1}};
     add(graph, &node);
     node = (struct node){.kind = NODE_ACTION, .where = "r.lua:4", .name = "made"};
     node.action = (struct action){.kind = "command",
@@ -183,12 +183,12 @@ static void assert_action(const struct node *node)
     assert_string_equal(a->identity[1], "--version");
     assert_null(a->identity[2]);
     assert_string_equal(a->params, "{\"lr\": 1}");
-    assert_null(a->clone);
+    assert_null(a->fetch);
 }
 
 static void assert_graph(struct graph *graph)
 {
-    const struct clone_spec *clone;
+    const struct fetch *fetch;
     const struct target *targets;
     struct node *text, *bare;
 
@@ -198,11 +198,11 @@ static void assert_graph(struct graph *graph)
     assert_string_equal(text->text.name, "t");
     assert_int_equal(text->text.n, 3);
     assert_memory_equal(text->text.bytes, "a\0b", 3);
-    clone = graph_node(graph, 2)->action.clone;
-    assert_string_equal(clone->url, "https://example.org/r");
-    assert_string_equal(clone->rev, "main");
-    assert_int_equal(clone->n_paths, 2);
-    assert_string_equal(clone->paths[1], "b");
+    fetch = graph_node(graph, 2)->action.fetch;
+    assert_string_equal(fetch->url, "https://example.org/r");
+    assert_string_equal(fetch->rev, "main");
+    assert_int_equal(fetch->n_paths, 2);
+    assert_string_equal(fetch->paths[1], "b");
     assert_action(graph_node(graph, 3));
     bare = graph_node(graph, 4);
     assert_null(bare->name);

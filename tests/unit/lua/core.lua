@@ -18,7 +18,7 @@ function core.source(path) return add("source", { path = path }) end
 function core.text(content, name) return add("text", { content = content, name = name }) end
 function core.folder(name) return core.folders[name] end
 function core.action(spec) return add("action", spec) end
-function core.clone(spec) return add("clone", spec) end
+function core.fetch(spec) return add("fetch", spec) end
 function core.study(spec) return add("study", spec) end
 function core.best(study) return add("best", { study = study }) end
 function core.after(study, outcome, where) return add("after", { study = study, outcome = outcome, where = where }) end
