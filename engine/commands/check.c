@@ -19,8 +19,9 @@ struct checked {
 };
 
 /* The first run: keeps the answers, and asks once more within the same Lua. */
-static enum status keep_answers(struct build *b, int node, struct checked *c, struct error *err)
+static enum status keep_answers(struct build *b, int node, void *context, struct error *err)
 {
+    struct checked *c = context;
     struct study *study = work_of(b, node)->study;
     char name[EVENT_NAME];
     const char *answer;
@@ -42,9 +43,9 @@ static enum status keep_answers(struct build *b, int node, struct checked *c, st
 }
 
 /* The second one, in which tables have another order. */
-static enum status compare_answers(struct build *b, int node, const struct checked *c,
-                                   struct error *err)
+static enum status compare_answers(struct build *b, int node, void *context, struct error *err)
 {
+    const struct checked *c = context;
     const struct study *study = work_of(b, node)->study;
     char name[EVENT_NAME];
     const char *answer;
@@ -64,11 +65,6 @@ static enum status compare_answers(struct build *b, int node, const struct check
     return OK;
 }
 
-static enum status check_run(struct build *b, int node, void *context, struct error *err)
-{
-    return b->change ? compare_answers(b, node, context, err) : keep_answers(b, node, context, err);
-}
-
 static enum status check(const struct options *o, struct store *store, struct arena *arena,
                          struct error *err)
 {
@@ -77,8 +73,8 @@ static enum status check(const struct options *o, struct store *store, struct ar
     struct checked c = {.arena = arena};
     char *line;
 
-    TRY(session_rehearse(o, store, study, NULL, check_run, &c, err));
-    TRY(session_rehearse(o, store, study, &reversed, check_run, &c, err));
+    TRY(session_replay(o, store, study, NULL, keep_answers, &c, err));
+    TRY(session_replay(o, store, study, &reversed, compare_answers, &c, err));
     line =
         arena_printf(arena,
                      "%s: %zu answers of its searcher and scheduler are the same asked again, and "

@@ -9,7 +9,7 @@
 #include "engine/commands/reader.h"
 #include "engine/execution/build.h"
 #include "engine/execution/session.h"
-#include "engine/execution/want.h"
+#include "engine/execution/resolve.h"
 #include "engine/options.h"
 #include "engine/recipe/recipe.h"
 
@@ -18,6 +18,7 @@ struct simulated {
     struct text *out;
     struct arena *arena;
     struct recipe_change *change; /* the first run says of which study */
+    bool again;                   /* it is the second */
 };
 
 /* What the study is called in the graph, its metric, and which of the recipe's studies it is. */
@@ -87,11 +88,11 @@ static enum status write_missing(struct build *b, struct study *study, struct si
     TRY(study_wants(study, s->arena, &runs, &n, err));
     text_add(s->out, ", \"missing\": [");
     for (size_t i = 0; i < n; i++) {
-        bool ready, failed;
-        TRY(want_template(b, runs[i].template, &ready, &failed, err));
+        bool failed;
+        TRY(resolve_template(b, runs[i].template, &failed, err));
         text_printf(s->out, "%s{\"trial\": %d, \"from\": %d, \"until\": %d, \"inputs\": %s}",
                     i ? ", " : "", runs[i].trial, runs[i].from ? runs[i].from->t + 1 : 1,
-                    runs[i].until, ready ? "true" : "false");
+                    runs[i].until, runs[i].template->keyed ? "true" : "false");
     }
     text_add(s->out, "]");
     if (n > 0 && study_next(study, &trial, &t))
@@ -103,14 +104,15 @@ static enum status write_run(struct build *b, int node, void *context, struct er
 {
     struct study *study = work_of(b, node)->study;
     struct simulated *s = context;
+    const bool first = !s->again;
 
-    if (!b->change)
+    s->again = true;
+    if (first)
         name_study(b, node, s);
-    text_printf(s->out, "%s{\"run\": \"%s\", ", b->change ? ", " : "",
-                b->change ? "instead" : "as it is");
+    text_printf(s->out, "%s{\"run\": \"%s\", ", first ? "" : ", ", first ? "as it is" : "instead");
     TRY(write_methods(study_spec(study), s, err));
     text_printf(s->out, ", \"decided\": %s",
-                work_of(b, node)->state == WORK_DONE ? "true" : "false");
+                plan_state(b->plan, node) == PLAN_DONE ? "true" : "false");
     write_outcome(study, s);
     TRY(write_missing(b, study, s, err));
     text_add(s->out, "}");
@@ -122,7 +124,7 @@ static enum status simulate(const struct options *o, struct store *store, struct
 {
     struct text out = text_in(arena);
     struct recipe_change change = {.search = o->search, .scheduler = o->scheduler};
-    struct simulated s = {&out, arena, &change};
+    struct simulated s = {&out, arena, &change, false};
     const char *study = o->n_words > 0 ? o->words[0] : NULL;
     char *string, *ignored;
     size_t n;
@@ -131,8 +133,8 @@ static enum status simulate(const struct options *o, struct store *store, struct
         return error_set(err, ERR_INPUT, "simulate",
                          "expected --scheduler or --search: hpo simulate RECIPE --scheduler 'asha "
                          "{ max_t = 5 }'");
-    TRY(session_rehearse(o, store, study, NULL, write_run, &s, err));
-    TRY(session_rehearse(o, store, study, &change, write_run, &s, err));
+    TRY(session_replay(o, store, study, NULL, write_run, &s, err));
+    TRY(session_replay(o, store, study, &change, write_run, &s, err));
     text_add(&out, "]}\n");
     TRY(text_finish(&out, &string, &n, err));
     if (!o->json) {

@@ -114,7 +114,7 @@ static enum status add_story(const struct options *o, struct store *store, struc
     if (!(study = arena_copy(arena, name, (size_t)(slash - name))))
         return error_memory(err);
     asked.trial = (int)trial;
-    s = session_rehearse(o, store, study, NULL, tell, &asked, &reason);
+    s = session_replay(o, store, study, NULL, tell, &asked, &reason);
     if (s == ERR_INPUT) /* the recipe is not what it was: its keys are told all the same */
         text_printf(t, "  its decisions cannot be told: %s%s%s\n", reason.where,
                     reason.where[0] ? ": " : "", reason.text);

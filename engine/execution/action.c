@@ -1,48 +1,28 @@
-/* action: an ordinary action, from its claim to its result. Start at action_start. */
+/* action: claim, look again, start; then outputs, result. Start at action_start. */
 #include "engine/execution/action.h"
 
-#include <string.h>
-
 #include "base/arena.h"
-#include "base/file.h"
-#include "cache/content/tree.h"
-#include "cache/records/history.h"
-#include "cache/results/index.h"
+#include "engine/execution/failure.h"
 #include "engine/execution/job.h"
-#include "engine/execution/want.h"
+#include "engine/execution/resolve.h"
 
-/* Prepares and starts the job; on failure it is closed. */
-static enum status launch(struct build *b, struct job *job, struct error *err)
+static const struct action *action_of(struct build *b, int node)
 {
-    struct work *w = work_of(b, job->node);
-    char hex[DIGEST_HEX + 1];
-    int lost, node = job->node;
-    enum status s;
+    return &graph_node(b->graph, node)->action;
+}
 
-    digest_hex(&w->key, hex);
-    hex[16] = '\0';
-    s = job_prepare(b, job, hex, &lost, err);
-    if (s == OK)
-        s = job_start(b, job, NULL, err);
-    if (s == OK) {
-        job->next = b->jobs;
-        b->jobs = job;
-        w->state = WORK_STARTED;
-        b->n_ran++;
-        return OK;
-    }
-    claim_release(&b->claims, &w->key);
-    job_close(b, job, false);
-    if (lost >= 0)
-        return node_lost(b, lost, node, err);
-    return s;
+static void release(struct build *b, int node)
+{
+    const struct chain chain = chain_of_action(&work_of(b, node)->key);
+
+    results_release(b->results, &chain);
 }
 
 /* Another node of this build is the same action, and runs: its result is this one's. */
 static bool is_running(const struct build *b, const struct digest *key)
 {
     for (const struct job *job = b->jobs; job; job = job->next)
-        if (!job->train && digest_equal(&b->work[job->node]->key, key))
+        if (!job->run && digest_equal(&b->work[job->node]->key, key))
             return true;
     return false;
 }
@@ -51,161 +31,179 @@ static bool is_running(const struct build *b, const struct digest *key)
 static bool is_held(const struct build *b, const struct digest *key)
 {
     for (size_t i = 0; i < b->n_held; i++)
-        if (digest_equal(&b->held[i], key))
+        if (digest_equal(&b->held[i].root, key))
             return true;
     return false;
 }
 
-enum status action_start(struct build *b, int node, bool *started, struct error *err)
+static enum status launch(struct build *b, struct job *job, const struct request *r,
+                          struct error *err)
 {
-    struct work *w = work_of(b, node);
-    struct job *job;
-    bool held = is_held(b, &w->key), taken = true, known;
-    enum status s = OK;
+    const int node = job->node;
+    enum start_outcome outcome;
+    int lost;
+    enum status s = job_start(b, job, r, &outcome, &lost, err);
 
-    *started = false;
-    if (is_running(b, &w->key))
+    if (s == OK && outcome == START_STARTED)
+        return OK;
+    release(b, node);
+    job_close(b, job, false);
+    return s == OK ? node_lost(b, lost, node, err) : s;
+}
+
+/* There is room for it: the first to claim it makes it. */
+static enum status claim_and_start(struct build *b, struct job *job, const struct request *r,
+                                   bool *waits, struct error *err)
+{
+    const int node = job->node;
+    const struct chain chain = chain_of_action(r->key);
+    bool held = is_held(b, r->key), known;
+    int taken = 1;
+    enum status s = held ? OK : results_claim(b->results, &chain, &taken, err);
+
+    if (s != OK || taken == 0) {
+        *waits = b->claims_wait = s == OK;
+        job_close(b, job, true);
+        return s;
+    }
+    s = resolve_again(b, node, &known, err); /* another build may have made it since we looked */
+    if (s == OK && !known)
+        return launch(b, job, r, err);
+    if (!held)
+        release(b, node);
+    job_close(b, job, true);
+    return s;
+}
+
+static enum status refuse(struct build *b, int node, struct job *job)
+{
+    progress_line(b->progress, "failed: %s: its result is not in the store (--cached-only)",
+                  job->label);
+    b->counts.failed++;
+    node_failed(b, node);
+    job_close(b, job, true);
+    return OK;
+}
+
+enum status action_start(struct build *b, int node, int others, bool *waits, struct error *err)
+{
+    struct job *job;
+    struct request r;
+    enum room room;
+    enum status s;
+
+    *waits = is_running(b, &work_of(b, node)->key);
+    if (*waits)
         return OK;
     if (!(job = job_open(node, graph_label(b->graph, node))))
         return error_memory(err);
-    if ((s = slots_refuse(b, node, err)) != OK ||
-        !slots_take(b, &graph_node(b->graph, node)->action.resources, job)) {
-        job_close(b, job, true);
-        return s;
-    }
-    if (!held)
-        s = claim_try(&b->claims, &w->key, &taken, err);
-    if (s != OK || !taken) {
-        b->claims_wait |= s == OK;
-        job_close(b, job, true);
-        return s;
-    }
-    s = node_look_up(b, node, &known, err); /* another build may have made it since we looked */
-    if (s != OK || known) {
-        if (!held)
-            claim_release(&b->claims, &w->key);
-        job_close(b, job, true);
-        *started = known;
-        return s == OK ? node_done(b, node, err) : s;
-    }
-    *started = true;
-    return launch(b, job, err);
+    s = job_request(b, job, others, &r, err);
+    if (s == OK)
+        s = executor_room(b->executor, &r, &room, err);
+    if (s == OK && room == ROOM_FREE)
+        return claim_and_start(b, job, &r, waits, err);
+    if (s == OK && room == ROOM_REFUSED)
+        return refuse(b, node, job);
+    *waits = s == OK;
+    job_close(b, job, true);
+    return s;
 }
 
-/* The names whose tree is the result: the declared outputs; where files were fetched, all of them. */
-static enum status output_names(struct build *b, struct job *job, const char *const **names,
-                                size_t *n, struct error *err)
-{
-    const struct action *a = &graph_node(b->graph, job->node)->action;
-
-    *names = a->outputs;
-    *n = a->n_outputs;
-    if (!a->fetch)
-        return OK;
-    return file_list(job->workspace.dir, job->arena, (char ***)names, n, err);
-}
-
-static enum status store_result(struct build *b, struct job *job, const struct tree *tree,
-                                struct error *err)
+static enum status keep_result(struct build *b, struct job *job, struct error *err)
 {
     struct work *w = work_of(b, job->node);
-    const struct node *node = graph_node(b->graph, job->node);
+    const struct action *a = action_of(b, job->node);
+    struct files files = {.folder = job->task->dir,
+                          .names = a->fetch ? NULL : a->outputs,
+                          .n_names = a->n_outputs,
+                          .log = job->task->log};
     struct result r = {.key = w->key,
-                       .kind = node->action.kind,
+                       .kind = a->kind,
                        .name = job->label,
                        .description = w->description,
-                       .has_tree = true,
-                       .tree = tree->digest,
-                       .bytes = tree->bytes,
+                       .seconds = job_seconds(job),
                        .run = b->run,
                        .used_day = b->today};
     enum put_outcome outcome;
 
-    r.seconds = w->seconds = (double)(runner_now_ns() - job->process.started_ns) / 1e9;
-    TRY(job_take_log(b, job, &r.log, err));
-    r.has_log = true;
-    TRY(index_result_put(b->store, &r, tree, &outcome, err));
+    TRY(results_publish(b->results, &r, &files, &outcome, err));
+    w->seconds = r.seconds;
     if (outcome == PUT_DIFFERENT) {
-        b->n_marked++;
+        b->counts.marked++;
         progress_warning(b->progress,
                          "%s is not reproducible: the same key has given two different results",
                          job->label);
     }
-    TRY(history_failure_remove(b->store, &w->key, err));
-    w->content = (struct content){.origin = FROM_STORE, .digest = tree->digest, .loaded = true};
-    return tree_read(b->store, &tree->digest, b->arena, &w->content.tree, err);
+    w->content = (struct content){.origin = FROM_STORE, .digest = r.tree};
+    return OK;
 }
 
-/* Says what went wrong, and remembers it with the log. */
+/* It is made again; that it ended was not its fault, or may not be so again. */
+static enum status try_again(struct build *b, struct job *job, struct error *err)
+{
+    const int node = job->node;
+
+    release(b, node);
+    job_close(b, job, false);
+    return plan_ready(b->plan, node, err);
+}
+
+/* Says what went wrong, and keeps it with the log. */
 static enum status fail(struct build *b, struct job *job, const char *sentence, struct error *err)
 {
     struct work *w = work_of(b, job->node);
-    const struct node *node = graph_node(b->graph, job->node);
-    int node_id = job->node;
+    const struct chain chain = chain_of_action(&w->key);
 
-    if (w->failures++ < node->action.retries && !b->interrupted) {
+    if (!sentence)
+        return error_memory(err);
+    if (w->failures++ < action_of(b, job->node)->retries) {
         progress_line(b->progress, "again: %s: %s", job->label, sentence);
-        claim_release(&b->claims, &w->key);
-        job_close(b, job, false);
-        return node_retry(b, node_id, err);
+        return try_again(b, job, err);
     }
-    job_tell_failure(b, job, sentence);
-    TRY(job_note_failure(b, job, &w->key, sentence, err));
-    TRY(hold_claim(b, &w->key, err));
-    b->n_failed++;
+    failure_tell(b, job, sentence);
+    TRY(failure_keep(b, job, &w->key, sentence, err));
+    TRY(hold_claim(b, &chain, err));
+    b->counts.failed++;
     node_failed(b, job->node);
     job_close(b, job, true);
     return OK;
 }
 
-/* An output may be a link to another output, or into one: not to what was thrown away. */
-static enum status check_links(const struct job *job, const char *const *names, size_t n,
-                               const struct tree *tree, struct error *err)
+static enum status succeed(struct build *b, struct job *job, struct error *err)
 {
-    for (size_t i = 0; i < n; i++) {
-        const struct tree_entry *e = listing_find(tree, names[i]);
-        struct pick pick;
-        enum status s = OK;
-        if (e && e->kind == TREE_LINK)
-            s = tree_pick(tree, names[i], job->arena, &pick, err);
-        if (s == ERR_NOT_FOUND)
-            return error_set(err, ERR_FAILED, "",
-                             "its output \"%s\" is a symbolic link to \"%s\", which is no output",
-                             names[i], e->target);
-        TRY(s);
-    }
-    return OK;
-}
+    const int node = job->node;
+    const struct chain chain = chain_of_action(&work_of(b, node)->key);
 
-enum status action_finish(struct build *b, struct job *job, struct error *err)
-{
-    struct work *w = work_of(b, job->node);
-    const char *const *names;
-    struct tree tree;
-    size_t n;
-    int node = job->node;
-    enum status s;
-
-    if (job->process.exit_code != 0 || job->timed_out)
-        return fail(b, job, job_verdict(b, job), err);
-    if ((s = output_names(b, job, &names, &n, err)) == OK)
-        s = tree_take(b->store, job->workspace.dir, names, n, job->arena, &tree, err);
-    if (s == ERR_NOT_FOUND)
-        s = error_set(err, ERR_FAILED, "", "it did not make its output \"%s\"", err->where);
-    if (s == OK && !graph_node(b->graph, node)->action.fetch)
-        s = check_links(job, names, n, &tree, err);
-    if (s == OK)
-        s = job_check_sources(b, job, err);
-    if (s == OK)
-        s = store_result(b, job, &tree, err);
-    if (s == ERR_FAILED) {
-        const char *sentence =
-            arena_printf(b->arena, "%s%s%s", err->where, err->where[0] ? ": " : "", err->text);
-        return sentence ? fail(b, job, sentence, err) : error_memory(err);
-    }
-    TRY(s);
-    progress_done(b->progress, "%s (%.1f s)", job->label, w->seconds);
-    TRY(hold_claim(b, &w->key, err));
+    TRY(job_check_sources(b, job, err));
+    TRY(keep_result(b, job, err));
+    progress_done(b->progress, "%s (%.1f s)", job->label, work_of(b, node)->seconds);
+    TRY(hold_claim(b, &chain, err));
     job_close(b, job, b->o->keep_failed);
     return node_done(b, node, err);
+}
+
+enum status action_finish(struct build *b, struct job *job, const struct executor_event *end,
+                          struct error *err)
+{
+    enum status s;
+
+    if (b->interrupted) {
+        release(b, job->node);
+        job_close(b, job, false);
+        return OK;
+    }
+    if (end->lost)
+        return try_again(b, job, err);
+    if (end->exit_code != 0 || job->timed_out)
+        return fail(b, job, failure_verdict(b, job, end->exit_code), err);
+    s = succeed(b, job, err);
+    if (s == ERR_NOT_FOUND)
+        return fail(b, job,
+                    arena_printf(b->arena, "it did not make its output \"%s\"", err->where), err);
+    if (s == ERR_FAILED)
+        return fail(b, job,
+                    arena_printf(b->arena, "%s%s%s", err->where, err->where[0] ? ": " : "",
+                                 err->text),
+                    err);
+    return s;
 }

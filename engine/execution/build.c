@@ -17,7 +17,17 @@ struct work *work_of(struct build *b, int node)
     }
     if ((size_t)node >= b->n_work)
         b->n_work = n;
-    if (!b->work[node])
-        b->work[node] = arena_alloc(b->arena, sizeof(struct work));
+    if (!b->work[node] && (b->work[node] = arena_alloc(b->arena, sizeof(struct work))) != NULL)
+        b->work[node]->asker.node = node;
     return b->work[node];
+}
+
+enum status nodes_add(struct build *b, struct nodes *list, int node, struct error *err)
+{
+    int *last = arena_push(b->arena, list->nodes, list->n, list->capacity);
+
+    if (!last)
+        return error_memory(err);
+    *last = node;
+    return OK;
 }

@@ -1,5 +1,5 @@
-/* plan: what a build would run, and why, for --dry-run. Start at plan_print. */
-#include "engine/execution/plan.h"
+/* dry_run: what a build would run, and why, for --dry-run. Start at dry_run_print. */
+#include "engine/execution/dry_run.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@
 #include "cache/results/index.h"
 #include "engine/execution/build.h"
 #include "engine/execution/forecast.h"
-#include "engine/execution/want.h"
+#include "engine/execution/resolve.h"
 #include "engine/graph/key.h"
 
 /* "it has not run yet", or the fields that differ from its last key. */
@@ -77,30 +77,30 @@ static enum status add_forecast(struct build *b, int study, struct text *t, stru
 
 static enum status plan_studies(struct build *b, struct text *t, struct error *err)
 {
-    for (size_t i = 0; i < b->n_studies; i++) {
-        struct work *w = work_of(b, b->studies[i]);
+    for (size_t i = 0; i < b->studies.n; i++) {
+        struct work *w = work_of(b, b->studies.nodes[i]);
         struct wanted_run *wanted;
         struct study_counts counts;
         size_t n;
-        bool ready, failed;
-        if (w->state != WORK_STARTED)
+        bool failed;
+        if (plan_state(b->plan, b->studies.nodes[i]) != PLAN_BUSY)
             continue;
         study_count(w->study, &counts);
         text_printf(t, "study %s: %d of %d trials begun, undecided\n",
-                    graph_label(b->graph, b->studies[i]), counts.trials, counts.samples);
+                    graph_label(b->graph, b->studies.nodes[i]), counts.trials, counts.samples);
         TRY(study_wants(w->study, b->arena, &wanted, &n, err));
         for (size_t k = 0; k < n; k++) {
-            TRY(want_template(b, wanted[k].template, &ready, &failed, err));
-            text_printf(t, "run %s/%d: t = %d to %d\n", graph_label(b->graph, b->studies[i]),
+            TRY(resolve_template(b, wanted[k].template, &failed, err));
+            text_printf(t, "run %s/%d: t = %d to %d\n", graph_label(b->graph, b->studies.nodes[i]),
                         wanted[k].trial, wanted[k].from ? wanted[k].from->t + 1 : 1,
                         wanted[k].until);
         }
-        TRY(add_forecast(b, b->studies[i], t, err));
+        TRY(add_forecast(b, b->studies.nodes[i], t, err));
     }
     return OK;
 }
 
-enum status plan_print(struct build *b, struct error *err)
+enum status dry_run_print(struct build *b, struct error *err)
 {
     struct text t = text_in(b->arena);
     char *string;
@@ -111,11 +111,11 @@ enum status plan_print(struct build *b, struct error *err)
     for (size_t i = 0; i < nodes; i++) {
         struct work *w = b->work[i];
         const char *label = graph_label(b->graph, (int)i);
-        if (w && w->state == WORK_READY) {
+        if (w && plan_state(b->plan, (int)i) == PLAN_READY) {
             text_printf(&t, "run %s\n", label);
             if (w->keyed)
                 TRY(why(b, (int)i, &t, err));
-        } else if (w && w->state == WORK_WAITING) {
+        } else if (w && plan_state(b->plan, (int)i) == PLAN_WAITING) {
             text_printf(&t, "then perhaps %s\n", label);
         }
     }

@@ -8,7 +8,7 @@
 #include "base/arena.h"
 #include "base/json.h"
 #include "cache/records/history.h"
-#include "engine/execution/want.h"
+#include "engine/execution/resolve.h"
 #include "engine/study/study_state.h"
 
 /* One of the two sums. */
@@ -75,14 +75,14 @@ static enum status imagine(struct build *b, struct study *study, struct trial **
     for (; *n < to_come; (*n)++) {
         struct trial *trial = &(*out)[*n];
         const char *params;
-        bool ready, failed;
+        bool failed;
         trial->number = (int)(study->n_trials + *n);
         TRY(recipe_suggest(b->recipe, spec->calls, trial->number, b->arena, &params, err));
         if (!params)
             return OK;
         TRY(recipe_start(b->recipe, spec->calls, trial->number, params, err));
         TRY(study_shape(study, trial, params, err));
-        TRY(want_template(b, trial->template, &ready, &failed, err));
+        TRY(resolve_template(b, trial->template, &failed, err));
         TRY(recipe_until(b->recipe, spec->calls, trial->number, 0, &trial->until, err));
     }
     return OK;

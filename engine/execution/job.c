@@ -1,79 +1,8 @@
-/* job: a process of the build, its share of the machine. Start at job_prepare. */
+/* job: between what the build knows of a node and what the executor is told. */
 #include "engine/execution/job.h"
 
-#include <errno.h>
-#include <signal.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/statvfs.h>
-#include <unistd.h>
-
 #include "base/arena.h"
-#include "base/file.h"
-#include "cache/content/blob.h"
-#include "cache/records/history.h"
-#include "engine/execution/build.h"
-
-enum {
-    TAIL_LINES = 20,
-    TAIL_BYTES = 16 * 1024,
-    LOG_LIMIT = 1 << 30,
-    TERM_SECONDS = 5,
-    DISK_IS_FULL = 1 << 16
-};
-
-/* How many cpus: what it asks for, and where it may share also what would stay idle. */
-static int cpus_for(const struct build *b, const struct resources *r)
-{
-    int total = b->o->jobs, idle = total - b->cpus_used, asked = r->cpus < 1 ? 1 : r->cpus;
-
-    if (asked > total)
-        asked = total;
-    if (idle < asked)
-        return 0;
-    if (r->share && b->cpus_asked > 0 && idle / b->cpus_asked > asked)
-        return idle / b->cpus_asked;
-    return asked;
-}
-
-enum status slots_refuse(struct build *b, int node, struct error *err)
-{
-    const struct node *n = graph_node(b->graph, node);
-
-    if (n->action.resources.gpus <= b->o->gpus)
-        return OK;
-    (void)error_set(err, ERR_INPUT, n->where, "resources.gpus: it needs %d, there are %d",
-                    n->action.resources.gpus, b->o->gpus);
-    error_hint(err, "--gpus LIST names those to use, like 0,1");
-    return ERR_INPUT;
-}
-
-bool slots_take(struct build *b, const struct resources *r, struct job *job)
-{
-    int cpus = cpus_for(b, r), wanted = r->gpus;
-    unsigned long long gpus = 0;
-
-    for (int i = 0; i < b->o->gpus && i < 64 && wanted > 0; i++)
-        if (!(b->gpus_used >> i & 1)) {
-            gpus |= 1ULL << i;
-            wanted--;
-        }
-    if (cpus == 0 || wanted > 0)
-        return false;
-    job->cpus = cpus;
-    job->gpus = gpus;
-    b->cpus_used += cpus;
-    b->gpus_used |= gpus;
-    return true;
-}
-
-void slots_give(struct build *b, struct job *job)
-{
-    b->cpus_used -= job->cpus;
-    b->gpus_used &= ~job->gpus;
-    job->cpus = 0;
-    job->gpus = 0;
-}
+#include "engine/process/runner.h"
 
 struct job *job_open(int node, const char *label)
 {
@@ -87,192 +16,82 @@ struct job *job_open(int node, const char *label)
     job->arena = arena;
     job->node = node;
     job->label = label;
-    job->process = (struct process){.pidfd = -1, .output = -1};
     return job;
-}
-
-enum status job_prepare(struct build *b, struct job *job, const char *name, int *lost,
-                        struct error *err)
-{
-    const struct action *a = &graph_node(b->graph, job->node)->action;
-
-    *lost = -1;
-    TRY(workspace_make(&job->workspace, b->store, name, job->arena, err));
-    for (size_t i = 0; i < a->n_inputs; i++) {
-        const struct edge *e = &a->inputs[i];
-        struct content *content = &work_of(b, e->node)->content;
-        enum status s =
-            workspace_put(&job->workspace, b->store, content, e->path, e->name, b->arena, err);
-        if ((s == ERR_NOT_FOUND || s == ERR_CORRUPT) && content->origin == FROM_STORE)
-            *lost = e->node;
-        TRY(s);
-    }
-    for (size_t i = 0; i < a->n_outputs; i++)
-        TRY(workspace_expect(&job->workspace, a->outputs[i], err));
-    return OK;
-}
-
-/* A list of environment entries that grows. */
-struct environment {
-    struct arena *arena;
-    char **entries;
-    size_t n, capacity;
-    bool failed;
-};
-
-static void add_entry(struct environment *env, char *entry)
-{
-    if (env->n + 1 >= env->capacity) {
-        char **larger = arena_grow(env->arena, env->entries, env->n, env->n + 2, sizeof *larger,
-                                   &env->capacity);
-        env->failed |= !larger;
-        if (!larger)
-            return;
-        env->entries = larger;
-    }
-    env->failed |= !entry;
-    env->entries[env->n++] = entry;
-    env->entries[env->n] = NULL;
-}
-
-static void add_gpus(struct build *b, struct job *job, struct environment *env)
-{
-    struct text t = text_in(job->arena);
-    struct error ignored;
-    char *entry;
-
-    text_add(&t, "CUDA_VISIBLE_DEVICES=");
-    for (int i = 0, n = 0; i < b->o->gpus && i < 64; i++)
-        if (job->gpus >> i & 1)
-            text_printf(&t, "%s%s", n++ ? "," : "", b->o->gpu_names[i]);
-    add_entry(env, text_finish(&t, &entry, NULL, &ignored) == OK ? entry : NULL);
-}
-
-/* A clean environment: nothing of the caller's but PATH. */
-static char **environment_of(struct build *b, struct job *job, char *const *extra)
-{
-    const struct action *a = &graph_node(b->graph, job->node)->action;
-    struct environment env = {.arena = job->arena};
-    const char *path = getenv("PATH");
-
-    add_entry(&env,
-              arena_printf(job->arena, "PATH=%s", path ? path : "/usr/local/bin:/usr/bin:/bin"));
-    add_entry(&env, arena_printf(job->arena, "HOME=%s", job->workspace.dir));
-    add_entry(&env, arena_printf(job->arena, "TMPDIR=%s", job->workspace.dir));
-    add_entry(&env, "LANG=C.UTF-8");
-    add_entry(&env, "TZ=UTC");
-    add_entry(&env, arena_printf(job->arena, "HPO_CPUS=%d", job->cpus));
-    add_gpus(b, job, &env);
-    for (; extra && *extra; extra++)
-        add_entry(&env, *extra);
-    for (size_t i = 0; i < a->n_env; i++)
-        add_entry(&env, arena_printf(job->arena, "%s=%s", a->env[i].name, a->env[i].value));
-    return env.failed ? NULL : env.entries;
-}
-
-/* The program, argv and environment of an action that runs a command of the recipe. */
-static enum status fill_command(struct build *b, struct job *job, char *const *extra,
-                                struct command *command, struct error *err)
-{
-    const struct action *a = &graph_node(b->graph, job->node)->action;
-
-    TRY(tool_path(b->tools, a->run[0], &command->program, err));
-    if (!command->program)
-        command->program = file_join(job->arena, job->workspace.dir, a->run[0] + 2);
-    command->argv = (char *const *)a->run;
-    command->env = environment_of(b, job, extra);
-    return command->program && command->env ? OK : error_memory(err);
-}
-
-enum status job_start(struct build *b, struct job *job, char *const *extra, struct error *err)
-{
-    const struct action *a = &graph_node(b->graph, job->node)->action;
-    struct command command = {
-        .folder = job->workspace.dir, .log = job->workspace.log, .pipe_output = job->train != NULL};
-
-    if (a->fetch)
-        TRY(fetch_command(&b->fetch, a, work_of(b, job->node)->identity, job->workspace.dir, job->workspace.folder,
-                          job->arena, &command, err));
-    else
-        TRY(fill_command(b, job, extra, &command, err));
-    TRY(runner_start(&b->keeper, &command, &job->process, err));
-    if (a->timeout > 0)
-        job->deadline_ns = job->process.started_ns + (int64_t)(a->timeout * 1e9);
-    progress_verbose(b->progress, "start %s", job->label);
-    return OK;
-}
-
-void job_terminate(struct job *job)
-{
-    if (job->term_ns)
-        return;
-    job->term_ns = runner_now_ns();
-    runner_signal(&job->process, SIGTERM);
 }
 
 void job_close(struct build *b, struct job *job, bool keep_folder)
 {
-    struct error ignored; /* a folder that cannot be removed is left to gc */
-
     for (struct job **j = &b->jobs; *j; j = &(*j)->next)
         if (*j == job) {
             *j = job->next;
             break;
         }
-    runner_close(&b->keeper, &job->process);
-    slots_give(b, job);
-    if (!keep_folder)
-        (void)!workspace_remove(&job->workspace, &ignored);
+    if (job->task)
+        executor_close(b->executor, job->task, keep_folder);
     arena_close(job->arena);
 }
 
-const char *job_verdict(const struct build *b, const struct job *job)
+enum status job_request(struct build *b, struct job *job, int others, struct request *out,
+                        struct error *err)
 {
-    int code = job->process.exit_code;
-    const char *text;
+    const struct node *node = graph_node(b->graph, job->node);
+    const struct action *a = &node->action;
+    const struct work *w = work_of(b, job->node);
 
-    if (job->timed_out)
-        text = arena_printf(b->arena, "nothing came from it for %g s",
-                            graph_node(b->graph, job->node)->action.timeout);
-    else if (code > 128)
-        text = arena_printf(b->arena, "it was ended by signal %d (%s)", code - 128,
-                            strsignal(code - 128));
-    else
-        text = arena_printf(b->arena, "it ended with status %d", code);
-    return text ? text : "it failed";
+    *out = (struct request){.label = job->label,
+                            .where = node->where,
+                            .action = a,
+                            .inputs = arena_array(job->arena, a->n_inputs + 1, sizeof *out->inputs),
+                            .others = others};
+    if (!out->inputs || !w)
+        return error_memory(err);
+    out->key = &w->key;
+    out->identity = w->identity;
+    for (size_t i = 0; i < a->n_inputs; i++)
+        out->inputs[i] = &work_of(b, a->inputs[i].node)->content;
+    return OK;
 }
 
-/* The last lines of the log, as much as a screen holds. */
-static const char *tail(const struct job *job)
+enum status job_start(struct build *b, struct job *job, const struct request *r,
+                      enum start_outcome *outcome, int *lost, struct error *err)
 {
-    struct error ignored;
-    char *bytes;
-    size_t n, lines = 0;
+    size_t input;
 
-    if (file_read(job->workspace.log, LOG_LIMIT, job->arena, &bytes, &n, &ignored) != OK)
-        return "";
-    for (size_t i = n; i > 0 && n - i < TAIL_BYTES; i--)
-        if (bytes[i - 1] == '\n' && i < n && ++lines == TAIL_LINES)
-            return bytes + i;
-    return n > TAIL_BYTES ? bytes + n - TAIL_BYTES : bytes;
+    *lost = -1;
+    TRY(executor_start(b->executor, r, &job->task, outcome, &input, err));
+    if (*outcome == START_LOST_INPUT)
+        *lost = r->action->inputs[input].node;
+    if (*outcome != START_STARTED)
+        return OK;
+    job->task->owner = job;
+    job->started_ns = runner_now_ns();
+    job->next = b->jobs;
+    b->jobs = job;
+    b->counts.ran++;
+    job_wind(b, job);
+    progress_verbose(b->progress, "start %s", job->label);
+    return OK;
 }
 
-/* What failed may not have been able to say so: its log is on this disk, too. */
-static bool disk_is_full(const char *folder)
+void job_end(struct build *b, struct job *job)
 {
-    struct statvfs disk;
-
-    return statvfs(folder, &disk) == 0 && disk.f_bavail * disk.f_frsize < DISK_IS_FULL;
+    job->deadline_ns = 0;
+    executor_end(b->executor, job->task);
 }
 
-void job_tell_failure(struct build *b, const struct job *job, const char *sentence)
+void job_wind(struct build *b, struct job *job)
 {
-    progress_line(b->progress, "failed: %s: %s", job->label, sentence);
-    progress_text(b->progress, tail(job));
-    if (job->workspace.folder && disk_is_full(store_work(b->store)))
-        progress_line(b->progress, "  no space left on the disk of %s", store_work(b->store));
-    if (job->workspace.folder)
-        progress_line(b->progress, "  its folder is kept: %s", job->workspace.folder);
+    const double seconds = graph_node(b->graph, job->node)->action.timeout;
+    const double most = 1e9; /* thirty years: longer is never */
+
+    job->deadline_ns = 0;
+    if (seconds > 0 && seconds < most)
+        job->deadline_ns = executor_now(b->executor) + (int64_t)(seconds * 1e9);
+}
+
+double job_seconds(const struct job *job)
+{
+    return (double)(runner_now_ns() - job->started_ns) / 1e9;
 }
 
 enum status job_check_sources(struct build *b, const struct job *job, struct error *err)
@@ -292,37 +111,17 @@ enum status job_check_sources(struct build *b, const struct job *job, struct err
     return OK;
 }
 
-enum status job_take_log(struct build *b, struct job *job, struct digest *log, struct error *err)
+enum status hold_claim(struct build *b, const struct chain *chain, struct error *err)
 {
-    int64_t size;
+    struct chain *last = arena_push(b->arena, b->held, b->n_held, b->held_capacity);
 
-    return blob_take(b->store, job->workspace.log, log, &size, err);
-}
-
-enum status job_note_failure(struct build *b, struct job *job, const struct digest *key,
-                             const char *sentence, struct error *err)
-{
-    const char *slash = strrchr(job->workspace.folder, '/');
-    struct failure f = {.key = *key,
-                        .run = b->run,
-                        .name = job->label,
-                        .folder = slash ? slash + 1 : job->workspace.folder,
-                        .text = sentence,
-                        .day = b->today};
-
-    f.has_log = job_take_log(b, job, &f.log, err) == OK;
-    return history_failure_put(b->store, &f, err);
-}
-
-enum status hold_claim(struct build *b, const struct digest *key, struct error *err)
-{
-    if (b->n_held == b->held_capacity) {
-        struct digest *larger = arena_grow(b->arena, b->held, b->n_held, b->n_held + 1,
-                                           sizeof *b->held, &b->held_capacity);
-        if (!larger)
-            return error_memory(err);
-        b->held = larger;
-    }
-    b->held[b->n_held++] = *key;
+    if (!last)
+        return error_memory(err);
+    *last = *chain;
     return OK;
+}
+
+struct chain chain_of_action(const struct digest *key)
+{
+    return (struct chain){.root = *key, .first = 0, .n = 1};
 }

@@ -1,53 +1,46 @@
-/* job: a process of the build, its folders, its share of the machine; what actions and runs have in
- * common. Part of a build: see build.h. */
+/*
+ * job: a task of the build, from its start to its close; what actions and runs of units have in
+ * common. Part of a build: see build.h.
+ */
 #ifndef ENGINE_EXECUTION_JOB_H
 #define ENGINE_EXECUTION_JOB_H
 
 #include "engine/execution/build.h"
 
-/* ERR_INPUT: the action needs more GPUs than the build has. (Of cpus it then gets all.) */
-enum status slots_refuse(struct build *b, int node, struct error *err) MUST_CHECK;
-
-/* True when the resources are free; they are then taken for the job. */
-bool slots_take(struct build *b, const struct resources *r, struct job *job);
-void slots_give(struct build *b, struct job *job);
-
-/* Makes the job's folders, and puts the inputs of its node there. *lost: an input the store lost.
- */
-enum status job_prepare(struct build *b, struct job *job, const char *name, int *lost,
-                        struct error *err) MUST_CHECK;
-
-/* Starts the command; extra are environment entries of a run, NULL-terminated. */
-enum status job_start(struct build *b, struct job *job, char *const *extra,
-                      struct error *err) MUST_CHECK;
-
-/* A job with an arena of its own. */
+/* A job with an arena of its own, which is on no list yet. NULL: no memory. */
 struct job *job_open(int node, const char *label);
 
-/* Ends the process where it runs, and frees the job; keeps or removes its folder. */
+/* Ends the task where it runs, keeps or removes its folder, and frees the job. */
 void job_close(struct build *b, struct job *job, bool keep_folder);
 
-/* Sends SIGTERM once. */
-void job_terminate(struct job *job);
+/* What the executor is asked, of the job's node; all but what runs of units add. It lives in the
+ * job's arena. */
+enum status job_request(struct build *b, struct job *job, int others, struct request *out,
+                        struct error *err) MUST_CHECK;
 
-/* Why the process ended badly: "exit status 3", "signal 9 (Killed)", "timed out after 5 s". */
-const char *job_verdict(const struct build *b, const struct job *job);
+/*
+ * Starts it: it is on the list of jobs then, and counts as having run. *started false: an input or
+ * the checkpoint is lost, as *outcome and *lost (a node) say; *err says of what kind.
+ */
+enum status job_start(struct build *b, struct job *job, const struct request *r,
+                      enum start_outcome *outcome, int *lost, struct error *err) MUST_CHECK;
 
-/* Prints a failure: the sentence, the last 20 lines of the log, the folder that is kept. */
-void job_tell_failure(struct build *b, const struct job *job, const char *sentence);
+/* Tells the task to end. */
+void job_end(struct build *b, struct job *job);
+
+/* Its time limit begins anew. */
+void job_wind(struct build *b, struct job *job);
+
+/* Seconds since it was started, as measured here. */
+double job_seconds(const struct job *job);
 
 /* ERR_FAILED: a source among the inputs is not what it was when the key was made. */
 enum status job_check_sources(struct build *b, const struct job *job, struct error *err) MUST_CHECK;
 
-/* Keeps the log as a blob. */
-enum status job_take_log(struct build *b, struct job *job, struct digest *log,
-                         struct error *err) MUST_CHECK;
+/* Lets the claim of these units go with the next sync. */
+enum status hold_claim(struct build *b, const struct chain *chain, struct error *err) MUST_CHECK;
 
-/* Remembers the failure of an action or a unit, with the log where there is one. */
-enum status job_note_failure(struct build *b, struct job *job, const struct digest *key,
-                             const char *sentence, struct error *err) MUST_CHECK;
-
-/* Remembers a claim that ends with the next sync. */
-enum status hold_claim(struct build *b, const struct digest *key, struct error *err) MUST_CHECK;
+/* The claim of an action: a chain of its own. */
+struct chain chain_of_action(const struct digest *key);
 
 #endif

@@ -17,7 +17,7 @@
 #include "cache/content/source.h"
 #include "engine/execution/compare.h"
 #include "engine/execution/recall.h"
-#include "engine/execution/want.h"
+#include "engine/execution/resolve.h"
 
 /* A target on its way to out/. */
 struct landing {
@@ -208,7 +208,7 @@ static enum status output_done(struct build *b, const char *folder, int at, bool
 {
     for (size_t i = 0; i < b->n_targets; i++) {
         struct landing l = {.b = b, .i = i, .target = &b->targets[i], .folder = folder};
-        if (work_of(b, l.target->node)->state != WORK_DONE)
+        if (plan_state(b->plan, l.target->node) != PLAN_DONE)
             continue;
         l.there = fstatat(at, l.target->name, &l.st, AT_SYMLINK_NOFOLLOW) == 0;
         if (!l.there || !recall_landed(b, i, &l.st))

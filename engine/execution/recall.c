@@ -150,7 +150,7 @@ static bool look_at_sources(struct build *b, const struct snapshot *past)
 
 static bool may_recall(const struct options *o)
 {
-    return !o->rerun && !o->update && !o->dry_run;
+    return !o->rerun && !o->update;
 }
 
 static enum status open_past(struct build *b, struct snapshot *past, bool *holds, struct error *err)
@@ -247,10 +247,10 @@ bool recall_action(struct build *b, int node)
     w->key = p->key;
     w->keyed = true;
     if ((w->marked = p->marked))
-        b->n_marked++;
+        b->counts.marked++;
     w->content = (struct content){.origin = FROM_STORE, .digest = p->digest};
     w->cached = w->recalled = true;
-    b->n_cached++;
+    b->counts.cached++;
     return true;
 }
 
@@ -334,7 +334,7 @@ enum status recall_covers(struct build *b, const char *recipe, bool *covers, str
 static struct past past_from(struct build *b, int node)
 {
     const struct work *w = b->work[node];
-    struct past p = {.known = w && w->state == WORK_DONE};
+    struct past p = {.known = w && plan_state(b->plan, node) == PLAN_DONE};
 
     if (!p.known)
         return p;

@@ -10,14 +10,11 @@
 
 enum status retain_replaced(struct build *b, struct unit *u, struct error *err)
 {
-    if (b->n_replaced == b->replaced_capacity) {
-        struct unit **larger = arena_grow(b->arena, b->replaced, b->n_replaced, b->n_replaced + 1,
-                                          sizeof(struct unit *), &b->replaced_capacity);
-        if (!larger)
-            return error_memory(err);
-        b->replaced = larger;
-    }
-    b->replaced[b->n_replaced++] = u;
+    struct unit **last = arena_push(b->arena, b->replaced, b->n_replaced, b->replaced_capacity);
+
+    if (!last)
+        return error_memory(err);
+    *last = u;
     return OK;
 }
 
@@ -35,8 +32,8 @@ static bool may_drop(struct build *b)
 {
     int undecided = 0;
 
-    for (size_t i = 0; i < b->n_studies; i++)
-        undecided += work_of(b, b->studies[i])->state == WORK_STARTED;
+    for (size_t i = 0; i < b->studies.n; i++)
+        undecided += plan_state(b->plan, b->studies.nodes[i]) == PLAN_BUSY;
     return undecided == 1;
 }
 
@@ -45,8 +42,8 @@ static void mark_asked(struct build *b)
 {
     for (size_t i = 0; i < b->n_replaced; i++)
         b->replaced[i]->wanted = false;
-    for (size_t i = 0; i < b->n_studies; i++) {
-        struct study *study = work_of(b, b->studies[i])->study;
+    for (size_t i = 0; i < b->studies.n; i++) {
+        struct study *study = work_of(b, b->studies.nodes[i])->study;
         if (study)
             study_asks(study, mark_wanted, NULL);
     }

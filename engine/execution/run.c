@@ -1,109 +1,91 @@
-/*
- * run: one process that serves the units from+1 … until of a trial (the protocol of a trainer).
- *
- * A unit before the last counts when its line arrives; the last when the process has ended with 0
- * and its checkpoint is a tree. A checkpoint in the middle is insurance: it stays where it is, a
- * link STORE/work/KEY.checkpoint names it, and becomes a tree only when the run breaks off, or when
- * a later build finds it after we were killed. Start at run_start; run_read takes the lines.
- */
+/* run: from a demand to a task, and from its end to known units. Start at run_start. */
 #include "engine/execution/run.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/arena.h"
-#include "base/file.h"
-#include "base/json.h"
-#include "cache/content/tree.h"
-#include "cache/records/history.h"
-#include "cache/results/index.h"
+#include "engine/execution/failure.h"
 #include "engine/execution/job.h"
+#include "engine/execution/resolve.h"
 #include "engine/execution/retain.h"
 #include "engine/execution/run_state.h"
-#include "engine/execution/want.h"
 
-/* ---- insurance ---- */
-
-/* Makes a tree of the folder's content, and stores it as the unit's checkpoint. */
-static enum status keep_checkpoint(struct build *b, struct unit *u, const char *folder,
-                                   struct job *job, struct error *err)
+struct chain run_chain(const struct run *run, size_t i, size_t n)
 {
+    const struct unit *u = run->units[i];
+
+    return (struct chain){.root = u->root->key, .first = u->t, .n = (int)n};
+}
+
+struct result run_result(const struct build *b, const struct job *job, const struct unit *u)
+{
+    return (struct result){.key = u->key,
+                           .kind = "unit",
+                           .name = job->label,
+                           .seconds = job->run->seconds,
+                           .run = b->run,
+                           .used_day = b->today};
+}
+
+void run_published(struct build *b, const char *label, struct unit *u, const struct result *r,
+                   enum put_outcome outcome)
+{
+    const bool differs = outcome == PUT_DIFFERENT;
+
+    b->counts.marked += differs;
+    if (differs && u->reports && strcmp(u->reports, r->reports) != 0)
+        progress_warning(b->progress, "%s is not reproducible: t = %d was %s, and now is %s", label,
+                         u->t, u->reports, r->reports);
+    else if (differs)
+        progress_warning(b->progress,
+                         "%s is not reproducible: t = %d has given two different results", label,
+                         u->t);
+    if (u->state != UNIT_KNOWN) {
+        u->state = UNIT_KNOWN;
+        u->reports = r->reports;
+        u->seconds = r->seconds;
+        u->run = b->run;
+    }
+    /* The first tree stays, where it is there; where it is gone, what was made again stands for it
+     * under its own digest. */
+    if (r->has_tree && !(differs && u->kept)) {
+        u->checkpoint = r->tree;
+        u->has_checkpoint = u->kept = true;
+    }
+}
+
+/* A checkpoint that another run left of this unit, in the middle, becomes its own now. */
+static enum status adopt(struct build *b, struct unit *u, const struct job *job, struct error *err)
+{
+    const char *label = job ? job->label : NULL;
     struct result r = {.key = u->key,
                        .kind = "unit",
+                       .name = label,
                        .reports = u->reports,
-                       .has_tree = true,
                        .seconds = u->seconds,
                        .run = b->run,
                        .used_day = b->today};
-    struct arena *arena = b->arena;
     enum put_outcome outcome;
-    struct tree tree;
-    char **names;
-    size_t n;
+    bool adopted;
 
-    TRY(file_list(folder, arena, &names, &n, err));
-    TRY(tree_take(b->store, folder, (const char *const *)names, n, arena, &tree, err));
-    r.tree = tree.digest;
-    r.bytes = tree.bytes;
-    r.name = job ? job->label : NULL;
-    r.description = unit_description(u, arena);
-    if (!r.description)
-        return error_memory(err);
-    if (job && job->process.ended) {
-        TRY(job_take_log(b, job, &r.log, err));
-        r.has_log = true;
-    }
-    TRY(index_result_put(b->store, &r, &tree, &outcome, err));
-    TRY(history_failure_remove(b->store, &u->key, err));
-    if (outcome == PUT_DIFFERENT) {
-        b->n_marked++;
-        progress_warning(b->progress,
-                         "%s is not reproducible: t = %d has given two different results",
-                         job ? job->label : "a trial", u->t);
-    }
-    if (outcome == PUT_DIFFERENT && !u->kept) {
-        /* The first tree is gone: what was made again stands under its own digest. */
-        u->checkpoint = tree.digest;
-        u->has_checkpoint = u->kept = true;
+    if (u->state != UNIT_KNOWN || u->kept)
         return OK;
-    }
-    if (outcome != PUT_DIFFERENT) {
-        u->has_checkpoint = u->kept = true;
-        u->checkpoint = tree.digest;
-    }
+    if (!(r.description = unit_description(u, b->arena)))
+        return error_memory(err);
+    TRY(results_adopt(b->results, &r, job ? job->task->log : NULL, &adopted, &outcome, err));
+    if (adopted)
+        run_published(b, label ? label : "a trial", u, &r, outcome);
     return OK;
 }
 
-/* A checkpoint that a killed build left of this unit becomes a tree now. */
-static enum status adopt(struct build *b, struct unit *u, struct error *err)
-{
-    char *link = run_insurance_path(b, u, b->arena);
-    char target[4096];
-    struct stat st;
-    ssize_t n;
-
-    if (!link)
-        return error_memory(err);
-    if ((n = readlink(link, target, sizeof target - 1)) < 0)
-        return OK;
-    target[n] = '\0';
-    (void)unlink(link);
-    if (u->state != UNIT_KNOWN || lstat(target, &st) != 0 || !S_ISDIR(st.st_mode))
-        return OK;
-    return keep_checkpoint(b, u, target, NULL, err);
-}
+/* ---- start ---- */
 
 /* The nearest unit from which training can go on. */
 static enum status find_start(struct build *b, struct unit *from, struct unit **start,
                               struct error *err)
 {
     for (; from && !from->kept; from = from->parent) {
-        TRY(adopt(b, from, err));
+        TRY(adopt(b, from, NULL, err));
         if (from->kept)
             break;
     }
@@ -111,10 +93,8 @@ static enum status find_start(struct build *b, struct unit *from, struct unit **
     return OK;
 }
 
-/* ---- start ---- */
-
-/* The units behind start up to t == until, of which those up to `from` are known already. */
-static enum status list_units(struct build *b, struct train *run, struct unit *from, int until,
+/* The units behind the start up to t == until, of which those up to `from` are known already. */
+static enum status list_units(struct build *b, struct run *run, struct unit *from, int until,
                               struct arena *arena, struct error *err)
 {
     int first = run->from ? run->from->t + 1 : 1;
@@ -131,119 +111,41 @@ static enum status list_units(struct build *b, struct train *run, struct unit *f
     return OK;
 }
 
-/* Takes the claims in order of t; a unit that another build holds ends the run before it. */
-static enum status claim_units(struct build *b, struct train *run, struct error *err)
+static void release(struct build *b, const struct run *run)
 {
-    for (run->claimed = 0; run->claimed < run->n; run->claimed++) {
-        bool taken;
-        TRY(claim_try(&b->claims, &run->units[run->claimed]->key, &taken, err));
-        if (!taken)
-            break;
-    }
-    return OK;
+    const struct chain chain = run_chain(run, 0, run->n);
+
+    results_release(b->results, &chain);
 }
 
-static void release_units(struct build *b, struct train *run)
+/* A run that was not started after all. */
+static void give_up(struct build *b, struct job *job)
 {
-    for (size_t i = 0; i < run->claimed; i++)
-        claim_release(&b->claims, &run->units[i]->key);
-    run->claimed = 0;
-}
-
-static enum status write_params(struct job *job, const char *params, char **entry,
-                                struct error *err)
-{
-    char *path = file_join(job->arena, job->workspace.folder, "params.json");
-
-    if (!path || !(*entry = arena_printf(job->arena, "HPO_PARAMS=%s", path)))
-        return error_memory(err);
-    return file_write(path, params, strlen(params), err);
-}
-
-/* The folders and variables of the protocol. ERR_NOT_FOUND, ERR_CORRUPT: the start's tree is lost.
- */
-static enum status prepare_protocol(struct build *b, struct job *job, char **extra,
-                                    struct error *err)
-{
-    struct train *run = job->train;
-    const char *params = graph_node(b->graph, job->node)->action.params;
-    char *in = file_join(job->arena, job->workspace.folder, "in");
-    size_t n = 0;
-
-    run->out = file_join(job->arena, job->workspace.folder, "out");
-    extra[n] = arena_printf(job->arena, "HPO_FROM=%d", run->from ? run->from->t : 0);
-    extra[n + 1] = arena_printf(job->arena, "HPO_UNTIL=%d", run->units[run->n - 1]->t);
-    if (!in || !run->out || !extra[n] || !extra[n + 1])
-        return error_memory(err);
-    extra[n + 2] = arena_printf(job->arena, "HPO_CHECKPOINT_OUT=%s", run->out);
-    if (!extra[n + 2])
-        return error_memory(err);
-    n += 3;
-    TRY(file_make_folders(run->out, err));
-    if (run->from) {
-        struct tree tree;
-        TRY(tree_read(b->store, &run->from->checkpoint, job->arena, &tree, err));
-        TRY(tree_place(b->store, &tree, in, err));
-        if (!(extra[n++] = arena_printf(job->arena, "HPO_CHECKPOINT_IN=%s", in)))
-            return error_memory(err);
-    }
-    if (params)
-        TRY(write_params(job, params, &extra[n++], err));
-    extra[n] = NULL;
-    return OK;
-}
-
-static void close_unstarted(struct build *b, struct job *job)
-{
-    release_units(b, job->train);
+    release(b, job->run);
     job_close(b, job, false);
 }
 
-/* Claims, folders, process. *retry: the start's checkpoint was lost, look for an earlier one. */
-static enum status launch(struct build *b, struct job *job, bool *retry, struct error *err)
+/* Takes the claims; a unit that another build holds ends the run before it. */
+static enum status claim(struct build *b, struct run *run, size_t known, bool *enough,
+                         struct error *err)
 {
-    struct train *run = job->train;
-    char *extra[8], hex[DIGEST_HEX + 1];
-    int lost = -1, node = job->node;
-    enum status s;
+    const struct chain chain = run_chain(run, 0, run->n);
+    int taken;
 
-    *retry = false;
-    digest_hex(&run->units[0]->key, hex);
-    hex[16] = '\0';
-    s = job_prepare(b, job, hex, &lost, err);
-    if (s == OK) {
-        s = prepare_protocol(b, job, extra, err);
-        *retry = (s == ERR_NOT_FOUND || s == ERR_CORRUPT) && run->from;
-    }
-    if (s == OK)
-        s = job_start(b, job, extra, err);
-    if (s != OK) {
-        struct unit *from = run->from;
-        close_unstarted(b, job);
-        if (lost >= 0) {
-            (void)node;
-            return node_lost(b, lost, -1, err);
-        }
-        if (*retry) {
-            progress_warning(b->progress, "a checkpoint at t = %d is lost (%s): it is made again",
-                             from->t, err->text);
-            from->kept = false;
-            return OK;
-        }
-        return s;
-    }
-    for (size_t i = 0; i < run->n; i++)
-        run->units[i]->running = true;
-    run->line_ns = job->process.started_ns;
-    job->next = b->jobs;
-    b->jobs = job;
-    b->n_ran++;
+    TRY(results_claim(b->results, &chain, &taken, err));
+    run->n = (size_t)taken;
+    *enough = run->n > known;
+    if (*enough)
+        return OK;
+    b->claims_wait = true;
+    if (taken > 0)
+        release(b, run);
     return OK;
 }
 
 /*
- * The last unit that a process may train which begins behind `start`, on the way to `from`: a
- * process has the parameters of one template, and an exploit goes on from units of another.
+ * The last unit that a task may train which begins behind `start`, on the way to `from`: a task has
+ * the parameters of one template, and an exploit goes on from units of another.
  */
 static struct unit *end_of_stretch(const struct unit *start, struct unit *from)
 {
@@ -255,174 +157,267 @@ static struct unit *end_of_stretch(const struct unit *start, struct unit *from)
     return last;
 }
 
-/* A job for these units, if its slots and first claim are to be had; else *job is NULL. */
-static enum status open_run(struct build *b, const char *label, struct template *template,
-                            struct unit *from, int until, struct job **out, struct error *err)
+/* What is to be run. */
+struct stretch {
+    enum purpose purpose;
+    int best_node;
+    const char *label;
+    struct template *template;
+    struct unit *from;
+    int until, others;
+};
+
+/* What a task must train first, so that another can go on with other parameters; false: nothing. */
+static bool find_stretch(const struct unit *start, struct stretch *s)
 {
-    struct job *job = job_open(template->node, label);
-    struct train *run = job ? arena_alloc(job->arena, sizeof *run) : NULL;
-    enum status s;
-    size_t known;
+    struct unit *last;
+
+    if (!s->from || start == s->from)
+        return false;
+    last = end_of_stretch(start, s->from);
+    if (last == s->from && digest_equal(&last->template->key, &s->template->key))
+        return false;
+    s->purpose = FOR_STRETCH;
+    s->template = (struct template *)last->template;
+    s->from = last->parent;
+    s->until = last->t;
+    return true;
+}
+
+/* Room and claims for the run; *ready false: they are not to be had now. */
+static enum status reserve(struct build *b, struct job *job, const struct stretch *s,
+                           struct request *r, bool *ready, bool *refused, struct error *err)
+{
+    struct run *run = job->run;
+    const size_t known = (size_t)((s->from ? s->from->t : 0) - (run->from ? run->from->t : 0));
+    enum room room;
+
+    *ready = false;
+    TRY(list_units(b, run, s->from, s->until, job->arena, err));
+    if (run->units[0]->running) /* another run makes it again already */
+        return OK;
+    TRY(job_request(b, job, s->others, r, err));
+    TRY(executor_room(b->executor, r, &room, err));
+    *refused = room == ROOM_REFUSED;
+    return room == ROOM_FREE ? claim(b, run, known, ready, err) : OK;
+}
+
+static void fill_request(const struct run *run, struct request *r)
+{
+    r->key = &run->units[0]->key;
+    r->trains = true;
+    r->from = run->from ? run->from->t : 0;
+    r->until = run->units[run->n - 1]->t;
+    r->checkpoint = run->from ? &run->from->checkpoint : NULL;
+}
+
+/* A job for it, with room and claims; NULL: they are not to be had now. */
+static enum status open_run(struct build *b, struct stretch s, struct job **out,
+                            struct request *request, bool *refused, struct error *err)
+{
+    struct unit *start;
+    struct job *job;
+    bool ready;
+    enum status status;
 
     *out = NULL;
-    if (!run) {
+    *refused = false;
+    TRY(find_start(b, s.from, &start, err));
+    (void)find_stretch(start, &s);
+    job = job_open(s.template->node, s.label);
+    if (!job || !(job->run = arena_alloc(job->arena, sizeof *job->run))) {
         if (job)
             job_close(b, job, true);
         return error_memory(err);
     }
-    job->train = run;
-    run->template = template;
-    run->best_node = -1;
-    s = slots_refuse(b, template->node, err);
-    if (s == OK)
-        s = find_start(b, from, &run->from, err);
-    if (s == OK && from && run->from != from) {
-        struct unit *last = end_of_stretch(run->from, from);
-        if (last != from || !digest_equal(&last->template->key, &template->key)) {
-            job_close(b, job, true);
-            s = open_run(b, label, (struct template *)last->template, last->parent, last->t, out,
-                         err);
-            if (*out)
-                (*out)->train->stretch = true;
-            return s;
-        }
-    }
-    if (s == OK)
-        s = list_units(b, run, from, until, job->arena, err);
-    if (s == OK && run->units[0]->running) { /* another run makes it again already */
+    *job->run = (struct run){.purpose = s.purpose,
+                             .best_node = s.best_node,
+                             .template = s.template,
+                             .from = start,
+                             .lines = lines_in(job->arena)};
+    status = reserve(b, job, &s, request, &ready, refused, err);
+    if (status != OK || !ready) {
         job_close(b, job, true);
-        return OK;
+        return status;
     }
-    if (s != OK || !slots_take(b, &graph_node(b->graph, template->node)->action.resources, job)) {
-        job_close(b, job, true);
-        return s;
-    }
-    s = claim_units(b, run, err);
-    known = (size_t)((from ? from->t : 0) - (run->from ? run->from->t : 0));
-    if (s != OK || run->claimed <= known) {
-        b->claims_wait |= s == OK;
-        release_units(b, run);
-        job_close(b, job, true);
-        return s;
-    }
-    run->n = run->claimed;
+    fill_request(job->run, request);
     *out = job;
     return OK;
 }
 
-enum status run_start(struct build *b, const char *label, const struct wanted_run *wanted,
-                      struct error *err)
+/* *again: the checkpoint that it begins with was lost, look for an earlier one. */
+static enum status launch(struct build *b, struct job *job, const struct request *r, bool *again,
+                          struct error *err)
 {
-    struct unit *first;
-    struct job *job;
-    bool retry = true;
+    struct run *run = job->run;
+    struct unit *from = run->from;
+    enum start_outcome outcome;
+    int lost;
+    enum status s = job_start(b, job, r, &outcome, &lost, err);
 
-    TRY(unit_get(b->units, wanted->template, wanted->from, &first, err));
+    *again = s == OK && outcome == START_LOST_CHECKPOINT;
+    if (s == OK && outcome == START_STARTED) {
+        for (size_t i = 0; i < run->n; i++)
+            run->units[i]->running = true;
+        run->line_ns = job->started_ns;
+        return OK;
+    }
+    give_up(b, job);
+    if (*again) {
+        progress_warning(b->progress, "a checkpoint at t = %d is lost (%s): it is made again",
+                         from->t, err->text);
+        from->kept = false;
+        return OK;
+    }
+    return s == OK ? node_lost(b, lost, -1, err) : s;
+}
+
+/* A trainer that keeps no checkpoint costs what it trained before, again and again: said once. */
+static void say_what_is_trained_again(struct build *b, const struct job *job,
+                                      const struct unit *from)
+{
+    const struct unit *start = job->run->from;
+
+    if (b->said_again || !from || from == start || from->has_checkpoint)
+        return;
+    b->said_again = true;
+    progress_warning(b->progress,
+                     "%s left no checkpoint of t = %d in HPO_CHECKPOINT_OUT: t = %d to %d are "
+                     "trained again, and so wherever a trial goes on (a trainer that needs no "
+                     "checkpoint says stateless = true)",
+                     job->label, from->t, start ? start->t + 1 : 1, from->t);
+}
+
+enum status run_start(struct build *b, const char *label, const struct wanted_run *demand,
+                      int others, bool *refused, struct error *err)
+{
+    const struct stretch s = {FOR_STUDY,    -1,            label, demand->template,
+                              demand->from, demand->until, others};
+    struct unit *first;
+    struct request r;
+    struct job *job;
+    bool again = true;
+
+    *refused = false;
+    TRY(unit_get(b->units, demand->template, demand->from, &first, err));
     if (first->running || first->state != UNIT_UNKNOWN)
         return OK;
-    TRY(unit_refresh(b->units, first, err));
-    while (retry) {
-        if (first->state != UNIT_UNKNOWN) {
-            b->n_changes++; /* another build has trained it meanwhile */
-            return OK;
-        }
-        TRY(open_run(b, label, wanted->template, wanted->from, wanted->until, &job, err));
+    while (again) {
+        TRY(open_run(b, s, &job, &r, refused, err));
         if (!job)
             return OK;
         TRY(unit_refresh(b->units, first, err));
         if (first->state != UNIT_UNKNOWN) {
-            close_unstarted(b, job);
-            continue;
+            b->changes++; /* another build has trained it meanwhile */
+            give_up(b, job);
+            return OK;
         }
-        TRY(launch(b, job, &retry, err));
+        say_what_is_trained_again(b, job, demand->from);
+        TRY(launch(b, job, &r, &again, err));
     }
     return OK;
 }
 
-enum status run_remake(struct build *b, int best_node, struct error *err)
+/* The checkpoint of the best is there. */
+static enum status best_done(struct build *b, int best_node, struct error *err)
+{
+    work_of(b, best_node)->content = (struct content){
+        .origin = FROM_STORE, .digest = work_of(b, best_node)->best->checkpoint};
+    return node_done(b, best_node, err);
+}
+
+enum status run_remake(struct build *b, int best_node, bool *refused, struct error *err)
 {
     struct unit *u = work_of(b, best_node)->best;
+    const struct stretch s = {FOR_BEST,
+                              best_node,
+                              graph_label(b->graph, best_node),
+                              (struct template *)u->template,
+                              u->parent,
+                              u->t,
+                              0};
+    struct request r;
     struct job *job;
-    bool retry = true;
+    bool again = true;
 
+    *refused = false;
     if (u->running)
         return OK;
     u->kept = false;
-    while (retry) {
-        TRY(adopt(b, u, err));
+    while (again) {
+        TRY(adopt(b, u, NULL, err));
         if (u->kept)
-            break;
-        TRY(open_run(b, graph_label(b->graph, best_node), (struct template *)u->template, u->parent,
-                     u->t, &job, err));
+            return best_done(b, best_node, err);
+        TRY(open_run(b, s, &job, &r, refused, err));
         if (!job)
             return OK;
-        if (job->train->stretch)
-            return launch(b, job, &retry, err);
-        if (job->train->n < (size_t)(u->t - (job->train->from ? job->train->from->t : 0))) {
-            close_unstarted(b, job);
+        if (job->run->purpose == FOR_BEST && job->run->units[job->run->n - 1] != u) {
+            give_up(b, job); /* another build has the claim of its last units */
+            b->claims_wait = true;
             return OK;
         }
-        job->train->best_node = best_node;
-        TRY(launch(b, job, &retry, err));
-        if (!retry)
-            return OK;
+        TRY(launch(b, job, &r, &again, err));
     }
-    work_of(b, best_node)->content =
-        (struct content){.origin = FROM_STORE, .digest = u->checkpoint};
-    return node_done(b, best_node, err);
+    return OK;
 }
 
 enum status run_again(struct build *b, const char *label, struct unit *u, bool *started,
                       struct error *err)
 {
+    const struct stretch s = {FOR_RERUN, -1, label, (struct template *)u->template, u->parent, u->t,
+                              0};
+    struct request r;
     struct job *job;
-    bool retry;
+    bool again, refused;
 
     *started = false;
-    TRY(open_run(b, label, (struct template *)u->template, u->parent, u->t, &job, err));
+    TRY(open_run(b, s, &job, &r, &refused, err));
     if (!job)
         return OK;
-    job->train->again = true;
-    TRY(launch(b, job, &retry, err));
-    *started = !retry;
+    TRY(launch(b, job, &r, &again, err));
+    *started = !again;
     return OK;
 }
 
 bool run_is_remake(const struct job *job)
 {
-    return job->train->best_node >= 0 || job->train->again || job->train->stretch;
+    return job->run->purpose != FOR_STUDY;
 }
 
-bool run_serves(const struct job *job, const struct wanted_run *wanted)
+bool run_serves(const struct job *job, const struct wanted_run *demand)
 {
-    const struct train *run = job->train;
-    int t = wanted->from ? wanted->from->t + 1 : 1;
+    const struct run *run = job->run;
+    int t = demand->from ? demand->from->t + 1 : 1;
 
     for (size_t i = 0; i < run->n; i++)
-        if (run->units[i]->t == t && run->units[i]->parent == wanted->from &&
-            run->units[i]->template == wanted->template)
+        if (run->units[i]->t == t && run->units[i]->parent == demand->from &&
+            run->units[i]->template == demand->template)
             return true;
     return false;
 }
 
 /* ---- end ---- */
 
-/* The run broke off: a checkpoint in the middle is worth keeping, and the log where nobody has it.
- */
-static enum status break_off(struct build *b, struct job *job, bool with_log, struct error *err)
+/* The run broke off: the last checkpoint that it named is worth keeping. */
+static enum status break_off(struct build *b, struct job *job, struct error *err)
 {
-    struct train *run = job->train;
-    char *link;
+    struct run *run = job->run;
 
-    if (!run->named || run->named_unit->state != UNIT_KNOWN || run->named_unit->kept)
-        return OK;
-    if ((link = run_insurance_path(b, run->named_unit, b->arena)) != NULL)
-        (void)unlink(link);
-    return keep_checkpoint(b, run->named_unit, run->named, with_log ? job : NULL, err);
+    return run->held ? adopt(b, run->held_unit, job, err) : OK;
+}
+
+/* Its claims go once what it left is durable. */
+static enum status let_go(struct build *b, struct job *job, bool keep_folder, struct error *err)
+{
+    const struct chain chain = run_chain(job->run, 0, job->run->n);
+
+    TRY(hold_claim(b, &chain, err));
+    job_close(b, job, keep_folder);
+    return OK;
 }
 
 /* The unit that a failure belongs to: the first that is not known, or NULL. */
-static struct unit *failed_unit(const struct train *run)
+static struct unit *failed_unit(const struct run *run)
 {
     for (size_t i = 0; i < run->n; i++)
         if (run->units[i]->state != UNIT_KNOWN)
@@ -432,89 +427,112 @@ static struct unit *failed_unit(const struct train *run)
 
 static enum status fail(struct build *b, struct job *job, const char *sentence, struct error *err)
 {
-    struct train *run = job->train;
+    struct run *run = job->run;
     struct unit *u = failed_unit(run);
     struct work *w = work_of(b, job->node);
-    bool again = w && w->failures++ < graph_node(b->graph, job->node)->action.retries;
 
-    if (again) {
+    if (!sentence || !w)
+        return error_memory(err);
+    if (w->failures++ < graph_node(b->graph, job->node)->action.retries) {
         progress_line(b->progress, "again: %s: %s", job->label, sentence);
-    } else {
-        job_tell_failure(b, job, sentence);
-        b->n_failed++;
-        if (u) {
-            u->state = UNIT_FAILED;
-            u->failure = sentence;
-            TRY(job_note_failure(b, job, &u->key, sentence, err));
-        }
-        if (run->best_node >= 0)
-            node_failed(b, run->best_node);
-        b->failed |= !u;
+        TRY(break_off(b, job, err));
+        return let_go(b, job, false, err);
     }
-    TRY(break_off(b, job, again || !u, err));
-    for (size_t i = 0; i < run->claimed; i++)
-        TRY(hold_claim(b, &run->units[i]->key, err));
-    job_close(b, job, !again);
-    return OK;
+    failure_tell(b, job, sentence);
+    b->counts.failed++;
+    if (u) {
+        u->state = UNIT_FAILED;
+        u->failure = sentence;
+        TRY(failure_keep(b, job, &u->key, sentence, err));
+    }
+    TRY(break_off(b, job, err));
+    if (run->purpose == FOR_BEST)
+        node_failed(b, run->best_node);
+    b->failed |= !u;
+    return let_go(b, job, true, err);
+}
+
+/* The trainer left nothing to go on from: who came for that gets nothing. */
+static enum status miss_checkpoint(const struct run *run, const struct unit *u, struct error *err)
+{
+    if (run->purpose != FOR_BEST && run->purpose != FOR_STRETCH)
+        return OK;
+    return error_set(err, ERR_FAILED, "",
+                     "it left no checkpoint of t = %d in HPO_CHECKPOINT_OUT, and %s needs it", u->t,
+                     run->purpose == FOR_BEST ? "study.best.checkpoint" : "an exploit");
 }
 
 /* The last unit and its checkpoint. */
-static enum status succeed(struct build *b, struct job *job, struct error *err)
+static enum status keep_last(struct build *b, struct job *job, struct error *err)
 {
-    struct train *run = job->train;
+    struct run *run = job->run;
     struct unit *u = run->units[run->n - 1];
-    const char *folder = run->named ? run->named : run->out;
-    int best_node = run->best_node;
+    const struct files files = {.folder = run->held ? run->held : job->task->out,
+                                .log = job->task->log,
+                                .empty_is_none =
+                                    !graph_node(b->graph, job->node)->action.stateless};
+    struct result r = run_result(b, job, u);
+    enum put_outcome outcome;
 
     TRY(job_check_sources(b, job, err));
-    if (u->state != UNIT_KNOWN) {
-        u->reports = run->last_reports;
-        u->seconds = run->seconds;
-        u->run = b->run;
-    } else if (strcmp(u->reports, run->last_reports) != 0) {
-        TRY(run_store_unit(b, job, u, run->last_reports, err));
-    }
-    TRY(keep_checkpoint(b, u, folder, job, err));
-    u->state = UNIT_KNOWN;
-    if (run->from && !run_is_remake(job))
-        TRY(retain_replaced(b, run->from, err));
-    for (size_t i = 0; i < run->claimed; i++)
-        TRY(hold_claim(b, &run->units[i]->key, err));
-    progress_done(b->progress, "%s t = %d (%.1f s)", job->label, u->t,
-                  (double)(runner_now_ns() - job->process.started_ns) / 1e9);
-    job_close(b, job, b->o->keep_failed);
-    if (best_node < 0)
-        return OK;
-    work_of(b, best_node)->content =
-        (struct content){.origin = FROM_STORE, .digest = u->checkpoint};
-    return node_done(b, best_node, err);
+    r.reports = run->last_text;
+    if (!(r.description = unit_description(u, b->arena)))
+        return error_memory(err);
+    TRY(results_publish(b->results, &r, &files, &outcome, err));
+    run_published(b, job->label, u, &r, outcome);
+    return r.has_tree ? OK : miss_checkpoint(run, u, err);
 }
 
-enum status run_finish(struct build *b, struct job *job, struct error *err)
+static enum status succeed(struct build *b, struct job *job, struct error *err)
 {
-    struct train *run = job->train;
+    struct run *run = job->run;
+    const struct unit *u = run->units[run->n - 1];
+    const int best_node = run->purpose == FOR_BEST ? run->best_node : -1;
+
+    if (run->from && run->purpose == FOR_STUDY && u->kept)
+        TRY(retain_replaced(b, run->from, err));
+    progress_done(b->progress, "%s t = %d (%.1f s)", job->label, u->t, job_seconds(job));
+    TRY(let_go(b, job, b->o->keep_failed, err));
+    return best_node >= 0 ? best_done(b, best_node, err) : OK;
+}
+
+static const char *missing_report(struct build *b, const struct run *run)
+{
+    const char *missing =
+        arena_printf(b->arena, "it ended with status 0 without the report of t = %d",
+                     run->units[run->reported]->t);
+
+    if (!missing || !run->almost)
+        return missing;
+    return arena_printf(b->arena, "%s; of the line `%s`: %s", missing, run->almost,
+                        run->almost_why);
+}
+
+enum status run_finish(struct build *b, struct job *job, const struct executor_event *end,
+                       struct error *err)
+{
+    struct run *run = job->run;
     enum status s;
 
-    TRY(run_end_line(b, job, err));
+    TRY(run_take_rest(b, job, err));
     for (size_t i = 0; i < run->n; i++)
         run->units[i]->running = false;
-    if (job->unwanted || b->interrupted) {
-        TRY(break_off(b, job, true, err));
-        release_units(b, run);
-        job_close(b, job, false);
-        return OK;
+    if (job->unwanted || b->interrupted || end->lost) {
+        TRY(break_off(b, job, err));
+        return let_go(b, job, false, err);
     }
     if (run->wrong)
         return fail(b, job, run->wrong, err);
-    if (job->timed_out || job->process.exit_code != 0)
-        return fail(b, job, job_verdict(b, job), err);
+    if (job->timed_out || end->exit_code != 0)
+        return fail(b, job, failure_verdict(b, job, end->exit_code), err);
     if (run->reported < run->n)
+        return fail(b, job, missing_report(b, run), err);
+    s = keep_last(b, job, err);
+    if (s == ERR_FAILED || s == ERR_NOT_FOUND)
         return fail(b, job,
-                    arena_printf(b->arena, "it ended with status 0 without the report of t = %d",
-                                 run->units[run->reported]->t),
+                    arena_printf(b->arena, "%s%s%s", err->where, err->where[0] ? ": " : "",
+                                 err->text),
                     err);
-    s = succeed(b, job, err);
-    if (s == ERR_FAILED)
-        return fail(b, job, arena_printf(b->arena, "%s: %s", err->where, err->text), err);
-    return s;
+    TRY(s);
+    return succeed(b, job, err);
 }

@@ -1,31 +1,41 @@
-/* run: a process that serves units of a trial, by the protocol of trainers. Part of a build:
- * see build.h. */
+/*
+ * run: one task that serves the units t₀ + 1 … t₁ of a trial, by the protocol of trainers. Part of a
+ * build: see build.h.
+ *
+ * Units      A unit before t₁ counts when its report has come; t₁ counts when the task has ended
+ *            with 0 and its checkpoint is kept.
+ * Start      A run begins behind the nearest checkpoint that is kept. Units that are known already
+ *            are reported again then, and compared.
+ * Breaks     A run that breaks off leaves the last checkpoint that its trainer named.
+ */
 #ifndef ENGINE_EXECUTION_RUN_H
 #define ENGINE_EXECUTION_RUN_H
 
 #include "engine/execution/build.h"
 
-/* Starts the process that trains these units, if nothing else does. */
-enum status run_start(struct build *b, const char *label, const struct wanted_run *wanted,
-                      struct error *err) MUST_CHECK;
+/* Starts the task that trains what a study demands, if nothing else does and there is room. */
+enum status run_start(struct build *b, const char *label, const struct wanted_run *demand,
+                      int others, bool *refused, struct error *err) MUST_CHECK;
 
-/* What a remade checkpoint needs: a run that ends at this unit. */
-enum status run_remake(struct build *b, int best_node, struct error *err) MUST_CHECK;
+/* What a best node needs: the checkpoint of its unit, made again. */
+enum status run_remake(struct build *b, int best_node, bool *refused, struct error *err) MUST_CHECK;
 
-/* Trains a known unit once more, to compare: --rerun STUDY/TRIAL/T. *started: its process runs. */
+/* Trains a known unit once more, to compare: --rerun STUDY/TRIAL/T. *started: its task runs. */
 enum status run_again(struct build *b, const char *label, struct unit *u, bool *started,
                       struct error *err) MUST_CHECK;
 
-/* Takes the lines that the process has written; a wrong one ends it. */
-enum status run_read(struct build *b, struct job *job, struct error *err) MUST_CHECK;
+/* Takes what the task has written; a wrong report ends it. */
+enum status run_take(struct build *b, struct job *job, const char *bytes, size_t n,
+                     struct error *err) MUST_CHECK;
 
-/* Its process has ended. */
-enum status run_finish(struct build *b, struct job *job, struct error *err) MUST_CHECK;
+/* Its task has ended, as the event says. */
+enum status run_finish(struct build *b, struct job *job, const struct executor_event *end,
+                       struct error *err) MUST_CHECK;
 
-/* Whether this run makes a checkpoint again, whoever wants its units. */
+/* Whether this run goes on whatever studies demand. */
 bool run_is_remake(const struct job *job);
 
-/* Whether this run will report one of the units that `wanted` needs. */
-bool run_serves(const struct job *job, const struct wanted_run *wanted);
+/* Whether this run will report the first unit of a demand. */
+bool run_serves(const struct job *job, const struct wanted_run *demand);
 
 #endif

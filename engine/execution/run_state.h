@@ -1,39 +1,52 @@
 /*
- * run_state: what a run of units carries along, shared by run.c (start and end) and run_lines.c
- * (what the process says meanwhile). Nobody else includes it.
+ * run_state: what a run of units carries along, shared by run.c (start and end) and serve.c (its
+ * reports). Nobody else includes it.
  */
-#include "engine/execution/build.h"
 #ifndef ENGINE_EXECUTION_RUN_STATE_H
 #define ENGINE_EXECUTION_RUN_STATE_H
 
-struct train {
-    struct template *template;
-    struct unit *from;   /* its checkpoint is the start; NULL: the beginning */
-    struct unit **units; /* that it will report, in order */
-    size_t n, reported;
-    size_t claimed; /* of the first so many the claim is ours */
-    bool again;     /* --rerun: its units are known, and are compared */
-    bool stretch;   /* makes a checkpoint that a run with other parameters goes on from */
-    int best_node;  /* that waits for the last checkpoint, or -1 */
-    char *line;     /* what came after the last newline */
-    size_t n_line, line_capacity;
-    const char *out;   /* HPO_CHECKPOINT_OUT */
-    const char *named; /* folder of the newest checkpoint that a line named, absolute; or NULL */
-    struct unit *named_unit;
-    const char *last_reports; /* of the last unit, which counts only at the end */
-    const char *wrong;        /* what the process did wrong; it is being ended */
-    int64_t line_ns;          /* when the last report came */
-    double seconds;           /* of the last unit */
+#include "engine/execution/build.h"
+#include "engine/execution/lines.h"
+
+/* Why it runs. */
+enum purpose {
+    FOR_STUDY,   /* a study demands its units */
+    FOR_BEST,    /* a best node waits for its last checkpoint */
+    FOR_STRETCH, /* a run with other parameters goes on from its last checkpoint */
+    FOR_RERUN    /* its units are known, and are compared */
 };
 
-/* The link STORE/work/KEY.checkpoint that names a checkpoint in the middle. NULL: no memory. */
-char *run_insurance_path(struct build *b, const struct unit *u, struct arena *arena);
+struct run {
+    enum purpose purpose;
+    int best_node; /* FOR_BEST */
+    struct template *template;
+    struct unit *from;   /* its checkpoint is the start; NULL: the beginning */
+    struct unit **units; /* that it will report, in order; the claim of all is ours */
+    size_t n, reported;
+    struct lines lines;
+    const char **names; /* of checkpoints that its lines have named */
+    size_t n_names, name_capacity;
+    const char *held; /* folder of the newest of them, or NULL */
+    struct unit *held_unit;
+    const char *last_text; /* the report of the last unit, which counts only at the end */
+    const char *wrong;     /* what the task did wrong; it is being ended */
+    const char *almost;    /* the first line that may have been meant as a report, or NULL */
+    const char *almost_why;
+    int64_t line_ns; /* when the last report came */
+    double seconds;  /* of the last unit */
+};
 
-/* A middle unit is known now. What was known before must be the same, else the unit is marked. */
-enum status run_store_unit(struct build *b, struct job *job, struct unit *u, const char *reports,
-                           struct error *err) MUST_CHECK;
+/* The claim of the units i, i + 1, ..., n of them. */
+struct chain run_chain(const struct run *run, size_t i, size_t n);
 
-/* Takes a last line that no newline ended. */
-enum status run_end_line(struct build *b, struct job *job, struct error *err) MUST_CHECK;
+/* A result of the unit, as the run measured it. */
+struct result run_result(const struct build *b, const struct job *job, const struct unit *u);
+
+/* Notes what came of publishing: the unit is known, and what differs is said. */
+void run_published(struct build *b, const char *label, struct unit *u, const struct result *r,
+                   enum put_outcome outcome);
+
+/* Takes a last line that nothing ended. */
+enum status run_take_rest(struct build *b, struct job *job, struct error *err) MUST_CHECK;
 
 #endif

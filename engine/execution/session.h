@@ -30,9 +30,9 @@ enum status session_graph(const struct options *o, struct graph **graph, struct 
  * the study's node. name NULL: the only study of the recipe. change: see engine/recipe/recipe.h; or
  * NULL.
  */
-typedef enum status rehearsal(struct build *b, int node, void *context, struct error *err);
-enum status session_rehearse(const struct options *o, struct store *store, const char *name,
-                             const struct recipe_change *change, rehearsal *answer, void *context,
+typedef enum status replay(struct build *b, int node, void *context, struct error *err);
+enum status session_replay(const struct options *o, struct store *store, const char *name,
+                             const struct recipe_change *change, replay *answer, void *context,
                              struct error *err) MUST_CHECK;
 
 /* The absolute path under which the store knows the recipe. ERR_INPUT: there is no such file. */

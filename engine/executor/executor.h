@@ -42,6 +42,7 @@ struct request {
     struct content **inputs;     /* in the order of the action's */
     const char *identity;        /* what a fetcher fetches, pinned */
     bool trains;                 /* its standard output comes as events; checkpoints go in and out */
+    bool speaks;                 /* its standard input is open to executor_say; else it is empty */
     int from, until;             /* of a run of units: HPO_FROM, HPO_UNTIL */
     const struct digest *checkpoint; /* the tree that becomes HPO_CHECKPOINT_IN, or NULL */
     int others; /* further requests that could start now: idle cpus are shared with them */
@@ -56,7 +57,7 @@ struct task {
     const char *log;    /* what it wrote */
 };
 
-enum event_kind {
+enum executor_event_kind {
     EVENT_NONE,   /* the time is over */
     EVENT_OUTPUT, /* bytes of standard output of a task that trains */
     EVENT_EXIT,   /* nothing more comes from this task */
@@ -64,7 +65,7 @@ enum event_kind {
 };
 
 struct executor_event {
-    enum event_kind kind;
+    enum executor_event_kind kind;
     struct task *task;
     const char *bytes; /* valid until the next call of executor_next */
     size_t n;
@@ -85,6 +86,7 @@ struct executor {
 };
 
 struct executor_calls {
+    bool (*has_room)(const struct executor *x);
     enum status (*room)(struct executor *x, const struct request *r, enum room *room,
                         struct error *err);
     enum status (*start)(struct executor *x, const struct request *r, struct task **task,
@@ -97,6 +99,12 @@ struct executor_calls {
                         struct error *err);
     int64_t (*now)(const struct executor *x);
 };
+
+/* Whether anything could start now; false spares the asking. */
+static inline bool executor_has_room(const struct executor *x)
+{
+    return x->calls->has_room(x);
+}
 
 /* Whether the request could start now. ERR_INPUT: never, as it needs more than there is. */
 static inline MUST_CHECK enum status executor_room(struct executor *x, const struct request *r,

@@ -96,12 +96,12 @@ enum status fetch_identity(const struct fetch_context *c, const struct action *a
     TRY(known_to(f, c, what, identity, err));
     if (*identity)
         return OK;
-    if (c->options->cached_only)
+    if (!c->may_ask)
         return error_set(err, ERR_INPUT, "--cached-only", "%s of %s is not pinned in hpo.lock",
                          what->rev, what->url);
     TRY(ask(f, c, what, identity, err));
     TRY(pins_set(c->pins, f->pins, what->url, what->rev, *identity, err));
-    if (!c->options->dry_run)
+    if (c->may_pin)
         TRY(pins_save(c->pins, err));
     *identity = pins_get(c->pins, f->pins, what->url, what->rev); /* another build may be first */
     return OK;

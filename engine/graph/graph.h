@@ -65,6 +65,7 @@ struct action {
     struct resources resources;
     double timeout; /* seconds, 0: none */
     int retries;
+    bool stateless; /* of a trainer: an empty checkpoint is a whole one */
     const char **identity;     /* argv, NULL-terminated; NULL: the content of run[0] */
     const char *params;        /* JSON of the parameters file, or NULL */
     const struct fetch *fetch; /* NULL: a command. All that is fetched is its output */

@@ -1,5 +1,5 @@
 /* ready: a binary heap: entry i stands before 2i + 1 and 2i + 2. */
-#include "engine/execution/ready.h"
+#include "engine/plan/ready.h"
 
 #include <stdbool.h>
 

@@ -5,8 +5,8 @@
  * A node's rank may grow while it is here: it is added again, and its older entry is then for the
  * caller to pass over. A heap, in an arena that outlives it; all zeros is an empty one.
  */
-#ifndef ENGINE_EXECUTION_READY_H
-#define ENGINE_EXECUTION_READY_H
+#ifndef ENGINE_PLAN_READY_H
+#define ENGINE_PLAN_READY_H
 
 #include <stddef.h>
 

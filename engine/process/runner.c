@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "engine/process/strays.h"
+
 enum { CHILD_STACK = 64 * 1024, KEPT_MAX = 1024 };
 
 int64_t runner_now_ns(void)
@@ -29,7 +31,7 @@ int64_t runner_now_ns(void)
  * The keeper's whole life. Messages on the pipe are group numbers: positive, it has started;
  * negative, it has ended. Only async-signal-safe calls: we were forked from a program with threads.
  */
-static void keep(int from)
+static void keep(int from, const char *home)
 {
     pid_t groups[KEPT_MAX];
     int n = 0, message;
@@ -43,6 +45,8 @@ static void keep(int from)
     }
     for (int i = 0; i < n; i++)
         (void)kill(-groups[i], SIGKILL);
+    if (home)
+        strays_end(home);
     _exit(0);
 }
 
@@ -64,7 +68,7 @@ static enum status keeper_start(struct keeper *keeper, struct error *err)
         (void)signal(SIGPIPE, SIG_IGN);
         (void)dup2(ends[0], 0);
         (void)syscall(SYS_close_range, 1U, ~0U, 0U); /* above all the store's locks */
-        keep(0);
+        keep(0, keeper->home);
     }
     close(ends[0]);
     keeper->pipe = ends[1];
@@ -80,7 +84,7 @@ static void tell(const struct keeper *keeper, int message)
 /* What the child needs, and where it leaves its errno when it cannot become the command. */
 struct launch {
     const struct command *command;
-    int log, output, null;
+    int log, output, input;
     int failed;
     const char *step;
 };
@@ -106,7 +110,10 @@ __attribute__((no_sanitize("address"))) static int child_main(void *context)
     if (chdir(l->command->folder) != 0)
         goto failed;
     l->step = "redirect its output";
-    if (dup2(l->null, 0) < 0 || dup2(l->output, 1) < 0 || dup2(l->log, 2) < 0)
+    if (dup2(l->input, 0) < 0 || dup2(l->output, 1) < 0 || dup2(l->log, 2) < 0)
+        goto failed;
+    l->step = "close what is not its own"; /* also what the caller of hpo left open */
+    if (syscall(SYS_close_range, 3U, ~0U, 0U) != 0)
         goto failed;
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
     l->step = "run";
@@ -147,43 +154,98 @@ static enum status clone_child(struct launch *l, struct process *out, struct err
     return OK;
 }
 
+/* The ends of a command's streams: what the child gets, and what stays here. */
+struct streams {
+    int log, output, input; /* the child's */
+    int from, to;           /* ours, or -1 */
+};
+
+static void close_all(const int *fds, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+}
+
+static enum status open_streams(const struct command *command, struct streams *s, struct error *err)
+{
+    int ends[2];
+
+    *s = (struct streams){-1, -1, -1, -1, -1};
+    s->log = open(command->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    if (s->log < 0)
+        return error_system(err, command->log, "open");
+    if (command->pipe_output) {
+        if (pipe2(ends, O_CLOEXEC) != 0)
+            return error_system(err, "", "make a pipe");
+        s->from = ends[0];
+        s->output = ends[1];
+        (void)fcntl(s->from, F_SETFL, O_NONBLOCK);
+    }
+    if (command->pipe_input) {
+        if (pipe2(ends, O_CLOEXEC) != 0)
+            return error_system(err, "", "make a pipe");
+        s->input = ends[0];
+        s->to = ends[1];
+        (void)fcntl(s->to, F_SETFL, O_NONBLOCK);
+    } else if ((s->input = open("/dev/null", O_RDONLY | O_CLOEXEC)) < 0) {
+        return error_system(err, "/dev/null", "open");
+    }
+    return OK;
+}
+
 enum status runner_start(struct keeper *keeper, const struct command *command, struct process *out,
                          struct error *err)
 {
-    enum status s = OK;
-    struct launch l = {.command = command, .log = -1, .output = -1, .null = -1};
-    int ends[2] = {-1, -1};
+    struct launch l = {.command = command};
+    struct streams streams;
+    enum status s;
 
-    *out = (struct process){.pidfd = -1, .output = -1};
+    *out = (struct process){.pidfd = -1, .output = -1, .input = -1};
     if (!keeper->pid)
         TRY(keeper_start(keeper, err));
-    l.log = open(command->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-    l.null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (l.log < 0 || l.null < 0)
-        s = error_system(err, command->log, "open");
-    else if (command->pipe_output && pipe2(ends, O_CLOEXEC) != 0)
-        s = error_system(err, "", "make a pipe");
+    s = open_streams(command, &streams, err);
     if (s == OK) {
-        l.output = command->pipe_output ? ends[1] : l.log;
+        l.log = streams.log;
+        l.output = streams.output >= 0 ? streams.output : streams.log;
+        l.input = streams.input;
         s = clone_child(&l, out, err);
     }
-    if (l.log >= 0)
-        close(l.log);
-    if (l.null >= 0)
-        close(l.null);
-    if (ends[1] >= 0)
-        close(ends[1]);
+    close_all((int[]){streams.log, streams.output, streams.input}, 3);
     if (s != OK) {
-        if (ends[0] >= 0)
-            close(ends[0]);
+        close_all((int[]){streams.from, streams.to}, 2);
         return s;
     }
-    if (ends[0] >= 0)
-        (void)fcntl(ends[0], F_SETFL, O_NONBLOCK);
-    out->output = ends[0];
+    out->output = streams.from;
+    out->input = streams.to;
     out->started_ns = runner_now_ns();
     tell(keeper, out->pid);
     return OK;
+}
+
+/* A process that has closed its end must not end us, whatever SIGPIPE means to the program. */
+enum status runner_say(struct process *p, const char *bytes, size_t n, struct error *err)
+{
+    const struct timespec at_once = {0};
+    sigset_t pipe, before, pending;
+    enum status s = OK;
+
+    if (p->input < 0)
+        return OK;
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    (void)sigpending(&pending);
+    (void)pthread_sigmask(SIG_BLOCK, &pipe, &before);
+    if (write(p->input, bytes, n) != (ssize_t)n) {
+        if (errno != EPIPE)
+            s = error_system(err, "", "speak to a command");
+        else if (!sigismember(&pending, SIGPIPE))
+            (void)sigtimedwait(&pipe, NULL, &at_once);
+        close(p->input);
+        p->input = -1;
+    }
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return s;
 }
 
 /* The group is emptied before the leader is reaped: until then its number cannot be another's. */
@@ -221,9 +283,8 @@ void runner_close(struct keeper *keeper, struct process *p)
     reap(keeper, p, 0);
     if (p->pidfd >= 0)
         close(p->pidfd);
-    if (p->output >= 0)
-        close(p->output);
-    *p = (struct process){.pidfd = -1, .output = -1};
+    close_all((int[]){p->output, p->input}, 2);
+    *p = (struct process){.pidfd = -1, .output = -1, .input = -1};
 }
 
 void runner_end(struct keeper *keeper)

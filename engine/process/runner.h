@@ -26,25 +26,31 @@ struct command {
     const char *folder;  /* working folder */
     const char *log;     /* file that receives standard error, and standard output unless piped */
     bool pipe_output;    /* standard output comes to us: process.output */
+    bool pipe_input;     /* standard input is ours to write: process.input; else it is empty */
 };
 
 struct process {
     pid_t pid;  /* also the group; 0: not running */
     int pidfd;  /* readable when it has ended */
     int output; /* read end, non-blocking, or -1 */
+    int input;  /* write end, non-blocking, or -1 */
     bool ended;
     int exit_code; /* of an ended process: exit status, or 128 + signal */
     int64_t started_ns;
 };
 
 struct keeper {
-    pid_t pid; /* 0: none yet */
+    const char *home; /* of commands: what has such a HOME is killed too; see strays.h. Or NULL */
+    pid_t pid;        /* 0: none yet */
     int pipe;
 };
 
 /* ERR_SYSTEM says what could not be started. On success the caller owns *out. */
 enum status runner_start(struct keeper *keeper, const struct command *command, struct process *out,
                          struct error *err) MUST_CHECK;
+
+/* Writes to its standard input; what has closed it, or is not listening, hears nothing. */
+enum status runner_say(struct process *p, const char *bytes, size_t n, struct error *err) MUST_CHECK;
 
 /* Reaps the process if it has ended; *p then says how. */
 void runner_poll(struct keeper *keeper, struct process *p);

@@ -23,7 +23,7 @@ static struct local *of(struct results *r)
     return (struct local *)r;
 }
 
-static enum status lookup(struct results *r, const struct digest *key, void *asker,
+static enum status lookup(struct results *r, const struct digest *key, struct asker *asker,
                           struct arena *arena, struct result *out, enum answer *answer,
                           struct error *err)
 {
@@ -34,7 +34,7 @@ static enum status lookup(struct results *r, const struct digest *key, void *ask
     return s == ERR_NOT_FOUND ? OK : s;
 }
 
-static enum status next(struct results *r, struct arena *arena, void **asker, struct result *out,
+static enum status next(struct results *r, struct arena *arena, struct asker **asker, struct result *out,
                         enum answer *answer, struct error *err)
 {
     (void)r, (void)arena, (void)out, (void)err;
@@ -73,24 +73,35 @@ static enum status check_links(const struct files *files, const struct tree *tre
     return OK;
 }
 
+static enum status take_tree(struct store *store, const struct files *files, struct arena *arena,
+                             struct tree *tree, bool *has_tree, struct error *err)
+{
+    char **names;
+    size_t n;
+
+    *has_tree = true;
+    if (files->names) {
+        TRY(tree_take(store, files->folder, files->names, files->n_names, arena, tree, err));
+        return check_links(files, tree, arena, err);
+    }
+    TRY(file_list(files->folder, arena, &names, &n, err));
+    *has_tree = n > 0 || !files->empty_is_none;
+    return *has_tree ? tree_take(store, files->folder, (const char *const *)names, n, arena, tree,
+                                 err)
+                     : OK;
+}
+
 static enum status take_files(struct store *store, struct result *result,
                               const struct files *files, struct arena *arena, struct tree *tree,
                               struct error *err)
 {
     int64_t size;
 
-    if (files->names) {
-        TRY(tree_take(store, files->folder, files->names, files->n_names, arena, tree, err));
-        TRY(check_links(files, tree, arena, err));
-    } else {
-        char **names;
-        size_t n;
-        TRY(file_list(files->folder, arena, &names, &n, err));
-        TRY(tree_take(store, files->folder, (const char *const *)names, n, arena, tree, err));
+    TRY(take_tree(store, files, arena, tree, &result->has_tree, err));
+    if (result->has_tree) {
+        result->tree = tree->digest;
+        result->bytes = tree->bytes;
     }
-    result->has_tree = true;
-    result->tree = tree->digest;
-    result->bytes = tree->bytes;
     if ((result->has_log = files->log != NULL))
         return blob_take(store, files->log, &result->log, &size, err);
     return OK;
@@ -103,7 +114,7 @@ static enum status put(struct store *store, struct result *result, const struct 
 
     if (files)
         TRY(take_files(store, result, files, arena, &tree, err));
-    TRY(index_result_put(store, result, files ? &tree : NULL, outcome, err));
+    TRY(index_result_put(store, result, result->has_tree ? &tree : NULL, outcome, err));
     return history_failure_remove(store, &result->key, err);
 }
 
@@ -131,16 +142,20 @@ static enum status hold(struct results *r, const struct digest *key, const char 
     return partial_hold(of(r)->store, key, folder, err);
 }
 
-static void drop(struct results *r, const struct digest *key)
+/* The trainer may be removing it, too: what cannot be removed goes with the run's folder. */
+static void drop(struct results *r, const struct digest *key, const char *folder)
 {
+    struct error ignored;
+
     partial_drop(of(r)->store, key);
+    (void)!file_remove(folder, &ignored);
 }
 
-static enum status adopt(struct results *r, struct result *result, bool *adopted,
+static enum status adopt(struct results *r, struct result *result, const char *log, bool *adopted,
                          enum put_outcome *outcome, struct error *err)
 {
     struct arena *arena = arena_open();
-    struct files files = {0};
+    struct files files = {.log = log};
     int lock = -1;
     enum status s;
 
@@ -153,7 +168,7 @@ static enum status adopt(struct results *r, struct result *result, bool *adopted
         *adopted = s == OK;
         if (s == ERR_FAILED || s == ERR_NOT_FOUND) /* no checkpoint, then: its files are not such */
             s = OK;
-        drop(r, &result->key);
+        partial_drop(of(r)->store, &result->key);
     }
     if (lock >= 0)
         close(lock);

@@ -25,8 +25,15 @@
 #include "cache/results/index.h"
 
 struct arena;
+struct unit;
 
 enum answer { ANSWER_ABSENT, ANSWER_KNOWN, ANSWER_LATER };
+
+/* Who asks: a node of the plan, or a unit. */
+struct asker {
+    int node;
+    struct unit *unit; /* NULL: the node */
+};
 
 /* The units first, first + 1, ... of the chain that begins with the unit of key `root`. */
 struct chain {
@@ -39,7 +46,8 @@ struct files {
     const char *folder;
     const char *const *names; /* declared outputs; NULL: all that is there */
     size_t n_names;
-    const char *log; /* a file, kept with the result; or NULL */
+    const char *log;    /* a file, kept with the result; or NULL */
+    bool empty_is_none; /* where there is nothing, the result has no tree */
 };
 
 struct results {
@@ -47,10 +55,10 @@ struct results {
 };
 
 struct results_calls {
-    enum status (*lookup)(struct results *r, const struct digest *key, void *asker,
+    enum status (*lookup)(struct results *r, const struct digest *key, struct asker *asker,
                           struct arena *arena, struct result *out, enum answer *answer,
                           struct error *err);
-    enum status (*next)(struct results *r, struct arena *arena, void **asker, struct result *out,
+    enum status (*next)(struct results *r, struct arena *arena, struct asker **asker, struct result *out,
                         enum answer *answer, struct error *err);
     enum status (*claim)(struct results *r, const struct chain *chain, int *taken,
                          struct error *err);
@@ -61,16 +69,17 @@ struct results_calls {
                           struct arena *arena, const char **folder, struct error *err);
     enum status (*hold)(struct results *r, const struct digest *key, const char *folder,
                         struct error *err);
-    void (*drop)(struct results *r, const struct digest *key);
-    enum status (*adopt)(struct results *r, struct result *result, bool *adopted,
+    void (*drop)(struct results *r, const struct digest *key, const char *folder);
+    enum status (*adopt)(struct results *r, struct result *result, const char *log, bool *adopted,
                          enum put_outcome *outcome, struct error *err);
     bool (*unsynced)(const struct results *r);
     enum status (*sync)(struct results *r, struct error *err);
 };
 
-/* *out lives in the arena, where the answer is KNOWN. */
+/* *out lives in the arena, where the answer is KNOWN. asker NULL: what is known here is enough, and
+ * the answer comes at once. */
 static inline MUST_CHECK enum status results_lookup(struct results *r, const struct digest *key,
-                                                    void *asker, struct arena *arena,
+                                                    struct asker *asker, struct arena *arena,
                                                     struct result *out, enum answer *answer,
                                                     struct error *err)
 {
@@ -79,7 +88,7 @@ static inline MUST_CHECK enum status results_lookup(struct results *r, const str
 
 /* An answer that has come since; *asker NULL: none has. */
 static inline MUST_CHECK enum status results_next(struct results *r, struct arena *arena,
-                                                  void **asker, struct result *out,
+                                                  struct asker **asker, struct result *out,
                                                   enum answer *answer, struct error *err)
 {
     return r->calls->next(r, arena, asker, out, answer, err);
@@ -125,18 +134,19 @@ static inline MUST_CHECK enum status results_hold(struct results *r, const struc
     return r->calls->hold(r, key, folder, err);
 }
 
-/* A newer one takes the place of the checkpoint that was held, or its unit was published. */
-static inline void results_drop(struct results *r, const struct digest *key)
+/* A newer one takes the place of the checkpoint that was held in that folder, which goes. */
+static inline void results_drop(struct results *r, const struct digest *key, const char *folder)
 {
-    r->calls->drop(r, key);
+    r->calls->drop(r, key, folder);
 }
 
-/* Publishes the unit `result` with the checkpoint that was held for it, if that can be had. */
+/* Publishes the unit `result` with the checkpoint that was held for it, if that can be had, and with
+ * that log, or NULL. */
 static inline MUST_CHECK enum status results_adopt(struct results *r, struct result *result,
-                                                   bool *adopted, enum put_outcome *outcome,
-                                                   struct error *err)
+                                                   const char *log, bool *adopted,
+                                                   enum put_outcome *outcome, struct error *err)
 {
-    return r->calls->adopt(r, result, adopted, outcome, err);
+    return r->calls->adopt(r, result, log, adopted, outcome, err);
 }
 
 static inline bool results_unsynced(const struct results *r)

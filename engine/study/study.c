@@ -434,7 +434,7 @@ enum status study_advance(struct study *study, bool *decided, struct error *err)
         TRY(unit_get(study->c.units, trial->template, trial->last, &u, err));
         if (u->state == UNIT_UNKNOWN && study->spec->prune && study->c.rehearsal)
             TRY(unit_recall_failure(study->c.units, u, err));
-        if (u->state == UNIT_UNKNOWN)
+        if (u->state == UNIT_UNKNOWN || u->state == UNIT_ASKED)
             break;
         if (u->state == UNIT_FAILED)
             trial->failed = u;
@@ -474,7 +474,7 @@ static enum status want(struct study *study, struct trial *trial, struct wanted_
         return OK;
     for (int t = trial->t + 1; t == trial->t + 1 || t <= trial->until; t++) {
         TRY(unit_get(study->c.units, trial->template, from, &u, err));
-        if (u->state == UNIT_FAILED)
+        if (u->state == UNIT_FAILED || u->state == UNIT_ASKED)
             return OK;
         if (u->state == UNIT_UNKNOWN) {
             TRY(find_until(study, trial, err));

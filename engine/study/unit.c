@@ -8,10 +8,11 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "cache/records/history.h"
-#include "cache/results/index.h"
 
 struct units {
+    struct results *results;
     struct store *store;
+    int n_asked;
     struct arena *arena;
     struct unit **slots; /* open addressing; a power of two; at most half full */
     size_t n, size;
@@ -19,13 +20,14 @@ struct units {
 
 enum { FIRST_SIZE = 256 };
 
-enum status units_open(struct store *store, struct arena *arena, struct units **out,
-                       struct error *err)
+enum status units_open(struct results *results, struct store *store, struct arena *arena,
+                       struct units **out, struct error *err)
 {
     struct units *units = arena_alloc(arena, sizeof *units);
 
     if (!units || !(units->slots = arena_array(arena, FIRST_SIZE, sizeof(struct unit *))))
         return error_memory(err);
+    units->results = results;
     units->store = store;
     units->arena = arena;
     units->size = FIRST_SIZE;
@@ -69,26 +71,54 @@ char *unit_description(const struct unit *u, struct arena *arena)
                         parent);
 }
 
-enum status unit_refresh(struct units *units, struct unit *u, struct error *err)
+/* What a result says of the unit. */
+static enum status fill(struct unit *u, const struct result *r, struct error *err)
 {
-    struct result r;
-    enum status s = index_result_get(units->store, &u->key, units->arena, &r, err);
-
-    if (s == ERR_NOT_FOUND)
-        return OK;
-    TRY(s);
-    if (!r.reports)
+    if (!r->reports)
         return error_set(err, ERR_CORRUPT, "the store", "a unit of training without reports");
     if (u->state != UNIT_KNOWN)
         u->cached = true;
     u->state = UNIT_KNOWN;
-    u->reports = r.reports;
-    u->seconds = r.seconds;
-    u->run = r.run;
-    u->has_checkpoint = r.has_tree;
-    u->checkpoint = r.tree;
-    u->kept = r.has_tree && r.kept;
+    u->reports = r->reports;
+    u->seconds = r->seconds;
+    u->run = r->run;
+    u->has_checkpoint = r->has_tree;
+    u->checkpoint = r->tree;
+    u->kept = r->has_tree && r->kept;
     return OK;
+}
+
+static enum status look_up(struct units *units, struct unit *u, struct asker *asker,
+                           struct error *err)
+{
+    struct result r;
+    enum answer answer;
+
+    TRY(results_lookup(units->results, &u->key, asker, units->arena, &r, &answer, err));
+    if (answer == ANSWER_LATER) {
+        u->state = UNIT_ASKED;
+        units->n_asked++;
+    }
+    return answer == ANSWER_KNOWN ? fill(u, &r, err) : OK;
+}
+
+enum status unit_answer(struct units *units, struct unit *u, const struct result *r,
+                        struct error *err)
+{
+    units->n_asked--;
+    if (u->state == UNIT_ASKED)
+        u->state = UNIT_UNKNOWN;
+    return r ? fill(u, r, err) : OK;
+}
+
+int units_asked(const struct units *units)
+{
+    return units->n_asked;
+}
+
+enum status unit_refresh(struct units *units, struct unit *u, struct error *err)
+{
+    return look_up(units, u, NULL, err);
 }
 
 enum status unit_recall_failure(struct units *units, struct unit *u, struct error *err)
@@ -123,7 +153,11 @@ enum status unit_get(struct units *units, const struct template *template, struc
         if (!(*slot = arena_alloc(units->arena, sizeof **slot)))
             return error_memory(err);
         **slot = wanted;
-        TRY(unit_refresh(units, *slot, err));
+        (*slot)->root = *slot;
+        if (parent && digest_equal(&parent->template->key, &template->key))
+            (*slot)->root = parent->root;
+        (*slot)->asker.unit = *slot;
+        TRY(look_up(units, *slot, &(*slot)->asker, err));
     }
     *out = *slot;
     return OK;

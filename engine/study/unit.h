@@ -16,6 +16,7 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "engine/results/results.h"
 
 struct arena;
 struct store;
@@ -30,12 +31,18 @@ struct template
     const char *description; /* field by field */
 };
 
-enum unit_state { UNIT_UNKNOWN, UNIT_KNOWN, UNIT_FAILED };
+enum unit_state {
+    UNIT_UNKNOWN,
+    UNIT_ASKED, /* whether it is known will be answered later */
+    UNIT_KNOWN,
+    UNIT_FAILED
+};
 
 struct unit {
     struct digest key;
     int t;
     struct unit *parent; /* NULL for t == 1 */
+    struct unit *root;   /* the first of the units before it that have its template; or itself */
     const struct template *template;
     enum unit_state state;
     const char *reports; /* canonical JSON of its numbers, where known */
@@ -48,18 +55,27 @@ struct unit {
     bool wanted;         /* scratch of retain.c */
     bool counted;        /* scratch of those who count each unit once; false outside */
     const char *failure; /* where failed: the sentence */
+    struct asker asker;
 };
 
 struct units; /* opaque: the table */
 
-enum status units_open(struct store *store, struct arena *arena, struct units **out,
-                       struct error *err) MUST_CHECK;
+/* Units are looked up in results; the store, which may be NULL, has the failures of earlier builds. */
+enum status units_open(struct results *results, struct store *store, struct arena *arena,
+                       struct units **out, struct error *err) MUST_CHECK;
 
 /* The unit t of a chain of this template after `parent`. The template must be keyed. */
 enum status unit_get(struct units *units, const struct template *template, struct unit *parent,
                      struct unit **out, struct error *err) MUST_CHECK;
 
-/* Looks again in the store whether the unit is known by now (another build may have trained it). */
+/* Takes the answer to a unit that was ASKED; r NULL: it is not known. */
+enum status unit_answer(struct units *units, struct unit *u, const struct result *r,
+                        struct error *err) MUST_CHECK;
+
+/* How many units are ASKED. */
+int units_asked(const struct units *units);
+
+/* Looks again whether the unit is known here by now (another build may have trained it). */
 enum status unit_refresh(struct units *units, struct unit *u, struct error *err) MUST_CHECK;
 
 /* Takes the failure of an earlier build, if there was one, as this one's: where nothing will run.

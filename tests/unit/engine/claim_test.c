@@ -1,5 +1,5 @@
 /* claim: two processes, one key; the kernel lets go with the holder. */
-#include "engine/execution/claim.h"
+#include "engine/results/claim.h"
 
 #include <setjmp.h>
 #include <signal.h>
@@ -36,18 +36,18 @@ static int teardown(void **state)
 
 static bool take(const struct claims *c, unsigned char first)
 {
-    struct digest key = {{first}};
+    const struct chain chain = {.root = {{first}}, .n = 1};
     struct error err;
-    bool taken;
+    int taken;
 
-    assert_int_equal(claim_try(c, &key, &taken, &err), OK);
-    return taken;
+    assert_int_equal(claim_try(c, &chain, &taken, &err), OK);
+    return taken == 1;
 }
 
 static void one_holder_a_key(void **state)
 {
     struct claims a, b;
-    struct digest key = {{1}};
+    const struct chain chain = {.root = {{1}}, .n = 1};
     struct error err;
 
     (void)state;
@@ -58,11 +58,41 @@ static void one_holder_a_key(void **state)
     assert_false(take(&b, 1));
     assert_true(take(&b, 2));
     assert_false(take(&a, 2));
-    claim_release(&a, &key);
+    claim_release(&a, &chain);
     assert_true(take(&b, 1));
     claims_close(&b);
     assert_true(take(&a, 2)); /* closing lets all go */
     claims_close(&a);
+}
+
+static int take_units(const struct claims *c, int first, int n)
+{
+    const struct chain chain = {.root = {{9}}, .first = first, .n = n};
+    struct error err;
+    int taken;
+
+    assert_int_equal(claim_try(c, &chain, &taken, &err), OK);
+    return taken;
+}
+
+static void units_of_a_chain_are_claimed_in_order(void **state)
+{
+    const struct chain third = {.root = {{9}}, .first = 3, .n = 1};
+    struct claims a, b;
+    struct error err;
+
+    (void)state;
+    assert_int_equal(claims_open(path, &a, &err), OK);
+    assert_int_equal(claims_open(path, &b, &err), OK);
+    assert_int_equal(take_units(&a, 3, 2), 2);
+    assert_int_equal(take_units(&b, 1, 10), 2); /* up to the first that is held */
+    assert_int_equal(take_units(&b, 3, 1), 0);
+    claim_release(&a, &third);
+    assert_int_equal(take_units(&b, 3, 5), 1);
+    assert_int_equal(take_units(&b, 5, 100000), 100000);
+    assert_int_equal(take_units(&a, 1, 100), 0);
+    claims_close(&a);
+    claims_close(&b);
 }
 
 static void a_killed_holder_leaves_nothing(void **state)
@@ -108,6 +138,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(one_holder_a_key, setup, teardown),
+        cmocka_unit_test_setup_teardown(units_of_a_chain_are_claimed_in_order, setup, teardown),
         cmocka_unit_test_setup_teardown(a_killed_holder_leaves_nothing, setup, teardown),
         cmocka_unit_test(a_folder_that_is_not_there),
     };

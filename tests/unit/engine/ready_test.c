@@ -1,5 +1,5 @@
 /* ready: the order in which nodes are taken. */
-#include "engine/execution/ready.h"
+#include "engine/plan/ready.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

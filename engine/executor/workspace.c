@@ -1,5 +1,5 @@
 /* workspace: folders of actions. Start at workspace_make. */
-#include "engine/execution/workspace.h"
+#include "engine/executor/workspace.h"
 
 #include <string.h>
 #include <sys/stat.h>

@@ -6,8 +6,8 @@
  * Life       workspace_make, then workspace_put for each input and workspace_expect for each
  *            output; the command runs in dir; workspace_remove, or the folder is kept for people.
  */
-#ifndef ENGINE_EXECUTION_WORKSPACE_H
-#define ENGINE_EXECUTION_WORKSPACE_H
+#ifndef ENGINE_EXECUTOR_WORKSPACE_H
+#define ENGINE_EXECUTOR_WORKSPACE_H
 
 #include "base/error.h"
 

@@ -1,0 +1,169 @@
+/* demand: study by study. Start at demand_decide, then demand_serve. */
+#include "engine/execution/demand.h"
+
+#include "base/arena.h"
+#include "engine/execution/job.h"
+#include "engine/execution/resolve.h"
+#include "engine/execution/run.h"
+
+/* Of a study: undecided; of a best node: it waits for its checkpoint. */
+static bool is_open(const struct build *b, int node)
+{
+    return plan_state(b->plan, node) == PLAN_BUSY;
+}
+
+/* ---- decide ---- */
+
+enum status demand_decide(struct build *b, struct error *err)
+{
+    for (size_t i = 0; i < b->studies.n; i++) {
+        const int node = b->studies.nodes[i];
+        bool decided = false;
+        enum status s;
+        if (!is_open(b, node))
+            continue;
+        s = study_advance(work_of(b, node)->study, &decided, err);
+        if (s == ERR_FAILED) { /* it takes what needs it along; the rest of the build may finish */
+            progress_line(b->progress, "failed: %s: %s", graph_label(b->graph, node), err->text);
+            node_failed(b, node);
+            continue;
+        }
+        TRY(s);
+        if (decided)
+            TRY(node_done(b, node, err));
+    }
+    return OK;
+}
+
+/* ---- serve ---- */
+
+/* All demands of all studies. */
+struct demands {
+    struct wanted_run *runs;
+    int *studies; /* of each */
+    size_t n, capacity, study_capacity;
+};
+
+static enum status collect(struct build *b, struct arena *arena, struct demands *all,
+                           struct error *err)
+{
+    for (size_t i = 0; i < b->studies.n; i++) {
+        const int node = b->studies.nodes[i];
+        struct wanted_run *runs;
+        size_t n;
+        if (!is_open(b, node))
+            continue;
+        TRY(study_wants(work_of(b, node)->study, arena, &runs, &n, err));
+        for (size_t k = 0; k < n; k++) {
+            size_t n_studies = all->n;
+            int *study = arena_push(arena, all->studies, n_studies, all->study_capacity);
+            struct wanted_run *run = arena_push(arena, all->runs, all->n, all->capacity);
+            if (!study || !run)
+                return error_memory(err);
+            *study = node;
+            *run = runs[k];
+        }
+    }
+    return OK;
+}
+
+static enum status refuse(struct build *b, const char *label, int node)
+{
+    progress_line(b->progress, "failed: %s: its result is not in the store (--cached-only)", label);
+    b->counts.failed++;
+    node_failed(b, node);
+    return OK;
+}
+
+/* One demand: its template's inputs first, then a run. */
+static enum status serve(struct build *b, int study, const struct wanted_run *demand, bool starts,
+                         int others, struct error *err)
+{
+    const bool keyed = demand->template->keyed;
+    const char *label;
+    bool failed, refused;
+
+    TRY(resolve_template(b, demand->template, &failed, err));
+    if (failed) {
+        node_failed(b, study);
+        return OK;
+    }
+    if (!starts || !keyed || !demand->template->keyed) /* of a new key it is not known how far */
+        return OK;
+    label = arena_printf(b->arena, "%s/%d", graph_label(b->graph, study), demand->trial);
+    if (!label)
+        return error_memory(err);
+    TRY(run_start(b, label, demand, others, &refused, err));
+    return refused ? refuse(b, label, study) : OK;
+}
+
+static void end_unwanted(struct build *b, const struct demands *demands)
+{
+    for (struct job *job = b->jobs; job; job = job->next) {
+        bool serves = !job->run || run_is_remake(job);
+        for (size_t i = 0; i < demands->n && !serves; i++)
+            serves = run_serves(job, &demands->runs[i]);
+        if (!serves && !job->unwanted) {
+            job->unwanted = true;
+            job_end(b, job);
+        }
+    }
+}
+
+enum status demand_serve(struct build *b, bool may_start, struct error *err)
+{
+    struct arena *arena = arena_open();
+    struct demands demands = {0};
+    enum status s;
+
+    if (!arena)
+        return error_memory(err);
+    s = collect(b, arena, &demands, err);
+    for (size_t i = 0; i < demands.n && s == OK; i++)
+        if (is_open(b, demands.studies[i]))
+            s = serve(b, demands.studies[i], &demands.runs[i],
+                      may_start && executor_has_room(b->executor), (int)(demands.n - i) - 1, err);
+    if (s == OK && may_start)
+        end_unwanted(b, &demands);
+    arena_close(arena);
+    return s;
+}
+
+/* ---- again ---- */
+
+static enum status rerun_unit(struct build *b, struct error *err)
+{
+    const struct rerun *r = &b->rerun;
+    struct unit *u;
+    bool started;
+
+    if (r->study < 0 || plan_state(b->plan, r->study) != PLAN_DONE)
+        return OK;
+    u = study_unit(work_of(b, r->study)->study, r->trial, r->t);
+    if (!u)
+        return error_set(err, ERR_INPUT, "--rerun", "the study has no unit \"%s\"", b->o->rerun);
+    TRY(run_again(b, b->o->rerun, u, &started, err));
+    if (started)
+        b->rerun.study = -1;
+    return OK;
+}
+
+enum status demand_again(struct build *b, struct error *err)
+{
+    size_t left = 0;
+
+    if (!executor_has_room(b->executor))
+        return OK;
+    for (size_t i = 0; i < b->remakes.n; i++) {
+        const int node = b->remakes.nodes[i];
+        bool refused;
+        if (!is_open(b, node))
+            continue;
+        b->remakes.nodes[left++] = node;
+        TRY(run_remake(b, node, &refused, err));
+        if (refused)
+            TRY(refuse(b, graph_label(b->graph, node), node));
+    }
+    b->remakes.n = left;
+    return rerun_unit(b, err);
+}

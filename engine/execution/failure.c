@@ -1,0 +1,80 @@
+/* failure: the end of a log, and a row of the history. */
+#include "engine/execution/failure.h"
+
+#include <string.h>
+#include <sys/statvfs.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "cache/content/blob.h"
+#include "cache/records/history.h"
+
+enum { TAIL_LINES = 20, TAIL_BYTES = 16 * 1024, LOG_LIMIT = 1 << 30, DISK_IS_FULL = 1 << 16 };
+
+const char *failure_verdict(struct build *b, const struct job *job, int exit_code)
+{
+    const char *text;
+
+    if (job->timed_out)
+        text = arena_printf(b->arena, "nothing came from it for %g s",
+                            graph_node(b->graph, job->node)->action.timeout);
+    else if (exit_code > 128)
+        text = arena_printf(b->arena, "it was ended by signal %d (%s)", exit_code - 128,
+                            strsignal(exit_code - 128));
+    else
+        text = arena_printf(b->arena, "it ended with status %d", exit_code);
+    return text ? text : "it failed";
+}
+
+/* The last lines of the log, as much as a screen holds. */
+static const char *tail(const struct job *job)
+{
+    struct error ignored;
+    char *bytes;
+    size_t n, lines = 0;
+
+    if (!job->task->log ||
+        file_read(job->task->log, LOG_LIMIT, job->arena, &bytes, &n, &ignored) != OK)
+        return "";
+    for (size_t i = n; i > 0 && n - i < TAIL_BYTES; i--)
+        if (bytes[i - 1] == '\n' && i < n && ++lines == TAIL_LINES)
+            return bytes + i;
+    return n > TAIL_BYTES ? bytes + n - TAIL_BYTES : bytes;
+}
+
+/* What failed may not have been able to say so: its log is on this disk, too. */
+static bool disk_is_full(const char *folder)
+{
+    struct statvfs disk;
+
+    return statvfs(folder, &disk) == 0 && disk.f_bavail * disk.f_frsize < DISK_IS_FULL;
+}
+
+void failure_tell(struct build *b, const struct job *job, const char *sentence)
+{
+    progress_line(b->progress, "failed: %s: %s", job->label, sentence);
+    progress_text(b->progress, tail(job));
+    if (!job->task->folder)
+        return;
+    if (disk_is_full(job->task->folder))
+        progress_line(b->progress, "  no space left on the disk of %s", store_work(b->store));
+    progress_line(b->progress, "  its folder is kept: %s", job->task->folder);
+}
+
+enum status failure_keep(struct build *b, struct job *job, const struct digest *key,
+                         const char *sentence, struct error *err)
+{
+    const char *slash = job->task->folder ? strrchr(job->task->folder, '/') : NULL;
+    struct failure f = {.key = *key,
+                        .run = b->run,
+                        .name = job->label,
+                        .folder = slash ? slash + 1 : job->task->folder,
+                        .text = sentence,
+                        .day = b->today};
+    int64_t size;
+
+    if (!b->store)
+        return OK;
+    f.has_log = job->task->log && blob_take(b->store, job->task->log, &f.log, &size, err) == OK;
+    return history_failure_put(b->store, &f, err);
+}

@@ -1,0 +1,20 @@
+/*
+ * failure: what is said and kept of a job that went wrong. Part of a build: see build.h.
+ */
+#ifndef ENGINE_EXECUTION_FAILURE_H
+#define ENGINE_EXECUTION_FAILURE_H
+
+#include "engine/execution/build.h"
+
+/* Why the task ended badly, in the build's arena: "it ended with status 3", "it was ended by signal
+ * 9 (Killed)". */
+const char *failure_verdict(struct build *b, const struct job *job, int exit_code);
+
+/* Prints it: the sentence, the last lines of the log, the folder that is kept. */
+void failure_tell(struct build *b, const struct job *job, const char *sentence);
+
+/* Keeps the failure of an action or a unit for `hpo log` and `hpo why`, with the log. */
+enum status failure_keep(struct build *b, struct job *job, const struct digest *key,
+                         const char *sentence, struct error *err) MUST_CHECK;
+
+#endif

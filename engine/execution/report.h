@@ -1,0 +1,37 @@
+/*
+ * report: what a line of a trainer says. A report is an object on a line of its own, with a whole
+ * number t; anything else is log.
+ *
+ *     {"t": 3, "eval_loss": 9.72, "checkpoint": "t3"}
+ *
+ * Around it      Escape sequences of terminals, blanks and a byte order mark do no harm.
+ * Numbers        at the top are the result; nulls and NaN are numbers that are missing. The rest is
+ *                not kept.
+ */
+#ifndef ENGINE_EXECUTION_REPORT_H
+#define ENGINE_EXECUTION_REPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+
+struct arena;
+
+struct report_line {
+    int t;
+    const char *text;       /* t and the numbers, as canonical JSON */
+    const char *checkpoint; /* a folder that it names, or NULL */
+};
+
+enum line_kind {
+    LINE_LOG,
+    LINE_REPORT,
+    LINE_ALMOST /* someone may have meant a report: *why says what it lacks */
+};
+
+/* Reads a line of n bytes. What it gives lives in the arena. ERR_MEMORY. */
+enum status report_read(const char *line, size_t n, struct arena *arena, enum line_kind *kind,
+                        struct report_line *out, const char **why, struct error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,179 @@
+/*
+ * serve: the reports of a run. A report comes one way: bytes → line → report → unit; the loop then
+ * lets studies advance. Start at run_take.
+ */
+#include <string.h>
+
+#include "base/arena.h"
+#include "engine/execution/job.h"
+#include "engine/execution/report.h"
+#include "engine/execution/run.h"
+#include "engine/execution/run_state.h"
+#include "engine/process/runner.h"
+
+enum { SHOWN = 200 }; /* bytes of a line in a message */
+
+static enum status wrong(struct build *b, struct job *job, const char *sentence)
+{
+    job->run->wrong = sentence ? sentence : "out of memory";
+    job_end(b, job);
+    return OK;
+}
+
+/* A unit before the last is known now. What was known before must be the same. */
+static enum status keep_report(struct build *b, struct job *job, struct unit *u, const char *text,
+                               struct error *err)
+{
+    struct chain chain = {.root = u->root->key, .first = u->t, .n = 1};
+    struct result r = run_result(b, job, u);
+    enum put_outcome outcome;
+
+    r.reports = text;
+    if (!(r.description = unit_description(u, b->arena)))
+        return error_memory(err);
+    TRY(results_publish(b->results, &r, NULL, &outcome, err));
+    run_published(b, job->label, u, &r, outcome);
+    return hold_claim(b, &chain, err);
+}
+
+static bool was_named(const struct run *run, const char *folder)
+{
+    for (size_t i = 0; i < run->n_names; i++)
+        if (strcmp(run->names[i], folder) == 0)
+            return true;
+    return false;
+}
+
+/* The newest checkpoint that a line named: the one before is not needed any more. */
+static enum status take_checkpoint(struct build *b, struct job *job, struct unit *u,
+                                   const char *name, bool last, struct error *err)
+{
+    struct run *run = job->run;
+    const char *folder, **names;
+
+    TRY(results_locate(b->results, job->task->out, name, job->arena, &folder, err));
+    if (was_named(run, folder))
+        return error_set(err, ERR_FAILED, "",
+                         "it named the checkpoint \"%s\" before: each needs a folder of its own",
+                         name);
+    if (!(names = arena_push(job->arena, run->names, run->n_names, run->name_capacity)))
+        return error_memory(err);
+    *names = folder;
+    if (!last)
+        TRY(results_hold(b->results, &u->key, folder, err));
+    if (run->held)
+        results_drop(b->results, &run->held_unit->key, run->held);
+    run->held = folder;
+    run->held_unit = u;
+    return OK;
+}
+
+/* What the line says is right: the unit it is about comes next. */
+static enum status take_unit(struct build *b, struct job *job, const struct report_line *line,
+                             struct error *err)
+{
+    struct run *run = job->run;
+    struct unit *u = run->units[run->reported];
+    const bool last = run->reported + 1 == run->n;
+    const int64_t now = runner_now_ns();
+    const char *text = arena_string(b->arena, line->text);
+
+    if (!text)
+        return error_memory(err);
+    if (line->checkpoint)
+        TRY(take_checkpoint(b, job, u, line->checkpoint, last, err));
+    else if (last && run->held)
+        return error_set(err, ERR_FAILED, "",
+                         "it named a checkpoint before, and names none for its last t");
+    TRY(job_check_sources(b, job, err));
+    run->seconds = (double)(now - run->line_ns) / 1e9;
+    run->line_ns = now;
+    job_wind(b, job);
+    run->reported++;
+    progress_verbose(b->progress, "%s %s", job->label, text);
+    if (!last)
+        return keep_report(b, job, u, text, err);
+    run->last_text = text;
+    return OK;
+}
+
+static enum status take_report(struct build *b, struct job *job, const struct report_line *line,
+                               struct error *err)
+{
+    const struct run *run = job->run;
+    enum status s;
+
+    if (run->reported == run->n)
+        return wrong(b, job,
+                     arena_printf(b->arena, "it reported t = %d after its last t = %d", line->t,
+                                  run->units[run->n - 1]->t));
+    if (line->t != run->units[run->reported]->t)
+        return wrong(b, job,
+                     arena_printf(b->arena, "expected the report of t = %d, found t = %d",
+                                  run->units[run->reported]->t, line->t));
+    s = take_unit(b, job, line, err);
+    if (s == ERR_FAILED)
+        return wrong(b, job,
+                     arena_printf(b->arena, "%s%s%s", err->where, err->where[0] ? ": " : "",
+                                  err->text));
+    return s;
+}
+
+/* The first line that looks like a report and is none is what its author will want to see. */
+static enum status note_almost(struct build *b, struct run *run, const char *line, const char *why,
+                               struct error *err)
+{
+    if (run->almost)
+        return OK;
+    run->almost = arena_printf(b->arena, "%.*s%s", (int)SHOWN, line,
+                               strlen(line) > SHOWN ? "..." : "");
+    run->almost_why = arena_string(b->arena, why);
+    return run->almost && run->almost_why ? OK : error_memory(err);
+}
+
+static enum status take_line(struct build *b, struct job *job, const char *line, size_t n,
+                             struct error *err)
+{
+    struct arena *arena = arena_open();
+    struct report_line report;
+    enum line_kind kind;
+    const char *why;
+    enum status s;
+
+    if (!arena)
+        return error_memory(err);
+    s = report_read(line, n, arena, &kind, &report, &why, err);
+    if (s == OK && kind == LINE_REPORT && !job->run->wrong)
+        s = take_report(b, job, &report, err);
+    if (s == OK && kind == LINE_ALMOST)
+        s = note_almost(b, job->run, line, why, err);
+    arena_close(arena);
+    return s;
+}
+
+enum status run_take(struct build *b, struct job *job, const char *bytes, size_t n,
+                     struct error *err)
+{
+    struct lines *lines = &job->run->lines;
+    const bool said = lines->too_long;
+    const char *line;
+    size_t n_line;
+
+    while (n > 0) {
+        TRY(lines_take(lines, &bytes, &n, &line, &n_line, err));
+        if (line)
+            TRY(take_line(b, job, line, n_line, err));
+    }
+    if (lines->too_long && !said)
+        progress_warning(b->progress, "%s: a line of more than %d bytes is log, never a report",
+                         job->label, (int)LINES_MAX);
+    return OK;
+}
+
+enum status run_take_rest(struct build *b, struct job *job, struct error *err)
+{
+    size_t n;
+    const char *line = lines_rest(&job->run->lines, &n);
+
+    return line ? take_line(b, job, line, n, err) : OK;
+}

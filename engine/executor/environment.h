@@ -1,0 +1,26 @@
+/*
+ * environment: what a task sees of the world besides its folder. A clean one: of the caller's
+ * nothing but PATH.
+ */
+#ifndef ENGINE_EXECUTOR_ENVIRONMENT_H
+#define ENGINE_EXECUTOR_ENVIRONMENT_H
+
+#include "base/error.h"
+
+struct arena;
+struct request;
+struct task;
+
+/* Where the files of a task that trains are, and its share of the machine. */
+struct surroundings {
+    const struct task *task;
+    const char *params;     /* a file, or NULL */
+    const char *checkpoint; /* HPO_CHECKPOINT_IN, or NULL */
+    int cpus;
+    const char *gpus; /* names of CUDA_VISIBLE_DEVICES, or "" */
+};
+
+/* NULL-terminated, in the arena; NULL: no memory. */
+char **environment_of(const struct request *r, const struct surroundings *s, struct arena *arena);
+
+#endif

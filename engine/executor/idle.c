@@ -1,0 +1,73 @@
+/* idle: one answer to every request. */
+#include "engine/executor/idle.h"
+
+#include <assert.h>
+
+static bool has_room(const struct executor *x)
+{
+    return ((const struct idle_executor *)x)->room != ROOM_BUSY; /* to be refused, one is asked */
+}
+
+static enum status room(struct executor *x, const struct request *r, enum room *room,
+                        struct error *err)
+{
+    (void)r, (void)err;
+    *room = ((struct idle_executor *)x)->room;
+    return OK;
+}
+
+/* Nobody starts what has no room. */
+static enum status start(struct executor *x, const struct request *r, struct task **task,
+                         enum start_outcome *outcome, size_t *lost, struct error *err)
+{
+    (void)x, (void)task, (void)outcome, (void)lost;
+    return error_set(err, ERR_SYSTEM, r->label, "it was started where nothing runs");
+}
+
+static enum status say(struct executor *x, struct task *task, const char *line, struct error *err)
+{
+    (void)x, (void)task, (void)line, (void)err;
+    assert(!"no task to speak to");
+    return OK;
+}
+
+static void pause(struct executor *x, struct task *task, bool paused)
+{
+    (void)x, (void)task, (void)paused;
+}
+
+static void end(struct executor *x, struct task *task, bool by_force)
+{
+    (void)x, (void)task, (void)by_force;
+}
+
+static enum status next(struct executor *x, int64_t until_ns, struct executor_event *event,
+                        struct error *err)
+{
+    (void)x, (void)until_ns, (void)err;
+    *event = (struct executor_event){.kind = EVENT_NONE};
+    return OK;
+}
+
+static int64_t now(const struct executor *x)
+{
+    (void)x;
+    return 0;
+}
+
+static const struct executor_calls calls = {
+    .has_room = has_room,
+    .room = room,
+    .start = start,
+    .say = say,
+    .pause = pause,
+    .end = end,
+    .close = end,
+    .next = next,
+    .now = now,
+};
+
+void idle_executor(enum room room, struct idle_executor *out)
+{
+    *out = (struct idle_executor){.executor = {&calls}, .room = room};
+}

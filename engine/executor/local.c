@@ -1,0 +1,564 @@
+/*
+ * local: one poll over all processes, one event at a time. Start at local_start and local_next.
+ */
+#include "engine/executor/local.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "cache/content/tree.h"
+#include "cache/store.h"
+#include "engine/executor/environment.h"
+#include "engine/executor/slots.h"
+#include "engine/executor/workspace.h"
+#include "engine/fetch/fetch.h"
+#include "engine/graph/content.h"
+#include "engine/graph/graph.h"
+#include "engine/process/runner.h"
+#include "engine/process/strays.h"
+#include "engine/process/tool.h"
+
+enum { TERM_SECONDS = 5, READ_BYTES = 64 * 1024, PIPE_BYTES = 1024 * 1024 };
+
+static const int64_t second_ns = 1000000000;
+
+struct child {
+    struct task task; /* first: a task is its child */
+    struct child *next;
+    struct arena *arena;
+    struct workspace workspace;
+    struct process process;
+    struct share share;
+    int lock;        /* of its folder, or -1 */
+    int64_t kill_ns; /* when it is ended by force, by now(); 0: nobody asked it to end */
+    size_t late;     /* bytes that came after its end */
+    bool told;       /* its EVENT_EXIT has been given */
+    bool ready;      /* something may be read from it, or it may have ended */
+};
+
+struct local {
+    struct executor executor;
+    struct local_machine machine;
+    struct slots slots;
+    struct child *children;
+    int n_running;           /* of those, that have not ended */
+    int64_t real_ns, now_ns; /* when time was last looked at, and what it was by our own count */
+    char bytes[READ_BYTES];
+};
+
+static struct local *of(struct executor *x)
+{
+    return (struct local *)x;
+}
+
+static struct child *child_of(struct task *task)
+{
+    return (struct child *)task;
+}
+
+/* ---- time ---- */
+
+/* Lets time go on, by at most a second more than we meant to sleep: the rest we were not there. */
+static void look_at_clock(struct local *l, int64_t slept_ns)
+{
+    const int64_t real_ns = runner_now_ns();
+    int64_t passed = real_ns - l->real_ns;
+
+    if (passed > slept_ns + second_ns)
+        passed = slept_ns + second_ns;
+    l->real_ns = real_ns;
+    l->now_ns += passed;
+}
+
+static int64_t local_now(const struct executor *x)
+{
+    return ((const struct local *)x)->now_ns;
+}
+
+/* ---- start ---- */
+
+static bool local_has_room(const struct executor *x)
+{
+    const struct slots *slots = &((const struct local *)x)->slots;
+
+    return slots->cpus_used < slots->cpus;
+}
+
+static enum status local_room(struct executor *x, const struct request *r, enum room *room,
+                              struct error *err)
+{
+    struct share share;
+
+    TRY(slots_refuse(&of(x)->slots, &r->action->resources, r->where, err));
+    *room = slots_find(&of(x)->slots, &r->action->resources, r->others, &share) ? ROOM_FREE
+                                                                               : ROOM_BUSY;
+    return OK;
+}
+
+static bool is_lost(enum status s)
+{
+    return s == ERR_NOT_FOUND || s == ERR_CORRUPT;
+}
+
+static enum status put_inputs(struct local *l, struct child *c, const struct request *r,
+                              enum start_outcome *outcome, size_t *lost, struct error *err)
+{
+    const struct action *a = r->action;
+
+    for (size_t i = 0; i < a->n_inputs; i++) {
+        const enum status s = workspace_put(&c->workspace, l->machine.store, r->inputs[i],
+                                            a->inputs[i].path, a->inputs[i].name, c->arena, err);
+        if (is_lost(s) && r->inputs[i]->origin == FROM_STORE) {
+            *outcome = START_LOST_INPUT;
+            *lost = i;
+            return OK;
+        }
+        TRY(s);
+    }
+    for (size_t i = 0; i < a->n_outputs; i++)
+        TRY(workspace_expect(&c->workspace, a->outputs[i], err));
+    return OK;
+}
+
+static enum status put_checkpoint(struct local *l, struct child *c, const struct request *r,
+                                  const char **in, enum start_outcome *outcome, struct error *err)
+{
+    struct tree tree;
+    enum status s;
+
+    if (!(*in = file_join(c->arena, c->workspace.folder, "in")))
+        return error_memory(err);
+    if ((s = tree_read(l->machine.store, r->checkpoint, c->arena, &tree, err)) == OK)
+        s = tree_place(l->machine.store, &tree, *in, err);
+    if (!is_lost(s))
+        return s;
+    *outcome = START_LOST_CHECKPOINT;
+    return OK;
+}
+
+static enum status write_params(const char *path, const char *params, struct error *err)
+{
+    const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    enum status s;
+
+    if (fd < 0)
+        return error_system(err, path, "write");
+    s = file_write_all(fd, path, params, strlen(params), err);
+    close(fd);
+    return s;
+}
+
+/* The folder with all that the task will find in it. */
+static enum status fill_folder(struct local *l, struct child *c, const struct request *r,
+                               struct surroundings *s, enum start_outcome *outcome, size_t *lost,
+                               struct error *err)
+{
+    char hex[DIGEST_HEX + 1];
+
+    digest_hex(r->key, hex);
+    hex[16] = '\0';
+    TRY(workspace_make(&c->workspace, l->machine.store, hex, c->arena, err));
+    c->task.folder = c->workspace.folder;
+    c->task.dir = c->workspace.dir;
+    c->task.log = c->workspace.log;
+    TRY(put_inputs(l, c, r, outcome, lost, err));
+    if (!r->trains || *outcome != START_STARTED)
+        return OK;
+    if (!(c->task.out = file_join(c->arena, c->task.folder, "out")))
+        return error_memory(err);
+    TRY(file_make_folders(c->task.out, err));
+    if (r->checkpoint)
+        TRY(put_checkpoint(l, c, r, &s->checkpoint, outcome, err));
+    if (!r->action->params)
+        return OK;
+    if (!(s->params = file_join(c->arena, c->task.folder, "params.json")))
+        return error_memory(err);
+    return write_params(s->params, r->action->params, err);
+}
+
+static enum status name_gpus(const struct local *l, struct child *c, const char **names,
+                             struct error *err)
+{
+    struct text t = text_in(c->arena);
+
+    for (int i = 0, n = 0; i < l->slots.gpus && i < 64; i++)
+        if (c->share.gpus >> i & 1)
+            text_printf(&t, "%s%s", n++ ? "," : "", l->machine.gpu_names[i]);
+    return text_finish(&t, (char **)names, NULL, err);
+}
+
+static enum status run_command(struct local *l, struct child *c, const struct request *r,
+                               struct surroundings *s, struct error *err)
+{
+    const struct action *a = r->action;
+    struct command command = {.folder = c->task.dir,
+                              .log = c->task.log,
+                              .pipe_output = r->trains,
+                              .pipe_input = r->speaks};
+
+    if (a->fetch) {
+        TRY(fetch_command(l->machine.fetch, a, r->identity, c->task.dir, c->task.folder, c->arena,
+                          &command, err));
+    } else {
+        TRY(tool_path(l->machine.tools, a->run[0], &command.program, err));
+        if (!command.program) /* an input, which lies in the folder */
+            command.program = file_join(c->arena, c->task.dir, a->run[0] + 2);
+        command.argv = (char *const *)a->run;
+        s->cpus = c->share.cpus;
+        TRY(name_gpus(l, c, &s->gpus, err));
+        command.env = environment_of(r, s, c->arena);
+        if (!command.program || !command.env)
+            return error_memory(err);
+    }
+    return runner_start(l->machine.keeper, &command, &c->process, err);
+}
+
+/* Others may not take what this task leaves in its folder, until it has ended. */
+static enum status lock_folder(struct child *c, struct error *err)
+{
+    c->lock = open(c->task.folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (c->lock < 0 || flock(c->lock, LOCK_EX | LOCK_NB) != 0)
+        return error_system(err, c->task.folder, "lock");
+    return OK;
+}
+
+static void unlock_folder(struct child *c)
+{
+    if (c->lock >= 0)
+        close(c->lock);
+    c->lock = -1;
+}
+
+static void free_child(struct child *c, bool keep_folder)
+{
+    struct error ignored; /* a folder that cannot be removed is left to gc */
+
+    unlock_folder(c);
+    if (!keep_folder)
+        (void)!workspace_remove(&c->workspace, &ignored);
+    arena_close(c->arena);
+}
+
+static enum status local_start(struct executor *x, const struct request *r, struct task **task,
+                               enum start_outcome *outcome, size_t *lost, struct error *err)
+{
+    struct local *l = of(x);
+    struct surroundings surroundings = {.cpus = 0};
+    struct arena *arena = arena_open();
+    struct child *c = arena ? arena_alloc(arena, sizeof *c) : NULL;
+    enum status s;
+
+    if (!c) {
+        arena_close(arena);
+        return error_memory(err);
+    }
+    *c = (struct child){.arena = arena, .lock = -1, .process = {.pidfd = -1}};
+    *outcome = START_STARTED;
+    (void)slots_find(&l->slots, &r->action->resources, r->others, &c->share);
+    surroundings.task = &c->task;
+    s = fill_folder(l, c, r, &surroundings, outcome, lost, err);
+    if (s == OK && *outcome == START_STARTED)
+        s = lock_folder(c, err);
+    if (s == OK && *outcome == START_STARTED)
+        s = run_command(l, c, r, &surroundings, err);
+    if (s != OK || *outcome != START_STARTED) {
+        free_child(c, false);
+        return s;
+    }
+    slots_take(&l->slots, &c->share);
+    c->next = l->children;
+    l->children = c;
+    l->n_running++;
+    *task = &c->task;
+    return OK;
+}
+
+/* ---- to a task ---- */
+
+static enum status local_say(struct executor *x, struct task *task, const char *line,
+                             struct error *err)
+{
+    struct child *c = child_of(task);
+    const char *whole = arena_printf(c->arena, "%s\n", line);
+
+    (void)x;
+    if (!whole)
+        return error_memory(err);
+    return runner_say(&c->process, whole, strlen(whole), err);
+}
+
+static void local_pause(struct executor *x, struct task *task, bool paused)
+{
+    (void)x;
+    runner_signal(&child_of(task)->process, paused ? SIGSTOP : SIGCONT);
+}
+
+static void local_end(struct executor *x, struct task *task, bool by_force)
+{
+    struct child *c = child_of(task);
+
+    if (by_force)
+        runner_signal(&c->process, SIGKILL);
+    if (by_force || c->kill_ns)
+        return;
+    look_at_clock(of(x), 0);
+    c->kill_ns = local_now(x) + TERM_SECONDS * second_ns;
+    runner_signal(&c->process, SIGTERM);
+    runner_signal(&c->process, SIGCONT); /* it may be paused */
+}
+
+/* ---- end ---- */
+
+static bool is_known(const struct local *l, pid_t pid)
+{
+    for (const struct child *c = l->children; c; c = c->next)
+        if (c->process.pid == pid)
+            return true;
+    return pid == l->machine.keeper->pid;
+}
+
+/* Orphans that have ended by themselves. */
+static void reap_orphans(const struct local *l)
+{
+    siginfo_t info = {.si_pid = 0};
+
+    while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0 &&
+           !is_known(l, info.si_pid)) {
+        (void)waitpid(info.si_pid, NULL, 0);
+        info.si_pid = 0;
+    }
+}
+
+/* The process is gone, and with it whatever it has left running. */
+static void note_end(struct local *l, struct child *c)
+{
+    l->n_running--;
+    if (strays_any(l->n_running + 1)) { /* 1: the keeper */
+        strays_end(c->task.dir);
+        reap_orphans(l);
+    }
+    unlock_folder(c);
+}
+
+static void local_close(struct executor *x, struct task *task, bool keep_folder)
+{
+    struct local *l = of(x);
+    struct child *c = child_of(task);
+    const bool runs = !c->process.ended;
+
+    for (struct child **at = &l->children; *at; at = &(*at)->next)
+        if (*at == c) {
+            *at = c->next;
+            break;
+        }
+    runner_close(l->machine.keeper, &c->process);
+    if (runs)
+        note_end(l, c);
+    slots_give(&l->slots, &c->share);
+    free_child(c, keep_folder);
+}
+
+/* ---- events ---- */
+
+/* Everything that a task prints is also its log. */
+static enum status append_log(const struct child *c, const char *bytes, size_t n, struct error *err)
+{
+    const int fd = open(c->task.log, O_WRONLY | O_APPEND | O_CLOEXEC);
+    enum status s;
+
+    if (fd < 0)
+        return error_system(err, c->task.log, "open");
+    s = file_write_all(fd, c->task.log, bytes, n, err);
+    close(fd);
+    return s;
+}
+
+/* What has come from the process; *event stays NONE where nothing has. */
+static enum status read_output(struct local *l, struct child *c, struct executor_event *event,
+                               struct error *err)
+{
+    ssize_t n;
+
+    if (c->process.output < 0)
+        return OK;
+    do
+        n = read(c->process.output, l->bytes, sizeof l->bytes);
+    while (n < 0 && errno == EINTR);
+    if (n < 0 && errno != EAGAIN)
+        return error_system(err, c->task.log, "read the output of the command");
+    if (n > 0)
+        TRY(append_log(c, l->bytes, (size_t)n, err));
+    c->late += c->process.ended && n > 0 ? (size_t)n : 0;
+    if (n > 0)
+        *event = (struct executor_event){
+            .kind = EVENT_OUTPUT, .task = &c->task, .bytes = l->bytes, .n = (size_t)n};
+    /* After its end only the pipe can hold more; who still writes is none of the task's. */
+    if (n == 0 || (c->process.ended && (n < 0 || c->late > PIPE_BYTES))) {
+        close(c->process.output);
+        c->process.output = -1;
+    }
+    return OK;
+}
+
+/* One event of this process; *event stays NONE where there is none. */
+static enum status look_at_child(struct local *l, struct child *c, struct executor_event *event,
+                                 struct error *err)
+{
+    if (!c->process.ended) {
+        runner_poll(l->machine.keeper, &c->process);
+        if (c->process.ended)
+            note_end(l, c);
+    }
+    TRY(read_output(l, c, event, err));
+    if (event->kind == EVENT_NONE && c->process.ended && c->process.output < 0 && !c->told) {
+        c->told = true;
+        *event = (struct executor_event){
+            .kind = EVENT_EXIT, .task = &c->task, .exit_code = c->process.exit_code};
+    }
+    return OK;
+}
+
+static void keep_promises(struct local *l)
+{
+    for (struct child *c = l->children; c; c = c->next)
+        if (c->kill_ns && l->now_ns >= c->kill_ns && !c->process.ended)
+            runner_signal(&c->process, SIGKILL);
+}
+
+static int sleep_ms(const struct local *l, int64_t until_ns)
+{
+    for (const struct child *c = l->children; c; c = c->next) {
+        if (c->kill_ns > l->now_ns && c->kill_ns < until_ns && !c->process.ended)
+            until_ns = c->kill_ns;
+        if (c->process.ended && !c->told)
+            return 0;
+    }
+    return until_ns <= l->now_ns ? 0 : (int)((until_ns - l->now_ns) / 1000000 + 1);
+}
+
+/* Sleeps until something may have come. *woken: from outside. */
+static enum status wait_for_any(struct local *l, int ms, bool *any, bool *woken, struct error *err)
+{
+    struct arena *arena = arena_open();
+    struct pollfd *fds;
+    nfds_t n = 1;
+    int left = 0; /* of which more is to be told, whatever poll says */
+
+    for (const struct child *c = l->children; c; c = c->next) {
+        n += 2;
+        left += c->process.ended && !c->told;
+    }
+    fds = arena ? arena_array(arena, n, sizeof *fds) : NULL;
+    if (!fds) {
+        arena_close(arena);
+        return error_memory(err);
+    }
+    fds[0] = (struct pollfd){.fd = l->machine.wake, .events = POLLIN};
+    n = 1;
+    for (const struct child *c = l->children; c; c = c->next) {
+        fds[n++] = (struct pollfd){.fd = c->process.ended ? -1 : c->process.pidfd,
+                                   .events = POLLIN};
+        fds[n++] = (struct pollfd){.fd = c->process.output, .events = POLLIN};
+    }
+    *any = poll(fds, n, ms) > 0 || left > 0;
+    *woken = *any && fds[0].revents != 0;
+    n = 1;
+    for (struct child *c = l->children; c && *any; c = c->next, n += 2)
+        c->ready = (c->process.ended && !c->told) || fds[n].revents || fds[n + 1].revents;
+    arena_close(arena);
+    look_at_clock(l, ms * (int64_t)1000000);
+    return OK;
+}
+
+/* The child that was served goes to the end, so that one that always speaks lets others speak. */
+static void move_to_end(struct local *l, struct child *c)
+{
+    struct child **at = &l->children;
+
+    while (*at != c)
+        at = &(*at)->next;
+    *at = c->next;
+    c->next = NULL;
+    while (*at)
+        at = &(*at)->next;
+    *at = c;
+}
+
+/* What is there already; *event stays NONE where nothing is. */
+static enum status find_event(struct local *l, struct executor_event *event, struct error *err)
+{
+    for (struct child *c = l->children; c; c = c->next) {
+        if (c->ready)
+            TRY(look_at_child(l, c, event, err));
+        if (event->kind != EVENT_NONE) {
+            move_to_end(l, c);
+            break;
+        }
+    }
+    return OK;
+}
+
+static enum status local_next(struct executor *x, int64_t until_ns, struct executor_event *event,
+                              struct error *err)
+{
+    struct local *l = of(x);
+    bool any = true, woken = false;
+
+    *event = (struct executor_event){.kind = EVENT_NONE};
+    look_at_clock(l, 0);
+    while (any && event->kind == EVENT_NONE) {
+        keep_promises(l);
+        TRY(wait_for_any(l, sleep_ms(l, until_ns), &any, &woken, err));
+        if (woken)
+            event->kind = EVENT_WAKE;
+        else if (any)
+            TRY(find_event(l, event, err));
+        else
+            any = l->now_ns < until_ns; /* it was only time to keep a promise */
+    }
+    return OK;
+}
+
+static const struct executor_calls calls = {
+    .has_room = local_has_room,
+    .room = local_room,
+    .start = local_start,
+    .say = local_say,
+    .pause = local_pause,
+    .end = local_end,
+    .close = local_close,
+    .next = local_next,
+    .now = local_now,
+};
+
+enum status local_executor_open(const struct local_machine *machine, struct arena *arena,
+                                struct executor **out, struct error *err)
+{
+    struct local *l = arena_alloc(arena, sizeof *l);
+
+    if (!l)
+        return error_memory(err);
+    l->executor.calls = &calls;
+    l->machine = *machine;
+    l->slots = (struct slots){.cpus = machine->cpus, .gpus = machine->gpus};
+    l->real_ns = runner_now_ns();
+    strays_adopt();
+    *out = &l->executor;
+    return OK;
+}
+
+void local_executor_close(struct executor *x)
+{
+    while (x && of(x)->children)
+        local_close(x, &of(x)->children->task, false);
+}
