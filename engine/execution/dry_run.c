@@ -107,15 +107,15 @@ enum status dry_run_print(struct build *b, struct error *err)
     size_t n, nodes;
 
     TRY(plan_studies(b, &t, err)); /* first: it may want more nodes */
-    nodes = b->n_work;
+    nodes = (size_t)graph_size(b->graph);
     for (size_t i = 0; i < nodes; i++) {
-        struct work *w = b->work[i];
+        struct work *w = i < b->n_work ? b->work[i] : NULL;
         const char *label = graph_label(b->graph, (int)i);
         if (w && plan_state(b->plan, (int)i) == PLAN_READY) {
             text_printf(&t, "run %s\n", label);
             if (w->keyed)
                 TRY(why(b, (int)i, &t, err));
-        } else if (w && plan_state(b->plan, (int)i) == PLAN_WAITING) {
+        } else if (plan_state(b->plan, (int)i) == PLAN_WAITING) {
             text_printf(&t, "then perhaps %s\n", label);
         }
     }

@@ -24,10 +24,24 @@ static bool may_start(const struct build *b)
     return !b->interrupted && (!b->failed || b->o->keep_going);
 }
 
+/* ---- sync ---- */
+
 /* What is new has waited for a sync as long as it may. */
 static bool sync_is_due(const struct build *b)
 {
     return b->dirty_ns && runner_now_ns() - b->dirty_ns >= SYNC_MS * ms_ns;
+}
+
+/* Durable now: claims are let go, and people are told. */
+static enum status sync_results(struct build *b, struct error *err)
+{
+    TRY(results_sync(b->results, err));
+    b->dirty_ns = 0;
+    for (size_t i = 0; i < b->n_held; i++)
+        results_release(b->results, &b->held[i]);
+    b->n_held = 0;
+    progress_flush(b->progress);
+    return retain_drop(b, err);
 }
 
 /* ---- start ---- */
@@ -41,7 +55,7 @@ static enum status start_actions(struct build *b, struct error *err)
     size_t n_passed = 0;
     enum status s = OK;
 
-    while (s == OK && may_start(b) && !sync_is_due(b) && n_passed < MOST_PASSED &&
+    while (s == OK && may_start(b) && n_passed < MOST_PASSED &&
            executor_has_room(b->executor) && plan_take_ready(b->plan, &node)) {
         bool waits;
         s = action_start(b, node, plan_ready_nodes(b->plan), &waits, err);
@@ -49,9 +63,11 @@ static enum status start_actions(struct build *b, struct error *err)
             passed[n_passed++] = node;
         if (s == OK)
             s = resolve_due(b, err);
+        if (s == OK && sync_is_due(b))
+            s = sync_results(b, err);
     }
     for (size_t i = 0; i < n_passed && s == OK; i++)
-        s = plan_ready(b->plan, passed[i], err);
+        s = plan_put_back(b->plan, passed[i], err);
     return s;
 }
 
@@ -77,18 +93,6 @@ static enum status settle(struct build *b, struct error *err)
 }
 
 /* ---- wait ---- */
-
-/* Durable now: claims are let go, and people are told. */
-static enum status sync_results(struct build *b, struct error *err)
-{
-    TRY(results_sync(b->results, err));
-    b->dirty_ns = 0;
-    for (size_t i = 0; i < b->n_held; i++)
-        results_release(b->results, &b->held[i]);
-    b->n_held = 0;
-    progress_flush(b->progress);
-    return retain_drop(b, err);
-}
 
 /* Until when nothing needs to be looked at. */
 static int64_t wake_ns(const struct build *b)

@@ -55,9 +55,9 @@ void run_published(struct build *b, const char *label, struct unit *u, const str
 }
 
 /* A checkpoint that another run left of this unit, in the middle, becomes its own now. */
-static enum status adopt(struct build *b, struct unit *u, const struct job *job, struct error *err)
+static enum status adopt(struct build *b, struct unit *u, const char *label, const char *log,
+                         struct error *err)
 {
-    const char *label = job ? job->label : NULL;
     struct result r = {.key = u->key,
                        .kind = "unit",
                        .name = label,
@@ -72,7 +72,7 @@ static enum status adopt(struct build *b, struct unit *u, const struct job *job,
         return OK;
     if (!(r.description = unit_description(u, b->arena)))
         return error_memory(err);
-    TRY(results_adopt(b->results, &r, job ? job->task->log : NULL, &adopted, &outcome, err));
+    TRY(results_adopt(b->results, &r, log, &adopted, &outcome, err));
     if (adopted)
         run_published(b, label ? label : "a trial", u, &r, outcome);
     return OK;
@@ -85,7 +85,7 @@ static enum status find_start(struct build *b, struct unit *from, struct unit **
                               struct error *err)
 {
     for (; from && !from->kept; from = from->parent) {
-        TRY(adopt(b, from, NULL, err));
+        TRY(adopt(b, from, NULL, NULL, err));
         if (from->kept)
             break;
     }
@@ -345,7 +345,7 @@ enum status run_remake(struct build *b, int best_node, bool *refused, struct err
         return OK;
     u->kept = false;
     while (again) {
-        TRY(adopt(b, u, NULL, err));
+        TRY(adopt(b, u, NULL, NULL, err));
         if (u->kept)
             return best_done(b, best_node, err);
         TRY(open_run(b, s, &job, &r, refused, err));
@@ -398,12 +398,14 @@ bool run_serves(const struct job *job, const struct wanted_run *demand)
 
 /* ---- end ---- */
 
-/* The run broke off: the last checkpoint that it named is worth keeping. */
-static enum status break_off(struct build *b, struct job *job, struct error *err)
+/* The run broke off: the last checkpoint that it named is worth keeping, and the log where nobody
+ * has it. */
+static enum status break_off(struct build *b, struct job *job, bool with_log, struct error *err)
 {
     struct run *run = job->run;
 
-    return run->held ? adopt(b, run->held_unit, job, err) : OK;
+    return run->held ? adopt(b, run->held_unit, job->label, with_log ? job->task->log : NULL, err)
+                     : OK;
 }
 
 /* Its claims go once what it left is durable. */
@@ -435,7 +437,7 @@ static enum status fail(struct build *b, struct job *job, const char *sentence, 
         return error_memory(err);
     if (w->failures++ < graph_node(b->graph, job->node)->action.retries) {
         progress_line(b->progress, "again: %s: %s", job->label, sentence);
-        TRY(break_off(b, job, err));
+        TRY(break_off(b, job, true, err));
         return let_go(b, job, false, err);
     }
     failure_tell(b, job, sentence);
@@ -445,7 +447,7 @@ static enum status fail(struct build *b, struct job *job, const char *sentence, 
         u->failure = sentence;
         TRY(failure_keep(b, job, &u->key, sentence, err));
     }
-    TRY(break_off(b, job, err));
+    TRY(break_off(b, job, !u, err));
     if (run->purpose == FOR_BEST)
         node_failed(b, run->best_node);
     b->failed |= !u;
@@ -518,7 +520,7 @@ enum status run_finish(struct build *b, struct job *job, const struct executor_e
     for (size_t i = 0; i < run->n; i++)
         run->units[i]->running = false;
     if (job->unwanted || b->interrupted || end->lost) {
-        TRY(break_off(b, job, err));
+        TRY(break_off(b, job, true, err));
         return let_go(b, job, false, err);
     }
     if (run->wrong)

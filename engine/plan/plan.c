@@ -280,10 +280,15 @@ static void leave(struct plan *plan, struct entry *e, enum plan_state to)
 
 enum status plan_ready(struct plan *plan, int node, struct error *err)
 {
+    plan->changes++;
+    return plan_put_back(plan, node, err);
+}
+
+enum status plan_put_back(struct plan *plan, int node, struct error *err)
+{
     struct entry *e = plan->entries[node];
 
     leave(plan, e, PLAN_READY);
-    plan->changes++;
     return ready_add(&plan->ready, (struct ready_entry){e->rank, node}, plan->arena, err);
 }
 
@@ -340,6 +345,8 @@ enum status plan_lost(struct plan *plan, int node, int consumer, bool *again, st
         leave(plan, plan->entries[consumer], PLAN_WAITING);
         plan->entries[consumer]->missing = 1;
         TRY(add(plan, &e->dependants, consumer, err));
+        if (e->state == PLAN_FAILED)
+            plan_failed(plan, node); /* once more, for those that came since */
     }
     return *again ? plan_want_again(plan, node, err) : OK;
 }

@@ -64,6 +64,10 @@ bool plan_take_ready(struct plan *plan, int *node);
 int plan_ready_nodes(const struct plan *plan);
 
 enum status plan_ready(struct plan *plan, int node, struct error *err) MUST_CHECK;
+
+/* Puts back a node that plan_take_ready gave, as it was. */
+enum status plan_put_back(struct plan *plan, int node, struct error *err) MUST_CHECK;
+
 void plan_busy(struct plan *plan, int node);
 enum status plan_done(struct plan *plan, int node, struct error *err) MUST_CHECK;
 void plan_failed(struct plan *plan, int node);

@@ -160,7 +160,7 @@ static void cached_only_asks_nobody(void **state)
     struct fixture *f = *state;
     const char *identity;
 
-    f->options.cached_only = true;
+    f->context.may_ask = false;
     assert_int_equal(fetch_identity(&f->context, &f->action, &identity, &f->err), ERR_INPUT);
     assert_string_equal(f->err.text, "main of made:up is not pinned in hpo.lock");
     assert_string_equal(asked(f), "");
@@ -170,7 +170,7 @@ static void a_dry_run_writes_no_pin(void **state)
 {
     struct fixture *f = *state;
 
-    f->options.dry_run = true;
+    f->context.may_pin = false;
     assert_string_equal(identity_of(f), ANSWER);
     assert_int_not_equal(access(file_join(f->arena, f->folder, "hpo.lock"), F_OK), 0);
 }
