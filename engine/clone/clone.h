@@ -20,8 +20,8 @@
  *             repository of another user is refused unless git's safe.directory lists it.
  * Environment HOME, SSH_AUTH_SOCK, GIT_SSL_CAINFO, SSL_CERT_FILE, SSL_CERT_DIR, https_proxy and its
  *             kin are the user's: a child process that clones needs them. None reaches a result.
- * Blocking    These calls wait for the network and cannot be interrupted: run them in a process of
- *             their own, which a signal ends at once (engine/commands/clone.h).
+ * Blocking    These calls wait for the network without a limit and cannot be interrupted: run them
+ *             in a process of their own, which can be ended at once (engine/commands/clone.h).
  * Errors      ERR_INPUT: the URL, revision, path or repository is wrong. ERR_CORRUPT: an object is
  *             not what its id says. ERR_SYSTEM: network, disk. Passwords in URLs are not shown.
  */
@@ -54,6 +54,13 @@ struct clone_source {
     const char *scratch; /* an existing folder: temporary repositories are made there */
     bool shipped;        /* it came with the program: whoever owns it is trusted */
 };
+
+/*
+ * What messages call the source: its URL and the mirror, without user and password. ERR_INPUT as
+ * the calls below.
+ */
+enum status clone_name(const struct clone_source *source, struct arena *arena, const char **name,
+                       struct error *err) MUST_CHECK;
 
 /* Splits "FROM=TO" at its first '='; a `to` that is a path is made absolute. ERR_INPUT. */
 enum status clone_parse_mirror(const char *text, struct arena *arena, struct clone_mirror *out,
