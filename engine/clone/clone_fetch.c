@@ -212,16 +212,13 @@ static enum status use_certificates(const struct clone_place *at, struct error *
 enum status clone_names_add(struct clone_names *names, struct arena *arena, const char *full,
                             const git_oid *id, struct error *err)
 {
-    if (names->n == names->capacity) {
-        struct clone_name *list =
-            arena_grow(arena, names->list, names->n, names->n + 1, sizeof *list, &names->capacity);
-        if (!list)
-            return error_memory(err);
-        names->list = list;
-    }
-    if (!(names->list[names->n].full = arena_string(arena, full)))
+    const char *copy = arena_string(arena, full);
+    struct clone_name *last = arena_push(arena, names->list, names->n, names->capacity);
+
+    if (!copy || !last)
         return error_memory(err);
-    git_oid_cpy(&names->list[names->n++].id, id);
+    last->full = copy;
+    git_oid_cpy(&last->id, id);
     return OK;
 }
 
