@@ -16,8 +16,8 @@
  *             message names the path.
  * Trust       Every object is checked against its id, certificates against GIT_SSL_CAINFO or
  *             SSL_CERT_FILE, else the system's, ssh host keys against ~/.ssh/known_hosts. The user
- *             is never prompted: the ssh agent is tried, then ~/.ssh/id_ed25519, id_ecdsa, id_rsa. A
- *             repository of another user is refused unless git's safe.directory lists it.
+ *             is never prompted: the ssh agent is tried, then ~/.ssh/id_ed25519, id_ecdsa, id_rsa.
+ *             A repository of another user is refused unless git's safe.directory lists it.
  * Environment HOME, SSH_AUTH_SOCK, GIT_SSL_CAINFO, SSL_CERT_FILE, SSL_CERT_DIR, https_proxy and its
  *             kin are the user's: a child process that clones needs them. None reaches a result.
  * Blocking    These calls wait for the network without a limit and cannot be interrupted: run them
@@ -69,8 +69,8 @@ enum status clone_parse_mirror(const char *text, struct arena *arena, struct clo
 /*
  * The 40-digit id of the commit that rev names: "HEAD", a branch, a tag (of an annotated one its
  * commit), a full name such as refs/heads/x, or 4 to 40 digits of a commit id. 40 digits are the
- * answer, and no server is asked; fewer digits fetch the history. A name that is both a branch and a
- * tag of different commits is ERR_INPUT.
+ * answer, and no server is asked; fewer digits fetch the history. A name that is both a branch and
+ * a tag of different commits is ERR_INPUT.
  */
 enum status clone_resolve(const struct clone_source *source, const char *rev, struct arena *arena,
                           char **commit, struct error *err) MUST_CHECK;
