@@ -92,7 +92,7 @@ enum status action_start(struct build *b, int node, bool *started, struct error 
     return launch(b, job, err);
 }
 
-/* The names whose tree is the result: the declared outputs; of what was fetched, all names. */
+/* The names whose tree is the result: the declared outputs; where files were fetched, all of them. */
 static enum status output_names(struct build *b, struct job *job, const char *const **names,
                                 size_t *n, struct error *err)
 {
