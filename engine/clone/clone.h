@@ -15,13 +15,13 @@
  *             pointers; a tree of more than 10 million entries, 200 levels, or a file of 2 GiB. The
  *             message names the path.
  * Trust       Every object is checked against its id, certificates against GIT_SSL_CAINFO or
- *             SSL_CERT_FILE, else the system's, ssh host keys against ~/.ssh/known_hosts. Nobody is
- *             prompted: the ssh agent, then ~/.ssh/id_ed25519, id_ecdsa, id_rsa, then no. A
- *             repository of another user is refused unless git's safe.directory lists it.
+ *             SSL_CERT_FILE, else the system's, ssh host keys against ~/.ssh/known_hosts. The user
+ *             is never prompted: the ssh agent is tried, then ~/.ssh/id_ed25519, id_ecdsa, id_rsa.
+ *             A repository of another user is refused unless git's safe.directory lists it.
  * Environment HOME, SSH_AUTH_SOCK, GIT_SSL_CAINFO, SSL_CERT_FILE, SSL_CERT_DIR, https_proxy and its
  *             kin are the user's: a child process that clones needs them. None reaches a result.
- * Blocking    These calls wait for the network and cannot be interrupted: run them in a process of
- *             their own, which a signal ends at once (engine/commands/clone.h).
+ * Blocking    These calls wait for the network without a limit and cannot be interrupted: run them
+ *             in a process of their own, which can be ended at once (engine/commands/clone.h).
  * Errors      ERR_INPUT: the URL, revision, path or repository is wrong. ERR_CORRUPT: an object is
  *             not what its id says. ERR_SYSTEM: network, disk. Passwords in URLs are not shown.
  */
@@ -55,6 +55,13 @@ struct clone_source {
     bool shipped;        /* it came with the program: whoever owns it is trusted */
 };
 
+/*
+ * What messages call the source: its URL and the mirror, without user and password. ERR_INPUT as
+ * the calls below.
+ */
+enum status clone_name(const struct clone_source *source, struct arena *arena, const char **name,
+                       struct error *err) MUST_CHECK;
+
 /* Splits "FROM=TO" at its first '='; a `to` that is a path is made absolute. ERR_INPUT. */
 enum status clone_parse_mirror(const char *text, struct arena *arena, struct clone_mirror *out,
                                struct error *err) MUST_CHECK;
@@ -62,8 +69,8 @@ enum status clone_parse_mirror(const char *text, struct arena *arena, struct clo
 /*
  * The 40-digit id of the commit that rev names: "HEAD", a branch, a tag (of an annotated one its
  * commit), a full name such as refs/heads/x, or 4 to 40 digits of a commit id. 40 digits are the
- * answer, and nobody is asked; fewer digits fetch the history. A name that is both a branch and a
- * tag of different commits is ERR_INPUT.
+ * answer, and no server is asked; fewer digits fetch the history. A name that is both a branch and
+ * a tag of different commits is ERR_INPUT.
  */
 enum status clone_resolve(const struct clone_source *source, const char *rev, struct arena *arena,
                           char **commit, struct error *err) MUST_CHECK;

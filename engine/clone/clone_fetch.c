@@ -1,6 +1,6 @@
 /*
- * clone_fetch: a server is asked and a bare copy is made. Nobody is prompted, and nobody is trusted
- * who has not proved to be the host. Start at clone_fetch; connect holds the rounds of keys.
+ * clone_fetch: asks a server and makes a bare copy. The user is never prompted, and a host must
+ * prove who it is. Start at clone_fetch; connect_to tries the keys in turn.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -120,13 +120,13 @@ static int give_credential(git_credential **out, const char *url, const char *us
     }
     if (allowed & GIT_CREDENTIAL_SSH_KEY) {
         if ((rc = next_key(out, talk, user)) == GIT_EAUTH) {
-            say(talk, "the server takes no ssh key of ours for the user ", user);
+            say(talk, "the server accepts none of our ssh keys for the user ", user);
             error_hint(talk->err, "tried: the agent (SSH_AUTH_SOCK), then id_ed25519, id_ecdsa "
                                   "and id_rsa in ~/.ssh; a key with a passphrase needs the agent");
         }
         return rc;
     }
-    say(talk, "the server asks for a password, and nobody is prompted", "");
+    say(talk, "the server asks for a password, and hpo never prompts for one", "");
     error_hint(talk->err, "use its ssh address, or --mirror URL=FOLDER with a clone of your own");
     return GIT_EAUTH;
 }
@@ -212,16 +212,13 @@ static enum status use_certificates(const struct clone_place *at, struct error *
 enum status clone_names_add(struct clone_names *names, struct arena *arena, const char *full,
                             const git_oid *id, struct error *err)
 {
-    if (names->n == names->capacity) {
-        struct clone_name *list =
-            arena_grow(arena, names->list, names->n, names->n + 1, sizeof *list, &names->capacity);
-        if (!list)
-            return error_memory(err);
-        names->list = list;
-    }
-    if (!(names->list[names->n].full = arena_string(arena, full)))
+    const char *copy = arena_string(arena, full);
+    struct clone_name *last = arena_push(arena, names->list, names->n, names->capacity);
+
+    if (!copy || !last)
         return error_memory(err);
-    git_oid_cpy(&names->list[names->n++].id, id);
+    last->full = copy;
+    git_oid_cpy(&last->id, id);
     return OK;
 }
 

@@ -1,6 +1,6 @@
 /*
- * clone_tree: files from the tree objects of a commit, which anybody may have made. Nothing is
- * written but below one folder: folders are opened without following links, files are created and
+ * clone_tree: files from the tree objects of a commit, which are not trusted. Nothing is written
+ * outside one folder: folders are opened without following links, files are created and
  * never replaced, and a symbolic link may climb with ".." at its front only, no higher than the
  * tree. (Then a walk over any number of such links stays inside: each starts in a real folder,
  * climbs within the tree, and goes down.) Start at clone_write_tree.
@@ -195,7 +195,7 @@ static enum status write_blob(struct walk *w, int folder, const git_tree_entry *
     if (rc < 0)
         return git_failed(w, rc);
     if (type != GIT_OBJECT_BLOB)
-        return refuse(w, "a file whose object is none");
+        return refuse(w, "a file whose object is not a blob");
     if (size > max_size)
         return refuse(w, "%zu bytes; a file may have at most 2 GiB", size);
     if ((rc = git_blob_lookup(&blob, w->git, id)) < 0)

@@ -158,6 +158,16 @@ enum status clone_find_place(const struct clone_source *source, struct arena *ar
     return find_folder(out, arena, err);
 }
 
+enum status clone_name(const struct clone_source *source, struct arena *arena, const char **name,
+                       struct error *err)
+{
+    struct clone_place at;
+
+    TRY(clone_find_place(source, arena, &at, err));
+    *name = at.name;
+    return OK;
+}
+
 enum status clone_parse_mirror(const char *text, struct arena *arena, struct clone_mirror *out,
                                struct error *err)
 {

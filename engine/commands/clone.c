@@ -9,12 +9,17 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "engine/clone/clone.h"
+#include "engine/clone/scratch.h"
+
+/* The worker is looked at so often within the time that a server may be silent. */
+enum { LOOKS = 10, SILENCE_SECONDS = 60, SILENCE_MAX = 86400 };
 
 /* What is asked of the worker: a commit's tree into a folder, or, without one, what rev is. */
 struct job {
@@ -23,6 +28,7 @@ struct job {
     const char *const *paths;
     size_t n_paths;
     const char *rev; /* of clone-resolve */
+    int64_t silence; /* seconds */
 };
 
 /* What the worker tells its parent, in one piece through a pipe. */
@@ -32,25 +38,40 @@ struct report {
     char commit[COMMIT_HEX + 1];
 };
 
+/* How the worker came to its end. */
+enum ending { BY_ITSELF, STOPPED, SILENT };
+
 /* Signals that ask us to stop. */
 static const int requests[] = {SIGTERM, SIGINT, SIGHUP};
 
-static const char *const tree_usage = "[--mirror FROM=TO]... [--shipped] URL COMMIT INTO [PATH...]";
-static const char *const resolve_usage = "[--mirror FROM=TO]... [--shipped] URL REV";
+#define OPTIONS "[--mirror FROM=TO]... [--shipped] [--silence SECONDS] "
+static const char *const tree_usage = OPTIONS "URL COMMIT INTO [PATH...]";
+static const char *const resolve_usage = OPTIONS "URL REV";
 
-/* The mirrors and the switch at the front of argv; *used is the number of words they take. */
-static enum status read_mirrors(int argc, char **argv, struct arena *arena,
-                                struct clone_source *source, int *used, struct error *err)
+/* The options at the front of argv; *used is the number of words they take. */
+static enum status read_options(int argc, char **argv, struct arena *arena, struct job *job,
+                                int *used, struct error *err)
 {
+    struct clone_source *source = &job->source;
     struct clone_mirror *mirrors = arena_array(arena, (size_t)argc, sizeof *mirrors);
 
     if (!mirrors)
         return error_memory(err);
     source->mirrors = mirrors;
-    for (*used = 0; *used + 1 < argc && strcmp(argv[*used], "--mirror") == 0; *used += 2)
-        TRY(clone_parse_mirror(argv[*used + 1], arena, &mirrors[source->n_mirrors++], err));
-    source->shipped = *used < argc && strcmp(argv[*used], "--shipped") == 0;
-    *used += source->shipped;
+    job->silence = SILENCE_SECONDS;
+    for (*used = 0; *used + 1 < argc; *used += 2) {
+        const char *option = argv[*used], *value = argv[*used + 1];
+        if (strcmp(option, "--mirror") == 0) {
+            TRY(clone_parse_mirror(value, arena, &mirrors[source->n_mirrors++], err));
+        } else if (strcmp(option, "--silence") == 0) {
+            TRY(text_parse_integer(value, option, 1, SILENCE_MAX, &job->silence, err));
+        } else if (strcmp(option, "--shipped") == 0) {
+            source->shipped = true;
+            --*used; /* it has no value */
+        } else {
+            break;
+        }
+    }
     return OK;
 }
 
@@ -85,20 +106,46 @@ static void be_worker(const struct job *job, struct arena *arena, int pipe_in, c
     _exit(1);
 }
 
-/* Waits for the worker's end, or kills it when a signal asks us to stop: then *stopped. */
-static int wait_for(pid_t worker, const sigset_t *signals, bool *stopped)
+/* How long the worker has run on a processor; -1: the system does not say. */
+static int64_t ran_ns(pid_t worker)
 {
-    int status = 0;
+    clockid_t clock;
+    struct timespec ran;
+
+    if (clock_getcpuclockid(worker, &clock) != 0 || clock_gettime(clock, &ran) != 0)
+        return -1;
+    return (int64_t)ran.tv_sec * 1000000000 + ran.tv_nsec;
+}
+
+/*
+ * Waits for the worker's end, and ends it when a signal asks us to stop, or when it has not run at
+ * all in the time that a server may be silent: each byte that comes makes it run, in whatever phase
+ * and library it waits. Looks are counted, not seconds, so that time in which this machine or
+ * process stood still is one look at most.
+ */
+static int wait_for(pid_t worker, int64_t silence, const sigset_t *signals, enum ending *ending)
+{
+    const int64_t look_ns = silence * 1000000000 / LOOKS;
+    const struct timespec look = {.tv_sec = look_ns / 1000000000, .tv_nsec = look_ns % 1000000000};
+    int status = 0, idle = 0;
+    int64_t before = -1, now;
     pid_t ended = 0;
 
-    *stopped = false;
+    *ending = BY_ITSELF;
     while (ended == 0) {
-        int signal = sigwaitinfo(signals, NULL);
-        if (signal > 0 && signal != SIGCHLD) {
-            *stopped = true;
-            kill(worker, SIGKILL);
+        int signal = sigtimedwait(signals, NULL, &look);
+        if (signal < 0 && errno == EAGAIN) {
+            now = ran_ns(worker);
+            idle = now >= 0 && now == before ? idle + 1 : 0;
+            before = now;
         }
-        ended = waitpid(worker, &status, *stopped ? 0 : WNOHANG);
+        if (signal > 0 && signal != SIGCHLD)
+            *ending = STOPPED;
+        else if (idle == LOOKS)
+            *ending = SILENT;
+        if (*ending != BY_ITSELF)
+            kill(worker, SIGKILL);
+        ended = waitpid(worker, &status, *ending == BY_ITSELF ? WNOHANG : 0);
     }
     return status;
 }
@@ -127,14 +174,25 @@ static enum status read_report(int fd, struct report *report)
     return OK;
 }
 
-/* The worker's report, or what became of a worker that made none. */
-static void judge(int fd, int status, bool stopped, struct report *report)
+static enum status refuse_silence(const struct job *job, struct arena *arena, struct error *err)
 {
-    if (!stopped && read_report(fd, report) == OK)
+    const char *name;
+
+    TRY(clone_name(&job->source, arena, &name, err));
+    (void)error_set(err, ERR_SYSTEM, name, "nothing came from the server for %d s",
+                    (int)job->silence);
+    error_hint(err, "try again later, or --mirror URL=FOLDER with a clone of your own");
+    return ERR_SYSTEM;
+}
+
+/* The worker's report, or what became of a worker that made none. */
+static void judge(int fd, int status, enum ending ending, struct report *report)
+{
+    if (ending == BY_ITSELF && read_report(fd, report) == OK)
         return;
     if (WIFSIGNALED(status) && is_request(WTERMSIG(status))) /* sent to all of a group */
-        stopped = true;
-    if (stopped)
+        ending = STOPPED;
+    if (ending == STOPPED)
         report->status = error_set(&report->error, ERR_INTERRUPTED, "", "interrupted");
     else if (WIFSIGNALED(status))
         report->status = error_set(&report->error, ERR_SYSTEM, "",
@@ -150,7 +208,7 @@ static void supervise(const struct job *job, struct arena *arena, const sigset_t
                       const sigset_t *before, struct report *report)
 {
     int ends[2], status;
-    bool stopped;
+    enum ending ending;
     pid_t worker, self = getpid();
 
     if (pipe2(ends, O_CLOEXEC) != 0) {
@@ -164,51 +222,44 @@ static void supervise(const struct job *job, struct arena *arena, const sigset_t
     if (worker < 0) {
         report->status = error_system(&report->error, "", "start the process that clones");
     } else {
-        status = wait_for(worker, signals, &stopped);
-        judge(ends[0], status, stopped, report);
+        status = wait_for(worker, job->silence, signals, &ending);
+        if (ending == SILENT)
+            report->status = refuse_silence(job, arena, &report->error);
+        else
+            judge(ends[0], status, ending, report);
     }
     close(ends[0]);
 }
 
 /* Runs the job with a scratch folder of its own; where it fails, nothing is left of it. */
-static void run_in(char *scratch, struct job *job, struct arena *arena, struct report *report)
+static enum status run(struct job *job, struct arena *arena, struct report *report,
+                       struct error *err)
 {
+    const char *temporary = getenv("TMPDIR");
+    struct scratch scratch = {.path = NULL};
     struct error ignored;
-    enum status removed;
     sigset_t signals, before;
+    enum status s, removed;
 
     sigemptyset(&signals);
     sigaddset(&signals, SIGCHLD);
     for (size_t i = 0; i < sizeof requests / sizeof *requests; i++)
         sigaddset(&signals, requests[i]);
     (void)sigprocmask(SIG_BLOCK, &signals, &before);
-    if (mkdtemp(scratch)) {
-        job->source.scratch = scratch;
+    s = scratch_open(temporary && *temporary ? temporary : "/tmp", arena, &scratch, err);
+    if (s == OK) {
+        job->source.scratch = scratch.path;
         supervise(job, arena, &signals, &before, report);
-        removed = file_remove(scratch, report->status == OK ? &report->error : &ignored);
-        if (report->status == OK)
-            report->status = removed;
-    } else {
-        report->status = error_system(&report->error, scratch, "make a temporary folder");
+        if ((s = report->status) != OK)
+            *err = report->error;
     }
-    if (report->status != OK && job->into)
+    removed = scratch_close(&scratch, s == OK ? err : &ignored);
+    if (s == OK)
+        s = removed;
+    if (s != OK && job->into)
         clone_sweep(job->into);
     (void)sigprocmask(SIG_SETMASK, &before, NULL); /* one that came too late ends us now */
-}
-
-static enum status run(struct job *job, struct arena *arena, struct report *report,
-                       struct error *err)
-{
-    const char *temporary = getenv("TMPDIR");
-    char *scratch =
-        arena_printf(arena, "%s/hpo-clone-XXXXXX", temporary && *temporary ? temporary : "/tmp");
-
-    if (!scratch)
-        return error_memory(err);
-    run_in(scratch, job, arena, report);
-    if (report->status != OK)
-        *err = report->error;
-    return report->status;
+    return s;
 }
 
 enum status clone_tree_command(int argc, char **argv, struct error *err)
@@ -221,7 +272,7 @@ enum status clone_tree_command(int argc, char **argv, struct error *err)
 
     if (!arena)
         return error_memory(err);
-    s = read_mirrors(argc, argv, arena, &job.source, &used, err);
+    s = read_options(argc, argv, arena, &job, &used, err);
     if (s == OK && argc - used < 3)
         s = error_set(err, ERR_INPUT, "clone-tree", "expected %s", tree_usage);
     if (s == OK) {
@@ -248,7 +299,7 @@ enum status clone_resolve_command(int argc, char **argv, struct text *out, struc
 
     if (!arena)
         return error_memory(err);
-    s = read_mirrors(argc, argv, arena, &job.source, &used, err);
+    s = read_options(argc, argv, arena, &job, &used, err);
     if (s == OK && argc - used != 2)
         s = error_set(err, ERR_INPUT, "clone-resolve", "expected %s", resolve_usage);
     if (s == OK) {

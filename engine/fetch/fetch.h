@@ -1,15 +1,15 @@
 /*
  * fetch: actions that bring files from elsewhere instead of running a command, such as hpo.clone.
  *
- * Fetchers   The kind of such an action ("clone") names its fetcher, an entry of a table. A new one is
- *            a file with a struct fetcher, a line in the table of fetch.c, and a function in
+ * Fetchers   The kind of such an action ("clone") names its fetcher, an entry of a table. A new one
+ *            is a file with a struct fetcher, a line in the table of fetch.c, and a function in
  *            lua/sources.lua that calls core.fetch.
  * Identity   What a moving name (a branch, a tag) stands for: a commit. This machine knows it, or
  *            hpo.lock has a pin, or the server is asked, and its answer becomes the pin. With the
  *            paths it is all that the key has: never the URL, never a mirror.
  * Processes  Asking and fetching are done by processes of this program, so that an interrupt ends
- *            them. They get the environment of the user, whose keys and proxies they need. None of it
- *            reaches a result.
+ *            them. They get the environment of the user, whose keys and proxies they need. None of
+ *            it reaches a result.
  * Outputs    All that the process leaves in its folder.
  */
 #ifndef ENGINE_FETCH_FETCH_H

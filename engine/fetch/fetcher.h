@@ -18,7 +18,7 @@ struct words {
     bool failed;
 };
 
-/* Appends the word itself, which the list only borrows; NULL stands for one that found no memory. */
+/* Appends the word, which the list only borrows. NULL: there was no memory for the word. */
 void words_add(struct words *words, const char *word);
 
 struct fetcher {

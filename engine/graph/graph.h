@@ -35,7 +35,7 @@ struct edge {
     const char *path; /* NULL: the whole */
 };
 
-/* What an action brings from elsewhere instead of running a command. Its kind says how: engine/fetch. */
+/* What an action brings from elsewhere instead of running a command; its kind says how. */
 struct fetch {
     const char *url, *rev;
     const char **paths; /* sorted; none means everything */

@@ -24,7 +24,8 @@ struct content_key {
 
 /*
  * Description and digest of an action whose inputs hold `contents` (in the order of its inputs) and
- * whose tool is `identity` (tool_identity; fetch_identity where it fetches). The text lives in the arena.
+ * whose tool is `identity` (tool_identity; fetch_identity where it fetches). The text lives in the
+ * arena.
  */
 enum status key_of_action(const struct action *action, const struct content_key *contents,
                           const char *identity, struct arena *arena, char **description,

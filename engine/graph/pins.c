@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -237,17 +238,12 @@ static struct pins *create(const char *path)
 
 static enum status insert(struct pins *pins, size_t at, const struct pin *pin, struct error *err)
 {
-    struct pin *list = pins->list;
+    const struct pin *last = arena_push(pins->arena, pins->list, pins->n, pins->capacity);
 
-    if (pins->n == pins->capacity) {
-        list = arena_grow(pins->arena, list, pins->n, pins->n + 1, sizeof *list, &pins->capacity);
-        if (!list)
-            return error_memory(err);
-        pins->list = list;
-    }
-    memmove(list + at + 1, list + at, (pins->n - at) * sizeof *list);
-    list[at] = *pin;
-    pins->n++;
+    if (!last)
+        return error_memory(err);
+    memmove(pins->list + at + 1, pins->list + at, (pins->n - 1 - at) * sizeof *pins->list);
+    pins->list[at] = *pin;
     return OK;
 }
 
@@ -275,7 +271,7 @@ static enum status merge(const struct pins *mine, struct pins *disk, bool *chang
     return OK;
 }
 
-static enum status write_pins(const struct pins *pins, struct error *err)
+static enum status write_pins(const struct pins *pins, const char *file, struct error *err)
 {
     struct text t = text_in(pins->arena);
     char *bytes;
@@ -295,20 +291,22 @@ static enum status write_pins(const struct pins *pins, struct error *err)
     }
     text_add(&t, pins->n ? "\n]}\n" : "]}\n");
     TRY(text_finish(&t, &bytes, &n, err));
-    return file_write(pins->path, bytes, n, err);
+    return file_write(file, bytes, n, err);
 }
 
 /*
- * Opens the file, making it where there is none, and locks it. Who held the lock before us has put
- * another file under this name: then the lock is of no use, and we try the new file.
+ * Opens the file, making it where there is none, and locks it. A build that held the lock before us
+ * has put another file under this name: then the lock is of no use, and we try the new file.
  */
-static enum status lock(const char *path, int *out, struct error *err)
+static enum status lock(const char *path, int *out, bool *made, struct error *err)
 {
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
-    for (;;) {
+    for (*made = false;;) {
         struct stat held, named;
-        int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+        int fd;
+        *made = *made || access(path, F_OK) != 0;
+        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
         if (fd < 0)
             return error_system(err, path, "open for writing");
         while (fcntl(fd, F_OFD_SETLKW, &whole) != 0)
@@ -406,21 +404,22 @@ enum status pins_save(struct pins *pins, struct error *err)
 {
     enum status s;
     int fd = -1;
-    bool changed;
+    bool changed, made;
+    char file[PATH_MAX] = ""; /* behind the path, which may be a link */
     struct stat st;
     struct pins disk = {.arena = pins->arena, .path = pins->path};
 
     if (!has_changes(pins))
         return OK;
-    TRY(lock(pins->path, &fd, err));
-    if ((s = read_file(&disk, err)) == OK && (s = merge(pins, &disk, &changed, err)) == OK &&
-        changed)
-        s = write_pins(&disk, err);
-    if (s == OK) {
+    TRY(lock(pins->path, &fd, &made, err));
+    s = realpath(pins->path, file) ? OK : error_system(err, pins->path, "find");
+    if (s == OK && (s = read_file(&disk, err)) == OK &&
+        (s = merge(pins, &disk, &changed, err)) == OK && changed)
+        s = write_pins(&disk, file, err);
+    if (s == OK)
         *pins = disk;
-    } else if (fstat(fd, &st) == 0 && st.st_size == 0) {
-        (void)unlink(pins->path); /* lock made it; who waits for it sees that the name is gone */
-    }
+    else if (made && fstat(fd, &st) == 0 && st.st_size == 0)
+        (void)unlink(file); /* a build that waits for the lock sees that the name is gone */
     close(fd);
     return s;
 }

@@ -44,7 +44,11 @@ const char *pins_get(const struct pins *pins, const char *kind, const char *url,
 enum status pins_set(struct pins *pins, const char *kind, const char *url, const char *rev,
                      const char *commit, struct error *err) MUST_CHECK;
 
-/* Writes the file, atomically and durably, if pins_set changed anything; else does not touch it. */
+/*
+ * Writes the file, atomically and durably, if pins_set changed anything; else does not touch it. A
+ * symbolic link stays, and the file behind it is written. ERR_INPUT: the file is not one of pins
+ * any more.
+ */
 enum status pins_save(struct pins *pins, struct error *err) MUST_CHECK;
 
 void pins_close(struct pins *pins); /* NULL is allowed */

@@ -47,7 +47,7 @@ class Http(CloneTest):
 
     def test_a_password_is_not_asked_for(self):
         with serving(Backend, self.repo.parent, password=True) as server:
-            self.expect_refusal(server.url + "/r.git", self.new, "nobody is prompted", "--mirror")
+            self.expect_refusal(server.url + "/r.git", self.new, "hpo never prompts", "--mirror")
             secret = server.url.replace("//", "//user:pa55word@")
             self.expect_tree(secret + "/r.git", self.old, {"b": b"old"}, "b")
             self.assertNotIn("pa55word", self.expect_refusal(secret + "/r.git", ABSENT, status=2))
@@ -251,7 +251,7 @@ class Ssh(CloneTest):
         self.know_the_host()
         self.keygen(self.ssh / "id_ed25519")
         self.authorize("")
-        self.expect_refusal(self.url, self.new, "the server takes no ssh key of ours", "agent")
+        self.expect_refusal(self.url, self.new, "the server accepts none of our ssh keys", "agent")
 
     def test_a_locked_key_does_not_hide_the_next(self):
         self.know_the_host()

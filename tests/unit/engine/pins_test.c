@@ -301,6 +301,46 @@ static void a_broken_file_is_not_replaced(void **state)
     pins_close(pins);
 }
 
+static void a_link_stays_and_its_file_is_written(void **state)
+{
+    static const char *const before[] = {"", "{\"version\": 1, \"pins\": []}\n"};
+    struct place *p = *state;
+    char target[16];
+
+    assert_int_equal(symlink("theirs", "hpo.lock"), 0);
+    for (size_t i = 0; i < 2; i++) {
+        struct pins *pins;
+        if (*before[i]) /* else the link leads to nothing */
+            assert_int_equal(file_write("theirs", before[i], strlen(before[i]), &p->err), OK);
+        pins = opened(p);
+        set(p, pins, "u", "r", A);
+        save(p, pins);
+        pins_close(pins);
+        assert_int_equal(readlink("hpo.lock", target, sizeof target), 6);
+        assert_non_null(strstr(content(p), A));
+    }
+}
+
+static void an_empty_file_that_was_there_stays_after_a_failure(void **state)
+{
+    struct place *p = *state;
+    struct stat st;
+    struct pins *pins;
+    struct rlimit limit, none;
+
+    put(p, "");
+    pins = opened(p);
+    set(p, pins, "u", "r", A);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    none = (struct rlimit){.rlim_cur = 0, .rlim_max = limit.rlim_max};
+    (void)signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+    assert_int_equal(pins_save(pins, &p->err), ERR_SYSTEM);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    pins_close(pins);
+    assert_int_equal(stat("hpo.lock", &st), 0);
+}
+
 static void a_pin_must_be_one(void **state)
 {
     struct place *p = *state;
@@ -395,6 +435,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(many_builds_lose_no_pin, place_enter, place_leave),
         cmocka_unit_test_setup_teardown(broken_files_name_line_and_field, place_enter, place_leave),
         cmocka_unit_test_setup_teardown(a_broken_file_is_not_replaced, place_enter, place_leave),
+        cmocka_unit_test_setup_teardown(a_link_stays_and_its_file_is_written, place_enter,
+                                        place_leave),
+        cmocka_unit_test_setup_teardown(an_empty_file_that_was_there_stays_after_a_failure,
+                                        place_enter, place_leave),
         cmocka_unit_test_setup_teardown(a_pin_must_be_one, place_enter, place_leave),
         cmocka_unit_test_setup_teardown(a_full_disk_leaves_what_was_there, place_enter,
                                         place_leave),
