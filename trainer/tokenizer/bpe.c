@@ -422,7 +422,7 @@ static enum status hand_over(const struct learner *l, struct arena *arena, struc
         if (l->merges[i].left != NONE)
             merges[n_merges++] = l->merges[i];
     for (uint32_t i = 0; i < SPECIALS; i++)
-        added[i] = (struct vocabulary_added){i, true};
+        added[i] = (struct vocabulary_added){.id = i, .special = true};
     *out = (struct vocabulary){tokens, l->tokens.n, merges, n_merges, added, SPECIALS};
     return OK;
 }
