@@ -34,12 +34,13 @@ static enum status want_whole(const struct json *list, size_t i, int64_t low, in
 {
     const struct json *value = &list->items[i];
 
-    if (value->kind != JSON_NUMBER || !value->whole || value->integer < low ||
-        value->integer > high)
+    if (value->kind != JSON_NUMBER)
+        return error_set(err, ERR_INPUT, where, "%s[%zu]: expected a whole number, found %s", name,
+                         i, json_kind_name(value));
+    if (!value->whole || value->integer < low || value->integer > high)
         return error_set(err, ERR_INPUT, where,
-                         "%s[%zu]: expected a whole number from %lld to %lld, found %s%.15g", name,
-                         i, (long long)low, (long long)high,
-                         value->kind == JSON_NUMBER ? "" : "something else, ", value->number);
+                         "%s[%zu]: expected a whole number from %lld to %lld, found %.15g", name, i,
+                         (long long)low, (long long)high, value->number);
     *out = value->integer;
     return OK;
 }

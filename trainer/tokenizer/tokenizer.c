@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/file.h"
 #include "base/text.h"
+#include "trainer/lfs.h"
 #include "trainer/tokenizer/alphabet.h"
 #include "trainer/tokenizer/merges.h"
 #include "trainer/tokenizer/pieces.h"
@@ -190,7 +190,7 @@ enum status tokenizer_open(const char *path, struct tokenizer **out, struct erro
 
     if (!reading)
         return error_memory(err);
-    if ((s = file_read(path, VOCABULARY_FILE_MAX, reading, &bytes, &n, err)) == OK)
+    if ((s = lfs_read(path, VOCABULARY_FILE_MAX, reading, &bytes, &n, err)) == OK)
         s = tokenizer_parse(bytes, n, path, out, err);
     arena_close(reading);
     return s;

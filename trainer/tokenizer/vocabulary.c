@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "trainer/lfs.h"
 #include "trainer/tokenizer/alphabet.h"
 #include "trainer/tokenizer/pieces.h"
 
@@ -396,7 +396,7 @@ enum status vocabulary_read(const char *path, struct arena *arena, struct vocabu
     char *bytes;
     size_t n;
 
-    TRY(file_read(path, VOCABULARY_FILE_MAX, arena, &bytes, &n, err));
+    TRY(lfs_read(path, VOCABULARY_FILE_MAX, arena, &bytes, &n, err));
     return vocabulary_parse(bytes, n, path, arena, out, err);
 }
 
