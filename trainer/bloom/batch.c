@@ -150,12 +150,11 @@ static enum status read_lines(struct jsonl *file, size_t vocab, struct arena *ar
     size_t capacity = 0;
 
     for (bool more = true; more;) {
-        if (out->n == capacity &&
-            !(out->examples = arena_grow(arena, out->examples, out->n, out->n + 1,
-                                         sizeof *out->examples, &capacity)))
+        struct example *last = arena_push(arena, out->examples, out->n, capacity);
+        if (!last)
             return error_memory(err);
-        TRY(read_line(file, vocab, arena, &out->examples[out->n], &more, err));
-        out->n += more;
+        TRY(read_line(file, vocab, arena, last, &more, err));
+        out->n -= !more; /* behind the last line nothing was read into it */
     }
     if (out->n == 0)
         return error_set(err, ERR_INPUT, file->path, "expected at least one example, found none");
