@@ -2,6 +2,7 @@
 #include "trainer/lines.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 
 #include "base/text.h"
@@ -56,7 +57,13 @@ void lines_error(const struct error *err)
         (void)fprintf(stderr, "%s\n", err->hint);
 }
 
-void lines_warning(const char *string)
+void lines_warning(const char *format, ...)
 {
-    (void)fprintf(stderr, "hpo-trainer: warning: %s\n", string);
+    va_list arguments;
+
+    va_start(arguments, format);
+    (void)fputs("hpo-trainer: warning: ", stderr);
+    (void)vfprintf(stderr, format, arguments);
+    (void)putc('\n', stderr);
+    va_end(arguments);
 }

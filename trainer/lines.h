@@ -33,6 +33,6 @@ enum status lines_plain(const char *string, struct error *err) MUST_CHECK;
 void lines_error(const struct error *err);
 
 /* "hpo-trainer: warning: TEXT", to standard error. */
-void lines_warning(const char *string);
+void lines_warning(const char *format, ...) PRINTF_LIKE(1, 2);
 
 #endif

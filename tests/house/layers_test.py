@@ -36,8 +36,8 @@ FOLDERS_MAY_INCLUDE = {
     },
     "trainer": {
         "": {""},
-        "tokenizer": {"tokenizer"},
-        "squad": {"squad", "tokenizer"},
+        "tokenizer": {"tokenizer", ""},
+        "squad": {"squad", "tokenizer", ""},
         "bloom": {"bloom", ""},
         "training": {"training", "bloom", ""},
         "commands": {"commands", "training", "bloom", "squad", "tokenizer", ""},

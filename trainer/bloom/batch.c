@@ -34,12 +34,13 @@ static enum status want_whole(const struct json *list, size_t i, int64_t low, in
 {
     const struct json *value = &list->items[i];
 
-    if (value->kind != JSON_NUMBER || !value->whole || value->integer < low ||
-        value->integer > high)
+    if (value->kind != JSON_NUMBER)
+        return error_set(err, ERR_INPUT, where, "%s[%zu]: expected a whole number, found %s", name,
+                         i, json_kind_name(value));
+    if (!value->whole || value->integer < low || value->integer > high)
         return error_set(err, ERR_INPUT, where,
-                         "%s[%zu]: expected a whole number from %lld to %lld, found %s%.15g", name,
-                         i, (long long)low, (long long)high,
-                         value->kind == JSON_NUMBER ? "" : "something else, ", value->number);
+                         "%s[%zu]: expected a whole number from %lld to %lld, found %.15g", name, i,
+                         (long long)low, (long long)high, value->number);
     *out = value->integer;
     return OK;
 }
@@ -149,12 +150,11 @@ static enum status read_lines(struct jsonl *file, size_t vocab, struct arena *ar
     size_t capacity = 0;
 
     for (bool more = true; more;) {
-        if (out->n == capacity &&
-            !(out->examples = arena_grow(arena, out->examples, out->n, out->n + 1,
-                                         sizeof *out->examples, &capacity)))
+        struct example *last = arena_push(arena, out->examples, out->n, capacity);
+        if (!last)
             return error_memory(err);
-        TRY(read_line(file, vocab, arena, &out->examples[out->n], &more, err));
-        out->n += more;
+        TRY(read_line(file, vocab, arena, last, &more, err));
+        out->n -= !more; /* behind the last line nothing was read into it */
     }
     if (out->n == 0)
         return error_set(err, ERR_INPUT, file->path, "expected at least one example, found none");

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "base/json.h"
+#include "trainer/lfs.h"
 
 static const size_t file_max = (size_t)8 << 30;
 
@@ -15,7 +15,7 @@ enum status jsonl_open(const char *path, struct arena *arena, struct jsonl *out,
     char *bytes;
     size_t n;
 
-    TRY(file_read(path, file_max, arena, &bytes, &n, err));
+    TRY(lfs_read(path, file_max, arena, &bytes, &n, err));
     *out = (struct jsonl){.path = path, .at = bytes, .end = bytes + n};
     return OK;
 }

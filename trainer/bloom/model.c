@@ -1,10 +1,12 @@
 /* model: the files of a Hugging Face folder, and the way of weights into and out of a slab. */
 #include "trainer/bloom/model.h"
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/file.h"
@@ -12,13 +14,43 @@
 #include "base/text.h"
 #include "trainer/bloom/layout.h"
 #include "trainer/bloom/safetensors.h"
+#include "trainer/lfs.h"
 
-enum { SHARDS_MAX = 512, INDEX_MAX = 64 << 20, TOKENIZER_MAX = 256 << 20, ROWS = 1024 };
+enum { SHARDS_MAX = 512, INDEX_MAX = 64 << 20, COMPANION_MAX = 256 << 20, ROWS = 1024 };
+enum { SHAPE_TEXT = 24 * SAFETENSORS_RANK_MAX }; /* a shape as text */
 
 struct shards {
     struct safetensors *files[SHARDS_MAX];
     size_t n;
 };
+
+/* By place in struct model. */
+static const char *const companion_names[MODEL_COMPANIONS] = {
+    [MODEL_TOKENIZER] = "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "generation_config.json",
+};
+
+static bool has(const char *folder, const char *name)
+{
+    char path[PATH_MAX];
+    const int n = snprintf(path, sizeof path, "%s/%s", folder, name);
+
+    return n > 0 && (size_t)n < sizeof path && access(path, F_OK) == 0;
+}
+
+/* What to do about a folder without config.json. */
+static void explain_no_config(const char *folder, struct error *err)
+{
+    if (has(folder, "adapter_config.json"))
+        error_hint(err,
+                   "%.120s is an adapter: merge_and_unload() of PEFT makes a whole model of it",
+                   folder);
+    else
+        error_hint(err, "a model is a Hugging Face folder: config.json, model.safetensors and, for "
+                        "texts, tokenizer.json");
+}
 
 enum status model_read(const char *folder, struct arena *arena, struct model *out,
                        struct error *err)
@@ -26,17 +58,38 @@ enum status model_read(const char *folder, struct arena *arena, struct model *ou
     const char *path = file_join(arena, folder, "config.json");
     struct config config;
     struct json *tree;
+    enum status s;
     char *bytes;
 
+    *out = (struct model){.config_size = 0};
     if (!path)
         return error_memory(err);
-    out->folder = folder;
-    out->tokenizer = NULL;
-    TRY(file_read(path, CONFIG_FILE_MAX, arena, &bytes, &out->config_size, err));
+    s = lfs_read(path, CONFIG_FILE_MAX, arena, &bytes, &out->config_size, err);
+    if (s == ERR_NOT_FOUND)
+        explain_no_config(folder, err);
+    TRY(s);
     out->config = bytes;
     TRY(json_parse(bytes, out->config_size, path, JSON_NONFINITE, arena, &tree, err));
     TRY(config_read(tree, path, 0, &config, err));
     return layout_make(&config, arena, &out->layout, err);
+}
+
+enum status model_read_companions(const char *folder, struct arena *arena, struct model *model,
+                                  struct error *err)
+{
+    for (size_t i = 0; i < MODEL_COMPANIONS; i++) {
+        struct companion *c = &model->companions[i];
+        const char *path = file_join(arena, folder, companion_names[i]);
+        char *bytes = NULL;
+        enum status s;
+        if (!path)
+            return error_memory(err);
+        s = lfs_read(path, COMPANION_MAX, arena, &bytes, &c->n, err);
+        if (s != OK && s != ERR_NOT_FOUND)
+            return s;
+        c->bytes = bytes;
+    }
+    return OK;
 }
 
 static int by_string(const void *a, const void *b)
@@ -55,7 +108,7 @@ static enum status open_index(const char *folder, const char *path, struct arena
     char *bytes;
     size_t n;
 
-    TRY(file_read(path, INDEX_MAX, arena, &bytes, &n, err));
+    TRY(lfs_read(path, INDEX_MAX, arena, &bytes, &n, err));
     TRY(json_parse(bytes, n, path, JSON_STRICT, arena, &tree, err));
     TRY(json_want_object(tree, path, "weight_map", &map, err));
     if (!(names = arena_array(arena, map->n, sizeof *names)))
@@ -80,11 +133,34 @@ static enum status open_index(const char *folder, const char *path, struct arena
             return error_set(err, ERR_INPUT, path, "weight_map: expected at most %d files",
                              SHARDS_MAX);
         s = safetensors_open(file, &shards->files[shards->n], err);
-        if (s != OK)
-            return s == ERR_NOT_FOUND ? ERR_INPUT : s; /* the index is there, and wrong */
+        if (s == ERR_NOT_FOUND)
+            return error_set(err, ERR_INPUT, path, "weight_map: names %.200s, which is not here",
+                             names[i]);
+        TRY(s);
         shards->n++;
     }
     return OK;
+}
+
+/* A folder without safetensors: says what it has in their place. */
+static enum status explain_no_weights(const char *folder, struct error *err)
+{
+    static const char *const others[] = {"pytorch_model.bin", "pytorch_model.bin.index.json",
+                                         "flax_model.msgpack", "tf_model.h5",
+                                         "adapter_model.safetensors"};
+
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        if (!has(folder, others[i]))
+            continue;
+        (void)error_set(err, ERR_NOT_FOUND, folder,
+                        "expected model.safetensors, found %s, which is not read", others[i]);
+        error_hint(err, "transformers writes it: AutoModelForCausalLM.from_pretrained(FOLDER)"
+                        ".save_pretrained(FOLDER)");
+        return ERR_NOT_FOUND;
+    }
+    return error_set(
+        err, ERR_NOT_FOUND, folder,
+        "cannot open model.safetensors or model.safetensors.index.json: there is none");
 }
 
 static enum status open_shards(const char *folder, struct arena *arena, struct shards *shards,
@@ -92,7 +168,6 @@ static enum status open_shards(const char *folder, struct arena *arena, struct s
 {
     const char *single = file_join(arena, folder, "model.safetensors");
     const char *index = file_join(arena, folder, "model.safetensors.index.json");
-    struct error other;
     enum status s;
 
     if (!single || !index)
@@ -100,12 +175,9 @@ static enum status open_shards(const char *folder, struct arena *arena, struct s
     s = safetensors_open(single, &shards->files[0], err);
     if (s == OK)
         shards->n = 1;
-    if (s != ERR_NOT_FOUND)
-        return s;
-    s = open_index(folder, index, arena, shards, &other);
-    if (s != OK && s != ERR_NOT_FOUND)
-        *err = other;
-    return s;
+    if (s == ERR_NOT_FOUND)
+        s = open_index(folder, index, arena, shards, err);
+    return s == ERR_NOT_FOUND ? explain_no_weights(folder, err) : s;
 }
 
 static const struct safetensor *find(const struct shards *shards, const char *name)
@@ -122,11 +194,24 @@ static const struct safetensor *find(const struct shards *shards, const char *na
     return NULL;
 }
 
+/* "[70, 48]" */
+static void show_shape(char out[SHAPE_TEXT], size_t rank, const size_t *shape)
+{
+    size_t n = (size_t)snprintf(out, SHAPE_TEXT, "[");
+
+    for (size_t i = 0; i < rank; i++)
+        n += (size_t)snprintf(out + n, SHAPE_TEXT - n, "%s%zu", i > 0 ? ", " : "", shape[i]);
+    (void)snprintf(out + n, SHAPE_TEXT - n, "]");
+}
+
 static enum status check_shape(const char *folder, const struct tensor *want,
                                const struct safetensor *found, struct error *err)
 {
+    char asked[SHAPE_TEXT], has_shape[SHAPE_TEXT];
+
     if (!found)
-        return error_set(err, ERR_INPUT, folder, "the weights lack the tensor %s", want->name);
+        return error_set(err, ERR_INPUT, folder,
+                         "the weights lack the tensor %s, which config.json asks for", want->name);
     if (strcmp(found->dtype, "F32") != 0 && strcmp(found->dtype, "F16") != 0 &&
         strcmp(found->dtype, "BF16") != 0)
         return error_set(err, ERR_INPUT, folder, "%s: expected F32, F16 or BF16, found %s",
@@ -134,13 +219,11 @@ static enum status check_shape(const char *folder, const struct tensor *want,
     if (found->rank == (want->columns ? 2 : 1) && found->shape[0] == want->rows &&
         (!want->columns || found->shape[1] == want->columns))
         return OK;
-    if (want->columns)
-        return error_set(err, ERR_INPUT, folder,
-                         "%s: config.json asks for shape [%zu, %zu], the file has another",
-                         want->name, want->rows, want->columns);
+    show_shape(asked, want->columns ? 2 : 1, (const size_t[]){want->rows, want->columns});
+    show_shape(has_shape, found->rank, found->shape);
     return error_set(err, ERR_INPUT, folder,
-                     "%s: config.json asks for shape [%zu], the file has another", want->name,
-                     want->rows);
+                     "%s: config.json asks for shape %s, the weights have %s", want->name, asked,
+                     has_shape);
 }
 
 /* A layout's slabs, and a buffer for ROWS rows of its widest tensor, twice. */
@@ -351,31 +434,16 @@ enum status model_write_config(const struct model *model, const char *folder, st
     return file_write(path, bytes, n, err);
 }
 
-static enum status copy_file(const char *from, const char *to, struct arena *arena,
-                             struct error *err)
+enum status model_write_companions(const struct model *model, const char *folder,
+                                   struct arena *arena, struct error *err)
 {
-    char *bytes;
-    size_t n;
-
-    if (!from || !to)
-        return error_memory(err);
-    TRY(file_read(from, TOKENIZER_MAX, arena, &bytes, &n, err));
-    return file_write(to, bytes, n, err);
-}
-
-enum status model_copy_tokenizer(const struct model *model, const char *to, struct arena *arena,
-                                 struct error *err)
-{
-    static const char *const names[] = {"tokenizer.json", "tokenizer_config.json",
-                                        "special_tokens_map.json", "generation_config.json"};
-
-    if (!model->folder && model->tokenizer)
-        return copy_file(model->tokenizer, file_join(arena, to, names[0]), arena, err);
-    for (size_t i = 0; model->folder && i < sizeof names / sizeof *names; i++) {
-        const enum status s = copy_file(file_join(arena, model->folder, names[i]),
-                                        file_join(arena, to, names[i]), arena, err);
-        if (s != OK && s != ERR_NOT_FOUND)
-            return s;
+    for (size_t i = 0; i < MODEL_COMPANIONS; i++) {
+        const struct companion *c = &model->companions[i];
+        const char *path = file_join(arena, folder, companion_names[i]);
+        if (!path)
+            return error_memory(err);
+        if (c->bytes)
+            TRY(file_write(path, c->bytes, c->n, err));
     }
     return OK;
 }

@@ -19,17 +19,30 @@ struct slabs;
 
 enum { CONFIG_FILE_MAX = 1 << 20 };
 
+/* A small file that goes with the weights from folder to folder. */
+struct companion {
+    const char *bytes; /* NULL: there is none */
+    size_t n;
+};
+
+enum { MODEL_TOKENIZER, MODEL_COMPANIONS = 4 }; /* tokenizer.json is the first of them */
+
 struct model {
-    const char *folder;    /* whose tokenizer's files a copy gets; NULL: see tokenizer */
-    const char *tokenizer; /* without a folder: the one file of a tokenizer, or NULL */
-    const char *config;    /* the bytes of config.json */
+    const char *config; /* the bytes of config.json */
     size_t config_size;
+    struct companion companions[MODEL_COMPANIONS]; /* none before model_read_companions */
     struct layout *layout;
 };
 
-/* Reads FOLDER/config.json. No weights yet. */
+/*
+ * Reads FOLDER/config.json. No weights yet, and no companions: those are for a command that writes a
+ * model, which reads them once, before its work, and depends on the folder no longer.
+ */
 enum status model_read(const char *folder, struct arena *arena, struct model *out,
                        struct error *err) MUST_CHECK;
+
+enum status model_read_companions(const char *folder, struct arena *arena, struct model *model,
+                                  struct error *err) MUST_CHECK;
 
 /* Reads the weights into a slab of layout->n_floats zeroed floats; every shape is checked first. */
 enum status model_read_weights(const char *folder, const struct slabs *slabs, float *slab,
@@ -54,8 +67,8 @@ enum status model_read_tensors(const char *path, const struct slabs *at, size_t 
 enum status model_write_config(const struct model *model, const char *folder, struct arena *arena,
                                struct error *err) MUST_CHECK;
 
-/* Copies what belongs to the tokenizer into a folder; files that are absent stay so. */
-enum status model_copy_tokenizer(const struct model *model, const char *to, struct arena *arena,
-                                 struct error *err) MUST_CHECK;
+/* Writes the companions that there are into a folder. */
+enum status model_write_companions(const struct model *model, const char *folder,
+                                   struct arena *arena, struct error *err) MUST_CHECK;
 
 #endif

@@ -18,6 +18,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "trainer/lfs.h"
 
 enum { HEADER_MAX = 100000000, LENGTH_BYTES = 8 };
 
@@ -76,9 +77,12 @@ static enum status read_offsets(const struct safetensors *f, const struct json *
     TRY(json_want_array(entry, where, "data_offsets", &list, err));
     if (list->n != 2 || !list->items[0].whole || !list->items[1].whole ||
         list->items[0].integer < 0 || list->items[1].integer < list->items[0].integer ||
-        (uint64_t)list->items[1].integer > size)
-        return error_set(err, ERR_INPUT, where,
-                         "data_offsets: expected [begin, end] within the %zu bytes of data", size);
+        (uint64_t)list->items[1].integer > size) {
+        (void)error_set(err, ERR_INPUT, where,
+                        "data_offsets: expected [begin, end] within the %zu bytes of data", size);
+        error_hint(err, "is the file whole? an interrupted download leaves its beginning");
+        return ERR_INPUT;
+    }
     *begin = (size_t)list->items[0].integer;
     *end = (size_t)list->items[1].integer;
     return OK;
@@ -181,12 +185,15 @@ static enum status read_header(struct safetensors *f, struct error *err)
     struct json *header;
     struct extent *extents;
 
+    TRY(lfs_refuse((const char *)f->map, f->size, f->path, err));
     for (int i = LENGTH_BYTES - 1; i >= 0; i--)
         length = length << 8 | f->map[i];
     if (length > HEADER_MAX || length > f->size - LENGTH_BYTES)
-        return error_set(err, ERR_INPUT, f->path,
-                         "the header's length %llu is beyond the file or the limit",
-                         (unsigned long long)length);
+        return error_set(
+            err, ERR_INPUT, f->path,
+            "the header's length, its first 8 bytes, is %llu in a file of %zu bytes: this "
+            "is no safetensors file, or only the beginning of one",
+            (unsigned long long)length, f->size);
     f->data = LENGTH_BYTES + (size_t)length;
     if (length == 0 || f->map[LENGTH_BYTES] != '{')
         return error_set(err, ERR_INPUT, f->path, "expected a header that begins with '{'");

@@ -74,12 +74,12 @@ static enum status read_answers(const struct json *value, const char *where, str
 }
 
 static enum status read_question(struct job *job, const struct json *value, const char *where,
+                                 struct question *question, struct generate_text *text,
                                  struct error *err)
 {
-    struct generate_text *text = &job->texts[job->n];
     struct example example;
 
-    TRY(read_answers(value, where, job->arena, &job->questions[job->n], err));
+    TRY(read_answers(value, where, job->arena, question, err));
     if (!json_get(value, "prompt_ids"))
         return error_set(err, ERR_INPUT, where, "prompt_ids: expected a list, found nothing");
     TRY(batch_example(&(struct example_lists){.ids = json_get(value, "prompt_ids")},
@@ -101,7 +101,9 @@ static enum status read_questions(struct job *job, struct error *err)
     struct json *value = NULL;
     struct error absent;
     struct jsonl file;
-    size_t texts = 0, questions = 0;
+    size_t texts_room = 0, questions_room = 0, n_questions = 0;
+    struct generate_text *text;
+    struct question *question;
     enum status s;
 
     if (!path)
@@ -117,14 +119,11 @@ static enum status read_questions(struct job *job, struct error *err)
         TRY(jsonl_next(&file, job->arena, &value, err));
         if (!value)
             return OK;
-        if (job->n == texts &&
-            (!(job->texts = arena_grow(job->arena, job->texts, job->n, job->n + 1,
-                                       sizeof *job->texts, &texts)) ||
-             !(job->questions = arena_grow(job->arena, job->questions, job->n, job->n + 1,
-                                           sizeof *job->questions, &questions))))
+        text = arena_push(job->arena, job->texts, job->n, texts_room);
+        question = arena_push(job->arena, job->questions, n_questions, questions_room);
+        if (!text || !question)
             return error_memory(err);
-        TRY(read_question(job, value, file.where, err));
-        job->n++;
+        TRY(read_question(job, value, file.where, question, text, err));
     }
 }
 

@@ -4,7 +4,6 @@
 #include <stdio.h>
 
 #include "base/arena.h"
-#include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "trainer/bloom/machine.h"
@@ -12,6 +11,7 @@
 #include "trainer/bloom/safetensors.h"
 #include "trainer/commands/commands.h"
 #include "trainer/flags.h"
+#include "trainer/lfs.h"
 #include "trainer/lines.h"
 
 enum { BATCH_FILE_MAX = 1 << 30, ROWS_MAX = 1 << 16 };
@@ -44,7 +44,7 @@ static enum status read_batch(const char *path, size_t vocab, struct arena *aren
     char *bytes;
     size_t n;
 
-    TRY(file_read(path, BATCH_FILE_MAX, arena, &bytes, &n, err));
+    TRY(lfs_read(path, BATCH_FILE_MAX, arena, &bytes, &n, err));
     TRY(json_parse(bytes, n, path, JSON_STRICT, arena, &file, err));
     TRY(json_want_array(file, path, "input_ids", &ids, err));
     if (ids->n < 1 || ids->n > ROWS_MAX)

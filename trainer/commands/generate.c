@@ -70,6 +70,7 @@ static enum status read_prompt(struct job *job, const struct json *value, const 
 
 static enum status read_prompts(struct job *job, struct error *err)
 {
+    struct generate_text *last;
     struct json *value = NULL;
     struct jsonl file;
     size_t capacity = 0;
@@ -79,12 +80,9 @@ static enum status read_prompts(struct job *job, struct error *err)
         TRY(jsonl_next(&file, job->arena, &value, err));
         if (!value)
             break;
-        if (job->n == capacity &&
-            !(job->texts = arena_grow(job->arena, job->texts, job->n, job->n + 1,
-                                      sizeof *job->texts, &capacity)))
+        if (!(last = arena_push(job->arena, job->texts, job->n, capacity)))
             return error_memory(err);
-        TRY(read_prompt(job, value, file.where, &job->texts[job->n], err));
-        job->n++;
+        TRY(read_prompt(job, value, file.where, last, err));
     }
     return OK;
 }

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "trainer/bloom/bloom.h"
@@ -14,7 +13,9 @@
 #include "trainer/bloom/model.h"
 #include "trainer/commands/commands.h"
 #include "trainer/flags.h"
+#include "trainer/lfs.h"
 #include "trainer/tokenizer/tokenizer.h"
+#include "trainer/tokenizer/vocabulary.h"
 #include "trainer/training/checkpoint.h"
 
 struct options {
@@ -23,20 +24,24 @@ struct options {
 };
 
 /* What the tokenizer says about the model. Without one, transformers' defaults for BLOOM. */
-struct vocabulary {
+struct special {
     size_t size; /* 0: unknown */
     int32_t bos, eos, pad;
 };
 
-static enum status read_vocabulary(const char *path, struct vocabulary *out, struct error *err)
+static enum status read_tokenizer(const char *path, struct arena *arena, struct special *out,
+                                  struct companion *file, struct error *err)
 {
     struct tokenizer *t;
+    char *bytes;
     int32_t id;
 
-    *out = (struct vocabulary){0, 1, 2, 3};
+    *out = (struct special){0, 1, 2, 3};
     if (!path)
         return OK;
-    TRY(tokenizer_open(path, &t, err));
+    TRY(lfs_read(path, VOCABULARY_FILE_MAX, arena, &bytes, &file->n, err));
+    file->bytes = bytes;
+    TRY(tokenizer_parse(bytes, file->n, path, &t, err));
     out->size = tokenizer_size(t);
     if ((id = tokenizer_added(t, "<s>")) >= 0)
         out->bos = id;
@@ -65,7 +70,7 @@ static void add_integer(struct text *t, const struct json *file, const char *nam
 
 /* The given fields, and behind them what transformers wants to find and they lack. */
 static enum status complete_config(const struct json *file, const struct config *config,
-                                   const struct vocabulary *v, struct arena *arena,
+                                   const struct special *v, struct arena *arena,
                                    struct model *model, struct error *err)
 {
     struct text t = text_in(arena);
@@ -96,32 +101,32 @@ static enum status complete_config(const struct json *file, const struct config 
 static enum status read_config(const struct options *o, struct arena *arena, struct model *model,
                                struct error *err)
 {
-    struct vocabulary vocabulary;
+    struct special special;
     struct config config;
     struct json *file;
     char *bytes;
     size_t n;
 
-    TRY(read_vocabulary(o->tokenizer, &vocabulary, err));
-    TRY(file_read(o->config, CONFIG_FILE_MAX, arena, &bytes, &n, err));
+    TRY(read_tokenizer(o->tokenizer, arena, &special, &model->companions[MODEL_TOKENIZER], err));
+    TRY(lfs_read(o->config, CONFIG_FILE_MAX, arena, &bytes, &n, err));
     TRY(json_parse(bytes, n, o->config, JSON_STRICT, arena, &file, err));
-    TRY(config_read(file, o->config, vocabulary.size, &config, err));
-    if (config.vocab < vocabulary.size)
+    TRY(config_read(file, o->config, special.size, &config, err));
+    if (config.vocab < special.size)
         return error_set(err, ERR_INPUT, o->config,
                          "vocab_size: expected at least the tokenizer's %zu, found %zu",
-                         vocabulary.size, config.vocab);
+                         special.size, config.vocab);
     if (!json_get(file, "eos_token_id")) {
-        config.eos[0] = vocabulary.eos;
+        config.eos[0] = special.eos;
         config.n_eos = 1;
     }
-    TRY(complete_config(file, &config, &vocabulary, arena, model, err));
+    TRY(complete_config(file, &config, &special, arena, model, err));
     return layout_make(&config, arena, &model->layout, err);
 }
 
 static enum status init_with(const struct options *o, struct backend *be, const struct ops *ops,
                              struct arena *arena, struct error *err)
 {
-    struct model model = {.tokenizer = o->tokenizer};
+    struct model model = {.config_size = 0};
     const struct bloom_plan plan = {.training = false};
     struct bloom b;
 

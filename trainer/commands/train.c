@@ -6,14 +6,18 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/arena.h"
+#include "base/file.h"
 #include "base/text.h"
 #include "trainer/bloom/machine.h"
 #include "trainer/bloom/model.h"
 #include "trainer/commands/commands.h"
 #include "trainer/flags.h"
 #include "trainer/interrupt.h"
+#include "trainer/lines.h"
+#include "trainer/tokenizer/vocabulary.h"
 
 struct options {
     const char *model, *data, *eval, *out, *from;
@@ -165,6 +169,49 @@ static void fill(struct train *t, const struct options *o, const struct position
         t->optimizer.loss_scale = at->loss_scale;
 }
 
+/* Whether the data has questions: what is trained here will answer them in the tokenizer's words. */
+static bool has_questions(const char *data, struct arena *arena)
+{
+    const char *path = file_join(arena, data, "validation.questions.jsonl");
+
+    return path && access(path, F_OK) == 0;
+}
+
+/*
+ * Nothing here needs the tokenizer, but generate and evaluate will: better said before the training
+ * than after. Where nobody asks questions of it, a warning is enough.
+ */
+static enum status check_tokenizer(const struct options *o, const struct model *model,
+                                   struct arena *arena, struct error *err)
+{
+    const struct companion *file = &model->companions[MODEL_TOKENIZER];
+    const char *path = file_join(arena, o->model, "tokenizer.json");
+    const bool needed = has_questions(o->eval ? o->eval : o->data, arena);
+    struct arena *scratch;
+    struct vocabulary v;
+    enum status s;
+
+    if (!path)
+        return error_memory(err);
+    if (!file->bytes && !needed)
+        return OK;
+    if (!file->bytes) {
+        (void)error_set(err, ERR_INPUT, path,
+                        "there is none, but the data has questions to answer");
+        error_hint(
+            err, "the tokenizer.json that the data was made with belongs into the model's folder");
+        return ERR_INPUT;
+    }
+    if (!(scratch = arena_open()))
+        return error_memory(err);
+    s = vocabulary_parse(file->bytes, file->n, path, scratch, &v, err);
+    arena_close(scratch);
+    if (s != ERR_INPUT || needed)
+        return s;
+    lines_warning("%s: %s: generate and evaluate will not read it", err->where, err->text);
+    return OK;
+}
+
 /* Everything is read and checked, and all memory taken, before the first step. */
 static enum status train_with(const struct options *o, struct backend *be, const struct ops *ops,
                               struct arena *arena, struct error *err)
@@ -181,6 +228,8 @@ static enum status train_with(const struct options *o, struct backend *be, const
     TRY(checkpoint_check_folder(o->named ? "HPO_CHECKPOINT_OUT" : "--out", o->out, err));
     TRY(read_position(o, &at, err));
     TRY(model_read(o->model, arena, &model, err));
+    TRY(model_read_companions(o->model, arena, &model, err));
+    TRY(check_tokenizer(o, &model, arena, err));
     fill(&t, o, &at);
     t.model = &model;
     vocab = model.layout->config.vocab;

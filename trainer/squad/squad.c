@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "trainer/lfs.h"
 #include "trainer/tokenizer/tokenizer.h"
 
 /* ---- the file ---- */
@@ -176,7 +176,7 @@ enum status squad_read(const char *path, struct arena *arena, struct squad *out,
     char *bytes;
     size_t n;
 
-    TRY(file_read(path, SQUAD_FILE_MAX, arena, &bytes, &n, err));
+    TRY(lfs_read(path, SQUAD_FILE_MAX, arena, &bytes, &n, err));
     return squad_parse(bytes, n, path, arena, out, err);
 }
 

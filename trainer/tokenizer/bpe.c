@@ -19,16 +19,11 @@ static const char *const special[] = {"<unk>", "<s>", "</s>", "<pad>"};
 
 enum { SPECIALS = sizeof special / sizeof *special };
 
-/* False when there is no memory for one more item. */
-#define ROOM(arena, array, n, room)                                                                \
-    ((n) < (room) ||                                                                               \
-     ((array) = arena_grow(arena, array, n, (n) + 1, sizeof *(array), &(room))) != NULL)
-
 struct bpe {
     struct arena *arena;
     struct strings pieces;
     int64_t *counts; /* of each piece */
-    size_t room;
+    size_t n_counts, room;
 };
 
 /* ---- texts ---- */
@@ -59,8 +54,12 @@ static enum status add_piece(struct bpe *b, const char *piece, size_t n, struct 
     uint32_t number = NONE;
 
     TRY(strings_add(&b->pieces, piece, n, &number, err));
-    if (!ROOM(b->arena, b->counts, number, b->room))
-        return error_memory(err);
+    if (number == b->n_counts) {
+        int64_t *last = arena_push(b->arena, b->counts, b->n_counts, b->room);
+        if (!last)
+            return error_memory(err);
+        *last = 0;
+    }
     b->counts[number]++;
     return OK;
 }
@@ -183,9 +182,10 @@ static enum status find_pair(struct learner *l, uint32_t left, uint32_t right, u
         TRY(widen_slots(l));
     slot = slot_of(l, key);
     if (!l->slots[slot]) {
-        if (!ROOM(l->arena, l->pairs, l->n_pairs, l->pairs_room))
+        struct pair *last = arena_push(l->arena, l->pairs, l->n_pairs, l->pairs_room);
+        if (!last)
             return error_memory(l->err);
-        l->pairs[l->n_pairs++] = (struct pair){key, 0, NONE, NONE};
+        *last = (struct pair){key, 0, NONE, NONE};
         l->slots[slot] = (uint32_t)l->n_pairs;
     }
     *pair = l->slots[slot] - 1;
@@ -203,14 +203,16 @@ static enum status add_place(struct learner *l, uint32_t pair, uint32_t word)
     if (node != NONE) {
         l->unused = l->nodes[node].next;
     } else {
-        if (!ROOM(l->arena, l->nodes, l->n_nodes, l->nodes_room))
+        const struct node *last = arena_push(l->arena, l->nodes, l->n_nodes, l->nodes_room);
+        if (!last)
             return error_memory(l->err);
-        node = (uint32_t)l->n_nodes++;
+        node = (uint32_t)l->n_nodes - 1;
     }
     if (p->places == NONE) {
-        if (!ROOM(l->arena, l->touched, l->n_touched, l->touched_room))
+        uint32_t *last = arena_push(l->arena, l->touched, l->n_touched, l->touched_room);
+        if (!last)
             return error_memory(l->err);
-        l->touched[l->n_touched++] = pair;
+        *last = pair;
     }
     l->nodes[node] = (struct node){word, p->places};
     p->places = node;
@@ -238,10 +240,10 @@ static bool comes_first(const struct candidate *a, const struct candidate *b)
 static enum status push(struct learner *l, struct candidate c)
 {
     size_t i = l->n_heap;
+    const struct candidate *last = arena_push(l->arena, l->heap, l->n_heap, l->heap_room);
 
-    if (!ROOM(l->arena, l->heap, l->n_heap, l->heap_room))
+    if (!last)
         return error_memory(l->err);
-    l->n_heap++;
     for (; i > 0 && comes_first(&c, &l->heap[(i - 1) / 2]); i = (i - 1) / 2)
         l->heap[i] = l->heap[(i - 1) / 2];
     l->heap[i] = c;
@@ -337,15 +339,16 @@ static enum status join(struct learner *l, uint32_t left, uint32_t right, uint32
 static enum status merge(struct learner *l, const struct candidate *c)
 {
     const uint32_t left = (uint32_t)(c->key >> 32), right = (uint32_t)c->key;
+    struct vocabulary_merge *last;
     uint32_t merged = NONE;
 
     TRY(join(l, left, right, &merged));
     if (l->pairs[c->pair].learned != NONE)
         l->merges[l->pairs[c->pair].learned].left = NONE;
-    if (!ROOM(l->arena, l->merges, l->n_merges, l->merges_room))
+    if (!(last = arena_push(l->arena, l->merges, l->n_merges, l->merges_room)))
         return error_memory(l->err);
-    l->pairs[c->pair].learned = (uint32_t)l->n_merges;
-    l->merges[l->n_merges++] = (struct vocabulary_merge){left, right, merged};
+    *last = (struct vocabulary_merge){left, right, merged};
+    l->pairs[c->pair].learned = (uint32_t)l->n_merges - 1;
     for (uint32_t node = c->places; node != NONE; node = l->nodes[node].next)
         TRY(merge_in_word(l, l->nodes[node].word, c->key, merged));
     free_nodes(l, c->places);
@@ -422,7 +425,7 @@ static enum status hand_over(const struct learner *l, struct arena *arena, struc
         if (l->merges[i].left != NONE)
             merges[n_merges++] = l->merges[i];
     for (uint32_t i = 0; i < SPECIALS; i++)
-        added[i] = (struct vocabulary_added){i, true};
+        added[i] = (struct vocabulary_added){.id = i, .special = true};
     *out = (struct vocabulary){tokens, l->tokens.n, merges, n_merges, added, SPECIALS};
     return OK;
 }

@@ -67,6 +67,7 @@ enum status strings_add(struct strings *s, const void *bytes, size_t n, uint32_t
                         struct error *err)
 {
     const uint64_t hash = hash_of(bytes, n);
+    struct string *last;
     const char *copy;
     size_t i;
 
@@ -77,17 +78,11 @@ enum status strings_add(struct strings *s, const void *bytes, size_t n, uint32_t
         *number = s->slots[i] - 1;
         return OK;
     }
-    if (s->n == s->room) {
-        struct string *items =
-            arena_grow(s->arena, s->items, s->n, s->n + 1, sizeof *items, &s->room);
-        if (!items)
-            return error_memory(err);
-        s->items = items;
-    }
-    if (!(copy = arena_copy(s->arena, bytes, n)))
+    if (!(copy = arena_copy(s->arena, bytes, n)) ||
+        !(last = arena_push(s->arena, s->items, s->n, s->room)))
         return error_memory(err);
-    s->items[s->n] = (struct string){copy, n, hash};
-    s->slots[i] = (uint32_t)s->n + 1;
-    *number = (uint32_t)s->n++;
+    *last = (struct string){copy, n, hash};
+    s->slots[i] = (uint32_t)s->n;
+    *number = (uint32_t)s->n - 1;
     return OK;
 }

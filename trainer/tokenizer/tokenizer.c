@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/file.h"
 #include "base/text.h"
+#include "trainer/lfs.h"
 #include "trainer/tokenizer/alphabet.h"
 #include "trainer/tokenizer/merges.h"
 #include "trainer/tokenizer/pieces.h"
@@ -56,6 +56,16 @@ struct added {
     int32_t id;
 };
 
+/* Added tokens that are looked for together. */
+struct added_group {
+    const struct added *tokens; /* longest first */
+    size_t n;
+    bool begins[256]; /* their first bytes */
+    int only_begin;   /* the one such byte, or -1 where there are several or none */
+};
+
+enum { GROUPS = 2 }; /* those without `normalized`, then in what they leave those with it */
+
 struct tokenizer {
     struct arena *arena;
     struct merges *merges;
@@ -64,11 +74,8 @@ struct tokenizer {
     const unsigned char *bytes;   /* of all tokens, end to end */
     const uint32_t *starts;       /* [n_tokens + 1] into bytes */
     const unsigned char *special; /* [n_tokens] */
-    const struct added *added;    /* longest first */
-    size_t n_added;
-    bool begins_added[256]; /* first bytes of added tokens */
-    int only_begin;         /* the one such byte, or -1 where there are several or none */
-    int32_t *ids;           /* what is encoded before it goes to the caller */
+    struct added_group added[GROUPS];
+    int32_t *ids; /* what is encoded before it goes to the caller */
     size_t room;
 };
 
@@ -95,33 +102,44 @@ static enum status spell_tokens(struct tokenizer *t, const struct vocabulary *v,
     return OK;
 }
 
+/* Puts a token where its length belongs; the group has room for it. */
+static void insert_added(struct added_group *g, struct added *tokens, struct added token)
+{
+    const unsigned char first = (unsigned char)token.content[0];
+    size_t at = g->n;
+
+    for (; at > 0 && tokens[at - 1].n < token.n; at--)
+        tokens[at] = tokens[at - 1];
+    tokens[at] = token;
+    g->begins[first] = true;
+    g->only_begin = g->n == 0 || g->only_begin == first ? first : -1;
+    g->n++;
+}
+
 static enum status keep_added(struct tokenizer *t, const struct vocabulary *v, struct error *err)
 {
-    struct added *added = arena_array(t->arena, v->n_added, sizeof *added);
     unsigned char *special = arena_alloc(t->arena, v->n_tokens);
 
-    if (!added || !special)
+    if (!special)
         return error_memory(err);
-    t->only_begin = -1;
-    for (size_t i = 0; i < v->n_added; i++) {
-        const struct vocabulary_token *token = &v->tokens[v->added[i].id];
-        const char *content = arena_copy(t->arena, token->spelling, token->n);
-        size_t at = i;
-        if (!content)
-            return error_memory(err);
-        for (; at > 0 && added[at - 1].n < token->n; at--)
-            added[at] = added[at - 1];
-        added[at] = (struct added){content, token->n, (int32_t)v->added[i].id};
-        special[v->added[i].id] = v->added[i].special;
-        t->begins_added[(unsigned char)content[0]] = true;
-        if (i == 0)
-            t->only_begin = (unsigned char)content[0];
-        else if (t->only_begin != (unsigned char)content[0])
-            t->only_begin = -1;
-    }
     t->special = special;
-    t->added = added;
-    t->n_added = v->n_added;
+    for (size_t i = 0; i < v->n_added; i++)
+        special[v->added[i].id] = v->added[i].special;
+    for (int group = 0; group < GROUPS; group++) {
+        struct added_group *g = &t->added[group];
+        struct added *tokens = arena_array(t->arena, v->n_added, sizeof *tokens);
+        if (!tokens)
+            return error_memory(err);
+        *g = (struct added_group){.tokens = tokens, .only_begin = -1};
+        for (size_t i = 0; i < v->n_added; i++) {
+            const struct vocabulary_token *token = &v->tokens[v->added[i].id];
+            const char *content = arena_copy(t->arena, token->spelling, token->n);
+            if (!content)
+                return error_memory(err);
+            if (v->added[i].normalized == (group == 1))
+                insert_added(g, tokens, (struct added){content, token->n, (int32_t)v->added[i].id});
+        }
+    }
     return OK;
 }
 
@@ -172,7 +190,7 @@ enum status tokenizer_open(const char *path, struct tokenizer **out, struct erro
 
     if (!reading)
         return error_memory(err);
-    if ((s = file_read(path, VOCABULARY_FILE_MAX, reading, &bytes, &n, err)) == OK)
+    if ((s = lfs_read(path, VOCABULARY_FILE_MAX, reading, &bytes, &n, err)) == OK)
         s = tokenizer_parse(bytes, n, path, out, err);
     arena_close(reading);
     return s;
@@ -193,9 +211,10 @@ int32_t tokenizer_added(const struct tokenizer *t, const char *content)
 {
     const size_t n = strlen(content);
 
-    for (size_t i = 0; i < t->n_added; i++)
-        if (t->added[i].n == n && memcmp(t->added[i].content, content, n) == 0)
-            return t->added[i].id;
+    for (const struct added_group *g = t->added; g < t->added + GROUPS; g++)
+        for (size_t i = 0; i < g->n; i++)
+            if (g->tokens[i].n == n && memcmp(g->tokens[i].content, content, n) == 0)
+                return g->tokens[i].id;
     return -1;
 }
 
@@ -303,11 +322,12 @@ static enum status encode_piece(struct encoding *e, const unsigned char *piece, 
     return OK;
 }
 
-/* What lies between added tokens. */
-static enum status encode_section(struct encoding *e, const unsigned char *section, size_t n)
+/* What lies between added tokens, up to `end`. */
+static enum status encode_section(struct encoding *e, const unsigned char *section,
+                                  const unsigned char *end)
 {
     uint32_t ends[PIECES_BATCH];
-    struct pieces p = pieces_of((const char *)section, n);
+    struct pieces p = pieces_of((const char *)section, (size_t)(end - section));
     size_t found, start = 0;
 
     while ((found = pieces_next(&p, ends)) > 0)
@@ -318,30 +338,28 @@ static enum status encode_section(struct encoding *e, const unsigned char *secti
     return OK;
 }
 
-/* The next byte that an added token begins with, or the end. */
-static const unsigned char *next_begin(const struct encoding *e, const unsigned char *at)
+/* The next byte that a token of the group begins with, or the end. */
+static const unsigned char *next_begin(const struct added_group *g, const unsigned char *at,
+                                       const unsigned char *end)
 {
-    const struct tokenizer *t = e->t;
-
-    if (t->only_begin >= 0) {
+    if (g->only_begin >= 0) {
         const unsigned char *found =
-            at < e->end ? memchr(at, t->only_begin, (size_t)(e->end - at)) : NULL;
-        return found ? found : e->end;
+            at < end ? memchr(at, g->only_begin, (size_t)(end - at)) : NULL;
+        return found ? found : end;
     }
-    while (at < e->end && !t->begins_added[*at])
+    while (at < end && !g->begins[*at])
         at++;
     return at;
 }
 
-/* The next place where an added token begins, and the longest that does; NULL when there is none.
- */
-static const unsigned char *next_added(const struct encoding *e, const unsigned char *at,
-                                       const struct added **which)
+/* The next place where a token of the group begins, and the longest that does; NULL: there is none. */
+static const unsigned char *next_added(const struct added_group *g, const unsigned char *at,
+                                       const unsigned char *end, const struct added **which)
 {
-    for (at = next_begin(e, at); at < e->end; at = next_begin(e, at + 1))
-        for (size_t i = 0; i < e->t->n_added; i++) {
-            const struct added *added = &e->t->added[i];
-            if (added->n <= (size_t)(e->end - at) && memcmp(added->content, at, added->n) == 0) {
+    for (at = next_begin(g, at, end); at < end; at = next_begin(g, at + 1, end))
+        for (size_t i = 0; i < g->n; i++) {
+            const struct added *added = &g->tokens[i];
+            if (added->n <= (size_t)(end - at) && memcmp(added->content, at, added->n) == 0) {
                 *which = added;
                 return at;
             }
@@ -349,17 +367,24 @@ static const unsigned char *next_added(const struct encoding *e, const unsigned 
     return NULL;
 }
 
-static enum status encode(struct encoding *e)
+/* What the groups before this one have left, up to `end`. */
+static enum status encode_from(struct encoding *e, int group, const unsigned char *at,
+                               const unsigned char *end)
 {
+    const struct added_group *g = &e->t->added[group];
     const struct added *which = NULL;
-    const unsigned char *at = e->text, *found;
+    const unsigned char *found;
 
-    while ((found = next_added(e, at, &which)) != NULL) {
-        TRY(encode_section(e, at, (size_t)(found - at)));
+    if (group == GROUPS)
+        return encode_section(e, at, end);
+    if (g->n == 0)
+        return encode_from(e, group + 1, at, end);
+    while ((found = next_added(g, at, end, &which)) != NULL) {
+        TRY(encode_from(e, group + 1, at, found));
         e->t->ids[e->n_ids++] = which->id;
         at = found + which->n;
     }
-    return encode_section(e, at, (size_t)(e->end - at));
+    return encode_from(e, group + 1, at, end);
 }
 
 enum status tokenizer_encode(struct tokenizer *t, const char *text, size_t n, struct arena *arena,
@@ -377,7 +402,7 @@ enum status tokenizer_encode(struct tokenizer *t, const char *text, size_t n, st
         t->room = 0;
         return error_memory(err);
     }
-    TRY(encode(&e));
+    TRY(encode_from(&e, 0, e.text, e.end));
     if (!(*ids = arena_array(arena, e.n_ids, sizeof **ids)))
         return error_memory(err);
     if (e.n_ids > 0)

@@ -3,8 +3,9 @@
  * tokenizer.json of BLOOM's structure (vocabulary.h says which that is).
  *
  * Encoding   Added tokens are cut out first, wherever they stand, the leftmost, the longest where
- *            several begin there. What lies between is cut into pieces (pieces.h), and each piece
- *            is merged by rank (merges.h). Nothing is added: BLOOM has no beginning token.
+ *            several begin there; those with `normalized` only in what the others leave. What lies
+ *            between is cut into pieces (pieces.h), and each piece is merged by rank (merges.h).
+ *            Nothing is added: BLOOM has no beginning token.
  *            Time is linear in the text but for a logarithm, memory linear. Any bytes are taken;
  *            those that are no UTF-8 come back from tokenizer_decode as U+FFFD.
  * Decoding   The tokens' bytes, end to end. An id beyond the vocabulary gives nothing. Each longest

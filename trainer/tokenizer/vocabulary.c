@@ -8,19 +8,21 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "trainer/lfs.h"
 #include "trainer/tokenizer/alphabet.h"
 #include "trainer/tokenizer/pieces.h"
 
 /*
- * The structure, around the pattern. A name with '?' may be absent or null. "*" is read elsewhere;
- * "a boolean" moves only offsets, which we do not give.
+ * The structure, around the pattern. A name with '?' may be absent or null. "*" is any value, read
+ * elsewhere or of no effect on ids: truncation and padding are what the last call of transformers
+ * left and its next call sets anew; every byte is a token, so nothing is ever unknown; offsets, which
+ * some booleans move, are not given here.
  */
 static const char structure_head[] =
-    "{\"version\": \"1.0\", \"truncation?\": null, \"padding?\": null, \"added_tokens\": \"*\","
-    " \"normalizer?\": null,"
+    "{\"version\": \"1.0\", \"truncation?\": \"*\", \"padding?\": \"*\", \"added_tokens\": \"*\","
+    " \"normalizer?\": {\"type\": \"Sequence\", \"normalizers\": []},"
     " \"pre_tokenizer\": {\"type\": \"Sequence\", \"pretokenizers\": ["
     "  {\"type\": \"Split\", \"pattern\": {\"Regex\": ";
 static const char structure_tail[] =
@@ -31,10 +33,10 @@ static const char structure_tail[] =
     "   \"trim_offsets\": \"a boolean\", \"use_regex?\": \"a boolean\"},"
     " \"decoder\": {\"type\": \"ByteLevel\", \"add_prefix_space\": \"a boolean\","
     "   \"trim_offsets\": \"a boolean\", \"use_regex?\": \"a boolean\"},"
-    " \"model\": {\"type\": \"BPE\", \"dropout?\": null, \"unk_token?\": null,"
-    "   \"continuing_subword_prefix?\": null, \"end_of_word_suffix?\": null,"
-    "   \"fuse_unk?\": false, \"byte_fallback?\": false, \"ignore_merges?\": false,"
-    "   \"vocab\": \"*\", \"merges\": \"*\"}}";
+    " \"model\": {\"type\": \"BPE\", \"dropout?\": 0, \"unk_token?\": \"*\","
+    "   \"continuing_subword_prefix?\": \"\", \"end_of_word_suffix?\": \"\","
+    "   \"fuse_unk?\": \"a boolean\", \"byte_fallback?\": \"a boolean\","
+    "   \"ignore_merges?\": false, \"vocab\": \"*\", \"merges\": \"*\"}}";
 
 /* ---- the structure ---- */
 
@@ -124,7 +126,7 @@ static enum status match(const struct reader *r, const char *place, const struct
     struct text t = text_in(r->arena);
 
     if (any)
-        return OK;
+        return found ? OK : expected(r, place, "a value", NULL);
     if (flag)
         return found && found->kind == JSON_BOOLEAN ? OK : expected(r, place, want->string, found);
     if (want->kind == JSON_OBJECT || want->kind == JSON_ARRAY) {
@@ -140,7 +142,8 @@ static enum status match(const struct reader *r, const char *place, const struct
             return OK;
         return expected(r, item(r, place, want->n), "the end of the list", &found->items[want->n]);
     }
-    if (found && found->kind == want->kind && found->truth == want->truth && found->n == want->n &&
+    if (found && found->kind == want->kind && found->truth == want->truth &&
+        found->number == want->number && found->n == want->n &&
         (want->n == 0 || memcmp(found->string, want->string, want->n) == 0))
         return OK;
     json_write(&t, want);
@@ -198,22 +201,32 @@ static enum status read_tokens(struct reader *r, struct vocabulary_token *tokens
     return check_alphabet(r);
 }
 
+static enum status want_boolean(const struct reader *r, const char *place, const struct json *token,
+                                const char *name, bool *out)
+{
+    const struct json *value = json_get(token, name);
+
+    if (!value || value->kind != JSON_BOOLEAN)
+        return expected(r, join(r, place, name), "a boolean", value);
+    *out = value->truth;
+    return OK;
+}
+
 static enum status want_false(const struct reader *r, const char *place, const struct json *token,
                               const char *name)
 {
-    const struct json *value = json_get(token, name);
-    return value && value->kind == JSON_BOOLEAN && !value->truth
-               ? OK
-               : expected(r, join(r, place, name), "false", value);
+    bool truth = false;
+
+    TRY(want_boolean(r, place, token, name, &truth));
+    return truth ? expected(r, join(r, place, name), "false", json_get(token, name)) : OK;
 }
 
 /* One added token; it may be new, and is then the next of the vocabulary. */
 static enum status read_added(struct reader *r, const char *place, const struct json *token,
                               struct vocabulary_token *tokens, struct vocabulary_added *out)
 {
-    static const char *const off[] = {"single_word", "lstrip", "rstrip", "normalized"};
-    const struct json *content = json_get(token, "content"), *id = json_get(token, "id"),
-                      *special = json_get(token, "special"), *known;
+    static const char *const off[] = {"single_word", "lstrip", "rstrip"};
+    const struct json *content = json_get(token, "content"), *id = json_get(token, "id"), *known;
     char what[40];
     int64_t want;
 
@@ -226,8 +239,8 @@ static enum status read_added(struct reader *r, const char *place, const struct 
                         content);
     for (size_t i = 0; i < sizeof off / sizeof *off; i++)
         TRY(want_false(r, place, token, off[i]));
-    if (!special || special->kind != JSON_BOOLEAN)
-        return expected(r, join(r, place, "special"), "a boolean", special);
+    TRY(want_boolean(r, place, token, "normalized", &out->normalized));
+    TRY(want_boolean(r, place, token, "special", &out->special));
     known = json_get(r->vocab, content->string);
     want = known ? known->integer : (int64_t)r->out->n_tokens;
     (void)snprintf(what, sizeof what, "%lld", (long long)want);
@@ -235,7 +248,7 @@ static enum status read_added(struct reader *r, const char *place, const struct 
         return expected(r, join(r, place, "id"), what, id);
     if (!known)
         tokens[r->out->n_tokens++] = (struct vocabulary_token){content->string, content->n};
-    *out = (struct vocabulary_added){(uint32_t)want, special->truth};
+    out->id = (uint32_t)want;
     return OK;
 }
 
@@ -383,7 +396,7 @@ enum status vocabulary_read(const char *path, struct arena *arena, struct vocabu
     char *bytes;
     size_t n;
 
-    TRY(file_read(path, VOCABULARY_FILE_MAX, arena, &bytes, &n, err));
+    TRY(lfs_read(path, VOCABULARY_FILE_MAX, arena, &bytes, &n, err));
     return vocabulary_parse(bytes, n, path, arena, out, err);
 }
 
@@ -397,7 +410,8 @@ static void format_added(const struct vocabulary *v, struct text *out)
         json_write_bytes(out, token->spelling, token->n);
         text_printf(out,
                     ",\"single_word\":false,\"lstrip\":false,\"rstrip\":false,"
-                    "\"normalized\":false,\"special\":%s}",
+                    "\"normalized\":%s,\"special\":%s}",
+                    v->added[i].normalized ? "true" : "false",
                     v->added[i].special ? "true" : "false");
     }
 }

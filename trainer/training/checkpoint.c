@@ -14,6 +14,7 @@
 #include "trainer/bloom/bloom.h"
 #include "trainer/bloom/model.h"
 #include "trainer/bloom/safetensors.h"
+#include "trainer/lfs.h"
 
 enum { STATE_MAX = 1 << 16 };
 
@@ -102,7 +103,7 @@ static enum status write_files(const char *folder, const struct contents *c, str
                                struct error *err)
 {
     TRY(model_write_config(c->model, folder, arena, err));
-    TRY(model_copy_tokenizer(c->model, folder, arena, err));
+    TRY(model_write_companions(c->model, folder, arena, err));
     TRY(write_slabs(folder, c, arena, err));
     return c->at ? write_state(folder, c->at, arena, err) : OK;
 }
@@ -177,7 +178,7 @@ static enum status read_state(const char *folder, struct position *at, struct ar
     *at = (struct position){.epoch = 0};
     if (!path)
         return error_memory(err);
-    TRY(file_read(path, STATE_MAX, arena, &bytes, &n, err));
+    TRY(lfs_read(path, STATE_MAX, arena, &bytes, &n, err));
     TRY(json_parse(bytes, n, path, JSON_STRICT, arena, &tree, err));
     TRY(json_want_integer(tree, path, "epoch", 0, INT32_MAX, &at->epoch, err));
     TRY(json_want_integer(tree, path, "updates", 0, INT64_MAX / 2, &at->updates, err));

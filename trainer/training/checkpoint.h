@@ -27,7 +27,7 @@ struct position {
     struct loss_scale loss_scale; /* a dynamic one; window 0: there is none */
 };
 
-/* Writes the weights alone, with config.json and the tokenizer's files of `model`. */
+/* Writes the weights alone, with config.json and the companions of `model`. */
 enum status checkpoint_write_model(const char *folder, const struct model *model,
                                    const struct bloom *b, struct error *err) MUST_CHECK;
 

@@ -34,7 +34,7 @@ static inline struct vocabulary small_vocabulary(const char *const *merges, size
 
     for (uint32_t i = 0; i < 4; i++) {
         tokens[v.n_tokens++] = (struct vocabulary_token){special[i], strlen(special[i])};
-        added[i] = (struct vocabulary_added){i, true};
+        added[i] = (struct vocabulary_added){.id = i, .special = true};
     }
     alphabet_order(order);
     for (size_t i = 0; i < ALPHABET_SIZE; i++) {

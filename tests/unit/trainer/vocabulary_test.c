@@ -87,6 +87,24 @@ static void accepts_older_forms(void **state)
             "\"lstrip\":false,\"rstrip\":false,\"normalized\":false,\"special\":true}]");
 }
 
+/* What transformers, or an older trainer, leaves in a file and what moves no id. */
+static void accepts_what_changes_nothing(void **state)
+{
+    (void)state;
+    accepts("\"truncation\":null", "\"truncation\":{\"direction\":\"Right\",\"max_length\":512,"
+                                   "\"strategy\":\"LongestFirst\",\"stride\":0}");
+    accepts("\"padding\":null",
+            "\"padding\":{\"strategy\":{\"Fixed\":16},\"direction\":\"Right\",\"pad_id\":3}");
+    accepts("\"normalizer\":null", "\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[]}");
+    accepts("\"normalized\":false,\"special\":true}]", "\"normalized\":true,\"special\":false}]");
+    accepts("\"dropout\":null", "\"dropout\":0.0");
+    accepts("\"unk_token\":null", "\"unk_token\":\"<unk>\"");
+    accepts("\"continuing_subword_prefix\":null,\"end_of_word_suffix\":null",
+            "\"continuing_subword_prefix\":\"\",\"end_of_word_suffix\":\"\"");
+    accepts("\"fuse_unk\":false,\"byte_fallback\":false",
+            "\"fuse_unk\":true,\"byte_fallback\":true");
+}
+
 static void refuses(const char *from, const char *to, const char *place)
 {
     struct error err = {0};
@@ -107,9 +125,10 @@ static void refuses_other_components(void **state)
     (void)state;
     refuses("\"version\":\"1.0\"", "\"version\":\"2.0\"", "version");
     refuses("\"version\":\"1.0\",", "", "version");
-    refuses("\"truncation\":null", "\"truncation\":{\"max_length\":5}", "truncation");
-    refuses("\"padding\":null", "\"padding\":{}", "padding");
-    refuses("\"normalizer\":null", "\"normalizer\":{\"type\":\"NFC\"}", "normalizer");
+    refuses("\"normalizer\":null", "\"normalizer\":{\"type\":\"NFC\"}", "normalizer.type");
+    refuses("\"normalizer\":null",
+            "\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFC\"}]}",
+            "normalizer.normalizers[0]");
     refuses("\"type\":\"Sequence\"", "\"type\":\"Whitespace\"", "pre_tokenizer.type");
     refuses("\"type\":\"Split\"", "\"type\":\"Digits\"", "pre_tokenizer.pretokenizers[0].type");
     refuses("{\"Regex\":\" ?", "{\"Regex\":\" ", "pre_tokenizer.pretokenizers[0].pattern.Regex");
@@ -130,12 +149,10 @@ static void refuses_other_components(void **state)
     refuses("\"decoder\":", "\"extra\":null,\"decoder\":", "extra");
     refuses("\"type\":\"BPE\"", "\"type\":\"WordPiece\"", "model.type");
     refuses("\"dropout\":null", "\"dropout\":0.1", "model.dropout");
-    refuses("\"unk_token\":null", "\"unk_token\":\"<unk>\"", "model.unk_token");
     refuses("\"continuing_subword_prefix\":null", "\"continuing_subword_prefix\":\"##\"",
             "model.continuing_subword_prefix");
     refuses("\"end_of_word_suffix\":null", "\"end_of_word_suffix\":\"</w>\"",
             "model.end_of_word_suffix");
-    refuses("\"byte_fallback\":false", "\"byte_fallback\":true", "model.byte_fallback");
     refuses("\"ignore_merges\":false", "\"ignore_merges\":true", "model.ignore_merges");
     refuses("\"vocab\":{", "\"vocab\":[],\"old\":{", "model.old");
 }
@@ -170,7 +187,7 @@ static void refuses_broken_parts(void **state)
     refuses("\"single_word\":false", "\"single_word\":true", "added_tokens[0].single_word");
     refuses("\"lstrip\":false", "\"lstrip\":true", "added_tokens[0].lstrip");
     refuses("\"rstrip\":false", "\"rstrip\":true", "added_tokens[0].rstrip");
-    refuses("\"normalized\":false", "\"normalized\":true", "added_tokens[0].normalized");
+    refuses("\"normalized\":false", "\"normalized\":null", "added_tokens[0].normalized");
     refuses("\"special\":true", "\"special\":1", "added_tokens[0].special");
     refuses("\"added_tokens\":[", "\"added_tokens\":[7,", "added_tokens[0]");
 }
@@ -212,9 +229,13 @@ static void bounds_a_spelling(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_what_it_writes), cmocka_unit_test(writes_what_the_library_writes),
-        cmocka_unit_test(accepts_older_forms),  cmocka_unit_test(refuses_other_components),
-        cmocka_unit_test(refuses_broken_parts), cmocka_unit_test(says_what_it_found),
+        cmocka_unit_test(reads_what_it_writes),
+        cmocka_unit_test(writes_what_the_library_writes),
+        cmocka_unit_test(accepts_older_forms),
+        cmocka_unit_test(accepts_what_changes_nothing),
+        cmocka_unit_test(refuses_other_components),
+        cmocka_unit_test(refuses_broken_parts),
+        cmocka_unit_test(says_what_it_found),
         cmocka_unit_test(bounds_a_spelling),
     };
 
