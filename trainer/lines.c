@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/text.h"
+#include "base/visible.h"
 
 static enum status put(const char *bytes, size_t n, struct error *err)
 {
@@ -50,13 +51,15 @@ enum status lines_plain(const char *string, struct error *err)
 
 void lines_error(const struct error *err)
 {
-    (void)fprintf(stderr, "hpo-trainer: %s%s%s\n", err->where, err->where[0] ? ": " : "",
-                  err->text);
-    if (err->hint[0])
-        (void)fprintf(stderr, "%s\n", err->hint);
+    char message[VISIBLE_ERROR_MAX];
+
+    (void)fwrite(message, 1, visible_error(message, "hpo-trainer", err), stderr);
 }
 
 void lines_warning(const char *string)
 {
-    (void)fprintf(stderr, "hpo-trainer: warning: %s\n", string);
+    struct error warning;
+
+    (void)error_set(&warning, OK, "warning", "%s", string);
+    lines_error(&warning);
 }
