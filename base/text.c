@@ -49,22 +49,29 @@ void text_add(struct text *t, const char *string)
     text_add_bytes(t, string, strlen(string));
 }
 
-void text_printf(struct text *t, const char *format, ...)
+void text_vprintf(struct text *t, const char *format, va_list args)
 {
-    va_list args;
+    va_list again;
     int n;
 
-    va_start(args, format);
-    n = vsnprintf(NULL, 0, format, args);
-    va_end(args);
+    va_copy(again, args);
+    n = vsnprintf(NULL, 0, format, again);
+    va_end(again);
     if (n < 0 || !reserve(t, (size_t)n)) {
         t->failed = true;
         return;
     }
-    va_start(args, format);
     (void)vsnprintf(t->bytes + t->n, (size_t)n + 1, format, args);
-    va_end(args);
     t->n += (size_t)n;
+}
+
+void text_printf(struct text *t, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    text_vprintf(t, format, args);
+    va_end(args);
 }
 
 /* Rewrites C's "%.{p}e" as shortest-form text: 1.2e-05, 0.0001, 12, 1e+16. */
@@ -186,9 +193,10 @@ enum status text_parse_integer(const char *string, const char *what, int64_t low
                      (long long)high, string);
 }
 
-/* Length of the well-formed sequence at s (1..4), or 0. Unicode 15, table 3-7. */
-static size_t utf8_sequence(const unsigned char *s, size_t left)
+/* Unicode 15, table 3-7. */
+size_t text_utf8_length(const void *bytes, size_t left)
 {
+    const unsigned char *s = bytes;
     unsigned char low = 0x80, high = 0xbf;
     size_t n;
 
@@ -220,7 +228,7 @@ bool text_is_utf8(const void *bytes, size_t n)
     const unsigned char *s = bytes;
 
     for (size_t i = 0; i < n;) {
-        size_t step = utf8_sequence(s + i, n - i);
+        size_t step = text_utf8_length(s + i, n - i);
         if (step == 0)
             return false;
         i += step;

@@ -9,6 +9,7 @@
 #ifndef BASE_TEXT_H
 #define BASE_TEXT_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -29,6 +30,7 @@ struct text text_in(struct arena *arena);
 void text_add(struct text *t, const char *string);
 void text_add_bytes(struct text *t, const void *bytes, size_t n);
 void text_printf(struct text *t, const char *format, ...) PRINTF_LIKE(2, 3);
+void text_vprintf(struct text *t, const char *format, va_list args) PRINTF_LIKE(2, 0);
 void text_add_number(struct text *t, double x); /* "nan", "inf", "-inf" where not finite */
 void text_add_integer(struct text *t, int64_t x);
 
@@ -47,6 +49,9 @@ enum status text_parse_number(const char *string, const char *what, double *x,
                               struct error *err) MUST_CHECK;
 enum status text_parse_integer(const char *string, const char *what, int64_t low, int64_t high,
                                int64_t *x, struct error *err) MUST_CHECK;
+
+/* Bytes (1 to 4) of the well-formed UTF-8 character that begins the bytes left, at least one; or 0. */
+size_t text_utf8_length(const void *bytes, size_t left);
 
 /* True when the n bytes are well-formed UTF-8 (no surrogates, no overlong forms). */
 bool text_is_utf8(const void *bytes, size_t n);

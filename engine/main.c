@@ -1,5 +1,4 @@
-/* main: the table of commands, and the only exit of hpo. */
-#include <errno.h>
+/* main: what each command runs, and the only exit of hpo. Start at run. */
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -12,83 +11,53 @@
 #include "base/text.h"
 #include "engine/commands/clone.h"
 #include "engine/commands/commands.h"
+#include "engine/options.h"
 #include "engine/progress.h"
+#include "engine/usage.h"
 
-/* What the engine starts for hpo.clone: their words come without the command's name. */
-static enum status clone_tree(int argc, char **argv, struct error *err)
+static enum status print(struct text *t, struct error *err)
 {
-    return clone_tree_command(argc - 1, argv + 1, err);
-}
-
-static enum status clone_resolve(int argc, char **argv, struct error *err)
-{
-    struct arena *arena = arena_open();
-    struct text out;
     char *string;
     size_t n;
-    enum status s;
 
-    if (!arena)
-        return error_memory(err);
-    out = text_in(arena);
-    s = clone_resolve_command(argc - 1, argv + 1, &out, err);
-    if (s == OK)
-        s = text_finish(&out, &string, &n, err);
-    if (s == OK)
-        s = progress_result(string, n, err);
-    arena_close(arena);
-    return s;
+    TRY(text_finish(t, &string, &n, err));
+    return progress_result(string, n, err);
+}
+
+/* ---- what the engine itself starts for hpo.clone ---- */
+
+static enum status run_clone_tree(int argc, char **argv, struct arena *arena, struct error *err)
+{
+    (void)arena;
+    return clone_tree_command(argc, argv, err);
+}
+
+static enum status run_clone_resolve(int argc, char **argv, struct arena *arena, struct error *err)
+{
+    struct text out = text_in(arena);
+
+    TRY(clone_resolve_command(argc, argv, &out, err));
+    return print(&out, err);
 }
 
 static const struct {
     const char *name;
-    enum status (*run)(int argc, char **argv, struct error *err);
-} commands[] = {
-    {"build", build_command},
-    {"table", table_command},
-    {"why", why_command},
-    {"graph", graph_command},
-    {"log", log_command},
-    {"runs", runs_command},
-    {"check", check_command},
-    {"simulate", simulate_command},
-    {"cache", cache_command},
-    {"clone-tree", clone_tree},
-    {"clone-resolve", clone_resolve},
+    enum status (*run)(int argc, char **argv, struct arena *arena, struct error *err);
+} tools[] = {
+    {"clone-tree", run_clone_tree},
+    {"clone-resolve", run_clone_resolve},
 };
 
-static const char help[] =
-    "hpo: build experiments the way you build programs\n"
-    "\n"
-    "  hpo build RECIPE [TARGET...]     do what is not yet known, put the targets into out/\n"
-    "  hpo table RECIPE [STUDY]         the trials of the last build\n"
-    "  hpo why RECIPE NODE              which fields of its key differ from its last one; of a "
-    "trial,\n"
-    "                                   why it was stopped, paused, promoted or exploited\n"
-    "  hpo check RECIPE [STUDY]         whether searcher and scheduler answer the same again\n"
-    "  hpo simulate RECIPE [STUDY]      what --scheduler S or --search S would have done, at no "
-    "cost\n"
-    "  hpo graph RECIPE                 the nodes: --format text, dot or json\n"
-    "  hpo log RECIPE NODE              what an action printed\n"
-    "  hpo runs                         the builds so far\n"
-    "  hpo cache stat|gc|verify         what the store holds; gc takes --max-gb N --max-days N\n"
-    "\n"
-    "  -j N                   processes at once (all processors)\n"
-    "  --set NAME=VALUE       a parameter of the recipe\n"
-    "  --mirror FROM=TO       clone from TO what the recipe clones from FROM\n"
-    "  --cache DIR            the store (.hpo, or $HPO_CACHE)\n"
-    "  --out DIR              where targets land (out)\n"
-    "  --dry-run              say what would run, and why\n"
-    "  --keep-going           go on where a failure is in nobody's way\n"
-    "  --keep-failed          keep every working folder\n"
-    "  --cached-only          run nothing: what is not in the store fails\n"
-    "  --update               move the pins of hpo.lock\n"
-    "  --rerun NODE           run an action though its result is known\n"
-    "  --gpus LIST            numbers of the GPUs to use\n"
-    "  --sandbox off|on       either way: an empty folder, a clean environment\n"
-    "  --scheduler S          of simulate: 'asha { max_t = 5 }'; and --search 'random {}'\n"
-    "  --json, --csv          for programs\n"
-    "  -v                     say what is started\n";
+/* ---- what people start ---- */
+
+static command_run *const commands[COMMANDS] = {
+    [COMMAND_BUILD] = build_command,       [COMMAND_TABLE] = table_command,
+    [COMMAND_WHY] = why_command,           [COMMAND_GRAPH] = graph_command,
+    [COMMAND_LOG] = log_command,           [COMMAND_CHECK] = check_command,
+    [COMMAND_SIMULATE] = simulate_command, [COMMAND_RUNS] = runs_command,
+    [COMMAND_CACHE_STAT] = cache_command,  [COMMAND_CACHE_VERIFY] = cache_command,
+    [COMMAND_CACHE_GC] = cache_command,
+};
 
 static int exit_code(enum status s)
 {
@@ -110,29 +79,53 @@ static int exit_code(enum status s)
     return 1;
 }
 
-static enum status print(const char *text, struct error *err)
+static bool asks_for_help(const char *word)
 {
-    return progress_result(text, strlen(text), err);
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
-static enum status run(int argc, char **argv, struct error *err)
+/* The help of the command, or the commands, that argv begins with; without a word, of all. */
+static enum status help(int argc, char **argv, struct arena *arena, struct error *err)
 {
-    const char *name = argc > 1 ? argv[1] : "--help";
+    struct text t = text_in(arena);
+    bool several = argc == 0;
+    enum command_id id;
+    int used;
 
-    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0)
-        return print(help, err);
-    if (strcmp(name, "--version") == 0)
-        return print("hpo " HPO_VERSION "\n", err);
-    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-        if (strcmp(name, commands[i].name) == 0) {
-            for (int a = 2; a < argc; a++)
-                if (strcmp(argv[a], "--help") == 0 || strcmp(argv[a], "-h") == 0)
-                    return print(help, err);
-            return commands[i].run(argc - 1, argv + 1, err);
-        }
-    (void)error_set(err, ERR_INPUT, name, "there is no such command");
-    error_hint(err, "hpo --help lists them");
-    return ERR_INPUT;
+    for (int i = 0; argc == 1 && i < COMMANDS; i++)
+        several = several || command_is_part(command_at((enum command_id)i), argv[0]);
+    if (several) {
+        usage_commands(&t, argv[0]);
+    } else {
+        TRY(command_find(argc, argv, &id, &used, err));
+        usage_command(&t, id);
+    }
+    return print(&t, err);
+}
+
+/* argv: what follows the program's name. */
+static enum status run(int argc, char **argv, struct arena *arena, struct error *err)
+{
+    struct text version = text_in(arena);
+    struct options o;
+    enum command_id id;
+    int used;
+
+    if (argc == 0 || asks_for_help(argv[0]))
+        return help(0, (char *[]){NULL}, arena, err);
+    if (strcmp(argv[0], "help") == 0)
+        return help(argc - 1, argv + 1, arena, err);
+    if (argc > 1 && asks_for_help(argv[1]))
+        return help(1, argv, arena, err);
+    text_add(&version, "hpo " HPO_VERSION "\n");
+    if (strcmp(argv[0], "--version") == 0)
+        return print(&version, err);
+    for (size_t i = 0; i < sizeof tools / sizeof *tools; i++)
+        if (strcmp(argv[0], tools[i].name) == 0)
+            return tools[i].run(argc - 1, argv + 1, arena, err);
+    TRY(command_find(argc, argv, &id, &used, err));
+    TRY(options_parse(id, argc - used, argv + used, arena, &o, err));
+    return o.help ? help(argc, argv, arena, err) : commands[id](&o, arena, err);
 }
 
 #ifdef HPO_FAULTS
@@ -148,6 +141,16 @@ static void fail_as_told(void)
 }
 #endif
 
+/* The command, with an arena for all that it has to say. */
+static enum status run_in_arena(int argc, char **argv, struct error *err)
+{
+    struct arena *arena = arena_open();
+    enum status s = arena ? run(argc, argv, arena, err) : error_memory(err);
+
+    arena_close(arena);
+    return s;
+}
+
 int main(int argc, char **argv)
 {
     struct error err = {.text = ""};
@@ -157,8 +160,14 @@ int main(int argc, char **argv)
     fail_as_told();
 #endif
     file_hold_standard();
-    (void)signal(SIGPIPE, SIG_IGN); /* a reader that went away is an error of write */
-    s = run(argc, argv, &err);
+    /* A reader that went away and a limit on the size of files are errors of write. */
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN);
+    s = run_in_arena(argc - 1, argv + 1, &err);
+    if (s != OK && progress_unread(&err)) {
+        (void)signal(SIGPIPE, SIG_DFL);
+        (void)raise(SIGPIPE);
+    }
     if (s != OK)
         progress_error(&err);
     return exit_code(s);

@@ -1,7 +1,5 @@
-/*
- * options: the command line of hpo, as one struct. Every message about a flag is written here, and
- * names the flag as it was typed.
- */
+/* options: the command line of hpo, as one struct. Its commands are in command.h, its flags in
+ * flag.h. */
 #ifndef ENGINE_OPTIONS_H
 #define ENGINE_OPTIONS_H
 
@@ -10,11 +8,13 @@
 
 #include "base/error.h"
 #include "engine/clone/clone.h"
+#include "engine/command.h"
 #include "engine/graph/graph.h"
 
 struct arena;
 
 struct options {
+    enum command_id command;
     const char *program; /* absolute path of hpo */
     const char *bin;     /* its folder */
     const char *share;   /* share/hpo beside bin */
@@ -24,10 +24,10 @@ struct options {
     int jobs; /* -j */
     int gpus; /* how many --gpus names */
     const char **gpu_names;
-    const struct pair *sets;
-    size_t n_sets;
-    const struct clone_mirror *mirrors;
-    size_t n_mirrors;
+    struct pair *sets; /* --set, in the order typed */
+    size_t n_sets, sets_capacity;
+    struct clone_mirror *mirrors; /* --mirror */
+    size_t n_mirrors, mirrors_capacity;
     const char *cache;              /* the store: --cache, $HPO_CACHE, or ".hpo" */
     const char *out;                /* --out, or "out" */
     const char *rerun;              /* --rerun NODE, or NULL */
@@ -39,10 +39,10 @@ struct options {
 };
 
 /*
- * Reads argv (argv[0] is the command's name) into *out. A command that takes a recipe is refused
- * without one; all others take none. Everything lives in the arena or in argv. ERR_INPUT.
+ * Reads the words behind a command's name into *out; nothing behind --help. Everything lives in the
+ * arena or in argv. ERR_INPUT: a flag or a word that the command does not take, or one that lacks.
  */
-enum status options_parse(int argc, char **argv, bool takes_recipe, struct arena *arena,
+enum status options_parse(enum command_id command, int argc, char **argv, struct arena *arena,
                           struct options *out, struct error *err) MUST_CHECK;
 
 /*

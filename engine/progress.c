@@ -1,6 +1,7 @@
 /* progress: a queue of lines and one status line. Start at progress_flush. */
 #include "engine/progress.h"
 
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,10 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "base/visible.h"
+
+/* In messages about results that cannot be written. */
+static const char output_name[] = "standard output";
 
 struct progress {
     struct arena *own;   /* of this struct */
@@ -111,15 +116,26 @@ void progress_close(struct progress *p)
     arena_close(p->own);
 }
 
+/* Queues what is visible of the text; `before` is ours, and stands as it is. */
+static void queue(struct text *t, const char *before, const struct text *said,
+                  enum visible_lines lines)
+{
+    text_add(t, before);
+    visible_add(t, said->bytes, said->n, lines);
+    if (said->n == 0 || said->bytes[said->n - 1] != '\n')
+        text_add(t, "\n");
+    t->failed = t->failed || said->failed;
+}
+
 static void add_line(struct progress *p, bool durable, const char *before, const char *format,
                      va_list args)
 {
-    char line[1024];
+    struct text line = text_in(p->arena);
 
-    (void)vsnprintf(line, sizeof line, format, args);
-    text_printf(&p->queue, "%s%s\n", before, line);
+    text_vprintf(&line, format, args);
+    queue(&p->queue, before, &line, VISIBLE_LINE);
     if (!durable)
-        text_printf(&p->rest, "%s%s\n", before, line);
+        queue(&p->rest, before, &line, VISIBLE_LINE);
 }
 
 void progress_done(struct progress *p, const char *format, ...)
@@ -162,11 +178,13 @@ void progress_warning(struct progress *p, const char *format, ...)
 
 void progress_text(struct progress *p, const char *text)
 {
-    size_t n = strlen(text);
-    const char *end = n > 0 && text[n - 1] != '\n' ? "\n" : "";
+    struct text lines = text_in(p->arena);
 
-    text_printf(&p->queue, "%s%s", text, end);
-    text_printf(&p->rest, "%s%s", text, end);
+    text_add(&lines, text);
+    if (lines.n == 0 && !lines.failed)
+        return;
+    queue(&p->queue, "", &lines, VISIBLE_LINES);
+    queue(&p->rest, "", &lines, VISIBLE_LINES);
 }
 
 static void add_duration(struct text *t, double seconds)
@@ -195,7 +213,7 @@ void progress_show(struct progress *p, const struct progress_status *s)
 {
     int64_t now = now_ms();
     double elapsed = (double)(now - p->started_ms) / 1000;
-    struct text t = text_in(p->arena);
+    struct text t = text_in(p->arena), shown = text_in(p->arena);
 
     if (!p->terminal)
         return;
@@ -215,24 +233,51 @@ void progress_show(struct progress *p, const struct progress_status *s)
         add_duration(&t, elapsed / s->fraction * (1 - s->fraction));
         text_add(&t, " left");
     }
-    if (t.failed)
+    visible_add(&shown, t.bytes, t.n, VISIBLE_LINE);
+    if (t.failed || shown.failed)
         return;
     hide_status(p);
-    (void)snprintf(p->status, sizeof p->status, "%.*s", (int)(columns() - 1), t.bytes);
+    (void)snprintf(p->status, sizeof p->status, "%.*s", (int)(columns() - 1), shown.bytes);
     show_status(p);
+}
+
+static enum status put_out(const void *bytes, size_t n, struct error *err)
+{
+    return file_write_all(STDOUT_FILENO, output_name, bytes, n, err);
 }
 
 enum status progress_result(const char *bytes, size_t n, struct error *err)
 {
-    return file_write_all(STDOUT_FILENO, "standard output", bytes, n, err);
+    struct arena *arena = arena_open();
+    struct text t = text_in(arena);
+    enum status s = arena ? OK : error_memory(err);
+    char *shown;
+
+    if (s == OK) {
+        visible_add(&t, bytes, n, VISIBLE_LINES);
+        s = text_finish(&t, &shown, &n, err);
+    }
+    if (s == OK)
+        s = put_out(shown, n, err);
+    arena_close(arena);
+    return s;
+}
+
+enum status progress_data(const char *bytes, size_t n, struct error *err)
+{
+    return isatty(STDOUT_FILENO) ? progress_result(bytes, n, err) : put_out(bytes, n, err);
+}
+
+bool progress_unread(const struct error *err)
+{
+    struct pollfd out = {.fd = STDOUT_FILENO};
+
+    return strcmp(err->where, output_name) == 0 && poll(&out, 1, 0) > 0 && out.revents & POLLERR;
 }
 
 void progress_error(const struct error *err)
 {
-    char message[1200];
-    int n = snprintf(message, sizeof message, "hpo: %s%s%s\n%s%s%s", err->where,
-                     err->where[0] ? ": " : "", err->text, err->hint[0] ? "  " : "", err->hint,
-                     err->hint[0] ? "\n" : "");
+    char message[VISIBLE_ERROR_MAX];
 
-    put(message, (size_t)n);
+    put(message, visible_error(message, "hpo", err));
 }

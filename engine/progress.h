@@ -5,6 +5,9 @@
  * Lines are queued and come out with progress_flush, which the loop calls after the store is
  * durable: nobody is told of a result that a power cut could take back. On a terminal a status line
  * stands below them; elsewhere lines are all there is. NO_COLOR and TERM=dumb are respected.
+ *
+ * Whatever is printed for people is made visible first (base/visible.h): a name that anybody chose
+ * cannot command a terminal. Only progress_data leaves bytes alone, where no terminal reads them.
  */
 #ifndef ENGINE_PROGRESS_H
 #define ENGINE_PROGRESS_H
@@ -37,7 +40,7 @@ void progress_line(struct progress *p, const char *format, ...) PRINTF_LIKE(2, 3
 void progress_verbose(struct progress *p, const char *format, ...) PRINTF_LIKE(2, 3);
 void progress_warning(struct progress *p, const char *format, ...) PRINTF_LIKE(2, 3);
 
-/* Many lines as they are, such as the end of a log; a newline is added where the last lacks one. */
+/* Many lines, such as the end of a log; a newline is added where the last lacks one. */
 void progress_text(struct progress *p, const char *text);
 
 void progress_flush(struct progress *p);
@@ -51,8 +54,20 @@ bool progress_wants_status(const struct progress *p);
 /* Repaints the status line. */
 void progress_show(struct progress *p, const struct progress_status *status);
 
-/* A result: bytes to standard output. ERR_SYSTEM when they cannot be written. */
+/*
+ * A result for people or one line of JSON (an escape means the same character there), to standard
+ * output. ERR_SYSTEM when it cannot be written.
+ */
 enum status progress_result(const char *bytes, size_t n, struct error *err) MUST_CHECK;
+
+/* The same for bytes that programs read as they are: a log, CSV. */
+enum status progress_data(const char *bytes, size_t n, struct error *err) MUST_CHECK;
+
+/*
+ * Whether the error is that nobody reads standard output any more, as in "hpo log ... | head". That
+ * is no failure: the program ends as by SIGPIPE, without a word.
+ */
+bool progress_unread(const struct error *err);
 
 /* "hpo: WHERE: TEXT" and the hint. */
 void progress_error(const struct error *err);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/text.h"
+#include "base/visible.h"
 
 static enum status put(const char *bytes, size_t n, struct error *err)
 {
@@ -51,19 +52,18 @@ enum status lines_plain(const char *string, struct error *err)
 
 void lines_error(const struct error *err)
 {
-    (void)fprintf(stderr, "hpo-trainer: %s%s%s\n", err->where, err->where[0] ? ": " : "",
-                  err->text);
-    if (err->hint[0])
-        (void)fprintf(stderr, "%s\n", err->hint);
+    char message[VISIBLE_ERROR_MAX];
+
+    (void)fwrite(message, 1, visible_error(message, "hpo-trainer", err), stderr);
 }
 
 void lines_warning(const char *format, ...)
 {
+    struct error warning = {.where = "warning"};
     va_list arguments;
 
     va_start(arguments, format);
-    (void)fputs("hpo-trainer: warning: ", stderr);
-    (void)vfprintf(stderr, format, arguments);
-    (void)putc('\n', stderr);
+    (void)vsnprintf(warning.text, sizeof warning.text, format, arguments);
     va_end(arguments);
+    lines_error(&warning);
 }

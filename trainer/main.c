@@ -148,6 +148,7 @@ int main(int argc, char **argv)
 
     file_hold_standard();
     (void)signal(SIGPIPE, SIG_IGN); /* a closed pipe is a failed write, and said */
+    (void)signal(SIGXFSZ, SIG_IGN); /* and so is a limit on the size of files */
     s = run(argc, argv, &err);
     if (s != OK)
         lines_error(&err);

@@ -1,5 +1,4 @@
 /* hpo cache stat|gc|verify */
-#include <string.h>
 #include <time.h>
 
 #include "base/arena.h"
@@ -11,7 +10,7 @@
 #include "cache/maintenance/verify.h"
 #include "cache/store.h"
 #include "engine/commands/commands.h"
-#include "engine/execution/session.h"
+#include "engine/commands/reader.h"
 #include "engine/options.h"
 #include "engine/progress.h"
 
@@ -77,13 +76,15 @@ static enum status collect(const struct options *o, struct store *store, struct 
     return print(&t, err);
 }
 
-static enum status verify(struct store *store, struct arena *arena, struct error *err)
+static enum status verify(const struct options *o, struct store *store, struct arena *arena,
+                          struct error *err)
 {
     struct text t = text_in(arena);
     struct verify_report r = {0};
     struct error ignored;
     enum status s = cache_verify(store, arena, &r, err);
 
+    (void)o;
     if (s != OK && s != ERR_CORRUPT)
         return s;
     if (s ==
@@ -97,31 +98,15 @@ static enum status verify(struct store *store, struct arena *arena, struct error
     return s;
 }
 
-enum status cache_command(int argc, char **argv, struct error *err)
+enum status cache_command(const struct options *o, struct arena *arena, struct error *err)
 {
-    struct arena *arena = arena_open();
-    struct store *store = NULL;
-    struct options o;
-    const char *word = "";
+    struct store *store;
     enum status s;
 
-    if (!arena)
-        return error_memory(err);
-    s = options_parse(argc, argv, false, arena, &o, err);
-    if (s == OK && o.n_words == 1)
-        word = o.words[0];
-    if (s == OK && strcmp(word, "gc") == 0) {
-        s = store_open(o.cache, STORE_WRITE, &store, err);
-        if (s == OK)
-            s = collect(&o, store, arena, err);
-    } else if (s == OK && (strcmp(word, "stat") == 0 || strcmp(word, "verify") == 0)) {
-        s = session_store(&o, &store, err);
-        if (s == OK)
-            s = word[0] == 's' ? stat_store(&o, store, arena, err) : verify(store, arena, err);
-    } else if (s == OK) {
-        s = error_set(err, ERR_INPUT, "cache", "expected stat, gc or verify, found \"%s\"", word);
-    }
+    if (o->command != COMMAND_CACHE_GC)
+        return read_store(o, arena, o->command == COMMAND_CACHE_STAT ? stat_store : verify, err);
+    TRY(store_open(o->cache, STORE_WRITE, &store, err));
+    s = collect(o, store, arena, err);
     store_close(store);
-    arena_close(arena);
     return s;
 }

@@ -83,7 +83,7 @@ static enum status check(const struct options *o, struct store *store, struct ar
     return line ? progress_result(line, strlen(line), err) : error_memory(err);
 }
 
-enum status check_command(int argc, char **argv, struct error *err)
+enum status check_command(const struct options *o, struct arena *arena, struct error *err)
 {
-    return read_store(argc, argv, true, check, err);
+    return read_store(o, arena, check, err);
 }

@@ -1,17 +1,16 @@
-/* commands: one function a command of hpo; argv[0] is the command's name. */
+/* commands: one function a command of hpo; the arena lives as long as the command runs. */
 #ifndef ENGINE_COMMANDS_COMMANDS_H
 #define ENGINE_COMMANDS_COMMANDS_H
 
 #include "base/error.h"
 
-enum status build_command(int argc, char **argv, struct error *err) MUST_CHECK;
-enum status table_command(int argc, char **argv, struct error *err) MUST_CHECK;
-enum status why_command(int argc, char **argv, struct error *err) MUST_CHECK;
-enum status graph_command(int argc, char **argv, struct error *err) MUST_CHECK;
-enum status log_command(int argc, char **argv, struct error *err) MUST_CHECK;
-enum status runs_command(int argc, char **argv, struct error *err) MUST_CHECK;
-enum status check_command(int argc, char **argv, struct error *err) MUST_CHECK;
-enum status simulate_command(int argc, char **argv, struct error *err) MUST_CHECK;
-enum status cache_command(int argc, char **argv, struct error *err) MUST_CHECK;
+struct arena;
+struct options;
+
+/* What main.c calls. */
+typedef enum status command_run(const struct options *o, struct arena *arena, struct error *err);
+
+command_run build_command, table_command, why_command, graph_command, log_command, runs_command,
+    check_command, simulate_command, cache_command;
 
 #endif

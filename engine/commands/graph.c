@@ -106,22 +106,15 @@ static enum status draw(const struct options *o, struct graph *graph, struct are
     return progress_result(string, n, err);
 }
 
-enum status graph_command(int argc, char **argv, struct error *err)
+enum status graph_command(const struct options *o, struct arena *arena, struct error *err)
 {
-    struct arena *arena = arena_open();
-    struct graph *graph = NULL;
-    struct recipe *recipe = NULL;
-    struct options o;
+    struct graph *graph;
+    struct recipe *recipe;
     enum status s;
 
-    if (!arena)
-        return error_memory(err);
-    s = options_parse(argc, argv, true, arena, &o, err);
-    if (s == OK && (s = session_graph(&o, &graph, &recipe, err)) == OK) {
-        s = draw(&o, graph, arena, err);
-        recipe_close(recipe);
-        graph_close(graph);
-    }
-    arena_close(arena);
+    TRY(session_graph(o, &graph, &recipe, err));
+    s = draw(o, graph, arena, err);
+    recipe_close(recipe);
+    graph_close(graph);
     return s;
 }

@@ -34,7 +34,7 @@ static enum status print_one(struct store *store, const struct digest *key, stru
     }
     *printed = true;
     TRY(blob_read(store, &log, LOG_LIMIT, arena, &bytes, &n, err));
-    return progress_result(bytes, n, err);
+    return progress_data(bytes, n, err);
 }
 
 static enum status print_log(const struct options *o, struct store *store, struct arena *arena,
@@ -45,8 +45,6 @@ static enum status print_log(const struct options *o, struct store *store, struc
     bool printed = false;
     size_t n;
 
-    if (o->n_words != 1)
-        return error_set(err, ERR_INPUT, "log", "expected a node: hpo log RECIPE NODE");
     TRY(session_recipe(o, arena, &recipe, err));
     TRY(node_trial(store, recipe, o->words[0], arena, &keys, &n, err));
     if (n == 0) {
@@ -61,7 +59,7 @@ static enum status print_log(const struct options *o, struct store *store, struc
     return OK;
 }
 
-enum status log_command(int argc, char **argv, struct error *err)
+enum status log_command(const struct options *o, struct arena *arena, struct error *err)
 {
-    return read_store(argc, argv, true, print_log, err);
+    return read_store(o, arena, print_log, err);
 }

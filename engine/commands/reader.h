@@ -1,9 +1,7 @@
-/* reader: the frame of a command that only reads the store: options, store, answer, and all closed
- * again. */
+/* reader: the frame of a command that only reads the store: it opens the store, calls for the answer
+ * and closes the store again. */
 #ifndef ENGINE_COMMANDS_READER_H
 #define ENGINE_COMMANDS_READER_H
-
-#include <stdbool.h>
 
 #include "base/error.h"
 
@@ -14,9 +12,8 @@ struct store;
 typedef enum status reader(const struct options *o, struct store *store, struct arena *arena,
                            struct error *err);
 
-/* Parses argv, opens the store for reading, and calls answer. ERR_INPUT where nothing was built
- * yet. */
-enum status read_store(int argc, char **argv, bool takes_recipe, reader *answer,
+/* ERR_INPUT where nothing was built yet. */
+enum status read_store(const struct options *o, struct arena *arena, reader *answer,
                        struct error *err) MUST_CHECK;
 
 #endif

@@ -64,7 +64,7 @@ static enum status print_runs(const struct options *o, struct store *store, stru
     return progress_result(string, n, err);
 }
 
-enum status runs_command(int argc, char **argv, struct error *err)
+enum status runs_command(const struct options *o, struct arena *arena, struct error *err)
 {
-    return read_store(argc, argv, false, print_runs, err);
+    return read_store(o, arena, print_runs, err);
 }

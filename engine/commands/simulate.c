@@ -144,7 +144,7 @@ static enum status simulate(const struct options *o, struct store *store, struct
     return progress_result(string, n, err);
 }
 
-enum status simulate_command(int argc, char **argv, struct error *err)
+enum status simulate_command(const struct options *o, struct arena *arena, struct error *err)
 {
-    return read_store(argc, argv, true, simulate, err);
+    return read_store(o, arena, simulate, err);
 }

@@ -47,15 +47,15 @@ static enum status print_tables(const struct options *o, struct store *store, st
         return print_json(tables, n, n == 1, arena, err);
     for (size_t i = 0; i < n; i++) {
         TRY(recipe_table("study", tables[i].body, arena, &text, &csv, err));
-        text = o->csv ? csv : text;
         if (i > 0)
             TRY(progress_result("\n", 1, err));
-        TRY(progress_result(text, strlen(text), err));
+        TRY(o->csv ? progress_data(csv, strlen(csv), err)
+                   : progress_result(text, strlen(text), err));
     }
     return OK;
 }
 
-enum status table_command(int argc, char **argv, struct error *err)
+enum status table_command(const struct options *o, struct arena *arena, struct error *err)
 {
-    return read_store(argc, argv, true, print_tables, err);
+    return read_store(o, arena, print_tables, err);
 }

@@ -163,8 +163,6 @@ static enum status explain(const struct options *o, struct store *store, struct 
     enum status s;
     size_t n;
 
-    if (o->n_words != 1)
-        return error_set(err, ERR_INPUT, "why", "expected a node: hpo why RECIPE NODE");
     TRY(session_recipe(o, arena, &recipe, err));
     s = node_keys(store, recipe, o->words[0], arena, &keys, &n, err);
     if (s == ERR_INPUT) {
@@ -202,7 +200,7 @@ static enum status explain(const struct options *o, struct store *store, struct 
     return progress_result(string, n, err);
 }
 
-enum status why_command(int argc, char **argv, struct error *err)
+enum status why_command(const struct options *o, struct arena *arena, struct error *err)
 {
-    return read_store(argc, argv, true, explain, err);
+    return read_store(o, arena, explain, err);
 }

@@ -301,7 +301,7 @@ class Refusals(Case):
 
     def test_command_line(self):
         self.write("r.lua", 'local hpo = require "hpo"\nlocal n = hpo.param("n", 3)\nreturn { x = hpo.text(tostring(n)) }')
-        for arguments, text in [(["-j", "0"], "-j: expected a whole number"), (["--jobs"], "--jobs: there is no such option"),
+        for arguments, text in [(["-j", "0"], "-j: expected a whole number"), (["--jobs"], "--jobs: there is no such flag"),
                                 (["--set", "m=1"], "no parameter \"m\""), (["--set", "n=x"], "n: expected a whole number"),
                                 (["--sandbox", "strict"], "--sandbox"), (["nothing"], "no target \"nothing\""),
                                 (["--rerun", "q"], "no node \"q\"")]:

@@ -1,8 +1,10 @@
-"""The recipe that the README explains line by line is one that runs."""
+"""The README: its recipe runs, its commands install, its links lead somewhere. That every command of hpo that a document
+shows is one is a test of the command line."""
 import re
+import subprocess
 import unittest
 
-from case import ROOT, Case
+from case import BIN, ROOT, Case
 
 
 class Readme(Case):
@@ -14,10 +16,21 @@ class Readme(Case):
         self.assertIn("eval_loss", self.read("out/readme/default/table.json"))
         self.assertEqual(self.build("readme.lua", "--set", "samples=3")["ran"], 0)
 
-    def test_the_commands_exist(self):
-        text, _ = self.hpo("--help")
-        for command in re.findall(r"^    hpo (\w+)", (ROOT / "README.md").read_text(), re.M):
-            self.assertIn(f"hpo {command} ", text)
+    def test_hpo_on_the_path(self):
+        """Its commands that install, in a home of the test's own."""
+        install = re.search(r"^    cmake --install build .*\n    export PATH=.*\n", (ROOT / "README.md").read_text(), re.M).group(0)
+        (self.folder / "build").symlink_to(BIN.parent)
+        done = subprocess.run(["sh", "-euc", install + "command -v hpo; command -v hpo-trainer; hpo --version"], cwd=self.folder, capture_output=True,
+                              text=True, env=dict(self.environment, HOME=str(self.folder)), timeout=60)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertTrue(done.stdout.endswith(f"{self.folder}/.local/bin/hpo\n{self.folder}/.local/bin/hpo-trainer\nhpo 0.1.0\n"), done.stdout)
+        for name in ("docs/recipes.md", "recipes/asha.lua"):
+            self.assertTrue((self.folder / ".local/share/doc/hpo" / name).exists())
+
+    def test_links_lead_somewhere(self):
+        for page in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]:
+            for link in re.findall(r"\]\(([\w./-]+)\)", page.read_text()):
+                self.assertTrue((page.parent / link).exists(), f"{page.name}: {link}")
 
 
 if __name__ == "__main__":

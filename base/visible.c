@@ -1,0 +1,95 @@
+/* visible: escapes for what a terminal would obey. Start at take. */
+#include "base/visible.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+
+/* One character, or one byte that is part of none, as it is shown. */
+struct piece {
+    size_t taken; /* bytes of the source */
+    bool plain;   /* it is shown as it is */
+    char escape[VISIBLE_GROWTH + 1];
+};
+
+/* Whether a terminal obeys the character. None of them has four bytes in UTF-8. */
+static bool is_obeyed(unsigned c, enum visible_lines lines)
+{
+    if (lines == VISIBLE_LINES && (c == '\n' || c == '\t'))
+        return false;
+    return c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x202a && c <= 0x202e) ||
+           (c >= 0x2066 && c <= 0x2069);
+}
+
+static struct piece take(const unsigned char *s, size_t left, enum visible_lines lines)
+{
+    struct piece p = {.taken = text_utf8_length(s, left)};
+    unsigned c = s[0];
+
+    if (p.taken == 0) {
+        p.taken = 1;
+        (void)snprintf(p.escape, sizeof p.escape, "\\x%02X", c);
+        return p;
+    }
+    if (p.taken == 2)
+        c = (c & 0x1f) << 6 | (s[1] & 0x3f);
+    else if (p.taken == 3)
+        c = (c & 0x0f) << 12 | (s[1] & 0x3fU) << 6 | (s[2] & 0x3f);
+    p.plain = p.taken == 4 || !is_obeyed(c, lines);
+    if (!p.plain)
+        (void)snprintf(p.escape, sizeof p.escape, "\\u%04X", c & 0xffff);
+    return p;
+}
+
+size_t visible_write(char *out, const void *bytes, size_t n, enum visible_lines lines)
+{
+    const unsigned char *s = bytes;
+    size_t length = 0;
+
+    for (size_t i = 0; i < n;) {
+        const struct piece p = take(s + i, n - i, lines);
+        const void *shown = p.plain ? (const void *)(s + i) : p.escape;
+        const size_t more = p.plain ? p.taken : strlen(p.escape);
+        memcpy(out + length, shown, more);
+        length += more;
+        i += p.taken;
+    }
+    out[length] = '\0';
+    return length;
+}
+
+void visible_add(struct text *t, const void *bytes, size_t n, enum visible_lines lines)
+{
+    const unsigned char *s = bytes;
+    size_t shown = 0;
+
+    if (n == 0)
+        return;
+    for (size_t i = 0; i < n;) {
+        const struct piece p = take(s + i, n - i, lines);
+        if (!p.plain) {
+            text_add_bytes(t, s + shown, i - shown);
+            text_add(t, p.escape);
+            shown = i + p.taken;
+        }
+        i += p.taken;
+    }
+    text_add_bytes(t, s + shown, n - shown);
+}
+
+size_t visible_error(char out[VISIBLE_ERROR_MAX], const char *program, const struct error *err)
+{
+    /* In turn what somebody chose, one line each, and what is ours. */
+    const char *const parts[] = {program,    ": ",
+                                 err->where, err->where[0] ? ": " : "",
+                                 err->text,  err->hint[0] ? "\n  " : "",
+                                 err->hint,  "\n"};
+    size_t n = 0;
+
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        n += visible_write(out + n, parts[i], strlen(parts[i]),
+                           i % 2 ? VISIBLE_LINES : VISIBLE_LINE);
+    return n;
+}
