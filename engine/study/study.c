@@ -337,7 +337,7 @@ static enum status meets_stop(const struct study *study, const struct trial *tri
         return OK;
     TRY(read_metric(study, trial, u, "stop", study->spec->stop_metric, &value, err));
     *meets = !isnan(value) &&
-             (study->spec->maximize ? value >= study->spec->stop : value <= study->spec->stop);
+             (study->spec->stop_at_least ? value >= study->spec->stop : value <= study->spec->stop);
     return OK;
 }
 
@@ -353,6 +353,7 @@ static enum status deliver(struct study *study, struct trial *trial, struct unit
 
     study->now = due(trial);
     study->busy += trial->cost;
+    study->n_delivered++;
     if (failed) {
         e.report.end = "failed";
     } else {

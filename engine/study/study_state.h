@@ -77,9 +77,10 @@ struct study {
     const struct study_spec *spec;
     struct journal journal;
     double now;
-    double busy;    /* virtual time that workers have spent on units */
-    bool awake;     /* searcher and scheduler in Lua know everything up to now */
-    bool exhausted; /* the searcher has nothing left */
+    double busy;         /* virtual time that workers have spent on units */
+    int64_t n_delivered; /* reports and failures */
+    bool awake;          /* searcher and scheduler in Lua know everything up to now */
+    bool exhausted;      /* the searcher has nothing left */
     bool decided;
     struct trial **trials;
     size_t n_trials, trial_capacity;

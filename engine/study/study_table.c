@@ -334,6 +334,10 @@ static void write_clock(const struct study *study, struct text *out)
     json_write_number(out, study->now);
     text_add(out, ", \"busy\": ");
     json_write_number(out, study->busy);
+    if (study->spec->exploits && (double)study->n_delivered >= study->spec->units_with_exploits) {
+        text_add(out, ", \"units_with_exploits\": ");
+        json_write_number(out, study->spec->units_with_exploits);
+    }
     for (size_t i = 0; i < study->n_trials; i++)
         costly |= study->trials[i]->cost != 1;
     for (size_t i = 0; i < study->n_trials && costly; i++) {
