@@ -10,6 +10,7 @@ local columns = require "hpo.columns"
 
 local SHORTEST = 0.05 -- seconds: below, it is starting a process that is measured
 local MOST_VALUES = 12
+local LONGEST = 60 -- letters of a value that stands in a cost function
 
 local minutes = columns.rounded "%.1f min"
 
@@ -79,7 +80,7 @@ local function by_value(list, name)
   local groups = { values = {} }
   for _, pace in ipairs(list) do
     local value = pace.params[name]
-    if value == nil or type(value) == "table" then return nil end
+    if value == nil or type(value) == "table" or #tostring(value) > LONGEST then return nil end
     if not groups[value] then
       groups[value] = { seconds = {}, ratio = {} }
       groups.values[#groups.values + 1] = value

@@ -109,25 +109,20 @@ enum status study_shape(struct study *study, struct trial *trial, const char *pa
 static enum status suggest(struct study *study, struct trial **trial, struct error *err)
 {
     const char *params;
+    struct trial **last;
 
     *trial = NULL;
     TRY(study_ask_params(study, &params, err));
     if (!params)
         return OK;
-    if (study->n_trials == study->trial_capacity) {
-        struct trial **larger =
-            arena_grow(study->c.arena, study->trials, study->n_trials, study->n_trials + 1,
-                       sizeof(struct trial *), &study->trial_capacity);
-        if (!larger)
-            return error_memory(err);
-        study->trials = larger;
-    }
     if (!(*trial = arena_alloc(study->c.arena, sizeof **trial)))
         return error_memory(err);
     (*trial)->number = (int)study->n_trials;
     (*trial)->parent_trial = -1;
     TRY(study_shape(study, *trial, params, err));
-    study->trials[study->n_trials++] = *trial;
+    if (!(last = arena_push(study->c.arena, study->trials, study->n_trials, study->trial_capacity)))
+        return error_memory(err);
+    *last = *trial;
     return OK;
 }
 
@@ -195,15 +190,12 @@ bool study_next(const struct study *study, int *trial, int *t)
 static enum status add_row(struct study *study, int trial, int t, const char *decision, int donor,
                            struct error *err)
 {
-    if (study->n_rows == study->row_capacity) {
-        struct decision_row *larger =
-            arena_grow(study->c.arena, study->rows, study->n_rows, study->n_rows + 1,
-                       sizeof *study->rows, &study->row_capacity);
-        if (!larger)
-            return error_memory(err);
-        study->rows = larger;
-    }
-    study->rows[study->n_rows++] = (struct decision_row){trial, t, decision, donor};
+    struct decision_row *row =
+        arena_push(study->c.arena, study->rows, study->n_rows, study->row_capacity);
+
+    if (!row)
+        return error_memory(err);
+    *row = (struct decision_row){trial, t, decision, donor};
     return OK;
 }
 
@@ -300,16 +292,12 @@ static enum status apply_all(struct study *study, const struct event *e, struct 
 static enum status add_report(struct study *study, struct trial *trial, struct unit *u,
                               double value, struct error *err)
 {
-    if (trial->n_reports == trial->report_capacity) {
-        struct report *larger =
-            arena_grow(study->c.arena, trial->reports, trial->n_reports, trial->n_reports + 1,
-                       sizeof *trial->reports, &trial->report_capacity);
-        if (!larger)
-            return error_memory(err);
-        trial->reports = larger;
-    }
-    trial->reports[trial->n_reports++] =
-        (struct report){u, value, trial->parent_trial, trial->params};
+    struct report *last =
+        arena_push(study->c.arena, trial->reports, trial->n_reports, trial->report_capacity);
+
+    if (!last)
+        return error_memory(err);
+    *last = (struct report){u, value, trial->parent_trial, trial->params};
     trial->parent_trial = -1;
     return OK;
 }

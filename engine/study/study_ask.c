@@ -203,15 +203,12 @@ bool study_answer(const struct study *study, size_t i, char name[EVENT_NAME], co
 
 static enum status remember(struct study *study, const struct event *e, struct error *err)
 {
-    if (study->n_events == study->event_capacity) {
-        struct event *larger =
-            arena_grow(study->c.arena, study->events, study->n_events, study->n_events + 1,
-                       sizeof *study->events, &study->event_capacity);
-        if (!larger)
-            return error_memory(err);
-        study->events = larger;
-    }
-    study->events[study->n_events++] = *e;
+    struct event *last =
+        arena_push(study->c.arena, study->events, study->n_events, study->event_capacity);
+
+    if (!last)
+        return error_memory(err);
+    *last = *e;
     return OK;
 }
 

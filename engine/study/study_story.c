@@ -9,17 +9,14 @@ enum status study_note(struct study *study, const struct decision *d, const stru
                        struct error *err)
 {
     const struct trial *trial = study->trials[d->trial];
-    struct reason *larger = study->reasons;
+    struct reason *last;
 
     if (!study->c.rehearsal)
         return OK;
-    if (study->n_reasons == study->reason_capacity)
-        larger = arena_grow(study->c.arena, study->reasons, study->n_reasons, study->n_reasons + 1,
-                            sizeof *larger, &study->reason_capacity);
-    if (!larger)
+    last = arena_push(study->c.arena, study->reasons, study->n_reasons, study->reason_capacity);
+    if (!last)
         return error_memory(err);
-    study->reasons = larger;
-    larger[study->n_reasons++] =
+    *last =
         (struct reason){*d, trial->t, e->report.trial, e->report.t, trial->status, e->report.end};
     return OK;
 }

@@ -306,11 +306,29 @@ static void write_segment(const struct report *r, bool cached, struct text *out)
     text_add(out, "}");
 }
 
+/* The report that stands for the trial; its parameters where the trial has others by now. */
+static void write_judged(const struct study *study, const struct trial *trial, struct text *out)
+{
+    const struct report *r = standing(study, trial);
+
+    text_add(out, "\"judged_by\": ");
+    if (!r) {
+        text_add(out, "null, ");
+        return;
+    }
+    text_printf(out, "{\"t\": %d, \"value\": ", r->unit->t);
+    json_write_number(out, r->value);
+    if (strcmp(r->params, trial->params) != 0)
+        text_printf(out, ", \"params\": %s", r->params);
+    text_add(out, "}, ");
+}
+
 static enum status write_trial(const struct study *study, const struct trial *trial, bool cached,
                                struct text *out, struct error *err)
 {
     text_printf(out, "{\"trial\": %d, \"params\": %s, \"status\": \"%s\", \"reached\": %d, ",
                 trial->number, trial->params, status_names[trial->status], trial->t);
+    write_judged(study, trial, out);
     text_add(out, "\"metrics\": [");
     for (size_t i = 0; i < trial->n_reports; i++) {
         text_add(out, i ? ", " : "");
@@ -357,7 +375,8 @@ enum status study_table(const struct study *study, const char *name, bool cached
     json_write_string(out, name);
     text_add(out, ", \"metric\": ");
     json_write_string(out, study->spec->metric);
-    text_printf(out, ", \"mode\": \"%s\", \"best\": ", study->spec->maximize ? "max" : "min");
+    text_printf(out, ", \"mode\": \"%s\", \"best_of\": \"%s\", \"best\": ",
+                study->spec->maximize ? "max" : "min", study->spec->best_of_all ? "any" : "last");
     if (best < 0)
         text_add(out, "null");
     else
