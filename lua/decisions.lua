@@ -4,6 +4,8 @@ local core = require "hpo.core"
 local check = require "hpo.check"
 local json = require "hpo.json"
 
+local word = check.one_of("continue", "stop", "complete", "pause", "exploit", "drop")
+
 -- The list without its exploits, with a decision about the trial that reported, where one did.
 local function without_exploits(list, trial)
   local rest, own = {}, trial == nil
@@ -20,13 +22,13 @@ end
 -- The scheduler's answer as the engine wants it; a word alone is about the trial that reported. Where
 -- may_exploit is false a trial that should exploit another goes on as it is.
 return function(field, trial, answer, why, may_exploit)
-  if trial and type(answer) == "string" then return { { trial = trial, decision = answer, why = why } } end
+  if trial and type(answer) == "string" then return { { trial = trial, decision = word(field, answer), why = why } } end
   if type(answer) ~= "table" then check.expected(field, '"continue", "stop" or a list of decisions', answer) end
   local list = {}
   for i, d in ipairs(check.list(function(_, d) return d end, trial and 1 or 0)(field, answer)) do
     list[i] = check.fields(field .. "[" .. i .. "]", d, {
       trial = { check.whole(0), required = "a trial's number" },
-      decision = { check.text, required = "a decision" },
+      decision = { word, required = "a decision" },
       parent = check.whole(0),
       t = check.whole(1),
       params = json.object,

@@ -187,15 +187,15 @@ bool study_next(const struct study *study, int *trial, int *t)
     return next;
 }
 
-static enum status add_row(struct study *study, int trial, int t, const char *decision, int donor,
-                           struct error *err)
+static enum status add_row(struct study *study, int trial, int t, enum decision_kind kind,
+                           int donor, struct error *err)
 {
     struct decision_row *row =
         arena_push(study->c.arena, study->rows, study->n_rows, study->row_capacity);
 
     if (!row)
         return error_memory(err);
-    *row = (struct decision_row){trial, t, decision, donor};
+    *row = (struct decision_row){trial, t, kind, donor};
     return OK;
 }
 
@@ -244,19 +244,19 @@ static enum status apply(struct study *study, const struct decision *d,
 
     if (ended)
         return OK;
-    if (strcmp(d->decision, "complete") == 0) {
+    if (d->kind == DECISION_COMPLETE) {
         end_trial(study, trial, TRIAL_COMPLETED);
-    } else if (strcmp(d->decision, "stop") == 0) {
+    } else if (d->kind == DECISION_STOP) {
         end_trial(study, trial, trial->t >= study->spec->max_t ? TRIAL_COMPLETED : TRIAL_STOPPED);
-    } else if (strcmp(d->decision, "drop") == 0) {
+    } else if (d->kind == DECISION_DROP) {
         end_trial(study, trial, TRIAL_STOPPED);
-        TRY(add_row(study, trial->number, trial->t, "drop", -1, err));
-    } else if (strcmp(d->decision, "pause") == 0 && own) {
+        TRY(add_row(study, trial->number, trial->t, DECISION_DROP, -1, err));
+    } else if (d->kind == DECISION_PAUSE && own) {
         leave(study, trial);
         trial->status = TRIAL_PAUSED;
-    } else if (strcmp(d->decision, "exploit") == 0) {
+    } else if (d->kind == DECISION_EXPLOIT) {
         TRY(exploit(study, trial, d, err));
-    } else if (strcmp(d->decision, "continue") == 0 && trial->status == TRIAL_PAUSED) {
+    } else if (d->kind == DECISION_CONTINUE && trial->status == TRIAL_PAUSED) {
         trial->status = TRIAL_RELEASED;
         trial->order = study->n_releases++;
         study->n_released++;
@@ -333,33 +333,32 @@ static enum status meets_stop(const struct study *study, const struct trial *tri
 static enum status deliver(struct study *study, struct trial *trial, struct unit *u,
                            struct error *err)
 {
-    struct event e = {.kind = EVENT_REPORT, .report = {trial->number, u->t, NAN, NULL}};
+    struct event e = {.kind = EVENT_REPORT, .report = {trial->number, u->t, NAN, END_NONE}};
     struct decision *decisions, *own = NULL;
     bool failed = u->state == UNIT_FAILED, meets;
-    const char *word;
     size_t n;
 
     study->now = due(trial);
     study->busy += trial->cost;
     study->n_delivered++;
     if (failed) {
-        e.report.end = "failed";
+        e.report.end = END_FAILED;
     } else {
         TRY(read_metric(study, trial, u, "metric", study->spec->metric, &e.report.value, err));
         trial->t = u->t;
         trial->last = u;
         TRY(add_report(study, trial, u, e.report.value, err));
         TRY(meets_stop(study, trial, u, &meets, err));
-        e.report.end = meets ? "completed" : NULL;
+        e.report.end = meets ? END_COMPLETED : END_NONE;
     }
     TRY(study_ask(study, &e, &decisions, &n, err));
     TRY(find_own(study, trial, decisions, n, &own, err));
     assert(own);
-    if (trial->t >= study->spec->max_t && strcmp(own->decision, "exploit") != 0)
-        own->decision = "stop";
-    word = strcmp(own->decision, "complete") == 0 ? "stop" : own->decision;
-    TRY(add_row(study, trial->number, u->t, word, strcmp(word, "exploit") == 0 ? own->parent : -1,
-                err));
+    if (trial->t >= study->spec->max_t && own->kind != DECISION_EXPLOIT)
+        own->kind = DECISION_STOP;
+    TRY(add_row(study, trial->number, u->t,
+                own->kind == DECISION_COMPLETE ? DECISION_STOP : own->kind,
+                own->kind == DECISION_EXPLOIT ? own->parent : -1, err));
     TRY(apply_all(study, &e, trial, decisions, n, err));
     if (failed)
         end_trial(study, trial, TRIAL_FAILED);
@@ -373,12 +372,12 @@ static enum status give_up_paused(struct study *study, struct error *err)
         if (study->trials[i]->status == TRIAL_PAUSED) {
             struct event end = {.report = {.trial = (int)i, .t = study->trials[i]->t}};
             struct decision d = {.trial = (int)i,
-                                 .decision = "drop",
+                                 .kind = DECISION_DROP,
                                  .parent = -1,
                                  .why = "nothing runs that could let it go on"};
             TRY(study_note(study, &d, &end, err));
             study->trials[i]->status = TRIAL_STOPPED;
-            TRY(add_row(study, (int)i, study->trials[i]->t, "drop", -1, err));
+            TRY(add_row(study, (int)i, study->trials[i]->t, DECISION_DROP, -1, err));
         }
     return OK;
 }

@@ -390,7 +390,7 @@ enum status study_table(const struct study *study, const char *name, bool cached
     for (size_t i = 0; i < study->n_rows; i++) {
         const struct decision_row *row = &study->rows[i];
         text_printf(out, "%s{\"trial\": %d, \"t\": %d, \"decision\": \"%s\"", i ? ", " : "",
-                    row->trial, row->t, row->decision);
+                    row->trial, row->t, decision_word(row->kind));
         if (row->donor >= 0)
             text_printf(out, ", \"donor\": %d", row->donor);
         text_add(out, "}");
