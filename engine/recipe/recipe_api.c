@@ -506,6 +506,7 @@ void recipe_api_push(lua_State *L)
     recipe_param_add(L);
     recipe_names_add(L);
     recipe_real_add(L);
+    recipe_methods_add(L);
     recipe_parzen_add(L);
     recipe_kde_add(L);
 }

@@ -7,7 +7,7 @@
 
 local check = require "hpo.check"
 local core = require "hpo.core"
-local explore = require "hpo.scheduler.explore"
+local explore = require "hpo.scheduler.parts.explore"
 local method = require "hpo.method"
 local rng = require "hpo.rng"
 
@@ -144,5 +144,5 @@ end
 
 return function(options)
   local o = check.fields("hpo.scheduler.pbt", options, rules)
-  return method.new("scheduler", "pbt", o, function(study) return open(o, study) end, { "explore", "rounding" })
+  return method.new("scheduler", "pbt", o, function(study) return open(o, study) end, { "parts.explore", "parts.rounding" })
 end
