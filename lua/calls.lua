@@ -19,13 +19,19 @@ return function(spec, o, view)
   local given, ended -- trial → its parameters as JSON; trial → true
   local tried, repeats -- parameters as JSON → true; how many trials in a row brought nothing new
   local answer -- of the scheduler to the present report
+  local delivered -- reports and failures, so far
   local point = space.allowed(space.point(o.space), view.allows)
 
   function spec.open()
     searcher = method.open("study.search", "suggest", o.search, view)
     scheduler = method.open("study.scheduler", "report", o.scheduler, view)
-    given, ended, answer, tried, repeats = {}, {}, {}, {}, 0
+    given, ended, answer, tried, repeats, delivered = {}, {}, {}, {}, 0, 0
     return searcher, scheduler
+  end
+  -- An exploit sets a trial back, so a search in which nothing improves would never end.
+  function view.may_exploit() return delivered < spec.units_with_exploits end
+  local function checked(call, trial, answers, why)
+    return decisions("study.scheduler: " .. call, trial, answers, why, view.may_exploit())
   end
   spec.gather = experience.is(o.warm) and experience.gatherer(o) or nil
   -- What another study came to, or that file, is told to the searcher as trials with numbers below 0:
@@ -92,17 +98,18 @@ return function(spec, o, view)
   end
   -- `how` the trial ends by itself ("completed", "failed"): then the scheduler decides about others only.
   function spec.report(n, t, value, how)
+    delivered = delivered + 1
     if not how then
-      answer = decisions("study.scheduler: report", n, scheduler:report(n, t, value))
+      answer = checked("report", n, scheduler:report(n, t, value))
     else
-      answer = scheduler.finish and decisions("study.scheduler: finish", nil, scheduler:finish(n, how) or {}) or {}
+      answer = checked("finish", nil, scheduler.finish and scheduler:finish(n, how) or {})
       table.insert(answer, 1, { trial = n, decision = "stop" })
     end
     return answer
   end
   -- No trial runs and none can begin: whether paused ones go on.
   function spec.idle()
-    answer = scheduler.idle and decisions("study.scheduler: idle", nil, scheduler:idle()) or {}
+    answer = checked("idle", nil, scheduler.idle and scheduler:idle() or {})
     return answer
   end
   -- The scheduler's reason for its present decision about trial n, or nil. Asked only by those who

@@ -1,13 +1,14 @@
 -- columns: rows drawn as aligned text for people, or as CSV (RFC 4180) for programs.
 --
 -- A column is { title =, key =, value = function(row), show =, exact = }: title and show are for text,
--- key and exact for CSV; show and exact turn a value into text or nil. Text is rounded for the eye and
--- has "–" where there is nothing; CSV has every digit, and an empty field.
+-- key and exact for CSV; show and exact turn a value into text or nil. Text is rounded and cut for the
+-- eye and has "–" where there is nothing; CSV has every digit and letter, and an empty field.
 
 local core = require "hpo.core"
 local check = require "hpo.check"
 
 local columns = {}
+local WIDEST = 60 -- letters of a value, for the eye
 
 -- Every digit.
 function columns.plain(x)
@@ -23,7 +24,22 @@ end
 
 local six_digits = columns.rounded "%.6g"
 
-function columns.for_eyes(x) return six_digits(x) or columns.plain(x) end
+function columns.width(text) return utf8.len(text) or #text end
+
+-- A control character in visible letters.
+local function escape(c) return c == "\n" and "\\n" or ("\\x%02x"):format(utf8.codepoint(c)) end
+
+-- A text on one line, its end cut off where it is long.
+function columns.cut(text)
+  local end_of = #text > WIDEST and utf8.offset(text, WIDEST)
+  if end_of and utf8.offset(text, 2, end_of) <= #text then text = text:sub(1, end_of - 1) .. "…" end
+  return (text:gsub("%c", escape):gsub("\xc2[\x80-\x9f]", escape))
+end
+
+function columns.for_eyes(x)
+  local text = six_digits(x) or columns.plain(x)
+  return text and columns.cut(text)
+end
 
 -- One that shows a field of its rows.
 function columns.new(title, key, show, exact)
@@ -34,19 +50,24 @@ end
 function columns.points(show)
   return function(params)
     local parts = {}
-    for i, name in ipairs(check.names(params or {})) do parts[i] = name .. "=" .. (show(params[name]) or "") end
+    for i, name in ipairs(check.names(params or {})) do parts[i] = show(name) .. "=" .. (show(params[name]) or "") end
     return #parts > 0 and table.concat(parts, " ") or nil
   end
 end
 
-function columns.width(text) return utf8.len(text) or #text end
+-- Spaces by their number, made where they are asked for.
+local spaces = setmetatable({}, { __index = function(known, n)
+  known[n] = (" "):rep(n)
+  return known[n]
+end })
 
 -- The cells of a column, with its title in front, each as wide as the widest: numbers stand right, the
 -- rest left (in the last column without spaces behind). A study may have 10,000 rows: no function is
 -- called for a cell that need not be.
 local function aligned(column, rows, is_last)
   local value_of, show = column.value, column.show or columns.for_eyes
-  local cells, widths, right, widest = { column.title }, { columns.width(column.title) }, true, 0
+  local title = columns.cut(column.title)
+  local cells, widths, right, widest = { title }, { columns.width(title) }, true, 0
   for r, row in ipairs(rows) do
     local value = value_of(row)
     local cell = show(value) or "–"
@@ -54,10 +75,8 @@ local function aligned(column, rows, is_last)
     cells[r + 1], widths[r + 1] = cell, columns.width(cell)
   end
   for _, width in ipairs(widths) do widest = width > widest and width or widest end
-  local gaps = { [0] = "" }
-  for n = 1, widest do gaps[n] = gaps[n - 1] .. " " end
   for r, cell in ipairs(cells) do
-    local gap = gaps[widest - widths[r]]
+    local gap = spaces[widest - widths[r]]
     cells[r] = right and gap .. cell or is_last and cell or cell .. gap
   end
   return cells

@@ -1,4 +1,4 @@
--- effort: what a study came to, in words: that there is no best, the units that were there before, the
+-- effort: what a study came to, in words: that there is no best, that exploits ended, the units that were there before, the
 -- virtual workers that waited, and the cost function by which they would wait less, where measured times
 -- say so.
 --
@@ -10,6 +10,7 @@ local columns = require "hpo.columns"
 
 local SHORTEST = 0.05 -- seconds: below, it is starting a process that is measured
 local MOST_VALUES = 12
+local LONGEST = 60 -- letters of a value that stands in a cost function
 
 local minutes = columns.rounded "%.1f min"
 
@@ -37,6 +38,11 @@ local function idle(info)
   if not info or info.time == 0 then return nil end
   local share = math.max(0, 100 - 100 * info.busy / (info.workers * info.time))
   return share >= 0.5 and ("virtual workers idle %.0f%% of the time"):format(share) or nil
+end
+
+local function exploits_ended(info)
+  if not info or not info.units_with_exploits then return nil end
+  return ("after %d units, 2 × samples × max_t, no trial exploited another any more"):format(info.units_with_exploits)
 end
 
 local function median(values)
@@ -74,7 +80,7 @@ local function by_value(list, name)
   local groups = { values = {} }
   for _, pace in ipairs(list) do
     local value = pace.params[name]
-    if value == nil or type(value) == "table" then return nil end
+    if value == nil or type(value) == "table" or #tostring(value) > LONGEST then return nil end
     if not groups[value] then
       groups[value] = { seconds = {}, ratio = {} }
       groups.values[#groups.values + 1] = value
@@ -131,6 +137,7 @@ end
 return function(study)
   local list = {}
   list[#list + 1] = no_best(study)
+  list[#list + 1] = exploits_ended(study.info)
   list[#list + 1] = reuse(study)
   list[#list + 1] = idle(study.info)
   list[#list + 1] = study.info and cost(study)

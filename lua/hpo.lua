@@ -26,6 +26,13 @@ local function named(prefix, members)
   })
 end
 
+-- The methods of a room, each found by its file: lua/scheduler/asha.lua is hpo.scheduler.asha.
+local function methods(room)
+  local members = {}
+  for _, name in ipairs(core.methods(room)) do members[name] = require("hpo." .. room .. "." .. name) end
+  return named("hpo." .. room, members)
+end
+
 return named("hpo", {
   param = param.read,
   source = sources.source, text = sources.text, clone = sources.clone,
@@ -36,14 +43,6 @@ return named("hpo", {
   study = study.new, history = experience.new, after = after, compare = compare.new,
   uniform = ranges.uniform, loguniform = ranges.loguniform, quniform = ranges.quniform,
   qloguniform = ranges.qloguniform, randint = ranges.randint, choice = choices.choice, ordered = choices.ordered,
-  search = named("hpo.search", {
-    bohb = require "hpo.search.bohb", grid = require "hpo.search.grid", points = require "hpo.search.points",
-    random = require "hpo.search.random", tpe = require "hpo.search.tpe",
-  }),
-  scheduler = named("hpo.scheduler", {
-    asha = require "hpo.scheduler.asha", fifo = require "hpo.scheduler.fifo",
-    hyperband = require "hpo.scheduler.hyperband", median = require "hpo.scheduler.median",
-    pbt = require "hpo.scheduler.pbt", replay = require "hpo.scheduler.replay",
-  }),
+  search = methods "search", scheduler = methods "scheduler",
   targets = compare.targets, -- the engine's: what a recipe returned
 })

@@ -11,6 +11,7 @@ local param = require "hpo.param"
 local random = require "hpo.search.random"
 local rng = require "hpo.rng"
 local space = require "hpo.space"
+local stop = require "hpo.stop"
 
 local study = {}
 local methods = {} -- the metatable of studies
@@ -18,18 +19,12 @@ local states = setmetatable({}, { __mode = "k" }) -- study → { node =, show =,
 local bests = setmetatable({}, { __mode = "k" }) -- study.best → its study's state
 local best_methods = {}
 
-local function stop_rule(field, value)
-  local names = type(value) == "table" and not check.is_object(value) and check.names(value) or {}
-  if #names ~= 1 then check.expected(field, "one metric and its limit, such as { eval_loss = 0.1 }", value) end
-  return { metric = names[1], limit = check.number {} (field .. "." .. names[1], value[names[1]]) }
-end
-
 local rules = {
   name = check.text,
   space = space.rule,
   samples = check.whole(1, 1000000000),
   concurrency = { check.whole(1, 1000000), default = 1 },
-  metric = { check.text, default = "eval_loss" },
+  metric = { stop.metric, default = "eval_loss" },
   mode = { check.one_of("min", "max"), default = "min" },
   seed = { check.whole(0), default = 1 },
   search = { method.rule("search", "suggest"), default = random {} },
@@ -44,7 +39,7 @@ local rules = {
     return states[value]
   end,
   first = { check.list(function(_, point) return point end, 0), default = {} },
-  stop = stop_rule,
+  stop = stop.rule,
   on_failure = { check.one_of("stop", "prune"), default = "stop" },
   keep = { check.one_of("last", "best", "all"), default = "last" },
   best = { check.one_of("last", "any"), default = "last" },
@@ -81,6 +76,7 @@ end
 
 function study.new(options)
   local o = check.fields("study", changed(options), rules)
+  stop.direct(o)
   local allows = o.where and space.condition("study.where", o.where)
   check.list(space.allowed(space.point(o.space), allows), 0)("study.first", o.first)
   if o.warm and o.warm.node and (o.warm.metric ~= o.metric or o.warm.mode ~= o.mode) then
@@ -94,17 +90,17 @@ function study.new(options)
   local spec = {
     name = o.name, where = core.where(), concurrency = o.concurrency, metric = o.metric, mode = o.mode, seed = o.seed,
     warm = o.warm and o.warm.node, history = o.warm and o.warm.file, on_failure = o.on_failure, keep = o.keep, best = o.best, modules = modules(o),
-    stop = o.stop and o.stop.limit, stop_metric = o.stop and o.stop.metric,
+    stop = o.stop and o.stop.limit, stop_metric = o.stop and o.stop.metric, stop_at_least = o.stop and o.stop.at_least,
   }
   add_calls(spec, o, view)
   local searcher, scheduler = spec.open()
-  spec.samples = o.samples or searcher.size and searcher.size + #o.first
-  if not spec.samples then check.expected("study.samples", "a whole number ≥ 1", nil) end
+  spec.samples = check.whole(1, 1000000000)("study.samples", o.samples or searcher.size and searcher.size + #o.first)
   view.samples = scheduler.population and spec.samples or nil
   spec.max_t = check.whole(1, 1000000000)("study.scheduler.max_t", scheduler.max_t)
-  spec.identity, spec.custom = identity(o, view.samples)
+  spec.units_with_exploits = 2 * spec.samples * spec.max_t
   spec.blind = not searcher.observe and not searcher.finish
   spec.exploits = not method.modules(o.scheduler) or scheduler.exploits
+  spec.identity, spec.custom = identity(o, spec.exploits and spec.samples or nil)
 
   local self = setmetatable({}, methods)
   local state = { node = core.study(spec), show = o.name and 'study "' .. o.name .. '"' or "study", name = o.name, metric = o.metric, mode = o.mode }

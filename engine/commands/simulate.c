@@ -56,19 +56,20 @@ static void write_outcome(const struct study *study, struct simulated *s)
     struct study_counts counts;
     struct study_totals totals;
     const char *params = "null";
+    const struct unit *unit;
     double value = NAN, spent;
     int best;
 
     study_count(study, &counts);
     study_total(study, &totals);
-    (void)study_best(study, &best, &params, &value);
+    unit = study_best(study, &best, &params, &value);
     spent = study_spec(study)->concurrency * totals.time;
     text_printf(s->out, ", \"trials\": %d, \"stopped\": %d, \"failed\": %d, \"units\": %lld",
                 counts.trials, counts.stopped, counts.failed, (long long)totals.units);
     text_add(s->out, ", \"best\": ");
     text_add(s->out, best < 0 ? "null" : "");
     if (best >= 0)
-        text_printf(s->out, "%d", best);
+        text_printf(s->out, "%d, \"t\": %d", best, unit->t);
     text_add(s->out, ", \"value\": ");
     json_write_number(s->out, value);
     text_printf(s->out, ", \"params\": %s, \"time\": ", params);

@@ -94,7 +94,7 @@ static enum status tell(struct build *b, int node, void *context, struct error *
 {
     const struct asked *asked = context;
 
-    return study_story(work_of(b, node)->study, asked->trial, asked->out, err);
+    return study_explain(work_of(b, node)->study, asked->trial, asked->out, err);
 }
 
 /* STUDY/TRIAL: what was decided about it, by the recipe as it is now; else nothing. */

@@ -91,12 +91,14 @@ struct study_spec {
     bool prune;       /* on_failure = "prune": a failed trial ends, the study goes on */
     bool best_of_all; /* best = "any": of all reports, not of each trial's last */
     enum keep keep;
-    const char *stop_metric; /* NULL: no such criterion */
-    double stop;             /* a trial whose stop_metric is that good ends */
-    bool blind;              /* its searcher hears no reports */
-    bool exploits;           /* its scheduler may set a trial back */
-    const char *identity;    /* canonical JSON of all that decisions depend on, besides reports */
-    const char *source;      /* digest of the Lua that decides, hexadecimal */
+    const char *stop_metric;    /* NULL: no such criterion */
+    double stop;                /* a trial whose stop_metric is that high or low ends */
+    bool stop_at_least;         /* that high; else that low */
+    bool blind;                 /* its searcher hears no reports */
+    bool exploits;              /* its scheduler may set a trial back, */
+    double units_with_exploits; /* until so many units are delivered: 2 x samples x max_t */
+    const char *identity; /* canonical JSON of all that decisions depend on, besides reports */
+    const char *source;   /* digest of the Lua that decides, hexadecimal */
     int warm; /* node of the study whose reports its searcher knows from the start, or -1 */
     const char *history; /* file beside the recipe with such reports, or NULL */
     int calls;

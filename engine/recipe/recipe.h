@@ -18,6 +18,7 @@
 
 #include "base/error.h"
 #include "engine/graph/graph.h"
+#include "engine/recipe/decision.h"
 
 struct recipe; /* opaque: the Lua state, its limits, the graph it fills */
 
@@ -74,25 +75,11 @@ const char *recipe_folder(const struct recipe *r);
 /* What the recipe printed so far, or "". */
 const char *recipe_printed(const struct recipe *r);
 
-/* One decision of a scheduler. */
-struct decision {
-    int trial;
-    const char *decision; /* "continue", "stop", "complete", "pause", "exploit", "drop" */
-    int parent;           /* the donor of an exploit, or -1 */
-    int t;                /* of the donor's unit that it goes on from; 0: its last */
-    const char *params;   /* JSON, or NULL: unchanged */
-    const char *why;      /* in words, where recipe_why was asked; else NULL */
-};
-
-/*
- * What a trial reported: to searchers and schedulers a t and a number; NaN is a report without one.
- * `end` is how the trial ended whatever the scheduler says: "completed" (it met the study's stop),
- * "failed" (t is the unit that did), or NULL.
- */
+/* What a trial reported: to searchers and schedulers a t and a number; NaN is a report without one. */
 struct trial_report {
     int trial, t;
     double value;
-    const char *end;
+    enum trial_end end;
 };
 
 /* All of these call the study's Lua; strings they give back live in the arena. */

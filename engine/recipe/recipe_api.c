@@ -366,12 +366,14 @@ static int api_study(lua_State *L)
     study->keep = (enum keep)choice_field(L, "keep", keeps);
     study->stop_metric = string_field(L, 1, "stop_metric");
     study->stop = number_field(L, 1, "stop", 0);
+    study->stop_at_least = boolean_field(L, 1, "stop_at_least");
     study->identity = string_field(L, 1, "identity");
     study->source = source_digest_of(L);
     study->warm = node_field(L, 1, "warm", -1);
     study->history = string_field(L, 1, "history");
     study->blind = boolean_field(L, 1, "blind");
     study->exploits = boolean_field(L, 1, "exploits");
+    study->units_with_exploits = number_field(L, 1, "units_with_exploits", 0);
     if (!study->metric || !study->identity || study->concurrency < 1 || study->max_t < 1)
         return luaL_error(L, "a study without metric, identity, concurrency or max_t");
     lua_pushvalue(L, 1);
@@ -504,6 +506,7 @@ void recipe_api_push(lua_State *L)
     recipe_param_add(L);
     recipe_names_add(L);
     recipe_real_add(L);
+    recipe_methods_add(L);
     recipe_parzen_add(L);
     recipe_kde_add(L);
 }

@@ -77,7 +77,7 @@ static void push_report(struct recipe *r, int calls, const char *name,
     lua_pushinteger(r->lua, report->trial);
     lua_pushinteger(r->lua, report->t);
     lua_pushnumber(r->lua, report->value);
-    lua_pushstring(r->lua, report->end); /* NULL: nil */
+    lua_pushstring(r->lua, trial_end_word(report->end)); /* NULL: nil */
 }
 
 enum status recipe_observe(struct recipe *r, int calls, const struct trial_report *report,
@@ -92,6 +92,7 @@ static enum status take_decision(struct recipe *r, struct arena *arena, struct d
                                  struct error *err)
 {
     lua_State *L = r->lua;
+    const char *word;
 
     lua_getfield(L, -1, "trial");
     out->trial = (int)lua_tointeger(L, -1);
@@ -101,7 +102,10 @@ static enum status take_decision(struct recipe *r, struct arena *arena, struct d
     out->t = lua_getfield(L, -1, "t") == LUA_TNUMBER ? (int)lua_tointeger(L, -1) : 0;
     lua_pop(L, 1);
     lua_getfield(L, -1, "decision");
-    TRY(recipe_take_string(r, arena, &out->decision, err));
+    TRY(recipe_take_string(r, arena, &word, err));
+    if (!decision_parse(word, &out->kind))
+        return error_set(err, ERR_INPUT, r->path, "study.scheduler: no such decision: %s",
+                         word ? word : "nil");
     lua_getfield(L, -1, "params");
     TRY(recipe_take_string(r, arena, &out->params, err));
     out->why = NULL;

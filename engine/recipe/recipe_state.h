@@ -90,5 +90,6 @@ void recipe_names_add(lua_State *L);
 void recipe_param_add(lua_State *L);
 void recipe_parzen_add(lua_State *L);
 void recipe_real_add(lua_State *L);
+void recipe_methods_add(lua_State *L);
 
 #endif

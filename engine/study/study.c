@@ -109,25 +109,20 @@ enum status study_shape(struct study *study, struct trial *trial, const char *pa
 static enum status suggest(struct study *study, struct trial **trial, struct error *err)
 {
     const char *params;
+    struct trial **last;
 
     *trial = NULL;
     TRY(study_ask_params(study, &params, err));
     if (!params)
         return OK;
-    if (study->n_trials == study->trial_capacity) {
-        struct trial **larger =
-            arena_grow(study->c.arena, study->trials, study->n_trials, study->n_trials + 1,
-                       sizeof(struct trial *), &study->trial_capacity);
-        if (!larger)
-            return error_memory(err);
-        study->trials = larger;
-    }
     if (!(*trial = arena_alloc(study->c.arena, sizeof **trial)))
         return error_memory(err);
     (*trial)->number = (int)study->n_trials;
     (*trial)->parent_trial = -1;
     TRY(study_shape(study, *trial, params, err));
-    study->trials[study->n_trials++] = *trial;
+    if (!(last = arena_push(study->c.arena, study->trials, study->n_trials, study->trial_capacity)))
+        return error_memory(err);
+    *last = *trial;
     return OK;
 }
 
@@ -192,18 +187,15 @@ bool study_next(const struct study *study, int *trial, int *t)
     return next;
 }
 
-static enum status add_row(struct study *study, int trial, int t, const char *decision, int donor,
-                           struct error *err)
+static enum status add_row(struct study *study, int trial, int t, enum decision_kind kind,
+                           int donor, struct error *err)
 {
-    if (study->n_rows == study->row_capacity) {
-        struct decision_row *larger =
-            arena_grow(study->c.arena, study->rows, study->n_rows, study->n_rows + 1,
-                       sizeof *study->rows, &study->row_capacity);
-        if (!larger)
-            return error_memory(err);
-        study->rows = larger;
-    }
-    study->rows[study->n_rows++] = (struct decision_row){trial, t, decision, donor};
+    struct decision_row *row =
+        arena_push(study->c.arena, study->rows, study->n_rows, study->row_capacity);
+
+    if (!row)
+        return error_memory(err);
+    *row = (struct decision_row){trial, t, kind, donor};
     return OK;
 }
 
@@ -252,19 +244,19 @@ static enum status apply(struct study *study, const struct decision *d,
 
     if (ended)
         return OK;
-    if (strcmp(d->decision, "complete") == 0) {
+    if (d->kind == DECISION_COMPLETE) {
         end_trial(study, trial, TRIAL_COMPLETED);
-    } else if (strcmp(d->decision, "stop") == 0) {
+    } else if (d->kind == DECISION_STOP) {
         end_trial(study, trial, trial->t >= study->spec->max_t ? TRIAL_COMPLETED : TRIAL_STOPPED);
-    } else if (strcmp(d->decision, "drop") == 0) {
+    } else if (d->kind == DECISION_DROP) {
         end_trial(study, trial, TRIAL_STOPPED);
-        TRY(add_row(study, trial->number, trial->t, "drop", -1, err));
-    } else if (strcmp(d->decision, "pause") == 0 && own) {
+        TRY(add_row(study, trial->number, trial->t, DECISION_DROP, -1, err));
+    } else if (d->kind == DECISION_PAUSE && own) {
         leave(study, trial);
         trial->status = TRIAL_PAUSED;
-    } else if (strcmp(d->decision, "exploit") == 0) {
+    } else if (d->kind == DECISION_EXPLOIT) {
         TRY(exploit(study, trial, d, err));
-    } else if (strcmp(d->decision, "continue") == 0 && trial->status == TRIAL_PAUSED) {
+    } else if (d->kind == DECISION_CONTINUE && trial->status == TRIAL_PAUSED) {
         trial->status = TRIAL_RELEASED;
         trial->order = study->n_releases++;
         study->n_released++;
@@ -300,16 +292,12 @@ static enum status apply_all(struct study *study, const struct event *e, struct 
 static enum status add_report(struct study *study, struct trial *trial, struct unit *u,
                               double value, struct error *err)
 {
-    if (trial->n_reports == trial->report_capacity) {
-        struct report *larger =
-            arena_grow(study->c.arena, trial->reports, trial->n_reports, trial->n_reports + 1,
-                       sizeof *trial->reports, &trial->report_capacity);
-        if (!larger)
-            return error_memory(err);
-        trial->reports = larger;
-    }
-    trial->reports[trial->n_reports++] =
-        (struct report){u, value, trial->parent_trial, trial->params};
+    struct report *last =
+        arena_push(study->c.arena, trial->reports, trial->n_reports, trial->report_capacity);
+
+    if (!last)
+        return error_memory(err);
+    *last = (struct report){u, value, trial->parent_trial, trial->params};
     trial->parent_trial = -1;
     return OK;
 }
@@ -337,7 +325,7 @@ static enum status meets_stop(const struct study *study, const struct trial *tri
         return OK;
     TRY(read_metric(study, trial, u, "stop", study->spec->stop_metric, &value, err));
     *meets = !isnan(value) &&
-             (study->spec->maximize ? value >= study->spec->stop : value <= study->spec->stop);
+             (study->spec->stop_at_least ? value >= study->spec->stop : value <= study->spec->stop);
     return OK;
 }
 
@@ -345,32 +333,32 @@ static enum status meets_stop(const struct study *study, const struct trial *tri
 static enum status deliver(struct study *study, struct trial *trial, struct unit *u,
                            struct error *err)
 {
-    struct event e = {.kind = EVENT_REPORT, .report = {trial->number, u->t, NAN, NULL}};
+    struct event e = {.kind = EVENT_REPORT, .report = {trial->number, u->t, NAN, END_NONE}};
     struct decision *decisions, *own = NULL;
     bool failed = u->state == UNIT_FAILED, meets;
-    const char *word;
     size_t n;
 
     study->now = due(trial);
     study->busy += trial->cost;
+    study->n_delivered++;
     if (failed) {
-        e.report.end = "failed";
+        e.report.end = END_FAILED;
     } else {
         TRY(read_metric(study, trial, u, "metric", study->spec->metric, &e.report.value, err));
         trial->t = u->t;
         trial->last = u;
         TRY(add_report(study, trial, u, e.report.value, err));
         TRY(meets_stop(study, trial, u, &meets, err));
-        e.report.end = meets ? "completed" : NULL;
+        e.report.end = meets ? END_COMPLETED : END_NONE;
     }
     TRY(study_ask(study, &e, &decisions, &n, err));
     TRY(find_own(study, trial, decisions, n, &own, err));
     assert(own);
-    if (trial->t >= study->spec->max_t && strcmp(own->decision, "exploit") != 0)
-        own->decision = "stop";
-    word = strcmp(own->decision, "complete") == 0 ? "stop" : own->decision;
-    TRY(add_row(study, trial->number, u->t, word, strcmp(word, "exploit") == 0 ? own->parent : -1,
-                err));
+    if (trial->t >= study->spec->max_t && own->kind != DECISION_EXPLOIT)
+        own->kind = DECISION_STOP;
+    TRY(add_row(study, trial->number, u->t,
+                own->kind == DECISION_COMPLETE ? DECISION_STOP : own->kind,
+                own->kind == DECISION_EXPLOIT ? own->parent : -1, err));
     TRY(apply_all(study, &e, trial, decisions, n, err));
     if (failed)
         end_trial(study, trial, TRIAL_FAILED);
@@ -384,12 +372,12 @@ static enum status give_up_paused(struct study *study, struct error *err)
         if (study->trials[i]->status == TRIAL_PAUSED) {
             struct event end = {.report = {.trial = (int)i, .t = study->trials[i]->t}};
             struct decision d = {.trial = (int)i,
-                                 .decision = "drop",
+                                 .kind = DECISION_DROP,
                                  .parent = -1,
                                  .why = "nothing runs that could let it go on"};
             TRY(study_note(study, &d, &end, err));
             study->trials[i]->status = TRIAL_STOPPED;
-            TRY(add_row(study, (int)i, study->trials[i]->t, "drop", -1, err));
+            TRY(add_row(study, (int)i, study->trials[i]->t, DECISION_DROP, -1, err));
         }
     return OK;
 }

@@ -104,8 +104,8 @@ enum status study_ask_again(struct study *study, struct error *err) MUST_CHECK;
  * What happened to a trial and why, in words, a line each: of a rehearsal. ERR_INPUT: there is no
  * such trial.
  */
-enum status study_story(const struct study *study, int trial, struct text *out,
-                        struct error *err) MUST_CHECK;
+enum status study_explain(const struct study *study, int trial, struct text *out,
+                          struct error *err) MUST_CHECK;
 
 /* The units whose checkpoints `keep` wants, called once each. */
 void study_keeps(const struct study *study, void (*visit)(void *context, struct unit *u),

@@ -15,6 +15,7 @@
 /* What the journal calls the event. */
 static void name_event(const struct event *e, char name[EVENT_NAME])
 {
+    const char *end = trial_end_word(e->report.end);
     char number[NUMBER_TEXT_MAX];
 
     (void)text_number(e->report.value, number);
@@ -23,8 +24,8 @@ static void name_event(const struct event *e, char name[EVENT_NAME])
     else if (e->kind == EVENT_SUGGEST)
         (void)snprintf(name, EVENT_NAME, "suggest %d", e->report.trial);
     else
-        (void)snprintf(name, EVENT_NAME, "%s %d %d %s", e->report.end ? e->report.end : "report",
-                       e->report.trial, e->report.t, number);
+        (void)snprintf(name, EVENT_NAME, "%s %d %d %s", end ? end : "report", e->report.trial,
+                       e->report.t, number);
 }
 
 /* The parameters of a suggestion, or NULL: the searcher had nothing left. */
@@ -46,11 +47,14 @@ static enum status parse_decisions(struct study *study, const char *answer, stru
     for (size_t i = 0; i < list->n; i++) {
         struct decision *d = &(*out)[i];
         const struct json *item = &list->items[i], *params = json_get(item, "params");
+        const char *word;
         int64_t trial, parent, t;
         TRY(json_want_integer(item, "journal", "trial", 0, INT32_MAX, &trial, err));
         TRY(json_want_integer(item, "journal", "parent", -1, INT32_MAX, &parent, err));
         TRY(json_want_integer(item, "journal", "t", 0, INT32_MAX, &t, err));
-        TRY(json_want_string(item, "journal", "decision", &d->decision, err));
+        TRY(json_want_string(item, "journal", "decision", &word, err));
+        if (!decision_parse(word, &d->kind))
+            return error_set(err, ERR_CORRUPT, "journal", "no such decision: %s", word);
         d->trial = (int)trial;
         d->parent = (int)parent;
         d->t = (int)t;
@@ -67,9 +71,8 @@ static enum status write_decisions(const struct study *study, const struct decis
 
     text_add(&t, "[");
     for (size_t i = 0; i < n; i++) {
-        text_printf(&t, "%s{\"decision\": ", i ? ", " : "");
-        json_write_string(&t, decisions[i].decision);
-        text_printf(&t, ", \"parent\": %d, \"t\": %d, \"trial\": %d", decisions[i].parent,
+        text_printf(&t, "%s{\"decision\": \"%s\", \"parent\": %d, \"t\": %d, \"trial\": %d",
+                    i ? ", " : "", decision_word(decisions[i].kind), decisions[i].parent,
                     decisions[i].t, decisions[i].trial);
         if (decisions[i].params) {
             text_add(&t, ", \"params\": ");
@@ -85,25 +88,16 @@ static enum status write_decisions(const struct study *study, const struct decis
 static enum status check_decisions(const struct study *study, const char *event,
                                    const struct decision *decisions, size_t n, struct error *err)
 {
-    static const char *const words[] = {"continue", "stop", "complete", "pause", "exploit", "drop"};
     const char *where = graph_node(study->c.graph, study->node)->where;
 
     assert(decisions || n == 0);
     for (size_t i = 0; i < n; i++) {
         const struct decision *d = &decisions[i];
-        bool known = false;
-        for (size_t w = 0; w < sizeof words / sizeof *words; w++)
-            known |= d->decision && strcmp(d->decision, words[w]) == 0;
-        if (!known)
-            return error_set(err, ERR_INPUT, where,
-                             "the scheduler's answer to \"%s\": expected continue, stop, complete, "
-                             "pause, exploit or drop, found \"%s\"",
-                             event, d->decision ? d->decision : "nil");
         if (d->trial < 0 || d->trial >= (int)study->n_trials || d->parent >= (int)study->n_trials)
             return error_set(err, ERR_INPUT, where,
                              "the scheduler's answer to \"%s\" names a trial that does not exist",
                              event);
-        if (strcmp(d->decision, "exploit") == 0 && d->parent < 0)
+        if (d->kind == DECISION_EXPLOIT && d->parent < 0)
             return error_set(err, ERR_INPUT, where,
                              "the scheduler's answer to \"%s\": an exploit without parent", event);
     }
@@ -203,15 +197,12 @@ bool study_answer(const struct study *study, size_t i, char name[EVENT_NAME], co
 
 static enum status remember(struct study *study, const struct event *e, struct error *err)
 {
-    if (study->n_events == study->event_capacity) {
-        struct event *larger =
-            arena_grow(study->c.arena, study->events, study->n_events, study->n_events + 1,
-                       sizeof *study->events, &study->event_capacity);
-        if (!larger)
-            return error_memory(err);
-        study->events = larger;
-    }
-    study->events[study->n_events++] = *e;
+    struct event *last =
+        arena_push(study->c.arena, study->events, study->n_events, study->event_capacity);
+
+    if (!last)
+        return error_memory(err);
+    *last = *e;
     return OK;
 }
 

@@ -1,6 +1,6 @@
 /*
  * study_state: the struct that study.c and study_ask.c move forward, study_table.c and
- * study_story.c draw, and forecast.c looks beyond. Nobody else includes it.
+ * study_explain.c draw, and forecast.c looks beyond. Nobody else includes it.
  */
 #ifndef ENGINE_STUDY_STUDY_STATE_H
 #define ENGINE_STUDY_STUDY_STATE_H
@@ -58,7 +58,7 @@ struct event {
 
 struct decision_row {
     int trial, t;
-    const char *decision;
+    enum decision_kind kind;
     int donor;
 };
 
@@ -68,7 +68,7 @@ struct reason {
     int t;                    /* of its trial */
     int reporter, reporter_t; /* whose report it answers */
     enum trial_status was;    /* its trial, until then */
-    const char *end;          /* as in struct trial_report */
+    enum trial_end end;       /* as in struct trial_report */
 };
 
 struct study {
@@ -77,9 +77,10 @@ struct study {
     const struct study_spec *spec;
     struct journal journal;
     double now;
-    double busy;    /* virtual time that workers have spent on units */
-    bool awake;     /* searcher and scheduler in Lua know everything up to now */
-    bool exhausted; /* the searcher has nothing left */
+    double busy;         /* virtual time that workers have spent on units */
+    int64_t n_delivered; /* reports and failures */
+    bool awake;          /* searcher and scheduler in Lua know everything up to now */
+    bool exhausted;      /* the searcher has nothing left */
     bool decided;
     struct trial **trials;
     size_t n_trials, trial_capacity;

@@ -306,11 +306,29 @@ static void write_segment(const struct report *r, bool cached, struct text *out)
     text_add(out, "}");
 }
 
+/* The report that stands for the trial; its parameters where the trial has others by now. */
+static void write_judged(const struct study *study, const struct trial *trial, struct text *out)
+{
+    const struct report *r = standing(study, trial);
+
+    text_add(out, "\"judged_by\": ");
+    if (!r) {
+        text_add(out, "null, ");
+        return;
+    }
+    text_printf(out, "{\"t\": %d, \"value\": ", r->unit->t);
+    json_write_number(out, r->value);
+    if (strcmp(r->params, trial->params) != 0)
+        text_printf(out, ", \"params\": %s", r->params);
+    text_add(out, "}, ");
+}
+
 static enum status write_trial(const struct study *study, const struct trial *trial, bool cached,
                                struct text *out, struct error *err)
 {
     text_printf(out, "{\"trial\": %d, \"params\": %s, \"status\": \"%s\", \"reached\": %d, ",
                 trial->number, trial->params, status_names[trial->status], trial->t);
+    write_judged(study, trial, out);
     text_add(out, "\"metrics\": [");
     for (size_t i = 0; i < trial->n_reports; i++) {
         text_add(out, i ? ", " : "");
@@ -334,6 +352,10 @@ static void write_clock(const struct study *study, struct text *out)
     json_write_number(out, study->now);
     text_add(out, ", \"busy\": ");
     json_write_number(out, study->busy);
+    if (study->spec->exploits && (double)study->n_delivered >= study->spec->units_with_exploits) {
+        text_add(out, ", \"units_with_exploits\": ");
+        json_write_number(out, study->spec->units_with_exploits);
+    }
     for (size_t i = 0; i < study->n_trials; i++)
         costly |= study->trials[i]->cost != 1;
     for (size_t i = 0; i < study->n_trials && costly; i++) {
@@ -353,7 +375,8 @@ enum status study_table(const struct study *study, const char *name, bool cached
     json_write_string(out, name);
     text_add(out, ", \"metric\": ");
     json_write_string(out, study->spec->metric);
-    text_printf(out, ", \"mode\": \"%s\", \"best\": ", study->spec->maximize ? "max" : "min");
+    text_printf(out, ", \"mode\": \"%s\", \"best_of\": \"%s\", \"best\": ",
+                study->spec->maximize ? "max" : "min", study->spec->best_of_all ? "any" : "last");
     if (best < 0)
         text_add(out, "null");
     else
@@ -367,7 +390,7 @@ enum status study_table(const struct study *study, const char *name, bool cached
     for (size_t i = 0; i < study->n_rows; i++) {
         const struct decision_row *row = &study->rows[i];
         text_printf(out, "%s{\"trial\": %d, \"t\": %d, \"decision\": \"%s\"", i ? ", " : "",
-                    row->trial, row->t, row->decision);
+                    row->trial, row->t, decision_word(row->kind));
         if (row->donor >= 0)
             text_printf(out, ", \"donor\": %d", row->donor);
         text_add(out, "}");

@@ -2,13 +2,13 @@
 --
 -- type = "stopping" (their algorithm 2, as Ray Tune's AsyncHyperBandScheduler runs it): a trial that reaches
 -- a rung's milestone is stopped when it is worse than the best 1/reduction_factor of those recorded there
--- before it; ties pass. Nobody waits, and nobody comes back. type = "promotion" is hpo.scheduler.promotion.
+-- before it; ties pass. Nobody waits, and nobody comes back. type = "promotion" is hpo.scheduler.parts.promotion.
 
 local check = require "hpo.check"
 local method = require "hpo.method"
-local open_promotion = require "hpo.scheduler.promotion"
-local open_quantile = require "hpo.scheduler.quantile"
-local open_rungs = require "hpo.scheduler.rungs"
+local open_promotion = require "hpo.scheduler.parts.promotion"
+local open_quantile = require "hpo.scheduler.parts.quantile"
+local open_rungs = require "hpo.scheduler.parts.rungs"
 
 local rules = {
   max_t = { check.whole(1, 1000000000), required = "a whole number ≥ 1" },
@@ -60,5 +60,5 @@ return function(options)
     check.expected("hpo.scheduler.asha.grace_period", "a whole number ≤ max_t, " .. o.max_t, o.grace_period)
   end
   local opener = o.type == "promotion" and open_promotion or open
-  return method.new("scheduler", "asha", o, function(study) return opener(o, study) end, { "promotion", "quantile", "rungs" })
+  return method.new("scheduler", "asha", o, function(study) return opener(o, study) end, { "parts.promotion", "parts.quantile", "parts.rungs" })
 end

@@ -4,7 +4,7 @@
 -- Trials of a bracket pause at its milestone until all are there; the best 1/reduction_factor go on to
 -- the next one, the others are given up. After the last milestone a trial has had all that there is.
 
-local band_of = require "hpo.scheduler.band"
+local band_of = require "hpo.scheduler.parts.band"
 local check = require "hpo.check"
 local method = require "hpo.method"
 
@@ -138,5 +138,5 @@ end
 
 return function(options)
   local o = check.fields("hpo.scheduler.hyperband", options, rules)
-  return method.new("scheduler", "hyperband", o, function(study) return open(o, study) end, { "band", "rounding" })
+  return method.new("scheduler", "hyperband", o, function(study) return open(o, study) end, { "parts.band", "parts.rounding" })
 end

@@ -7,7 +7,7 @@
 
 local check = require "hpo.check"
 local core = require "hpo.core"
-local explore = require "hpo.scheduler.explore"
+local explore = require "hpo.scheduler.parts.explore"
 local method = require "hpo.method"
 local rng = require "hpo.rng"
 
@@ -24,6 +24,7 @@ local rules = {
 local function open(o, study)
   local sign = study.mode == "max" and 1 or -1
   local trials, list = {}, {} -- by number; in order of their beginning
+  local complete = false -- no further trial will begin
   local scheduler = { max_t = o.max_t, population = true, exploits = true }
 
   for _, name in ipairs(check.names(study.space and o.mutations or {})) do
@@ -35,6 +36,7 @@ local function open(o, study)
   function scheduler:start(number, params)
     trials[number] = { number = number, params = params, trained = 0, exploits = 0 }
     list[#list + 1] = trials[number]
+    complete = #list == study.samples
   end
 
   -- The worst and the best part of those that have a score and are not at their end.
@@ -59,14 +61,14 @@ local function open(o, study)
   -- The trial that waits and has trained least; nil: one that has not begun comes before it, or none waits.
   local function next_waiting()
     local least
-    for _, trial in ipairs(#list == study.samples and list or {}) do
+    for _, trial in ipairs(complete and list or {}) do
       if trial.paused and (not least or trial.trained < least.trained) then least = trial end
     end
     return least
   end
 
   local function others_wait()
-    if #list < study.samples then return true end
+    if not complete then return true end
     for _, trial in ipairs(list) do
       if trial.paused then return true end
     end
@@ -107,7 +109,8 @@ local function open(o, study)
       if other == trial then trial.checkpoint = t end
     end
     local why = rank[trial] and ("rank %d of %d"):format(m - rank[trial] + 1, m) or "a report without a number"
-    local donor = low and donor_of(trial, upper)
+    local donor = low and study.may_exploit() and donor_of(trial, upper)
+    if low and not study.may_exploit() then why = why .. "; nobody exploits any more" end
     if donor then answer[1] = exploit(trial, donor, why .. (", among the worst %d"):format(#lower)) end
     if not donor and not wait then return { { trial = trial.number, decision = "continue", why = why } } end
     answer[#answer + 1] = { trial = trial.number, decision = "pause", why = why .. "; others wait" }
@@ -128,7 +131,11 @@ local function open(o, study)
   end
 
   function scheduler:finish(number) return ended(trials[number], {}) end
-  function scheduler:idle() return release {} end
+  -- Also where the searcher had fewer points than the study has samples.
+  function scheduler:idle()
+    complete = true
+    return release {}
+  end
   scheduler["until"] = function(_, number)
     return math.max(o.burn_in_period, trials[number].trained + o.perturbation_interval)
   end
@@ -137,5 +144,5 @@ end
 
 return function(options)
   local o = check.fields("hpo.scheduler.pbt", options, rules)
-  return method.new("scheduler", "pbt", o, function(study) return open(o, study) end, { "explore", "rounding" })
+  return method.new("scheduler", "pbt", o, function(study) return open(o, study) end, { "parts.explore", "parts.rounding" })
 end

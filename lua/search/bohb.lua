@@ -6,12 +6,12 @@
 -- ones compete by their ratio. The largest t with enough reports counts. A parameter that a point does
 -- not have, as it belongs to another branch, is filled in from other points (Falkner et al., HpBandSter).
 
-local axes = require "hpo.search.axes"
+local axes = require "hpo.search.parts.axes"
 local check = require "hpo.check"
 local core = require "hpo.core"
-local history = require "hpo.search.history"
-local holes = require "hpo.search.holes"
-local kde = require "hpo.search.kde"
+local history = require "hpo.search.parts.history"
+local holes = require "hpo.search.parts.holes"
+local kde = require "hpo.search.parts.kde"
 local method = require "hpo.method"
 local random = require "hpo.search.random"
 local rng = require "hpo.rng"
@@ -143,7 +143,7 @@ end
 
 return function(options)
   local o = check.fields("hpo.search.bohb", options or {}, rules)
-  local self = method.new("search", "bohb", o, function(study) return open(o, study) end, { "axes", "holes", "kde", "random" })
+  local self = method.new("search", "bohb", o, function(study) return open(o, study) end, { "parts.axes", "parts.holes", "parts.kde", "random" })
   self.density = history.reader("hpo.search.bohb", function(...) return densities(o, ...) end)
   return self
 end

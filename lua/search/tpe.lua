@@ -3,15 +3,15 @@
 -- most likely there compared to a mixture around the others. Parameters of a branch have mixtures of
 -- their own (Optuna's group = True).
 
-local axes = require "hpo.search.axes"
+local axes = require "hpo.search.parts.axes"
 local check = require "hpo.check"
 local core = require "hpo.core"
-local history = require "hpo.search.history"
+local history = require "hpo.search.parts.history"
 local method = require "hpo.method"
 local random = require "hpo.search.random"
 local rng = require "hpo.rng"
 local space = require "hpo.space"
-local split = require "hpo.search.split"
+local split = require "hpo.search.parts.split"
 
 local function truth(field, value)
   if type(value) ~= "boolean" then check.expected(field, "true or false", value) end
@@ -128,7 +128,7 @@ end
 
 return function(options)
   local o = check.fields("hpo.search.tpe", options or {}, rules)
-  local self = method.new("search", "tpe", o, function(study) return open(o, study) end, { "axes", "random", "split" })
+  local self = method.new("search", "tpe", o, function(study) return open(o, study) end, { "parts.axes", "random", "parts.split" })
   self.density = history.reader("hpo.search.tpe", function(...) return densities(o, ...) end)
   return self
 end

@@ -73,7 +73,7 @@ MISTAKES = [
     ({"more": "cost = function(p) return 0 end,"}, "r.lua:3: study.cost: expected a number > 0, found 0"),
     # metrics
     ({"metric": '"accuracy"'}, "r.lua:3: study.metric: trial 0: the report at t = 1 has no accuracy, it has loss"),
-    ({"more": "stop = { accuracy = 1 },"}, "r.lua:3: study.stop: trial 0: the report at t = 1 has no accuracy, it has loss"),
+    ({"more": "stop = { accuracy = { at_least = 1 } },"}, "r.lua:3: study.stop: trial 0: the report at t = 1 has no accuracy, it has loss"),
 ]
 
 

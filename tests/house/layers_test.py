@@ -54,6 +54,9 @@ OWNERS = {
     r"(cuda\w*|cublas\w*|nccl|cooperative_groups)(/.*)?\.h": r"kernels/cuda/\w+\.(cu|h|cuh)",
 }
 
+# Adding a file there is adding a searcher or a scheduler, and nothing else is to be said.
+FOUND_BY_FOLDER = {"lua/CMakeLists.txt"}
+
 INCLUDE = r'^\s*#\s*include\s*([<"])([^>"]+)[>"]'
 SOURCES = (".c", ".h", ".cu", ".cuh")
 
@@ -140,7 +143,7 @@ class Layers(House):
             text = read(path)
             if len(text.splitlines()) > 40:
                 offences.append(f"{path}: more than 40 lines")
-            if re.search(r"\bGLOB", text):
+            if re.search(r"\bGLOB", text) and path not in FOUND_BY_FOLDER:
                 offences.append(f"{path}: sources are named, not found")
         self.none(offences)
 

@@ -15,12 +15,19 @@ GLOBALS = {
     "rawget", "rawlen", "rawset", "require", "select", "setmetatable", "string", "table",
     "tonumber", "tostring", "type", "utf8", "xpcall",
 }  # fmt: skip
+# Where a method's section stands; all else is in docs/recipes.md.
+PAGES = {"hpo.scheduler.": "docs/schedulers.md", "hpo.search.": "docs/search.md"}
 NOT_FOR_RECIPES = {"hpo.targets"}  # called from C when a recipe has returned
 SANDBOX = "lua/sandbox.lua"  # makes the sandbox out of what lies outside
 
 # Prints the names that a recipe can call, with a border that answers every wish.
 NAMES = r"""
-local core = setmetatable({}, { __index = function() return tostring end })
+local function methods(room)
+  local names = {}
+  for file in io.popen("ls lua/" .. room):lines() do names[#names + 1] = file:match "^(.*)%.lua$" end
+  return names
+end
+local core = setmetatable({ methods = methods }, { __index = function() return tostring end })
 package.preload["hpo.core"] = function() return core end
 table.insert(package.searchers, 2, function(name)
   local inner = name == "hpo" and "hpo" or name:match("^hpo%.(.+)$")
@@ -87,14 +94,15 @@ class Lua(House):
             self.skip("lua/hpo.lua is absent")
         names = output_of(["lua5.4", "-e", NAMES]).split()
         self.assertIn("hpo.train", names)
-        manual = read("docs/recipes.md") if "docs/recipes.md" in paths(".md") else ""
-        self.none(
-            [
-                f"docs/recipes.md: no heading, item or row with `{name}"
-                for name in sorted(set(names) - NOT_FOR_RECIPES)
-                if not re.search(r"(?m)^[#*|\-].*`" + re.escape(name) + r"\b", manual)
-            ]
-        )
+        offences = []
+        for name in sorted(set(names) - NOT_FOR_RECIPES):
+            page, words = "docs/recipes.md", r"^[#*|\-].*`" + re.escape(name) + r"\b"
+            for prefix, own in PAGES.items():
+                if name.startswith(prefix):
+                    page, words = own, "^## " + re.escape(name[len(prefix):]) + "$"
+            if not re.search("(?m)" + words, read(page)):
+                offences.append(f"{page}: nothing on {name}: no line with {words}")
+        self.none(offences)
 
 
 if __name__ == "__main__":

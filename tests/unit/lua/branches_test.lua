@@ -3,7 +3,7 @@
 package.path = (arg[0]:match "^(.*)/[^/]*$" or ".") .. "/?.lua"
 local t = require "harness"
 local core = require "hpo.core"
-local explore = require "hpo.scheduler.explore"
+local explore = require "hpo.scheduler.parts.explore"
 local hpo = require "hpo"
 local rng = require "hpo.rng"
 local searching = require "searching"

@@ -23,6 +23,14 @@ function core.study(spec) return add("study", spec) end
 function core.best(study) return add("best", { study = study }) end
 function core.after(study, outcome, where) return add("after", { study = study, outcome = outcome, where = where }) end
 function core.change() end
+
+-- As engine/recipe/recipe_methods.c: the files of lua/search or lua/scheduler.
+function core.methods(room)
+  local folder, names = (arg[0]:match "^(.*)/[^/]*$" or ".") .. "/../../../lua/" .. room, {}
+  for file in io.popen("ls " .. folder):lines() do names[#names + 1] = file:match "^(.*)%.lua$" end
+  return names
+end
+
 function core.compare(spec) return add("compare", spec) end
 
 function core.param(name, default)

@@ -5,9 +5,9 @@ package.path = (arg[0]:match "^(.*)/[^/]*$" or ".") .. "/?.lua"
 local t = require "harness"
 local core = require "hpo.core"
 local clock = require "clock"
-local explore = require "hpo.scheduler.explore"
+local explore = require "hpo.scheduler.parts.explore"
 local hpo = require "hpo"
-local quantile = require "hpo.scheduler.quantile"
+local quantile = require "hpo.scheduler.parts.quantile"
 local rng = require "hpo.rng"
 
 local function study_of(scheduler, case)

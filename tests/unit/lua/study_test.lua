@@ -170,7 +170,23 @@ t.test("fields are checked by name", function()
     "hpo.scheduler.asha.reduction_factor", "expected a number > 1, found 1")
   t.fails(function() hpo.scheduler.asha { max_t = 3, eta = 4 } end, "hpo.scheduler.asha.eta", "no such field")
   t.fails(function() hpo.search.random { seed = 1 } end, "hpo.search.random.seed", "no such field")
-  t.equal({ spec_of({ stop = { eval_loss = 0.5 } }).stop, spec_of({ stop = { acc = 0.5 } }).stop_metric }, { 0.5, "acc" })
+end)
+
+t.test("a stop has a metric, a limit and a direction", function()
+  local function study(options) return function() spec_of(options) end end
+  local function stop_of(options)
+    local spec = spec_of(options)
+    return { spec.stop_metric, spec.stop, spec.stop_at_least }
+  end
+  t.equal(stop_of {}, {})
+  t.equal(stop_of { stop = { eval_loss = 0.5 } }, { "eval_loss", 0.5, false })
+  t.equal(stop_of { stop = { f1 = 0.5 }, metric = "f1", mode = "max" }, { "f1", 0.5, true })
+  t.equal(stop_of { stop = { acc = { at_least = 0.5 } } }, { "acc", 0.5, true })
+  t.equal(stop_of { stop = { acc = { at_most = 0.5 } }, mode = "max" }, { "acc", 0.5, false })
+  t.fails(study { stop = { acc = 0.5 } }, "study.stop.acc", "expected { at_least = NUMBER } or { at_most = NUMBER }, found 0.5", "metric, eval_loss")
+  t.fails(study { stop = { acc = { above = 0.5 } } }, "study.stop.acc.above", "no such field")
+  t.fails(study { stop = { t = 3 } }, "study.stop.t", "is no metric", "max_t")
+  t.fails(study { metric = "t" }, "study.metric", "is no metric")
 end)
 
 t.test("a study's best is a checkpoint, and more only once it is decided", function()

@@ -2,15 +2,16 @@
 
 package.path = (arg[0]:match "^(.*)/[^/]*$" or ".") .. "/?.lua"
 local t = require "harness"
+local core = require "hpo.core"
 local tables = require "hpo.table"
 
-local study = [[{"study": "asha", "metric": "eval_loss", "mode": "min", "best": 1, "trials": [
-  {"trial": 0, "params": {"lr": 0.0012345678901, "bs": 4, "opt": "a,b"}, "status": "stopped", "reached": 1,
+local study = [[{"study": "asha", "metric": "eval_loss", "mode": "min", "best_of": "last", "best": 1, "trials": [
+  {"trial": 0, "params": {"lr": 0.0012345678901, "bs": 4, "opt": "a,b"}, "status": "stopped", "reached": 1, "judged_by": {"t": 1, "value": 3.5},
    "metrics": [{"t": 1, "eval_loss": 3.5}], "segments": [{"t": 1, "seconds": 1.25}]},
-  {"trial": 1, "params": {"lr": 1.2e-05, "bs": 8, "opt": "ü"}, "status": "completed", "reached": 2,
+  {"trial": 1, "params": {"lr": 1.2e-05, "bs": 8, "opt": "ü"}, "status": "completed", "reached": 2, "judged_by": {"t": 1, "value": 2.5},
    "metrics": [{"t": 1, "eval_loss": 2.5}, {"t": 2, "eval_loss": null}],
    "segments": [{"t": 1, "seconds": 1.25}, {"t": 2, "seconds": 2.5}]},
-  {"trial": 2, "params": {"lr": 1, "bs": 8}, "status": "failed", "reached": 0, "metrics": [], "segments": []}],
+  {"trial": 2, "params": {"lr": 1, "bs": 8}, "status": "failed", "reached": 0, "judged_by": null, "metrics": [], "segments": []}],
   "decisions": []}]]
 
 t.test("a study as text", function()
@@ -25,6 +26,7 @@ best trial       1
   lr             1.2e-05
   opt            ü
   eval loss      2.5
+  at t           1
   total runtime  5.0 s
   epochs         2
 ]])
@@ -93,9 +95,58 @@ t.test("what was reused", function()
 end)
 
 t.test("a study without a best trial", function()
-  local empty = [[{"study": "s", "metric": "m", "mode": "max", "best": null, "trials": [], "decisions": []}]]
+  local empty = [[{"study": "s", "metric": "m", "mode": "max", "best_of": "last", "best": null, "trials": [], "decisions": []}]]
   t.equal((tables.study(empty)), "combo  m  runtime  epochs  status\n\nbest trial  –\n")
   t.equal(select(2, tables.study(empty)), "combo,m,runtime_s,epochs,status\n")
+end)
+
+-- A study of one completed trial; fields are put over those of the table and the trial.
+local function one(params, fields, trial_fields)
+  local trial = { trial = 0, params = params, status = "completed", reached = 2, judged_by = { t = 2, value = 0.5 }, metrics = {}, segments = {} }
+  local study = { study = "s", metric = "loss", mode = "min", best_of = "last", best = 0, trials = { trial }, decisions = {} }
+  for name, value in pairs(fields or {}) do study[name] = value end
+  for name, value in pairs(trial_fields or {}) do trial[name] = value end
+  return core.encode(study)
+end
+
+t.test("best of any report: its value, its t, the parameters it was trained with", function()
+  local text, csv = tables.study(one({ lr = 0.2 }, { best_of = "any" }, { judged_by = { t = 1, value = 0.25, params = { lr = 0.1 } } }))
+  t.equal(csv, "combo,lr,loss,t,runtime_s,epochs,status\n0,0.1,0.25,1,0,2,completed\n")
+  t.equal(text, [[
+combo   lr  loss  at t  runtime  epochs  status
+    0  0.1  0.25     1    0.0 s       2  completed
+
+best trial       0
+  lr             0.1
+  loss           0.25
+  at t           1
+  total runtime  0.0 s
+  epochs         2
+]])
+end)
+
+t.test("no two columns have one name", function()
+  local function heads(params, metric)
+    local text, csv = tables.study(one(params, { metric = metric }))
+    return { csv:match "[^\n]*", (text:match "[^\n]*":gsub("  +", ",")) }
+  end
+  t.equal(heads({ epochs = 10, runtime = 2, ["eval loss"] = 3, trial = 4 }, "eval_loss"),
+    { "combo,params.epochs,params.eval loss,params.runtime,trial,eval_loss,runtime_s,epochs,status",
+      "combo,params.epochs,params.eval loss,params.runtime,trial,eval loss,runtime,epochs,status" })
+  t.equal(heads({ status = 1, ["params.status"] = 2, metric = 3 }, "status"),
+    { "combo,params.metric,params.status,params.params.status,metric,runtime_s,epochs,status",
+      "combo,params.metric,params.status,params.params.status,metric,runtime,epochs,status" })
+  t.equal((tables.compare '{"rows": [{"run": "a", "EM": 0.5, "epochs": 2}]}'):match "^[^\n]*",
+    "run type  metric EM  metric epochs  EM  F1  best params  epochs  runtime to find  slots  minutes  ratio")
+end)
+
+t.test("long values are cut for the eye, and whole for programs", function()
+  local long = ("wörd "):rep(20000)
+  local text, csv = tables.study(one { prompt = long, say = "a\nb\27[2J" })
+  t.equal(text:match "wörd.-…", ("wörd "):rep(12):sub(1, -2) .. "…")
+  t.equal({ #text < 1000, text:find("a\\nb\\x1b[2J", 1, true) ~= nil, text:find "\27" }, { true, true })
+  t.equal(csv:match "0,([^,]*)", long)
+  t.equal((tables.study(one { prompt = ("w"):rep(60) })):match "w+", ("w"):rep(60))
 end)
 
 local rows = [[{"rows": [

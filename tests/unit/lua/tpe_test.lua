@@ -5,7 +5,7 @@ local t = require "harness"
 local core = require "hpo.core"
 local hpo = require "hpo"
 local searching = require "searching"
-local split = require "hpo.search.split"
+local split = require "hpo.search.parts.split"
 
 for _, multivariate in ipairs { true, false } do
   searching.check(function()

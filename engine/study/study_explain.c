@@ -1,4 +1,4 @@
-/* study_story: why a study decided as it did, in words. Start at study_story. */
+/* study_explain: why a study decided as it did, in words. Start at study_explain. */
 #include <string.h>
 
 #include "base/arena.h"
@@ -9,17 +9,14 @@ enum status study_note(struct study *study, const struct decision *d, const stru
                        struct error *err)
 {
     const struct trial *trial = study->trials[d->trial];
-    struct reason *larger = study->reasons;
+    struct reason *last;
 
     if (!study->c.rehearsal)
         return OK;
-    if (study->n_reasons == study->reason_capacity)
-        larger = arena_grow(study->c.arena, study->reasons, study->n_reasons, study->n_reasons + 1,
-                            sizeof *larger, &study->reason_capacity);
-    if (!larger)
+    last = arena_push(study->c.arena, study->reasons, study->n_reasons, study->reason_capacity);
+    if (!last)
         return error_memory(err);
-    study->reasons = larger;
-    larger[study->n_reasons++] =
+    *last =
         (struct reason){*d, trial->t, e->report.trial, e->report.t, trial->status, e->report.end};
     return OK;
 }
@@ -27,24 +24,24 @@ enum status study_note(struct study *study, const struct decision *d, const stru
 /* What the decision did to its own reporter, or "": nothing that people ask about. */
 static void tell_own(const struct study *study, const struct reason *r, struct text *out)
 {
-    const char *word = r->decision.decision;
+    enum decision_kind kind = r->decision.kind;
 
-    if (r->end && strcmp(r->end, "failed") == 0)
+    if (r->end == END_FAILED)
         text_printf(out, "failed at t = %d", r->reporter_t);
-    else if (r->end)
+    else if (r->end == END_COMPLETED)
         text_printf(out, "stopped at t = %d: its %s meets the study's stop", r->t,
                     study->spec->stop_metric);
-    else if (strcmp(word, "exploit") == 0)
+    else if (kind == DECISION_EXPLOIT)
         text_printf(out, "at t = %d exploited trial %d", r->t, r->decision.parent);
-    else if (strcmp(word, "complete") == 0)
+    else if (kind == DECISION_COMPLETE)
         text_printf(out, "completed at t = %d", r->t);
-    else if (strcmp(word, "stop") == 0 && r->t >= study->spec->max_t)
+    else if (kind == DECISION_STOP && r->t >= study->spec->max_t)
         text_printf(out, "completed at t = %d, the scheduler's max_t", r->t);
-    else if (strcmp(word, "continue") != 0)
+    else if (kind != DECISION_CONTINUE)
         text_printf(out, "%s at t = %d",
-                    strcmp(word, "pause") == 0  ? "paused"
-                    : strcmp(word, "drop") == 0 ? "given up"
-                                                : "stopped",
+                    kind == DECISION_PAUSE  ? "paused"
+                    : kind == DECISION_DROP ? "given up"
+                                            : "stopped",
                     r->t);
     else if (r->decision.why)
         text_printf(out, "went on at t = %d", r->t);
@@ -53,16 +50,16 @@ static void tell_own(const struct study *study, const struct reason *r, struct t
 /* What it did to another trial than the reporter, or "". */
 static void tell_other(const struct reason *r, struct text *out)
 {
-    const char *word = r->decision.decision;
+    enum decision_kind kind = r->decision.kind;
     bool paused = r->was == TRIAL_PAUSED || r->was == TRIAL_RELEASED;
 
-    if (strcmp(word, "exploit") == 0)
+    if (kind == DECISION_EXPLOIT)
         text_printf(out, "at t = %d exploited trial %d", r->t, r->decision.parent);
-    else if (strcmp(word, "continue") == 0 && r->was == TRIAL_PAUSED)
+    else if (kind == DECISION_CONTINUE && r->was == TRIAL_PAUSED)
         text_printf(out, "promoted from t = %d", r->t);
-    else if (strcmp(word, "complete") == 0)
+    else if (kind == DECISION_COMPLETE)
         text_printf(out, "completed at t = %d", r->t);
-    else if (strcmp(word, "drop") == 0 || strcmp(word, "stop") == 0)
+    else if (kind == DECISION_DROP || kind == DECISION_STOP)
         text_printf(out, "%s at t = %d", paused ? "given up" : "stopped", r->t);
     else
         return;
@@ -87,7 +84,7 @@ static void tell(const struct study *study, const struct reason *r, struct text 
     text_add(out, "\n");
 }
 
-enum status study_story(const struct study *study, int trial, struct text *out, struct error *err)
+enum status study_explain(const struct study *study, int trial, struct text *out, struct error *err)
 {
     const struct trial *t;
 

@@ -1,7 +1,7 @@
 -- band: the sizes of HyperBand's brackets, in Ray's doubles: steps of a power may miss a whole number.
 
 local core = require "hpo.core"
-local round = require "hpo.scheduler.rounding"
+local round = require "hpo.scheduler.parts.rounding"
 
 -- The brackets of a band in the order in which they are filled: { s = halvings, n = trials, r = first milestone }.
 return function(o)

@@ -2,7 +2,7 @@
 -- takes the best paused trial of the highest rung that is among the best 1/reduction_factor there, else a
 -- new trial. A start that was only lucky costs one rung; who was slow at first may still be promoted.
 
-local open_rungs = require "hpo.scheduler.rungs"
+local open_rungs = require "hpo.scheduler.parts.rungs"
 
 -- The better one first; of equals the one that began earlier. Reports without a number are not listed.
 local function insert(list, entry)

@@ -6,7 +6,7 @@
 -- (constant_liar) and those that failed or ended without a number. A mixture holds the trials that
 -- have its parameters.
 
-local axes = require "hpo.search.axes"
+local axes = require "hpo.search.parts.axes"
 local core = require "hpo.core"
 
 local split = {}

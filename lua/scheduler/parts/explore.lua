@@ -5,7 +5,7 @@ local check = require "hpo.check"
 local choices = require "hpo.choices"
 local core = require "hpo.core"
 local domain = require "hpo.domain"
-local round = require "hpo.scheduler.rounding"
+local round = require "hpo.scheduler.parts.rounding"
 local space = require "hpo.space"
 
 local explore = {}
