@@ -137,7 +137,8 @@ struct build {
     unsigned long long gpus_used;
     int64_t n_ran, n_cached, n_failed, n_marked;
     int64_t n_changes; /* nodes that became ready, done or failed: more may start */
-    int signals;       /* signalfd */
+    int signals;       /* readable when an interrupt came */
+    int n_signals;     /* of those that are taken */
     bool interrupted, claims_wait, failed;
 };
 

@@ -8,7 +8,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -18,6 +17,7 @@
 #include "engine/execution/retain.h"
 #include "engine/execution/run.h"
 #include "engine/execution/want.h"
+#include "engine/interrupt.h"
 
 enum { SYNC_MS = 40, CLAIM_MS = 20, STATUS_MS = 500, TERM_SECONDS = 5 };
 
@@ -249,18 +249,19 @@ static enum status sync_store(struct build *b, struct error *err)
 
 static void take_signals(struct build *b)
 {
-    struct signalfd_siginfo info;
+    const int asked = interrupt_take();
 
-    while (read(b->signals, &info, sizeof info) == sizeof info) {
-        for (struct job *job = b->jobs; job; job = job->next) {
-            if (b->interrupted)
-                runner_signal(&job->process, SIGKILL);
-            job_terminate(job);
-        }
-        if (!b->interrupted)
-            progress_line(b->progress, "interrupted: what is finished is kept");
-        b->interrupted = true;
+    if (asked == b->n_signals)
+        return;
+    for (struct job *job = b->jobs; job; job = job->next) {
+        if (asked > 1)
+            runner_signal(&job->process, SIGKILL);
+        job_terminate(job);
     }
+    if (!b->interrupted)
+        progress_line(b->progress, "interrupted: what is finished is kept");
+    b->n_signals = asked;
+    b->interrupted = true;
 }
 
 /* How long nothing needs to be looked at, in milliseconds. */
@@ -410,10 +411,10 @@ static bool is_idle(const struct build *b)
     return !b->jobs && !b->claims_wait;
 }
 
-/* Everything that can be done without waiting; *idle when nothing runs or will. */
-static enum status round_of(struct build *b, bool *idle, struct error *err)
+/* Everything that can be done without waiting. */
+static enum status go_on(struct build *b, struct error *err)
 {
-    int64_t ran = b->n_ran, changes;
+    int64_t changes;
 
     /* A study that is decided lets others start; a template that is keyed lets its trial start. */
     do {
@@ -426,7 +427,22 @@ static enum status round_of(struct build *b, bool *idle, struct error *err)
             TRY(start_rerun(b, err));
         }
         TRY(start_runs(b, err)); /* a dry run only finds their keys */
-    } while (b->n_changes != changes && !b->interrupted);
+    } while (b->n_changes != changes && *interrupt_count() == 0);
+    return OK;
+}
+
+/* *idle when nothing runs or will. Work that an interrupt broke off is not begun again: only what
+ * runs is waited for. */
+static enum status round_of(struct build *b, bool *idle, struct error *err)
+{
+    const int64_t ran = b->n_ran;
+    enum status s = b->interrupted ? OK : go_on(b, err);
+
+    take_signals(b);
+    if (s != ERR_INTERRUPTED)
+        TRY(s);
+    if (b->interrupted)
+        b->claims_wait = false;
     *idle = is_idle(b) && b->n_ran == ran;
     return OK;
 }

@@ -4,10 +4,8 @@
 #include "engine/execution/session.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -26,6 +24,7 @@
 #include "engine/execution/sharing.h"
 #include "engine/graph/pins.h"
 #include "engine/graph/snapshot.h"
+#include "engine/interrupt.h"
 
 enum { CAPTURE_SECONDS = 600 }; /* a repository may be large */
 
@@ -59,7 +58,12 @@ enum status session_store(const struct options *o, struct store **out, struct er
 static enum status open_graph(const struct options *o, const struct recipe_change *change,
                               struct graph **graph, struct recipe **recipe, struct error *err)
 {
-    struct recipe_options options = {o->recipe, o->sets, o->n_sets, o->share, change};
+    struct recipe_options options = {.path = o->recipe,
+                                     .sets = o->sets,
+                                     .n_sets = o->n_sets,
+                                     .share = o->share,
+                                     .change = change,
+                                     .interrupted = interrupt_count()};
     enum status s;
 
     TRY(graph_open(graph, err));
@@ -210,27 +214,14 @@ static enum status choose_rerun(struct build *b, struct error *err)
     return OK;
 }
 
-static enum status open_signals(struct build *b, struct error *err)
-{
-    sigset_t set;
-
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP);
-    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0 ||
-        (b->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)) < 0)
-        return error_system(err, "", "listen for signals");
-    return OK;
-}
-
 static enum status open_build(struct build *b, struct error *err)
 {
     char *lock;
     struct tools_context tools;
 
     TRY(progress_open(b->o->verbose, &b->progress, err));
-    TRY(open_signals(b, err)); /* before the recipe's thread starts: it inherits what is blocked */
+    TRY(interrupt_listen(err));
+    b->signals = interrupt_descriptor();
     if (!(b->arguments = options_arguments(b->o, b->arena)))
         return error_memory(err);
     TRY(session_recipe(b->o, b->arena, &b->recipe_path, err));
@@ -267,8 +258,6 @@ static void close_build(struct build *b)
     store_close(b->store);
     recipe_close(b->recipe);
     graph_close(b->graph);
-    if (b->signals >= 0)
-        close(b->signals);
     progress_close(b->progress);
 }
 

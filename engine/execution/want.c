@@ -187,6 +187,8 @@ static enum status ready_best(struct build *b, int node, struct error *err)
     return push(b, &b->remakes, &b->n_remakes, &b->remake_capacity, node, err);
 }
 
+static enum status go_on(struct build *b, struct error *err);
+
 /* The study is decided: the recipe says what comes of it, which is wanted from here on. */
 static enum status ready_after(struct build *b, int node, struct error *err)
 {
@@ -205,8 +207,9 @@ static enum status ready_after(struct build *b, int node, struct error *err)
         TRY(s);
         TRY(graph_refuse_cycle(b->graph, made, node, err));
         n->after.node = made;
-        w->state = WORK_IDLE;
-        return want_node(b, node, err);
+        w->state = WORK_IDLE; /* wanted again, with a need that it had not */
+        TRY(push(b, &b->due, &b->n_due, &b->due_capacity, node, err));
+        return go_on(b, err);
     }
     w->content = work_of(b, n->after.node)->content;
     if (n->after.path && !(w->content.inside = content_path(&w->content, n->after.path, b->arena)))
@@ -351,8 +354,8 @@ enum status want_node(struct build *b, int node, struct error *err)
     return OK;
 }
 
-/* Those that have nothing more to wait for go on, and by that make others go on: a list, since the
- * chain may be long. */
+/* Those that have nothing more to wait for go on, and by that make others go on or be wanted: a list,
+ * since the chain may be long. */
 static enum status go_on(struct build *b, struct error *err)
 {
     enum status s = OK;
@@ -360,8 +363,11 @@ static enum status go_on(struct build *b, struct error *err)
     if (b->going_on)
         return OK;
     b->going_on = true;
-    while (s == OK && b->n_due > 0)
-        s = node_ready(b, b->due[--b->n_due], err);
+    while (s == OK && b->n_due > 0) {
+        const int node = b->due[--b->n_due];
+        s = work_of(b, node)->state == WORK_IDLE ? want_node(b, node, err)
+                                                 : node_ready(b, node, err);
+    }
     b->going_on = false;
     return s;
 }

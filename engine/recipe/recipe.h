@@ -13,6 +13,7 @@
 #ifndef ENGINE_RECIPE_RECIPE_H
 #define ENGINE_RECIPE_RECIPE_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -33,8 +34,9 @@ struct recipe_options {
     const char *path;        /* as typed */
     const struct pair *sets; /* --set NAME=VALUE, in order */
     size_t n_sets;
-    const char *share;                  /* the program's share/hpo folder */
-    const struct recipe_change *change; /* NULL: none */
+    const char *share;                        /* the program's share/hpo folder */
+    const struct recipe_change *change;       /* NULL: none */
+    const volatile sig_atomic_t *interrupted; /* not 0: end with ERR_INTERRUPTED; NULL: never */
 };
 
 /* A file of Lua that the recipe is made of. */

@@ -111,11 +111,26 @@ static int api_reversed(lua_State *L)
     return 1;
 }
 
+/* core.unread(): the --set that no core.param asked for so far, as text by name; nil: none. */
+static int api_unread(lua_State *L)
+{
+    const struct recipe *r = recipe_of(L);
+    bool any = false;
+
+    lua_newtable(L);
+    for (size_t i = 0; i < r->n_sets; i++) {
+        if (r->set_read[i])
+            continue;
+        lua_pushstring(L, r->sets[i].value);
+        lua_setfield(L, -2, r->sets[i].name);
+        any = true;
+    }
+    return any ? 1 : 0;
+}
+
 static const luaL_Reg functions[] = {
-    {"param", api_param},
-    {"change", api_change},
-    {"reversed", api_reversed},
-    {NULL, NULL},
+    {"param", api_param},       {"unread", api_unread}, {"change", api_change},
+    {"reversed", api_reversed}, {NULL, NULL},
 };
 
 void recipe_param_add(lua_State *L)

@@ -138,5 +138,5 @@ end
 
 return function(options)
   local o = check.fields("hpo.scheduler.hyperband", options, rules)
-  return method.new("scheduler", "hyperband", o, function(study) return open(o, study) end, { "band", "rounding" })
+  return method.new("scheduler", "hyperband", o, function(study) return open(o, study) end)
 end

@@ -137,5 +137,5 @@ end
 
 return function(options)
   local o = check.fields("hpo.scheduler.pbt", options, rules)
-  return method.new("scheduler", "pbt", o, function(study) return open(o, study) end, { "explore", "rounding" })
+  return method.new("scheduler", "pbt", o, function(study) return open(o, study) end)
 end

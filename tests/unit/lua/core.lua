@@ -23,6 +23,7 @@ function core.study(spec) return add("study", spec) end
 function core.best(study) return add("best", { study = study }) end
 function core.after(study, outcome, where) return add("after", { study = study, outcome = outcome, where = where }) end
 function core.change() end
+function core.unread() end
 function core.compare(spec) return add("compare", spec) end
 
 function core.param(name, default)

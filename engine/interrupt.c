@@ -1,0 +1,62 @@
+/* interrupt: a handler can reach nothing but a global; these are the only ones. */
+#include "engine/interrupt.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+static volatile sig_atomic_t count;
+static volatile sig_atomic_t descriptor = -1;
+
+static void note(int number)
+{
+    const int saved = errno;
+    const uint64_t one = 1;
+
+    (void)number;
+    count = count + 1;
+    (void)!write(descriptor, &one, sizeof one);
+    errno = saved;
+}
+
+enum status interrupt_listen(struct error *err)
+{
+    struct sigaction action, before;
+
+    if (descriptor >= 0)
+        return OK;
+    if ((descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0)
+        return error_system(err, "", "listen for signals");
+    memset(&action, 0, sizeof action);
+    action.sa_handler = note;
+    action.sa_flags = SA_RESTART; /* who works long looks at the count, not at EINTR */
+    (void)sigemptyset(&action.sa_mask);
+    (void)sigaddset(&action.sa_mask, SIGINT);
+    (void)sigaddset(&action.sa_mask, SIGTERM);
+    (void)sigaddset(&action.sa_mask, SIGHUP);
+    (void)sigaction(SIGINT, &action, NULL);
+    (void)sigaction(SIGTERM, &action, NULL);
+    if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+        (void)sigaction(SIGHUP, &action, NULL);
+    return OK;
+}
+
+const volatile sig_atomic_t *interrupt_count(void)
+{
+    return &count;
+}
+
+int interrupt_descriptor(void)
+{
+    return descriptor;
+}
+
+int interrupt_take(void)
+{
+    uint64_t signals;
+
+    (void)!read(descriptor, &signals, sizeof signals); /* first: one that comes now is not lost */
+    return count;
+}
