@@ -76,6 +76,33 @@ static enum status open_graph(const struct options *o, const struct recipe_chang
     return s;
 }
 
+/* The arguments as one text, without what the recipe takes as if it had not been typed. */
+static enum status canonical_arguments(const struct options *o, const struct recipe *recipe,
+                                       struct arena *arena, const char **arguments,
+                                       struct error *err)
+{
+    struct options given = *o;
+    struct pair *sets;
+
+    TRY(recipe_sets(recipe, arena, &sets, &given.n_sets, err));
+    given.sets = sets;
+    return (*arguments = options_arguments(&given, arena)) ? OK : error_memory(err);
+}
+
+enum status session_arguments(const struct options *o, struct arena *arena, const char **arguments,
+                              struct error *err)
+{
+    struct graph *graph = NULL;
+    struct recipe *recipe = NULL;
+    enum status s = open_graph(o, NULL, &graph, &recipe, err);
+
+    if (s == OK)
+        s = canonical_arguments(o, recipe, arena, arguments, err);
+    recipe_close(recipe);
+    graph_close(graph);
+    return s;
+}
+
 enum status session_graph(const struct options *o, struct graph **graph, struct recipe **recipe,
                           struct error *err)
 {
@@ -226,8 +253,10 @@ static enum status open_build(struct build *b, struct error *err)
         return error_memory(err);
     TRY(session_recipe(b->o, b->arena, &b->recipe_path, err));
     recall_open(b);
-    if (!b->recall.past)
+    if (!b->recall.past) {
         TRY(open_graph(b->o, b->change, &b->graph, &b->recipe, err));
+        TRY(canonical_arguments(b->o, b->recipe, b->arena, &b->arguments, err));
+    }
     progress_text(b->progress,
                   b->recall.past ? b->recall.past->printed : recipe_printed(b->recipe));
     TRY(b->rehearsal ? choose_study(b, err) : choose_targets(b, err));
@@ -449,6 +478,8 @@ static enum status run_build(struct build *b, struct error *err)
     }
     TRY(history_run_begin(b->store, &run, &b->run, err));
     s = loop_run(b, err);
+    if (s == OK && !b->failed && !b->recall.past)
+        s = recipe_finish(b->recipe, err);
     run.id = b->run;
     run.seconds = (double)(runner_now_ns() - b->started_ns) / 1e9;
     run.ran = b->n_ran;

@@ -130,16 +130,6 @@ static enum status take_targets(struct recipe *r, struct error *err)
     return OK;
 }
 
-static enum status check_sets(const struct recipe *r, struct error *err)
-{
-    for (size_t i = 0; i < r->n_sets; i++)
-        if (!r->set_read[i])
-            return error_set(err, ERR_INPUT, "--set",
-                             "%s has no parameter \"%s\": hpo.param(\"%s\", default) reads one",
-                             r->path, r->sets[i].name, r->sets[i].name);
-    return OK;
-}
-
 /* Studies that the recipe's own Lua decides in: by now all of it is known. */
 static enum status digest_own(struct recipe *r, struct error *err)
 {
@@ -165,7 +155,7 @@ static enum status run(struct recipe *r, struct error *err)
     TRY(take_targets(r, err));
     lua_settop(r->lua, 0);
     TRY(digest_own(r, err));
-    return check_sets(r, err);
+    return recipe_check_sets(r, false, err);
 }
 
 enum status recipe_locate(const struct recipe_options *options, struct recipe **out,
@@ -197,8 +187,8 @@ enum status recipe_open(const struct recipe_options *options, struct graph *grap
     r->share = options->share;
     r->change = options->change;
     r->interrupted = options->interrupted;
-    r->set_read = arena_array(r->arena, options->n_sets + 1, sizeof(bool));
-    s = r->set_read ? recipe_lua_watch(r, err) : error_memory(err);
+    r->set_use = arena_array(r->arena, options->n_sets + 1, sizeof *r->set_use);
+    s = r->set_use ? recipe_lua_watch(r, err) : error_memory(err);
     if (s == OK)
         s = run(r, err);
     if (s != OK) {
@@ -222,6 +212,11 @@ bool recipe_origins(const struct recipe *r, struct recipe_origins *out)
 {
     *out = (struct recipe_origins){r->sources, r->n_sources, r->folders, r->n_folders};
     return !r->missed;
+}
+
+enum status recipe_finish(struct recipe *r, struct error *err)
+{
+    return recipe_check_sets(r, true, err);
 }
 
 const char *recipe_name(const struct recipe *r)

@@ -62,6 +62,14 @@ void recipe_close(struct recipe *r); /* NULL is allowed */
 enum status recipe_locate(const struct recipe_options *options, struct recipe **out,
                           struct error *err) MUST_CHECK;
 
+/* The --set that say something, in order: without those whose value is the default. */
+enum status recipe_sets(const struct recipe *r, struct arena *arena, struct pair **sets, size_t *n,
+                        struct error *err) MUST_CHECK;
+
+/* All is built: ERR_INPUT where nothing has read a --set. Before, it is said as soon as no function
+ * of the recipe is left that may read it. */
+enum status recipe_finish(struct recipe *r, struct error *err) MUST_CHECK;
+
 /* False where the graph depends on more: on a file that was not there. */
 bool recipe_origins(const struct recipe *r, struct recipe_origins *out);
 

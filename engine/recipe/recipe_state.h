@@ -15,6 +15,9 @@
 #include "base/text.h"
 #include "engine/recipe/recipe.h"
 
+/* What a --set is to the recipe: the largest of what its readers found. */
+enum set_use { SET_UNREAD, SET_DEFAULT, SET_USED };
+
 struct recipe {
     lua_State *lua;
     struct arena *arena;   /* lives as long as the recipe */
@@ -31,7 +34,9 @@ struct recipe {
     const struct pair *sets;
     size_t n_sets;
     const struct recipe_change *change;
-    bool *set_read; /* which --set a recipe asked for */
+    enum set_use *set_use; /* of each --set */
+    int *asked;            /* callbacks of the studies and hpo.after that were called */
+    size_t n_asked, asked_capacity;
     struct text printed;
     struct error raised; /* what core.fail or a C function said, where the status is not OK */
     enum status status;
@@ -99,6 +104,13 @@ enum status recipe_digest(const struct recipe *r, const char *const *chunks, siz
                           const char **out, struct error *err) MUST_CHECK;
 enum status recipe_digest_all(const struct recipe *r, const char **out,
                               struct error *err) MUST_CHECK;
+
+/* ERR_INPUT where a --set is unread, and nothing is left that may read it; `last`: or might. */
+enum status recipe_check_sets(struct recipe *r, bool last, struct error *err) MUST_CHECK;
+
+/* A function of this study or hpo.after has returned: checks what it was the last that could read.
+ */
+enum status recipe_asked(struct recipe *r, int callbacks, struct error *err) MUST_CHECK;
 
 /* Makes a type of userdata, for luaL_setmetatable: Lua sees its methods and not its metatable. */
 void recipe_type(lua_State *L, const char *name, const luaL_Reg *methods);
