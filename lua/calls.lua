@@ -56,7 +56,7 @@ return function(spec, o, view)
   end
   -- Asked before, and answered: our own searchers know that from start and observe alone.
   function spec.replay(n)
-    if not method.modules(o.search) and not o.first[n + 1] then return spec.suggest(n) or "null" end
+    if not method.code(o.search) and not o.first[n + 1] then return spec.suggest(n) or "null" end
   end
   local function begin(n, params)
     given[n] = params

@@ -17,12 +17,16 @@ local steps = require "hpo.steps"
 local study = require "hpo.study"
 local train = require "hpo.train"
 
--- A table whose unknown names are errors.
+-- A table whose unknown names are errors, and that cannot be changed.
 local function named(prefix, members)
-  return setmetatable(members, {
-    __index = function(_, name)
-      core.fail(prefix .. "." .. tostring(name), "no such name", spelling.hint(tostring(name), check.names(members)))
-    end,
+  local function index(_, name)
+    if members[name] ~= nil then return members[name] end
+    core.fail(prefix .. "." .. tostring(name), "no such name", spelling.hint(tostring(name), check.names(members)))
+  end
+  return setmetatable({}, {
+    __index = index,
+    __pairs = function() return pairs(members) end,
+    __newindex = function(_, name) core.fail(prefix .. "." .. tostring(name), "it cannot be changed") end,
   })
 end
 

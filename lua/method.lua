@@ -17,25 +17,26 @@ local core = require "hpo.core"
 local check = require "hpo.check"
 
 local method = {}
-local builtin = {}
-builtin.__index = builtin
+local builtin = {} -- the metatable of ours
+local ours = setmetatable({}, { __mode = "k" }) -- method → { role =, name =, options =, functions = }
 
-function builtin.__tostring(self) return "hpo." .. self.role .. "." .. self.name end
-
--- One of ours: role "search" or "scheduler", options as checked, open(study) → object; parts are the
--- modules of its room that it is made of, besides its own.
-function method.new(role, name, options, open, parts)
-  return setmetatable({ role = role, name = name, options = options, open = open, parts = parts or {} }, builtin)
+-- One of ours: role "search" or "scheduler", options as checked, open(study) → object, and what else
+-- a recipe can call of it. A recipe cannot change it: its name and options stand in keys.
+function method.new(role, name, options, open, functions)
+  local self = setmetatable({}, builtin)
+  functions = functions or {}
+  functions.open = open
+  ours[self] = { role = role, name = name, options = options, functions = functions }
+  return self
 end
 
--- The embedded modules that one of ours is written in, or nil.
-function method.modules(value)
-  if getmetatable(value) ~= builtin then return nil end
-  local list = {}
-  for i, part in ipairs(value.parts) do list[i] = "hpo." .. value.role .. "." .. part end
-  list[#list + 1] = "hpo." .. value.role .. "." .. value.name
-  return list
-end
+function builtin.__tostring(self) return "hpo." .. ours[self].role .. "." .. ours[self].name end
+function builtin.__index(self, name) return ours[self].functions[name] end
+function builtin.__newindex(self) core.fail(tostring(self), "it cannot be changed") end
+
+-- The function that one of ours is opened with, whose module decides with all that it requires; nil
+-- where it is a recipe's own.
+function method.code(value) return ours[value] and ours[value].functions.open end
 
 local function copy(value, depth)
   if type(value) ~= "table" or check.is_object(value) then return value end
@@ -49,8 +50,8 @@ end
 function method.rule(role, needed)
   return function(field, value)
     if type(value) == "function" then return value end
-    if getmetatable(value) == builtin then
-      if value.role == role then return value end
+    if ours[value] then
+      if ours[value].role == role then return value end
     elseif type(value) == "table" and not check.is_object(value) and type(value[needed]) == "function" then
       return value
     end
@@ -61,7 +62,7 @@ end
 -- A fresh object. view is what a method may know of its study.
 function method.open(field, needed, value, view)
   local object
-  if getmetatable(value) == builtin then
+  if ours[value] then
     object = value.open(view)
   elseif type(value) == "function" then
     object = value(view)
@@ -76,8 +77,8 @@ end
 
 -- What decides, as a part of the study's identity.
 function method.identity(value)
-  if getmetatable(value) ~= builtin then return "custom" end
-  return { name = value.name, options = value.options }
+  local own = ours[value]
+  return own and { name = own.name, options = own.options } or "custom"
 end
 
 return method

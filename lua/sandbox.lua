@@ -3,13 +3,15 @@
 --
 -- A recipe is a pure function of its files and parameters: no clock, no files, no random numbers, and
 -- no order or address that differs from process to process. Hence sorted pairs, a tostring without
--- addresses, no __gc. Calls that could run for hours without a hook firing are bounded here where that
--- is possible, and watched by the engine where it is not.
+-- addresses, no __gc, no weak tables. Calls that could run for hours without a hook firing are bounded
+-- here where that is possible, and watched by the engine where it is not.
 
 local core = ...
 local raw_next, raw_tostring, raw_find, raw_format = next, tostring, string.find, string.format
-local raw_get, raw_setmetatable, raw_load, raw_move, raw_rep = rawget, setmetatable, load, table.move, string.rep
-local raw_insert, raw_concat, raw_sort = table.insert, table.concat, table.sort
+local raw_gsub = string.gsub
+local raw_get, raw_move, raw_rep = rawget, table.move, string.rep
+local raw_insert, raw_concat, raw_sort, raw_pcall = table.insert, table.concat, table.sort, pcall
+local raw_create, raw_wrap, raw_resume, raw_close = coroutine.create, coroutine.wrap, coroutine.resume, coroutine.close
 local LARGEST = 10000000
 
 local rank = { number = 1, string = 2, boolean = 3 }
@@ -72,7 +74,8 @@ function tostring(v)
 end
 
 function string.format(format, ...)
-  if type(format) == "string" and raw_find(format, "p", 1, true) and raw_find(format, "%%%-?%d*p") then
+  -- A conversion is a % that no other % precedes, and ends with a letter.
+  if type(format) == "string" and raw_find(format, "p", 1, true) and raw_find(raw_gsub(format, "%%%%", ""), "%%[^%a%%]*p") then
     error("string.format: %p would show an address", 2)
   end
   local n, value = select("#", ...), ...
@@ -112,16 +115,17 @@ function table.concat(t, separator, i, j)
   return raw_concat(t, separator, i or 1, j or length(t, "table.concat"))
 end
 
-function setmetatable(t, meta)
-  if type(meta) == "table" and rawget(meta, "__gc") ~= nil then
-    error("setmetatable: __gc is not there in a recipe", 2)
-  end
-  return raw_setmetatable(t, meta)
+-- Nothing catches the end of a limit or an interrupt, and each coroutine counts against the limit.
+function pcall(...) return core.caught(raw_pcall(...)) end
+function coroutine.resume(...) return core.caught(raw_resume(...)) end
+function coroutine.close(...) return core.caught(raw_close(...)) end
+function coroutine.create(f)
+  core.begin()
+  return raw_create(f)
 end
-
-function load(chunk, name, _, env)
-  if type(chunk) ~= "string" then error("load: expected a string, found " .. type(chunk), 2) end
-  return raw_load(chunk, name, "t", env or _G)
+function coroutine.wrap(f)
+  core.begin()
+  return raw_wrap(f)
 end
 
 function print(...)
@@ -139,4 +143,3 @@ math.log = function(x, base)
 end
 string.dump = nil
 dofile, loadfile, collectgarbage, warn, xpcall = nil, nil, nil, nil, nil
-getmetatable("").__metatable = "locked"

@@ -12,6 +12,7 @@ local random = require "hpo.search.random"
 local rng = require "hpo.rng"
 local space = require "hpo.space"
 local stop = require "hpo.stop"
+require "hpo.ranges" -- made the domains of the space: what it computed is part of what decides
 
 local study = {}
 local methods = {} -- the metatable of studies
@@ -47,21 +48,13 @@ local rules = {
 
 -- All that decisions depend on besides the reports, as canonical JSON.
 local function identity(o, samples)
-  local custom = not method.modules(o.search) or not method.modules(o.scheduler) or o.cost ~= nil or o.where ~= nil
+  local custom = not method.code(o.search) or not method.code(o.scheduler) or o.cost ~= nil or o.where ~= nil
   return core.encode {
     space = space.describe(o.space), metric = o.metric, mode = o.mode, seed = o.seed, concurrency = o.concurrency,
     samples = samples, first = #o.first > 0 and o.first or nil, stop = o.stop, on_failure = o.on_failure, cost = o.cost and "custom", where = o.where and "custom",
     search = method.identity(o.search), scheduler = method.identity(o.scheduler),
-    params = custom and param.all() or nil, -- a recipe's own code may depend on them
+    params = custom and param.all() or nil, unread = custom and core.unread() or nil, -- a recipe's own code may depend on them
   }, custom
-end
-
-local function modules(o)
-  local list = { "hpo.calls", "hpo.choices", "hpo.decisions", "hpo.domain", "hpo.experience", "hpo.method", "hpo.ranges", "hpo.rng", "hpo.space", "hpo.study" }
-  for _, part in ipairs { o.search, o.scheduler } do
-    for _, name in ipairs(method.modules(part) or {}) do list[#list + 1] = name end
-  end
-  return list
 end
 
 -- The best trial's checkpoint: an artifact.
@@ -89,7 +82,7 @@ function study.new(options)
   }
   local spec = {
     name = o.name, where = core.where(), concurrency = o.concurrency, metric = o.metric, mode = o.mode, seed = o.seed,
-    warm = o.warm and o.warm.node, history = o.warm and o.warm.file, on_failure = o.on_failure, keep = o.keep, best = o.best, modules = modules(o),
+    warm = o.warm and o.warm.node, history = o.warm and o.warm.file, on_failure = o.on_failure, keep = o.keep, best = o.best,
     stop = o.stop and o.stop.limit, stop_metric = o.stop and o.stop.metric, stop_at_least = o.stop and o.stop.at_least,
   }
   add_calls(spec, o, view)
@@ -98,8 +91,9 @@ function study.new(options)
   view.samples = scheduler.population and spec.samples or nil
   spec.max_t = check.whole(1, 1000000000)("study.scheduler.max_t", scheduler.max_t)
   spec.units_with_exploits = 2 * spec.samples * spec.max_t
+  spec.code = { study.new, method.code(o.search), method.code(o.scheduler) } -- what decides, with the modules that these are from
   spec.blind = not searcher.observe and not searcher.finish
-  spec.exploits = not method.modules(o.scheduler) or scheduler.exploits
+  spec.exploits = not method.code(o.scheduler) or scheduler.exploits
   spec.identity, spec.custom = identity(o, spec.exploits and spec.samples or nil)
 
   local self = setmetatable({}, methods)

@@ -8,8 +8,8 @@
 #include "engine/commands/commands.h"
 #include "engine/commands/reader.h"
 #include "engine/execution/build.h"
-#include "engine/execution/session.h"
 #include "engine/execution/resolve.h"
+#include "engine/execution/session.h"
 #include "engine/options.h"
 #include "engine/recipe/recipe.h"
 

@@ -30,13 +30,22 @@ static enum status print_json(const struct study_table *tables, size_t n, bool o
 static enum status print_tables(const struct options *o, struct store *store, struct arena *arena,
                                 struct error *err)
 {
-    const char *recipe, *study = o->n_words > 0 ? o->words[0] : NULL;
-    char *arguments = o->n_sets > 0 ? options_arguments(o, arena) : NULL, *text, *csv;
+    const char *recipe, *arguments = NULL, *study = o->n_words > 0 ? o->words[0] : NULL;
     struct study_table *tables;
+    struct error unread;
+    enum status s = OK;
+    char *text, *csv;
     size_t n;
 
     TRY(session_recipe(o, arena, &recipe, err));
+    if (o->n_sets > 0 && (s = session_arguments(o, arena, &arguments, &unread)) != OK &&
+        !(arguments = options_arguments(o, arena))) /* tables outlive a recipe that can be read */
+        return error_memory(err);
     TRY(history_tables(store, recipe, arguments, study, arena, &tables, &n, err));
+    if (n == 0 && s != OK) {
+        *err = unread;
+        return s;
+    }
     if (n == 0) {
         (void)error_set(err, ERR_INPUT, o->recipe, "no build of it here has %s%s%s",
                         study ? "a study \"" : "a study", study ? study : "", study ? "\"" : "");

@@ -198,12 +198,12 @@ enum status action_finish(struct build *b, struct job *job, const struct executo
         return fail(b, job, failure_verdict(b, job, end->exit_code), err);
     s = succeed(b, job, err);
     if (s == ERR_NOT_FOUND)
-        return fail(b, job,
-                    arena_printf(b->arena, "it did not make its output \"%s\"", err->where), err);
-    if (s == ERR_FAILED)
-        return fail(b, job,
-                    arena_printf(b->arena, "%s%s%s", err->where, err->where[0] ? ": " : "",
-                                 err->text),
+        return fail(b, job, arena_printf(b->arena, "it did not make its output \"%s\"", err->where),
                     err);
+    if (s == ERR_FAILED)
+        return fail(
+            b, job,
+            arena_printf(b->arena, "%s%s%s", err->where, err->where[0] ? ": " : "", err->text),
+            err);
     return s;
 }

@@ -86,7 +86,7 @@ struct nodes {
 
 /* --rerun STUDY/TRIAL[/T] */
 struct rerun {
-    int study; /* node, or -1 */
+    int study;    /* node, or -1 */
     int trial, t; /* t 0: its last unit */
 };
 
@@ -125,12 +125,12 @@ struct build {
     const char *arguments;   /* canonical --set */
     int64_t run, today, dirty_ns;
     struct counts counts;
-    int64_t changes;    /* besides the plan's: more may start */
-    int n_asked;        /* results that were asked for, and not answered yet */
-    bool writes;        /* what is found out is kept: pins, histories. Not in a dry run */
-    bool replays;       /* studies are gone through anew: see session_replay */
-    bool said_again;    /* that units are trained again for want of a checkpoint */
-    bool claims_wait;   /* another build makes what this one needs */
+    int64_t changes;  /* besides the plan's: more may start */
+    int n_asked;      /* results that were asked for, and not answered yet */
+    bool writes;      /* what is found out is kept: pins, histories. Not in a dry run */
+    bool replays;     /* studies are gone through anew: see session_replay */
+    bool said_again;  /* that units are trained again for want of a checkpoint */
+    bool claims_wait; /* another build makes what this one needs */
     bool interrupted, failed;
 };
 

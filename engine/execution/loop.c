@@ -55,8 +55,8 @@ static enum status start_actions(struct build *b, struct error *err)
     size_t n_passed = 0;
     enum status s = OK;
 
-    while (s == OK && may_start(b) && n_passed < MOST_PASSED &&
-           executor_has_room(b->executor) && plan_take_ready(b->plan, &node)) {
+    while (s == OK && may_start(b) && n_passed < MOST_PASSED && executor_has_room(b->executor) &&
+           plan_take_ready(b->plan, &node)) {
         bool waits;
         s = action_start(b, node, plan_ready_nodes(b->plan), &waits, err);
         if (s == OK && waits)

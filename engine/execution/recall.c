@@ -155,7 +155,7 @@ static bool may_recall(const struct options *o)
 
 static enum status open_past(struct build *b, struct snapshot *past, bool *holds, struct error *err)
 {
-    struct recipe_options options = {b->o->recipe, b->o->sets, b->o->n_sets, b->o->share, NULL};
+    struct recipe_options options = {.path = b->o->recipe};
 
     *holds = false;
     TRY(recipe_locate(&options, &b->recipe, err));

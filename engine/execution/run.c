@@ -291,8 +291,8 @@ static void say_what_is_trained_again(struct build *b, const struct job *job,
 enum status run_start(struct build *b, const char *label, const struct wanted_run *demand,
                       int others, bool *refused, struct error *err)
 {
-    const struct stretch s = {FOR_STUDY,    -1,            label, demand->template,
-                              demand->from, demand->until, others};
+    const struct stretch s = {FOR_STUDY,     -1,    label, demand->template, demand->from,
+                              demand->until, others};
     struct unit *first;
     struct request r;
     struct job *job;
@@ -321,8 +321,8 @@ enum status run_start(struct build *b, const char *label, const struct wanted_ru
 /* The checkpoint of the best is there. */
 static enum status best_done(struct build *b, int best_node, struct error *err)
 {
-    work_of(b, best_node)->content = (struct content){
-        .origin = FROM_STORE, .digest = work_of(b, best_node)->best->checkpoint};
+    work_of(b, best_node)->content =
+        (struct content){.origin = FROM_STORE, .digest = work_of(b, best_node)->best->checkpoint};
     return node_done(b, best_node, err);
 }
 
@@ -364,8 +364,8 @@ enum status run_remake(struct build *b, int best_node, bool *refused, struct err
 enum status run_again(struct build *b, const char *label, struct unit *u, bool *started,
                       struct error *err)
 {
-    const struct stretch s = {FOR_RERUN, -1, label, (struct template *)u->template, u->parent, u->t,
-                              0};
+    const struct stretch s = {FOR_RERUN, -1,   label, (struct template *)u->template,
+                              u->parent, u->t, 0};
     struct request r;
     struct job *job;
     bool again, refused;
@@ -531,10 +531,10 @@ enum status run_finish(struct build *b, struct job *job, const struct executor_e
         return fail(b, job, missing_report(b, run), err);
     s = keep_last(b, job, err);
     if (s == ERR_FAILED || s == ERR_NOT_FOUND)
-        return fail(b, job,
-                    arena_printf(b->arena, "%s%s%s", err->where, err->where[0] ? ": " : "",
-                                 err->text),
-                    err);
+        return fail(
+            b, job,
+            arena_printf(b->arena, "%s%s%s", err->where, err->where[0] ? ": " : "", err->text),
+            err);
     TRY(s);
     return succeed(b, job, err);
 }

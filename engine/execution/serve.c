@@ -113,9 +113,9 @@ static enum status take_report(struct build *b, struct job *job, const struct re
                                   run->units[run->reported]->t, line->t));
     s = take_unit(b, job, line, err);
     if (s == ERR_FAILED)
-        return wrong(b, job,
-                     arena_printf(b->arena, "%s%s%s", err->where, err->where[0] ? ": " : "",
-                                  err->text));
+        return wrong(
+            b, job,
+            arena_printf(b->arena, "%s%s%s", err->where, err->where[0] ? ": " : "", err->text));
     return s;
 }
 
@@ -125,8 +125,8 @@ static enum status note_almost(struct build *b, struct run *run, const char *lin
 {
     if (run->almost)
         return OK;
-    run->almost = arena_printf(b->arena, "%.*s%s", (int)SHOWN, line,
-                               strlen(line) > SHOWN ? "..." : "");
+    run->almost =
+        arena_printf(b->arena, "%.*s%s", (int)SHOWN, line, strlen(line) > SHOWN ? "..." : "");
     run->almost_why = arena_string(b->arena, why);
     return run->almost && run->almost_why ? OK : error_memory(err);
 }

@@ -132,7 +132,12 @@ static enum status open_tools(struct session *s, struct error *err)
 static enum status open_graph(const struct options *o, const struct recipe_change *change,
                               struct graph **graph, struct recipe **recipe, struct error *err)
 {
-    struct recipe_options options = {o->recipe, o->sets, o->n_sets, o->share, change};
+    struct recipe_options options = {.path = o->recipe,
+                                     .sets = o->sets,
+                                     .n_sets = o->n_sets,
+                                     .share = o->share,
+                                     .change = change,
+                                     .interrupted = interrupt_count()};
     enum status s;
 
     TRY(graph_open(graph, err));
@@ -142,6 +147,33 @@ static enum status open_graph(const struct options *o, const struct recipe_chang
         *graph = NULL;
         *recipe = NULL;
     }
+    return s;
+}
+
+/* The arguments as one text, without what the recipe takes as if it had not been typed. */
+static enum status canonical_arguments(const struct options *o, const struct recipe *recipe,
+                                       struct arena *arena, const char **arguments,
+                                       struct error *err)
+{
+    struct options given = *o;
+    struct pair *sets;
+
+    TRY(recipe_sets(recipe, arena, &sets, &given.n_sets, err));
+    given.sets = sets;
+    return (*arguments = options_arguments(&given, arena)) ? OK : error_memory(err);
+}
+
+enum status session_arguments(const struct options *o, struct arena *arena, const char **arguments,
+                              struct error *err)
+{
+    struct graph *graph = NULL;
+    struct recipe *recipe = NULL;
+    enum status s = open_graph(o, NULL, &graph, &recipe, err);
+
+    if (s == OK)
+        s = canonical_arguments(o, recipe, arena, arguments, err);
+    recipe_close(recipe);
+    graph_close(graph);
     return s;
 }
 
@@ -170,8 +202,10 @@ static enum status open_build(struct session *s, const struct recipe_change *cha
     TRY(session_recipe(b->o, b->arena, &b->recipe_path, err));
     if (b->writes)
         recall_open(b);
-    if (!b->recall.past)
+    if (!b->recall.past) {
         TRY(open_graph(b->o, change, &b->graph, &b->recipe, err));
+        TRY(canonical_arguments(b->o, b->recipe, b->arena, &b->arguments, err));
+    }
     progress_text(b->progress,
                   b->recall.past ? b->recall.past->printed : recipe_printed(b->recipe));
     if (!b->store)
@@ -274,6 +308,8 @@ static enum status run_build(struct build *b, struct error *err)
 
     TRY(history_run_begin(b->store, &run, &b->run, err));
     s = make_targets(b, err);
+    if (s == OK && !b->failed && !b->recall.past)
+        s = recipe_finish(b->recipe, err);
     run.seconds = (double)(runner_now_ns() - started_ns) / 1e9;
     kept = keep(b, s, &run, &second);
     if (s == OK || s == ERR_FAILED || s == ERR_INTERRUPTED) {

@@ -23,6 +23,10 @@ enum status session_build(const struct options *o, struct error *err) MUST_CHECK
 enum status session_graph(const struct options *o, struct graph **graph, struct recipe **recipe,
                           struct error *err) MUST_CHECK;
 
+/* The text under which the store knows a build with these --set; the recipe is read. */
+enum status session_arguments(const struct options *o, struct arena *arena, const char **arguments,
+                              struct error *err) MUST_CHECK;
+
 /*
  * Goes through a study as `hpo build` would, as far as the store knows its units: asks searcher and
  * scheduler anew, with reasons; starts nothing, writes nothing (the store may be open for reading).
@@ -32,8 +36,8 @@ enum status session_graph(const struct options *o, struct graph **graph, struct 
  */
 typedef enum status replay(struct build *b, int node, void *context, struct error *err);
 enum status session_replay(const struct options *o, struct store *store, const char *name,
-                             const struct recipe_change *change, replay *answer, void *context,
-                             struct error *err) MUST_CHECK;
+                           const struct recipe_change *change, replay *answer, void *context,
+                           struct error *err) MUST_CHECK;
 
 /* The absolute path under which the store knows the recipe. ERR_INPUT: there is no such file. */
 enum status session_recipe(const struct options *o, struct arena *arena, const char **path,

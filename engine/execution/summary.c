@@ -66,12 +66,14 @@ enum status summary_print(struct build *b, double seconds, struct error *err)
                           (long long)sharing.reused, sharing.seconds / 60,
                           (long long)sharing.trained);
         progress_line(b->progress, "%lld ran, %lld cached, %lld failed (%.1f s)",
-                      (long long)b->counts.ran, (long long)b->counts.cached, (long long)b->counts.failed, seconds);
+                      (long long)b->counts.ran, (long long)b->counts.cached,
+                      (long long)b->counts.failed, seconds);
         return OK;
     }
     text_printf(
         &t, "{\"actions\": %lld, \"ran\": %lld, \"cached\": %lld, \"failed\": %lld, \"seconds\": ",
-        (long long)actions, (long long)b->counts.ran, (long long)b->counts.cached, (long long)b->counts.failed);
+        (long long)actions, (long long)b->counts.ran, (long long)b->counts.cached,
+        (long long)b->counts.failed);
     json_write_number(&t, seconds);
     text_printf(&t, ", \"units_trained\": %lld, \"units_reused\": %lld, \"seconds_reused\": ",
                 (long long)sharing.trained, (long long)sharing.reused);

@@ -82,7 +82,6 @@ enum status targets_find_study(struct build *b, const char *name, int *node, str
     return OK;
 }
 
-
 enum status targets_choose_study(struct build *b, const char *name, struct error *err)
 {
     struct target *chosen = arena_array(b->arena, (size_t)graph_size(b->graph) + 1, sizeof *chosen);

@@ -41,9 +41,9 @@ struct request {
     const struct action *action; /* command, environment, resources, names of inputs and outputs */
     struct content **inputs;     /* in the order of the action's */
     const char *identity;        /* what a fetcher fetches, pinned */
-    bool trains;                 /* its standard output comes as events; checkpoints go in and out */
-    bool speaks;                 /* its standard input is open to executor_say; else it is empty */
-    int from, until;             /* of a run of units: HPO_FROM, HPO_UNTIL */
+    bool trains;     /* its standard output comes as events; checkpoints go in and out */
+    bool speaks;     /* its standard input is open to executor_say; else it is empty */
+    int from, until; /* of a run of units: HPO_FROM, HPO_UNTIL */
     const struct digest *checkpoint; /* the tree that becomes HPO_CHECKPOINT_IN, or NULL */
     int others; /* further requests that could start now: idle cpus are shared with them */
 };
@@ -116,9 +116,8 @@ static inline MUST_CHECK enum status executor_room(struct executor *x, const str
 /* Starts a request for which there is room. *outcome other than STARTED: *err says what is lost,
  * and no task was made. */
 static inline MUST_CHECK enum status executor_start(struct executor *x, const struct request *r,
-                                                    struct task **task,
-                                                    enum start_outcome *outcome, size_t *lost,
-                                                    struct error *err)
+                                                    struct task **task, enum start_outcome *outcome,
+                                                    size_t *lost, struct error *err)
 {
     return x->calls->start(x, r, task, outcome, lost, err);
 }

@@ -100,8 +100,8 @@ static enum status local_room(struct executor *x, const struct request *r, enum 
     struct share share;
 
     TRY(slots_refuse(&of(x)->slots, &r->action->resources, r->where, err));
-    *room = slots_find(&of(x)->slots, &r->action->resources, r->others, &share) ? ROOM_FREE
-                                                                               : ROOM_BUSY;
+    *room =
+        slots_find(&of(x)->slots, &r->action->resources, r->others, &share) ? ROOM_FREE : ROOM_BUSY;
     return OK;
 }
 
@@ -466,8 +466,8 @@ static enum status wait_for_any(struct local *l, int ms, bool *any, bool *woken,
     fds[0] = (struct pollfd){.fd = l->machine.wake, .events = POLLIN};
     n = 1;
     for (const struct child *c = l->children; c; c = c->next) {
-        fds[n++] = (struct pollfd){.fd = c->process.ended ? -1 : c->process.pidfd,
-                                   .events = POLLIN};
+        fds[n++] =
+            (struct pollfd){.fd = c->process.ended ? -1 : c->process.pidfd, .events = POLLIN};
         fds[n++] = (struct pollfd){.fd = c->process.output, .events = POLLIN};
     }
     *any = poll(fds, n, ms) > 0 || left > 0;

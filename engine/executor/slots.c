@@ -26,8 +26,7 @@ static int find_cpus(const struct slots *slots, const struct resources *r, int o
     return r->share && idle / (others + 1) > asked ? idle / (others + 1) : asked;
 }
 
-bool slots_find(const struct slots *slots, const struct resources *r, int others,
-                struct share *out)
+bool slots_find(const struct slots *slots, const struct resources *r, int others, struct share *out)
 {
     int wanted = r->gpus;
 

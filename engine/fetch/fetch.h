@@ -34,8 +34,8 @@ struct fetch_context {
     const char *work;   /* folder in which a server is asked */
     const struct capture *capture;
     struct pins *pins;
-    bool may_ask; /* servers; else what is not known is refused: --cached-only */
-    bool may_pin; /* hpo.lock is written */
+    bool may_ask;        /* servers; else what is not known is refused: --cached-only */
+    bool may_pin;        /* hpo.lock is written */
     struct arena *arena; /* identities live here */
 };
 

@@ -110,22 +110,20 @@ static enum status check_names(const struct node *node, struct error *err)
 
 enum status graph_add(struct graph *graph, const struct node *node, int *id, struct error *err)
 {
+    struct node *copy, **last;
+
     if (node->kind == NODE_ACTION)
         TRY(check_names(node, err));
-    if (graph->n == graph->capacity) {
-        struct node **larger = arena_grow(graph->arena, graph->nodes, graph->n, graph->n + 1,
-                                          sizeof(struct node *), &graph->capacity);
-        if (!larger)
-            return error_memory(err);
-        graph->nodes = larger;
-    }
-    if (!(graph->nodes[graph->n] = arena_alloc(graph->arena, sizeof(struct node))))
+    if (!(copy = arena_alloc(graph->arena, sizeof *copy)))
         return error_memory(err);
-    *graph->nodes[graph->n] = *node;
-    if (graph->part && !(graph->nodes[graph->n]->number =
-                             arena_printf(graph->arena, "%s.%d", graph->part, ++graph->n_part)))
+    *copy = *node;
+    if (graph->part &&
+        !(copy->number = arena_printf(graph->arena, "%s.%d", graph->part, ++graph->n_part)))
         return error_memory(err);
-    *id = (int)graph->n++;
+    if (!(last = arena_push(graph->arena, graph->nodes, graph->n, graph->capacity)))
+        return error_memory(err);
+    *last = copy;
+    *id = (int)graph->n - 1;
     return OK;
 }
 
@@ -133,6 +131,15 @@ void graph_number_under(struct graph *graph, const char *part)
 {
     graph->part = part;
     graph->n_part = 0;
+}
+
+int graph_depth(const struct graph *graph)
+{
+    int depth = graph->part != NULL;
+
+    for (const char *c = graph->part; c && *c; c++)
+        depth += *c == '.';
+    return depth;
 }
 
 const char *graph_number(struct graph *graph, int id)

@@ -65,7 +65,7 @@ struct action {
     struct resources resources;
     double timeout; /* seconds, 0: none */
     int retries;
-    bool stateless; /* of a trainer: an empty checkpoint is a whole one */
+    bool stateless;            /* of a trainer: an empty checkpoint is a whole one */
     const char **identity;     /* argv, NULL-terminated; NULL: the content of run[0] */
     const char *params;        /* JSON of the parameters file, or NULL */
     const struct fetch *fetch; /* NULL: a command. All that is fetched is its output */
@@ -150,10 +150,12 @@ enum status graph_add(struct graph *graph, const struct node *node, int *id,
 /*
  * While a build goes on, nodes are added in an order that no two builds need share. So that they
  * have the same names all the same, those added from now on are numbered by themselves, "PART.1",
- * "PART.2",
- * ...; NULL: by their place again.
+ * "PART.2", ...; NULL: by their place again.
  */
 void graph_number_under(struct graph *graph, const char *part);
+
+/* In how many parts, one inside the other, the nodes are that are added now. */
+int graph_depth(const struct graph *graph);
 
 /* What stands behind the # of its name where it has no better one. NULL: no memory. */
 const char *graph_number(struct graph *graph, int id);

@@ -12,7 +12,7 @@ struct arena;
 
 struct capture {
     struct keeper *keeper;
-    int signals; /* signalfd: readable means interrupted; what is there is left unread. -1: none */
+    int signals; /* readable means interrupted; what is there is left unread. -1: none */
     int seconds; /* at most so long */
 };
 

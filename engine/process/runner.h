@@ -50,7 +50,8 @@ enum status runner_start(struct keeper *keeper, const struct command *command, s
                          struct error *err) MUST_CHECK;
 
 /* Writes to its standard input; what has closed it, or is not listening, hears nothing. */
-enum status runner_say(struct process *p, const char *bytes, size_t n, struct error *err) MUST_CHECK;
+enum status runner_say(struct process *p, const char *bytes, size_t n,
+                       struct error *err) MUST_CHECK;
 
 /* Reaps the process if it has ended; *p then says how. */
 void runner_poll(struct keeper *keeper, struct process *p);

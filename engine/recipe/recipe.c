@@ -12,87 +12,6 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "engine/recipe/recipe_state.h"
-#include "lua/embedded.h"
-
-enum { RECIPE_LIMIT = 16 << 20 };
-
-/* Reads a file of the recipe, whose path is shown as it was typed, and remembers it. */
-static enum status read_source(struct recipe *r, const char *path, struct recipe_source **out,
-                               struct error *err)
-{
-    struct recipe_source *source;
-    enum status s;
-
-    if (r->n_sources == r->source_capacity) {
-        struct recipe_source *larger =
-            arena_grow(r->arena, r->sources, r->n_sources, r->n_sources + 1, sizeof *r->sources,
-                       &r->source_capacity);
-        if (!larger)
-            return error_memory(err);
-        r->sources = larger;
-    }
-    source = &r->sources[r->n_sources];
-    s = file_read(path, RECIPE_LIMIT, r->arena, &source->bytes, &source->n, err);
-    r->missed |= s != OK;
-    if (s == ERR_NOT_FOUND || s == ERR_SYSTEM)
-        return error_set(err, ERR_INPUT, path, "cannot read the recipe: %s", err->text);
-    TRY(s);
-    if (!(source->chunk = arena_printf(r->arena, "@%s", path)))
-        return error_memory(err);
-    r->n_sources++;
-    *out = source;
-    return OK;
-}
-
-/* Pushes the module NAME beside the recipe, loaded but not run. */
-static void push_module(lua_State *L, struct recipe *r, const char *name)
-{
-    const char *slash = strrchr(r->path, '/');
-    struct recipe_source *source = NULL;
-    enum status s;
-
-    lua_pushlstring(L, r->path, slash ? (size_t)(slash - r->path) + 1 : 0);
-    lua_pushstring(L, luaL_gsub(L, name, ".", "/"));
-    lua_remove(L, -2);
-    lua_pushliteral(L, ".lua");
-    lua_concat(L, 3);
-    s = read_source(r, lua_tostring(L, -1), &source, &r->raised);
-    if (s != OK)
-        (void)luaL_error(L, "require: %s: %s", r->raised.where, r->raised.text);
-    assert(source);
-    if (luaL_loadbufferx(L, source->bytes, source->n, source->chunk, "t") != LUA_OK)
-        (void)lua_error(L);
-    lua_remove(L, -2);
-}
-
-/* require NAME: "hpo.core", an embedded module, or a file beside the recipe. */
-static int require(lua_State *L)
-{
-    struct recipe *r = recipe_of(L);
-    const char *name = luaL_checkstring(L, 1);
-
-    lua_settop(L, 1);
-    lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-    if (lua_getfield(L, 2, name) != LUA_TNIL)
-        return 1;
-    lua_pop(L, 1);
-    for (const struct embedded *m = embedded; m->name; m++)
-        if (strcmp(m->name, name) == 0) {
-            if (luaL_loadbufferx(L, m->bytes, m->n, m->chunk, "t") != LUA_OK)
-                return lua_error(L);
-            goto run;
-        }
-    if (strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.") !=
-            strlen(name) ||
-        strstr(name, "..") || name[0] == '.')
-        return luaL_error(L, "require: expected names with dots between them, found \"%s\"", name);
-    push_module(L, r, name);
-run:
-    lua_call(L, 0, 1);
-    lua_pushvalue(L, -1);
-    lua_setfield(L, 2, name);
-    return 1;
-}
 
 static const luaL_Reg libraries[] = {
     {LUA_GNAME, luaopen_base},
@@ -107,24 +26,11 @@ static const luaL_Reg libraries[] = {
 /* Everything that can throw while the state is made. */
 static int prepare(lua_State *L)
 {
-    const struct embedded *sandbox = embedded;
-
     for (const luaL_Reg *library = libraries; library->func; library++) {
         luaL_requiref(L, library->name, library->func, 1);
         lua_pop(L, 1);
     }
-    while (sandbox->name && strcmp(sandbox->name, "hpo.sandbox") != 0)
-        sandbox++;
-    if (luaL_loadbufferx(L, sandbox->bytes, sandbox->n, sandbox->chunk, "t") != LUA_OK)
-        return lua_error(L);
-    recipe_api_push(L);
-    lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-    lua_pushvalue(L, -2);
-    lua_setfield(L, -2, "hpo.core");
-    lua_pop(L, 1);
-    lua_call(L, 1, 0);
-    lua_pushcfunction(L, require);
-    lua_setglobal(L, "require");
+    recipe_modules_open(L, recipe_of(L));
     return 0;
 }
 
@@ -189,8 +95,7 @@ static int run_file(lua_State *L)
 {
     const struct recipe_source *source = lua_touserdata(L, 1);
 
-    if (luaL_loadbufferx(L, source->bytes, source->n, source->chunk, "t") != LUA_OK)
-        return lua_error(L);
+    recipe_load(L, source);
     lua_call(L, 0, 1);
     lua_getglobal(L, "require");
     lua_pushliteral(L, "hpo");
@@ -225,13 +130,14 @@ static enum status take_targets(struct recipe *r, struct error *err)
     return OK;
 }
 
-static enum status check_sets(const struct recipe *r, struct error *err)
+/* Studies that the recipe's own Lua decides in: by now all of it is known. */
+static enum status digest_own(struct recipe *r, struct error *err)
 {
-    for (size_t i = 0; i < r->n_sets; i++)
-        if (!r->set_read[i])
-            return error_set(err, ERR_INPUT, "--set",
-                             "%s has no parameter \"%s\": hpo.param(\"%s\", default) reads one",
-                             r->path, r->sets[i].name, r->sets[i].name);
+    for (int i = 0; i < graph_size(r->graph); i++) {
+        const struct node *node = graph_node(r->graph, i);
+        if (node->kind == NODE_STUDY && !node->study->source)
+            TRY(recipe_digest_all(r, &node->study->source, err));
+    }
     return OK;
 }
 
@@ -240,14 +146,16 @@ static enum status run(struct recipe *r, struct error *err)
     struct recipe_source *source = NULL;
 
     TRY(locate(r, err));
-    TRY(read_source(r, r->path, &source, err));
+    TRY(recipe_read(r, r->path, &source, err));
     assert(source);
     lua_pushcfunction(r->lua, run_file);
     lua_pushlightuserdata(r->lua, source);
     TRY(recipe_call(r, 1, 1, err));
+    r->is_read = true;
     TRY(take_targets(r, err));
     lua_settop(r->lua, 0);
-    return check_sets(r, err);
+    TRY(digest_own(r, err));
+    return recipe_check_sets(r, false, err);
 }
 
 enum status recipe_locate(const struct recipe_options *options, struct recipe **out,
@@ -278,8 +186,9 @@ enum status recipe_open(const struct recipe_options *options, struct graph *grap
     r->n_sets = options->n_sets;
     r->share = options->share;
     r->change = options->change;
-    r->set_read = arena_array(r->arena, options->n_sets + 1, sizeof(bool));
-    s = r->set_read ? recipe_lua_watch(r, err) : error_memory(err);
+    r->interrupted = options->interrupted;
+    r->set_use = arena_array(r->arena, options->n_sets + 1, sizeof *r->set_use);
+    s = r->set_use ? recipe_lua_watch(r, err) : error_memory(err);
     if (s == OK)
         s = run(r, err);
     if (s != OK) {
@@ -303,6 +212,11 @@ bool recipe_origins(const struct recipe *r, struct recipe_origins *out)
 {
     *out = (struct recipe_origins){r->sources, r->n_sources, r->folders, r->n_folders};
     return !r->missed;
+}
+
+enum status recipe_finish(struct recipe *r, struct error *err)
+{
+    return recipe_check_sets(r, true, err);
 }
 
 const char *recipe_name(const struct recipe *r)

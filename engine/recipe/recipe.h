@@ -13,6 +13,7 @@
 #ifndef ENGINE_RECIPE_RECIPE_H
 #define ENGINE_RECIPE_RECIPE_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -34,8 +35,9 @@ struct recipe_options {
     const char *path;        /* as typed */
     const struct pair *sets; /* --set NAME=VALUE, in order */
     size_t n_sets;
-    const char *share;                  /* the program's share/hpo folder */
-    const struct recipe_change *change; /* NULL: none */
+    const char *share;                        /* the program's share/hpo folder */
+    const struct recipe_change *change;       /* NULL: none */
+    const volatile sig_atomic_t *interrupted; /* not 0: end with ERR_INTERRUPTED; NULL: never */
 };
 
 /* A file of Lua that the recipe is made of. */
@@ -60,6 +62,14 @@ void recipe_close(struct recipe *r); /* NULL is allowed */
 /* A recipe whose graph is known from before: only its name and folder, no Lua. */
 enum status recipe_locate(const struct recipe_options *options, struct recipe **out,
                           struct error *err) MUST_CHECK;
+
+/* The --set that say something, in order: without those whose value is the default. */
+enum status recipe_sets(const struct recipe *r, struct arena *arena, struct pair **sets, size_t *n,
+                        struct error *err) MUST_CHECK;
+
+/* All is built: ERR_INPUT where nothing has read a --set. Before, it is said as soon as no function
+ * of the recipe is left that may read it. */
+enum status recipe_finish(struct recipe *r, struct error *err) MUST_CHECK;
 
 /* False where the graph depends on more: on a file that was not there. */
 bool recipe_origins(const struct recipe *r, struct recipe_origins *out);

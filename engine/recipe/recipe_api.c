@@ -10,10 +10,13 @@
 #include <sys/stat.h>
 
 #include "base/arena.h"
-#include "base/digest.h"
 #include "base/file.h"
 #include "engine/recipe/recipe_state.h"
-#include "lua/embedded.h"
+
+enum {
+    MOST_CODE = 8,     /* functions that a study's Lua begins with */
+    MOST_DEPTH = 1000, /* hpo.after inside hpo.after */
+};
 
 static int raise_memory(lua_State *L)
 {
@@ -290,32 +293,31 @@ static int api_text(lua_State *L)
     return add(L, &node);
 }
 
-/* The digest of the Lua that decides: the named embedded modules, and the recipe where it has a
- * part. */
-static const char *source_digest_of(lua_State *L)
+/* The digest of the Lua that decides: spec.code has the functions that it begins with. NULL where
+ * the recipe has a part and is not read yet: files may follow. */
+static const char *source_of(lua_State *L)
 {
     struct recipe *r = recipe_of(L);
-    struct text all = text_in(graph_arena(r->graph));
-    const char *copy, **modules;
-    struct digest digest;
-    char *string, hex[DIGEST_HEX + 1];
-    size_t n;
+    const char *chunks[MOST_CODE], *digest = NULL;
+    const bool custom = boolean_field(L, 1, "custom");
+    size_t n = 0;
+    enum status s;
 
-    modules = strings_field(L, 1, "modules", &n);
-    for (size_t i = 0; i < n; i++)
-        for (const struct embedded *m = embedded; m->name; m++)
-            if (strcmp(m->name, modules[i]) == 0)
-                text_add_bytes(&all, m->bytes, m->n);
-    for (size_t i = 0; i < r->n_sources && boolean_field(L, 1, "custom"); i++)
-        text_add_bytes(&all, r->sources[i].bytes, r->sources[i].n);
-    if (text_finish(&all, &string, &n, &r->raised) != OK ||
-        digest_bytes(string, n, &digest, &r->raised) != OK)
-        (void)recipe_raise(L, r, ERR_MEMORY);
-    digest_hex(&digest, hex);
-    lua_pushstring(L, hex);
-    copy = copied(L, lua_gettop(L));
-    lua_pop(L, 1);
-    return copy;
+    if (custom && !r->is_read)
+        return NULL;
+    lua_getfield(L, 1, "code");
+    luaL_checktype(L, -1, LUA_TTABLE);
+    while (!custom && n < MOST_CODE && lua_rawgeti(L, -1, (lua_Integer)n + 1) == LUA_TFUNCTION) {
+        lua_Debug ar;
+        (void)lua_getinfo(L, ">S", &ar);
+        chunks[n++] = ar.source; /* the function's: it lives on in spec.code */
+    }
+    s = custom ? recipe_digest_all(r, &digest, &r->raised)
+               : recipe_digest(r, chunks, n, &digest, &r->raised);
+    if (s != OK)
+        (void)recipe_raise(L, r, s);
+    lua_settop(L, 1);
+    return digest;
 }
 
 /* The place of the string field among `choices`. */
@@ -368,7 +370,7 @@ static int api_study(lua_State *L)
     study->stop = number_field(L, 1, "stop", 0);
     study->stop_at_least = boolean_field(L, 1, "stop_at_least");
     study->identity = string_field(L, 1, "identity");
-    study->source = source_digest_of(L);
+    study->source = source_of(L);
     study->warm = node_field(L, 1, "warm", -1);
     study->history = string_field(L, 1, "history");
     study->blind = boolean_field(L, 1, "blind");
@@ -402,8 +404,16 @@ static int api_best(lua_State *L)
 /* core.after(study, function (best's JSON) → node, path or nil, where) */
 static int api_after(lua_State *L)
 {
+    struct recipe *r = recipe_of(L);
     struct node node = {.kind = NODE_AFTER, .where = copied(L, 3)};
 
+    if (graph_depth(r->graph) > MOST_DEPTH) {
+        (void)error_set(&r->raised, ERR_INPUT, node.where,
+                        "hpo.after: it returns another hpo.after, and that another, more than %d",
+                        MOST_DEPTH);
+        error_hint(&r->raised, "a function that returns itself never ends");
+        return recipe_raise(L, r, ERR_INPUT);
+    }
     node.after.study = study_of(L);
     node.after.node = -1;
     luaL_checktype(L, 2, LUA_TFUNCTION);
@@ -467,16 +477,13 @@ static int api_folder(lua_State *L)
 {
     struct recipe *r = recipe_of(L);
     const char *name = luaL_checkstring(L, 1), *absolute;
-    struct pair *folders = r->folders;
+    struct pair *folder;
 
-    if (r->n_folders == r->folder_capacity)
-        folders = arena_grow(r->arena, r->folders, r->n_folders, r->n_folders + 1, sizeof *folders,
-                             &r->folder_capacity);
-    if (!folders || !(name = arena_string(r->arena, name)) ||
-        recipe_find_folder(r->folder, name, r->arena, &absolute, &r->raised) != OK)
+    if (!(name = arena_string(r->arena, name)) ||
+        recipe_find_folder(r->folder, name, r->arena, &absolute, &r->raised) != OK ||
+        !(folder = arena_push(r->arena, r->folders, r->n_folders, r->folder_capacity)))
         return raise_memory(L);
-    r->folders = folders;
-    r->folders[r->n_folders++] = (struct pair){name, absolute};
+    *folder = (struct pair){name, absolute};
     if (absolute)
         lua_pushstring(L, absolute);
     else
@@ -509,4 +516,5 @@ void recipe_api_push(lua_State *L)
     recipe_methods_add(L);
     recipe_parzen_add(L);
     recipe_kde_add(L);
+    recipe_limits_add(L);
 }

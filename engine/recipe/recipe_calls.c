@@ -178,7 +178,7 @@ enum status recipe_trial(struct recipe *r, int calls, const char *params, int *n
     TRY(recipe_call(r, 1, 1, err));
     *node = (int)lua_tointeger(r->lua, -1);
     lua_pop(r->lua, 1);
-    return OK;
+    return recipe_asked(r, calls, err);
 }
 
 enum status recipe_after(struct recipe *r, int calls, const char *where, const char *best,
@@ -191,7 +191,7 @@ enum status recipe_after(struct recipe *r, int calls, const char *where, const c
     TRY(recipe_take_string(r, arena, path, err));
     *node = (int)lua_tointeger(r->lua, -1);
     lua_pop(r->lua, 1);
-    return OK;
+    return recipe_asked(r, calls, err);
 }
 
 enum status recipe_cost(struct recipe *r, int calls, const char *params, double *cost,

@@ -8,11 +8,15 @@
 #include <lauxlib.h>
 #include <lua.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 
 #include "base/error.h"
 #include "base/text.h"
 #include "engine/recipe/recipe.h"
+
+/* What a --set is to the recipe: the largest of what its readers found. */
+enum set_use { SET_UNREAD, SET_DEFAULT, SET_USED };
 
 struct recipe {
     lua_State *lua;
@@ -22,21 +26,26 @@ struct recipe {
     const char *path, *name, *folder, *share;
     struct recipe_source *sources; /* the recipe's own file, then what it required, in order */
     size_t n_sources, source_capacity;
+    bool is_read;         /* the recipe's file has returned: no more files are loaded */
+    bool *required;       /* [modules][modules]: the first one requires the second */
     struct pair *folders; /* that it asked for: name, and absolute path or NULL */
     size_t n_folders, folder_capacity;
     bool missed; /* it looked for a file that is absent */
     const struct pair *sets;
     size_t n_sets;
     const struct recipe_change *change;
-    bool *set_read; /* which --set a recipe asked for */
+    enum set_use *set_use; /* of each --set */
+    int *asked;            /* callbacks of the studies and hpo.after that were called */
+    size_t n_asked, asked_capacity;
     struct text printed;
     struct error raised; /* what core.fail or a C function said, where the status is not OK */
     enum status status;
 
     /* limits */
+    const volatile sig_atomic_t *interrupted; /* not 0: nobody waits for an answer; or NULL */
     size_t memory;
     long long instructions; /* used since the last recipe_call */
-    const char *exceeded;   /* which limit, once one is */
+    const char *exceeded;   /* which limit, once one is: for good */
     char exceeded_at[256];  /* the line of the recipe that ran then, or "" */
     const char *place;      /* of the study or hpo.after whose function the engine calls, or NULL */
     const char *call;       /* that function of a study, or NULL */
@@ -53,6 +62,8 @@ enum status recipe_lua_open(struct recipe *r, struct error *err) MUST_CHECK;
 
 /* Starts the watchdog, for calls that neither return nor reach a hook. */
 enum status recipe_lua_watch(struct recipe *r, struct error *err) MUST_CHECK;
+
+bool recipe_is_interrupted(const struct recipe *r);
 
 /* Ends what the two above have begun, whichever of them failed or was never called. */
 void recipe_lua_close(struct recipe *r);
@@ -77,6 +88,30 @@ int recipe_raise(lua_State *L, struct recipe *r, enum status s);
  */
 void recipe_where(const struct recipe *r, lua_State *L, char *out, size_t size);
 
+/* Opens the sandbox in an empty state that has the standard library. May raise. */
+void recipe_modules_open(lua_State *L, struct recipe *r);
+
+/* Reads a file of the recipe, whose path is shown as it was typed, and remembers it. */
+enum status recipe_read(struct recipe *r, const char *path, struct recipe_source **out,
+                        struct error *err) MUST_CHECK;
+
+/* Pushes what recipe_read has read as a function, over the globals of a recipe. May raise. */
+void recipe_load(lua_State *L, const struct recipe_source *source);
+
+/* The digest of the Lua that decides, in the graph's arena: of the embedded modules with these
+ * chunks and what they required; or, where a recipe has a part in it, of all that is loaded. */
+enum status recipe_digest(const struct recipe *r, const char *const *chunks, size_t n,
+                          const char **out, struct error *err) MUST_CHECK;
+enum status recipe_digest_all(const struct recipe *r, const char **out,
+                              struct error *err) MUST_CHECK;
+
+/* ERR_INPUT where a --set is unread, and nothing is left that may read it; `last`: or might. */
+enum status recipe_check_sets(struct recipe *r, bool last, struct error *err) MUST_CHECK;
+
+/* A function of this study or hpo.after has returned: checks what it was the last that could read.
+ */
+enum status recipe_asked(struct recipe *r, int callbacks, struct error *err) MUST_CHECK;
+
 /* Makes a type of userdata, for luaL_setmetatable: Lua sees its methods and not its metatable. */
 void recipe_type(lua_State *L, const char *name, const luaL_Reg *methods);
 
@@ -86,6 +121,7 @@ void recipe_api_push(lua_State *L);
 /* Each adds what its file has to the table on top of the stack. */
 void recipe_json_add(lua_State *L);
 void recipe_kde_add(lua_State *L);
+void recipe_limits_add(lua_State *L);
 void recipe_names_add(lua_State *L);
 void recipe_param_add(lua_State *L);
 void recipe_parzen_add(lua_State *L);

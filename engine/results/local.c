@@ -34,8 +34,8 @@ static enum status lookup(struct results *r, const struct digest *key, struct as
     return s == ERR_NOT_FOUND ? OK : s;
 }
 
-static enum status next(struct results *r, struct arena *arena, struct asker **asker, struct result *out,
-                        enum answer *answer, struct error *err)
+static enum status next(struct results *r, struct arena *arena, struct asker **asker,
+                        struct result *out, enum answer *answer, struct error *err)
 {
     (void)r, (void)arena, (void)out, (void)err;
     *asker = NULL;
@@ -86,14 +86,13 @@ static enum status take_tree(struct store *store, const struct files *files, str
     }
     TRY(file_list(files->folder, arena, &names, &n, err));
     *has_tree = n > 0 || !files->empty_is_none;
-    return *has_tree ? tree_take(store, files->folder, (const char *const *)names, n, arena, tree,
-                                 err)
-                     : OK;
+    return *has_tree
+               ? tree_take(store, files->folder, (const char *const *)names, n, arena, tree, err)
+               : OK;
 }
 
-static enum status take_files(struct store *store, struct result *result,
-                              const struct files *files, struct arena *arena, struct tree *tree,
-                              struct error *err)
+static enum status take_files(struct store *store, struct result *result, const struct files *files,
+                              struct arena *arena, struct tree *tree, struct error *err)
 {
     int64_t size;
 
@@ -122,15 +121,15 @@ static enum status publish(struct results *r, struct result *result, const struc
                            enum put_outcome *outcome, struct error *err)
 {
     struct arena *arena = arena_open();
-    enum status s = arena ? put(of(r)->store, result, files, arena, outcome, err)
-                          : error_memory(err);
+    enum status s =
+        arena ? put(of(r)->store, result, files, arena, outcome, err) : error_memory(err);
 
     arena_close(arena);
     return s;
 }
 
-static enum status locate(struct results *r, const char *out, const char *name,
-                          struct arena *arena, const char **folder, struct error *err)
+static enum status locate(struct results *r, const char *out, const char *name, struct arena *arena,
+                          const char **folder, struct error *err)
 {
     (void)r;
     return partial_folder(out, name, arena, folder, err);

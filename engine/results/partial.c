@@ -14,7 +14,10 @@
 #include "cache/content/walk.h"
 #include "cache/store.h"
 
-enum { NOTE_LIMIT = 16 * 1024, FEW_FILES = 16 }; /* above, one syncfs is cheaper than an fsync each */
+enum {
+    NOTE_LIMIT = 16 * 1024,
+    FEW_FILES = 16
+}; /* above, one syncfs is cheaper than an fsync each */
 
 static const char heading[] = "checkpoint 1\n";
 

@@ -58,15 +58,15 @@ struct results_calls {
     enum status (*lookup)(struct results *r, const struct digest *key, struct asker *asker,
                           struct arena *arena, struct result *out, enum answer *answer,
                           struct error *err);
-    enum status (*next)(struct results *r, struct arena *arena, struct asker **asker, struct result *out,
-                        enum answer *answer, struct error *err);
+    enum status (*next)(struct results *r, struct arena *arena, struct asker **asker,
+                        struct result *out, enum answer *answer, struct error *err);
     enum status (*claim)(struct results *r, const struct chain *chain, int *taken,
                          struct error *err);
     void (*release)(struct results *r, const struct chain *chain);
     enum status (*publish)(struct results *r, struct result *result, const struct files *files,
                            enum put_outcome *outcome, struct error *err);
-    enum status (*locate)(struct results *r, const char *out, const char *name,
-                          struct arena *arena, const char **folder, struct error *err);
+    enum status (*locate)(struct results *r, const char *out, const char *name, struct arena *arena,
+                          const char **folder, struct error *err);
     enum status (*hold)(struct results *r, const struct digest *key, const char *folder,
                         struct error *err);
     void (*drop)(struct results *r, const struct digest *key, const char *folder);

@@ -60,5 +60,5 @@ return function(options)
     check.expected("hpo.scheduler.asha.grace_period", "a whole number ≤ max_t, " .. o.max_t, o.grace_period)
   end
   local opener = o.type == "promotion" and open_promotion or open
-  return method.new("scheduler", "asha", o, function(study) return opener(o, study) end, { "parts.promotion", "parts.quantile", "parts.rungs" })
+  return method.new("scheduler", "asha", o, function(study) return opener(o, study) end)
 end

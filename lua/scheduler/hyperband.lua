@@ -138,5 +138,5 @@ end
 
 return function(options)
   local o = check.fields("hpo.scheduler.hyperband", options, rules)
-  return method.new("scheduler", "hyperband", o, function(study) return open(o, study) end, { "parts.band", "parts.rounding" })
+  return method.new("scheduler", "hyperband", o, function(study) return open(o, study) end)
 end

@@ -144,5 +144,5 @@ end
 
 return function(options)
   local o = check.fields("hpo.scheduler.pbt", options, rules)
-  return method.new("scheduler", "pbt", o, function(study) return open(o, study) end, { "parts.explore", "parts.rounding" })
+  return method.new("scheduler", "pbt", o, function(study) return open(o, study) end)
 end

@@ -143,7 +143,7 @@ end
 
 return function(options)
   local o = check.fields("hpo.search.bohb", options or {}, rules)
-  local self = method.new("search", "bohb", o, function(study) return open(o, study) end, { "parts.axes", "parts.holes", "parts.kde", "random" })
-  self.density = history.reader("hpo.search.bohb", function(...) return densities(o, ...) end)
-  return self
+  return method.new("search", "bohb", o, function(study) return open(o, study) end, {
+    density = history.reader("hpo.search.bohb", function(...) return densities(o, ...) end),
+  })
 end

@@ -128,7 +128,7 @@ end
 
 return function(options)
   local o = check.fields("hpo.search.tpe", options or {}, rules)
-  local self = method.new("search", "tpe", o, function(study) return open(o, study) end, { "parts.axes", "random", "parts.split" })
-  self.density = history.reader("hpo.search.tpe", function(...) return densities(o, ...) end)
-  return self
+  return method.new("search", "tpe", o, function(study) return open(o, study) end, {
+    density = history.reader("hpo.search.tpe", function(...) return densities(o, ...) end),
+  })
 end

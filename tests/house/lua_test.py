@@ -18,7 +18,7 @@ GLOBALS = {
 # Where a method's section stands; all else is in docs/recipes.md.
 PAGES = {"hpo.scheduler.": "docs/schedulers.md", "hpo.search.": "docs/search.md"}
 NOT_FOR_RECIPES = {"hpo.targets"}  # called from C when a recipe has returned
-SANDBOX = "lua/sandbox.lua"  # makes the sandbox out of what lies outside
+SANDBOX = ("lua/sandbox.lua", "lua/globals.lua")  # make the sandbox out of what lies outside
 
 # Prints the names that a recipe can call, with a border that answers every wish.
 NAMES = r"""
@@ -59,7 +59,7 @@ class Lua(House):
     def test_globals(self):
         offences = []
         for path in paths(".lua"):
-            if not path.startswith(("lua/", "recipes/")) or path == SANDBOX:
+            if not path.startswith(("lua/", "recipes/")) or path in SANDBOX:
                 continue
             listing = output_of(["luac5.4", "-l", "-p", os.path.join(ROOT, path)])
             for line in listing.splitlines():

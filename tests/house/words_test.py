@@ -14,11 +14,11 @@ BACKENDS = r"kernels/(backend|cpu/memory|cpu/threads|cuda/\w+)\.(c|cu)"
 ALLOWED = {
     "malloc": [BACKENDS],
     "calloc": [r"base/arena\.c", BACKENDS],
-    "realloc": [r"engine/recipe/recipe_lua\.c"],  # Lua's allocator, which counts
+    "realloc": [r"engine/recipe/recipe_limits\.c"],  # Lua's allocator, which counts
     "free": [
         r"base/arena\.c",
         BACKENDS,
-        r"engine/recipe/recipe_lua\.c",  # Lua's allocator; realpath's result
+        r"engine/recipe/recipe_limits\.c",  # Lua's allocator; realpath's result
         r"engine/options\.c",  # realpath's result
     ],
     "aligned_alloc": [BACKENDS],
@@ -28,7 +28,7 @@ ALLOWED = {
     "asprintf": [],
     "exit": [r"engine/main\.c", r"trainer/main\.c"],
     # A child that could not become what it should be; a limit that ends the whole program.
-    "_exit": [r"engine/(process/runner|recipe/recipe_lua)\.c", r"engine/commands/clone\.c"],
+    "_exit": [r"engine/(process/runner|recipe/recipe_limits)\.c", r"engine/commands/clone\.c"],
     "abort": [],
     "printf": [r"engine/progress\.c", r"trainer/lines\.c"],
     "fprintf": [r"engine/progress\.c", r"trainer/lines\.c"],

@@ -23,6 +23,7 @@ function core.study(spec) return add("study", spec) end
 function core.best(study) return add("best", { study = study }) end
 function core.after(study, outcome, where) return add("after", { study = study, outcome = outcome, where = where }) end
 function core.change() end
+function core.unread() end
 
 -- As engine/recipe/recipe_methods.c: the files of lua/search or lua/scheduler.
 function core.methods(room)
