@@ -1,9 +1,9 @@
 /*
- * belief: how large blobs looked when their bytes were last hashed, so that a checkpoint of
- * gigabytes need not be read again each time it is linked somewhere.
+ * belief: how large blobs looked when their bytes were last hashed. While one still looks so, a
+ * checkpoint of gigabytes need not be read again each time it is linked somewhere.
  *
- * A blob is believed while inode, size and time of change of its content are as they were. The time
- * of change of the inode plays no part: each hard link changes it.
+ * A blob is believed while its inode, its size and its content's time of change (mtime) are as they
+ * were. The inode's time of change (ctime) plays no part: each hard link moves it.
  */
 #ifndef CACHE_BELIEF_H
 #define CACHE_BELIEF_H

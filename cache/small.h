@@ -2,7 +2,7 @@
  * small: the blobs that live in the index, of up to BLOB_SMALL bytes: a row costs a tenth of a
  * file.
  *
- * For blob.c alone, which checks digests; errors and transaction as in index.h.
+ * Only blob.c calls this, and checks the digests; errors and transaction are as in index.h.
  */
 #ifndef CACHE_SMALL_H
 #define CACHE_SMALL_H
@@ -20,8 +20,7 @@ struct store;
 enum status small_put(struct store *store, const struct digest *digest, const void *bytes, size_t n,
                       struct error *err) MUST_CHECK;
 
-/* *bytes becomes NULL where there is no such row (*n is 0) or one larger than limit (*n is its
- * size). */
+/* *bytes becomes NULL for no such row (*n is 0) and for one larger than limit (*n is its size). */
 enum status small_read(struct store *store, const struct digest *digest, size_t limit,
                        struct arena *arena, void **bytes, size_t *n, struct error *err) MUST_CHECK;
 

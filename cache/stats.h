@@ -1,8 +1,8 @@
 /*
  * stats: what is remembered of users' files by path: how they looked when their digest was found.
  *
- * Part of the store (store_stats), for source.c: the rule of belief is there. Only what may be
- * believed is put. Rows are read one by one, or those of a folder in one go.
+ * Part of the store (store_stats), for source.c; source.h says when a digest is believed. Only what
+ * may be believed is put here. Rows are read one by one, or all those of a folder at once.
  */
 #ifndef CACHE_STATS_H
 #define CACHE_STATS_H

@@ -2,12 +2,14 @@
  * users: who has the store open, who is alone, and whose turn it is to write: locks on bytes of one
  * empty file.
  *
- * Bytes      0 is the turn: held by who waits for the write transaction, so that who has just ended
- *            one cannot begin the next before him. USERS + process id is held, shared, by who has
- *            the store open; who wants to be alone locks all of these exclusively. So a lock that
- *            is in the way tells by its place which process holds it.
- * Locks      belong to the open file (F_OFD_…), not to the process: they end when it is closed, by
- *            SIGKILL too, and two stores open in one process exclude each other like two processes.
+ * Bytes      Byte 0 is the turn: a process holds it while it waits for the write transaction, so
+ *            that the one that has just ended a transaction cannot begin the next before it. Byte
+ *            USERS + process id is held, shared, by a process that has the store open; one that
+ *            wants to be alone locks all of these exclusively. So the place of a lock tells which
+ *            process holds it.
+ * Locks      They belong to the open file (F_OFD_…), not to the process: they end when it is
+ *            closed, by SIGKILL too, and two stores open in one process exclude each other like two
+ *            processes.
  */
 #ifndef CACHE_USERS_H
 #define CACHE_USERS_H
@@ -17,10 +19,10 @@
 
 #include "base/error.h"
 
-/* fd is the lock file; where is what messages call the store. Waits a minute for who is alone. */
+/* fd is the lock file, `where` the store's name in messages. Waits a minute while one is alone. */
 enum status users_enter(int fd, const char *where, struct error *err) MUST_CHECK;
 
-/* As store_be_alone. What is held instead of the shared lock until users_share. */
+/* As store_be_alone: an exclusive lock in place of the shared one, until users_share. */
 enum status users_be_alone(int fd, const char *where, int64_t wait_ms, bool *alone, int64_t *user,
                            struct error *err) MUST_CHECK;
 void users_share(int fd);

@@ -20,8 +20,10 @@ struct verify_report {
     size_t n_damage;
 };
 
-/* Checks the digest of every blob, the text of every tree, and that every result has its blobs.
- * ERR_CORRUPT where anything is wrong; the report is filled then too. */
+/*
+ * Checks the digest of every blob, the text of every tree, and that every result has its blobs.
+ * ERR_CORRUPT where anything is wrong; the report is filled then too.
+ */
 enum status cache_verify(struct store *store, struct arena *arena, struct verify_report *report,
                          struct error *err) MUST_CHECK;
 

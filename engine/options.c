@@ -1,5 +1,4 @@
-/* options: one table of flags, each with the function that takes its value. Start at options_parse.
- */
+/* options: one table of flags, each with a function for its value. Start at options_parse. */
 #include "engine/options.h"
 
 #include <stdlib.h>

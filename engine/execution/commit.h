@@ -1,6 +1,4 @@
-/*
- * commit: which commit a clone means, and where its repository is. Part of a build: see build.h.
- */
+/* commit: which commit a clone means, and where its repository is. Part of a build: see build.h. */
 #ifndef ENGINE_EXECUTION_COMMIT_H
 #define ENGINE_EXECUTION_COMMIT_H
 

@@ -183,8 +183,7 @@ static void add_gpus(struct build *b, struct job *job, struct environment *env)
     add_entry(env, text_finish(&t, &entry, NULL, &ignored) == OK ? entry : NULL);
 }
 
-/* A clean environment: nothing of the caller's but PATH. A clone needs the user's keys and proxies.
- */
+/* A clean environment: only PATH is the caller's. A clone needs the user's keys and proxies. */
 static char **environment_of(struct build *b, struct job *job, char *const *extra)
 {
     const struct action *a = &graph_node(b->graph, job->node)->action;

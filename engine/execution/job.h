@@ -12,8 +12,7 @@ enum status slots_refuse(struct build *b, int node, struct error *err) MUST_CHEC
 bool slots_take(struct build *b, const struct resources *r, struct job *job);
 void slots_give(struct build *b, struct job *job);
 
-/* Makes the job's folders, and puts the inputs of its node there. *lost: an input the store lost.
- */
+/* Makes the job's folders, and puts its node's inputs there. *lost: an input the store lost. */
 enum status job_prepare(struct build *b, struct job *job, const char *name, int *lost,
                         struct error *err) MUST_CHECK;
 

@@ -1,6 +1,4 @@
-/*
- * loop: decide, start, wait, finish. Start at loop_run, the story of a build.
- */
+/* loop: decide, start, wait, finish. Start at loop_run, the story of a build. */
 #include "engine/execution/loop.h"
 
 #include <errno.h>

@@ -160,8 +160,7 @@ static enum status write_params(struct job *job, const char *params, char **entr
     return file_write(path, params, strlen(params), err);
 }
 
-/* The folders and variables of the protocol. ERR_NOT_FOUND, ERR_CORRUPT: the start's tree is lost.
- */
+/* Folders and variables of the protocol. ERR_NOT_FOUND, ERR_CORRUPT: the start's tree is lost. */
 static enum status prepare_protocol(struct build *b, struct job *job, char **extra,
                                     struct error *err)
 {
@@ -407,8 +406,7 @@ bool run_serves(const struct job *job, const struct wanted_run *wanted)
 
 /* ---- end ---- */
 
-/* The run broke off: a checkpoint in the middle is worth keeping, and the log where nobody has it.
- */
+/* The run broke off: keeps a checkpoint in the middle, and the log where nobody has it. */
 static enum status break_off(struct build *b, struct job *job, bool with_log, struct error *err)
 {
     struct train *run = job->train;

@@ -259,8 +259,7 @@ static void add_step(void *context, int step)
         walk->status = push(b, &b->steps, &b->n_steps, &b->step_capacity, step, walk->err);
 }
 
-/* Marks what is wanted now and was not before, and puts it in order: needs before who needs them.
- */
+/* Marks what is newly wanted, and puts it in order: needs before the nodes that need them. */
 static enum status collect(struct walk *walk, int node)
 {
     struct build *b = walk->b;

@@ -1,12 +1,13 @@
 /*
- * graph: what a recipe describes. Nodes (sources, texts, actions, studies, ...) and the edges
- * between them; it knows how nodes hang together, not how they are run.
+ * graph: what a recipe describes: nodes (sources, texts, actions, studies, ...) and the edges
+ * between them. It knows how nodes hang together, not how they are run.
  *
  * Life       graph_open, graph_add_* while the recipe runs (and again while a study decides: a
- * graph only grows), graph_close. A node is named by its number, which never changes. Memory
- * Everything lives in the graph's arena; strings given to graph_add_* are copied by the caller into
- * graph_arena first. Order      Inputs are sorted by name, environments by name, path lists by
- * bytes: graph_add_action refuses anything else, since that order reaches keys.
+ *            graph only grows), graph_close. A node is named by its number, which never changes.
+ * Memory     Everything lives in the graph's arena. The caller copies strings into graph_arena
+ *            before it gives them to graph_add_*.
+ * Order      Inputs are sorted by name, environments by name, path lists by bytes, for that order
+ *            reaches keys. The caller sorts them; graph_add refuses inputs that are not sorted.
  */
 #ifndef ENGINE_GRAPH_GRAPH_H
 #define ENGINE_GRAPH_GRAPH_H
@@ -144,14 +145,13 @@ enum status graph_add(struct graph *graph, const struct node *node, int *id,
                       struct error *err) MUST_CHECK;
 
 /*
- * While a build goes on, nodes are added in an order that no two builds need share. So that they
- * have the same names all the same, those added from now on are numbered by themselves, "PART.1",
- * "PART.2",
- * ...; NULL: by their place again.
+ * Two builds may add the same nodes in different orders while they go on. So that a node has the
+ * same name in both, those added from now on are numbered for themselves: "PART.1", "PART.2", ...
+ * NULL: by their place in the graph again.
  */
 void graph_number_under(struct graph *graph, const char *part);
 
-/* What stands behind the # of its name where it has no better one. NULL: no memory. */
+/* What stands behind the # of a node that has no better name. NULL: no memory. */
 const char *graph_number(struct graph *graph, int id);
 
 /* Adds targets in the order of their names, by bytes; each name once. */

@@ -20,8 +20,7 @@
 struct arena;
 struct store;
 
-/* What a trial's segments are made of: the action that trial(p) returned, and its key once known.
- */
+/* What a trial's segments come from: the action that trial(p) returned, and its key once known. */
 struct template
 {
     int node;   /* in the graph */
@@ -62,8 +61,7 @@ enum status unit_get(struct units *units, const struct template *template, struc
 /* Looks again in the store whether the unit is known by now (another build may have trained it). */
 enum status unit_refresh(struct units *units, struct unit *u, struct error *err) MUST_CHECK;
 
-/* Takes the failure of an earlier build, if there was one, as this one's: where nothing will run.
- */
+/* Takes an earlier build's failure, if there was one, as this one's: where nothing will run. */
 enum status unit_recall_failure(struct units *units, struct unit *u, struct error *err) MUST_CHECK;
 
 /* The text that is hashed for the key, and stored beside the result. */

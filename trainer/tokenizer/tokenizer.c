@@ -333,8 +333,7 @@ static const unsigned char *next_begin(const struct encoding *e, const unsigned 
     return at;
 }
 
-/* The next place where an added token begins, and the longest that does; NULL when there is none.
- */
+/* The next place where an added token begins, and the longest there; NULL when there is none. */
 static const unsigned char *next_added(const struct encoding *e, const unsigned char *at,
                                        const struct added **which)
 {
