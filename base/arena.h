@@ -1,10 +1,10 @@
 /*
  * arena: memory of one lifetime.
  *
- * Everything that dies together (a command, an action, a report) is taken from one arena and freed
- * by one arena_close. Nothing is freed singly. A `const T *` handed out is borrowed and lives as
- * long as its arena. Under the sanitizers every block is a malloc of its own, so that overruns are
- * seen. Not thread-safe: one arena, one thread at a time.
+ * Everything that dies together (a command, an action, a report) is taken from one arena, and one
+ * arena_close frees all of it. Nothing is freed singly. A `const T *` that a function gives is
+ * borrowed: it lives as long as its arena. Under the sanitizers every block is a malloc of its own,
+ * so that they see overruns. Not thread-safe: one arena, one thread at a time.
  */
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
@@ -38,16 +38,16 @@ char *arena_printf(struct arena *arena, const char *format, ...)
 
 /*
  * A larger block that begins with the first `used` bytes of `old` (which may be NULL when used is
- * 0): how arrays grow. *capacity, in elements, at least doubles to hold `need`. NULL when out of
- * memory, *capacity is then unchanged.
+ * 0): how arrays grow. *capacity, in elements, at least doubles, to hold `need`. NULL when there is
+ * no memory; *capacity is then unchanged.
  */
 void *arena_grow(struct arena *arena, const void *old, size_t used, size_t need, size_t size,
                  size_t *capacity);
 
 /*
- * One more element at the end of a growing array: `array` (a pointer, NULL at first) holds `n` of at
- * most `capacity` elements (both size_t). Gives the address of the new last element, which the caller
- * writes, or NULL when out of memory, and then nothing has changed.
+ * One more element at the end of a growing array. `array` (a pointer, NULL at first) holds `n`
+ * elements and has room for `capacity` (both size_t). Gives the address of the new last element,
+ * which the caller writes; NULL when there is no memory, and then nothing has changed.
  *
  *     struct digest *last = arena_push(arena, list->keys, list->n, list->capacity);
  *     if (!last)
@@ -57,7 +57,7 @@ void *arena_grow(struct arena *arena, const void *old, size_t used, size_t need,
 #define arena_push(arena, array, n, capacity)                                                      \
     (arena_reserve((arena), &(array), (n), sizeof *(array), &(capacity)) ? &(array)[(n)++] : NULL)
 
-/* Makes room for one more element; `array` is the address of a pointer to elements. See arena_push. */
+/* Makes room for one more element, for arena_push; `array` is the address of a pointer. */
 bool arena_reserve(struct arena *arena, void *array, size_t n, size_t size, size_t *capacity);
 
 #ifdef HPO_FAULTS

@@ -45,7 +45,7 @@ struct error {
 enum status error_set(struct error *err, enum status status, const char *where, const char *format,
                       ...) PRINTF_LIKE(4, 5);
 
-/* Adds what to do about it. */
+/* Adds the hint: what to do about the failure. */
 void error_hint(struct error *err, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* Puts a place in front of the place that is there: "PLACE: WHERE". */
@@ -54,8 +54,7 @@ void error_place(struct error *err, const char *format, ...) PRINTF_LIKE(2, 3);
 /* "out of memory"; returns ERR_MEMORY. */
 enum status error_memory(struct error *err);
 
-/* The operating system's refusal of `what` on `where`: "cannot WHAT: strerror(errno)"; ERR_SYSTEM.
- */
+/* ERR_SYSTEM: the system refused `what` on `where`. The text: "cannot WHAT: strerror(errno)". */
 enum status error_system(struct error *err, const char *where, const char *what);
 
 #endif

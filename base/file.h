@@ -1,5 +1,5 @@
 /*
- * file: whole files and folders, with every failure said.
+ * file: whole files and folders, with a message for every failure.
  *
  * Writing is all or nothing: temporary file, write, fsync, rename, fsync of the folder. No function
  * follows a symbolic link when it removes or lists.
@@ -23,9 +23,9 @@ enum status file_read(const char *path, size_t limit, struct arena *arena, char 
                       struct error *err) MUST_CHECK;
 
 /*
- * First thing in a program: a caller may have closed descriptors 0, 1 or 2, and the next file that
- * is opened, perhaps a database, would be taken for standard output. Holds their places; what is
- * then written to them fails.
+ * The first call of a program. Who started it may have closed descriptor 0, 1 or 2; then the next
+ * file opened, perhaps a database, would get that number, and output would be written into it. This
+ * call takes the free numbers; writing to them fails.
  */
 void file_hold_standard(void);
 

@@ -2,11 +2,12 @@
  * json: read strictly (RFC 8259), write canonically.
  *
  * Reading    One call parses a whole document into an arena. Strict: no comments, no trailing
- * commas, no duplicate names, well-formed UTF-8, at most JSON_DEPTH levels, nothing behind the
- * value. JSON_NONFINITE also takes the tokens NaN, Infinity and -Infinity, as Python writes them.
- *            json_want_* fetch a member of an object with "where: field: expected, found" messages.
+ *            commas, no duplicate names, well-formed UTF-8, at most JSON_DEPTH levels, nothing
+ *            after the value. JSON_NONFINITE also takes the tokens NaN, Infinity and -Infinity, as
+ *            Python writes them. json_want_* fetch a member of an object; their messages read
+ *            "where: field: expected, found".
  * Writing    Into a struct text. Numbers as base/text writes them; NaN and infinities become null.
- *            Names are written in the order given: callers sort where order could matter.
+ *            Names are written in the order given: a caller sorts them where order could matter.
  */
 #ifndef BASE_JSON_H
 #define BASE_JSON_H
@@ -55,15 +56,13 @@ struct json_member {
 enum status json_parse(const char *bytes, size_t n, const char *where, unsigned flags,
                        struct arena *arena, struct json **out, struct error *err) MUST_CHECK;
 
-/* The member's value, or NULL when there is none or object is not an object. O(1) for large
- * objects. */
+/* The member's value; NULL: none, or object is no object. O(1) for large objects. */
 const struct json *json_get(const struct json *object, const char *name);
 
 /* "null", "a boolean", "a number", "a string", "a list", "an object". */
 const char *json_kind_name(const struct json *value);
 
-/* Required members: ERR_INPUT "where: name: expected ..., found ...". where is copied into err
- * only. */
+/* Required members: ERR_INPUT "where: name: expected ..., found ...". `where` is only borrowed. */
 enum status json_want_string(const struct json *object, const char *where, const char *name,
                              const char **out, struct error *err) MUST_CHECK;
 enum status json_want_number(const struct json *object, const char *where, const char *name,

@@ -1,7 +1,7 @@
 /*
- * normal: the tail is e^(-t^2/2) times a smooth function of t, which one polynomial gives for all t
- * >= 0 after t = 4 (1+y)/(1-y) brings them to -1 <= y < 1 (as Schonfelder, Math. Comp. 32 (1978),
- * did for erfc). Start at tail.
+ * normal: the tail is e^(-t^2/2) times a smooth function of t. One polynomial gives that function
+ * for all t >= 0, in y: t = 4 (1+y)/(1-y), -1 <= y < 1 (as Schonfelder, Math. Comp. 32 (1978), did
+ * for erfc). Start at tail.
  */
 #include "base/normal.h"
 
@@ -49,8 +49,7 @@ double normal_mass(double a, double b)
     if (isnan(a) || isnan(b))
         return NAN;
     m = a + 0.5 * width;
-    /* not a difference of two nearly equal numbers: the density's Taylor series about the midpoint
-     */
+    /* the density's Taylor series about the midpoint: no difference of nearly equal numbers */
     if (width * (1 + fabs(m)) < 0.05) {
         double s = m * m, w = width * width;
         return width * inverse_sqrt_2pi * real_quick_exp(-0.5 * s) *

@@ -1,6 +1,6 @@
 /*
- * real: log, exp and pow work on unevaluated sums of two doubles (some 104 bits) and rounds once,
- * at the end. Sums and products without error: Dekker, Numer. Math. 18 (1971), and Knuth;
+ * real: log, exp and pow work on unevaluated sums of two doubles (some 104 bits) and round once, at
+ * the end. Sums and products without error: Dekker, Numer. Math. 18 (1971), and Knuth;
  * arithmetic of pairs: Hida, Li & Bailey, "Algorithms for quad-double precision arithmetic",
  * ARITH-15 (2001). Reduction by multiples of ln 2 in parts whose products are exact: Cody & Waite,
  * "Software manual for the elementary functions" (1980). Start at log_of and exp_of. The quick ones

@@ -3,8 +3,10 @@
  *
  * A struct text lives on the stack; its bytes live in an arena. It remembers its first failure, and
  * text_finish reports it: a series of text_add calls needs one check.
- * Numbers: the shortest decimal that reads back as the same double, whole values without ".0",
- * exponents as in 1e-05 and 1e+16 (below 1e-4 and from 1e16 on). Independent of the locale.
+ *
+ * Numbers are written as the shortest decimal that reads back as the same double: whole values
+ * without ".0", exponents as in 1e-05 and 1e+16 (below 1e-4 and from 1e16 on). The locale plays no
+ * part.
  */
 #ifndef BASE_TEXT_H
 #define BASE_TEXT_H

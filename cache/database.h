@@ -3,11 +3,12 @@
  * module that knows SQLite: the modules above write SQL and read columns through these calls.
  *
  * Writing    database_begin, statements, database_commit. Closing without a commit forgets. Once a
- *            statement inside the transaction has failed nothing can be committed any more: what
+ *            statement inside the transaction has failed, nothing can be committed any more: what
  *            belongs together never becomes durable in part.
- * Statements are kept prepared, one a text: SQL must be a string that lives as long as the program.
- *            A statement is used from database_statement to statement_end, never twice at a time.
- *            It remembers its first failure, turns into a no-op, and statement_end reports it:
+ * Statements They are kept prepared, one for each text: SQL must be a string that lives as long as
+ *            the program. A statement is used from database_statement to statement_end, never twice
+ *            at a time. It remembers its first failure and does nothing more; statement_end reports
+ *            it:
  *
  *                struct statement *st = database_statement(db, "SELECT run FROM node WHERE …");
  *                statement_bind_digest(st, 1, &key);
@@ -36,8 +37,7 @@ enum { DATABASE_SCHEMA = 1 }; /* user_version: one higher, and older programs re
 enum database_mode {
     DATABASE_READ,
     DATABASE_WRITE,
-    DATABASE_MAKE, /* write, and make file and tables where they are absent: one process at a time
-                    */
+    DATABASE_MAKE, /* write, and make what is absent; one process at a time */
 };
 
 /*
@@ -48,14 +48,14 @@ enum status database_open(const char *path, enum database_mode mode, struct data
                           struct error *err) MUST_CHECK;
 void database_close(struct database *db); /* NULL is allowed */
 
-/* Begins the write transaction unless it is open. Waits for another process' end of its own. */
+/* Begins the write transaction unless it is open. Waits while another process has its own. */
 enum status database_begin(struct database *db, struct error *err) MUST_CHECK;
 enum status database_commit(struct database *db, struct error *err) MUST_CHECK;
 bool database_is_writing(const struct database *db);
 
 /*
- * One snapshot for many reads, which then cost less. False, and nothing to end, where there is one
- * already or the write transaction is open. database_begin ends it.
+ * One snapshot for many reads, which then cost less. False where there is one already or the write
+ * transaction is open; then there is nothing to end. database_begin ends it.
  */
 bool database_read_begin(struct database *db);
 void database_read_end(struct database *db);
@@ -87,7 +87,7 @@ const void *statement_bytes(struct statement *st, int column, size_t *n);
 /* Says that there is no memory for what was read: the end reports it. */
 void statement_no_memory(struct statement *st);
 
-/* Ends the use of the statement; the first failure. */
+/* Ends the use of the statement and returns its first failure. */
 enum status statement_end(struct statement *st, struct error *err) MUST_CHECK;
 
 /* Runs a statement without rows to its end: statement_row and statement_end in one. */

@@ -1,6 +1,4 @@
-/*
- * filesystem: what is known of file systems by the number that statfs gives them.
- */
+/* filesystem: what is known of file systems by the number that statfs gives them. */
 #ifndef CACHE_FILESYSTEM_H
 #define CACHE_FILESYSTEM_H
 
@@ -10,7 +8,7 @@
 const char *filesystem_network(unsigned long f_type);
 
 /*
- * After this many nanoseconds a write to a file is sure to give it another time than one before.
+ * Two writes to a file this many nanoseconds apart are sure to give it two different times.
  * 10 ms where times come from this machine's kernel in nanoseconds (ext4, xfs, btrfs, f2fs, zfs,
  * bcachefs, tmpfs, overlayfs): its clock for them moves each tick, 10 ms at the longest. Elsewhere
  * 60 s: FAT counts in 2 s, a server's clock may differ from ours.

@@ -42,8 +42,7 @@ struct store; /* opaque */
 
 enum store_flags {
     STORE_WRITE = 0, /* make it where it is absent */
-    STORE_READ = 1,  /* must exist; every write fails; for tables and logs of a store that is not
-                        ours to change */
+    STORE_READ = 1,  /* must exist; every write fails */
 };
 
 /*
@@ -58,7 +57,7 @@ enum status store_open(const char *folder, unsigned flags, struct store **out,
 /* Drops what was not synced, and lets go. NULL is allowed. */
 void store_close(struct store *store);
 
-/* Makes everything written so far durable. Free of charge where nothing was. */
+/* Makes everything written so far durable. Costs nothing where nothing was. */
 enum status store_sync(struct store *store, struct error *err) MUST_CHECK;
 
 /* True when there is something for store_sync to do. */
@@ -96,8 +95,7 @@ bool store_is_writable(const struct store *store);
  */
 enum status store_write_begin(struct store *store, struct error *err) MUST_CHECK;
 
-/* For work that takes long: ends the transaction (by a sync) where one is open, so that others
- * need not wait for the end of that work. */
+/* Before long work: ends an open transaction (by a sync), so that others need not wait for it. */
 enum status store_let_others(struct store *store, struct error *err) MUST_CHECK;
 
 enum { BLOB_NAME_MAX = DIGEST_HEX + 2 }; /* "ab/cdef…" and its NUL */

@@ -2,12 +2,14 @@
  * store_lock: who has the store open, who is alone, and whose turn it is to write: locks on bytes of one
  * empty file.
  *
- * Bytes      0 is the turn: held by who waits for the write transaction, so that who has just ended
- *            one cannot begin the next before him. USERS + process id is held, shared, by who has
- *            the store open; who wants to be alone locks all of these exclusively. So a lock that
- *            is in the way tells by its place which process holds it.
- * Locks      belong to the open file (F_OFD_…), not to the process: they end when it is closed, by
- *            SIGKILL too, and two stores open in one process exclude each other like two processes.
+ * Bytes      Byte 0 is the turn: a process holds it while it waits for the write transaction, so
+ *            that the one that has just ended a transaction cannot begin the next before it. Byte
+ *            USERS + process id is held, shared, by a process that has the store open; one that
+ *            wants to be alone locks all of these exclusively. So the place of a lock tells which
+ *            process holds it.
+ * Locks      They belong to the open file (F_OFD_…), not to the process: they end when it is
+ *            closed, by SIGKILL too, and two stores open in one process exclude each other like two
+ *            processes.
  */
 #ifndef CACHE_STORE_LOCK_H
 #define CACHE_STORE_LOCK_H

@@ -8,8 +8,8 @@
  *     const struct ops *ops;
  *     TRY(backend_open("cpu", threads, &be, &ops, err));
  *
- * Instruction sets: the best that the processor has. HPO_CPU=portable|avx2|avx512|amx lowers the
- * choice, for tests: the results are the same bits.
+ * The instruction set is the best that the processor has. HPO_CPU=portable|avx2|avx512|amx lowers
+ * the choice, for tests: the results are the same bits.
  */
 #ifndef KERNELS_BACKEND_H
 #define KERNELS_BACKEND_H

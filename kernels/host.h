@@ -7,8 +7,10 @@
 /* The processors this process may use, from 1 to THREADS_MAX. */
 size_t host_processors(void);
 
-/* Bytes that can be taken without pressing others out of memory, by the kernel's and the control
- * group's account; SIZE_MAX where neither says. */
+/*
+ * Bytes that can be taken without pushing others out of memory, as the kernel and the control group
+ * count them; SIZE_MAX where neither says.
+ */
 size_t host_available_memory(void);
 
 #endif

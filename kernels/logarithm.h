@@ -1,6 +1,6 @@
 /*
- * logarithm: the natural logarithm, out of +, ×, / and fma only, so that it has the same bits on
- * every machine and with every C library. Error below 2 units in the last place.
+ * logarithm: the natural logarithm, made of +, ×, / and fma only, so that it has the same bits on
+ * every machine and with every C library. The error is below 2 units in the last place.
  */
 #ifndef KERNELS_LOGARITHM_H
 #define KERNELS_LOGARITHM_H

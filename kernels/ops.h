@@ -1,28 +1,30 @@
 /*
- * ops: the operations of a trainer behind one table, for one backend or another.
+ * ops: the operations of a trainer in one table; each backend fills its own.
  *
- * Shapes     m rows (tokens of all sequences one after another, without padding), k inputs,
- *            n outputs; V words, H hidden, T keys of a sequence, d = H / heads.
+ * Shapes     m rows (tokens of all sequences one after another, without padding), k inputs, n
+ *            outputs; V words, H hidden, T keys of a sequence, d = H / heads.
  * Rows       A matrix of activations is [rows][stride], stride = ops_stride(width). The columns
  *            from width to stride are zero, and every operation keeps them so.
  * Weights    A matrix [n][k] is kept in panels: float [ceil(n / 32)][k][32], where panel p holds
  *            rows 32p..32p+31 (rows from n on are zero). Its gradient and moments likewise. So the
  *            three products of a linear layer read it without copying the matrix first. A vector
  *            [n] is padded with zeros to a multiple of 32.
- * Writing    Forward operations write their outputs. Backward ones write activation gradients, and
- *            add to parameter gradients where `accumulate` is set (else they write those too).
- * Order      Products: k in blocks of 512; in a block one accumulator an element, from 0, k
- *            ascending, one fused multiply-add a step; block sums are added in order to what is
- *            there (`add`, an accumulated gradient). Bias and residual come last.
+ * Writing    Forward operations write their outputs. Backward ones write activation gradients; they
+ *            add to parameter gradients where `accumulate` is set, else they write those too.
+ * Order      Products: k in blocks of 512; in a block one accumulator for each element, from 0, k
+ *            ascending, one fused multiply-add for each step; block sums are added in order to what
+ *            is there (`add`, an accumulated gradient). Bias and residual come last.
  *            Products in bfloat16 (`bf16`): both operands are rounded to it, ties to even; blocks
- *            of 32; a block's sum is that of its even and that of its odd places, each like one
- *            above; denormals are zero, in and out. `add` of linear_input comes last as well.
- *            Sums along a row: 16 lanes (element i belongs to lane i mod 16), then lanes
- *            l and l+8, l+4, l+2, l+1. Sums over rows: rows ascending. exp and tanh are
- *            ours. tensor_norms alone follows PyTorch's order, for clipping depends on it. No
- * result depends on the number of threads, on the instruction set, or on the other rows of a batch.
- * Errors     An operation returns nothing: the backend remembers its first failure and sync says
- *            it. The processor's cannot fail.
+ *            of 32; a block's sum is that of its even places plus that of its odd ones, each made
+ *            like a block above; denormals are zero, in and out. `add` of linear_input comes last
+ *            as well.
+ *            Sums along a row: 16 lanes (element i belongs to lane i mod 16), then lanes l and l+8,
+ *            l+4, l+2, l+1. Sums over rows: rows ascending. exp and tanh are ours. tensor_norms
+ *            alone follows PyTorch's order, for clipping depends on it.
+ *            No result depends on the number of threads, on the instruction set, or on the other
+ *            rows of a batch.
+ * Errors     An operation returns nothing: the backend remembers its first failure and sync returns
+ *            it. The processor's backend cannot fail.
  *
  * Argument structs are plain data and travel whole (to a GPU kernel by value). This header is also
  * valid C++17.
@@ -44,8 +46,10 @@ struct backend; /* opaque: threads, or device and stream */
 
 enum { OPS_PANEL = 32 };
 
-/* The row stride of a matrix of activations: a multiple of 32, never a multiple of 256 (rows that
- * far apart would share the same few cache sets). */
+/*
+ * The row stride of a matrix of activations: a multiple of 32, never a multiple of 256 (rows that
+ * far apart would share the same few cache sets).
+ */
 static inline size_t ops_stride(size_t width)
 {
     size_t stride = (width + OPS_PANEL - 1) / OPS_PANEL * OPS_PANEL;
@@ -230,9 +234,11 @@ struct tensor_norms_args {
     float *norms; /* [n] in the processor's memory, valid after sync */
 };
 
-/* Rows of a weight matrix, as files hold them, and its panels: to_panels writes the panels, with
+/*
+ * Rows of a weight matrix, as files hold them, and its panels: to_panels writes the panels, with
  * zeros behind row n; from_panels writes the rows, in the caller's thread, beside other operations
- * where it must. */
+ * where it must.
+ */
 struct panels_args {
     float *rows;   /* [n][k] in the processor's memory; only read by to_panels */
     float *panels; /* of row 0 on */

@@ -12,14 +12,16 @@
 #include "base/error.h"
 
 /*
- * Makes the file dest (mode 0644, or 0755) of what the descriptor from has to give from its start.
- * *right says whether those bytes have the digest expected; where they do not, there is no dest.
+ * Makes the file dest (mode 0644 or 0755) from all bytes of the descriptor `from`. *right says
+ * whether they have the digest `expected`; where they do not, there is no dest.
  */
 enum status copy_file(int from, const char *dest, bool executable, const struct digest *expected,
                       bool *right, struct error *err) MUST_CHECK;
 
-/* Makes dest a reflink of from without reading a byte; *cloned is false where that is impossible,
- * and there is no dest then. */
+/*
+ * Makes dest a reflink of `from`, which reads no byte. *cloned is false where the file system
+ * cannot, and there is no dest then.
+ */
 enum status copy_clone(int from, const char *dest, bool executable, bool *cloned,
                        struct error *err) MUST_CHECK;
 

@@ -3,9 +3,10 @@
  *
  * Text       One line an entry, sorted strictly by the bytes of the path:
  *                KIND ' ' SIZE ' ' CONTENT ' ' PATH '\n'
- *            KIND  f file   x executable file  CONTENT is the blob's digest, 64 hexadecimal digits
- *                  l symbolic link             CONTENT is the target, SIZE its length in bytes
- *                  d folder with nothing in it CONTENT is "-", SIZE 0
+ *            KIND  f  file                     CONTENT: the blob's digest, 64 hexadecimal digits
+ *                  x  executable file          CONTENT: the same
+ *                  l  symbolic link            CONTENT: the target, SIZE: its length in bytes
+ *                  d  empty folder             CONTENT: "-", SIZE: 0
  *            SIZE is decimal without leading zeros, at most 2^62. PATH is relative to the tree, its
  *            components separated by '/'. Bytes below 0x21, 0x7f and '%' of PATH and of a target
  *            are written %XX with upper-case digits, other bytes as they are. At most
@@ -13,8 +14,9 @@
  *            text. A text that is not exactly what listing_text writes is no tree (ERR_CORRUPT).
  * Paths      No component is empty, "." or ".."; no path is twice there or lies below an entry.
  * Links      A target is relative, goes up only at its beginning, and not above the tree. So no
- *            chain of links leads out, whatever follows them. It may point to nothing.
- * Owners     Entries and their strings live in the arena that is given, or where they were given.
+ *            chain of links leads out of the tree. It may point to nothing.
+ * Owners     Entries live in the arena that is given; so do the strings of a text that is read.
+ *            Strings given to listing_make stay the caller's.
  */
 #ifndef CACHE_CONTENT_LISTING_H
 #define CACHE_CONTENT_LISTING_H

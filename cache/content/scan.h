@@ -37,8 +37,7 @@ struct scan {
 /* Scans n files; ends OK whatever their outcomes are. ERR_MEMORY, or the cryptographic library. */
 enum status scan_files(struct scan *files, size_t n, struct error *err) MUST_CHECK;
 
-/* The outcome of one as a status and a sentence, with its path as the place; OK where it is done.
- */
+/* The outcome of one file as a status, and a sentence whose place is its path; SCAN_DONE is OK. */
 enum status scan_status(const struct scan *file, struct error *err) MUST_CHECK;
 
 /* Scans a descriptor from where it stands to its end; the sum of its bytes only. */

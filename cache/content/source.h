@@ -8,7 +8,7 @@
  *            The tick is that of the file system (see filesystem.h): 10 ms on local ones, 60 s
  *            elsewhere. A digest that cannot be believed later is not remembered at all: a file
  *            written just now, or whose times lie in the future, is read each time.
- * Folders    are read in place, and become a tree (see tree.h) whose files are not in the store.
+ * Folders    Read in place; each becomes a tree (see tree.h) whose files are not in the store.
  * Links      The path itself may be a symbolic link; inside a folder, the rules of trees hold.
  */
 #ifndef CACHE_CONTENT_SOURCE_H

@@ -36,8 +36,7 @@ enum status tree_take(struct store *store, const char *folder, const char *const
 enum status tree_make(struct store *store, const struct tree_entry *entries, size_t n,
                       struct arena *arena, struct tree *out, struct error *err) MUST_CHECK;
 
-/* The tree with this digest. ERR_NOT_FOUND, ERR_CORRUPT as blob_read; its files are not looked at.
- */
+/* The tree with this digest; its files are not looked at. ERR_NOT_FOUND, ERR_CORRUPT: blob_read. */
 enum status tree_read(struct store *store, const struct digest *digest, struct arena *arena,
                       struct tree *out, struct error *err) MUST_CHECK;
 

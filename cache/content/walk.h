@@ -1,8 +1,8 @@
 /*
- * walk: what lies in a folder, seen but not read: kinds, times, targets of links.
+ * walk: what lies in a folder, by looking and not reading: kinds, times, targets of links.
  *
  * walk_in, any number of walk_add; then `found` has every file, link and empty folder, in the order
- * of the names given and of their bytes below. No link is followed below what is added.
+ * of the calls, and within one sorted by bytes. No link is followed below the place that is added.
  */
 #ifndef CACHE_CONTENT_WALK_H
 #define CACHE_CONTENT_WALK_H

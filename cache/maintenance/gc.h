@@ -1,13 +1,14 @@
 /*
  * gc: what may go.
  *
- * Dropping   belongs to a build: trees of units (checkpoints) that nobody wants. Only when no other
+ * Dropping   Belongs to a build: trees of units (checkpoints) that nobody wants. Only when no other
  *            process has the store open, for that one may want them; else it is left to a later
- *            build. Costs what is dropped, never a walk over the store.
- * Collecting is asked for by a person, walks over everything, and needs the store for itself.
- *            Trees go by age of last use, the longest unused first, until the limits hold; what a
- *            marked (not reproducible) action needs stays. A unit's reports always stay. Blobs that
- *            nothing names, files a killed process left and old working folders go in any case.
+ *            build. Its cost grows with what is dropped; it never walks over the store.
+ * Collecting A person asks for it. It walks over everything and needs the store for itself. Trees
+ *            go by age of last use, the longest unused first, until the limits hold; what a marked
+ *            (not reproducible) action needs stays. A unit's reports always stay. Blobs that
+ *            nothing names, files that a killed process left and old working folders go in any
+ *            case.
  */
 #ifndef CACHE_MAINTENANCE_GC_H
 #define CACHE_MAINTENANCE_GC_H

@@ -1,8 +1,8 @@
 /*
  * history: what happened: builds, the keys a node has had, a study's answers and its last table.
  *
- * Rows are part of the store's transaction, as in index.h: there too, who owns strings and what can
- * fail. Times are whole seconds since 1970, given by the caller.
+ * Rows are part of the store's transaction, as in index.h, which also says who owns strings and
+ * what can fail. Times are whole seconds since 1970, given by the caller.
  */
 #ifndef CACHE_RECORDS_HISTORY_H
 #define CACHE_RECORDS_HISTORY_H

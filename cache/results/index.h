@@ -2,14 +2,16 @@
  * index: what is known by key: the results of actions and of units of training.
  *
  * A result is the first outcome that was seen for a key: a tree (what an action left), reports
- * (what a unit of training said), or both. Its row stays; its tree may be dropped (kept = false,
- * the digest stays to compare with) and come back. An outcome that differs from the first is kept
+ * (what a unit of training said), or both. Its row stays. Its tree may be dropped and come back
+ * (kept = false: the digest stays, to compare with). An outcome that differs from the first is kept
  * beside it, and marks the key as not reproducible.
- * Rows       are part of the store's transaction: seen by this process at once, by others and after
- *            a crash when store_sync returned. Blobs that a row names must have been committed
- *            before it is put, and since the last store_sync or by a result that still stands.
- * Strings    given are copied; strings got live in the arena. NULL is stored as NULL.
- * Days       are whole days since 1970, given by the caller.
+ *
+ * Rows       Part of the store's transaction. This process sees them at once; others, and whoever
+ *            comes after a crash, once store_sync has returned. Blobs that a row names are
+ *            committed before it is put: since the last store_sync, or by a result that still
+ *            stands.
+ * Strings    Those given are copied; those got live in the arena. NULL is stored as NULL.
+ * Days       Whole days since 1970, given by the caller.
  * Errors     ERR_SYSTEM: disk full, a read-only store, another process that does not let go for a
  *            minute. ERR_CORRUPT: the index is damaged.
  */

@@ -1,5 +1,4 @@
-/* clone: the two calls of clone.h over the parts that clone_state.h lists. Start at clone_export.
- */
+/* clone: the two calls of clone.h, from the parts in clone_state.h. Start at clone_export. */
 #include "engine/clone/clone.h"
 
 #include <errno.h>

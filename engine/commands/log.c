@@ -1,5 +1,4 @@
-/* hpo log: what an action printed, or its last failure did; of a trial, what each of its runs did.
- */
+/* hpo log: what an action, or its last failure, printed; for a trial, what each run printed. */
 #include "base/arena.h"
 #include "cache/content/blob.h"
 #include "cache/results/index.h"

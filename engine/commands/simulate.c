@@ -1,5 +1,4 @@
-/* hpo simulate: what another scheduler or searcher would have done with the units that are known.
- */
+/* hpo simulate: what another scheduler or searcher would have done with the known units. */
 #include <math.h>
 
 #include "base/arena.h"

@@ -1,5 +1,4 @@
-/* compare: the rows of a comparison, from studies and scores that are known. Start at compare_json.
- */
+/* compare: the rows of a comparison, from known studies and scores. Start at compare_json. */
 #include "engine/execution/compare.h"
 
 #include <math.h>

@@ -112,8 +112,7 @@ static enum status write_if_changed(struct build *b, const char *folder, const c
     return file_write(path, text, strlen(text), err);
 }
 
-/* table.json, table.txt, table.csv in the target's folder; the text also goes to standard output.
- */
+/* table.json, .txt and .csv in the target's folder; the text also goes to standard output. */
 static enum status output_table(struct build *b, const char *kind, const char *json,
                                 const char *dest, struct error *err)
 {
@@ -136,8 +135,7 @@ static enum status output_table(struct build *b, const char *kind, const char *j
     return progress_result("\n", 1, err);
 }
 
-/* The path that lands in out/: a single output is itself the target. *nothing: it has no outputs.
- */
+/* The path that lands in out/: a single output is itself the target. *nothing: no outputs. */
 static const char *landing_path(struct build *b, const struct target *t, bool *nothing)
 {
     const struct node *node = graph_node(b->graph, t->node);

@@ -4,8 +4,7 @@
 
 #include "engine/execution/build.h"
 
-/* Puts every target into out/; *again says that the store had lost something, which now is wanted.
- */
+/* Puts every target into out/. *again: the store had lost something, which is now wanted. */
 enum status output_targets(struct build *b, bool *again, struct error *err) MUST_CHECK;
 
 #endif

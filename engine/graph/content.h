@@ -3,8 +3,8 @@
  * store.
  *
  * content_key says what an input is in a key; content_place puts it into a working folder. Both
- * take the path that an edge picks, or NULL for the whole. ERR_NOT_FOUND and ERR_CORRUPT of
- * content_place mean that the store has lost it: its node must run again.
+ * take the path that an edge picks, or NULL for the whole. Where content_place returns
+ * ERR_NOT_FOUND or ERR_CORRUPT, the store has lost the content: its node must run again.
  */
 #ifndef ENGINE_GRAPH_CONTENT_H
 #define ENGINE_GRAPH_CONTENT_H

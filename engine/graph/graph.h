@@ -1,12 +1,13 @@
 /*
- * graph: what a recipe describes. Nodes (sources, texts, actions, studies, ...) and the edges
- * between them; it knows how nodes hang together, not how they are run.
+ * graph: what a recipe describes: nodes (sources, texts, actions, studies, ...) and the edges
+ * between them. It knows how nodes hang together, not how they are run.
  *
  * Life       graph_open, graph_add_* while the recipe runs (and again while a study decides: a
- * graph only grows), graph_close. A node is named by its number, which never changes. Memory
- * Everything lives in the graph's arena; strings given to graph_add_* are copied by the caller into
- * graph_arena first. Order      Inputs are sorted by name, environments by name, path lists by
- * bytes: graph_add_action refuses anything else, since that order reaches keys.
+ *            graph only grows), graph_close. A node is named by its number, which never changes.
+ * Memory     Everything lives in the graph's arena. The caller copies strings into graph_arena
+ *            before it gives them to graph_add_*.
+ * Order      Inputs are sorted by name, environments by name, path lists by bytes, for that order
+ *            reaches keys. The caller sorts them; graph_add refuses inputs that are not sorted.
  */
 #ifndef ENGINE_GRAPH_GRAPH_H
 #define ENGINE_GRAPH_GRAPH_H

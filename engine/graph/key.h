@@ -1,9 +1,10 @@
 /*
  * key: the canonical description of an action, field by field, and its SHA-256.
  *
- * A description is text, one field a line: its name, a space, its value as canonical JSON. It holds
- * everything that can change the result and nothing else: no path, mirror, time limit, retry, -j.
- * It is stored beside the result, so `hpo why` compares fields and never needs a second run.
+ * A description is text, one field for each line: its name, a space, its value as canonical JSON.
+ * It holds everything that can change the result and nothing else: no path, mirror, time limit,
+ * retry, -j. It is stored beside the result, so `hpo why` compares fields and never needs a second
+ * run.
  */
 #ifndef ENGINE_GRAPH_KEY_H
 #define ENGINE_GRAPH_KEY_H

@@ -1,5 +1,4 @@
-/* pins: the reader and the writer of hpo.lock. Start at pins_save: lock, read again, merge, write.
- */
+/* pins: reads and writes hpo.lock. Start at pins_save: lock, read again, merge, write. */
 #include "engine/graph/pins.h"
 
 #include <errno.h>
@@ -247,8 +246,7 @@ static enum status insert(struct pins *pins, size_t at, const struct pin *pin, s
     return OK;
 }
 
-/* Brings what pins_set has changed into what lies on disk now; *changed: the file must be written.
- */
+/* Merges the changes of pins_set into what is on disk now. *changed: the file must be written. */
 static enum status merge(const struct pins *mine, struct pins *disk, bool *changed,
                          struct error *err)
 {

@@ -1,20 +1,21 @@
 /*
  * snapshot: what a build left for the next one like it, as a string of bytes: the graph that the
- * recipe described, on what that graph depends, and what each node came to.
+ * recipe described, what that graph depends on, and what each node came to.
  *
  * Format     Little-endian. A number is 4 bytes, a long one 8. A string is its length, its bytes
  *            and a NUL; length 2^32 - 1 is NULL, and nothing follows. A list is its length and its
- *            items. A digest is 32 bytes; a stamp is five long numbers, the first -1 (and no more)
- *            where there is none to believe.
+ *            items. A digest is 32 bytes. A stamp is five long numbers; where there is none to
+ *            believe it is only the first, -1.
  *
  *            "hpo snapshot 1\n", program, printed, files (path, digest), folders (name, answer),
  *            identities (strings), nodes, targets (name, node, path), landed (stamps)
  *
  *            A node is kind, name, where, what its kind has (see write_node), known, and what it
  *            came to: a source folder, executable, digest, stamp; an action key, tree, identity,
- * marked. Nodes need only nodes before them. A study has no place here: a graph with one is decided
- * while it is built. Trust      Whoever keeps the bytes keeps their digest elsewhere, and compares
- * it first. The parser is bounded all the same, and gives back only graphs that graph_add takes.
+ *            marked. A node needs only nodes before it. A study has no place here: a graph with one
+ *            is decided while it is built.
+ * Trust      Whoever keeps the bytes keeps their digest elsewhere, and compares it first. The
+ *            parser is bounded all the same, and gives back only graphs that graph_add takes.
  */
 #ifndef ENGINE_GRAPH_SNAPSHOT_H
 #define ENGINE_GRAPH_SNAPSHOT_H

@@ -1,6 +1,4 @@
-/*
- * runner: processes in groups, and the keeper that outlives us by a moment. Start at runner_start.
- */
+/* runner: processes in groups, and a keeper that outlives us by a moment. Start at runner_start. */
 #include "engine/process/runner.h"
 
 #include <errno.h>

@@ -2,11 +2,12 @@
  * runner: start, watch and end a command on this machine.
  *
  * Life       runner_start gives a process in a group of its own; runner_poll says whether it has
- * ended; runner_signal reaches the whole group; runner_close reaps it, after a SIGKILL where it
- * still runs. A group never outlives the program: a keeper, started with the first command, kills
- *            what is left when its pipe from us breaks, even after a SIGKILL of ours.
+ *            ended; runner_signal reaches the whole group; runner_close reaps it, after a SIGKILL
+ *            where it still runs.
+ * Keeper     A group never outlives the program: a small process, started with the first command,
+ *            kills what is left when its pipe from us breaks, even after a SIGKILL of ours.
  * Start      clone(CLONE_VM | CLONE_VFORK): a fork would copy the page tables of whatever the
- * engine holds (70 ms with 2 GB).
+ *            engine holds (70 ms with 2 GB).
  */
 #ifndef ENGINE_PROCESS_RUNNER_H
 #define ENGINE_PROCESS_RUNNER_H
@@ -59,14 +60,13 @@ void runner_poll(struct keeper *keeper, struct process *p);
 /* Sends a signal to the whole group. */
 void runner_signal(const struct process *p, int signal);
 
-/* Ends whatever is left of it and closes its descriptors. */
+/* Kills whatever is left of the group and closes the descriptors. */
 void runner_close(struct keeper *keeper, struct process *p);
 
 /* Ends the keeper. All processes must have been closed. */
 void runner_end(struct keeper *keeper);
 
-/* Nanoseconds of the monotonic clock: for durations and time limits only, never for a key or
- * result. */
+/* Nanoseconds of the monotonic clock: for durations and limits, never for a key or a result. */
 int64_t runner_now_ns(void);
 
 #endif

@@ -2,9 +2,10 @@
  * tool: which program an action runs, and what it is in a key.
  *
  * Path       run[0]: an absolute path; an input ("./name"); "hpo" and "hpo-trainer" beside this
- * program; else the first executable of that name in PATH. Identity   The standard output of the
- * action's `identity` command, run once per content of its executable and remembered in the store;
- * without one, the digest of the program's file.
+ *            program; else the first executable of that name in PATH.
+ * Identity   The standard output of the action's `identity` command, run once for each content of
+ *            its executable and remembered in the store; without one, the digest of the program's
+ *            file.
  */
 #ifndef ENGINE_PROCESS_TOOL_H
 #define ENGINE_PROCESS_TOOL_H

@@ -5,14 +5,15 @@
  *
  * Axes       A point has a coordinate on each. A number is continuous from low to high, or one of
  *            the whole numbers low..high; kernels are normal, cut off at the ends, or what they
- * give to (k - 1/2, k + 1/2). With `log` a whole number's kernel lives in its logarithm; a
- *            continuous coordinate is given as logarithm already. A category is a number 0..high.
+ *            give to (k - 1/2, k + 1/2). With `log` a whole number's kernel lives in its logarithm;
+ *            a continuous coordinate is given as logarithm already. A category is a number 0..high.
  * Kernels    In the order of their ids, then the prior: the middle, as wide as the range. The
- * newest 25 weigh 1, older ones from 1/n up; a bandwidth is the larger distance to the two
- *            neighbours, at least range/min(100, n + 2). Equal coordinates stand in order of ids.
+ *            newest 25 weigh 1, older ones from 1/n up; a bandwidth is the larger distance to the
+ *            two neighbours, at least range/min(100, n + 2). Equal coordinates stand in order of
+ *            ids.
  * Memory     The caller's: one block of parzen_size bytes. parzen_add returns false when it is
- * full: parzen_copy into a larger one. There is nothing to free. Same bits  Everywhere, and
- * whatever the order of parzen_add and parzen_remove was.
+ *            full: parzen_copy into a larger one. There is nothing to free.
+ * Same bits  Everywhere, and whatever the order of parzen_add and parzen_remove was.
  */
 #ifndef ENGINE_RECIPE_PARZEN_H
 #define ENGINE_RECIPE_PARZEN_H

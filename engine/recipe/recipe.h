@@ -3,12 +3,13 @@
  * tells its schedulers.
  *
  * Life       recipe_open runs the file: nodes and targets are then in the graph. The state lives
- * on, since a study calls back (recipe_suggest, ...); recipe_close ends it. Limits     1e9
- * instructions and 1 GB for a recipe with its studies' calls each; a call of the standard library
- * that takes longer than 10 s ends the program with status 2 (a thread watches, for no hook fires
- * inside such a call). A recipe's own pcall cannot swallow a limit. Purity     No clock, no io, no
- * random numbers, sorted pairs: lua/sandbox.lua. Errors     A Lua error becomes ERR_INPUT with
- * "file:line" in where.
+ *            on, since a study calls back (recipe_suggest, ...); recipe_close ends it.
+ * Limits     1e9 instructions and 1 GB for a recipe with its studies' calls each; a call of the
+ *            standard library that takes longer than 10 s ends the program with status 2 (a thread
+ *            watches, for no hook fires inside such a call). A recipe's own pcall cannot swallow a
+ *            limit.
+ * Purity     No clock, no io, no random numbers, sorted pairs: lua/sandbox.lua.
+ * Errors     A Lua error becomes ERR_INPUT with "file:line" in where.
  */
 #ifndef ENGINE_RECIPE_RECIPE_H
 #define ENGINE_RECIPE_RECIPE_H

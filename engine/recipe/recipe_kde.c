@@ -1,6 +1,9 @@
 /*
  * recipe_kde: core.kde, a kernel density as an object of Lua, in one block of Lua's memory.
- *   core.kde({ { category =, h =, miss = }, ... }, rows) → k     k:density(x) → number
+ *
+ *     core.kde({ { category =, h =, miss = }, ... }, rows) → k
+ *     k:density(x) → number
+ *
  * Rows and x are lists with a coordinate for each axis.
  */
 #include <lauxlib.h>

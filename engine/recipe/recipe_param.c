@@ -11,8 +11,7 @@
 #include "base/text.h"
 #include "engine/recipe/recipe_state.h"
 
-/* Pushes the value of one --set in the form of the default at index 2; false where it does not fit.
- */
+/* Pushes the value of one --set in the form of the default at index 2; false if it does not fit. */
 static bool push_as(lua_State *L, const char *text, int kind, bool whole)
 {
     struct error ignored;

@@ -1,8 +1,13 @@
 /*
  * recipe_parzen: core.parzen, a mixture of kernels as an object of Lua. The mixture lies in a block
  * of Lua's memory, which counts against the recipe's limit; a full one is copied into a larger.
- *   core.parzen({ { kind =, low =, high =, log = }, ... }, prior_weight)
- *   p:add(id, x)   p:remove(id)   p:log_density(x) → number   p:draw(uniforms) → x
+ *
+ *     core.parzen({ { kind =, low =, high =, log = }, ... }, prior_weight) → p
+ *     p:add(id, x)
+ *     p:remove(id)
+ *     p:log_density(x) → number
+ *     p:draw(uniforms) → x
+ *
  * x is a list with a coordinate for each axis. Start at the table `methods`.
  */
 #include <lauxlib.h>

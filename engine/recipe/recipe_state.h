@@ -1,7 +1,4 @@
-/*
- * recipe_state: the one struct that the files of the Lua border share. Nobody else includes
- * it.
- */
+/* recipe_state: the one struct that the files of the Lua border share. Nobody else includes it. */
 #ifndef ENGINE_RECIPE_RECIPE_STATE_H
 #define ENGINE_RECIPE_RECIPE_STATE_H
 
@@ -71,8 +68,7 @@ void recipe_lua_close(struct recipe *r);
 /* The recipe whose state it is, in any of its coroutines. */
 struct recipe *recipe_of(lua_State *L);
 
-/* Calls what lies on the stack with n arguments; the results stay there. A Lua error becomes err.
- */
+/* Calls what is on the stack with n arguments; its results stay there. A Lua error becomes err. */
 enum status recipe_call(struct recipe *r, int n_arguments, int n_results,
                         struct error *err) MUST_CHECK;
 
@@ -84,8 +80,7 @@ enum status recipe_take_string(struct recipe *r, struct arena *arena, const char
  * return. */
 int recipe_raise(lua_State *L, struct recipe *r, enum status s);
 
-/* "recipes/asha.lua:12" of the innermost line of a recipe that is running, else r->place, else "".
- */
+/* "recipes/asha.lua:12": the innermost line of a recipe that runs; else r->place, else "". */
 void recipe_where(const struct recipe *r, lua_State *L, char *out, size_t size);
 
 /* Opens the sandbox in an empty state that has the standard library. May raise. */

@@ -8,8 +8,8 @@
  * behind it.
  *
  * Life       study_open; study_advance again and again, until it says decided: in between the
- * caller makes the units of study_wants known, and the templates' nodes. No call blocks. Memory
- * Everything lives in the arena given to study_open.
+ *            caller makes the units of study_wants known, and the templates' nodes. No call blocks.
+ * Memory     Everything lives in the arena given to study_open.
  */
 #ifndef ENGINE_STUDY_STUDY_H
 #define ENGINE_STUDY_STUDY_H
@@ -96,8 +96,7 @@ enum { EVENT_NAME = 96 };
  * are no more. */
 bool study_answer(const struct study *study, size_t i, char name[EVENT_NAME], const char **answer);
 
-/* Opens searcher and scheduler anew and asks everything again. ERR_INPUT: an answer is another one.
- */
+/* Opens searcher and scheduler anew and asks everything again. ERR_INPUT: an answer differs. */
 enum status study_ask_again(struct study *study, struct error *err) MUST_CHECK;
 
 /*

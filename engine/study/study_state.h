@@ -104,8 +104,7 @@ enum status study_history(const struct study *study, struct arena *arena, char *
 enum status study_ask_params(struct study *study, const char **params,
                              struct error *err) MUST_CHECK;
 
-/* Tells scheduler and searcher of an event, and gives back what is decided: of trials that exist.
- */
+/* Tells scheduler and searcher of an event, and gives back what they decide of known trials. */
 enum status study_ask(struct study *study, struct event *e, struct decision **decisions, size_t *n,
                       struct error *err) MUST_CHECK;
 

@@ -21,8 +21,7 @@
 struct arena;
 struct store;
 
-/* What a trial's segments are made of: the action that trial(p) returned, and its key once known.
- */
+/* What a trial's segments come from: the action that trial(p) returned, and its key once known. */
 struct template
 {
     int node;   /* in the graph */
@@ -78,8 +77,7 @@ int units_asked(const struct units *units);
 /* Looks again whether the unit is known here by now (another build may have trained it). */
 enum status unit_refresh(struct units *units, struct unit *u, struct error *err) MUST_CHECK;
 
-/* Takes the failure of an earlier build, if there was one, as this one's: where nothing will run.
- */
+/* Takes an earlier build's failure, if there was one, as this one's: where nothing will run. */
 enum status unit_recall_failure(struct units *units, struct unit *u, struct error *err) MUST_CHECK;
 
 /* The text that is hashed for the key, and stored beside the result. */

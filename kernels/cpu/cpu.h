@@ -1,7 +1,7 @@
 /*
  * cpu: what the operations share: the product that most of them are built on, and how a task is cut
- * for threads. Every operation is compiled once an instruction set; table.c of each build fills a
- * struct ops.
+ * for threads. Every operation is compiled once for each instruction set; table.c of each build
+ * fills a struct ops.
  */
 #ifndef KERNELS_CPU_CPU_H
 #define KERNELS_CPU_CPU_H
@@ -11,8 +11,7 @@
 #include "kernels/cpu/threads.h"
 #include "kernels/ops.h"
 
-/* Below this many multiply-adds (some forty microseconds) waking a thread costs more than it gives.
- */
+/* Below this many multiply-adds (some 40 µs), waking a thread costs more than it saves. */
 enum { CPU_WORTH_A_THREAD = 1 << 22 };
 
 /*
@@ -56,7 +55,7 @@ static inline float *cpu_scratch(const struct backend *be, size_t worker)
     return be->transpose + worker * CPU_TRANSPOSE;
 }
 
-/* Runs task for every index below n: in this thread where cost (multiply-adds) is small. */
+/* Runs task for every index below n; in this thread alone where cost (multiply-adds) is small. */
 static inline void cpu_run(struct backend *be, size_t n, size_t cost, threads_task *task,
                            void *context)
 {

@@ -1,7 +1,7 @@
 /*
- * pairs: operands of products in bfloat16, two in the place of a float: the even one of the sum's
- * index in the low half. Where the processor has tiles that multiply such pairs (AMX), it does; any
- * other computes the same bits.
+ * pairs: operands of products in bfloat16. Two numbers, neighbours along the sum, lie in the place
+ * of one float: the even one in its low half. A processor with tiles that multiply such pairs (AMX)
+ * uses them; any other computes the same bits.
  */
 #ifndef KERNELS_CPU_PAIRS_H
 #define KERNELS_CPU_PAIRS_H

@@ -29,8 +29,7 @@ static inline size_t pairs_row(size_t n)
     return pairs_of(n) + PAIRS_SKEW;
 }
 
-/* Columns in whole panels, each in a pair with that of the row below; how far such rows lie apart.
- */
+/* Columns in whole panels, each in a pair with the row below; then the floats from row to row. */
 static inline size_t pairs_columns(size_t n)
 {
     return (n + OPS_PANEL - 1) / OPS_PANEL * OPS_PANEL;

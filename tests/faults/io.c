@@ -90,8 +90,7 @@ static void note_sync_of(int fd)
         memcpy(&(into), &found, sizeof found);                                                     \
     } while (0)
 
-/* A function with one more counter: its type, name and parameters, the call of the real one, errno.
- */
+/* A function with one more counter: type, name, parameters, the call of the real one, errno. */
 #define WRAP(type, name, parameters, call, number)                                                 \
     type name parameters;                                                                          \
     type name parameters                                                                           \

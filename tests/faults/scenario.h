@@ -13,8 +13,7 @@ enum status scenario_begin(struct error *err) MUST_CHECK;
 /* Takes outputs, finds sources, puts results, rows of history, drops, reads and places. */
 enum status scenario_run(struct error *err) MUST_CHECK;
 
-/* NULL, or what is wrong with the store that is left. With done, all of scenario_run must be in it.
- */
+/* NULL, or what is wrong with the store. If done, all of scenario_run must be in it. */
 const char *scenario_check(int done);
 
 #endif

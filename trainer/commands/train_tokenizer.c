@@ -1,5 +1,4 @@
-/* train-tokenizer: texts, from standard input or as a model reads SQuAD files → a tokenizer.json.
- */
+/* train-tokenizer: texts, from standard input or as a model reads SQuAD → a tokenizer.json. */
 #include <inttypes.h>
 
 #include "base/arena.h"

@@ -3,13 +3,17 @@
  *
  * The file      {"data": [{"paragraphs": [{"context", "qas": [{"id", "question", "answers":
  *               [{"text"}]}]}]}]}, as JSON; other members may stand beside these. Every question
- * has at least one answer. Rows are questions, in the order of the file. The prompt    "Question:
- * {question} Context: {context} Answer:" An example    Of a question's first answer, at most
- * max_length tokens: answer      The prompt, cut to what the answer leaves, then " {answer}" and
- * </s>. Labels are -100 on the prompt and the ids on the rest: what the model must say. seed The
- * prompt; labels are the answer's own tokens, laid over the start of the prompt, as the original
- * experiment's scripts do. Where the answer has more tokens than the prompt, <pad> follows the
- * prompt, as many as it takes. Ownership     Everything lives in the caller's arena.
+ *               has at least one answer. Rows are questions, in the order of the file.
+ * The prompt    "Question: {question} Context: {context} Answer:"
+ * An example    Of a question's first answer, at most max_length tokens.
+ *
+ * answer        The prompt, cut to what the answer leaves, then " {answer}" and </s>. Labels are
+ *               -100 on the prompt and the ids on the rest: what the model must say.
+ * seed          The prompt; labels are the answer's own tokens, laid over the start of the prompt,
+ *               as the original experiment's scripts do. Where the answer has more tokens than the
+ *               prompt, <pad> follows the prompt, as many as it takes.
+ *
+ * Ownership     Everything lives in the caller's arena.
  */
 #ifndef TRAINER_SQUAD_SQUAD_H
 #define TRAINER_SQUAD_SQUAD_H

@@ -6,9 +6,9 @@
  *            optimizer.safetensors              AdamW's moments, as exp_avg.NAME, exp_avg_sq.NAME
  *            trainer_state.json                 {"epoch": epochs done, "updates": AdamW's steps};
  *                                               in fp16 also "skipped" and "loss_scale"
- * Its bytes follow from the training alone. No generator is kept: the order of an epoch follows
- * from the seed and its number. Writing    All or nothing: into a folder beside it, every file
- * synced, then renamed.
+ *            Its bytes follow from the training alone. No generator is kept: the order of an epoch
+ *            follows from the seed and its number.
+ * Writing    All or nothing: into a folder beside it, every file synced, then renamed.
  */
 #ifndef TRAINER_TRAINING_CHECKPOINT_H
 #define TRAINER_TRAINING_CHECKPOINT_H

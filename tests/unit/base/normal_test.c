@@ -40,9 +40,7 @@ static void cdf_is_near(void **unused)
         assert_near(normal_cdf(i * 1e-3), cdf(i * 1e-3), 1e-13);
 }
 
-/* From a to b of one sign the difference of tails is exact enough; near 0 the series of the
- * density.
- */
+/* From a to b of one sign the difference of tails is exact enough; near 0 the density's series. */
 static long double mass(long double a, long double b)
 {
     long double m = (a + b) / 2, w = (b - a) * (b - a), s = m * m;

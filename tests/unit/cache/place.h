@@ -1,6 +1,4 @@
-/*
- * place: what every test of this room begins with: an empty folder, a store in it, an arena.
- */
+/* place: what every test of this room begins with: an empty folder, a store in it, an arena. */
 #ifndef TESTS_UNIT_CACHE_PLACE_H
 #define TESTS_UNIT_CACHE_PLACE_H
 
@@ -57,8 +55,7 @@ static inline int enter(void **state)
     return enter_below("/tmp", state);
 }
 
-/* In memory where there is a disk in memory, and with no store: for what is done a thousand times.
- */
+/* In memory where there is a disk in memory, without a store: for what is done a thousand times. */
 static inline int enter_empty(void **state)
 {
     const char *parent = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";

@@ -402,8 +402,7 @@ static void a_submodule_is_named_by_a_path_into_it(void **state)
     expect_files(p, "f ");
 }
 
-/* Ten folders of ten of ten: a tree of a few hundred bytes that would fill a disk, and a deep one.
- */
+/* Ten folders of ten of ten: a few hundred bytes of tree that would fill a disk; and a deep one. */
 static void a_tree_too_deep_is_refused(void **state)
 {
     struct place *p = *state;

@@ -205,8 +205,7 @@ static void cuts_added_tokens_out_first(void **state)
     struct tokenizer *t;
 
     (void)state;
-    /* "<s" + ">" makes the special token's own id: the merge is there, the text never gets to it.
-     */
+    /* "<s" + ">" makes the special token's id: the merge is there, the text never gets to it. */
     file = replaced(file, "}]", more, arena);
     ASSERT_OK(tokenizer_parse(file, strlen(file), "small", &t, &err));
     assert_int_equal(tokenizer_size(t), 264);
