@@ -1,9 +1,9 @@
 /*
  * belief: how large blobs looked when their bytes were last hashed, so that a checkpoint of
- * gigabytes need not be read again each time it is linked somewhere.
+ * gigabytes need not be read again each time it is reflinked somewhere.
  *
  * A blob is believed while inode, size and time of change of its content are as they were. The time
- * of change of the inode plays no part: each hard link changes it.
+ * of change of the inode plays no part: a blob is believed from before it is moved to its name.
  */
 #ifndef CACHE_BELIEF_H
 #define CACHE_BELIEF_H
