@@ -323,13 +323,12 @@ static void a_file_that_is_open_for_writing_is_copied(void **state)
 
     for (int mapped = 0; mapped < 2; mapped++) {
         const char *path = in_work(p, "written");
-        unsigned char *bytes = pattern(p, n);
-        char *map = NULL;
+        char *map = NULL, *before;
         struct digest d;
         int64_t size;
         int fd;
-        bytes[0] = (unsigned char)mapped;
-        put_bytes(path, (const char *)bytes, n);
+        put_bytes(path, mapped ? "mapped" : "open", n);
+        before = content(p, path);
         assert_true((fd = open(path, O_RDWR | O_CLOEXEC)) >= 0);
         if (mapped) {
             map = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -345,7 +344,7 @@ static void a_file_that_is_open_for_writing_is_copied(void **state)
             assert_int_equal(pwrite(fd, "changed", 7, 0), 7);
             close(fd);
         }
-        assert_memory_equal(content(p, blob_path(p, &d)), bytes, n);
+        assert_memory_equal(content(p, blob_path(p, &d)), before, n);
     }
 }
 
