@@ -239,7 +239,7 @@ void job_terminate(struct job *job)
 
 void job_close(struct build *b, struct job *job, bool keep_folder)
 {
-    struct error ignored; /* a folder that cannot be removed is left to gc */
+    struct error left;
 
     for (struct job **j = &b->jobs; *j; j = &(*j)->next)
         if (*j == job) {
@@ -248,8 +248,10 @@ void job_close(struct build *b, struct job *job, bool keep_folder)
         }
     runner_close(&b->keeper, &job->process);
     slots_give(b, job);
-    if (!keep_folder)
-        (void)!workspace_remove(&job->workspace, &ignored);
+    if (keep_folder)
+        workspace_leave(&job->workspace);
+    else if (workspace_remove(&job->workspace, &left) != OK)
+        progress_warning(b->progress, "a working folder is left: %s: %s", left.where, left.text);
     arena_close(job->arena);
 }
 
@@ -329,11 +331,10 @@ enum status job_take_log(struct build *b, struct job *job, struct digest *log, s
 enum status job_note_failure(struct build *b, struct job *job, const struct digest *key,
                              const char *sentence, struct error *err)
 {
-    const char *slash = strrchr(job->workspace.folder, '/');
     struct failure f = {.key = *key,
                         .run = b->run,
                         .name = job->label,
-                        .folder = slash ? slash + 1 : job->workspace.folder,
+                        .folder = job->workspace.name,
                         .text = sentence,
                         .day = b->today};
 
