@@ -5,10 +5,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -218,26 +220,13 @@ static int compare_names(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static bool add_name(struct arena *arena, char ***names, size_t *n, size_t *capacity,
-                     const char *name)
-{
-    char **list = *names;
-
-    if (*n == *capacity && !(list = arena_grow(arena, list, *n, *n + 1, sizeof *list, capacity)))
-        return false;
-    *names = list;
-    if (!list || !(list[*n] = arena_string(arena, name)))
-        return false;
-    ++*n;
-    return true;
-}
-
 enum status file_list(const char *path, struct arena *arena, char ***names, size_t *n,
                       struct error *err)
 {
     enum status s = OK;
     size_t capacity = 0;
     struct dirent *entry;
+    char **name;
     DIR *dir = opendir(path);
 
     *names = NULL;
@@ -250,7 +239,8 @@ enum status file_list(const char *path, struct arena *arena, char ***names, size
     while (s == OK && (errno = 0, entry = readdir(dir)) != NULL) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
-        if (!add_name(arena, names, n, &capacity, entry->d_name))
+        if (!(name = arena_push(arena, *names, *n, capacity)) ||
+            !(*name = arena_string(arena, entry->d_name)))
             s = error_memory(err);
     }
     if (s == OK && errno != 0)
@@ -261,10 +251,54 @@ enum status file_list(const char *path, struct arena *arena, char ***names, size
     return s;
 }
 
-static enum status remove_in(int parent, const char *name, const char *path, struct error *err);
+/* Cannot do it: with where it lies, as far as the system can say and a message has room. */
+static enum status refuse(int parent, const char *name, const char *what, struct error *err)
+{
+    const int reason = errno;
+    char link[64], folder[sizeof err->where], path[sizeof folder + NAME_MAX + 2];
+    ssize_t n = -1;
+
+    if (parent != AT_FDCWD) {
+        (void)snprintf(link, sizeof link, "/proc/self/fd/%d", parent);
+        n = readlink(link, folder, sizeof folder - 1);
+    }
+    folder[n > 0 ? n : 0] = '\0';
+    (void)snprintf(path, sizeof path, "%s%s%s", folder, n > 0 ? "/" : "", name);
+    errno = reason;
+    if (reason != EXDEV && reason != EBUSY)
+        return error_system(err, path, what);
+    (void)error_set(err, ERR_SYSTEM, path, "it is not removed: something is mounted there");
+    error_hint(err, "unmount it, and remove the folder that holds it");
+    return ERR_SYSTEM;
+}
+
+/*
+ * Opens a folder below another; what is mounted there, even from the same disk, is not opened:
+ * EXDEV. Where the kernel does not know how, another disk is what can be seen.
+ */
+static int open_below(int parent, const char *name)
+{
+    struct open_how how = {.flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
+                           .resolve = RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS};
+    int fd = (int)syscall(SYS_openat2, parent, name, &how, sizeof how);
+    struct stat above, st;
+
+    if (fd >= 0 || (errno != ENOSYS && errno != EPERM))
+        return fd;
+    fd = openat(parent, name, (int)how.flags);
+    if (fd >= 0 && (fstatat(parent, "", &above, AT_EMPTY_PATH) != 0 || fstat(fd, &st) != 0 ||
+                    above.st_dev != st.st_dev)) {
+        close(fd);
+        errno = EXDEV;
+        return -1;
+    }
+    return fd;
+}
+
+static enum status remove_in(int parent, const char *name, struct error *err);
 
 /* Empties an open folder, which it closes. */
-static enum status empty_folder(int fd, const char *path, struct error *err)
+static enum status empty_folder(int fd, const char *name, struct error *err)
 {
     enum status s = OK;
     DIR *dir = fdopendir(fd);
@@ -272,37 +306,56 @@ static enum status empty_folder(int fd, const char *path, struct error *err)
 
     if (!dir) {
         close(fd);
-        return error_system(err, path, "open the folder");
+        return error_system(err, name, "open the folder");
     }
     while (s == OK && (errno = 0, entry = readdir(dir)) != NULL)
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            s = remove_in(dirfd(dir), entry->d_name, path, err);
+            s = remove_in(dirfd(dir), entry->d_name, err);
     if (s == OK && errno != 0)
-        s = error_system(err, path, "read the folder");
+        s = error_system(err, name, "read the folder");
     closedir(dir);
     return s;
 }
 
-static enum status remove_in(int parent, const char *name, const char *path, struct error *err)
+static enum status remove_in(int parent, const char *name, struct error *err)
 {
     int fd;
 
     if (unlinkat(parent, name, 0) == 0 || errno == ENOENT || errno == ENOTDIR)
         return OK;
     if (errno != EISDIR && errno != EPERM)
-        return error_system(err, path, "remove");
-    /* A closed folder can be neither read nor emptied; where this fails, the next calls say so. */
-    (void)fchmodat(parent, name, 0700, AT_SYMLINK_NOFOLLOW);
-    fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        return refuse(parent, name, "remove", err);
+    if ((fd = open_below(parent, name)) < 0 && errno == EACCES) {
+        (void)fchmodat(parent, name, 0700, AT_SYMLINK_NOFOLLOW);
+        fd = open_below(parent, name);
+    }
     if (fd < 0)
-        return error_system(err, path, "open the folder");
-    TRY(empty_folder(fd, path, err));
+        return refuse(parent, name, "open the folder", err);
+    (void)fchmod(fd, 0700); /* of a closed folder no name can go; where this fails, that says so */
+    TRY(empty_folder(fd, name, err));
     if (unlinkat(parent, name, AT_REMOVEDIR) != 0 && errno != ENOENT)
-        return error_system(err, path, "remove the folder");
+        return refuse(parent, name, "remove the folder", err);
     return OK;
 }
 
+/* The last name of a path is what is removed; the folders before it may be mounts or links. */
 enum status file_remove(const char *path, struct error *err)
 {
-    return remove_in(AT_FDCWD, path, path, err);
+    const char *slash = strrchr(path, '/');
+    char folder[PATH_MAX];
+    enum status s;
+    int parent;
+
+    if (!slash || !slash[1])
+        return remove_in(AT_FDCWD, path, err);
+    if (unlink(path) == 0 || errno == ENOENT || errno == ENOTDIR)
+        return OK;
+    if (snprintf(folder, sizeof folder, "%.*s", (int)(slash - path + 1), path) >= PATH_MAX)
+        errno = ENAMETOOLONG;
+    else if ((parent = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC)) >= 0) {
+        s = remove_in(parent, slash + 1, err);
+        close(parent);
+        return s;
+    }
+    return error_system(err, path, "remove");
 }

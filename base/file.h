@@ -2,7 +2,7 @@
  * file: whole files and folders, with a message for every failure.
  *
  * Writing is all or nothing: temporary file, write, fsync, rename, fsync of the folder. No function
- * follows a symbolic link when it removes or lists.
+ * follows a symbolic link when it removes or lists; removing stays on one mount.
  */
 #ifndef BASE_FILE_H
 #define BASE_FILE_H
@@ -39,7 +39,10 @@ enum status file_write(const char *path, const void *bytes, size_t n, struct err
 /* Makes a folder and its parents; one that exists is fine. */
 enum status file_make_folders(const char *path, struct error *err) MUST_CHECK;
 
-/* Removes a file or a whole folder, read-only ones too; what is absent is fine. */
+/*
+ * Removes a file or a whole folder, read-only ones too; what is absent is fine. ERR_SYSTEM: it, or
+ * something in it, cannot be removed, and is named; what is mounted in it is never touched.
+ */
 enum status file_remove(const char *path, struct error *err) MUST_CHECK;
 
 /* The names in a folder without "." and "..", sorted by bytes. ERR_NOT_FOUND: no such folder. */

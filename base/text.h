@@ -52,7 +52,8 @@ enum status text_parse_number(const char *string, const char *what, double *x,
 enum status text_parse_integer(const char *string, const char *what, int64_t low, int64_t high,
                                int64_t *x, struct error *err) MUST_CHECK;
 
-/* Bytes (1 to 4) of the well-formed UTF-8 character that begins the bytes left, at least one; or 0. */
+/* Bytes (1 to 4) of the well-formed UTF-8 character that begins the bytes left, at least one; or
+ * 0. */
 size_t text_utf8_length(const void *bytes, size_t left);
 
 /* True when the n bytes are well-formed UTF-8 (no surrogates, no overlong forms). */

@@ -1,6 +1,6 @@
 /*
- * store_lock: who has the store open, who is alone, and whose turn it is to write: locks on bytes of one
- * empty file.
+ * store_lock: who has the store open, who is alone, and whose turn it is to write: locks on bytes
+ * of one empty file.
  *
  * Bytes      Byte 0 is the turn: a process holds it while it waits for the write transaction, so
  *            that the one that has just ended a transaction cannot begin the next before it. Byte

@@ -1,7 +1,7 @@
 /*
  * command: what hpo can be asked for, as the command line and its help know it. What a command does
- * is in engine/commands/; main.c joins the two. A new command is a name here, a line of the table in
- * command.c, a line of the table in main.c, and its file.
+ * is in engine/commands/; main.c joins the two. A new command is a name here, a line of the table
+ * in command.c, a line of the table in main.c, and its file.
  */
 #ifndef ENGINE_COMMAND_H
 #define ENGINE_COMMAND_H

@@ -1,7 +1,7 @@
 /*
- * flag: the table of hpo's flags. A flag is one entry of it: its name, what follows it, the commands
- * for which it means something, how its value is read, the field of struct options that takes it,
- * and what the help says.
+ * flag: the table of hpo's flags. A flag is one entry of it: its name, what follows it, the
+ * commands for which it means something, how its value is read, the field of struct options that
+ * takes it, and what the help says.
  *
  * A value stands behind the flag as the next word, or after "=": --out DIR, --out=DIR, -jN.
  * Every message names the flag as it was typed.

@@ -1,7 +1,7 @@
 /*
- * interrupt: SIGINT, SIGTERM and SIGHUP ask a build to end. They come at any time, whatever hpo does
- * then: who works long looks at the count, who waits polls the descriptor. The first asks to end
- * well: what is finished is kept. From the second on nothing is waited for.
+ * interrupt: SIGINT, SIGTERM and SIGHUP ask a build to end. They come at any time, whatever hpo
+ * does then: who works long looks at the count, who waits polls the descriptor. The first asks to
+ * end well: what is finished is kept. From the second on nothing is waited for.
  */
 #ifndef ENGINE_INTERRUPT_H
 #define ENGINE_INTERRUPT_H

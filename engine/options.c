@@ -1,4 +1,5 @@
-/* options: what was typed, put into one struct; flags are taken by flag.c. Start at options_parse. */
+/* options: what was typed, put into one struct; flags are taken by flag.c. Start at
+ * options_parse. */
 #include "engine/options.h"
 
 #include <stdlib.h>

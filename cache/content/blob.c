@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -187,16 +188,36 @@ out:
     return s;
 }
 
-/* Moves one scanned file in; one with a second name, or another owner, may be written: a copy. */
+/*
+ * Whether nobody can write to the file any more but by its name: it has no other one, it is as it
+ * was scanned, and no process has it open or mapped for writing, which a read lease would not be
+ * given for. The signal of a lease that somebody breaks is one that is ignored.
+ */
+static bool is_sole(const struct scan *file)
+{
+    struct stat st;
+    int fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    bool sole = fd >= 0 && fcntl(fd, F_SETSIG, SIGURG) == 0 &&
+                (fcntl(fd, F_SETLEASE, F_RDLCK) == 0 || errno != EAGAIN) && fstat(fd, &st) == 0 &&
+                st.st_nlink == 1 && st.st_ino == file->st.st_ino && st.st_dev == file->st.st_dev &&
+                st.st_size == file->st.st_size &&
+                scan_time_ns(&st.st_mtim) == scan_time_ns(&file->st.st_mtim);
+
+    if (fd >= 0)
+        close(fd); /* the lease ends with it */
+    return sole;
+}
+
+/* Moves one scanned file in; of one that may be written still, or has another owner, a copy. */
 static enum status adopt_file(struct store *store, const struct scan *file, struct error *err)
 {
     bool moved = false;
 
-    if (file->st.st_nlink == 1 && chmod(file->path, 0444) == 0)
+    if (is_sole(file) && chmod(file->path, 0444) == 0)
         TRY(store_adopt(store, file->path, &file->digest, &moved, err));
     if (moved)
-        return file->st.st_size > BLOB_LINK ? trusted_put(store, &file->digest, &file->st, err)
-                                            : OK;
+        return file->st.st_size > BLOB_LARGE ? trusted_put(store, &file->digest, &file->st, err)
+                                             : OK;
     TRY(copy_in(store, file->path, &file->digest, err));
     return unlink(file->path) == 0 ? OK : error_system(err, file->path, "remove");
 }
@@ -435,36 +456,19 @@ static enum status place_small(struct store *store, const struct digest *digest,
     return copy_bytes(bytes, n, dest, executable, err);
 }
 
-/* Believes a large blob, or reads it once more and then believes it. */
-static enum status check_large(struct store *store, const struct digest *digest, int fd,
-                               const struct stat *st, struct error *err)
+/* Copies a large blob that is believed; another is read for it once more, and then believed. */
+static enum status place_large(struct store *store, const struct digest *digest, int fd,
+                               const struct stat *st, const char *dest, bool executable,
+                               struct error *err)
 {
     bool believed;
-    struct digest found;
-    int64_t size;
 
     TRY(trusted_holds(store, digest, st, &believed, err));
-    if (believed)
-        return OK;
     TRY(store_let_others(store, err));
-    TRY(scan_descriptor(fd, "blob", &found, &size, err));
-    if (!digest_equal(&found, digest) || size != st->st_size)
-        return damaged(store, digest, err);
+    if (believed)
+        return copy_known(fd, dest, executable, err);
+    TRY(place_copy(store, digest, fd, dest, executable, err));
     return store_is_writable(store) ? trusted_put(store, digest, st, err) : OK;
-}
-
-static enum status place_link(struct store *store, const struct digest *digest, int fd,
-                              const struct stat *st, const char *dest, struct error *err)
-{
-    char name[BLOB_NAME_MAX];
-
-    TRY(check_large(store, digest, fd, st, err));
-    store_blob_name(digest, name);
-    if (linkat(store_blobs(store), name, AT_FDCWD, dest, 0) == 0)
-        return OK;
-    if (errno == EEXIST || errno == ENOENT)
-        return error_system(err, dest, "create");
-    return place_copy(store, digest, fd, dest, false, err); /* another disk, not our file, … */
 }
 
 enum status blob_place(struct store *store, const struct digest *digest, int64_t size,
@@ -480,8 +484,8 @@ enum status blob_place(struct store *store, const struct digest *digest, int64_t
     if (there)
         return OK;
     TRY(open_blob(store, digest, &fd, &st, err));
-    if (st.st_size > BLOB_LINK && !executable)
-        s = place_link(store, digest, fd, &st, dest, err);
+    if (st.st_size > BLOB_LARGE)
+        s = place_large(store, digest, fd, &st, dest, executable, err);
     else
         s = place_copy(store, digest, fd, dest, executable, err);
     close(fd);

@@ -12,7 +12,7 @@
  * Taking     blob_take moves a file that exists (an action's output in STORE/work) into the store.
  * Trust      A blob is data from a disk: whatever hands out its bytes checks the digest, and says
  *            ERR_CORRUPT where they changed; the damaged blob is then gone, so that the next
- *            commit heals it. Only a blob above BLOB_LINK is believed by size, inode and time of
+ *            commit heals it. Only a blob above BLOB_LARGE is believed by size, inode and time of
  *            change, as they were when its bytes were last hashed.
  * Errors     blob_write never fails by itself: the writer remembers its first failure, and
  *            blob_commit returns it. Everything else returns at once. ERR_SYSTEM: disk full, …
@@ -33,11 +33,11 @@ struct blob_writer; /* opaque: file descriptor, running digest, first failure */
 struct store;
 
 #ifdef HPO_SMALL
-enum { BLOB_INLINE = 16, BLOB_LINK = 64 };
+enum { BLOB_INLINE = 16, BLOB_LARGE = 64 };
 #else
 enum {
-    BLOB_INLINE = 4096,           /* up to this many bytes a blob lives in the index */
-    BLOB_LINK = 64 * 1024 * 1024, /* above this it is placed by a hard link, below by a copy */
+    BLOB_INLINE = 4096,            /* up to this many bytes a blob lives in the index */
+    BLOB_LARGE = 64 * 1024 * 1024, /* above this it is believed by its looks */
 };
 #endif
 
@@ -66,8 +66,9 @@ struct blob_file {
 
 /*
  * Hashes a regular file and moves it into the store; path is then gone. A copy is made where it
- * cannot be moved (another file system) or has a second hard link. The writer of the file must have
- * ended. ERR_NOT_FOUND: no such file. ERR_FAILED: not a regular file, or it changed meanwhile.
+ * cannot be moved (another file system), or where a process could still write to what was moved: it
+ * has a second hard link, or is open or mapped for writing. The writer of the file must have ended.
+ * ERR_NOT_FOUND: no such file. ERR_FAILED: not a regular file, or it changed meanwhile.
  */
 enum status blob_take(struct store *store, const char *path, struct digest *digest, int64_t *size,
                       struct error *err) MUST_CHECK;
@@ -90,8 +91,8 @@ enum status blob_read(struct store *store, const struct digest *digest, size_t l
 
 /*
  * Makes the file dest, which must not exist, of this blob, which has size bytes. A file of its own,
- * mode 0644 or 0755, reflinked where the file system can, else copied; above BLOB_LINK, and not
- * executable, a hard link of the read-only blob. ERR_NOT_FOUND, ERR_CORRUPT: dest is not there.
+ * mode 0644 or 0755, reflinked where the file system can, else copied. ERR_NOT_FOUND, ERR_CORRUPT:
+ * dest is not there.
  */
 enum status blob_place(struct store *store, const struct digest *digest, int64_t size,
                        const char *dest, bool executable, struct error *err) MUST_CHECK;

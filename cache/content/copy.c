@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -36,11 +37,32 @@ static enum status finish(int fd, const char *dest, bool executable, bool right,
     return s;
 }
 
+static bool is_zero(const unsigned char *bytes, size_t n)
+{
+    return n > 0 && bytes[0] == 0 && memcmp(bytes, bytes + 1, n - 1) == 0;
+}
+
+/* Writes a whole buffer, or leaves a hole where all of it is zero; *end is where the file ends. */
+static enum status put(int to, const char *dest, const unsigned char *bytes, size_t n, off_t *end,
+                       struct error *err)
+{
+    *end += (off_t)n;
+    if (n < BUFFER || !is_zero(bytes, n))
+        return file_write_all(to, dest, bytes, n, err);
+    return lseek(to, *end, SEEK_SET) == *end ? OK : error_system(err, dest, "leave a hole in");
+}
+
+static enum status set_size(int to, const char *dest, off_t size, struct error *err)
+{
+    return ftruncate(to, size) == 0 ? OK : error_system(err, dest, "set the size of");
+}
+
 static enum status copy_hashing(int from, int to, const char *dest, struct digest *digest,
                                 struct error *err)
 {
     unsigned char buffer[BUFFER];
     struct hasher *hasher;
+    off_t end = 0;
     enum status s;
 
     TRY(hasher_open(&hasher, err));
@@ -53,8 +75,10 @@ static enum status copy_hashing(int from, int to, const char *dest, struct diges
         if (n <= 0)
             break;
         hasher_add(hasher, buffer, (size_t)n);
-        s = file_write_all(to, dest, buffer, (size_t)n, err);
+        s = put(to, dest, buffer, (size_t)n, &end, err);
     }
+    if (s == OK)
+        s = set_size(to, dest, end, err);
     if (s == OK)
         s = hasher_finish(hasher, digest, err);
     hasher_close(hasher);
@@ -88,14 +112,67 @@ enum status copy_file(int from, const char *dest, bool executable, const struct 
     return finish(fd, dest, executable, *right, s, err);
 }
 
-enum status copy_clone(int from, const char *dest, bool executable, bool *cloned, struct error *err)
+/* Copies the bytes from `at` to `end` to the same place of the other file. */
+static enum status copy_part(int from, int to, const char *dest, off_t at, off_t end,
+                             struct error *err)
 {
+    unsigned char buffer[BUFFER];
+    bool in_kernel = true;
+
+    for (off_t to_at = at; at < end;) {
+        const size_t left = (size_t)(end - at);
+        ssize_t n = in_kernel ? copy_file_range(from, &at, to, &to_at, left, 0) : -1;
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0 && in_kernel) { /* two file systems, or one that cannot */
+            in_kernel = false;
+            continue;
+        }
+        if (in_kernel)
+            continue;
+        n = pread(from, buffer, left < sizeof buffer ? left : sizeof buffer, at);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return error_system(err, dest, "read what is to be copied");
+        if (n == 0)
+            return error_set(err, ERR_SYSTEM, dest, "what is to be copied became shorter");
+        if (lseek(to, at, SEEK_SET) != at)
+            return error_system(err, dest, "write");
+        TRY(file_write_all(to, dest, buffer, (size_t)n, err));
+        at += n;
+    }
+    return OK;
+}
+
+/* Part by part, from hole to hole; where holes are not told, all is one part. */
+static enum status copy_parts(int from, int to, const char *dest, off_t size, struct error *err)
+{
+    for (off_t at = 0; at < size;) {
+        off_t data = lseek(from, at, SEEK_DATA), hole;
+        if (data < 0 && errno == ENXIO) /* nothing but a hole is left */
+            break;
+        if (data < 0)
+            data = at;
+        if ((hole = lseek(from, data, SEEK_HOLE)) < 0)
+            hole = size;
+        TRY(copy_part(from, to, dest, data, hole < size ? hole : size, err));
+        at = hole;
+    }
+    return set_size(to, dest, size, err);
+}
+
+enum status copy_known(int from, const char *dest, bool executable, struct error *err)
+{
+    struct stat st;
+    enum status s = OK;
     int fd;
 
-    *cloned = false;
     TRY(create(dest, &fd, err));
-    *cloned = ioctl(fd, FICLONE, from) == 0;
-    return finish(fd, dest, executable, *cloned, OK, err);
+    if (ioctl(fd, FICLONE, from) != 0)
+        s = fstat(from, &st) == 0 ? copy_parts(from, fd, dest, st.st_size, err)
+                                  : error_system(err, dest, "look at what is to be copied");
+    return finish(fd, dest, executable, true, s, err);
 }
 
 enum status copy_bytes(const void *bytes, size_t n, const char *dest, bool executable,

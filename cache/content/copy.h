@@ -1,6 +1,7 @@
 /*
  * copy: a new file with the bytes of another, by reflink where the file system can, and the check
- * that they are the bytes that were meant.
+ * that they are the bytes that were meant. The new file is an inode of its own: whoever writes to
+ * it changes nothing else.
  */
 #ifndef CACHE_CONTENT_COPY_H
 #define CACHE_CONTENT_COPY_H
@@ -12,18 +13,18 @@
 #include "base/error.h"
 
 /*
- * Makes the file dest (mode 0644 or 0755) from all bytes of the descriptor `from`. *right says
- * whether they have the digest `expected`; where they do not, there is no dest.
+ * Makes the file dest (mode 0644, or 0755) of what the descriptor from has to give from its start.
+ * *right says whether those bytes have the digest expected; where they do not, there is no dest.
+ * Long runs of zeros become holes.
  */
 enum status copy_file(int from, const char *dest, bool executable, const struct digest *expected,
                       bool *right, struct error *err) MUST_CHECK;
 
 /*
- * Makes dest a reflink of `from`, which reads no byte. *cloned is false where the file system
- * cannot, and there is no dest then.
+ * The same without that check, for bytes that are known to be right: a reflink, else a copy inside
+ * the kernel. What is a hole stays a hole.
  */
-enum status copy_clone(int from, const char *dest, bool executable, bool *cloned,
-                       struct error *err) MUST_CHECK;
+enum status copy_known(int from, const char *dest, bool executable, struct error *err) MUST_CHECK;
 
 /* Makes the file dest of n bytes. */
 enum status copy_bytes(const void *bytes, size_t n, const char *dest, bool executable,

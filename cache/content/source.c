@@ -396,23 +396,6 @@ static enum status changed(const char *path, struct error *err)
     return error_set(err, ERR_FAILED, path, "the source has changed since the build began");
 }
 
-/* A file too large to copy: a reflink, or a symbolic link; its bytes are read once, here. */
-static enum status place_large(int fd, const char *path, const char *dest, bool executable,
-                               const struct digest *digest, struct error *err)
-{
-    struct digest found;
-    int64_t size;
-    bool cloned;
-
-    TRY(scan_descriptor(fd, path, &found, &size, err));
-    if (!digest_equal(&found, digest))
-        return changed(path, err);
-    TRY(copy_clone(fd, dest, executable, &cloned, err));
-    if (!cloned && symlink(path, dest) != 0)
-        return error_system(err, dest, "make the symbolic link");
-    return OK;
-}
-
 static enum status place_file(struct store *store, const char *path, int64_t size, bool executable,
                               const struct digest *digest, const char *dest, struct error *err)
 {
@@ -424,9 +407,7 @@ static enum status place_file(struct store *store, const char *path, int64_t siz
         return errno == ENOENT ? changed(path, err) : error_system(err, path, "open");
     if (size > long_work)
         s = store_let_others(store, err);
-    if (s == OK && size > BLOB_LINK)
-        s = place_large(fd, path, dest, executable, digest, err);
-    else if (s == OK)
+    if (s == OK)
         s = copy_file(fd, dest, executable, digest, &right, err);
     close(fd);
     return s == OK && !right ? changed(path, err) : s;

@@ -70,8 +70,7 @@ enum status source_unchanged(struct store *store, const char *path, const struct
 
 /*
  * Puts the source at dest, which must not exist: copies (or reflinks) of its files, modes 0644 and
- * 0755, whose digests are checked. A file above BLOB_LINK that cannot be reflinked becomes a
- * symbolic link to the source. ERR_FAILED: the source is not any more what source_digest found.
+ * 0755, whose digests are checked. ERR_FAILED: the source is not any more what source_digest found.
  */
 enum status source_place(struct store *store, const char *path, const struct source *source,
                          const char *dest, struct error *err) MUST_CHECK;

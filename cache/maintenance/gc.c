@@ -293,7 +293,7 @@ static enum status forget_beliefs(struct collection *c, struct error *err)
     for (size_t i = 0; i < c->inventory.n; i++) {
         const struct inventory_blob *blob = &c->inventory.blobs[i];
         struct statement *st;
-        if (blob->needs > 0 || blob->size <= BLOB_LINK)
+        if (blob->needs > 0 || blob->size <= BLOB_LARGE)
             continue;
         st =
             database_statement(store_database(c->store), "DELETE FROM blob_stat WHERE digest = ?1");

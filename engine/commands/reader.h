@@ -1,5 +1,5 @@
-/* reader: the frame of a command that only reads the store: it opens the store, calls for the answer
- * and closes the store again. */
+/* reader: the frame of a command that only reads the store: it opens the store, calls for the
+ * answer and closes the store again. */
 #ifndef ENGINE_COMMANDS_READER_H
 #define ENGINE_COMMANDS_READER_H
 

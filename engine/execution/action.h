@@ -1,6 +1,4 @@
-/*
- * action: an ordinary action, from its claim to its result. Part of a build: see build.h.
- */
+/* action: an ordinary action, from its claim to its result. Part of a build: see build.h. */
 #ifndef ENGINE_EXECUTION_ACTION_H
 #define ENGINE_EXECUTION_ACTION_H
 

@@ -64,11 +64,10 @@ void failure_tell(struct build *b, const struct job *job, const char *sentence)
 enum status failure_keep(struct build *b, struct job *job, const struct digest *key,
                          const char *sentence, struct error *err)
 {
-    const char *slash = job->task->folder ? strrchr(job->task->folder, '/') : NULL;
     struct failure f = {.key = *key,
                         .run = b->run,
                         .name = job->label,
-                        .folder = slash ? slash + 1 : job->task->folder,
+                        .folder = job->task->name,
                         .text = sentence,
                         .day = b->today};
     int64_t size;

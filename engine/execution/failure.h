@@ -1,6 +1,4 @@
-/*
- * failure: what is said and kept of a job that went wrong. Part of a build: see build.h.
- */
+/* failure: what is said and kept of a job that went wrong. Part of a build: see build.h. */
 #ifndef ENGINE_EXECUTION_FAILURE_H
 #define ENGINE_EXECUTION_FAILURE_H
 

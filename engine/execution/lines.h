@@ -27,9 +27,9 @@ struct lines {
 struct lines lines_in(struct arena *arena);
 
 /*
- * Takes bytes from *bytes, of which there are *n, up to the end of a line, and moves both behind it.
- * *line is the line, with a NUL behind it, until the next call; NULL: all bytes were taken and no
- * line has ended.
+ * Takes bytes from *bytes, of which there are *n, up to the end of a line, and moves both behind
+ * it. *line is the line, with a NUL behind it, until the next call; NULL: all bytes were taken and
+ * no line has ended.
  */
 enum status lines_take(struct lines *l, const char **bytes, size_t *n, const char **line,
                        size_t *n_line, struct error *err) MUST_CHECK;

@@ -1,6 +1,4 @@
-/*
- * loop: settle, start, wait, take. Start at loop_run, the story of a build.
- */
+/* loop: settle, start, wait, take. Start at loop_run, the story of a build. */
 #include "engine/execution/loop.h"
 
 #include <stdio.h>

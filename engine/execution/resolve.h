@@ -26,7 +26,8 @@ void node_failed(struct build *b, int node);
  * waits for it; -1: nobody does. */
 enum status node_lost(struct build *b, int node, int consumer, struct error *err) MUST_CHECK;
 
-/* Wants what the template needs, and keys it once all of that is known. *failed: it never will be. */
+/* Wants what the template needs, and keys it once all of that is known. *failed: it never will
+ * be. */
 enum status resolve_template(struct build *b, struct template *template, bool *failed,
                              struct error *err) MUST_CHECK;
 

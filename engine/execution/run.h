@@ -1,6 +1,6 @@
 /*
- * run: one task that serves the units t₀ + 1 … t₁ of a trial, by the protocol of trainers. Part of a
- * build: see build.h.
+ * run: one task that serves the units t₀ + 1 … t₁ of a trial, by the protocol of trainers. Part of
+ * a build: see build.h.
  *
  * Units      A unit before t₁ counts when its report has come; t₁ counts when the task has ended
  *            with 0 and its checkpoint is kept.

@@ -1,6 +1,4 @@
-/*
- * summary: the last lines of a build. Part of a build: see build.h.
- */
+/* summary: the last lines of a build. Part of a build: see build.h. */
 #ifndef ENGINE_EXECUTION_SUMMARY_H
 #define ENGINE_EXECUTION_SUMMARY_H
 

@@ -1,6 +1,4 @@
-/*
- * targets: what a build is asked for. Part of a build: see build.h.
- */
+/* targets: what a build is asked for. Part of a build: see build.h. */
 #ifndef ENGINE_EXECUTION_TARGETS_H
 #define ENGINE_EXECUTION_TARGETS_H
 

@@ -52,6 +52,7 @@ struct request {
 struct task {
     void *owner;
     const char *folder; /* all that is the task's; NULL where it has none */
+    const char *name;   /* under which it is kept after a failure: see struct failure */
     const char *dir;    /* its working folder: outputs are found here */
     const char *out;    /* HPO_CHECKPOINT_OUT of a task that trains */
     const char *log;    /* what it wrote */

@@ -1,6 +1,4 @@
-/*
- * local: one poll over all processes, one event at a time. Start at local_start and local_next.
- */
+/* local: one poll over all processes, one event at a time. Start at local_start and local_next. */
 #include "engine/executor/local.h"
 
 #include <assert.h>
@@ -9,7 +7,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -39,7 +36,6 @@ struct child {
     struct workspace workspace;
     struct process process;
     struct share share;
-    int lock;        /* of its folder, or -1 */
     int64_t kill_ns; /* when it is ended by force, by now(); 0: nobody asked it to end */
     size_t late;     /* bytes that came after its end */
     bool told;       /* its EVENT_EXIT has been given */
@@ -169,6 +165,7 @@ static enum status fill_folder(struct local *l, struct child *c, const struct re
     hex[16] = '\0';
     TRY(workspace_make(&c->workspace, l->machine.store, hex, c->arena, err));
     c->task.folder = c->workspace.folder;
+    c->task.name = c->workspace.name;
     c->task.dir = c->workspace.dir;
     c->task.log = c->workspace.log;
     TRY(put_inputs(l, c, r, outcome, lost, err));
@@ -202,6 +199,7 @@ static enum status run_command(struct local *l, struct child *c, const struct re
 {
     const struct action *a = r->action;
     struct command command = {.folder = c->task.dir,
+                              .home = c->task.dir,
                               .log = c->task.log,
                               .pipe_output = r->trains,
                               .pipe_input = r->speaks};
@@ -223,29 +221,13 @@ static enum status run_command(struct local *l, struct child *c, const struct re
     return runner_start(l->machine.keeper, &command, &c->process, err);
 }
 
-/* Others may not take what this task leaves in its folder, until it has ended. */
-static enum status lock_folder(struct child *c, struct error *err)
-{
-    c->lock = open(c->task.folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (c->lock < 0 || flock(c->lock, LOCK_EX | LOCK_NB) != 0)
-        return error_system(err, c->task.folder, "lock");
-    return OK;
-}
-
-static void unlock_folder(struct child *c)
-{
-    if (c->lock >= 0)
-        close(c->lock);
-    c->lock = -1;
-}
-
 static void free_child(struct child *c, bool keep_folder)
 {
     struct error ignored; /* a folder that cannot be removed is left to gc */
 
-    unlock_folder(c);
     if (!keep_folder)
         (void)!workspace_remove(&c->workspace, &ignored);
+    workspace_leave(&c->workspace);
     arena_close(c->arena);
 }
 
@@ -262,13 +244,11 @@ static enum status local_start(struct executor *x, const struct request *r, stru
         arena_close(arena);
         return error_memory(err);
     }
-    *c = (struct child){.arena = arena, .lock = -1, .process = {.pidfd = -1}};
+    *c = (struct child){.arena = arena, .workspace = {.lock = -1}, .process = {.pidfd = -1}};
     *outcome = START_STARTED;
     (void)slots_find(&l->slots, &r->action->resources, r->others, &c->share);
     surroundings.task = &c->task;
     s = fill_folder(l, c, r, &surroundings, outcome, lost, err);
-    if (s == OK && *outcome == START_STARTED)
-        s = lock_folder(c, err);
     if (s == OK && *outcome == START_STARTED)
         s = run_command(l, c, r, &surroundings, err);
     if (s != OK || *outcome != START_STARTED) {
@@ -347,7 +327,7 @@ static void note_end(struct local *l, struct child *c)
         strays_end(c->task.dir);
         reap_orphans(l);
     }
-    unlock_folder(c);
+    workspace_leave(&c->workspace); /* what it left may be taken */
 }
 
 static void local_close(struct executor *x, struct task *task, bool keep_folder)

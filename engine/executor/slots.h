@@ -1,6 +1,4 @@
-/*
- * slots: this machine's cpus and GPUs, and which of them are taken. Plain numbers; no process.
- */
+/* slots: this machine's cpus and GPUs, and which of them are taken. Plain numbers; no process. */
 #ifndef ENGINE_EXECUTOR_SLOTS_H
 #define ENGINE_EXECUTOR_SLOTS_H
 

@@ -1,8 +1,13 @@
-/* workspace: folders of actions. Start at workspace_make. */
+/* workspace: folders that come and go. Start at workspace_make. */
 #include "engine/executor/workspace.h"
 
+#include <fcntl.h>
+#include <inttypes.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/file.h"
@@ -14,17 +19,62 @@ static enum status make_folder(const char *path, struct error *err)
     return mkdir(path, 0777) == 0 ? OK : error_system(err, path, "make the folder");
 }
 
+/* Whether a run of this or another build is in the folder. */
+static bool is_locked(const char *folder)
+{
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    bool locked = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0;
+
+    if (fd >= 0)
+        close(fd);
+    return locked;
+}
+
+/* What is left of earlier runs; what somebody still writes into may not go at once. */
+static enum status clear(const char *above, struct arena *arena, struct error *err)
+{
+    struct error left;
+    char **names;
+    size_t n;
+
+    TRY(file_list(above, arena, &names, &n, err));
+    for (size_t i = 0; i < n; i++) {
+        char *path = file_join(arena, above, names[i]);
+        if (!path)
+            return error_memory(err);
+        if (!is_locked(path))
+            (void)!file_remove(path, &left);
+    }
+    return OK;
+}
+
+/* A name that no folder has had; of the same length each time, for what a path can reach. */
+static enum status draw_folder(struct workspace *w, struct error *err)
+{
+    uint64_t drawn;
+
+    if (getrandom(&drawn, sizeof drawn, 0) != sizeof drawn)
+        return error_system(err, w->above, "draw a name in");
+    w->folder = arena_printf(w->arena, "%s/%016" PRIx64, w->above, drawn);
+    w->dir = w->folder ? file_join(w->arena, w->folder, "dir") : NULL;
+    w->log = w->folder ? file_join(w->arena, w->folder, "log") : NULL;
+    return w->dir && w->log ? OK : error_memory(err);
+}
+
 enum status workspace_make(struct workspace *w, struct store *store, const char *name,
                            struct arena *arena, struct error *err)
 {
-    w->arena = arena;
-    w->folder = file_join(arena, store_work(store), name);
-    w->dir = w->folder ? file_join(arena, w->folder, "dir") : NULL;
-    w->log = w->folder ? file_join(arena, w->folder, "log") : NULL;
-    if (!w->dir || !w->log)
+    *w = (struct workspace){.arena = arena, .lock = -1};
+    if (!(w->above = file_join(arena, store_work(store), name)))
         return error_memory(err);
-    TRY(file_remove(w->folder, err));
+    w->name = strrchr(w->above, '/') + 1;
+    TRY(file_make_folders(w->above, err));
+    TRY(clear(w->above, arena, err));
+    TRY(draw_folder(w, err));
     TRY(make_folder(w->folder, err));
+    w->lock = open(w->folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (w->lock < 0 || flock(w->lock, LOCK_EX | LOCK_NB) != 0)
+        return error_system(err, w->folder, "lock");
     return make_folder(w->dir, err);
 }
 
@@ -51,7 +101,19 @@ enum status workspace_put(const struct workspace *w, struct store *store, struct
     return content_place(store, content, path, scratch, dest, err);
 }
 
-enum status workspace_remove(const struct workspace *w, struct error *err)
+void workspace_leave(struct workspace *w)
 {
-    return w->folder ? file_remove(w->folder, err) : OK;
+    if (w->folder && w->lock >= 0)
+        close(w->lock);
+    w->lock = -1;
+}
+
+enum status workspace_remove(struct workspace *w, struct error *err)
+{
+    enum status s = w->folder ? file_remove(w->folder, err) : OK;
+
+    if (w->folder)
+        (void)rmdir(w->above); /* another may be kept there */
+    workspace_leave(w);
+    return s;
 }

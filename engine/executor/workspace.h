@@ -1,10 +1,14 @@
 /*
  * workspace: an action's folder: inputs in, outputs out.
  *
- * Layout     STORE/work/NAME, NAME cut from a key: at most one is left per action. In it: dir (the
+ * Layout     STORE/work/NAME/FRESH: NAME is cut from a key, FRESH drawn anew each time, so that
+ *            what outlives a killed build never writes into a folder of the next. In it: dir (the
  *            working folder), log, and for runs of units params.json, in and out.
  * Life       workspace_make, then workspace_put for each input and workspace_expect for each
- *            output; the command runs in dir; workspace_remove, or the folder is kept for people.
+ *            output; the command runs in dir; workspace_remove, or the folder is kept for people,
+ *            and workspace_leave.
+ * Living     From make to remove or leave the folder is locked, and the kernel lets go when the
+ *            process ends. What is not locked is left over: of a failure, or of a killed build.
  */
 #ifndef ENGINE_EXECUTOR_WORKSPACE_H
 #define ENGINE_EXECUTOR_WORKSPACE_H
@@ -16,13 +20,19 @@ struct content;
 struct store;
 
 struct workspace {
+    const char *above;  /* absolute: "STORE/work/NAME" */
+    const char *name;   /* its last part */
     const char *folder; /* absolute; holds dir, log, params.json, in, out; NULL: not made yet */
     const char *dir;    /* the working folder */
     const char *log;
     struct arena *arena; /* owns the names */
+    int lock;            /* the folder, open and locked */
 };
 
-/* Makes the folder and the empty working folder; what an earlier run of the action left goes. */
+/*
+ * Makes the folder and the empty working folder. What earlier runs of the action left goes, so at
+ * most one is kept of each; what cannot go is left to gc.
+ */
 enum status workspace_make(struct workspace *w, struct store *store, const char *name,
                            struct arena *arena, struct error *err) MUST_CHECK;
 
@@ -38,7 +48,10 @@ enum status workspace_put(const struct workspace *w, struct store *store, struct
 enum status workspace_expect(const struct workspace *w, const char *output,
                              struct error *err) MUST_CHECK;
 
-/* Removes the folder with all in it; one that was never made is fine. */
-enum status workspace_remove(const struct workspace *w, struct error *err) MUST_CHECK;
+/* Removes the folder with all in it; one that was never made is fine. What it cannot is said. */
+enum status workspace_remove(struct workspace *w, struct error *err) MUST_CHECK;
+
+/* Lets go of a folder that is kept. */
+void workspace_leave(struct workspace *w);
 
 #endif

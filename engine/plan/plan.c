@@ -1,6 +1,4 @@
-/*
- * plan: counts of missing needs, and lists of those that wait. Start at plan_want.
- */
+/* plan: counts of missing needs, and lists of those that wait. Start at plan_want. */
 #include "engine/plan/plan.h"
 
 #include <string.h>

@@ -15,7 +15,7 @@
 
 #include "engine/process/strays.h"
 
-enum { CHILD_STACK = 64 * 1024, KEPT_MAX = 1024 };
+enum { CHILD_STACK = 64 * 1024, KEPT_MAX = 1024, HOME_MAX = 1000 };
 
 int64_t runner_now_ns(void)
 {
@@ -25,26 +25,31 @@ int64_t runner_now_ns(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-/*
- * The keeper's whole life. Messages on the pipe are group numbers: positive, it has started;
- * negative, it has ended. Only async-signal-safe calls: we were forked from a program with threads.
- */
-static void keep(int from, const char *home)
+/* What the keeper is told: a group has started, or ended. */
+struct message {
+    int group;           /* positive: it has started; negative: it has ended */
+    char home[HOME_MAX]; /* of a group that has started; "" where it has none */
+};
+
+/* The keeper's whole life. Only async-signal-safe calls: we were forked from a program with
+ * threads. */
+static void keep(int from)
 {
-    pid_t groups[KEPT_MAX];
-    int n = 0, message;
+    struct message groups[KEPT_MAX], message;
+    int n = 0;
 
     while (read(from, &message, sizeof message) == sizeof message) {
-        if (message > 0 && n < KEPT_MAX)
+        if (message.group > 0 && n < KEPT_MAX)
             groups[n++] = message;
         for (int i = 0; i < n; i++)
-            if (groups[i] == -message)
+            if (groups[i].group == -message.group)
                 groups[i--] = groups[--n];
     }
     for (int i = 0; i < n; i++)
-        (void)kill(-groups[i], SIGKILL);
-    if (home)
-        strays_end(home);
+        (void)kill(-groups[i].group, SIGKILL);
+    for (int i = 0; i < n; i++)
+        if (groups[i].home[0])
+            strays_end(groups[i].home);
     _exit(0);
 }
 
@@ -66,15 +71,19 @@ static enum status keeper_start(struct keeper *keeper, struct error *err)
         (void)signal(SIGPIPE, SIG_IGN);
         (void)dup2(ends[0], 0);
         (void)syscall(SYS_close_range, 1U, ~0U, 0U); /* above all the store's locks */
-        keep(0, keeper->home);
+        keep(0);
     }
     close(ends[0]);
     keeper->pipe = ends[1];
     return OK;
 }
 
-static void tell(const struct keeper *keeper, int message)
+static void tell(const struct keeper *keeper, int group, const char *home)
 {
+    struct message message = {.group = group};
+
+    if (home && strlen(home) < HOME_MAX)
+        (void)stpcpy(message.home, home);
     if (keeper->pid)
         (void)!write(keeper->pipe, &message, sizeof message);
 }
@@ -217,7 +226,7 @@ enum status runner_start(struct keeper *keeper, const struct command *command, s
     out->output = streams.from;
     out->input = streams.to;
     out->started_ns = runner_now_ns();
-    tell(keeper, out->pid);
+    tell(keeper, out->pid, command->home);
     return OK;
 }
 
@@ -259,7 +268,7 @@ static void reap(struct keeper *keeper, struct process *p, int options)
     (void)kill(-p->pid, SIGKILL);
     if (waitpid(p->pid, &status, 0) != p->pid)
         return;
-    tell(keeper, -p->pid);
+    tell(keeper, -p->pid, NULL);
     p->ended = true;
     p->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }

@@ -25,6 +25,7 @@ struct command {
     char *const *argv;   /* NULL-terminated */
     char *const *env;    /* NULL-terminated, whole */
     const char *folder;  /* working folder */
+    const char *home;    /* what has this HOME when we die is a stray: see strays.h. Or NULL */
     const char *log;     /* file that receives standard error, and standard output unless piped */
     bool pipe_output;    /* standard output comes to us: process.output */
     bool pipe_input;     /* standard input is ours to write: process.input; else it is empty */
@@ -41,8 +42,7 @@ struct process {
 };
 
 struct keeper {
-    const char *home; /* of commands: what has such a HOME is killed too; see strays.h. Or NULL */
-    pid_t pid;        /* 0: none yet */
+    pid_t pid; /* 0: none yet */
     int pipe;
 };
 

@@ -1,8 +1,8 @@
 /*
  * decision: what a scheduler says about a trial, and how a trial ended by itself.
  *
- * Lua, the journal and tables have them as words, the engine as numbers: words are parsed where they
- * come in and written where they go out, here alone.
+ * Lua, the journal and tables have them as words, the engine as numbers: words are parsed where
+ * they come in and written where they go out, here alone.
  */
 #ifndef ENGINE_RECIPE_DECISION_H
 #define ENGINE_RECIPE_DECISION_H

@@ -86,7 +86,8 @@ const char *recipe_folder(const struct recipe *r);
 /* What the recipe printed so far, or "". */
 const char *recipe_printed(const struct recipe *r);
 
-/* What a trial reported: to searchers and schedulers a t and a number; NaN is a report without one. */
+/* What a trial reported: to searchers and schedulers a t and a number; NaN is a report without
+ * one. */
 struct trial_report {
     int trial, t;
     double value;

@@ -55,8 +55,8 @@ static void *allocate(void *context, void *old, size_t old_size, size_t size)
         r->memory -= old_size;
         return NULL;
     }
-    /* Outside a protected call a refusal would be a panic: the few bytes pushed there are granted.
-     */
+    /* Outside a protected call a refusal would be a panic: the few bytes pushed there are
+     * granted. */
     if (atomic_load(&r->inside) && size > old_size && r->memory - old_size + size > memory_limit) {
         r->exceeded = r->exceeded ? r->exceeded : "used more than 1 GB of memory";
         return NULL;

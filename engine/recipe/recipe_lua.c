@@ -1,6 +1,6 @@
 /*
- * recipe_lua: the way into Lua and out of it. Every call goes in through recipe_call, and every error
- * comes out there.
+ * recipe_lua: the way into Lua and out of it. Every call goes in through recipe_call, and every
+ * error comes out there.
  */
 #include <lauxlib.h>
 #include <stdio.h>

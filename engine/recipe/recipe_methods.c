@@ -1,6 +1,7 @@
 /*
  * recipe_methods: core.methods(room), the names of the searchers or schedulers that come with the
- * program: each file of lua/search or lua/scheduler is one, and what they share lies in parts/ there.
+ * program: each file of lua/search or lua/scheduler is one, and what they share lies in parts/
+ * there.
  */
 #include <lauxlib.h>
 #include <string.h>

@@ -43,7 +43,8 @@ enum status recipe_read(struct recipe *r, const char *path, struct recipe_source
     return OK;
 }
 
-/* How much of a file stands before its Lua: a byte order mark, a first line that begins with "#". */
+/* How much of a file stands before its Lua: a byte order mark, a first line that begins with
+ * "#". */
 static size_t preamble(const char *bytes, size_t n)
 {
     size_t at = n >= 3 && memcmp(bytes, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;

@@ -103,8 +103,8 @@ enum status recipe_digest_all(const struct recipe *r, const char **out,
 /* ERR_INPUT where a --set is unread, and nothing is left that may read it; `last`: or might. */
 enum status recipe_check_sets(struct recipe *r, bool last, struct error *err) MUST_CHECK;
 
-/* A function of this study or hpo.after has returned: checks what it was the last that could read.
- */
+/* A function of this study or hpo.after has returned: checks what it was the last that could
+ * read. */
 enum status recipe_asked(struct recipe *r, int callbacks, struct error *err) MUST_CHECK;
 
 /* Makes a type of userdata, for luaL_setmetatable: Lua sees its methods and not its metatable. */

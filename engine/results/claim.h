@@ -3,9 +3,9 @@
  * process that holds it, so none is ever stale.
  *
  * Place      All claims of a store are byte ranges of one file, by open file description locks
- *            (fcntl(2), F_OFD_SETLK). A chain of units lies at consecutive bytes, from an offset cut
- *            from the key of its first unit: one lock claims any stretch of it. Two keys that share
- *            an offset (61 bits) would only wait for each other. No file is made or removed.
+ *            (fcntl(2), F_OFD_SETLK). A chain of units lies at consecutive bytes, from an offset
+ *            cut from the key of its first unit: one lock claims any stretch of it. Two keys that
+ *            share an offset (61 bits) would only wait for each other. No file is made or removed.
  */
 #ifndef ENGINE_RESULTS_CLAIM_H
 #define ENGINE_RESULTS_CLAIM_H

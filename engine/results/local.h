@@ -1,6 +1,4 @@
-/*
- * local: results in the store on this machine. It answers every lookup at once.
- */
+/* local: results in the store on this machine. It answers every lookup at once. */
 #ifndef ENGINE_RESULTS_LOCAL_H
 #define ENGINE_RESULTS_LOCAL_H
 

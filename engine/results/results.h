@@ -140,8 +140,8 @@ static inline void results_drop(struct results *r, const struct digest *key, con
     r->calls->drop(r, key, folder);
 }
 
-/* Publishes the unit `result` with the checkpoint that was held for it, if that can be had, and with
- * that log, or NULL. */
+/* Publishes the unit `result` with the checkpoint that was held for it, if that can be had, and
+ * with that log, or NULL. */
 static inline MUST_CHECK enum status results_adopt(struct results *r, struct result *result,
                                                    const char *log, bool *adopted,
                                                    enum put_outcome *outcome, struct error *err)

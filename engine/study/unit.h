@@ -59,7 +59,8 @@ struct unit {
 
 struct units; /* opaque: the table */
 
-/* Units are looked up in results; the store, which may be NULL, has the failures of earlier builds. */
+/* Units are looked up in results; the store, which may be NULL, has the failures of earlier
+ * builds. */
 enum status units_open(struct results *results, struct store *store, struct arena *arena,
                        struct units **out, struct error *err) MUST_CHECK;
 

@@ -24,15 +24,20 @@ FOLDERS_MAY_INCLUDE = {
         "maintenance": {"maintenance", "records", "results", "content", ""},
     },
     "engine": {
+        "plan": {"plan"},
+        "results": {"results"},
         "graph": {"graph"},
         "recipe": {"recipe", "graph"},
         "clone": {"clone", "graph"},
-        "study": {"study", "recipe", "graph"},
+        "study": {"study", "recipe", "graph", "results"},
         "": {"", "clone", "graph"},
         "process": {"process", "", "graph"},
         "fetch": {"fetch", "process", "", "clone", "graph"},
-        "execution": {"execution", "fetch", "process", "", "study", "recipe", "graph"},
-        "commands": {"commands", "execution", "", "clone", "recipe", "graph"},
+        "executor": {"executor", "fetch", "process", "", "graph"},
+        "execution": {
+            "execution", "executor", "plan", "results", "fetch", "process", "", "study", "recipe", "graph",
+        },
+        "commands": {"commands", "execution", "plan", "", "clone", "recipe", "study", "graph"},
     },
     "trainer": {
         "": {""},

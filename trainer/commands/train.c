@@ -169,7 +169,8 @@ static void fill(struct train *t, const struct options *o, const struct position
         t->optimizer.loss_scale = at->loss_scale;
 }
 
-/* Whether the data has questions: what is trained here will answer them in the tokenizer's words. */
+/* Whether the data has questions: what is trained here will answer them in the tokenizer's
+ * words. */
 static bool has_questions(const char *data, struct arena *arena)
 {
     const char *path = file_join(arena, data, "validation.questions.jsonl");

@@ -352,7 +352,8 @@ static const unsigned char *next_begin(const struct added_group *g, const unsign
     return at;
 }
 
-/* The next place where a token of the group begins, and the longest that does; NULL: there is none. */
+/* The next place where a token of the group begins, and the longest that does; NULL: there is
+ * none. */
 static const unsigned char *next_added(const struct added_group *g, const unsigned char *at,
                                        const unsigned char *end, const struct added **which)
 {

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -220,6 +221,36 @@ static void removing_what_is_closed(void **state)
     assert_false(exists("a"));
 }
 
+/* A mount is no part of what is removed: not another file system, nor the same one bound there. */
+static void what_is_mounted_is_not_removed(void **state)
+{
+    struct place *p = *state;
+    static const char *const mounted[] = {"a/b/m", "a/b/file", "m"};
+
+    assert_int_equal(file_make_folders("a/b/m", &p->err), OK);
+    assert_int_equal(file_make_folders("m", &p->err), OK);
+    assert_int_equal(file_make_folders("user", &p->err), OK);
+    put(p, "user/precious", "x");
+    put(p, "a/b/file", "");
+    for (int i = 0; i < 3; i++) {
+        if (mount(i == 1 ? "user/precious" : "user", mounted[i], NULL, MS_BIND, NULL) != 0) {
+            print_message("SKIP: it takes root to mount\n");
+            skip();
+        }
+        enum status s = file_remove(i == 2 ? "m" : "a", &p->err);
+        assert_int_equal(umount2(mounted[i], MNT_DETACH), 0);
+        assert_int_equal(s, ERR_SYSTEM);
+        assert_non_null(strstr(p->err.where, mounted[i]));
+        assert_non_null(strstr(p->err.text, "mounted"));
+        assert_true(exists("user/precious"));
+        (void)mkdir("a/b/m", 0777);
+        put(p, "a/b/file", "");
+    }
+    assert_int_equal(file_remove("a", &p->err), OK);
+    assert_int_equal(file_remove("m", &p->err), OK);
+    assert_true(exists("user/precious") && !exists("a") && !exists("m"));
+}
+
 static void a_deep_folder_is_removed(void **state)
 {
     struct place *p = *state;
@@ -322,6 +353,7 @@ int main(void)
         IN_A_FOLDER(a_large_folder_is_listed_whole),
         IN_A_FOLDER(removing_never_follows_a_link),
         IN_A_FOLDER(removing_what_is_closed),
+        IN_A_FOLDER(what_is_mounted_is_not_removed),
         IN_A_FOLDER(a_deep_folder_is_removed),
         IN_A_FOLDER(paths_are_joined),
         IN_A_FOLDER(inner_paths),

@@ -2,6 +2,8 @@
  * blob: bytes come back, or a status says why not; damage is found, taken away, and healed by the
  * next commit; files are moved in and never shared with who could write them.
  */
+#include <sys/mman.h>
+
 #include "cache/content/blob.h"
 #include "cache/database.h"
 #include "tests/unit/cache/place.h"
@@ -258,15 +260,14 @@ static void blobs_are_placed(void **state)
     for (int i = 0; i < N_SIZES; i++)
         for (int executable = 0; executable < 2; executable++) {
             const unsigned char *bytes = pattern(p, sizes[i]);
-            const bool link = sizes[i] > BLOB_LINK && !executable;
             struct digest d;
             struct stat st;
             assert_ok(p, blob_put(p->store, bytes, sizes[i], &d, &p->err));
             assert_ok(p, blob_place(p->store, &d, (int64_t)sizes[i], "out", executable, &p->err));
             assert_memory_equal(content(p, "out"), bytes, sizes[i]);
             assert_int_equal(stat("out", &st), 0);
-            assert_int_equal(st.st_mode & 07777, link ? 0444 : executable ? 0755 : 0644);
-            assert_int_equal(st.st_nlink, link ? 2 : 1);
+            assert_int_equal(st.st_mode & 07777, executable ? 0755 : 0644);
+            assert_int_equal(st.st_nlink, 1);
             assert_int_equal(
                 blob_place(p->store, &d, (int64_t)sizes[i], "out", executable, &p->err),
                 ERR_SYSTEM);
@@ -275,30 +276,76 @@ static void blobs_are_placed(void **state)
         }
 }
 
-/* Above BLOB_LINK: linked, believed by its looks, read again when they changed. */
-static void large_blobs_are_linked(void **state)
+/* Above BLOB_LARGE: believed by its looks, read again when they changed; always an inode of its
+ * own, with the blob's holes. */
+static void large_blobs_are_believed(void **state)
 {
     struct place *p = *state;
-    const size_t n = (size_t)BLOB_LINK + 1;
+    const size_t n = (size_t)BLOB_LARGE + 1;
     struct stat blob, placed;
-    struct digest d;
+    struct digest d, whole;
     int64_t size;
 
     put_bytes(in_work(p, "large"), "0123456789", 10);
     assert_int_equal(truncate(in_work(p, "large"), (off_t)n), 0);
     assert_ok(p, blob_take(p->store, in_work(p, "large"), &d, &size, &p->err));
-    assert_ok(p, blob_place(p->store, &d, size, "out", false, &p->err));
     assert_int_equal(stat(blob_path(p, &d), &blob), 0);
-    assert_int_equal(stat("out", &placed), 0);
-    assert_int_equal(blob.st_ino, placed.st_ino);
-    assert_int_equal(unlink("out"), 0);
-    make_old(blob_path(p, &d)); /* another time: read again, found right, believed again */
-    assert_ok(p, blob_place(p->store, &d, size, "out", false, &p->err));
-    assert_int_equal(unlink("out"), 0);
+    for (int looks = 0; looks < 3; looks++) {
+        struct hasher *hasher;
+        assert_ok(p, blob_place(p->store, &d, size, "out", looks == 2, &p->err));
+        assert_int_equal(stat("out", &placed), 0);
+        assert_int_not_equal(blob.st_ino, placed.st_ino);
+        assert_int_equal(placed.st_mode & 07777, looks == 2 ? 0755 : 0644);
+        assert_int_equal(placed.st_size, (off_t)n);
+        if (n > 1 << 20)
+            assert_true(placed.st_blocks < 1 << 10);
+        assert_ok(p, hasher_open(&hasher, &p->err));
+        hasher_add(hasher, content(p, "out"), n);
+        assert_ok(p, hasher_finish(hasher, &whole, &p->err));
+        hasher_close(hasher);
+        assert_true(digest_equal(&whole, &d));
+        put_bytes("out", "written by whoever it was given to", 34);
+        assert_int_equal(unlink("out"), 0);
+        if (looks == 0)
+            make_old(blob_path(p, &d)); /* another time: read again, found right, believed again */
+    }
     damage(blob_path(p, &d));
     assert_int_equal(blob_place(p->store, &d, size, "out", false, &p->err), ERR_CORRUPT);
     assert_false(exists("out"));
     assert_int_equal(blob_place(p->store, &d, size, "out", false, &p->err), ERR_NOT_FOUND);
+}
+
+/* Who still has it open, or mapped, writes to a file of his own. */
+static void a_file_that_is_open_for_writing_is_copied(void **state)
+{
+    struct place *p = *state;
+    const size_t n = BLOB_INLINE + 1000;
+
+    for (int mapped = 0; mapped < 2; mapped++) {
+        const char *path = in_work(p, "written");
+        char *map = NULL, *before;
+        struct digest d;
+        int64_t size;
+        int fd;
+        put_bytes(path, mapped ? "mapped" : "open", n);
+        before = content(p, path);
+        assert_true((fd = open(path, O_RDWR | O_CLOEXEC)) >= 0);
+        if (mapped) {
+            map = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+            assert_true(map != MAP_FAILED);
+            close(fd);
+        }
+        assert_ok(p, blob_take(p->store, path, &d, &size, &p->err));
+        assert_false(exists(path));
+        if (mapped) {
+            memcpy(map, "changed", 7);
+            assert_int_equal(munmap(map, n), 0);
+        } else {
+            assert_int_equal(pwrite(fd, "changed", 7, 0), 7);
+            close(fd);
+        }
+        assert_memory_equal(content(p, blob_path(p, &d)), before, n);
+    }
 }
 
 static void a_writer_keeps_its_first_failure(void **state)
@@ -330,7 +377,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_file_with_two_names_is_copied, enter, leave),
         cmocka_unit_test_setup_teardown(only_regular_files_are_taken, enter, leave),
         cmocka_unit_test_setup_teardown(blobs_are_placed, enter, leave),
-        cmocka_unit_test_setup_teardown(large_blobs_are_linked, enter, leave),
+        cmocka_unit_test_setup_teardown(large_blobs_are_believed, enter, leave),
+        cmocka_unit_test_setup_teardown(a_file_that_is_open_for_writing_is_copied, enter, leave),
         cmocka_unit_test_setup_teardown(a_writer_keeps_its_first_failure, enter, leave),
     };
 

@@ -2,7 +2,6 @@
  * source: a digest is that of the bytes, however recently they were written; what is believed is
  * not read again, and what changed is never believed.
  */
-#include "cache/content/blob.h"
 #include "cache/content/source.h"
 #include "tests/unit/cache/place.h"
 
@@ -333,22 +332,28 @@ static void a_changed_source_is_not_placed(void **state)
     assert_int_equal(place(p, "f", &source, "copy"), ERR_FAILED);
 }
 
-static void a_large_source_is_linked(void **state)
+/* Written through the copy, the user's file stays; what is a hole takes no room. */
+static void a_large_source_is_copied(void **state)
 {
+    const off_t n = 70 * 1024 * 1024;
     struct place *p = *state;
-    struct source source;
-    struct stat st;
+    struct source source, again;
+    struct stat st, copy;
 
     put_file("f", "hello");
-    assert_int_equal(truncate("f", (off_t)BLOB_LINK + 1), 0);
+    assert_int_equal(truncate("f", n), 0);
     source = find(p, "f");
     assert_ok(p, place(p, "f", &source, "copy"));
-    assert_int_equal(stat("copy", &st), 0);
-    assert_int_equal(st.st_size, BLOB_LINK + 1);
-    assert_int_equal(lstat("copy", &st), 0);
-    assert_true(S_ISLNK(st.st_mode) || S_ISREG(st.st_mode)); /* a reflink where there are any */
+    assert_int_equal(stat("f", &st), 0);
+    assert_int_equal(lstat("copy", &copy), 0);
+    assert_true(S_ISREG(copy.st_mode));
+    assert_int_not_equal(copy.st_ino, st.st_ino);
+    assert_int_equal(copy.st_size, n);
+    assert_true(copy.st_blocks < 1 << 10);
+    again = find(p, "copy");
+    assert_true(digest_equal(&again.digest, &source.digest));
     assert_int_equal(unlink("copy"), 0);
-    assert_int_equal(truncate("f", (off_t)BLOB_LINK + 2), 0);
+    assert_int_equal(truncate("f", n + 1), 0);
     assert_int_equal(place(p, "f", &source, "copy"), ERR_FAILED);
     assert_false(exists("copy"));
 }
@@ -369,7 +374,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_no_source_is_refused, enter, leave),
         cmocka_unit_test_setup_teardown(sources_are_placed, enter, leave),
         cmocka_unit_test_setup_teardown(a_changed_source_is_not_placed, enter, leave),
-        cmocka_unit_test_setup_teardown(a_large_source_is_linked, enter, leave),
+        cmocka_unit_test_setup_teardown(a_large_source_is_copied, enter, leave),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

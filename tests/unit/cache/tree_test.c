@@ -1,6 +1,4 @@
-/*
- * tree: what is taken from one folder comes out in another, and nothing else does.
- */
+/* tree: what is taken from one folder comes out in another, and nothing else does. */
 #include "cache/content/blob.h"
 #include "cache/content/tree.h"
 #include "tests/unit/cache/place.h"

@@ -84,6 +84,8 @@ static int setup(void **state)
                                         .recipe = f->folder,
                                         .work = f->folder,
                                         .capture = &f->capture,
+                                        .may_ask = true,
+                                        .may_pin = true,
                                         .arena = f->arena};
     lock = file_join(f->arena, f->folder, "hpo.lock");
     assert_int_equal(pins_open(lock, &f->context.pins, &f->err), OK);
