@@ -2,8 +2,6 @@
 #include "engine/execution/retain.h"
 
 #include "base/arena.h"
-#include "cache/maintenance/gc.h"
-#include "cache/results/roots.h"
 #include "engine/execution/build.h"
 #include "engine/study/study.h"
 #include "engine/study/unit.h"
@@ -49,40 +47,37 @@ static void mark_asked(struct build *b)
     }
 }
 
-/* Those that nobody asks for leave the list: to be dropped, or since another build wants them. */
-static enum status take_unasked(struct build *b, struct unit **taken, size_t *n, struct error *err)
+/* Those that nobody asks for leave the list. */
+static void take_unasked(struct build *b, struct unit **taken, struct digest *keys, size_t *n)
 {
     size_t left = 0;
 
     *n = 0;
     for (size_t i = 0; i < b->n_replaced; i++) {
         struct unit *u = b->replaced[i];
-        bool elsewhere = false;
         if (u->wanted) {
             b->replaced[left++] = u;
             continue;
         }
-        TRY(roots_has(b->store, &u->key, &elsewhere, err));
-        if (!elsewhere)
-            taken[(*n)++] = u;
+        keys[*n] = u->key;
+        taken[(*n)++] = u;
     }
     b->n_replaced = left;
-    return OK;
 }
 
-/* Where another process has the store open they come back to the list. */
-static enum status drop_taken(struct build *b, struct unit **taken, struct digest *keys, size_t n,
-                              struct error *err)
+/* What could not be dropped now comes back to the list. */
+static enum status drop_taken(struct build *b, struct unit **taken, const struct digest *keys,
+                              size_t n, struct arena *arena, struct error *err)
 {
-    struct drop_report dropped;
+    enum retired *retired = arena_array(arena, n, sizeof *retired);
 
+    if (!retired)
+        return error_memory(err);
+    TRY(results_retire(b->results, keys, n, retired, err));
     for (size_t i = 0; i < n; i++)
-        keys[i] = taken[i]->key;
-    TRY(cache_drop(b->store, keys, n, &dropped, err));
-    for (size_t i = 0; i < n; i++)
-        if (dropped.alone)
+        if (retired[i] == RETIRED_GONE)
             TRY(unit_refresh(b->units, taken[i], err));
-        else
+        else if (retired[i] == RETIRED_LATER)
             b->replaced[b->n_replaced++] = taken[i];
     return OK;
 }
@@ -93,7 +88,7 @@ enum status retain_drop(struct build *b, struct error *err)
     struct unit **taken;
     struct digest *keys;
     size_t n = 0;
-    enum status s;
+    enum status s = OK;
 
     if (b->n_replaced == 0 || !may_drop(b))
         return OK;
@@ -101,10 +96,13 @@ enum status retain_drop(struct build *b, struct error *err)
         return error_memory(err);
     taken = arena_array(arena, b->n_replaced, sizeof(struct unit *));
     keys = arena_array(arena, b->n_replaced, sizeof *keys);
-    mark_asked(b);
-    s = taken && keys ? take_unasked(b, taken, &n, err) : error_memory(err);
-    if (s == OK && n > 0)
-        s = drop_taken(b, taken, keys, n, err);
+    if (taken && keys) {
+        mark_asked(b);
+        take_unasked(b, taken, keys, &n);
+        s = n > 0 ? drop_taken(b, taken, keys, n, arena, err) : OK;
+    } else {
+        s = error_memory(err);
+    }
     arena_close(arena);
     return s;
 }

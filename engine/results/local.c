@@ -7,7 +7,9 @@
 #include "base/file.h"
 #include "cache/content/blob.h"
 #include "cache/content/tree.h"
+#include "cache/maintenance/gc.h"
 #include "cache/records/history.h"
+#include "cache/results/roots.h"
 #include "cache/store.h"
 #include "engine/results/claim.h"
 #include "engine/results/partial.h"
@@ -175,6 +177,42 @@ static enum status adopt(struct results *r, struct result *result, const char *l
     return s;
 }
 
+/* The keys that nobody else wants. */
+static enum status find_unwanted(struct store *store, const struct digest *keys, size_t n,
+                                 struct digest *unwanted, size_t *n_unwanted,
+                                 enum retired *retired, struct error *err)
+{
+    *n_unwanted = 0;
+    for (size_t i = 0; i < n; i++) {
+        bool wanted;
+        TRY(roots_has(store, &keys[i], &wanted, err));
+        retired[i] = wanted ? RETIRED_WANTED : RETIRED_GONE;
+        if (!wanted)
+            unwanted[(*n_unwanted)++] = keys[i];
+    }
+    return OK;
+}
+
+static enum status retire(struct results *r, const struct digest *keys, size_t n,
+                          enum retired *retired, struct error *err)
+{
+    struct arena *arena = arena_open();
+    struct digest *unwanted = arena ? arena_array(arena, n, sizeof *unwanted) : NULL;
+    struct drop_report dropped = {.alone = true};
+    size_t n_unwanted = 0;
+    enum status s = unwanted ? find_unwanted(of(r)->store, keys, n, unwanted, &n_unwanted, retired,
+                                             err)
+                             : error_memory(err);
+
+    if (s == OK && n_unwanted > 0)
+        s = cache_drop(of(r)->store, unwanted, n_unwanted, &dropped, err);
+    for (size_t i = 0; i < n && s == OK; i++)
+        if (retired[i] == RETIRED_GONE && !dropped.alone)
+            retired[i] = RETIRED_LATER;
+    arena_close(arena);
+    return s;
+}
+
 static bool unsynced(const struct results *r)
 {
     return store_is_dirty(((const struct local *)r)->store);
@@ -195,6 +233,7 @@ static const struct results_calls calls = {
     .hold = hold,
     .drop = drop,
     .adopt = adopt,
+    .retire = retire,
     .unsynced = unsynced,
     .sync = sync_store,
 };

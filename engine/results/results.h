@@ -50,6 +50,13 @@ struct files {
     bool empty_is_none; /* where there is nothing, the result has no tree */
 };
 
+/* What became of a checkpoint that a build needs no more. */
+enum retired {
+    RETIRED_GONE,
+    RETIRED_WANTED, /* it stays: another build wants it */
+    RETIRED_LATER   /* it could not be touched now; ask again */
+};
+
 struct results {
     const struct results_calls *calls;
 };
@@ -72,6 +79,8 @@ struct results_calls {
     void (*drop)(struct results *r, const struct digest *key, const char *folder);
     enum status (*adopt)(struct results *r, struct result *result, const char *log, bool *adopted,
                          enum put_outcome *outcome, struct error *err);
+    enum status (*retire)(struct results *r, const struct digest *keys, size_t n,
+                          enum retired *retired, struct error *err);
     bool (*unsynced)(const struct results *r);
     enum status (*sync)(struct results *r, struct error *err);
 };
@@ -147,6 +156,15 @@ static inline MUST_CHECK enum status results_adopt(struct results *r, struct res
                                                    enum put_outcome *outcome, struct error *err)
 {
     return r->calls->adopt(r, result, log, adopted, outcome, err);
+}
+
+/* These units' checkpoints are not needed here any more; retired[i] says what became of each. What
+ * is new becomes durable first. */
+static inline MUST_CHECK enum status results_retire(struct results *r, const struct digest *keys,
+                                                    size_t n, enum retired *retired,
+                                                    struct error *err)
+{
+    return r->calls->retire(r, keys, n, retired, err);
 }
 
 static inline bool results_unsynced(const struct results *r)

@@ -1,0 +1,447 @@
+/* made_up: see made_up.h. Start at next_event. */
+#include "tests/unit/engine/made_up.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "engine/graph/graph.h"
+
+enum fate { LIVES, DIES, HANGS, IS_LOST };
+
+struct made_up_task {
+    struct task task; /* first: a task is its made_up_task */
+    struct made_up_task *next;
+    struct executor_event event; /* of its end */
+    enum fate fate;
+    int at; /* the t before which its fate comes */
+    int t, until;
+    double x, loss; /* all of its state: a checkpoint is the loss reported with it */
+    bool trains, ending;
+    char line[128];
+    size_t n_line, said; /* bytes of the line, of which so many were given */
+};
+
+struct made_up_row {
+    struct result result;
+    bool held; /* its checkpoint lies where its trainer made it */
+};
+
+struct made_up_question {
+    struct asker *asker;
+    struct digest key;
+};
+
+static struct made_up *of_executor(struct executor *x)
+{
+    return (struct made_up *)x;
+}
+
+static struct made_up *of_results(struct results *r)
+{
+    return (struct made_up *)((char *)r - offsetof(struct made_up, results));
+}
+
+/* xorshift64*: Vigna 2016. */
+static unsigned draw(struct made_up *m, unsigned n)
+{
+    m->random ^= m->random >> 12;
+    m->random ^= m->random << 25;
+    m->random ^= m->random >> 27;
+    return (unsigned)((m->random * UINT64_C(2685821657736338717)) >> 33) % n;
+}
+
+/* Whether something goes wrong now, once in n times. */
+static bool goes_wrong(struct made_up *m, unsigned n)
+{
+    if (m->faults == 0 || draw(m, n) != 0)
+        return false;
+    m->faults--;
+    return true;
+}
+
+static void *must(void *memory)
+{
+    assert(memory);
+    return memory;
+}
+
+static struct made_up_row *find(struct made_up *m, const struct digest *key)
+{
+    for (size_t i = 0; i < m->n_rows; i++)
+        if (digest_equal(&m->rows[i].result.key, key))
+            return &m->rows[i];
+    return NULL;
+}
+
+/* ---- executor ---- */
+
+static bool has_room(const struct executor *x)
+{
+    const struct made_up *m = (const struct made_up *)x;
+
+    return m->running < m->slots;
+}
+
+static enum status room(struct executor *x, const struct request *r, enum room *room,
+                        struct error *err)
+{
+    (void)r, (void)err;
+    *room = has_room(x) ? ROOM_FREE : ROOM_BUSY;
+    return OK;
+}
+
+/* What the trainer goes on from. */
+static double loss_of(struct made_up *m, const struct digest *checkpoint)
+{
+    static const char field[] = "\"loss\": ";
+    const struct made_up_row *row = find(m, checkpoint);
+
+    assert(row && row->result.has_tree && row->result.kept);
+    return strtod(strstr(row->result.reports, field) + sizeof field - 1, NULL);
+}
+
+static enum status start(struct executor *x, const struct request *r, struct task **task,
+                         enum start_outcome *outcome, size_t *lost, struct error *err)
+{
+    struct made_up *m = of_executor(x);
+    struct made_up_task *t = must(arena_alloc(m->arena, sizeof *t));
+
+    (void)lost;
+    assert(has_room(x));
+    *outcome = START_STARTED;
+    if (r->checkpoint && goes_wrong(m, 6)) {
+        m->gone++;
+        (void)error_set(err, ERR_NOT_FOUND, "", "the made-up checkpoint is gone");
+        *outcome = START_LOST_CHECKPOINT;
+        return OK;
+    }
+    m->starts++;
+    m->running++;
+    t->trains = r->trains;
+    t->t = r->from;
+    t->until = r->until;
+    t->x = r->action->params ? strtod(strstr(r->action->params, ":") + 1, NULL) : 0;
+    t->loss = r->checkpoint ? loss_of(m, r->checkpoint) : 1;
+    assert(!r->checkpoint == (r->from == 0));
+    t->task.out = "out";
+    if (goes_wrong(m, 4)) {
+        t->fate = (enum fate)(1 + draw(m, 3));
+        m->hangs += t->fate == HANGS;
+        t->at = r->from + (int)draw(m, (unsigned)(r->until - r->from) + 1);
+    }
+    t->next = m->tasks;
+    m->tasks = t;
+    *task = &t->task;
+    return OK;
+}
+
+static enum status say(struct executor *x, struct task *task, const char *line, struct error *err)
+{
+    (void)x, (void)task, (void)line, (void)err;
+    return OK;
+}
+
+static void pause_task(struct executor *x, struct task *task, bool paused)
+{
+    (void)x, (void)task, (void)paused;
+}
+
+static void end_task(struct executor *x, struct task *task, bool by_force)
+{
+    (void)x, (void)by_force;
+    ((struct made_up_task *)task)->ending = true;
+}
+
+static void close_task(struct executor *x, struct task *task, bool keep_folder)
+{
+    struct made_up *m = of_executor(x);
+
+    (void)keep_folder;
+    for (struct made_up_task **t = &m->tasks; *t; t = &(*t)->next)
+        if (&(*t)->task == task) {
+            *t = (*t)->next;
+            m->running--;
+            return;
+        }
+}
+
+/* The next bytes of the task's line: all that is left, or a part. */
+static void speak(struct made_up *m, struct made_up_task *t, struct executor_event *event)
+{
+    size_t left = t->n_line - t->said;
+    const size_t n = draw(m, 3) ? left : 1 + draw(m, (unsigned)left);
+
+    *event = (struct executor_event){
+        .kind = EVENT_OUTPUT, .task = &t->task, .bytes = t->line + t->said, .n = n};
+    t->said += n;
+}
+
+static void exit_with(struct made_up_task *t, int code, bool lost, struct executor_event *event)
+{
+    *event = (struct executor_event){
+        .kind = EVENT_EXIT, .task = &t->task, .exit_code = code, .lost = lost};
+}
+
+/* The next report, with the checkpoint that it names. */
+static void report(struct made_up_task *t)
+{
+    const bool last = ++t->t == t->until;
+
+    t->loss = 0.5 * t->loss + fabs(t->x - 0.3);
+    (void)snprintf(t->line, sizeof t->line,
+                   "{\"t\": %d, \"loss\": %.17g, \"checkpoint\": \"%s%d\"}\n", t->t, t->loss,
+                   last ? "last" : "t", t->t);
+    t->n_line = strlen(t->line);
+    t->said = 0;
+}
+
+/* What the task does when it has its turn; false: nothing, as it hangs. */
+static bool go_on(struct made_up *m, struct made_up_task *t, struct executor_event *event)
+{
+    if (t->said < t->n_line) {
+        speak(m, t, event);
+    } else if (t->ending) {
+        exit_with(t, 143, false, event);
+    } else if (t->fate != LIVES && t->t >= t->at) {
+        m->deaths += t->fate == DIES;
+        m->losses += t->fate == IS_LOST;
+        if (t->fate == HANGS)
+            return false;
+        exit_with(t, t->fate == DIES ? 137 : 0, t->fate == IS_LOST, event);
+    } else if (t->trains && t->t < t->until) {
+        report(t);
+        speak(m, t, event);
+    } else {
+        exit_with(t, 0, false, event);
+    }
+    return true;
+}
+
+static enum status next_event(struct executor *x, int64_t until_ns, struct executor_event *event,
+                              struct error *err)
+{
+    struct made_up *m = of_executor(x);
+
+    (void)err;
+    *event = (struct executor_event){.kind = EVENT_NONE};
+    if (m->running > 0 && !(until_ns <= m->now_ns && draw(m, 3) == 0)) {
+        struct made_up_task *t = m->tasks;
+        for (unsigned i = draw(m, (unsigned)m->running); i > 0; i--)
+            t = t->next;
+        for (int tried = 0; tried < m->running; tried++) {
+            if (go_on(m, t, event))
+                return OK;
+            t = t->next ? t->next : m->tasks;
+        }
+    }
+    if (until_ns > m->now_ns)
+        m->now_ns = until_ns + 1;
+    return OK;
+}
+
+static int64_t now(const struct executor *x)
+{
+    return ((const struct made_up *)x)->now_ns;
+}
+
+static const struct executor_calls executor_calls = {
+    .has_room = has_room,
+    .room = room,
+    .start = start,
+    .say = say,
+    .pause = pause_task,
+    .end = end_task,
+    .close = close_task,
+    .next = next_event,
+    .now = now,
+};
+
+/* ---- results ---- */
+
+static enum answer answer_of(struct made_up *m, const struct digest *key, struct result *out)
+{
+    const struct made_up_row *row = find(m, key);
+
+    if (!row || !row->result.kind)
+        return ANSWER_ABSENT;
+    *out = row->result;
+    return ANSWER_KNOWN;
+}
+
+static enum status lookup(struct results *r, const struct digest *key, struct asker *asker,
+                          struct arena *arena, struct result *out, enum answer *answer,
+                          struct error *err)
+{
+    struct made_up *m = of_results(r);
+
+    (void)arena, (void)err;
+    if (asker && draw(m, 3) == 0) {
+        *(struct made_up_question *)must(
+            arena_push(m->arena, m->questions, m->n_questions, m->question_capacity)) =
+            (struct made_up_question){asker, *key};
+        m->late++;
+        *answer = ANSWER_LATER;
+        return OK;
+    }
+    *answer = answer_of(m, key, out);
+    return OK;
+}
+
+static enum status next_answer(struct results *r, struct arena *arena, struct asker **asker,
+                               struct result *out, enum answer *answer, struct error *err)
+{
+    struct made_up *m = of_results(r);
+    size_t i;
+
+    (void)arena, (void)err;
+    *asker = NULL;
+    if (m->n_questions == 0 || draw(m, 2) == 0)
+        return OK;
+    i = draw(m, (unsigned)m->n_questions);
+    *asker = m->questions[i].asker;
+    *answer = answer_of(m, &m->questions[i].key, out);
+    m->questions[i] = m->questions[--m->n_questions];
+    return OK;
+}
+
+/* Another build may hold some, for a while. */
+static enum status claim(struct results *r, const struct chain *chain, int *taken,
+                         struct error *err)
+{
+    struct made_up *m = of_results(r);
+
+    (void)err;
+    *taken = chain->n;
+    if (goes_wrong(m, 8)) {
+        *taken = (int)draw(m, (unsigned)chain->n + 1);
+        m->refused++;
+    }
+    return OK;
+}
+
+static void release(struct results *r, const struct chain *chain)
+{
+    (void)r, (void)chain;
+}
+
+static struct made_up_row *row_of(struct made_up *m, const struct digest *key)
+{
+    struct made_up_row *row = find(m, key);
+
+    if (!row) {
+        row = must(arena_push(m->arena, m->rows, m->n_rows, m->row_capacity));
+        *row = (struct made_up_row){.result.key = *key};
+    }
+    return row;
+}
+
+static enum status publish(struct results *r, struct result *result, const struct files *files,
+                           enum put_outcome *outcome, struct error *err)
+{
+    struct made_up_row *row = row_of(of_results(r), &result->key);
+
+    (void)err;
+    if (files) {
+        result->has_tree = true;
+        result->tree = result->key; /* one tree a key */
+        result->kept = true;
+    }
+    *outcome = !row->result.kind ? PUT_NEW : PUT_SAME;
+    if (row->result.kind && result->reports && strcmp(row->result.reports, result->reports) != 0)
+        *outcome = PUT_DIFFERENT;
+    if (!row->result.kind || result->has_tree)
+        row->result = *result;
+    return OK;
+}
+
+static enum status locate(struct results *r, const char *out, const char *name, struct arena *arena,
+                          const char **folder, struct error *err)
+{
+    (void)r, (void)out, (void)err;
+    *folder = must(arena_string(arena, name));
+    return OK;
+}
+
+static enum status hold(struct results *r, const struct digest *key, const char *folder,
+                        struct error *err)
+{
+    (void)folder, (void)err;
+    row_of(of_results(r), key)->held = true;
+    return OK;
+}
+
+static void drop(struct results *r, const struct digest *key, const char *folder)
+{
+    (void)folder;
+    row_of(of_results(r), key)->held = false;
+}
+
+/* Sometimes it has changed since, and is not to be had. */
+static enum status adopt(struct results *r, struct result *result, const char *log, bool *adopted,
+                         enum put_outcome *outcome, struct error *err)
+{
+    struct made_up *m = of_results(r);
+    struct made_up_row *row = find(m, &result->key);
+    const struct files files = {.folder = "held"};
+
+    (void)log;
+    *adopted = row && row->held && draw(m, 4) != 0;
+    if (row)
+        row->held = false;
+    return *adopted ? publish(r, result, &files, outcome, err) : OK;
+}
+
+static enum status retire(struct results *r, const struct digest *keys, size_t n,
+                          enum retired *retired, struct error *err)
+{
+    struct made_up *m = of_results(r);
+
+    (void)err;
+    for (size_t i = 0; i < n; i++) {
+        retired[i] = (enum retired)draw(m, 3);
+        if (retired[i] == RETIRED_GONE)
+            row_of(m, &keys[i])->result.kept = false;
+    }
+    return OK;
+}
+
+static bool unsynced(const struct results *r)
+{
+    (void)r;
+    return false;
+}
+
+static enum status sync_results(struct results *r, struct error *err)
+{
+    (void)r, (void)err;
+    return OK;
+}
+
+static const struct results_calls results_calls = {
+    .lookup = lookup,
+    .next = next_answer,
+    .claim = claim,
+    .release = release,
+    .publish = publish,
+    .locate = locate,
+    .hold = hold,
+    .drop = drop,
+    .adopt = adopt,
+    .retire = retire,
+    .unsynced = unsynced,
+    .sync = sync_results,
+};
+
+void made_up_open(struct made_up *m, struct arena *arena, uint64_t seed, int slots, int faults)
+{
+    *m = (struct made_up){.executor = {&executor_calls},
+                          .results = {&results_calls},
+                          .arena = arena,
+                          .random = seed * UINT64_C(0x9e3779b97f4a7c15) + 1,
+                          .slots = slots,
+                          .faults = faults};
+}

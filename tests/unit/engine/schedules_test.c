@@ -1,0 +1,316 @@
+/*
+ * schedules: whole builds without a process. Whatever the executor and the results do, in whatever
+ * order events come, whoever dies, hangs, is lost or answers late: a study has one table.
+ */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "engine/execution/build.h"
+#include "engine/execution/loop.h"
+#include "engine/process/capture.h"
+#include "engine/process/runner.h"
+#include "tests/unit/engine/made_up.h"
+
+enum {
+    EACH = 400,      /* schedules of each study; HPO_SCHEDULES sets another number */
+    A_RECIPE = 200,  /* schedules that one recipe serves: its graph grows with each */
+    MOST_FAULTS = 12 /* of one schedule */
+};
+
+static const char recipe_text[] =
+    "local hpo = require 'hpo'\n"
+    "local function search(name, scheduler, samples)\n"
+    "  return hpo.study {\n"
+    "    name = name, space = { x = hpo.uniform(0, 1) }, samples = samples, concurrency = 3,\n"
+    "    metric = 'loss', mode = 'min', seed = 1, scheduler = scheduler,\n"
+    "    trial = function(p) return hpo.command { run = { 'true' }, retries = 100, timeout = 3 } "
+    "end,\n"
+    "  }\n"
+    "end\n"
+    "local s = hpo.scheduler\n"
+    "local asha = search('asha', s.asha { max_t = 4, grace_period = 1, reduction_factor = 2 }, 8)\n"
+    "local step = hpo.command { run = { 'true' }, outputs = { 'a' }, retries = 100, timeout = 3 }\n"
+    "return {\n"
+    "  asha = asha, best = asha.best.checkpoint, step = step,\n"
+    "  fifo = search('fifo', s.fifo { max_t = 3 }, 6),\n"
+    "  hyperband = search('hyperband', s.hyperband { max_t = 4, reduction_factor = 2 }, 8),\n"
+    "  pbt = search('pbt', s.pbt { max_t = 4, perturbation_interval = 1, mutations = {} }, 6),\n"
+    "}\n";
+
+/* What all schedules share. */
+struct shared {
+    char folder[64], recipe_path[80];
+    struct arena *arena;
+    struct store *store;
+    struct options o;
+    struct keeper keeper;
+    struct capture capture;
+    struct tools *tools;
+    struct progress *progress;
+    struct graph *graph;
+    struct recipe *recipe;
+    int served;
+    int said; /* standard error, while nothing is said */
+};
+
+static struct shared shared;
+
+/* What went wrong in all schedules together: a test of nothing would show here. */
+static struct made_up total;
+static int64_t schedules;
+
+static void hush(void)
+{
+    const int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+    (void)fflush(stderr);
+    shared.said = dup(2);
+    (void)dup2(null, 2);
+    close(null);
+}
+
+static void speak(void)
+{
+    (void)dup2(shared.said, 2);
+    close(shared.said);
+}
+
+static void open_recipe(void)
+{
+    const struct recipe_options options = {.path = shared.recipe_path, .share = shared.folder};
+    struct error err;
+
+    recipe_close(shared.recipe);
+    graph_close(shared.graph);
+    assert_int_equal(graph_open(&shared.graph, &err), OK);
+    if (recipe_open(&options, shared.graph, &shared.recipe, &err) != OK)
+        fail_msg("%s: %s", err.where, err.text);
+    shared.served = 0;
+}
+
+static int open_shared(void **state)
+{
+    struct tools_context tools;
+    struct error err;
+
+    (void)state;
+    (void)snprintf(shared.folder, sizeof shared.folder, "/tmp/schedules-XXXXXX");
+    if (!mkdtemp(shared.folder) || !(shared.arena = arena_open()))
+        return -1;
+    (void)snprintf(shared.recipe_path, sizeof shared.recipe_path, "%s/r.lua", shared.folder);
+    if (file_write(shared.recipe_path, recipe_text, strlen(recipe_text), &err) != OK ||
+        store_open(file_join(shared.arena, shared.folder, "store"), STORE_WRITE, &shared.store,
+                   &err) != OK ||
+        progress_open(false, &shared.progress, &err) != OK)
+        return -1;
+    shared.o = (struct options){.program = "/bin/false", .bin = "/bin", .jobs = 1};
+    shared.capture = (struct capture){&shared.keeper, -1, 10};
+    tools = (struct tools_context){&shared.o, shared.store, &shared.capture, shared.arena};
+    return tools_open(&tools, &shared.tools, &err) == OK ? 0 : -1;
+}
+
+static int close_shared(void **state)
+{
+    struct error ignored;
+
+    (void)state;
+    recipe_close(shared.recipe);
+    graph_close(shared.graph);
+    runner_end(&shared.keeper);
+    progress_close(shared.progress);
+    store_close(shared.store);
+    arena_close(shared.arena);
+    return file_remove(shared.folder, &ignored) == OK ? 0 : -1;
+}
+
+static void needs_of(const void *graph, int node, void (*need)(void *to, int n), void *to)
+{
+    graph_needs(graph, node, need, to);
+}
+
+static const struct target *target_named(const char *name)
+{
+    const struct target *all;
+    const size_t n = graph_targets(shared.graph, &all);
+
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(all[i].name, name) == 0)
+            return &all[i];
+    fail();
+    return NULL;
+}
+
+/* Takes away what is measured: "seconds": 0.1 becomes "seconds": 0. */
+static char *without_times(const char *json, struct arena *arena)
+{
+    static const char field[] = "\"seconds\": ";
+    char *copy = arena_string(arena, json), *to = copy;
+
+    for (const char *from = json; *from;) {
+        if (strncmp(from, field, sizeof field - 1) == 0) {
+            to = stpcpy(to, "\"seconds\": 0");
+            from += sizeof field - 1;
+            from += strspn(from, "0123456789.e+-");
+        } else {
+            *to++ = *from++;
+        }
+    }
+    *to = '\0';
+    return copy;
+}
+
+/* One build of a target under one schedule; the table of the target's study, or NULL. */
+static char *run(const char *name, uint64_t seed, int slots, int faults, struct arena *arena)
+{
+    const struct target *target = target_named(name);
+    struct error err = {.text = ""};
+    struct made_up m;
+    struct text table = text_in(arena);
+    char *json;
+    struct build b = {.o = &shared.o,
+                      .arena = arena,
+                      .graph = shared.graph,
+                      .recipe = shared.recipe,
+                      .tools = shared.tools,
+                      .progress = shared.progress,
+                      .rerun = {.study = -1},
+                      .targets = target,
+                      .n_targets = 1,
+                      .replays = true};
+
+    made_up_open(&m, arena, seed, slots, faults);
+    b.executor = &m.executor;
+    b.results = &m.results;
+    assert_int_equal(units_open(b.results, NULL, arena, &b.units, &err), OK);
+    assert_int_equal(plan_open(needs_of, b.graph, arena, &b.plan, &err), OK);
+    if (loop_run(&b, &err) != OK) {
+        speak();
+        fail_msg("%s, seed %llu: %s: %s", name, (unsigned long long)seed, err.where, err.text);
+    }
+    assert_false(b.failed);
+    assert_null(b.jobs);
+    assert_int_equal(m.running, 0);
+    assert_int_equal(b.counts.marked, 0); /* trainers report the same, however they are cut */
+    assert_int_equal(plan_state(b.plan, target->node), PLAN_DONE);
+    total.deaths += m.deaths;
+    total.hangs += m.hangs;
+    total.losses += m.losses;
+    total.gone += m.gone;
+    total.late += m.late;
+    total.refused += m.refused;
+    total.starts += m.starts;
+    schedules++;
+    if (graph_node(b.graph, target->node)->kind != NODE_STUDY)
+        return NULL;
+    assert_int_equal(study_table(work_of(&b, target->node)->study, name, false, &table, &err), OK);
+    assert_int_equal(text_finish(&table, &json, NULL, &err), OK);
+    return without_times(json, arena);
+}
+
+static int how_many(void)
+{
+    const char *asked = getenv("HPO_SCHEDULES");
+
+    return asked ? (int)strtol(asked, NULL, 10) : EACH;
+}
+
+/* All schedules of a target against the calm one: one slot, no fault. */
+static void all_are_alike(const char *name)
+{
+    struct arena *calm = arena_open();
+    char *expected;
+
+    open_recipe();
+    hush();
+    expected = run(name, 1, 1, 0, calm);
+    for (int seed = 1; seed <= how_many(); seed++) {
+        struct arena *arena = arena_open();
+        char *table;
+        if (++shared.served % A_RECIPE == 0)
+            open_recipe();
+        table = run(name, (uint64_t)seed, 1 + seed % 5, seed % (MOST_FAULTS + 1), arena);
+        if (expected && strcmp(table, expected) != 0) {
+            speak();
+            fail_msg("%s, seed %d: another table:\n%s\n%s", name, seed, table, expected);
+        }
+        arena_close(arena);
+    }
+    speak();
+    arena_close(calm);
+}
+
+static void one_table_under_asha(void **state)
+{
+    (void)state;
+    all_are_alike("asha");
+}
+
+static void one_table_under_fifo(void **state)
+{
+    (void)state;
+    all_are_alike("fifo");
+}
+
+static void one_table_under_hyperband(void **state)
+{
+    (void)state;
+    all_are_alike("hyperband");
+}
+
+static void one_table_under_pbt(void **state)
+{
+    (void)state;
+    all_are_alike("pbt");
+}
+
+static void the_best_checkpoint_is_made(void **state)
+{
+    (void)state;
+    all_are_alike("best");
+}
+
+static void an_action_is_made(void **state)
+{
+    (void)state;
+    all_are_alike("step");
+}
+
+/* Every kind of mishap has happened, or the tests above say nothing. */
+static void all_of_it_has_happened(void **state)
+{
+    (void)state;
+    assert_true(total.deaths > 0);
+    assert_true(total.hangs > 0);
+    assert_true(total.losses > 0);
+    assert_true(total.gone > 0);
+    assert_true(total.late > 0);
+    assert_true(total.refused > 0);
+    printf("%lld schedules: %d tasks, %d died, %d hung, %d lost, %d checkpoints gone, %d answers "
+           "late, %d claims refused\n",
+           (long long)schedules, total.starts, total.deaths, total.hangs, total.losses, total.gone,
+           total.late, total.refused);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_table_under_fifo),        cmocka_unit_test(one_table_under_asha),
+        cmocka_unit_test(one_table_under_hyperband),   cmocka_unit_test(one_table_under_pbt),
+        cmocka_unit_test(the_best_checkpoint_is_made), cmocka_unit_test(an_action_is_made),
+        cmocka_unit_test(all_of_it_has_happened),
+    };
+
+    return cmocka_run_group_tests(tests, open_shared, close_shared);
+}
