@@ -112,8 +112,8 @@ static void the_longest_error_fits(void **state)
     memset(&err, 1, sizeof err);
     err.where[sizeof err.where - 1] = err.text[sizeof err.text - 1] = '\0';
     err.hint[sizeof err.hint - 1] = '\0';
-    assert_int_equal(visible_error(out, "hpo", &err),
-                     6 * (255 + 511 + 255) + strlen("hpo: : \n  \n"));
+    assert_int_equal(visible_error(out, "hpo-trainer", &err),
+                     6 * (255 + 511 + 255) + strlen("hpo-trainer: : \n  \n"));
 }
 
 int main(void)
