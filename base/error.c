@@ -74,9 +74,10 @@ enum status error_memory(struct error *err)
 enum status error_system(struct error *err, const char *where, const char *what)
 {
     const int reason = errno;
+    const enum status s =
+        error_set(err, ERR_SYSTEM, where, "cannot %s: %s", what, strerror(reason));
 
-    (void)error_set(err, ERR_SYSTEM, where, "cannot %s: %s", what, strerror(reason));
     if (reason == EFBIG)
         error_hint(err, "a limit on the size of files is set: \"ulimit -f\" shows it");
-    return ERR_SYSTEM;
+    return s;
 }

@@ -38,9 +38,10 @@ void visible_add(struct text *t, const void *bytes, size_t n, enum visible_lines
 
 /*
  * "PROGRAM: WHERE: TEXT" and, behind two spaces, the hint on a line of its own: what both programs
- * print of an error. It needs no memory, for memory may be what lacks. Returns the length.
+ * print of an error. It needs no memory, for memory may be what lacks. PROGRAM, and all that
+ * is ours in the message, have 64 bytes. Returns the length.
  */
-enum { VISIBLE_ERROR_MAX = VISIBLE_GROWTH * sizeof(struct error) };
+enum { VISIBLE_ERROR_MAX = VISIBLE_GROWTH * sizeof(struct error) + 64 };
 size_t visible_error(char out[VISIBLE_ERROR_MAX], const char *program, const struct error *err);
 
 #endif

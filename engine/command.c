@@ -19,8 +19,10 @@ static const struct command_usage commands[COMMANDS] = {
                      "exploited."},
     [COMMAND_GRAPH] = {"graph", "RECIPE", 1, 1, true, "the nodes of a recipe and what they need",
                        ""},
-    [COMMAND_LOG] = {"log", "RECIPE NODE", 2, 2, true, "what an action printed",
-                     "Of a trial, STUDY/TRIAL, it shows what each of its runs printed."},
+    [COMMAND_LOG] =
+        {"log", "RECIPE NODE", 2, 2, true, "what an action printed",
+         "Of a trial, STUDY/TRIAL, it shows what each of its runs printed. A terminal is "
+         "shown escapes in the\nplace of control characters."},
     [COMMAND_CHECK] = {"check", "RECIPE [STUDY]", 1, 2, false,
                        "whether searcher and scheduler answer the same again",
                        "Without --set it takes the parameters of the last build."},
@@ -34,7 +36,8 @@ static const struct command_usage commands[COMMANDS] = {
     [COMMAND_CACHE_VERIFY] = {"cache verify", "", 0, 0, false,
                               "read everything in the store and check every digest",
                               "Ends with status 4 where something is damaged."},
-    [COMMAND_CACHE_GC] = {"cache gc", "", 0, 0, false, "remove what was not used for longest", ""},
+    [COMMAND_CACHE_GC] = {"cache gc", "", 0, 0, false,
+                          "remove the files of results that were not used for longest", ""},
 };
 
 const struct command_usage *command_at(enum command_id id)

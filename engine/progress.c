@@ -116,13 +116,14 @@ void progress_close(struct progress *p)
     arena_close(p->own);
 }
 
-/* Queues what is visible of the text; `before` is ours, and stands as it is. */
+/* Queues what is visible of the text, to the end of its last line; `before` is ours, and stands as
+ * it is. */
 static void queue(struct text *t, const char *before, const struct text *said,
                   enum visible_lines lines)
 {
     text_add(t, before);
     visible_add(t, said->bytes, said->n, lines);
-    if (said->n == 0 || said->bytes[said->n - 1] != '\n')
+    if (lines == VISIBLE_LINE || said->n == 0 || said->bytes[said->n - 1] != '\n')
         text_add(t, "\n");
     t->failed = t->failed || said->failed;
 }

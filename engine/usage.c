@@ -1,4 +1,4 @@
-/* usage: help for people, two columns wide. */
+/* usage: help, in two columns: what is typed and what it means. */
 #include "engine/usage.h"
 
 #include <string.h>
@@ -12,9 +12,9 @@ void usage_commands(struct text *t, const char *first)
         text_add(t, "hpo builds experiments the way you build programs\n\n");
     for (int i = 0; i < COMMANDS; i++) {
         const struct command_usage *c = command_at((enum command_id)i);
-        const int space = strlen(c->name) < 28 ? (int)(28 - strlen(c->name)) : 1;
         if (!first || command_is_part(c, first))
-            text_printf(t, "  hpo %s %-*s %s\n", c->name, space - 4, c->words, c->brief);
+            text_printf(t, "  hpo %s %-*s %s\n", c->name, 24 - (int)strlen(c->name), c->words,
+                        c->brief);
     }
     text_add(t, "\nhpo COMMAND --help shows a command's flags; hpo --version the version\n");
 }
@@ -29,10 +29,9 @@ void usage_command(struct text *t, enum command_id id)
     for (size_t i = 0; (f = flag_at(i)) != NULL; i++) {
         const char *argument = f->argument ? f->argument : "";
         if (f->help && f->commands >> id & 1)
-            text_printf(t, "  %s %-*s %s\n", f->name, (int)(25 - strlen(f->name)), argument,
-                        f->help);
+            text_printf(t, "  %s %-*s %s\n", f->name, 25 - (int)strlen(f->name), argument, f->help);
     }
     if (c->as_build && id != COMMAND_BUILD)
-        text_add(t, "\nEvery flag of hpo build may stand here too, so that one command line serves "
-                    "for both.\n");
+        text_add(t,
+                 "\nEvery flag of hpo build may stand here, too: one command line serves both.\n");
 }

@@ -106,6 +106,20 @@ static void the_system_says_why(void **state)
     assert_string_equal(err.where, "");
 }
 
+static void a_limit_on_files_says_where_to_look(void **state)
+{
+    struct error err;
+
+    (void)state;
+    errno = EFBIG;
+    assert_int_equal(error_system(&err, "f", "write"), ERR_SYSTEM);
+    assert_string_equal(err.text, "cannot write: File too large");
+    assert_non_null(strstr(err.hint, "ulimit -f"));
+    errno = ENOSPC;
+    assert_int_equal(error_system(&err, "f", "write"), ERR_SYSTEM);
+    assert_string_equal(err.hint, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -115,6 +129,7 @@ int main(void)
         cmocka_unit_test(a_cut_keeps_letters_whole),
         cmocka_unit_test(a_sentence_may_hold_the_one_before),
         cmocka_unit_test(the_system_says_why),
+        cmocka_unit_test(a_limit_on_files_says_where_to_look),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -86,12 +86,43 @@ static void twice_is_once(void **state)
     shown(once, n, VISIBLE_LINE, once);
 }
 
+static void an_error_is_one_message(void **state)
+{
+    char out[VISIBLE_ERROR_MAX];
+    struct error err;
+    size_t n;
+
+    (void)state;
+    (void)error_set(&err, ERR_INPUT, "", "no\nhpo: all is well");
+    n = visible_error(out, "hpo", &err);
+    assert_string_equal(out, "hpo: no\\u000Ahpo: all is well\n");
+    assert_int_equal(n, strlen(out));
+    (void)error_set(&err, ERR_INPUT, "a\033.lua:1", "expected x");
+    error_hint(&err, "there is \"\x9b\"");
+    visible_error(out, "hpo-trainer", &err);
+    assert_string_equal(out, "hpo-trainer: a\\u001B.lua:1: expected x\n  there is \"\\x9B\"\n");
+}
+
+static void the_longest_error_fits(void **state)
+{
+    char out[VISIBLE_ERROR_MAX];
+    struct error err;
+
+    (void)state;
+    memset(&err, 1, sizeof err);
+    err.where[sizeof err.where - 1] = err.text[sizeof err.text - 1] = '\0';
+    err.hint[sizeof err.hint - 1] = '\0';
+    assert_int_equal(visible_error(out, "hpo-trainer", &err),
+                     6 * (255 + 511 + 255) + strlen("hpo-trainer: : \n  \n"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(letters_stand),         cmocka_unit_test(controls_are_escaped),
-        cmocka_unit_test(reordering_is_escaped), cmocka_unit_test(bytes_of_no_letter_are_escaped),
-        cmocka_unit_test(lines_keep_their_ends), cmocka_unit_test(twice_is_once),
+        cmocka_unit_test(letters_stand),           cmocka_unit_test(controls_are_escaped),
+        cmocka_unit_test(reordering_is_escaped),   cmocka_unit_test(bytes_of_no_letter_are_escaped),
+        cmocka_unit_test(lines_keep_their_ends),   cmocka_unit_test(twice_is_once),
+        cmocka_unit_test(an_error_is_one_message), cmocka_unit_test(the_longest_error_fits),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
