@@ -218,6 +218,11 @@ int32_t tokenizer_added(const struct tokenizer *t, const char *content)
     return -1;
 }
 
+size_t tokenizer_length(const struct tokenizer *t, int32_t id)
+{
+    return t->starts[id + 1] - t->starts[id];
+}
+
 /* ---- encoding ---- */
 
 /* A text on its way into t->ids, which have room for every byte of it. */

@@ -42,6 +42,9 @@ size_t tokenizer_size(const struct tokenizer *t);
 /* The id of an added token ("</s>"), or -1. */
 int32_t tokenizer_added(const struct tokenizer *t, const char *content);
 
+/* The bytes of text that a token of the vocabulary stands for. */
+size_t tokenizer_length(const struct tokenizer *t, int32_t id);
+
 /* *ids has *n_ids entries, and is valid where that is 0. ERR_INPUT: more than 2^30 bytes. */
 enum status tokenizer_encode(struct tokenizer *t, const char *text, size_t n, struct arena *arena,
                              int32_t **ids, size_t *n_ids, struct error *err) MUST_CHECK;
