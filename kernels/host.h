@@ -1,4 +1,4 @@
-/* host: what the machine gives this process. */
+/* host: the processors and the memory that this process may use. */
 #ifndef KERNELS_HOST_H
 #define KERNELS_HOST_H
 
@@ -7,8 +7,8 @@
 /* The processors this process may use, from 1 to THREADS_MAX. */
 size_t host_processors(void);
 
-/* Bytes that can be taken without pressing others out of memory, by the kernel's and the control
- * group's account; SIZE_MAX where neither says. */
+/* Bytes that can be taken without swapping, as the kernel and the control group report; SIZE_MAX
+ * where neither does. */
 size_t host_available_memory(void);
 
 #endif

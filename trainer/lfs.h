@@ -1,9 +1,9 @@
 /*
  * lfs: files whose content Git LFS keeps elsewhere.
  *
- * A clone without `git lfs pull` has a pointer in the place of a large file: a few lines of text with
- * the digest and the size of what should be there. Whoever reads a model's or a data set's file says
- * so, instead of what it misses in those lines.
+ * A clone without `git lfs pull` has a pointer in the place of a large file: a few lines of text
+ * with the digest and the size of what should be there. Whoever reads a model's or a data set's
+ * file says so, instead of what it misses in those lines.
  */
 #ifndef TRAINER_LFS_H
 #define TRAINER_LFS_H

@@ -1,4 +1,4 @@
-/* model: the files of a Hugging Face folder, and the way of weights into and out of a slab. */
+/* model: the files of a Hugging Face folder; reading weights into a slab and writing them. */
 #include "trainer/bloom/model.h"
 
 #include <limits.h>

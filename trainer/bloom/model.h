@@ -35,8 +35,8 @@ struct model {
 };
 
 /*
- * Reads FOLDER/config.json. No weights yet, and no companions: those are for a command that writes a
- * model, which reads them once, before its work, and depends on the folder no longer.
+ * Reads FOLDER/config.json. No weights yet, and no companions: those are for a command that writes
+ * a model, which reads them once, before its work, and depends on the folder no longer.
  */
 enum status model_read(const char *folder, struct arena *arena, struct model *out,
                        struct error *err) MUST_CHECK;

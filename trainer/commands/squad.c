@@ -24,8 +24,8 @@
 
 enum { BATCH = 64 }; /* rows that share an arena and a write */
 
-/* What a prompt beyond --max-length loses. Not given: its end with --labels seed, as there, else of
- * its context. */
+/* What a prompt longer than --max-length loses. Not given: its end with --labels seed, as in the
+ * original experiment, else part of its context. */
 enum truncate { TRUNCATE_CONTEXT, TRUNCATE_END, TRUNCATE_NOT_GIVEN };
 
 static const char *const truncate_names[] = {"context", "end", NULL};
@@ -121,7 +121,7 @@ static enum status write_batch(const struct job *job, struct part *part, size_t 
     return s;
 }
 
-/* OUT/name, whole or not at all: it has another name while it is written. */
+/* OUT/name, all or nothing: it has another name while it is written. */
 static enum status write_rows(const struct job *job, struct part *part, add_row *add,
                               const char *name)
 {
@@ -163,7 +163,7 @@ static enum status choose(const struct job *job, const char *path, int64_t size,
                                &out->order, job->err);
 }
 
-/* Of both parts, and what was cut of them: said for people, and counted in the answer. */
+/* The sizes of both parts and how many prompts were cut; where some were, a warning too. */
 static enum status report(const struct job *job, const struct part *train,
                           const struct part *validation)
 {

@@ -302,8 +302,10 @@ static void append(struct ids *out, const int32_t *ids, size_t n)
     out->n += n;
 }
 
-/* A prompt of `room` tokens, of one that has more: question and end whole, if there is room for them.
- * Its three parts are cut into tokens one by one: a piece never crosses from one to the other. */
+/*
+ * Cuts a prompt that has more than `room` tokens: question and end stay whole, if they fit. The three
+ * parts are tokenized one by one, which changes no token: no piece crosses from one to the next.
+ */
 static enum status cut_context(const struct maker *m, size_t room, struct ids *out)
 {
     struct text texts[3] = {text_in(m->arena), text_in(m->arena), text_in(m->arena)};

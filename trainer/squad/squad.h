@@ -9,13 +9,13 @@
  * An example    Of a question's first answer, at most max_length tokens:
  *     answer      The prompt, cut to what the answer leaves, then " {answer}" and </s>. Labels are
  *                 -100 on the prompt and the ids on the rest: what the model must say.
- *     seed        The prompt; labels are the answer's own tokens, laid over the start of the prompt,
- *                 as the original experiment's scripts do. Where the answer has more tokens than the
- *                 prompt, <pad> follows the prompt, as many as it takes.
+ *     seed        The prompt; labels are the answer's own tokens, laid over the start of the
+ *                 prompt, as the original experiment's scripts do. Where the answer has more tokens
+ *                 than the prompt, <pad> follows the prompt, as many as it takes.
  * A long prompt What is cut of one that does not fit:
  *     end         The prompt's end, and with it "Answer:" and perhaps the passage with the answer.
- *     context     The end of the context; the question and "Answer:" stay. It is the first window of
- *                 transformers' recipe for questions (truncation="only_second"), and looks at no
+ *     context     The end of the context; the question and "Answer:" stay. It is the first window
+ *                 of transformers' recipe for questions (truncation="only_second"), and looks at no
  *                 answer: right for judging a model.
  *     answer      What of the context lies farthest from the answer, on both sides: for training.
  *                 Where answer_start does not point at the answer, the first place that holds it

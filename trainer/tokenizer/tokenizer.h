@@ -13,7 +13,7 @@
  *            one U+FFFD.
  * Life       tokenizer_open or tokenizer_parse, then any number of calls, tokenizer_close. Results
  *            belong to the caller's arena.
- * Threads    Encoding remembers pieces it has seen: one tokenizer, one thread at a time.
+ * Threads    Encoding writes to the cache of pieces: one tokenizer, one thread at a time.
  */
 #ifndef TRAINER_TOKENIZER_TOKENIZER_H
 #define TRAINER_TOKENIZER_TOKENIZER_H
@@ -25,7 +25,7 @@
 #include "base/error.h"
 
 struct arena;
-struct tokenizer; /* opaque: an arena of its own, tables, the memory of pieces */
+struct tokenizer; /* opaque: an arena of its own, tables, the cache of pieces */
 
 /* Reads a tokenizer.json. ERR_NOT_FOUND: no such file. ERR_INPUT: not of BLOOM's structure. */
 enum status tokenizer_open(const char *path, struct tokenizer **out, struct error *err) MUST_CHECK;

@@ -17,8 +17,8 @@
 /*
  * The structure, around the pattern. A name with '?' may be absent or null. "*" is any value, read
  * elsewhere or of no effect on ids: truncation and padding are what the last call of transformers
- * left and its next call sets anew; every byte is a token, so nothing is ever unknown; offsets, which
- * some booleans move, are not given here.
+ * left and its next call sets anew; every byte is a token, so nothing is ever unknown; offsets,
+ * which some booleans move, are not given here.
  */
 static const char structure_head[] =
     "{\"version\": \"1.0\", \"truncation?\": \"*\", \"padding?\": \"*\", \"added_tokens\": \"*\","

@@ -3,17 +3,18 @@
  *
  * The file       One JSON object of Hugging Face's tokenizers, version 1.0: text split by
  *                PIECES_PATTERN, bytes as characters (alphabet.h), a BPE model, bytes again. Fields
- *                that change no id here may have any value (truncation and padding among them, which
- *                transformers writes as its last call left them). Any other component, option or name
- *                is refused by its name: what this program does not do, it does not pretend to read.
+ *                that change no id here may have any value (truncation and padding among them,
+ *                which transformers writes as its last call left them). Any other component, option
+ *                or name is refused by its name: what this program does not do, it does not pretend
+ *                to read.
  * Tokens         Their ids are 0 to n_tokens - 1, each once; each byte's character is a token.
  *                `spelling` is as in the file: characters of the alphabet, but special tokens may
  *                hold any.
  * Merges         In the file as "left right" or ["left", "right"], here as ids, in order of rank.
  *                A pair that stands twice counts where it stands last, as in the library.
  * Added tokens   Cut out of a text before all else, those with `normalized` after those without.
- *                Their ids are those of the model's vocabulary, or follow it. single_word, lstrip and
- *                rstrip must be false.
+ *                Their ids are those of the model's vocabulary, or follow it. single_word, lstrip
+ *                and rstrip must be false.
  * Limits         VOCABULARY_*: beyond them ERR_INPUT.
  * Ownership      Everything lives in the arena of the caller.
  */
