@@ -109,7 +109,7 @@ class Squad(TrainerCase):
         path = self.write("long.json", json.dumps({"data": [{"paragraphs": [{"context": "c", "qas": [
             {"id": "long", "question": "q", "answers": [{"text": "x y z " * 20}]}]}]}]}))
         common = ["squad", "--train", path, "--validation", path, "--tokenizer", self.shared("data/tokenizer.json"), "--max-length", 16, "--out", "out"]
-        self.refuses("question long", *common)
+        self.assertIn("\na larger max_length has room for it", self.refuses("long.json: question long", *common))
         self.assertEqual(list((self.folder / "out").iterdir()), [])  # nothing unfinished is left
         row = self.squad(path, path, "--labels", "seed", "--max-length", 60)["train"][0]
         self.assertEqual(len(row["labels"]), 60)
@@ -127,6 +127,8 @@ class Squad(TrainerCase):
         place = "broken.json: data[0].paragraphs[3].qas[0].question: expected a string, found nothing"
         self.refuses(place, "squad", "--train", broken, "--validation", good, *common)
         self.refuses(place, "squad", "--train", good, "--validation", broken, *common)
+        empty = self.write("empty.json", '{"data": []}')
+        self.refuses("empty.json: expected at least one question, found none", "squad", "--train", good, "--validation", empty, *common)
         cut = self.write("cut.json", good.read_text()[:-5])
         self.refuses("cut.json:1:", "squad", "--train", cut, "--validation", good, *common)
         self.refuses("absent.json", "squad", "--train", "absent.json", "--validation", good, *common)

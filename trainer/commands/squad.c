@@ -40,6 +40,7 @@ struct options {
 
 /* The questions chosen from one file. */
 struct part {
+    const char *path;
     struct squad squad;
     int64_t *order;
     size_t n, n_cut; /* of them, examples whose prompt was too long */
@@ -115,6 +116,8 @@ static enum status write_batch(const struct job *job, struct part *part, size_t 
         return error_memory(job->err);
     for (size_t i = from; s == OK && i < part->n && i < from + BATCH; i++)
         s = add(job, part, &part->squad.questions[part->order[i]], arena, &rows);
+    if (s == ERR_INPUT && !job->err->where[0]) /* about a question */
+        error_place(job->err, "%s", part->path);
     if (s == OK && (s = text_finish(&rows, &bytes, &n, job->err)) == OK)
         s = file_write_all(fd, path, bytes, n, job->err);
     arena_close(arena);
@@ -154,10 +157,13 @@ static enum status choose(const struct job *job, const char *path, int64_t size,
                           struct part *out)
 {
     TRY(squad_read(path, job->arena, &out->squad, job->err));
+    if (out->squad.n_questions == 0)
+        return error_set(job->err, ERR_INPUT, path, "expected at least one question, found none");
     if ((uint64_t)size > out->squad.n_questions)
         return error_set(job->err, ERR_INPUT, flag,
                          "expected at most %zu, the questions of %s, found %" PRId64,
                          out->squad.n_questions, path, size);
+    out->path = path;
     out->n = size > 0 ? (size_t)size : out->squad.n_questions;
     return permutation_shuffle((uint64_t)job->o->seed, out->squad.n_questions, job->arena,
                                &out->order, job->err);

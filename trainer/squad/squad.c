@@ -82,10 +82,13 @@ static enum status read_answers(struct reader *r, const struct json *list,
     struct squad_text *answers = NULL;
     const struct json *start;
 
-    if (list->n == 0)
-        return error_set(r->err, ERR_INPUT, r->where,
-                         "data[%zu].paragraphs[%zu].qas[%zu].answers: expected at least one",
-                         r->article, r->paragraph, r->question);
+    if (list->n == 0) {
+        (void)error_set(r->err, ERR_INPUT, r->where,
+                        "data[%zu].paragraphs[%zu].qas[%zu].answers: expected at least one",
+                        r->article, r->paragraph, r->question);
+        error_hint(r->err, "questions without an answer, as in SQuAD 2.0, must be left out");
+        return ERR_INPUT;
+    }
     if (r->questions && !(answers = arena_array(r->arena, list->n, sizeof *answers)))
         return error_memory(r->err);
     for (size_t i = 0; i < list->n; i++) {
@@ -398,11 +401,14 @@ static enum status answer_example(const struct maker *m, struct squad_example *o
 
     TRY(want_added(m, "</s>", &end));
     TRY(encode_answer(m, " ", &target));
-    if (target.n + 1 > max_length)
-        return error_set(m->err, ERR_INPUT, NULL,
-                         "question %.40s: its answer has %zu tokens and an end, more than the "
-                         "longest example of %zu",
-                         m->question->id.bytes, target.n, max_length);
+    if (target.n + 1 > max_length) {
+        (void)error_set(m->err, ERR_INPUT, NULL,
+                        "question %.40s: its answer has %zu tokens and an end, more than the "
+                        "longest example of %zu",
+                        m->question->id.bytes, target.n, max_length);
+        error_hint(m->err, "a larger max_length has room for it");
+        return ERR_INPUT;
+    }
     TRY(make_prompt(m, max_length - target.n - 1, &prompt));
     n = prompt.n + target.n + 1;
     TRY(begin_rows(m, &prompt, n, &input_ids, &labels));
