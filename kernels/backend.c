@@ -33,7 +33,7 @@ static bool has_avx512(void)
     return has_avx2() && __builtin_cpu_supports("avx512f");
 }
 
-/* The kernel gives a process its tiles when asked (Linux, Documentation/arch/x86/xstate.rst). */
+/* Linux lets a process use AMX's tiles after it asked (Documentation/arch/x86/xstate.rst). */
 static bool has_amx(void)
 {
     enum {

@@ -1,4 +1,4 @@
-/* host: the kernel's accounts of processors and memory. */
+/* host: the processors and the memory that Linux and the control group report. */
 #include "kernels/host.h"
 
 #include <inttypes.h>
@@ -41,8 +41,8 @@ static size_t read_number(const char *path, const char *name)
     return found;
 }
 
-/* What the control group still gives: its limit less what is used and is no page of a file, which
- * would be given up. */
+/* What the control group still allows: its limit minus what is used, without the page cache, which
+ * the kernel would drop. */
 static size_t group_memory(void)
 {
     const size_t limit = read_number("/sys/fs/cgroup/memory.max", "");

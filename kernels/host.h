@@ -1,4 +1,4 @@
-/* host: what the machine gives this process. */
+/* host: the processors and the memory that this process may use. */
 #ifndef KERNELS_HOST_H
 #define KERNELS_HOST_H
 
@@ -7,10 +7,8 @@
 /* The processors this process may use, from 1 to THREADS_MAX. */
 size_t host_processors(void);
 
-/*
- * Bytes that can be taken without pushing others out of memory, as the kernel and the control group
- * count them; SIZE_MAX where neither says.
- */
+/* Bytes that can be taken without swapping, as the kernel and the control group report; SIZE_MAX
+ * where neither does. */
 size_t host_available_memory(void);
 
 #endif

@@ -15,16 +15,15 @@
  *            ascending, one fused multiply-add for each step; block sums are added in order to what
  *            is there (`add`, an accumulated gradient). Bias and residual come last.
  *            Products in bfloat16 (`bf16`): both operands are rounded to it, ties to even; blocks
- *            of 32; a block's sum is that of its even places plus that of its odd ones, each made
- *            like a block above; denormals are zero, in and out. `add` of linear_input comes last
- *            as well.
- *            Sums along a row: 16 lanes (element i belongs to lane i mod 16), then lanes l and l+8,
- *            l+4, l+2, l+1. Sums over rows: rows ascending. exp and tanh are ours. tensor_norms
- *            alone follows PyTorch's order, for clipping depends on it.
- *            No result depends on the number of threads, on the instruction set, or on the other
- *            rows of a batch.
- * Errors     An operation returns nothing: the backend remembers its first failure and sync returns
- *            it. The processor's backend cannot fail.
+ *            of 32; a block's sum is that of its even and that of its odd places, each like one
+ *            above; denormals are zero, in and out. `add` of linear_input comes last as well.
+ *            Sums along a row: 16 lanes (element i belongs to lane i mod 16), then lanes
+ *            l and l+8, l+4, l+2, l+1. Sums over rows: rows ascending. exp and tanh are our own
+ *            (lanes.h). Only tensor_norms follows PyTorch's order, since clipping depends on it. No
+ *            result depends on the number of threads, on the instruction set, or on the other rows
+ *            of a batch.
+ * Errors     An operation returns nothing: the backend remembers its first failure and sync
+ *            returns it. The operations of the CPU cannot fail.
  *
  * Argument structs are plain data and travel whole (to a GPU kernel by value). This header is also
  * valid C++17.
@@ -111,7 +110,7 @@ struct norm_args {
     const float *x; /* [m] rows of n */
     const float *weight, *bias;
     float *out;         /* [m] rows of n; not x */
-    float *mean, *rstd; /* [m] kept for the way back */
+    float *mean, *rstd; /* [m] kept for the backward pass */
     size_t stride;      /* of x and out */
     size_t m, n;
     float eps;
@@ -120,7 +119,7 @@ struct norm_args {
 struct norm_backward_args {
     const float *dy, *x;      /* [m] rows of n */
     const float *weight;      /* [n] */
-    const float *mean, *rstd; /* [m] from the way there */
+    const float *mean, *rstd; /* [m] from the forward pass */
     const float *add;         /* [m] rows of n, or NULL; may be dx */
     float *dx;                /* [m] rows of n; may be dy */
     float *dweight, *dbias;   /* [n] */
@@ -163,7 +162,7 @@ struct attention_args {
     const float *slopes; /* [heads] */
     float *out;          /* [queries] rows of heads · d */
     size_t out_stride;
-    float *row_max, *row_scale; /* [queries][heads] kept for the way back */
+    float *row_max, *row_scale; /* [queries][heads] kept for the backward pass */
     size_t heads, d;
     float scale; /* 1 / sqrt(d) */
 };
@@ -210,7 +209,7 @@ struct cross_entropy_args {
     float *logits; /* [m] rows of n */
     size_t stride;
     const int32_t *targets; /* [m] */
-    double *losses;         /* [m] in the processor's memory */
+    double *losses;         /* [m] in host memory */
     size_t m, n;
     float scale;
     bool gradient;
@@ -224,23 +223,21 @@ struct ops_tensor {
 /*
  * norms[i] = the Euclidean norm of tensor i. Its squares are added up row after row in 8 lanes
  * (column j belongs to lane j mod 8), one fused multiply-add a square, then the lanes in order: as
- * PyTorch does it. Over many small numbers that loses more than a tree would (1e-4 of the norm),
- * and whoever compares clipped training step for step must lose the same.
+ * PyTorch does it. Over many small numbers this rounds more than a tree would (1e-4 of the norm);
+ * clipped training that is compared step for step must round in the same way.
  */
 struct tensor_norms_args {
     const float *slab;
     const struct ops_tensor *tensors;
     size_t n;
-    float *norms; /* [n] in the processor's memory, valid after sync */
+    float *norms; /* [n] in host memory, valid after sync */
 };
 
-/*
- * Rows of a weight matrix, as files hold them, and its panels: to_panels writes the panels, with
- * zeros behind row n; from_panels writes the rows, in the caller's thread, beside other operations
- * where it must.
- */
+/* Rows of a weight matrix, as files hold them, and its panels: to_panels writes the panels, with
+ * zeros after row n; from_panels writes the rows in the caller's thread, and may run at the same
+ * time as other operations. */
 struct panels_args {
-    float *rows;   /* [n][k] in the processor's memory; only read by to_panels */
+    float *rows;   /* [n][k] in host memory; only read by to_panels */
     float *panels; /* of row 0 on */
     size_t n, k;
 };
@@ -262,7 +259,7 @@ struct adamw_args {
     float grad_scale; /* clipping and loss scale in one factor */
 };
 
-/* The largest that some operations will meet: room is made for it once. */
+/* The largest sizes that some operations will meet: their scratch memory is allocated once. */
 struct ops_limits {
     size_t keys, d; /* keys or queries of a sequence, and a head's width, of attention */
     const struct ops_shape {
@@ -276,7 +273,7 @@ struct ops {
 
     /* Zeroed memory for tensors, freed with the backend. ERR_MEMORY says the bytes needed. */
     enum status (*allocate)(struct backend *be, size_t bytes, void **out, struct error *err);
-    /* Before the first operation that the limits speak of. Copies what it needs of them. */
+    /* To be called before the first operation that the limits concern. Copies what it needs. */
     enum status (*prepare)(struct backend *be, const struct ops_limits *limits, struct error *err);
 
     void (*linear)(struct backend *be, const struct linear_args *a);

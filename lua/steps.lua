@@ -70,10 +70,12 @@ function steps.squad(options)
     validation_size = { trainer.natural, default = 100 },
     max_length = { trainer.natural, default = 512 },
     labels = { check.one_of("answer", "seed"), default = "answer" },
+    truncate = check.one_of("context", "end"),
   })
   local flags = { "--train", "train.json", "--validation", "validation.json", "--tokenizer",
     "tokenizer.json", "--seed", o.seed, "--train-size", o.train_size, "--validation-size", o.validation_size,
     "--max-length", o.max_length, "--labels", o.labels, "--out", "data" }
+  if o.truncate then flags[#flags + 1], flags[#flags + 2] = "--truncate", o.truncate end
   local inputs = { ["train.json"] = o.train, ["validation.json"] = o.validation, ["tokenizer.json"] = o.tokenizer }
   return trainer.folder(trainer.origin("hpo.squad", "squad", o, flags, inputs, "data"))
 end

@@ -1,6 +1,6 @@
 /*
- * input: one buffer, which grows to the longest line, and an arena for the lines, which is opened
- * anew when enough came from it.
+ * input: one buffer, which grows to the longest line, and an arena for the lines, which is replaced
+ * by an empty one when enough was taken from it.
  */
 #include "trainer/input.h"
 
@@ -25,7 +25,7 @@ enum {
 
 struct input {
     struct arena *arena; /* of this and the buffer */
-    char *bytes;         /* start to end is read and not yet given */
+    char *bytes;         /* start to end: read, not yet returned */
     size_t start, end, room;
     bool ended;
     struct arena *lines;
@@ -72,7 +72,7 @@ static void number_line(struct input *in)
     (void)snprintf(in->place, sizeof in->place, "line %" PRId64, in->line);
 }
 
-/* Makes room, and reads what there is behind what is there. */
+/* Makes room, and appends what can be read to the buffer. */
 static enum status fill(struct input *in, struct error *err)
 {
     ssize_t got;
@@ -105,7 +105,7 @@ static enum status fill(struct input *in, struct error *err)
     return OK;
 }
 
-/* The next line, n bytes at in->start; *feeds is 1 where a line feed ends it. n + feeds is 0 behind
+/* The next line, n bytes at in->start; *feeds is 1 where a line feed ends it. n + feeds is 0 after
  * the last. */
 static enum status find_line(struct input *in, size_t *n, size_t *feeds, struct error *err)
 {

@@ -7,8 +7,7 @@
  *     input_close(in);
  *
  * Every line is a whole JSON value; the last may lack its line feed. Messages begin with "line 3".
- * Memory is that of the longest line and what was made of it: a line's value and arena live until
- * the next call.
+ * Memory is bounded by the longest line and its value: both live until the next call.
  * Errors: ERR_INPUT, a line that is no JSON or longer than INPUT_LINE_MAX; ERR_SYSTEM; ERR_MEMORY.
  */
 #ifndef TRAINER_INPUT_H
@@ -24,7 +23,7 @@ enum { INPUT_LINE_MAX = 1 << 30 };
 
 enum status input_open(struct input **out, struct error *err) MUST_CHECK;
 
-/* The next line's value, or NULL behind the last. */
+/* The next line's value, or NULL after the last. */
 enum status input_next(struct input *in, struct json **value, struct error *err) MUST_CHECK;
 
 /* Of the line that input_next gave last. */

@@ -1,4 +1,4 @@
-/* interrupt: a handler can reach nothing but a global; this is the only one. */
+/* interrupt: a signal handler can only set a global; this is the only one. */
 #include "trainer/interrupt.h"
 
 #include <signal.h>

@@ -33,8 +33,8 @@ static const struct command commands[] = {
      "  [--loss-scale dynamic|N]" MACHINE,
      "epochs of training, a line of JSON and perhaps a checkpoint after each", command_train},
     {"squad",
-     "--train FILE --validation FILE --tokenizer FILE --out DIR [--seed 42] [--train-size N]"
-     " [--validation-size N] [--max-length 512] [--labels answer|seed]",
+     "--train FILE --validation FILE --tokenizer FILE --out DIR [--seed 42] [--train-size N]\n"
+     "  [--validation-size N] [--max-length 512] [--labels answer|seed] [--truncate context|end]",
      "SQuAD files → rows of ids and labels to train on, and questions to answer", command_squad},
     {"train-tokenizer", "--vocab-size N --out FILE [--min-frequency 2] [--squad FILE]...",
      "a JSON string a line on standard input, or the prompts and answers of SQuAD files → a "

@@ -34,7 +34,7 @@ static void update(const struct adamw_task *t, size_t i, size_t n)
     const float *g = t->a.grad + i;
     lanes grad, first, second, param, root;
 
-    if (n < LANES) { /* the last, short group, by way of the stack */
+    if (n < LANES) { /* the last, short group, through a buffer */
         memcpy(tail[0], p, n * sizeof *p);
         memcpy(tail[1], m, n * sizeof *m);
         memcpy(tail[2], v, n * sizeof *v);

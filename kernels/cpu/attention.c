@@ -1,8 +1,8 @@
 /*
  * attention: one task is one head of one sequence. Its queries, keys and values are copied into
  * compact rows; scores are a [queries][keys] matrix in scratch memory, made and used in blocks of
- * queries, and keys behind a block's last query are never touched. What softmax gave is not kept:
- * the way back makes it again from each row's largest score and sum, bit for bit.
+ * queries, and keys after a block's last query are never touched. Probabilities are not kept: the
+ * backward pass computes them again from each row's largest score and sum, bit for bit.
  * Start at head_forward.
  */
 #include "kernels/cpu/cpu.h"
@@ -16,7 +16,7 @@ struct head {
     const int32_t *place; /* of each query */
     size_t number;        /* of the head */
     size_t n_queries, n_keys, t, w;
-    float *q, *k, *v, *dout, *out; /* out: results on their way to d columns */
+    float *q, *k, *v, *dout, *out; /* out: results before they are copied to d columns */
     float *k_panels, *v_panels;    /* transposed, [t / 32][w][32] */
     float *p, *ds;                 /* scores, then probabilities; their gradient */
 };
@@ -57,7 +57,7 @@ static struct head head_at(const struct attention_task *task, size_t index, size
     return h;
 }
 
-/* A row of d floats with zeros behind it up to w. */
+/* A row of d floats, then zeros up to w. */
 static void copy_row(const struct head *h, float *to, const float *from)
 {
     memcpy(to, from, h->a->d * sizeof *to);
@@ -137,7 +137,7 @@ static lanes biased(const struct head *h, const float *s, size_t j)
     return lanes_fma(lanes_load(s + j), lanes_all(h->a->scale), bias);
 }
 
-/* Scores of a row to probabilities of its first n keys, zero behind them up to `end`. */
+/* Scores of a row to probabilities of its first n keys, zero after them up to `end`. */
 static void softmax(const struct head *h, float *s, size_t n, size_t end, bool again,
                     float *row_max, float *row_scale)
 {
@@ -204,12 +204,12 @@ static void head_forward(void *context, size_t index, size_t worker)
     }
 }
 
-/* ds = scale · p (dp - Σ p dp), where dp lies in ds; zero behind the row's keys. */
+/* ds = scale · p (dp - Σ p dp), where dp lies in ds; zero after the row's keys. */
 static void softmax_backward(const struct head *h, const float *p, float *ds, size_t n)
 {
     lanes sum = lanes_all(0.0f), mean;
 
-    for (size_t j = 0; j < n; j += LANES) /* p is zero behind the row's keys */
+    for (size_t j = 0; j < n; j += LANES) /* p is zero after the row's keys */
         sum = lanes_fma(lanes_load(p + j), lanes_load(ds + j), sum);
     mean = lanes_all(lanes_sum(sum));
     for (size_t j = 0; j < n; j += LANES) {
@@ -247,7 +247,8 @@ static void keys_backward(const struct head *h, const float *weights, const floa
     }
 }
 
-/* What no query of a block sees: zero in m rows, for the gradients of keys read whole columns. */
+/* Zeros in m rows for the keys that no query of a block sees: the gradients of keys read whole
+ * columns. */
 static void zero_behind(const struct head *h, float *rows, size_t m, size_t seen)
 {
     for (size_t i = 0; i < m; i++)

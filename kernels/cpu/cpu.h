@@ -45,7 +45,7 @@ struct transpose {
 
 void NAMED(transpose)(const struct transpose *t);
 
-/* What comes last: bias and residual for 32 columns of out; dbias of 32 columns of dy. */
+/* The last step of a product: bias and residual of 32 columns of out; dbias of 32 of dy. */
 void NAMED(finish_panel)(const struct linear_args *a, size_t at);
 void NAMED(sum_bias)(const struct linear_weight_args *a, size_t at);
 

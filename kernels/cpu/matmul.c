@@ -4,8 +4,8 @@
  * are dealt to tiles as evenly as they go. Tiling changes no bit: an element is the same chains of
  * fused multiply-adds, whichever tile it falls into. Start at struct product, then linear.
  */
+#include "kernels/cpu/bf16.h"
 #include "kernels/cpu/cpu.h"
-#include "kernels/cpu/pairs.h"
 
 #if HPO_LANES == 512
 enum { TILE_ROWS = 12, TILE_LANES = 2 };
@@ -179,7 +179,7 @@ void NAMED(linear)(struct backend *be, const struct linear_args *a)
     struct linear_args copy = *a;
 
     if (a->m > 0 && a->bf16)
-        NAMED(linear_pairs)(be, a);
+        NAMED(bf16_linear)(be, a);
     else if (a->m > 0)
         cpu_run(be, (a->n + OPS_PANEL - 1) / OPS_PANEL, a->m * a->n * a->k, linear_panel, &copy);
 }
@@ -234,7 +234,7 @@ void NAMED(linear_input)(struct backend *be, const struct linear_input_args *a)
     struct input_task task = {a, be};
 
     if (a->m > 0 && a->bf16)
-        NAMED(linear_input_pairs)(be, a);
+        NAMED(bf16_linear_input)(be, a);
     else if (a->m > 0)
         cpu_run(be, (a->k + OPS_PANEL - 1) / OPS_PANEL, a->m * a->n * a->k, input_columns, &task);
 }
@@ -274,7 +274,7 @@ void NAMED(linear_weight)(struct backend *be, const struct linear_weight_args *a
     struct linear_weight_args copy = *a;
 
     if (a->bf16)
-        NAMED(linear_weight_pairs)(be, a);
+        NAMED(bf16_linear_weight)(be, a);
     else
         cpu_run(be, (a->n + OPS_PANEL - 1) / OPS_PANEL, a->m * a->n * a->k, weight_panel, &copy);
 }

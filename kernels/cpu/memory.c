@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "kernels/cpu/pairs_size.h"
+#include "kernels/cpu/bf16_size.h"
 #include "kernels/host.h"
 
 enum { HUGE_PAGE = 2 << 20 };
@@ -46,7 +46,7 @@ enum status cpu_allocate(struct backend *be, size_t bytes, void **out, struct er
                          strerror(errno));
     }
     if (bytes >= HUGE_PAGE)
-        (void)madvise(b->bytes, b->n, MADV_HUGEPAGE); /* a wish */
+        (void)madvise(b->bytes, b->n, MADV_HUGEPAGE); /* a hint; it may be refused */
     b->next = be->blocks;
     be->blocks = b;
     *out = b->bytes;
@@ -85,12 +85,12 @@ enum status cpu_prepare(struct backend *be, const struct ops_limits *limits, str
 
     for (size_t i = 0; i < limits->n_products; i++) {
         size_t a_floats, b_floats;
-        pairs_floats(&limits->products[i], &a_floats, &b_floats);
+        bf16_floats(&limits->products[i], &a_floats, &b_floats);
         a = a_floats > a ? a_floats : a;
         b = b_floats > b ? b_floats : b;
     }
-    TRY(enlarge(be, &be->pairs_a, &be->pairs_a_floats, a, 1, err));
-    TRY(enlarge(be, &be->pairs_b, &be->pairs_b_floats, b, 1, err));
+    TRY(enlarge(be, &be->bf16_a, &be->bf16_a_floats, a, 1, err));
+    TRY(enlarge(be, &be->bf16_b, &be->bf16_b_floats, b, 1, err));
     return enlarge(be, &be->attention, &be->attention_floats,
                    attention_floats(limits->keys, limits->d), threads_count(be->threads), err);
 }

@@ -15,11 +15,11 @@
 
 struct backend {
     struct threads *threads;
-    float *transpose;         /* [threads][CPU_TRANSPOSE] scratch of linear_input, norms */
-    float *attention;         /* [threads][attention_floats] scratch of attention */
-    size_t attention_floats;  /* of one thread */
-    float *pairs_a, *pairs_b; /* activations in bfloat16, for all threads: see pairs.h */
-    size_t pairs_a_floats, pairs_b_floats;
+    float *transpose;        /* [threads][CPU_TRANSPOSE] scratch of linear_input, norms */
+    float *attention;        /* [threads][attention_floats] scratch of attention */
+    size_t attention_floats; /* of one thread */
+    float *bf16_a, *bf16_b;  /* activations in bfloat16, for all threads: see bf16.h */
+    size_t bf16_a_floats, bf16_b_floats;
     struct cpu_block *blocks; /* what allocate gave */
 };
 
@@ -34,7 +34,7 @@ enum {
     CPU_TRANSPOSE = CPU_NORM_ROWS * CPU_COLUMNS
 };
 
-/* The calls of struct ops. */
+/* For struct ops. */
 enum status cpu_allocate(struct backend *be, size_t bytes, void **out, struct error *err);
 enum status cpu_prepare(struct backend *be, const struct ops_limits *limits, struct error *err);
 enum status cpu_sync(struct backend *be, struct error *err);

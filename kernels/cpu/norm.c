@@ -1,6 +1,6 @@
 /*
- * norm: layer normalisation and its way back. Sums along a row run over 16 lanes; sums over rows
- * (the gradients of weight and bias) go down one column block at a time, rows ascending.
+ * norm: layer normalisation, forward and backward. Sums along a row run over 16 lanes; sums over
+ * rows (the gradients of weight and bias) go down one column block at a time, rows ascending.
  */
 #include "kernels/cpu/cpu.h"
 
@@ -113,7 +113,7 @@ void NAMED(norm_backward)(struct backend *be, const struct norm_backward_args *a
 {
     struct norm_backward_args copy = *a;
 
-    /* Columns first: dx may lie where dy does. */
+    /* Columns first: dx may be dy. */
     cpu_run(be, round_up(a->n) / OPS_PANEL, 4 * a->m * a->n, backward_columns, &copy);
     cpu_run(be, (a->m + ROWS - 1) / ROWS, 8 * a->m * a->n, backward_rows, &copy);
 }

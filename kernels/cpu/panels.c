@@ -1,4 +1,4 @@
-/* panels: plain rows, as files hold them, to panels, each of them a task, and back. */
+/* panels: plain rows, as files hold them, to panels and back. A panel is one task. */
 #include "kernels/cpu/cpu.h"
 
 /* How many rows of panel p there are. */

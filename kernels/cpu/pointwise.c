@@ -1,4 +1,4 @@
-/* pointwise: what treats every element or row alone: GELU, embedding, moving rows, filling. */
+/* pointwise: operations on single elements or rows: GELU, embedding, moving rows, filling. */
 #include "kernels/cpu/cpu.h"
 
 enum { CHUNK = 8192 }; /* elements of one task; a multiple of 32 */
@@ -86,7 +86,7 @@ void NAMED(embed)(struct backend *be, const struct embed_args *a)
     cpu_run(be, a->m, 8 * a->m * a->n, embed_row, &copy);
 }
 
-/* 32 columns of every row's gradient: two rows with one id meet in one task, in order. */
+/* 32 columns of every row's gradient: rows with the same id are added in one task, in order. */
 static void embed_backward_columns(void *context, size_t index, size_t worker)
 {
     const struct embed_backward_args *a = context;

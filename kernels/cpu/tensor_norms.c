@@ -1,6 +1,6 @@
 /*
- * tensor_norms: what clipping needs. A tensor is one task: its chain of sums is one after another
- * by definition. Panels are turned back into rows, 16 at a time, in scratch memory.
+ * tensor_norms: the norms that clipping needs. A tensor is one task: its sums are sequential by
+ * definition. Panels are converted back to rows, 16 at a time, in scratch memory.
  */
 #include "kernels/cpu/cpu.h"
 
@@ -29,7 +29,7 @@ static float vector_norm(const float *x, size_t n)
     return root_of(sum);
 }
 
-/* x: panels. 16 rows at a time become rows of `scratch`, k rounded up to 16, zero behind k. */
+/* x: panels. 16 rows at a time become rows of `scratch`, k rounded up to 16, zero after k. */
 static float matrix_norm(const float *x, size_t n, size_t k, float *scratch)
 {
     const size_t row = (k + LANES - 1) / LANES * LANES;

@@ -26,12 +26,15 @@ class Permutation(TrainerCase):
 
 
 class Squad(TrainerCase):
-    def squad(self, train, validation, *flags, out="out"):
-        sizes = self.answers("squad", "--train", train, "--validation", validation, "--tokenizer", self.shared("data/tokenizer.json"), "--out", out, *flags)
+    def squad(self, train, validation, *flags, out="out", cut=False):
+        sizes = self.answers("squad", "--train", train, "--validation", validation, "--tokenizer", self.shared("data/tokenizer.json"), "--out", out, *flags,
+                             warning="are longer than --max-length" if cut else "")
         rows = {name: [json.loads(line) for line in self.read(f"{out}/{name}.jsonl").splitlines()]
                 for name in ("train", "validation", "validation.questions")}
         self.assertEqual(sorted(p.name for p in (self.folder / out).iterdir()), ["train.jsonl", "validation.jsonl", "validation.questions.jsonl"])
+        truncated = sizes[0].pop("truncated")
         self.assertEqual(sizes, [{"train": len(rows["train"]), "validation": len(rows["validation"])}])
+        self.assertEqual(sum(truncated.values()) > 0, cut)
         self.assertEqual(len(rows["validation"]), len(rows["validation.questions"]))
         return rows
 
@@ -66,7 +69,7 @@ class Squad(TrainerCase):
     def test_real_files(self):
         train = self.shared("data/squad/dataset/train-v1.1.json")
         validation = self.shared("data/squad/dataset/dev-v1.1.json")
-        rows = self.squad(train, validation, "--train-size", 50, "--validation-size", 20, "--seed", 42)
+        rows = self.squad(train, validation, "--train-size", 50, "--validation-size", 20, "--seed", 42, cut=True)
         questions = [q for a in json.loads(validation.read_text())["data"] for p in a["paragraphs"] for q in p["qas"]]
         order = self.answers("permutation", "--seed", 42, "--size", len(questions))[0][:20]
         self.assertEqual([q["id"] for q in rows["validation.questions"]], [questions[i]["id"] for i in order])
@@ -76,9 +79,12 @@ class Squad(TrainerCase):
             self.assertEqual(row["input_ids"][:n], question["prompt_ids"][:n])
             self.assertEqual(row["input_ids"][n:], row["labels"][n:])
             self.assertEqual(row["input_ids"][-1], 2)
-        whole = self.squad(train, validation, "--train-size", 0, "--max-length", 64, out="whole")
+        whole = self.squad(train, validation, "--train-size", 0, "--max-length", 64, out="whole", cut=True)
         self.assertEqual(len(whole["validation"]), len(questions))
         self.assertLessEqual(max(len(r["input_ids"]) for r in whole["train"]), 64)
+        end = self.answers("tokenize", "--tokenizer", self.shared("data/tokenizer.json"), lines=[" Answer:"])[0]["ids"]
+        for question in whole["validation.questions"]:
+            self.assertEqual(question["prompt_ids"][-len(end):], end)
 
     def test_same_bytes_again(self):
         path = self.small()
@@ -103,7 +109,7 @@ class Squad(TrainerCase):
         path = self.write("long.json", json.dumps({"data": [{"paragraphs": [{"context": "c", "qas": [
             {"id": "long", "question": "q", "answers": [{"text": "x y z " * 20}]}]}]}]}))
         common = ["squad", "--train", path, "--validation", path, "--tokenizer", self.shared("data/tokenizer.json"), "--max-length", 16, "--out", "out"]
-        self.refuses("question long", *common)
+        self.assertIn("\na larger max_length has room for it", self.refuses("long.json: question long", *common))
         self.assertEqual(list((self.folder / "out").iterdir()), [])  # nothing unfinished is left
         row = self.squad(path, path, "--labels", "seed", "--max-length", 60)["train"][0]
         self.assertEqual(len(row["labels"]), 60)
@@ -121,6 +127,8 @@ class Squad(TrainerCase):
         place = "broken.json: data[0].paragraphs[3].qas[0].question: expected a string, found nothing"
         self.refuses(place, "squad", "--train", broken, "--validation", good, *common)
         self.refuses(place, "squad", "--train", good, "--validation", broken, *common)
+        empty = self.write("empty.json", '{"data": []}')
+        self.refuses("empty.json: expected at least one question, found none", "squad", "--train", good, "--validation", empty, *common)
         cut = self.write("cut.json", good.read_text()[:-5])
         self.refuses("cut.json:1:", "squad", "--train", cut, "--validation", good, *common)
         self.refuses("absent.json", "squad", "--train", "absent.json", "--validation", good, *common)

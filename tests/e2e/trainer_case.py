@@ -8,7 +8,7 @@ from case import BIN, SHARED, Case
 
 
 class TrainerCase(Case):
-    def run_trainer(self, *arguments, lines=None, text=None, status=0):
+    def run_trainer(self, *arguments, lines=None, text=None, status=0, warning=""):
         """Runs hpo-trainer, with JSON lines or a text as its input, and returns (standard output, standard error)."""
         if lines is not None:
             text = "".join(json.dumps(line) + "\n" for line in lines)
@@ -16,7 +16,9 @@ class TrainerCase(Case):
                               input=(text or "").encode(), capture_output=True, timeout=600)
         out, err = done.stdout.decode(), done.stderr.decode()
         self.assertEqual(done.returncode, status, f"hpo-trainer {' '.join(map(str, arguments))}\n{out[-2000:]}\n{err}")
-        if status == 0:
+        if status == 0 and warning:
+            self.assertRegex(err, f"^hpo-trainer: warning: .*{warning}.*\n$")
+        elif status == 0:
             self.assertEqual(err, "")
         return out, err
 

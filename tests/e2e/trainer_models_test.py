@@ -81,7 +81,7 @@ class Models(Small):
 
     def test_a_tokenizer_that_evaluate_will_need(self):
         self.ask_questions()
-        self.assertIn("belongs into the model's folder", self.train_fails("model/tokenizer.json: there is none, but the data has questions to answer"))
+        self.assertIn("into the model's folder", self.train_fails("model/tokenizer.json: there is none, but the data has questions to answer"))
         self.give_tokenizer(lambda t: t["model"].pop("vocab"))
         self.train_fails("model/tokenizer.json: model.vocab: expected a value, found nothing")
         self.give_tokenizer(lambda t: t.update(post_processor={"type": "TemplateProcessing"}))

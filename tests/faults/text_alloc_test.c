@@ -50,7 +50,8 @@ static enum status train(struct arena *arena, char **bytes, size_t *n, struct er
 static enum status use(struct tokenizer *t, struct arena *arena, struct error *err)
 {
     const struct score_text answer = {"the low", 7};
-    const struct squad_rules answers = {SQUAD_ANSWER, 64}, seeds = {SQUAD_SEED, 64};
+    const struct squad_rules answers = {SQUAD_ANSWER, SQUAD_CUT_AROUND_ANSWER, 20},
+                             seeds = {SQUAD_SEED, SQUAD_CUT_END, 64};
     char letters[LONG], *decoded;
     int32_t *ids;
     size_t n;

@@ -36,17 +36,21 @@ static struct tokenizer *bytes_alone(struct arena *arena)
     return t;
 }
 
+/* In 48 tokens there is room for "Answer:" behind most questions; in 16 for less. */
 static void make_example(const struct squad *s, const struct squad_question *q, struct tokenizer *t,
-                         enum squad_labels labels, struct arena *arena)
+                         struct squad_rules rules, struct arena *arena)
 {
     struct error err = {0};
-    const struct squad_rules rules = {labels, 16};
+    struct squad_prompt prompt;
     struct squad_example e;
-    const enum status status = squad_example(s, q, t, &rules, arena, &e, &err);
+    enum status status = squad_example(s, q, t, &rules, arena, &e, &err);
 
-    if (status == OK && (e.n > 16 || e.n_real > e.n))
+    if (status == OK && (e.n > rules.max_length || e.n_real > e.n))
         abort();
     if (status != OK && (status != ERR_INPUT || !err.text[0]))
+        abort();
+    status = squad_prompt(s, q, t, &rules, arena, &prompt, &err);
+    if (status != OK || prompt.n > rules.max_length || (prompt.cut && prompt.n < rules.max_length))
         abort();
 }
 
@@ -65,8 +69,12 @@ static void use(const struct squad *s, struct arena *arena)
     for (size_t i = 0; i < s->n_questions && i < 100; i++) {
         if (s->questions[i].n_answers == 0 || s->questions[i].paragraph >= s->n_paragraphs)
             abort();
-        make_example(s, &s->questions[i], t, SQUAD_ANSWER, arena);
-        make_example(s, &s->questions[i], t, SQUAD_SEED, arena);
+        for (enum squad_cut cut = SQUAD_CUT_END; cut <= SQUAD_CUT_AROUND_ANSWER; cut++)
+            for (size_t length = 16; length <= 48; length += 32) {
+                const struct squad_question *q = &s->questions[i];
+                make_example(s, q, t, (struct squad_rules){SQUAD_ANSWER, cut, length}, arena);
+                make_example(s, q, t, (struct squad_rules){SQUAD_SEED, cut, length}, arena);
+            }
     }
     tokenizer_close(t);
 }

@@ -4,8 +4,8 @@
  * A line of a data file is {"input_ids": [...], "labels": [...]}, labels shifted by the model as in
  * transformers: position p predicts label p + 1, -100 is ignored. "attention_mask" may be there:
  * masked tokens are dropped, which is exact (nothing that counts sees them, and ALiBi counts the
- * others only). Tokens behind the last position that predicts something are dropped too: attention
- * is causal, so nothing before sees them.
+ * others only). Tokens after the last position that predicts something are dropped too: attention
+ * is causal, so no earlier token sees them.
  *
  * A batch is its examples' tokens one after another. Its queries are the positions that predict:
  * the last layer's upper half, the head and the loss are computed for those alone.
@@ -57,8 +57,8 @@ struct batch {
 
 /*
  * One example from parsed lists; mask and labels may be NULL. with_last adds the last unmasked
- * position as a query without a label, where it is none. ERR_INPUT: a token outside vocab, lists of
- * different lengths, a label that a masked position would predict.
+ * position as a query without a label, unless it is a query already. ERR_INPUT: a token outside
+ * vocab, lists of different lengths, a label that a masked position would predict.
  */
 struct example_lists {
     const struct json *ids, *labels, *mask;
@@ -67,7 +67,7 @@ enum status batch_example(const struct example_lists *lists, size_t vocab, bool 
                           const char *where, struct arena *arena, struct example *out,
                           struct error *err) MUST_CHECK;
 
-/* Fills order with the examples as they stand. */
+/* Fills order with the examples in the order of the file. */
 enum status batch_order(struct dataset *data, struct arena *arena, struct error *err) MUST_CHECK;
 
 /* A data file; or, where path is a folder, the file `name` in it. ERR_INPUT: no example at all. */

@@ -1,6 +1,6 @@
 /*
- * bloom: the plan of the slabs, then the blocks there and back. The forward half of the file reads
- * in the model's order, the backward half in reverse. Start at bloom_forward.
+ * bloom: the plan of the slabs, then the blocks forward and backward. The forward half of the file
+ * reads in the model's order, the backward half in reverse. Start at bloom_forward.
  */
 #include "trainer/bloom/bloom.h"
 
@@ -22,7 +22,7 @@ static void *piece(struct planner *p, size_t count, size_t size)
     const size_t at = p->bytes;
     size_t n;
 
-    /* More than can be counted is more than there is: allocate will say so. */
+    /* On overflow a size that no machine has: allocate will refuse it. */
     if (__builtin_mul_overflow(count, size, &n) || n > SIZE_MAX / 4 || at > SIZE_MAX / 4)
         p->bytes = SIZE_MAX / 2;
     else
@@ -35,7 +35,7 @@ static float *floats(struct planner *p, size_t count)
     return piece(p, count, sizeof(float));
 }
 
-/* Activations of a block: `rows` behind attention, all tokens before it. */
+/* Activations of a block: all tokens up to attention, `rows` after it. */
 static void plan_block(struct bloom *b, struct planner *p, struct block_activations *a,
                        size_t tokens, size_t rows, bool last)
 {
@@ -195,7 +195,7 @@ static const float *weight(const struct bloom *b, size_t offset)
     return b->weights + offset;
 }
 
-/* One layer norm: what it reads, and what it writes for the way on and the way back. */
+/* One layer norm: what it reads, and what it writes for the next layer and the backward pass. */
 struct norm_place {
     const float *x;
     size_t gain, bias; /* offsets */
@@ -484,10 +484,10 @@ static void norm_backward(struct bloom *b, struct norm_place n, const float *dy,
                                                               .accumulate = accumulate});
 }
 
-/* Norms and GELU are computed a second time here: that costs little, and the activations that the
- * blocks keep become a third fewer. */
+/* Norms and GELU are computed a second time here: that costs little, and the blocks keep a third
+ * fewer activations. */
 
-/* The network behind the second norm: d_rows holds the block's output gradient, then that of
+/* The MLP after the second norm: d_rows holds the block's output gradient, then that of
  * `middle`. */
 static void network_backward(struct bloom *b, size_t layer, size_t m, bool accumulate)
 {

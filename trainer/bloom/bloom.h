@@ -3,8 +3,8 @@
  *
  * Scao et al. 2022 as transformers computes it: embedding, layer norm, blocks of attention with
  * ALiBi and a GELU network, a last layer norm, the (tied) head. Only what the loss needs is
- * computed: see batch.h for tokens; in the last block everything behind keys and values is done for
- * queries alone, and logits exist for queries alone.
+ * computed: see batch.h for tokens; in the last block everything after keys and values is computed
+ * for queries only, and logits exist for queries only.
  *
  * Life       bloom_open plans every slab for the largest batch and takes the memory at once;
  *            weights are then filled by model_read_weights or init. Memory belongs to the backend.
@@ -24,8 +24,8 @@
 #include "trainer/bloom/layout.h"
 #include "trainer/bloom/precision.h"
 
-/* One block's activations, kept for the way back: rows of the batch, or of its queries. What is
- * cheap to make again is not here. */
+/* One block's activations, kept for the backward pass: rows of the batch, or of its queries.
+ * What is cheap to compute again is not here. */
 struct block_activations {
     float *x; /* what comes in */
     float *qkv;
@@ -46,14 +46,14 @@ struct bloom {
     struct block_activations *blocks;     /* [layers] */
     float *embedded;                      /* before its layer norm */
     float *mean0, *rstd0;
-    float *normed, *mean, *rstd, *gelu;              /* of the block at work */
+    float *normed, *mean, *rstd, *gelu;              /* of the current block */
     float *last, *last_norm, *last_mean, *last_rstd; /* of the queries */
     float *logits;                                   /* [queries] rows of vocab */
     double *losses;                                  /* [queries] */
     float *cache;                                    /* [layers][cache_rows] keys and values */
     size_t cache_rows;
     float *norms;                                   /* [tensors] of the gradients */
-    float *d_rows, *d_norm, *d_skip, *d_up, *d_qkv; /* gradients on their way back */
+    float *d_rows, *d_norm, *d_skip, *d_up, *d_qkv; /* gradients of activations */
     bool bf16;                                      /* products in bfloat16 */
     size_t hidden_stride, qkv_stride, up_stride, vocab_stride;
 };

@@ -3,7 +3,7 @@
  *
  * Examples go in batches, in their order; a batch's loss is the mean over its labels, and eval_loss
  * the mean of those, weighted by the examples in each: so the batch size is part of the metric.
- * Batches without a finite loss are passed over while another has one.
+ * Batches without a finite loss are skipped if any batch has one.
  */
 #ifndef TRAINER_BLOOM_EVALUATE_H
 #define TRAINER_BLOOM_EVALUATE_H

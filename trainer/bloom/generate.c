@@ -41,8 +41,7 @@ enum status generate_open(struct bloom *bloom, const struct bloom_plan *plan, st
     return OK;
 }
 
-/* Adds tokens of the text in this slot, which stand behind `past` earlier ones, and queries the
- * last. */
+/* Adds tokens of the text in this slot, which follow `past` earlier ones, and queries the last. */
 static void add_tokens(struct generator *g, size_t slot, const int32_t *tokens, size_t n,
                        size_t past)
 {
@@ -64,8 +63,8 @@ static void add_tokens(struct generator *g, size_t slot, const int32_t *tokens, 
 }
 
 /*
- * Asks a token behind the prompt in place of the prompt's last. Its own key lies in the cache where
- * the first new token's will, behind the place up to which it sees.
+ * Queries a padding token after the prompt, instead of the prompt's last token. Its own key is in
+ * the cache where the first new token's will be, after the keys that it sees.
  */
 static void add_padding(struct generator *g, int32_t token)
 {

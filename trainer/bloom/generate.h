@@ -1,13 +1,13 @@
 /*
  * generate: greedy continuation of prompts, with a cache of keys and values.
  *
- * The next token is that of the largest logit (of equal ones the first). A text ends behind one of
- * the config's end tokens, which belongs to it, or at its limit. Texts are made up to
- * GENERATE_TEXTS at a time; a text's tokens do not depend on its company.
+ * The next token is that of the largest logit (of equal ones the first). A text ends after one of
+ * the config's end tokens, which belongs to it, or at its limit. Up to GENERATE_TEXTS are generated
+ * at a time; a text's tokens do not depend on the others.
  *
  * Padding    transformers, given a prompt that is padded on the right, reads the first new token
  *            off the last padding position: a query that sees the prompt and no padding. All such
- *            positions are alike, so one gives the same. Later tokens follow the prompt.
+ *            positions give the same, so one is enough. Later tokens follow the prompt.
  *
  *     struct bloom_plan plan = {0};
  *     generate_plan(texts, n, max_new, &plan);
@@ -30,7 +30,7 @@ enum { GENERATE_TEXTS = 8 };
 struct generate_text {
     const int32_t *prompt; /* [n_prompt], n_prompt >= 1 */
     size_t n_prompt;
-    const int32_t *padding; /* a token that stands behind the prompt, see above; NULL: none */
+    const int32_t *padding; /* a token after the prompt, see above; NULL: none */
     int32_t *tokens;        /* [max_new] the caller's; n_tokens of them are written */
     size_t n_tokens;
 };

@@ -5,7 +5,7 @@
  *     while ((s = jsonl_next(&file, one, &value, err)) == OK && value)
  *         ... one line's value, in the arena `one`; file.where is "path:3" for messages ...
  *
- * Blank lines are passed over; the last line may lack its line feed.
+ * Blank lines are skipped; the last line may lack its line feed.
  */
 #ifndef TRAINER_BLOOM_JSONL_H
 #define TRAINER_BLOOM_JSONL_H
@@ -27,7 +27,7 @@ struct jsonl {
 enum status jsonl_open(const char *path, struct arena *arena, struct jsonl *out,
                        struct error *err) MUST_CHECK;
 
-/* *value is NULL behind the last line. ERR_INPUT: a line that is no JSON. */
+/* *value is NULL after the last line. ERR_INPUT: a line that is not JSON. */
 enum status jsonl_next(struct jsonl *file, struct arena *one, struct json **value,
                        struct error *err) MUST_CHECK;
 

@@ -1,14 +1,14 @@
 /*
  * machine: which backend, precision and how many threads a command runs with. The one place that
- * says what this build does not have.
+ * refuses what this build does not have.
  *
  *     struct options { struct machine machine; ... } o = {.machine = machine_default()};
  *     const struct flag flags[] = {..., MACHINE_FLAGS(o.machine)};
  *     TRY(flags_parse(...));
  *     TRY(machine_open(&o.machine, &be, &ops, err));
  *
- * Threads: --threads, else HPO_CPUS (what the engine gives), else the processors there are. They
- * reach no result.
+ * Threads: --threads, else HPO_CPUS (what the engine gives), else all processors. They
+ * change no result.
  */
 #ifndef TRAINER_BLOOM_MACHINE_H
 #define TRAINER_BLOOM_MACHINE_H

@@ -1,4 +1,4 @@
-/* model: the files of a Hugging Face folder, and the way of weights into and out of a slab. */
+/* model: the files of a Hugging Face folder; reading weights into a slab and writing them. */
 #include "trainer/bloom/model.h"
 
 #include <limits.h>
@@ -268,9 +268,12 @@ static enum status pass_rows(const struct reader *r, const struct tensor *t,
             continue;
         }
         layout_get_rows(r->slabs, t, slab, i, n, r->buffer + n * k);
-        if (memcmp(rows, r->buffer + n * k, n * k * sizeof *rows) != 0)
-            return error_set(err, ERR_INPUT, "lm_head.weight",
-                             "differs from the embedding, yet config.json ties the two");
+        if (memcmp(rows, r->buffer + n * k, n * k * sizeof *rows) != 0) {
+            (void)error_set(err, ERR_INPUT, "lm_head.weight",
+                            "differs from the embedding, yet config.json ties the two");
+            error_hint(err, "\"tie_word_embeddings\": false in config.json keeps both");
+            return ERR_INPUT;
+        }
     }
     return OK;
 }

@@ -1,6 +1,6 @@
 /*
- * evaluate: a model's loss on a data folder's validation part, and how often what it generates is
- * the answer. Start at measure.
+ * evaluate: a model's loss on the validation part of a data folder, and exact match and F1 of the
+ * answers it generates. Start at measure.
  */
 #include "trainer/bloom/evaluate.h"
 
@@ -279,7 +279,8 @@ enum status command_evaluate(int argc, char **argv, struct error *err)
     const struct ops *ops;
     enum status s;
 
-    TRY(read_flags(&o, argc, argv, err)); /* twice: flags win over the preset, which is one */
+    TRY(read_flags(&o, argc, argv,
+                   err)); /* twice: the preset is a flag, and other flags win over it */
     o.switches = preset_switches(o.preset);
     TRY(read_flags(&o, argc, argv, err));
     interrupt_listen();

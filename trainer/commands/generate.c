@@ -1,4 +1,4 @@
-/* generate: prompts, a line each → what the model says next, a line each. */
+/* generate: prompts, one a line → what the model generates, one a line. */
 #include "trainer/bloom/generate.h"
 
 #include <string.h>

@@ -68,7 +68,7 @@ static void add_integer(struct text *t, const struct json *file, const char *nam
     add_member(t, file, name, digits);
 }
 
-/* The given fields, and behind them what transformers wants to find and they lack. */
+/* The given fields, then those that transformers expects and that are missing. */
 static enum status complete_config(const struct json *file, const struct config *config,
                                    const struct special *v, struct arena *arena,
                                    struct model *model, struct error *err)

@@ -24,8 +24,8 @@ struct options {
     double lr, weight_decay;
     int64_t batch_size, eval_batch_size, accumulate, epochs, until, seed, checkpoint_seconds;
     bool log_steps;
-    bool named;       /* the engine asked: checkpoints are folders in out, named in reports */
-    int64_t position; /* epochs that the engine says are done; -1: it said nothing */
+    bool named;       /* under the engine: checkpoints are folders in out, named in reports */
+    int64_t position; /* epochs done, as the engine says; -1: not given */
     enum preset preset;
     struct switches switches;
     struct loss_scale loss_scale;
@@ -84,7 +84,7 @@ static enum status read_flags(struct options *o, int argc, char **argv, struct e
     return flags_parse(flags, sizeof flags / sizeof *flags, argc, argv, err);
 }
 
-/* Flags twice: what the first time says of the preset stands under those that are given. */
+/* Flags are read twice: first to find the preset, then to put the given flags over it. */
 static enum status read_options(struct options *o, int argc, char **argv, struct error *err)
 {
     TRY(read_flags(o, argc, argv, err));
@@ -106,7 +106,7 @@ static enum status read_integer(const char *name, int64_t *out, struct error *er
     return value && *value ? text_parse_integer(value, name, 0, INT32_MAX, out, err) : OK;
 }
 
-/* The engine's protocol, for what no flag said. */
+/* The engine's protocol, for what no flag gave. */
 static enum status read_environment(struct options *o, struct error *err)
 {
     if (!o->until)
@@ -165,12 +165,11 @@ static void fill(struct train *t, const struct options *o, const struct position
     t->optimizer.max_norm = o->switches.max_grad_norm;
     t->optimizer.updates = at->updates;
     t->optimizer.loss_scale = o->loss_scale;
-    if (o->loss_scale.window > 0 && at->loss_scale.window > 0) /* a dynamic one goes on */
+    if (o->loss_scale.window > 0 && at->loss_scale.window > 0) /* a dynamic one continues */
         t->optimizer.loss_scale = at->loss_scale;
 }
 
-/* Whether the data has questions: what is trained here will answer them in the tokenizer's
- * words. */
+/* Whether the data has questions: the trained model will answer them, through its tokenizer. */
 static bool has_questions(const char *data, struct arena *arena)
 {
     const char *path = file_join(arena, data, "validation.questions.jsonl");
@@ -179,8 +178,8 @@ static bool has_questions(const char *data, struct arena *arena)
 }
 
 /*
- * Nothing here needs the tokenizer, but generate and evaluate will: better said before the training
- * than after. Where nobody asks questions of it, a warning is enough.
+ * Nothing here needs the tokenizer, but generate and evaluate will: better reported before the
+ * training than after. Where the data has no questions, a warning is enough.
  */
 static enum status check_tokenizer(const struct options *o, const struct model *model,
                                    struct arena *arena, struct error *err)
@@ -199,8 +198,8 @@ static enum status check_tokenizer(const struct options *o, const struct model *
     if (!file->bytes) {
         (void)error_set(err, ERR_INPUT, path,
                         "there is none, but the data has questions to answer");
-        error_hint(
-            err, "the tokenizer.json that the data was made with belongs into the model's folder");
+        error_hint(err,
+                   "put the tokenizer.json that the data was made with into the model's folder");
         return ERR_INPUT;
     }
     if (!(scratch = arena_open()))

@@ -169,7 +169,7 @@ static double f1_set(struct words *p, struct words *a)
     return 2 * precision * recall / (precision + recall);
 }
 
-/* The best of a measure over all answers. */
+/* The largest value of a measure over all answers. */
 static enum status best(double (*measure)(struct words *, struct words *),
                         struct score_text prediction, const struct score_text *answers,
                         size_t n_answers, double *out, struct error *err)

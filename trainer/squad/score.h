@@ -1,9 +1,9 @@
 /*
  * score: exact match and F1 of SQuAD v1.1, number for number what the official scorer gives.
  *
- * A text is normalised first: lower case, ASCII punctuation away, the words a, an and the away,
- * white space to single spaces: as Python's str does it, in any script. Exact match is 1 where two
- * normalised texts are equal, else 0. F1 is that of their words, counted as often as they stand.
+ * A text is normalised first: lower case, without ASCII punctuation, without the words a, an and
+ * the, white space as single spaces: as Python's str does it, in any script. Exact match is 1 where
+ * two normalised texts are equal, else 0. F1 is that of their words, counted with repetitions.
  * Of several accepted answers the best counts. All are fractions of 1; reports say percent.
  *
  * score_f1_set is the measure of the original experiment's scripts: words that both have, each

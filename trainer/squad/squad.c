@@ -80,11 +80,15 @@ static enum status read_answers(struct reader *r, const struct json *list,
                                 struct squad_question *out)
 {
     struct squad_text *answers = NULL;
+    const struct json *start;
 
-    if (list->n == 0)
-        return error_set(r->err, ERR_INPUT, r->where,
-                         "data[%zu].paragraphs[%zu].qas[%zu].answers: expected at least one",
-                         r->article, r->paragraph, r->question);
+    if (list->n == 0) {
+        (void)error_set(r->err, ERR_INPUT, r->where,
+                        "data[%zu].paragraphs[%zu].qas[%zu].answers: expected at least one",
+                        r->article, r->paragraph, r->question);
+        error_hint(r->err, "questions without an answer, as in SQuAD 2.0, must be left out");
+        return ERR_INPUT;
+    }
     if (r->questions && !(answers = arena_array(r->arena, list->n, sizeof *answers)))
         return error_memory(r->err);
     for (size_t i = 0; i < list->n; i++) {
@@ -99,6 +103,8 @@ static enum status read_answers(struct reader *r, const struct json *list,
     }
     out->answers = answers;
     out->n_answers = list->n;
+    start = json_get(&list->items[0], "answer_start");
+    out->answer_start = start && start->whole && start->integer >= 0 ? start->integer : -1;
     return OK;
 }
 
@@ -180,124 +186,257 @@ enum status squad_read(const char *path, struct arena *arena, struct squad *out,
     return squad_parse(bytes, n, path, arena, out, err);
 }
 
-/* ---- examples ---- */
+/* ---- prompts ---- */
+
+/* Of one question, an example or a prompt in the making. */
+struct maker {
+    const struct squad *squad;
+    const struct squad_question *question;
+    struct tokenizer *tokenizer;
+    const struct squad_rules *rules;
+    struct arena *arena;
+    struct error *err;
+};
+
+struct ids {
+    int32_t *ids;
+    size_t n;
+};
+
+static void add_question(const struct squad_question *q, struct text *out)
+{
+    text_add(out, "Question: ");
+    text_add_bytes(out, q->question.bytes, q->question.n);
+    text_add(out, " Context:");
+}
+
+static void add_context(const struct squad_text *context, struct text *out)
+{
+    text_add(out, " ");
+    text_add_bytes(out, context->bytes, context->n);
+}
+
+static const char prompt_end[] = " Answer:";
 
 void squad_add_prompt(const struct squad *s, const struct squad_question *q, struct text *prompt)
 {
-    const struct squad_text *context = &s->paragraphs[q->paragraph].context;
+    add_question(q, prompt);
+    add_context(&s->paragraphs[q->paragraph].context, prompt);
+    text_add(prompt, prompt_end);
+}
 
-    text_add(prompt, "Question: ");
-    text_add_bytes(prompt, q->question.bytes, q->question.n);
-    text_add(prompt, " Context: ");
-    text_add_bytes(prompt, context->bytes, context->n);
-    text_add(prompt, " Answer:");
+static enum status encode(const struct maker *m, struct text *text, struct ids *out)
+{
+    char *bytes;
+    size_t n;
+
+    TRY(text_finish(text, &bytes, &n, m->err));
+    return tokenizer_encode(m->tokenizer, bytes, n, m->arena, &out->ids, &out->n, m->err);
+}
+
+/* Where the n-th character of a text of UTF-8 begins, or its end. */
+static size_t byte_of_character(const struct squad_text *text, int64_t n)
+{
+    size_t at = 0;
+
+    for (; at < text->n && n > 0; n--)
+        do
+            at++;
+        while (at < text->n && ((unsigned char)text->bytes[at] & 0xc0) == 0x80);
+    return at;
+}
+
+/* The byte of the context where the first answer begins; false where it is not in there. */
+static bool find_answer(const struct maker *m, size_t *at)
+{
+    const struct squad_text *context = &m->squad->paragraphs[m->question->paragraph].context;
+    const struct squad_text *answer = &m->question->answers[0];
+    const char *found;
+
+    if (m->question->answer_start >= 0) {
+        *at = byte_of_character(context, m->question->answer_start);
+        if (answer->n <= context->n - *at &&
+            memcmp(context->bytes + *at, answer->bytes, answer->n) == 0)
+            return true;
+    }
+    found = memmem(context->bytes, context->n, answer->bytes, answer->n);
+    *at = found ? (size_t)(found - context->bytes) : 0;
+    return found != NULL;
+}
+
+/* The token that holds this byte of their text. */
+static size_t token_of_byte(const struct maker *m, const struct ids *tokens, size_t byte)
+{
+    size_t i = 0;
+
+    for (size_t end = 0; i < tokens->n; i++)
+        if ((end += tokenizer_length(m->tokenizer, tokens->ids[i])) > byte)
+            break;
+    return i;
+}
+
+/* The first of the `keep` tokens of the context, fewer than there are, that a long prompt has. */
+static size_t window_start(const struct maker *m, const struct ids *context, size_t keep)
+{
+    const size_t last_start = context->n - keep, before = 1; /* the space that add_context puts */
+    size_t at, first, end, middle, start;
+
+    if (m->rules->cut != SQUAD_CUT_AROUND_ANSWER || !find_answer(m, &at))
+        return 0;
+    first = token_of_byte(m, context, before + at);
+    end = token_of_byte(m, context, before + at + m->question->answers[0].n);
+    middle = first + (end - first) / 2;
+    start = middle > keep / 2 ? middle - keep / 2 : 0;
+    if (end - first > keep)
+        start = first; /* the answer's beginning, where it is longer than the window */
+    return start < last_start ? start : last_start;
+}
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Appends n ids to room that is there. */
+static void append(struct ids *out, const int32_t *ids, size_t n)
+{
+    if (n > 0)
+        memcpy(out->ids + out->n, ids, n * sizeof *ids);
+    out->n += n;
+}
+
+/*
+ * Cuts a prompt that has more than `room` tokens: question and end stay whole, if they fit. The three
+ * parts are tokenized one by one, which changes no token: no piece crosses from one to the next.
+ */
+static enum status cut_context(const struct maker *m, size_t room, struct ids *out)
+{
+    struct text texts[3] = {text_in(m->arena), text_in(m->arena), text_in(m->arena)};
+    struct ids question, context, end;
+    size_t keep;
+
+    add_question(m->question, &texts[0]);
+    add_context(&m->squad->paragraphs[m->question->paragraph].context, &texts[1]);
+    text_add(&texts[2], prompt_end);
+    TRY(encode(m, &texts[0], &question));
+    TRY(encode(m, &texts[1], &context));
+    TRY(encode(m, &texts[2], &end));
+    end.n = least(end.n, room);
+    question.n = least(question.n, room - end.n);
+    keep = least(context.n, room - end.n - question.n);
+    out->n = 0;
+    append(out, question.ids, question.n);
+    append(out, context.ids + window_start(m, &context, keep), keep);
+    append(out, end.ids, end.n);
+    return OK;
+}
+
+/* The prompt, in at most `room` tokens. */
+static enum status make_prompt(const struct maker *m, size_t room, struct squad_prompt *out)
+{
+    struct text prompt = text_in(m->arena);
+    struct ids tokens;
+
+    squad_add_prompt(m->squad, m->question, &prompt);
+    TRY(encode(m, &prompt, &tokens));
+    out->cut = tokens.n > room;
+    if (out->cut && m->rules->cut != SQUAD_CUT_END)
+        TRY(cut_context(m, room, &tokens));
+    out->ids = tokens.ids;
+    out->n = least(tokens.n, room);
+    return OK;
 }
 
 enum status squad_prompt(const struct squad *s, const struct squad_question *q,
-                         struct tokenizer *tokenizer, size_t max_length, struct arena *arena,
-                         int32_t **ids, size_t *n, struct error *err)
+                         struct tokenizer *tokenizer, const struct squad_rules *rules,
+                         struct arena *arena, struct squad_prompt *out, struct error *err)
 {
-    struct text prompt = text_in(arena);
-    char *bytes;
-    size_t n_bytes;
-
-    squad_add_prompt(s, q, &prompt);
-    TRY(text_finish(&prompt, &bytes, &n_bytes, err));
-    TRY(tokenizer_encode(tokenizer, bytes, n_bytes, arena, ids, n, err));
-    *n = *n < max_length ? *n : max_length;
-    return OK;
+    return make_prompt(&(struct maker){s, q, tokenizer, rules, arena, err}, rules->max_length, out);
 }
 
-static enum status encode_answer(const struct squad_question *q, const char *before,
-                                 struct tokenizer *tokenizer, struct arena *arena, int32_t **ids,
-                                 size_t *n, struct error *err)
+/* ---- examples ---- */
+
+static enum status encode_answer(const struct maker *m, const char *before, struct ids *out)
 {
-    struct text answer = text_in(arena);
-    char *bytes;
-    size_t n_bytes;
+    const struct squad_text *first = &m->question->answers[0];
+    struct text answer = text_in(m->arena);
 
     text_add(&answer, before);
-    text_add_bytes(&answer, q->answers[0].bytes, q->answers[0].n);
-    TRY(text_finish(&answer, &bytes, &n_bytes, err));
-    return tokenizer_encode(tokenizer, bytes, n_bytes, arena, ids, n, err);
+    text_add_bytes(&answer, first->bytes, first->n);
+    return encode(m, &answer, out);
 }
 
 /* The id of </s> or <pad>. */
-static enum status want_added(const struct tokenizer *tokenizer, const char *content, int32_t *id,
-                              struct error *err)
+static enum status want_added(const struct maker *m, const char *content, int32_t *id)
 {
-    *id = tokenizer_added(tokenizer, content);
+    *id = tokenizer_added(m->tokenizer, content);
     return *id >= 0 ? OK
-                    : error_set(err, ERR_INPUT, "tokenizer",
+                    : error_set(m->err, ERR_INPUT, "tokenizer",
                                 "expected %s among its added tokens, found nothing", content);
 }
 
-/* Two rows of n, and their numbers. */
-struct rows {
-    int32_t *input_ids, *labels;
-};
-
-static enum status rows_of(size_t n, size_t n_real, struct arena *arena, struct rows *rows,
-                           struct squad_example *out, struct error *err)
+/* Room for an example's two rows of n. The prompt stands in the first, no label in the other. */
+static enum status begin_rows(const struct maker *m, const struct squad_prompt *prompt, size_t n,
+                              int32_t **input_ids, int32_t **labels)
 {
-    rows->input_ids = arena_array(arena, n, sizeof *rows->input_ids);
-    rows->labels = arena_array(arena, n, sizeof *rows->labels);
-    if (!rows->input_ids || !rows->labels)
-        return error_memory(err);
+    struct ids row = {.n = 0};
+
+    *input_ids = row.ids = arena_array(m->arena, n, sizeof *row.ids);
+    *labels = arena_array(m->arena, n, sizeof **labels);
+    if (!*input_ids || !*labels)
+        return error_memory(m->err);
+    append(&row, prompt->ids, prompt->n);
     for (size_t i = 0; i < n; i++)
-        rows->labels[i] = SQUAD_IGNORED;
-    *out = (struct squad_example){rows->input_ids, rows->labels, n, n_real};
+        (*labels)[i] = SQUAD_IGNORED;
     return OK;
 }
 
-static void copy_ids(int32_t *to, const int32_t *from, size_t n)
+static enum status answer_example(const struct maker *m, struct squad_example *out)
 {
-    if (n > 0)
-        memcpy(to, from, n * sizeof *to);
-}
+    const size_t max_length = m->rules->max_length;
+    int32_t *input_ids, *labels, end;
+    struct squad_prompt prompt;
+    struct ids target;
+    size_t n;
 
-/* ids[n_prompt] is the prompt. */
-static enum status answer_example(const struct squad_question *q, struct tokenizer *tokenizer,
-                                  const int32_t *ids, size_t n_prompt, size_t max_length,
-                                  struct arena *arena, struct squad_example *out, struct error *err)
-{
-    struct rows rows;
-    int32_t *target, end;
-    size_t n_target;
-
-    TRY(want_added(tokenizer, "</s>", &end, err));
-    TRY(encode_answer(q, " ", tokenizer, arena, &target, &n_target, err));
-    if (n_target + 1 > max_length)
-        return error_set(err, ERR_INPUT, NULL,
-                         "question %.40s: its answer has %zu tokens and an end, more than the "
-                         "longest example of %zu",
-                         q->id.bytes, n_target, max_length);
-    if (n_prompt > max_length - n_target - 1)
-        n_prompt = max_length - n_target - 1;
-    TRY(rows_of(n_prompt + n_target + 1, n_prompt + n_target + 1, arena, &rows, out, err));
-    copy_ids(rows.input_ids, ids, n_prompt);
-    copy_ids(rows.input_ids + n_prompt, target, n_target);
-    copy_ids(rows.labels + n_prompt, target, n_target);
-    rows.input_ids[n_prompt + n_target] = rows.labels[n_prompt + n_target] = end;
+    TRY(want_added(m, "</s>", &end));
+    TRY(encode_answer(m, " ", &target));
+    if (target.n + 1 > max_length) {
+        (void)error_set(m->err, ERR_INPUT, NULL,
+                        "question %.40s: its answer has %zu tokens and an end, more than the "
+                        "longest example of %zu",
+                        m->question->id.bytes, target.n, max_length);
+        error_hint(m->err, "a larger max_length has room for it");
+        return ERR_INPUT;
+    }
+    TRY(make_prompt(m, max_length - target.n - 1, &prompt));
+    n = prompt.n + target.n + 1;
+    TRY(begin_rows(m, &prompt, n, &input_ids, &labels));
+    for (size_t i = 0; i < target.n; i++)
+        input_ids[prompt.n + i] = labels[prompt.n + i] = target.ids[i];
+    input_ids[n - 1] = labels[n - 1] = end;
+    *out = (struct squad_example){input_ids, labels, n, n, prompt.cut};
     return OK;
 }
 
-static enum status seed_example(const struct squad_question *q, struct tokenizer *tokenizer,
-                                const int32_t *ids, size_t n_prompt, size_t max_length,
-                                struct arena *arena, struct squad_example *out, struct error *err)
+static enum status seed_example(const struct maker *m, struct squad_example *out)
 {
-    struct rows rows;
-    int32_t *target, pad;
-    size_t n_target;
+    int32_t *input_ids, *labels, pad;
+    struct squad_prompt prompt;
+    struct ids target;
+    size_t n;
 
-    TRY(want_added(tokenizer, "<pad>", &pad, err));
-    TRY(encode_answer(q, "", tokenizer, arena, &target, &n_target, err));
-    n_target = n_target < max_length ? n_target : max_length;
-    TRY(rows_of(n_prompt > n_target ? n_prompt : n_target, n_prompt, arena, &rows, out, err));
-    copy_ids(rows.input_ids, ids, n_prompt);
-    for (size_t i = n_prompt; i < out->n; i++)
-        rows.input_ids[i] = pad;
-    copy_ids(rows.labels, target, n_target);
+    TRY(want_added(m, "<pad>", &pad));
+    TRY(encode_answer(m, "", &target));
+    TRY(make_prompt(m, m->rules->max_length, &prompt));
+    target.n = least(target.n, m->rules->max_length);
+    n = prompt.n > target.n ? prompt.n : target.n;
+    TRY(begin_rows(m, &prompt, n, &input_ids, &labels));
+    for (size_t i = prompt.n; i < n; i++)
+        input_ids[i] = pad;
+    for (size_t i = 0; i < target.n; i++)
+        labels[i] = target.ids[i];
+    *out = (struct squad_example){input_ids, labels, n, prompt.n, prompt.cut};
     return OK;
 }
 
@@ -305,11 +444,7 @@ enum status squad_example(const struct squad *s, const struct squad_question *q,
                           struct tokenizer *tokenizer, const struct squad_rules *rules,
                           struct arena *arena, struct squad_example *out, struct error *err)
 {
-    int32_t *ids;
-    size_t n;
+    const struct maker m = {s, q, tokenizer, rules, arena, err};
 
-    TRY(squad_prompt(s, q, tokenizer, rules->max_length, arena, &ids, &n, err));
-    return rules->labels == SQUAD_ANSWER
-               ? answer_example(q, tokenizer, ids, n, rules->max_length, arena, out, err)
-               : seed_example(q, tokenizer, ids, n, rules->max_length, arena, out, err);
+    return rules->labels == SQUAD_ANSWER ? answer_example(&m, out) : seed_example(&m, out);
 }

@@ -1,4 +1,4 @@
-/* unicode: look-ups in sorted tables of ranges, and the one rule that looks around: sigma. */
+/* unicode: look-ups in sorted tables of ranges, and the one rule that needs neighbours: sigma. */
 #include "trainer/squad/unicode.h"
 
 #include "trainer/squad/unicode_table.h"

@@ -118,8 +118,8 @@ struct word {
 
 struct pair {
     uint64_t key;     /* left << 32 | right */
-    int64_t count;    /* how often it stands in the texts; not lowered by its own merge */
-    uint32_t places;  /* words of the step under way where it came to stand: a list of nodes */
+    int64_t count;    /* how often it occurs in the texts; not lowered by its own merge */
+    uint32_t places;  /* words where this step made it occur: a list of nodes */
     uint32_t learned; /* its last merge, or NONE */
 };
 
@@ -150,7 +150,8 @@ struct learner {
     size_t n_touched, touched_room;
     struct candidate *heap;
     size_t n_heap, heap_room;
-    struct vocabulary_merge *merges; /* in the order learned; left is NONE where it came again */
+    struct vocabulary_merge
+        *merges; /* in the order learned; left is NONE where the pair was merged again later */
     size_t n_merges, merges_room;
 };
 
@@ -192,7 +193,7 @@ static enum status find_pair(struct learner *l, uint32_t left, uint32_t right, u
     return OK;
 }
 
-/* Notes that a pair came to stand in a word; once a word, since words are visited one by one. */
+/* Notes that a pair now occurs in a word; once a word, since words are visited one by one. */
 static enum status add_place(struct learner *l, uint32_t pair, uint32_t word)
 {
     struct pair *p = &l->pairs[pair];
@@ -219,7 +220,7 @@ static enum status add_place(struct learner *l, uint32_t pair, uint32_t word)
     return OK;
 }
 
-/* The pair stands once more (sign 1) or once less (-1) in a word. */
+/* The pair occurs once more (sign 1) or once less (-1) in a word. */
 static enum status count_pair(struct learner *l, uint32_t left, uint32_t right, int sign,
                               uint32_t word)
 {
@@ -276,7 +277,7 @@ static void free_nodes(struct learner *l, uint32_t list)
     }
 }
 
-/* What a step has touched becomes candidates. */
+/* The pairs that a step has touched become candidates. */
 static enum status queue_touched(struct learner *l)
 {
     for (size_t i = 0; i < l->n_touched; i++) {

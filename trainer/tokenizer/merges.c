@@ -62,8 +62,8 @@ static bool is_pair(const struct vocabulary_merge *m, int32_t left, int32_t righ
 
 /*
  * Open addressing, at most half full. A slot is 0, or a rank and 1 under ten bits of the hash:
- * four bytes, so that the many pairs that do not merge are told off near the processor, without a
- * look at the merges.
+ * four bytes, so that the many pairs that do not merge are rejected in the processor's cache,
+ * without a look at the merges.
  */
 static int32_t rank_of(const struct merges *m, int32_t left, int32_t right)
 {

@@ -1,10 +1,10 @@
 /*
  * merges: byte-pair encoding of one piece, by rank (Sennrich et al. 2016, over bytes).
  *
- * The piece's bytes become tokens; then, again and again, of all neighbouring pairs that the
- * vocabulary merges, the one of the lowest rank is merged, the leftmost where ranks are equal.
- * Short pieces take a scan a merge, long ones a heap: n log n steps and memory linear in n, so a
- * piece of a million letters is no trap.
+ * The piece's bytes become tokens; then, repeatedly, of all neighbouring pairs that the vocabulary
+ * merges, the one of the lowest rank is merged, the leftmost where ranks are equal. Short pieces
+ * are scanned for each merge, long ones use a heap: n log n steps and memory linear in n, so that a
+ * piece of a million letters is no problem.
  *
  * A struct merges keeps scratch memory: one thread at a time. It lives in the arena it was built
  * in, and borrows nothing from the vocabulary.

@@ -1,6 +1,6 @@
 /*
- * tokenizer: added tokens, pieces, and the memory of pieces that makes most of them one look-up.
- * Start at tokenizer_encode; the line that is run a hundred million times is in encode_piece.
+ * tokenizer: added tokens, pieces, and the cache of pieces, in which most of them are one look-up.
+ * Start at tokenizer_encode; the hot path is encode_piece.
  */
 #include "trainer/tokenizer/tokenizer.h"
 
@@ -15,12 +15,12 @@
 #include "trainer/tokenizer/vocabulary.h"
 
 /*
- * The memory of pieces. A piece of at most KEY_BYTES bytes is its own key: 15 bytes and, in the
+ * The cache of pieces. A piece of at most KEY_BYTES bytes is its own key: 15 bytes and, in the
  * 16th, its length. An entry keeps up to ENTRY_IDS ids, so that a hit is one cache line: compare
- * 16 bytes, copy 16 bytes. Two entries share a line; a new piece drives out the older of the two.
+ * 16 bytes, copy 16 bytes. Two entries share a line; a new piece replaces the older of the two.
  * A piece of more ids, up to SET_IDS, has the whole line: the second entry then holds the rest, two
  * in the low half of its key and four more, and matches nothing, since the high half is 0.
- * What is remembered changes no result.
+ * The cache changes no result.
  */
 enum {
     KEY_BYTES = 15,
@@ -102,7 +102,7 @@ static enum status spell_tokens(struct tokenizer *t, const struct vocabulary *v,
     return OK;
 }
 
-/* Puts a token where its length belongs; the group has room for it. */
+/* Inserts a token by its length; the group has room for it. */
 static void insert_added(struct added_group *g, struct added *tokens, struct added token)
 {
     const unsigned char first = (unsigned char)token.content[0];
@@ -216,6 +216,11 @@ int32_t tokenizer_added(const struct tokenizer *t, const char *content)
             if (g->tokens[i].n == n && memcmp(g->tokens[i].content, content, n) == 0)
                 return g->tokens[i].id;
     return -1;
+}
+
+size_t tokenizer_length(const struct tokenizer *t, int32_t id)
+{
+    return t->starts[id + 1] - t->starts[id];
 }
 
 /* ---- encoding ---- */
@@ -352,8 +357,7 @@ static const unsigned char *next_begin(const struct added_group *g, const unsign
     return at;
 }
 
-/* The next place where a token of the group begins, and the longest that does; NULL: there is
- * none. */
+/* The next place where a token of the group begins, and the longest there; NULL: none. */
 static const unsigned char *next_added(const struct added_group *g, const unsigned char *at,
                                        const unsigned char *end, const struct added **which)
 {

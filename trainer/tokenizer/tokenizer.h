@@ -13,7 +13,7 @@
  *            one U+FFFD.
  * Life       tokenizer_open or tokenizer_parse, then any number of calls, tokenizer_close. Results
  *            belong to the caller's arena.
- * Threads    Encoding remembers pieces it has seen: one tokenizer, one thread at a time.
+ * Threads    Encoding writes to the cache of pieces: one tokenizer, one thread at a time.
  */
 #ifndef TRAINER_TOKENIZER_TOKENIZER_H
 #define TRAINER_TOKENIZER_TOKENIZER_H
@@ -25,7 +25,7 @@
 #include "base/error.h"
 
 struct arena;
-struct tokenizer; /* opaque: an arena of its own, tables, the memory of pieces */
+struct tokenizer; /* opaque: an arena of its own, tables, the cache of pieces */
 
 /* Reads a tokenizer.json. ERR_NOT_FOUND: no such file. ERR_INPUT: not of BLOOM's structure. */
 enum status tokenizer_open(const char *path, struct tokenizer **out, struct error *err) MUST_CHECK;
@@ -41,6 +41,9 @@ size_t tokenizer_size(const struct tokenizer *t);
 
 /* The id of an added token ("</s>"), or -1. */
 int32_t tokenizer_added(const struct tokenizer *t, const char *content);
+
+/* The bytes of text that a token of the vocabulary stands for. */
+size_t tokenizer_length(const struct tokenizer *t, int32_t id);
 
 /* *ids has *n_ids entries, and is valid where that is 0. ERR_INPUT: more than 2^30 bytes. */
 enum status tokenizer_encode(struct tokenizer *t, const char *text, size_t n, struct arena *arena,

@@ -4,9 +4,9 @@
  * The file       One JSON object of Hugging Face's tokenizers, version 1.0: text split by
  *                PIECES_PATTERN, bytes as characters (alphabet.h), a BPE model, bytes again. Fields
  *                that change no id here may have any value (truncation and padding among them,
- *                which transformers writes as its last call left them). Any other component,
- *                option or name is refused by its name: what this program does not do, it does not
- *                pretend to read.
+ *                which transformers writes as its last call left them). Any other component, option
+ *                or name is refused by its name: what this program does not do, it does not pretend
+ *                to read.
  * Tokens         Their ids are 0 to n_tokens - 1, each once; each byte's character is a token.
  *                `spelling` is as in the file: characters of the alphabet, but special tokens may
  *                hold any.

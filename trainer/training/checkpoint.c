@@ -1,4 +1,4 @@
-/* checkpoint: the files of one, there and back. Start at checkpoint_write. */
+/* checkpoint: writing its files and reading them. Start at checkpoint_write. */
 #include "trainer/training/checkpoint.h"
 
 #include <errno.h>
@@ -56,7 +56,7 @@ struct contents {
     void *context;
 };
 
-/* The two large files, all but their ends. The caller abandons what is open. */
+/* The two large files, not yet synced and renamed. The caller abandons what is open. */
 static enum status put_slabs(const char *folder, const struct contents *c, struct arena *arena,
                              struct safetensors_writer **weights,
                              struct safetensors_writer **moments, struct error *err)
@@ -77,7 +77,7 @@ static enum status put_slabs(const char *folder, const struct contents *c, struc
                              (const float *const[]){b->moment1, b->moment2}, arena, moments, err);
 }
 
-/* Syncs and names what put_slabs wrote. A disk works on both while the first is waited for. */
+/* Syncs and renames what put_slabs wrote. The disk writes both while the first is waited for. */
 static enum status write_slabs(const char *folder, const struct contents *c, struct arena *arena,
                                struct error *err)
 {
@@ -140,7 +140,7 @@ static enum status write_whole(const char *folder, const struct contents *c, str
         s = error_system(err, folder, "rename a finished checkpoint into");
     if (s == OK)
         return file_sync_folder(parent, err);
-    (void)!file_remove(part, &ignored); /* the first failure is the one to tell */
+    (void)!file_remove(part, &ignored); /* the first failure is the one to report */
     return s;
 }
 

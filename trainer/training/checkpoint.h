@@ -1,13 +1,13 @@
 /*
- * checkpoint: a folder from which training goes on to the bit.
+ * checkpoint: a folder from which training resumes to the same bits.
  *
  * Files      config.json, tokenizer.json, ...   a Hugging Face folder, as transformers loads it
  *            model.safetensors                  the weights, F32
  *            optimizer.safetensors              AdamW's moments, as exp_avg.NAME, exp_avg_sq.NAME
  *            trainer_state.json                 {"epoch": epochs done, "updates": AdamW's steps};
  *                                               in fp16 also "skipped" and "loss_scale"
- *            Its bytes follow from the training alone. No generator is kept: the order of an epoch
- *            follows from the seed and its number.
+ *            Its bytes depend on nothing but the training. No random state is kept: the order of an
+ *            epoch follows from the seed and the epoch's number.
  * Writing    All or nothing: into a folder beside it, every file synced, then renamed.
  */
 #ifndef TRAINER_TRAINING_CHECKPOINT_H
@@ -41,7 +41,7 @@ enum status checkpoint_write(const char *folder, const struct model *model, cons
 
 /*
  * Makes the folder that a checkpoint will become, with its parents. ERR_INPUT: it holds something,
- * which is better said before the training than after. what: the flag that named it.
+ * which is better reported before the training than after. what: the flag that named it.
  */
 enum status checkpoint_check_folder(const char *what, const char *folder,
                                     struct error *err) MUST_CHECK;

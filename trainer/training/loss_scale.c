@@ -42,7 +42,7 @@ double loss_scale_limit(const struct loss_scale *s)
 
 enum status loss_scale_update(struct loss_scale *s, bool overflow, struct error *err)
 {
-    int64_t calm; /* steps since the last overflow, without this one */
+    int64_t stable; /* steps since the last overflow, without this one */
 
     if (s->window == 0)
         return OK;
@@ -57,8 +57,8 @@ enum status loss_scale_update(struct loss_scale *s, bool overflow, struct error 
                              s->minimum);
         s->last_overflow = s->steps;
     }
-    calm = s->steps - s->last_overflow - 1;
-    if (!overflow && calm > 0 && calm % s->window == 0) {
+    stable = s->steps - s->last_overflow - 1;
+    if (!overflow && stable > 0 && stable % s->window == 0) {
         s->scale *= 2;
         s->patience = s->hysteresis;
     }

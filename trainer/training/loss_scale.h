@@ -46,7 +46,7 @@ double loss_scale_limit(const struct loss_scale *s);
 /* Counts one step. ERR_FAILED: it overflowed with the smallest scale. */
 enum status loss_scale_update(struct loss_scale *s, bool overflow, struct error *err) MUST_CHECK;
 
-/* The state of a dynamic scale as an object of JSON, there and back. */
+/* The state of a dynamic scale, written as a JSON object and read back. */
 void loss_scale_write(struct text *t, const struct loss_scale *s);
 enum status loss_scale_read(const struct json *state, const char *where, struct loss_scale *out,
                             struct error *err) MUST_CHECK;

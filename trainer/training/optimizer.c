@@ -41,8 +41,8 @@ static bool exceeds(const float *gradients, const struct ops_tensor *t, float li
 }
 
 /*
- * No gradient is larger than its tensor's norm, so most need not be looked at. The norm is rounded,
- * and squares of less than 1e-19 are lost.
+ * No gradient is larger than its tensor's norm, so most tensors need not be searched. The norm is
+ * rounded, and the squares of numbers below 1e-19 are lost.
  */
 static bool overflows(const struct optimizer *o, const struct bloom *model)
 {
@@ -60,7 +60,7 @@ static float clip_factor(const struct optimizer *o, double norm)
 {
     const float factor = (float)(o->max_norm / (norm + 1e-6));
 
-    return o->max_norm > 0 && !(factor > 1) ? factor : 1; /* NaN is to reach the weights */
+    return o->max_norm > 0 && !(factor > 1) ? factor : 1; /* NaN must reach the weights */
 }
 
 enum status optimizer_step(struct optimizer *o, struct bloom *model, double lr,

@@ -1,8 +1,8 @@
 /*
  * optimizer: clipping by the global norm, then AdamW, over a model's slabs.
  *
- * A step whose gradients overflow under the scale of the loss is skipped: weights and moments stand
- * still, and it is no update.
+ * A step whose gradients overflow under the scale of the loss is skipped: weights and moments keep
+ * their values, and no update is counted.
  *
  * Weight decay applies to matrices, not to vectors (biases and layer norms): the groups of
  * transformers' Trainer. A tied head counts once.
@@ -21,11 +21,11 @@ struct bloom;
 struct optimizer {
     double beta1, beta2, eps, weight_decay;
     double max_norm; /* of all gradients together; 0: they are not clipped */
-    int64_t updates; /* made so far: AdamW's step is the next */
+    int64_t updates; /* made so far: AdamW's step is this plus 1 */
     struct loss_scale loss_scale;
 };
 
-/* What became of a step. */
+/* The result of a step. */
 struct update {
     double norm; /* of the gradients before clipping, without the scale of the loss */
     bool skipped;

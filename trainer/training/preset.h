@@ -1,6 +1,6 @@
 /*
- * preset: where the scripts of the original experiment do another thing than they should, both ways
- * are there. A preset chooses for all of them; a flag given beside it wins for its own.
+ * preset: where the scripts of the original experiment differ from what is right, both ways exist.
+ * A preset chooses one for all of them; a single flag given beside it wins.
  *
  * matter             default                       seed
  * loss denominator   labels that are predicted     labels other than -100: the first token's too
@@ -8,10 +8,10 @@
  * clipping           to a norm of 1                none
  * fp16's loss scale  dynamic                       512, always
  * prompts            as they are                   padded on the right to 512 tokens: the first new
- *                                                  token is read off a padding position
+ *                                                  token is taken from a padding position
  * F1                 the official scorer's         over sets of words, first accepted answer
  *
- * The labels themselves are those of the data (see squad.h).
+ * The labels, and what a long prompt loses, are in the data already (see squad.h).
  */
 #ifndef TRAINER_TRAINING_PRESET_H
 #define TRAINER_TRAINING_PRESET_H

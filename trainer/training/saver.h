@@ -1,10 +1,9 @@
 /*
  * saver: one checkpoint, written by a thread of its own.
  *
- * Weights and moments are read where they lie, so whoever changes them waits for saver_wait_read
- * first; reading them (another forward pass) goes on meanwhile. The kernel's page cache is the only
- * copy: waiting takes as long as that takes the bytes, and what is left of the disk's work is done
- * behind it.
+ * Weights and moments are not copied first, so they may only be read (by another forward pass)
+ * until saver_wait_read returns. It returns when all bytes are in the kernel's page cache; the rest
+ * of the disk's work goes on in the background.
  *
  *     TRY(saver_start(&save, &saver, err));
  *     ...                                    weights are read only

@@ -12,7 +12,7 @@
 #include "trainer/permutation.h"
 #include "trainer/training/saver.h"
 
-/* A finished epoch that is not reported yet, for its checkpoint is still being written. */
+/* A finished epoch that is not reported yet, because its checkpoint is still being written. */
 struct ended {
     int64_t epochs; /* done; 0: there is none */
     double loss, elapsed;
@@ -27,7 +27,7 @@ struct progress {
     double started; /* this epoch, in seconds */
     size_t tokens;  /* of this epoch, as given */
     struct ended ended;
-    struct saver *saver;    /* at work, or NULL */
+    struct saver *saver;    /* running, or NULL */
     const char *saved_as;   /* what the report calls its folder; NULL: it is OUT itself */
     double saved_at;        /* when it began, in seconds */
     double stalled;         /* seconds that training waited for it */
@@ -112,7 +112,8 @@ static enum status draw_order(struct train *t, int64_t epoch, struct error *err)
     return s;
 }
 
-/* Begins OUT/tN or OUT, if one is due: nothing changes the weights before the next step's end. */
+/* Begins to write OUT/tN or OUT, if one is due: nothing changes the weights before the end of the
+ * next step. */
 static enum status begin_checkpoint(struct train *t, struct progress *p, int64_t epochs,
                                     struct error *err)
 {
@@ -192,7 +193,7 @@ static enum status report(struct train *t, struct progress *p, bool now, struct 
     p->ended.epochs = 0;
     if (p->saver && (s = end_checkpoint(p, err)) != OK) {
         e.saved = false;
-        (void)print_report(p, &e, NULL, &ignored); /* the first failure is the one to tell */
+        (void)print_report(p, &e, NULL, &ignored); /* the first failure is the one to report */
         return s;
     }
     TRY(print_report(p, &e, e.saved ? p->saved_as : NULL, err));

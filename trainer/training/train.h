@@ -3,12 +3,13 @@
  *
  * A step is accumulate micro-batches of batch_size examples, in the order torch.randperm draws from
  * seed + epoch; its loss and gradient are means over all their labels. A step that fp16 skips does
- * not move the learning rate on, as under DeepSpeed. Which epochs one process serves, and how many
- * threads, reaches no result: a run cut anywhere and resumed from a checkpoint gives the same bits.
+ * not advance the learning rate, as under DeepSpeed. Which epochs one process trains, and with how
+ * many threads, changes no result: a run that is cut anywhere and resumed from a checkpoint gives
+ * the same bits.
  *
- * Reports    {"t": 3, "eval_loss": 0.5, "info": {...}} after epoch 3, and once its checkpoint is
- *            whole that names one: that is written while the evaluation and the next steps go on.
- *            What is in info is measured.
+ * Reports    {"t": 3, "eval_loss": 0.5, "info": {...}} after epoch 3. A report that names a
+ *            checkpoint comes when that is whole: it is written while the evaluation and the next
+ *            steps go on. What is in info is measured.
  * Ends       train_run ends after `until` epochs, or with ERR_INTERRUPTED between two steps.
  */
 #ifndef TRAINER_TRAINING_TRAIN_H

@@ -1,6 +1,6 @@
 /*
- * attention: against a naive one in double, and the way back against its central differences; for
- * whole sequences, for some of their queries, and with keys that lie elsewhere (a cache).
+ * attention: against a naive one in double, and the backward pass against its central differences;
+ * for whole sequences, for some of their queries, and with keys that lie elsewhere (a cache).
  */
 #include "bench.h"
 

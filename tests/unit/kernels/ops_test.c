@@ -1,7 +1,7 @@
 /*
  * ops: every operation, at shapes that meet every edge, against naive loops in double and, for the
- * ways back, central differences of them; then all of it on every instruction set of this processor
- * with 1, 2, 3 and 16 threads, to the bit.
+ * backward passes, central differences of them; then all of it on every instruction set of this
+ * processor with 1, 2, 3 and 16 threads, to the bit.
  */
 #include "bench.h"
 

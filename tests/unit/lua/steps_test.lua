@@ -166,6 +166,8 @@ t.test("the steps of hpo-trainer are commands with its flags", function()
   t.equal(table.concat(action.run, " "), "hpo-trainer squad --train train.json --validation validation.json " ..
     "--tokenizer tokenizer.json --seed 42 --train-size 1000 --validation-size 100 --max-length 64 --labels seed --out data")
   t.equal({ path, action.inputs[1].path }, { "data", "model/tokenizer.json" })
+  action = node(hpo.squad { train = tokenizer, validation = tokenizer, tokenizer = tokenizer, truncate = "context" })
+  t.equal(table.concat(action.run, " ", #action.run - 1), "--truncate context")
   action, path = node(hpo.evaluate { checkpoint = model, data = data, max_new_tokens = 8 })
   t.equal(table.concat(action.run, " "),
     "hpo-trainer evaluate --model checkpoint --data data --max-new-tokens 8 --eval-batch-size 8 --out scores.json")
@@ -247,6 +249,8 @@ t.test("the steps say which field is wrong", function()
   t.fails(function() train { seed = 1 << 32 } end, "hpo.train.seed", "≤ 4294967295")
   t.fails(function() hpo.train { model = model, data = data, lr = 1 } end, "hpo.train.epochs", "found nothing")
   t.fails(function() hpo.squad { labels = "both" } end, "hpo.squad.labels", 'expected "answer" or "seed", found "both"')
+  t.fails(function() hpo.squad { train = tokenizer, validation = tokenizer, tokenizer = tokenizer, truncate = "left" } end,
+    "hpo.squad.truncate", 'expected "context" or "end", found "left"')
   t.fails(function() hpo.tokenizer { data = {}, vocab_size = 3 } end, "hpo.tokenizer.data", "at least one")
   t.fails(function() hpo.tokenizer { data = { "x" }, vocab_size = 3 } end, "hpo.tokenizer.data[1]", "an artifact")
 end)

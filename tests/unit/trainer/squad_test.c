@@ -46,10 +46,10 @@ static void check_folder(const char *folder)
         const struct json *row = &rows->items[r];
         const struct squad_text answer = text_of(row, "answer");
         const struct squad_paragraph paragraph = {text_of(row, "context"), 0, 1};
-        const struct squad_question question = {text_of(row, "id"), text_of(row, "question"),
-                                                &answer, 1, 0};
+        const struct squad_question question = {
+            text_of(row, "id"), text_of(row, "question"), &answer, 1, -1, 0};
         const struct squad s = {&paragraph, 1, &question, 1};
-        struct squad_rules rules = {SQUAD_ANSWER, max_length};
+        struct squad_rules rules = {SQUAD_ANSWER, SQUAD_CUT_END, max_length};
         struct squad_example e;
         ASSERT_OK(squad_example(&s, &question, t, &rules, arena, &e, &err));
         check_row(&e, json_get(row, "answer_mode"));
@@ -167,9 +167,9 @@ static void check_small(enum squad_labels labels, size_t max_length, const char 
     const char *file = small_file(NULL, 0, arena);
     const struct squad_text text = {answer, strlen(answer)};
     const struct squad_paragraph paragraph = {{"c", 1}, 0, 1};
-    const struct squad_question question = {{"i", 1}, {"q", 1}, &text, 1, 0};
+    const struct squad_question question = {{"i", 1}, {"q", 1}, &text, 1, -1, 0};
     const struct squad s = {&paragraph, 1, &question, 1};
-    const struct squad_rules rules = {labels, max_length};
+    const struct squad_rules rules = {labels, SQUAD_CUT_END, max_length};
     struct squad_example e;
     struct tokenizer *t;
 
@@ -203,6 +203,67 @@ static void cuts_and_pads(void **state)
     check_small(SQUAD_SEED, 100, "0123456789012345678901234567890123456789", 40, PROMPT + 1, 0, 40);
 }
 
+/* A prompt in `room` tokens, which without merges are bytes, as text. */
+static void check_prompt(const char *context, const char *answer, int64_t start, enum squad_cut cut,
+                         size_t room, const char *want)
+{
+    struct error err;
+    struct arena *arena = arena_open();
+    const char *file = small_file(NULL, 0, arena);
+    const struct squad_text text = {answer, strlen(answer)};
+    const struct squad_paragraph paragraph = {{context, strlen(context)}, 0, 1};
+    const struct squad_question question = {{"i", 1}, {"q", 1}, &text, 1, start, 0};
+    const struct squad s = {&paragraph, 1, &question, 1};
+    const struct squad_rules rules = {SQUAD_ANSWER, cut, room};
+    struct squad_prompt p;
+    struct tokenizer *t;
+    char *decoded;
+    size_t n;
+
+    ASSERT_OK(tokenizer_parse(file, strlen(file), "small", &t, &err));
+    ASSERT_OK(squad_prompt(&s, &question, t, &rules, arena, &p, &err));
+    ASSERT_OK(tokenizer_decode(t, p.ids, p.n, false, arena, &decoded, &n, &err));
+    assert_string_equal(decoded, want);
+    assert_int_equal(p.cut, p.n == room && strlen(want) < strlen(context) + 28);
+    tokenizer_close(t);
+    arena_close(arena);
+}
+
+#define HEAD "Question: q Context:"
+#define END " Answer:"
+enum { AROUND = sizeof HEAD END - 1 }; /* what is not the context */
+
+static void keeps_the_question_and_the_end_of_a_long_prompt(void **state)
+{
+    (void)state;
+    check_prompt("abcdefghij", "h", 7, SQUAD_CUT_END, AROUND, HEAD " abcdefg");
+    check_prompt("abcdefghij", "h", 7, SQUAD_CUT_CONTEXT, AROUND + 5, HEAD " abcd" END);
+    check_prompt("abcdefghij", "h", 7, SQUAD_CUT_CONTEXT, AROUND + 11, HEAD " abcdefghij" END);
+    check_prompt("abcdefghij", "h", 7, SQUAD_CUT_CONTEXT, AROUND, HEAD END);
+    check_prompt("abcdefghij", "h", 7, SQUAD_CUT_CONTEXT, 12, "Ques" END);
+    check_prompt("abcdefghij", "h", 7, SQUAD_CUT_CONTEXT, 3, " An");
+    check_prompt("a, b. c! ", "h", 7, SQUAD_CUT_CONTEXT, AROUND + 6, HEAD " a, b." END);
+}
+
+static void keeps_the_context_around_the_answer(void **state)
+{
+    const enum squad_cut around = SQUAD_CUT_AROUND_ANSWER;
+
+    (void)state;
+    check_prompt("abcdefghij", "f", 5, around, AROUND + 3, HEAD "efg" END);
+    check_prompt("abcdefghij", "efg", 4, around, AROUND + 5, HEAD "defgh" END);
+    check_prompt("abcdefghij", "a", 0, around, AROUND + 4, HEAD " abc" END); /* at the beginning */
+    check_prompt("abcdefghij", "j", 9, around, AROUND + 4, HEAD "ghij" END); /* at the end */
+    check_prompt("abcdefghij", "defgh", 3, around, AROUND + 2,
+                 HEAD "de" END);                                            /* longer than room */
+    check_prompt("a.a.a.b.a.", "a", 8, around, AROUND + 3, HEAD ".a." END); /* the fourth of them */
+    check_prompt("a.a.a.b.a.", "b", -1, around, AROUND + 3, HEAD ".b." END); /* no place is given */
+    check_prompt("a.a.a.b.a.", "b", 2, around, AROUND + 3, HEAD ".b." END);  /* a wrong one */
+    check_prompt("a.a.a.b.a.", "b", 99, around, AROUND + 3, HEAD ".b." END);
+    check_prompt("abcdefghij", "x", 5, around, AROUND + 3, HEAD " ab" END); /* it is not there */
+    check_prompt("\xc3\xa9\xc3\xa9\xc3\xa9xyz--", "y", 4, around, AROUND + 3, HEAD "xyz" END);
+}
+
 static void refuses_what_cannot_be_an_example(void **state)
 {
     struct error err = {0};
@@ -210,9 +271,9 @@ static void refuses_what_cannot_be_an_example(void **state)
     const char *file = small_file(NULL, 0, arena);
     const struct squad_text text = {"xy", 2};
     const struct squad_paragraph paragraph = {{"c", 1}, 0, 1};
-    const struct squad_question question = {{"i7", 2}, {"q", 1}, &text, 1, 0};
+    const struct squad_question question = {{"i7", 2}, {"q", 1}, &text, 1, -1, 0};
     const struct squad s = {&paragraph, 1, &question, 1};
-    struct squad_rules rules = {SQUAD_ANSWER, 3};
+    struct squad_rules rules = {SQUAD_ANSWER, SQUAD_CUT_END, 3};
     struct squad_example e;
     struct tokenizer *t;
 
@@ -242,6 +303,8 @@ int main(void)
         cmocka_unit_test(reads_in_the_order_of_the_file),
         cmocka_unit_test(says_where_a_file_is_broken),
         cmocka_unit_test(cuts_and_pads),
+        cmocka_unit_test(keeps_the_question_and_the_end_of_a_long_prompt),
+        cmocka_unit_test(keeps_the_context_around_the_answer),
         cmocka_unit_test(refuses_what_cannot_be_an_example),
     };
 

@@ -1,5 +1,5 @@
 /*
- * pairs: products in bfloat16, to the bit: against the order that ops.h promises, written plainly
+ * bf16: products in bfloat16, to the bit: against the order that ops.h promises, written plainly
  * here, with operands from denormal to large, on every instruction set and number of threads.
  */
 #include <float.h>

@@ -1,17 +1,17 @@
 /*
- * pairs_product: rounding to bfloat16, and the product of pairs: with AMX a tile instruction for 16
- * rows, 16 columns and a block at once; else the same sums out of fused multiply-adds.
+ * bf16_product: rounding to bfloat16, and the product of pairs. With AMX one tile instruction
+ * multiplies 16 rows, 16 columns and a block; without, fused multiply-adds compute the same sums.
  */
-#include "kernels/cpu/pairs.h"
+#include "kernels/cpu/bf16.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
 
-/* Pairs lie where floats do: such a pointer may look at both. */
+/* Pairs are stored in arrays of float: this type may alias them. */
 typedef uint32_t __attribute__((may_alias)) word;
 
-/* To nearest, ties to even; what is no number stays none. */
+/* Rounds to nearest, ties to even; NaN stays NaN. */
 static inline uint32_t bfloat16(uint32_t bits)
 {
     const uint32_t rounded = bits + 0x7fff + (bits >> 16 & 1);
@@ -19,7 +19,7 @@ static inline uint32_t bfloat16(uint32_t bits)
     return (bits & 0x7fffffff) > 0x7f800000 ? bits >> 16 | 0x40 : rounded >> 16;
 }
 
-void NAMED(pairs_of_row)(const float *x, size_t n, float *out, size_t pairs)
+void NAMED(bf16_pack_row)(const float *x, size_t n, float *out, size_t pairs)
 {
     const word *in = (const word *)x;
     word *to = (word *)out;
@@ -32,7 +32,7 @@ void NAMED(pairs_of_row)(const float *x, size_t n, float *out, size_t pairs)
         to[j] = 0;
 }
 
-void NAMED(pairs_of_rows)(const float *even, const float *odd, size_t n, float *out)
+void NAMED(bf16_pack_two_rows)(const float *even, const float *odd, size_t n, float *out)
 {
     const word *low = (const word *)even, *high = (const word *)odd;
     word *to = (word *)out;
@@ -43,7 +43,7 @@ void NAMED(pairs_of_rows)(const float *even, const float *odd, size_t n, float *
 
 #if HPO_AMX
 
-enum { TWO_TILES = 2 * PAIRS_BLOCK };
+enum { TWO_TILES = 2 * BF16_BLOCK };
 
 struct tile_config {
     uint8_t palette, start, reserved[14];
@@ -53,56 +53,56 @@ struct tile_config {
 
 /* 32 rows where `both`, else 16. */
 static inline __attribute__((always_inline)) void
-tiles(const struct pairs_product *p, const float *a, float *c, size_t c_row, bool both)
+tiles(const struct bf16_product *p, const float *a, float *c, size_t c_row, bool both)
 {
     const size_t in = p->a_row * sizeof(float), with = p->b_row * sizeof(float);
     const size_t out = c_row * sizeof(float);
-    float *below = c + PAIRS_BLOCK * c_row;
+    float *below = c + BF16_BLOCK * c_row;
 
     if (p->add) {
         _tile_loadd(0, c, out);
-        _tile_loadd(1, c + PAIRS_BLOCK, out);
+        _tile_loadd(1, c + BF16_BLOCK, out);
     } else {
         _tile_zero(0);
         _tile_zero(1);
     }
     if (both && p->add) {
         _tile_loadd(2, below, out);
-        _tile_loadd(3, below + PAIRS_BLOCK, out);
+        _tile_loadd(3, below + BF16_BLOCK, out);
     } else {
         _tile_zero(2);
         _tile_zero(3);
     }
-    for (size_t j = 0; j < p->k; j += PAIRS_BLOCK) {
+    for (size_t j = 0; j < p->k; j += BF16_BLOCK) {
         const float *b = p->b + j * p->b_row;
         _tile_loadd(6, b, with);
-        _tile_loadd(7, b + PAIRS_BLOCK, with);
+        _tile_loadd(7, b + BF16_BLOCK, with);
         _tile_loadd(4, a + j, in);
         _tile_dpbf16ps(0, 4, 6);
         _tile_dpbf16ps(1, 4, 7);
         if (both) {
-            _tile_loadd(5, a + PAIRS_BLOCK * p->a_row + j, in);
+            _tile_loadd(5, a + BF16_BLOCK * p->a_row + j, in);
             _tile_dpbf16ps(2, 5, 6);
             _tile_dpbf16ps(3, 5, 7);
         }
     }
     _tile_stored(0, c, out);
-    _tile_stored(1, c + PAIRS_BLOCK, out);
+    _tile_stored(1, c + BF16_BLOCK, out);
     if (both) {
         _tile_stored(2, below, out);
-        _tile_stored(3, below + PAIRS_BLOCK, out);
+        _tile_stored(3, below + BF16_BLOCK, out);
     }
 }
 
-/* Up to 32 rows; where they do not fill their tiles, c is not all there. */
-static void rows_of_tiles(const struct pairs_product *p, const float *a, float *c, size_t rows)
+/* Up to 32 rows. Where they do not fill their tiles, results go through a buffer: c ends before. */
+static void rows_of_tiles(const struct bf16_product *p, const float *a, float *c, size_t rows)
 {
     float whole[TWO_TILES][OPS_PANEL];
-    const bool full = rows % PAIRS_BLOCK == 0;
+    const bool full = rows % BF16_BLOCK == 0;
 
     for (size_t i = 0; i < rows && !full && p->add; i++)
         memcpy(whole[i], c + i * p->c_row, sizeof whole[i]);
-    if (rows > PAIRS_BLOCK)
+    if (rows > BF16_BLOCK)
         tiles(p, a, full ? c : whole[0], full ? p->c_row : OPS_PANEL, true);
     else
         tiles(p, a, full ? c : whole[0], full ? p->c_row : OPS_PANEL, false);
@@ -110,13 +110,13 @@ static void rows_of_tiles(const struct pairs_product *p, const float *a, float *
         memcpy(c + i * p->c_row, whole[i], sizeof whole[i]);
 }
 
-void NAMED(pairs_product)(const struct pairs_product *p)
+void NAMED(bf16_product)(const struct bf16_product *p)
 {
     struct tile_config config = {.palette = 1};
 
     for (int i = 0; i < 8; i++) {
-        config.row_bytes[i] = PAIRS_BLOCK * sizeof(float);
-        config.rows[i] = PAIRS_BLOCK;
+        config.row_bytes[i] = BF16_BLOCK * sizeof(float);
+        config.rows[i] = BF16_BLOCK;
     }
     _tile_loadconfig(&config);
     for (size_t i = 0; i < p->m; i += TWO_TILES)
@@ -138,11 +138,10 @@ enum { ROWS = 1, COLUMNS = LANES };
 enum { AT_ONCE = COLUMNS / LANES };
 
 /* A block for `rows` rows and COLUMNS columns, whose sums are registers. */
-static inline __attribute__((always_inline)) void block(const struct pairs_product *p,
-                                                        const float *a, const float *b, float *c,
-                                                        size_t rows, bool add)
+static inline __attribute__((always_inline)) void
+block(const struct bf16_product *p, const float *a, const float *b, float *c, size_t rows, bool add)
 {
-    float a_even[ROWS][PAIRS_BLOCK], a_odd[ROWS][PAIRS_BLOCK];
+    float a_even[ROWS][BF16_BLOCK], a_odd[ROWS][BF16_BLOCK];
     lanes even[ROWS][AT_ONCE], odd[ROWS][AT_ONCE];
 
     for (size_t i = 0; i < rows; i++) {
@@ -152,7 +151,7 @@ static inline __attribute__((always_inline)) void block(const struct pairs_produ
         for (size_t l = 0; l < AT_ONCE; l++)
             even[i][l] = odd[i][l] = lanes_all(0.0f);
     }
-    for (size_t j = 0; j < PAIRS_BLOCK; j++)
+    for (size_t j = 0; j < BF16_BLOCK; j++)
         for (size_t l = 0; l < AT_ONCE; l++) {
             const lanes pairs = lanes_load(b + j * p->b_row + l * LANES);
             const lanes b_even = lanes_low_half(pairs), b_odd = lanes_high_half(pairs);
@@ -169,10 +168,10 @@ static inline __attribute__((always_inline)) void block(const struct pairs_produ
         }
 }
 
-/* Not inlined: its arithmetic must stay between the changes of the processor's mode. */
-static __attribute__((noinline)) void blocks(const struct pairs_product *p)
+/* Not inlined: its arithmetic must stay between the two writes of the control register. */
+static __attribute__((noinline)) void blocks(const struct bf16_product *p)
 {
-    for (size_t j = 0; j < p->k || j == 0; j += PAIRS_BLOCK)
+    for (size_t j = 0; j < p->k || j == 0; j += BF16_BLOCK)
         for (size_t l = 0; l < OPS_PANEL; l += COLUMNS) {
             const float *b = p->b + j * p->b_row + l;
             size_t i = 0;
@@ -183,7 +182,7 @@ static __attribute__((noinline)) void blocks(const struct pairs_product *p)
         }
 }
 
-void NAMED(pairs_product)(const struct pairs_product *p)
+void NAMED(bf16_product)(const struct bf16_product *p)
 {
 #if defined(__x86_64__)
     const unsigned mode = _mm_getcsr();

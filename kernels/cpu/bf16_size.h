@@ -1,0 +1,54 @@
+/* bf16_size: the layout of matrices of bfloat16 pairs, for all instruction sets. See bf16.h. */
+#ifndef KERNELS_CPU_BF16_SIZE_H
+#define KERNELS_CPU_BF16_SIZE_H
+
+#include <stddef.h>
+
+#include "kernels/ops.h"
+
+enum {
+    BF16_BLOCK = 16, /* pairs of a block of the sum, and rows of a tile */
+    BF16_SKEW = 16,  /* floats between rows, which would otherwise share a few cache sets */
+};
+
+/* Rounded up to whole tiles. */
+static inline size_t bf16_tiles(size_t n)
+{
+    return (n + BF16_BLOCK - 1) / BF16_BLOCK * BF16_BLOCK;
+}
+
+/* The pairs that n values take, in whole blocks. */
+static inline size_t bf16_pairs(size_t n)
+{
+    return bf16_tiles((n + 1) / 2);
+}
+
+/* The stride of rows of n values. */
+static inline size_t bf16_row(size_t n)
+{
+    return bf16_pairs(n) + BF16_SKEW;
+}
+
+/* The width, and the stride, of rows of pairs of two rows of n columns: whole panels. */
+static inline size_t bf16_columns(size_t n)
+{
+    return (n + OPS_PANEL - 1) / OPS_PANEL * OPS_PANEL;
+}
+static inline size_t bf16_columns_row(size_t n)
+{
+    return bf16_columns(n) + BF16_SKEW;
+}
+
+/* The floats of bf16_a and bf16_b (memory.h) that the three products of a layer need. */
+static inline void bf16_floats(const struct ops_shape *s, size_t *a, size_t *b)
+{
+    const size_t forward = bf16_tiles(s->m) * bf16_row(s->k);
+    const size_t transposed = bf16_tiles(s->k) * bf16_row(s->m);
+    const size_t input = bf16_pairs(s->n) * bf16_columns_row(s->m);
+    const size_t weight = bf16_pairs(s->m) * bf16_columns_row(s->n);
+
+    *a = forward > transposed ? forward : transposed;
+    *b = input > weight ? input : weight;
+}
+
+#endif
