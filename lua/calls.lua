@@ -20,7 +20,7 @@ return function(spec, o, view)
   local tried, repeats -- parameters as JSON → true; how many trials in a row brought nothing new
   local answer -- of the scheduler to the present report
   local delivered -- reports and failures, so far
-  local point = space.allowed(space.point(o.space), view.allows)
+  local point, own = space.allowed(space.point(o.space), view.allows), space.owner(o.space)
 
   function spec.open()
     searcher = method.open("study.search", "suggest", o.search, view)
@@ -60,7 +60,7 @@ return function(spec, o, view)
   end
   local function begin(n, params)
     given[n] = params
-    if searcher.start then searcher:start(n, core.decode(params)) end
+    if searcher.start then searcher:start(n, own(core.decode(params))) end
   end
   local function finish(n, status)
     if searcher.finish and given[n] and not ended[n] then searcher:finish(n, status) end
@@ -73,7 +73,7 @@ return function(spec, o, view)
         "fewer samples, or a searcher that returns nil when it has nothing new")
     end
     begin(n, params)
-    if scheduler.start then scheduler:start(n, core.decode(params)) end
+    if scheduler.start then scheduler:start(n, own(core.decode(params))) end
   end
   -- Tells the searcher what becomes of the present answer.
   local function settle(n, t, how)

@@ -41,6 +41,7 @@ return named("hpo", {
   tokenizer = steps.tokenizer, model = steps.model, squad = steps.squad,
   train = train.train, evaluate = train.evaluate,
   study = study.new, history = experience.new, after = after, compare = compare.new,
+  null = core.null, -- a value of a choice that trial(p) sees as nil
   uniform = ranges.uniform, loguniform = ranges.loguniform, quniform = ranges.quniform,
   qloguniform = ranges.qloguniform, randint = ranges.randint, choice = choices.choice, ordered = choices.ordered,
   search = methods "search", scheduler = methods "scheduler",

@@ -57,7 +57,7 @@ local function identity(o, samples)
 end
 
 local function modules(o)
-  local list = { "hpo.calls", "hpo.choices", "hpo.decisions", "hpo.domain", "hpo.experience", "hpo.method", "hpo.ranges", "hpo.rng", "hpo.space", "hpo.study" }
+  local list = { "hpo.calls", "hpo.choices", "hpo.decisions", "hpo.domain", "hpo.experience", "hpo.groups", "hpo.method", "hpo.ranges", "hpo.rng", "hpo.space", "hpo.study" }
   for _, part in ipairs { o.search, o.scheduler } do
     for _, name in ipairs(method.modules(part) or {}) do list[#list + 1] = name end
   end

@@ -111,7 +111,7 @@ t.test("the identity holds what decisions depend on, and nothing else", function
   for name, value in pairs(different) do
     assert(spec_of { [name] = value }.identity ~= same, name .. " is not in the identity")
   end
-  t.equal(spec_of().modules, { "hpo.calls", "hpo.choices", "hpo.decisions", "hpo.domain", "hpo.experience", "hpo.method", "hpo.ranges", "hpo.rng", "hpo.space", "hpo.study",
+  t.equal(spec_of().modules, { "hpo.calls", "hpo.choices", "hpo.decisions", "hpo.domain", "hpo.experience", "hpo.groups", "hpo.method", "hpo.ranges", "hpo.rng", "hpo.space", "hpo.study",
     "hpo.search.random", "hpo.scheduler.fifo" })
 end)
 
