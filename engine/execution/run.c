@@ -468,7 +468,7 @@ static enum status succeed(struct build *b, struct job *job, struct error *err)
 
     TRY(job_check_sources(b, job, err));
     if (u->state != UNIT_KNOWN) {
-        u->reports = run->last_reports;
+        TRY(unit_report(b->units, u, run->last_reports, err));
         u->seconds = run->seconds;
         u->run = b->run;
     } else if (strcmp(u->reports, run->last_reports) != 0) {

@@ -92,7 +92,7 @@ enum status run_store_unit(struct build *b, struct job *job, struct unit *u, con
     }
     if (u->state != UNIT_KNOWN) {
         u->state = UNIT_KNOWN;
-        u->reports = reports;
+        TRY(unit_report(b->units, u, reports, err));
         u->seconds = r.seconds;
         u->run = b->run;
         TRY(history_failure_remove(b->store, &u->key, err));

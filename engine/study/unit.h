@@ -12,6 +12,7 @@
 #define ENGINE_STUDY_UNIT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/digest.h"
@@ -32,16 +33,24 @@ struct template
 
 enum unit_state { UNIT_UNKNOWN, UNIT_KNOWN, UNIT_FAILED };
 
+/* The names in a report, sorted; units with the same names share one. */
+struct metric_names {
+    size_t n;
+    const char **names;
+};
+
 struct unit {
     struct digest key;
     int t;
     struct unit *parent; /* NULL for t == 1 */
     const struct template *template;
     enum unit_state state;
-    const char *reports; /* canonical JSON of its numbers, where known */
-    bool cached;         /* known without running anything in this build */
-    double seconds;      /* measured by the run that trained it */
-    int64_t run;         /* id of the build that trained it */
+    const char *reports; /* canonical JSON of its numbers, where known: unit_report */
+    const struct metric_names *names;
+    const double *numbers; /* one for each name; NaN where it reported null */
+    bool cached;           /* known without running anything in this build */
+    double seconds;        /* measured by the run that trained it */
+    int64_t run;           /* id of the build that trained it */
     bool has_checkpoint, kept;
     struct digest checkpoint;
     bool running;        /* a run of ours will report it */
@@ -66,11 +75,15 @@ enum status unit_refresh(struct units *units, struct unit *u, struct error *err)
  */
 enum status unit_recall_failure(struct units *units, struct unit *u, struct error *err) MUST_CHECK;
 
+/* Fills in what the unit reported: canonical JSON, read here once, which must live as long as the table.
+ * ERR_CORRUPT: it is no report. */
+enum status unit_report(struct units *units, struct unit *u, const char *reports,
+                        struct error *err) MUST_CHECK;
+
 /* The text that is hashed for the key, and stored beside the result. */
 char *unit_description(const struct unit *u, struct arena *arena);
 
-/* A number of the report; NaN where it is null. ERR_INPUT: there is none of that name, or it is no
- * number. */
+/* A number of the report; NaN where it is null. ERR_INPUT: there is none of that name. */
 enum status unit_value(const struct unit *u, const char *metric, double *value,
                        struct error *err) MUST_CHECK;
 
