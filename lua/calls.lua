@@ -7,7 +7,7 @@ local core = require "hpo.core"
 local artifact = require "hpo.artifact"
 local check = require "hpo.check"
 local decisions = require "hpo.decisions"
-local experience = require "hpo.experience"
+local prior = require "hpo.prior"
 local method = require "hpo.method"
 local space = require "hpo.space"
 
@@ -33,11 +33,11 @@ return function(spec, o, view)
   local function checked(call, trial, answers, why)
     return decisions("study.scheduler: " .. call, trial, answers, why, view.may_exploit())
   end
-  spec.gather = experience.is(o.warm) and experience.gatherer(o) or nil
+  spec.gather = prior.is(o.warm) and prior.gatherer(o) or nil
   -- What another study came to, or that file, is told to the searcher as trials with numbers below 0:
   -- those whose parameters are points of this one's space, without names that it does not have.
   function spec.warm_up(history)
-    local past = experience.is(o.warm) and experience.read(o, history) or core.decode(history)
+    local past = prior.is(o.warm) and prior.read(o, history) or core.decode(history)
     for i, trial in ipairs(past) do
       local n, given_as = i - 1 - #past, nil
       for _, report in ipairs(trial.reports) do
@@ -55,7 +55,7 @@ return function(spec, o, view)
     return params ~= nil and core.encode(point("study.search: suggest", params)) or nil
   end
   -- Asked before, and answered: our own searchers know that from start and observe alone.
-  function spec.replay(n)
+  function spec.suggest_again(n)
     if not method.modules(o.search) and not o.first[n + 1] then return spec.suggest(n) or "null" end
   end
   local function begin(n, params)

@@ -112,7 +112,7 @@ static const char *trial_label(struct build *b, int study, int trial)
 }
 
 /* One wish of a study: its template's inputs first, then a process. */
-static enum status start_wanted(struct build *b, int study, const struct wanted_run *wanted,
+static enum status start_wanted(struct build *b, int study, const struct demand *wanted,
                                 struct error *err)
 {
     bool ready, failed, keyed = wanted->template->keyed;
@@ -131,7 +131,7 @@ static enum status start_wanted(struct build *b, int study, const struct wanted_
 }
 
 /* Runs that no study wants any more are told to end. */
-static void end_unwanted(struct build *b, const struct wanted_run *wanted, size_t n)
+static void end_unwanted(struct build *b, const struct demand *wanted, size_t n)
 {
     for (struct job *job = b->jobs; job; job = job->next) {
         bool serves = !job->train || run_is_remake(job);
@@ -146,7 +146,7 @@ static void end_unwanted(struct build *b, const struct wanted_run *wanted, size_
 
 /* All wishes of all studies, in one list. */
 struct wishes {
-    struct wanted_run *runs;
+    struct demand *runs;
     int *studies;
     size_t n, capacity, study_capacity;
 };
@@ -156,11 +156,11 @@ static enum status collect_wishes(struct build *b, struct arena *arena, struct w
 {
     for (size_t i = 0; i < b->n_studies; i++) {
         struct work *w = work_of(b, b->studies[i]);
-        struct wanted_run *runs;
+        struct demand *runs;
         size_t n;
         if (w->state != WORK_STARTED)
             continue;
-        TRY(study_wants(w->study, arena, &runs, &n, err));
+        TRY(study_demands(w->study, arena, &runs, &n, err));
         for (size_t k = 0; k < n; k++) {
             if (all->n == all->capacity) {
                 all->runs = arena_grow(arena, all->runs, all->n, all->n + 1, sizeof *all->runs,

@@ -310,7 +310,7 @@ static enum status open_run(struct build *b, const char *label, struct template 
     return OK;
 }
 
-enum status run_start(struct build *b, const char *label, const struct wanted_run *wanted,
+enum status run_start(struct build *b, const char *label, const struct demand *wanted,
                       struct error *err)
 {
     struct unit *first;
@@ -393,7 +393,7 @@ bool run_is_remake(const struct job *job)
     return job->train->best_node >= 0 || job->train->again || job->train->stretch;
 }
 
-bool run_serves(const struct job *job, const struct wanted_run *wanted)
+bool run_serves(const struct job *job, const struct demand *wanted)
 {
     const struct train *run = job->train;
     int t = wanted->from ? wanted->from->t + 1 : 1;

@@ -6,7 +6,7 @@
 #include "engine/execution/build.h"
 
 /* Starts the process that trains these units, if nothing else does. */
-enum status run_start(struct build *b, const char *label, const struct wanted_run *wanted,
+enum status run_start(struct build *b, const char *label, const struct demand *wanted,
                       struct error *err) MUST_CHECK;
 
 /* What a remade checkpoint needs: a run that ends at this unit. */
@@ -26,6 +26,6 @@ enum status run_finish(struct build *b, struct job *job, struct error *err) MUST
 bool run_is_remake(const struct job *job);
 
 /* Whether this run will report one of the units that `wanted` needs. */
-bool run_serves(const struct job *job, const struct wanted_run *wanted);
+bool run_serves(const struct job *job, const struct demand *wanted);
 
 #endif

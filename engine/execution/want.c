@@ -10,7 +10,7 @@
 #include "base/arena.h"
 #include "cache/index.h"
 #include "engine/execution/commit.h"
-#include "engine/execution/experience.h"
+#include "engine/execution/prior.h"
 #include "engine/execution/recall.h"
 
 static enum status push(struct build *b, int **list, size_t *n, size_t *capacity, int node,
@@ -160,9 +160,9 @@ static enum status ready_study(struct build *b, int node, struct error *err)
                                     .arena = b->arena,
                                     .warm = warm >= 0 ? work_of(b, warm)->study : NULL,
                                     .today = b->today,
-                                    .rehearsal = b->rehearsal};
+                                    .replay = b->rehearsal};
 
-    TRY(experience_find(b, node, &context.history, err));
+    TRY(prior_find(b, node, &context.history, err));
     TRY(study_open(&context, node, &work_of(b, node)->study, err));
     work_of(b, node)->state = WORK_STARTED;
     return push(b, &b->studies, &b->n_studies, &b->study_capacity, node, err);

@@ -2,13 +2,13 @@
  * recipe: a sandboxed Lua state. Runs a recipe, which fills a graph; later asks its searchers and
  * tells its schedulers.
  *
- * Life       recipe_open runs the file: nodes and targets are then in the graph. The state lives
- * on, since a study calls back (recipe_suggest, ...); recipe_close ends it. Limits     1e9
- * instructions and 1 GB for a recipe with its studies' calls each; a call of the standard library
- * that takes longer than 10 s ends the program with status 2 (a thread watches, for no hook fires
- * inside such a call). A recipe's own pcall cannot swallow a limit. Purity     No clock, no io, no
- * random numbers, sorted pairs: lua/sandbox.lua. Errors     A Lua error becomes ERR_INPUT with
- * "file:line" in where.
+ * Life       recipe_open runs the file: nodes and targets are then in the graph. The state lives on,
+ *            since a study calls back (recipe_suggest, ...); recipe_close ends it.
+ * Limits     1e9 instructions and 1 GB for a recipe with its studies' calls each; a call of the
+ *            standard library that takes longer than 10 s ends the program with status 2 (a thread
+ *            watches, for no hook fires inside such a call). A recipe's own pcall cannot swallow one.
+ * Purity     No clock, no io, no random numbers, sorted pairs: lua/sandbox.lua.
+ * Errors     A Lua error becomes ERR_INPUT with "file:line" in where.
  */
 #ifndef ENGINE_RECIPE_RECIPE_H
 #define ENGINE_RECIPE_RECIPE_H
@@ -24,7 +24,7 @@ struct recipe; /* opaque: the Lua state, its limits, the graph it fills */
 
 /* What stands in the place of a study's own searcher or scheduler: Lua, or NULL. */
 struct recipe_change {
-    int study; /* the how-manieth of the recipe, from 0 */
+    int study; /* its number among those of the recipe, from 0 */
     const char *search, *scheduler;
     bool reversed; /* pairs and next go from a table's last key to its first */
     int samples;   /* of its own searcher: for one that knows no end */
@@ -96,8 +96,8 @@ enum status recipe_suggest(struct recipe *r, int calls, int trial, struct arena 
                            const char **params, struct error *err) MUST_CHECK;
 /* A suggestion whose answer is known: for a recipe's own searcher, which may remember that it was
  * asked: what it says now, "null" for nothing left. Of others *params is NULL. */
-enum status recipe_replay(struct recipe *r, int calls, int trial, struct arena *arena,
-                          const char **params, struct error *err) MUST_CHECK;
+enum status recipe_suggest_again(struct recipe *r, int calls, int trial, struct arena *arena,
+                                 const char **params, struct error *err) MUST_CHECK;
 enum status recipe_start(struct recipe *r, int calls, int trial, const char *params,
                          struct error *err) MUST_CHECK;
 enum status recipe_observe(struct recipe *r, int calls, const struct trial_report *report,

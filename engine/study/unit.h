@@ -1,12 +1,13 @@
 /*
  * unit: one step t−1 → t of a trial, and what is known of it.
  *
- * A unit's key is H(template, t, key of the unit before): never the study or scheduler that asks
- * for it, so studies share units. All units of a build live in one table, by key: two trials that
- * train the same step hold the same struct unit. unit_get fills it from the store;
- * engine/execution/run turns unknown units into known ones. A unit may be known by its reports
- * alone. `checkpoint` is the digest that was recorded for the folder after it; `kept` says whether
- * the store still has that folder.
+ * Key        H(template, t, key of the unit before): never the study or scheduler that asks for it,
+ *            so studies share units.
+ * Life       All units of a build live in one table, by key: two trials that train the same step hold
+ *            the same struct unit. unit_get fills it from the store; engine/execution/run turns
+ *            unknown units into known ones.
+ * Result     A unit may be known by its reports alone. `checkpoint` is the digest that was recorded
+ *            for the folder after it; `kept` says whether the store still has that folder.
  */
 #ifndef ENGINE_STUDY_UNIT_H
 #define ENGINE_STUDY_UNIT_H
