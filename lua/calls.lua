@@ -7,6 +7,7 @@ local core = require "hpo.core"
 local artifact = require "hpo.artifact"
 local check = require "hpo.check"
 local decisions = require "hpo.decisions"
+local digits = require "hpo.digits"
 local prior = require "hpo.prior"
 local method = require "hpo.method"
 local space = require "hpo.space"
@@ -129,7 +130,10 @@ return function(spec, o, view)
     return o.cost and check.number { above = 0 } ("study.cost", o.cost(core.decode(params))) or 1
   end
   function spec.trial(params)
-    local step = o.trial(core.decode(params))
+    local p = core.decode(params)
+    digits.of(p)
+    local step = o.trial(p)
+    digits.of {}
     local origin = artifact.is(step) and not artifact.is_picked(step) and artifact.origin(step)
     if not origin or not origin.template then check.expected("study.trial", "hpo.train or hpo.command", step) end
     if origin.last_t and spec.max_t > origin.last_t then

@@ -63,7 +63,7 @@ end
 
 function domain:draw(generator) return self:at(generator:uniform()) end
 
--- The same domain as a parameter that is there only where another one has this value.
+-- A copy of the domain, for a parameter that is there only where another one has this value.
 function domain:under(parent, value)
   local result = setmetatable({ places = { { parent = parent, value = value } } }, domain)
   for k, v in pairs(self) do result[k] = v end

@@ -10,6 +10,7 @@ local core = ...
 local raw_next, raw_tostring, raw_find, raw_format = next, tostring, string.find, string.format
 local raw_get, raw_setmetatable, raw_load, raw_move, raw_rep = rawget, setmetatable, load, table.move, string.rep
 local raw_insert, raw_concat, raw_sort = table.insert, table.concat, table.sort
+local raw_gmatch, raw_type = string.gmatch, math.type
 local LARGEST = 10000000
 
 local rank = { number = 1, string = 2, boolean = 3 }
@@ -66,6 +67,7 @@ end
 
 function tostring(v)
   local kind, meta = type(v), getmetatable(v)
+  if kind == "number" then return core.number(v) end -- the shortest that reads back the same
   if rank[kind] or kind == "nil" then return raw_tostring(v) end
   if type(meta) == "table" and meta.__tostring then return raw_tostring(v) end
   return kind
@@ -76,10 +78,13 @@ function string.format(format, ...)
     error("string.format: %p would show an address", 2)
   end
   local n, value = select("#", ...), ...
-  if n == 1 and rank[type(value)] then return raw_format(format, value) end -- the usual case, without a table
-  local values = { ... }
-  for i = 1, n do
-    if not rank[type(values[i])] then values[i] = tostring(values[i]) end
+  if n == 1 and rank[type(value)] and raw_type(value) ~= "float" then return raw_format(format, value) end -- the usual case, without a table
+  local values, i = { ... }, 0
+  for conversion in raw_gmatch(raw_tostring(format), "%%[^%a%%]*([%a%%])") do
+    if conversion ~= "%" then
+      i = i + 1
+      if conversion == "s" or not rank[type(values[i])] and values[i] ~= nil then values[i] = tostring(values[i]) end
+    end
   end
   return raw_format(format, table.unpack(values, 1, n))
 end

@@ -66,17 +66,18 @@ local function where_of(group)
   return table.concat(list, " or ")
 end
 
--- A rule: one point, with exactly the names of the space (any names where domains is nil).
+-- A rule: a copy of one point, with exactly the names of the space (any names where domains is nil).
 function space.point(domains)
   local all, own = domains and space.groups(domains) or {}, space.owner(domains)
   return function(field, point)
     if type(point) ~= "table" or check.is_object(point) or #point > 0 then
       check.expected(field, "a table of parameters", point)
     end
-    point = own(point)
+    local copy = {}
+    for _, name in ipairs(check.names(point)) do copy[name] = choices.value(field .. "." .. name, point[name]) end
+    point = own(copy)
     for _, name in ipairs(check.names(point)) do
       local inner, value = field .. "." .. name, point[name]
-      choices.value(inner, value)
       if domains and not domains[name] then
         core.fail(inner, "no such parameter in the study's space", spelling.hint(name, check.names(domains)))
       end
