@@ -35,7 +35,7 @@ return function(spec, o, view)
     return decisions("study.scheduler: " .. call, trial, answers, why, view.may_exploit())
   end
   spec.gather = prior.is(o.warm) and prior.gatherer(o) or nil
-  -- What another study came to, or that file, is told to the searcher as trials with numbers below 0:
+  -- The outcome of another study, or that file, is told to the searcher as trials with numbers below 0:
   -- those whose parameters are points of this one's space, without names that it does not have.
   function spec.warm_up(history)
     local past = prior.is(o.warm) and prior.read(o, history) or core.decode(history)

@@ -88,7 +88,7 @@ enum status recipe_wake(struct recipe *r, int calls, struct error *err) MUST_CHE
  * NULL: *text is what the file says, *n the trials in it. */
 enum status recipe_gather(struct recipe *r, int calls, const char *table, struct arena *arena,
                           const char **text, int *n, struct error *err) MUST_CHECK;
-/* Tells the searcher what another study came to, study_history's JSON, or the text of that file:
+/* Tells the searcher the outcome of another study: study_history's JSON, or the text of that file:
  * right after recipe_wake. */
 enum status recipe_warm(struct recipe *r, int calls, const char *history,
                         struct error *err) MUST_CHECK;

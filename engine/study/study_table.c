@@ -1,4 +1,4 @@
-/* study_table: what a study came to: counts, the best, what is kept, the table. Start at
+/* study_table: the outcome of a study: counts, the best, what is kept, the table. Start at
  * study_table. */
 #include <math.h>
 #include <string.h>
