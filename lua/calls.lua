@@ -7,7 +7,8 @@ local core = require "hpo.core"
 local artifact = require "hpo.artifact"
 local check = require "hpo.check"
 local decisions = require "hpo.decisions"
-local experience = require "hpo.experience"
+local digits = require "hpo.digits"
+local prior = require "hpo.prior"
 local method = require "hpo.method"
 local space = require "hpo.space"
 
@@ -20,7 +21,7 @@ return function(spec, o, view)
   local tried, repeats -- parameters as JSON → true; how many trials in a row brought nothing new
   local answer -- of the scheduler to the present report
   local delivered -- reports and failures, so far
-  local point = space.allowed(space.point(o.space), view.allows)
+  local point, own = space.allowed(space.point(o.space), view.allows), space.owner(o.space)
 
   function spec.open()
     searcher = method.open("study.search", "suggest", o.search, view)
@@ -33,11 +34,11 @@ return function(spec, o, view)
   local function checked(call, trial, answers, why)
     return decisions("study.scheduler: " .. call, trial, answers, why, view.may_exploit())
   end
-  spec.gather = experience.is(o.warm) and experience.gatherer(o) or nil
-  -- What another study came to, or that file, is told to the searcher as trials with numbers below 0:
+  spec.gather = prior.is(o.warm) and prior.gatherer(o) or nil
+  -- The outcome of another study, or that file, is told to the searcher as trials with numbers below 0:
   -- those whose parameters are points of this one's space, without names that it does not have.
   function spec.warm_up(history)
-    local past = experience.is(o.warm) and experience.read(o, history) or core.decode(history)
+    local past = prior.is(o.warm) and prior.read(o, history) or core.decode(history)
     for i, trial in ipairs(past) do
       local n, given_as = i - 1 - #past, nil
       for _, report in ipairs(trial.reports) do
@@ -55,12 +56,12 @@ return function(spec, o, view)
     return params ~= nil and core.encode(point("study.search: suggest", params)) or nil
   end
   -- Asked before, and answered: our own searchers know that from start and observe alone.
-  function spec.replay(n)
+  function spec.suggest_again(n)
     if not method.code(o.search) and not o.first[n + 1] then return spec.suggest(n) or "null" end
   end
   local function begin(n, params)
     given[n] = params
-    if searcher.start then searcher:start(n, core.decode(params)) end
+    if searcher.start then searcher:start(n, own(core.decode(params))) end
   end
   local function finish(n, status)
     if searcher.finish and given[n] and not ended[n] then searcher:finish(n, status) end
@@ -73,7 +74,7 @@ return function(spec, o, view)
         "fewer samples, or a searcher that returns nil when it has nothing new")
     end
     begin(n, params)
-    if scheduler.start then scheduler:start(n, core.decode(params)) end
+    if scheduler.start then scheduler:start(n, own(core.decode(params))) end
   end
   -- Tells the searcher what becomes of the present answer.
   local function settle(n, t, how)
@@ -129,7 +130,10 @@ return function(spec, o, view)
     return o.cost and check.number { above = 0 } ("study.cost", o.cost(core.decode(params))) or 1
   end
   function spec.trial(params)
-    local step = o.trial(core.decode(params))
+    local p = core.decode(params)
+    digits.of(p)
+    local step = o.trial(p)
+    digits.of {}
     local origin = artifact.is(step) and not artifact.is_picked(step) and artifact.origin(step)
     if not origin or not origin.template then check.expected("study.trial", "hpo.train or hpo.command", step) end
     if origin.last_t and spec.max_t > origin.last_t then

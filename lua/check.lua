@@ -23,6 +23,7 @@ function check.show(value)
   local kind = type(value)
   if kind == "nil" then return "nothing" end
   if kind == "string" then return '"' .. (#value <= 60 and value or value:sub(1, 57) .. "...") .. '"' end
+  if value == core.null then return "hpo.null" end
   if kind == "number" then return core.number(value) end
   if kind == "boolean" or check.is_object(value) then return tostring(value) end
   return "a " .. kind
@@ -88,19 +89,24 @@ function check.number(limit)
   end
 end
 
-function check.text(field, value)
-  if type(value) ~= "string" or value == "" then check.expected(field, "a text", value) end
+local function readable(field, value)
   if value:find("\0", 1, true) or not utf8.len(value) then
     core.fail(field, "expected UTF-8 text without NUL, found other bytes")
   end
   return value
 end
 
--- A parameter's value.
+function check.text(field, value)
+  if type(value) ~= "string" then check.expected(field, "a text", value) end
+  if value == "" then core.fail(field, "expected a text, found an empty one") end
+  return readable(field, value)
+end
+
+-- A parameter's value. An empty text is one.
 function check.scalar(field, value)
   if type(value) == "boolean" or check.is_finite(value) then return value end
   if type(value) ~= "string" then check.expected(field, "a text, a finite number, true or false", value) end
-  return check.text(field, value)
+  return readable(field, value)
 end
 
 function check.callable(field, value)

@@ -2,13 +2,14 @@
 --
 --   choice {...}   values that are like themselves only
 --   ordered {...}  neighbours are alike
--- A value may bring parameters of its own, a branch: { "sgd", momentum = hpo.uniform(0, 1) }.
+-- A value may be a list, or core.null, which trial(p) sees as nil. A value may bring parameters of its own, a branch: { "sgd", momentum = hpo.uniform(0, 1) }.
 
 local core = require "hpo.core"
 local check = require "hpo.check"
 local domain = require "hpo.domain"
 
 local choices = {}
+local DEEPEST = 8 -- lists in lists
 
 -- A rule: domains by name. A plain value is a parameter that does not vary.
 function choices.named(field, value)
@@ -26,28 +27,38 @@ function choices.named(field, value)
   return result
 end
 
--- A value and its branch, or nil.
+-- A parameter's value: a text, number or boolean, core.null, or a list of them.
+function choices.value(field, value, depth)
+  depth = depth or 0
+  if value == core.null then return value end
+  if type(value) ~= "table" or check.is_object(value) or next(value) == nil then return check.scalar(field, value) end
+  if depth == DEEPEST then core.fail(field, "a list nested deeper than " .. DEEPEST .. " levels") end
+  return check.list(function(inner, element) return choices.value(inner, element, depth + 1) end, 1)(field, value)
+end
+
+-- A value and its branch, or nil: a table with names is a branch, one without is a list.
 local function item(field, given)
-  if type(given) ~= "table" or check.is_object(given) then return check.scalar(field, given), nil end
-  if #given ~= 1 then check.expected(field, 'a value, or a value and its parameters, such as { "sgd", momentum = hpo.uniform(0, 1) }', given) end
   local branch = {}
-  for name, d in pairs(given) do
-    if name ~= 1 then branch[name] = d end
+  for name, d in pairs(type(given) == "table" and not check.is_object(given) and given or {}) do
+    if math.type(name) ~= "integer" then branch[name] = d end
   end
-  return check.scalar(field .. "[1]", given[1]), next(branch) ~= nil and choices.named(field, branch) or nil
+  if next(branch) == nil then return choices.value(field, given), nil end
+  if #given ~= 1 then check.expected(field, 'a value, or a value and its parameters, such as { "sgd", momentum = hpo.uniform(0, 1) }', given) end
+  return choices.value(field .. "[1]", given[1]), choices.named(field, branch)
 end
 
 local function list(kind, values)
-  local field, seen, branches = "hpo." .. kind, {}, {}
+  local field, seen, branches, special = "hpo." .. kind, {}, {}, false
   values = check.list(function(inner, given)
     local value, branch = item(inner, given)
     local text = core.encode(value)
     if seen[text] then core.fail(inner, "the value " .. text .. " is there twice") end
     seen[text] = true
+    special = special or value == core.null or type(value) == "table"
     branches[#branches + 1] = branch or false
     return value
   end, 1)(field, values)
-  return domain.new { kind = kind, values = values, branches = branches }
+  return domain.new { kind = kind, values = values, branches = branches, special = special }
 end
 
 function choices.choice(values) return list("choice", values) end

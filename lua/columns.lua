@@ -14,7 +14,8 @@ local WIDEST = 60 -- letters of a value, for the eye
 function columns.plain(x)
   local kind = type(x)
   if kind == "number" then return core.number(x) end
-  return x ~= nil and kind ~= "table" and tostring(x) or nil
+  if kind == "table" then return #x > 0 and core.encode(x) or nil end
+  return x ~= nil and tostring(x) or nil
 end
 
 -- A function that rounds numbers by a format, and knows nothing else.

@@ -3,6 +3,7 @@
 local core = require "hpo.core"
 local artifact = require "hpo.artifact"
 local check = require "hpo.check"
+local digits = require "hpo.digits"
 local inputs = require "hpo.inputs"
 local json = require "hpo.json"
 
@@ -21,7 +22,7 @@ local function environment(field, value)
   for _, name in ipairs(check.names(value)) do
     local inner, x = field .. "." .. name, value[name]
     variable(inner, name)
-    list[#list + 1] = { name, check.is_finite(x) and core.number(x) or check.text(inner, x) }
+    list[#list + 1] = { name, check.is_finite(x) and core.number(x) or digits.whole(inner, check.text(inner, x)) }
   end
   return list
 end
@@ -31,7 +32,7 @@ local function argument(field, value)
   if check.is_finite(value) then return core.number(value) end
   if type(value) ~= "string" then check.expected(field, "a text, a number, an artifact or an hpo.output", value) end
   if value:find("\0", 1, true) then core.fail(field, "expected a text without NUL") end
-  return value
+  return digits.whole(field, value)
 end
 
 command.resources = function(field, value)

@@ -1,8 +1,9 @@
 -- domain: the values one parameter may have, and how one is drawn.
 --
 -- A domain is a plain description with a few methods: its kind; low, high and q of a range (ranges.lua);
--- values and branches of a choice (choices.lua). Each draw takes exactly one uniform number of the
--- generator. A parameter that is there only where another one has a certain value has parent and value.
+-- values and branches of a choice (choices.lua), which is special where a value is a list or core.null.
+-- Each draw takes exactly one uniform number of the generator. A parameter that is there only where
+-- another one has a certain value has places (groups.lua).
 
 local core = require "hpo.core"
 local check = require "hpo.check"
@@ -62,9 +63,9 @@ end
 
 function domain:draw(generator) return self:at(generator:uniform()) end
 
--- The same domain as a parameter that is there only where another one has this value.
+-- A copy of the domain, for a parameter that is there only where another one has this value.
 function domain:under(parent, value)
-  local result = setmetatable({ parent = parent, value = value }, domain)
+  local result = setmetatable({ places = { { parent = parent, value = value } } }, domain)
   for k, v in pairs(self) do result[k] = v end
   return result
 end
@@ -72,6 +73,7 @@ end
 -- How many values there are, or nil: uncountably many.
 function domain:size()
   if self.values then return #self.values end
+  if self.low == self.high then return 1 end
   if self.kind == "randint" then return self.high - self.low + 1 end
   return self.q and self.last - self.first + 1
 end
@@ -80,17 +82,28 @@ end
 function domain:item(i)
   if self.values then return self.values[i + 1] end
   if self.kind == "randint" then return self.low + i end
-  return multiple(self.q, self.first + i)
+  return self.q and multiple(self.q, self.first + i) or self.low
+end
+
+-- The place of a value among those of a choice, from 1, or nil. Lists are equal where their elements are.
+function domain:place(value)
+  if value == nil then value = core.null end
+  local text = type(value) == "table" and core.encode(value)
+  for i, own in ipairs(self.values) do
+    if own == value or text and type(own) == "table" and core.encode(own) == text then return i end
+  end
+end
+
+-- The value as this domain has it, or what it is where it has none such.
+function domain:own(value)
+  local i = self.values and self:place(value)
+  if i then return self.values[i] end
+  return value
 end
 
 -- Whether a value given by hand lies in the domain; it need not be a multiple of q.
 function domain:contains(value)
-  if self.values then
-    for _, own in ipairs(self.values) do
-      if own == value then return true end
-    end
-    return false
-  end
+  if self.values then return self:place(value) ~= nil end
   return check.is_finite(value) and value >= self.low and value <= self.high and
     (self.kind ~= "randint" or math.tointeger(value) ~= nil)
 end

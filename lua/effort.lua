@@ -1,4 +1,4 @@
--- effort: what a study came to, in words: that there is no best, that exploits ended, the units that were there before, the
+-- effort: the outcome of a study in words: that there is no best, that exploits ended, the units that were there before, the
 -- virtual workers that waited, and the cost function by which they would wait less, where measured times
 -- say so.
 --

@@ -7,7 +7,7 @@ local check = require "hpo.check"
 local choices = require "hpo.choices"
 local command = require "hpo.command"
 local compare = require "hpo.compare"
-local experience = require "hpo.experience"
+local prior = require "hpo.prior"
 local json = require "hpo.json"
 local param = require "hpo.param"
 local ranges = require "hpo.ranges"
@@ -44,7 +44,8 @@ return named("hpo", {
   command = command.new, output = artifact.output,
   tokenizer = steps.tokenizer, model = steps.model, squad = steps.squad,
   train = train.train, evaluate = train.evaluate,
-  study = study.new, history = experience.new, after = after, compare = compare.new,
+  study = study.new, history = prior.new, after = after, compare = compare.new,
+  null = core.null, -- a value of a choice that trial(p) sees as nil
   uniform = ranges.uniform, loguniform = ranges.loguniform, quniform = ranges.quniform,
   qloguniform = ranges.qloguniform, randint = ranges.randint, choice = choices.choice, ordered = choices.ordered,
   search = methods "search", scheduler = methods "scheduler",

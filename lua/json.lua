@@ -11,7 +11,7 @@ local function refuse(field, what) core.fail(field, what .. " has no JSON form")
 local function walk(field, value, depth)
   local kind = type(value)
   if kind == "string" and not utf8.len(value) then refuse(field, "a string that is not UTF-8") end
-  if kind == "nil" or kind == "boolean" or kind == "number" or kind == "string" then return end
+  if value == core.null or kind == "nil" or kind == "boolean" or kind == "number" or kind == "string" then return end
   if kind ~= "table" or check.is_object(value) then refuse(field, check.show(value)) end
   if depth == DEEPEST then refuse(field, "a value nested deeper than " .. DEEPEST .. " levels") end
   local names, n = check.names(value), 0

@@ -17,10 +17,7 @@ local function range(kind, low, high, least)
   local field, rule = "hpo." .. kind, check.number(least or {})
   rule(field .. ": low", low)
   rule(field .. ": high", high)
-  if low >= high then
-    core.fail(field, "expected low < high, found " .. core.number(low) .. ", " .. core.number(high),
-      "a parameter that does not vary is a plain value, such as lr = " .. core.number(low))
-  end
+  if low > high then core.fail(field, "expected low ≤ high, found " .. core.number(low) .. ", " .. core.number(high)) end
   if not check.is_finite(high - low) then core.fail(field, "the range is too wide") end
   return { kind = kind, low = low, high = high }
 end

@@ -12,6 +12,7 @@ local raw_gsub = string.gsub
 local raw_get, raw_move, raw_rep = rawget, table.move, string.rep
 local raw_insert, raw_concat, raw_sort, raw_pcall = table.insert, table.concat, table.sort, pcall
 local raw_create, raw_wrap, raw_resume, raw_close = coroutine.create, coroutine.wrap, coroutine.resume, coroutine.close
+local raw_gmatch, raw_type = string.gmatch, math.type
 local LARGEST = 10000000
 
 local rank = { number = 1, string = 2, boolean = 3 }
@@ -68,6 +69,7 @@ end
 
 function tostring(v)
   local kind, meta = type(v), getmetatable(v)
+  if kind == "number" then return core.number(v) end -- the shortest that reads back the same
   if rank[kind] or kind == "nil" then return raw_tostring(v) end
   if type(meta) == "table" and meta.__tostring then return raw_tostring(v) end
   return kind
@@ -79,10 +81,13 @@ function string.format(format, ...)
     error("string.format: %p would show an address", 2)
   end
   local n, value = select("#", ...), ...
-  if n == 1 and rank[type(value)] then return raw_format(format, value) end -- the usual case, without a table
-  local values = { ... }
-  for i = 1, n do
-    if not rank[type(values[i])] then values[i] = tostring(values[i]) end
+  if n == 1 and rank[type(value)] and raw_type(value) ~= "float" then return raw_format(format, value) end -- the usual case, without a table
+  local values, i = { ... }, 0
+  for conversion in raw_gmatch(raw_tostring(format), "%%[^%a%%]*([%a%%])") do
+    if conversion ~= "%" then
+      i = i + 1
+      if conversion == "s" or not rank[type(values[i])] and values[i] ~= nil then values[i] = tostring(values[i]) end
+    end
   end
   return raw_format(format, table.unpack(values, 1, n))
 end

@@ -3,6 +3,7 @@
 local core = require "hpo.core"
 local artifact = require "hpo.artifact"
 local check = require "hpo.check"
+local digits = require "hpo.digits"
 
 local sources = {}
 
@@ -20,7 +21,7 @@ function sources.text(content, name)
   if type(content) ~= "string" then check.expected("hpo.text", "a text", content, "hpo.json(value) makes one of any value") end
   name = name == nil and "text" or check.inner_path("hpo.text: name", name)
   if name:find "/" then check.expected("hpo.text: name", 'a name without "/"', name) end
-  local node = core.text(content, name)
+  local node = core.text(digits.whole("hpo.text", content), name)
   return artifact.new { show = "hpo.text", node = node, name = name, is_file = true }
 end
 

@@ -3,6 +3,7 @@
 local core = require "hpo.core"
 local check = require "hpo.check"
 local choices = require "hpo.choices"
+local groups = require "hpo.groups"
 local spelling = require "hpo.spelling"
 
 local space = {}
@@ -15,16 +16,26 @@ function space.of(study)
   return study.space
 end
 
+-- A parameter of this name is there already: in another branch with the same domain it is one parameter.
+local function share(field, name, d, known, parent, value)
+  if not known.places or tostring(known) ~= tostring(d) then
+    core.fail(field .. "." .. name, "the space has two parameters of this name",
+      "with the same domain in several branches it is one parameter; else call it otherwise, such as " .. parent .. "_" .. name)
+  end
+  known.places[#known.places + 1] = { parent = parent, value = value }
+end
+
 -- Puts domains beside the others, then those of their branches.
 local function flatten(field, result, domains, parent, value)
-  local names = check.names(domains)
+  local names, new = check.names(domains), {}
   for _, name in ipairs(names) do
     if result[name] then
-      core.fail(field .. "." .. name, "the space has two parameters of this name", "call it otherwise, such as " .. parent .. "_" .. name)
+      share(field, name, domains[name], result[name], parent, value)
+    else
+      new[#new + 1], result[name] = name, parent and domains[name]:under(parent, value) or domains[name]
     end
-    result[name] = parent and domains[name]:under(parent, value) or domains[name]
   end
-  for _, name in ipairs(names) do
+  for _, name in ipairs(new) do
     local d = domains[name]
     for i, branch in ipairs(d.branches or {}) do
       if branch then flatten(field .. "." .. name .. "[" .. i .. "]", result, branch, name, d.values[i]) end
@@ -32,8 +43,7 @@ local function flatten(field, result, domains, parent, value)
   end
 end
 
--- A rule: the space of a study: every parameter by name, also those of branches, whose domains say
--- where they are there: `parent` has `value`.
+-- A rule: the space of a study: every parameter by name, also those of branches, whose domains have places.
 function space.rule(field, value)
   local result = {}
   flatten(field, result, choices.named(field, value))
@@ -47,50 +57,27 @@ function space.describe(domains)
   return result
 end
 
--- The parameters that are there together, names sorted: first those that always are, then those of
--- each branch behind the group of its choice. A group has names, and parent and value or neither.
-function space.groups(domains)
-  local groups, names = {}, check.names(domains)
-  local function add(parent, value)
-    local group = { parent = parent, value = value, names = {} }
-    for _, name in ipairs(names) do
-      if domains[name].parent == parent and domains[name].value == value then group.names[#group.names + 1] = name end
-    end
-    groups[#groups + 1] = group
-    for _, name in ipairs(group.names) do
-      for i, branch in ipairs(domains[name].branches or {}) do
-        if branch then add(name, domains[name].values[i]) end
-      end
-    end
-  end
-  add(nil, nil)
-  return groups
+space.groups, space.has, space.fill, space.owner = groups.of, groups.has, groups.fill, groups.owner
+
+-- "opt is "sgd" or opt is "lion""
+local function where_of(group)
+  local list = {}
+  for i, place in ipairs(group.places) do list[i] = place.parent .. " is " .. check.show(place.value) end
+  return table.concat(list, " or ")
 end
 
--- Whether a point has the parameters of a group.
-function space.has(params, group)
-  return group.parent == nil or params[group.parent] == group.value
-end
-
--- The point whose parameters have the values of give(name): a choice is asked before its branches.
-function space.fill(groups, give)
-  local params = {}
-  for _, group in ipairs(groups) do
-    for _, name in ipairs(space.has(params, group) and group.names or {}) do params[name] = give(name) end
-  end
-  return params
-end
-
--- A rule: one point, with exactly the names of the space (any names where domains is nil).
+-- A rule: a copy of one point, with exactly the names of the space (any names where domains is nil).
 function space.point(domains)
-  local groups = domains and space.groups(domains) or {}
+  local all, own = domains and space.groups(domains) or {}, space.owner(domains)
   return function(field, point)
     if type(point) ~= "table" or check.is_object(point) or #point > 0 then
       check.expected(field, "a table of parameters", point)
     end
+    local copy = {}
+    for _, name in ipairs(check.names(point)) do copy[name] = choices.value(field .. "." .. name, point[name]) end
+    point = own(copy)
     for _, name in ipairs(check.names(point)) do
       local inner, value = field .. "." .. name, point[name]
-      check.scalar(inner, value)
       if domains and not domains[name] then
         core.fail(inner, "no such parameter in the study's space", spelling.hint(name, check.names(domains)))
       end
@@ -98,13 +85,13 @@ function space.point(domains)
         check.expected(inner, "a value of " .. tostring(domains[name]), value)
       end
     end
-    for _, group in ipairs(groups) do
+    for _, group in ipairs(all) do
       local has = space.has(point, group)
       for _, name in ipairs(group.names) do
         if has and point[name] == nil then
           core.fail(field .. "." .. name, "a point gives every parameter of the space a value")
         elseif not has and point[name] ~= nil then
-          core.fail(field .. "." .. name, "it is a parameter only where " .. group.parent .. " is " .. check.show(group.value))
+          core.fail(field .. "." .. name, "it is a parameter only where " .. where_of(group))
         end
       end
     end
@@ -115,19 +102,22 @@ end
 -- Of a point of another space the part that is a point of this one, or nil.
 function space.within(domains, point)
   if not domains then return point end
-  local outside = false
+  local outside, own = false, space.owner(domains)(point)
   local result = space.fill(space.groups(domains), function(name)
-    outside = outside or point[name] == nil or not domains[name]:contains(point[name])
-    return point[name]
+    outside = outside or own[name] == nil or not domains[name]:contains(own[name])
+    return own[name]
   end)
   return not outside and result or nil
 end
 
--- A study's `where` as a function of a point: it gets a copy, and answers true or false.
+-- A study's `where` as a function of a point: it gets a copy as trial(p) does, and answers true or false.
 function space.condition(field, where)
   return function(point)
     local copy = {}
-    for name, value in pairs(point) do copy[name] = value end
+    for name, value in pairs(point) do
+      if type(value) == "table" then value = core.decode(core.encode(value)) end
+      if value ~= core.null then copy[name] = value end
+    end
     local answer = where(copy)
     if type(answer) ~= "boolean" then check.expected(field, "true or false", answer) end
     return answer

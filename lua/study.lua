@@ -5,7 +5,7 @@ local add_calls = require "hpo.calls"
 local artifact = require "hpo.artifact"
 local changed = require "hpo.change"
 local check = require "hpo.check"
-local experience = require "hpo.experience"
+local prior = require "hpo.prior"
 local method = require "hpo.method"
 local param = require "hpo.param"
 local random = require "hpo.search.random"
@@ -35,7 +35,7 @@ local rules = {
   cost = check.callable,
   where = check.callable,
   warm = function(field, value)
-    if experience.is(value) then return value end
+    if prior.is(value) then return value end
     if not states[value] then check.expected(field, "another study of this recipe, or hpo.history { file = ... }", value) end
     return states[value]
   end,

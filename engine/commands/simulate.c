@@ -81,11 +81,11 @@ static void write_outcome(const struct study *study, struct simulated *s)
 static enum status write_missing(struct build *b, struct study *study, struct simulated *s,
                                  struct error *err)
 {
-    struct wanted_run *runs;
+    struct demand *runs;
     int trial, t;
     size_t n;
 
-    TRY(study_wants(study, s->arena, &runs, &n, err));
+    TRY(study_demands(study, s->arena, &runs, &n, err));
     text_add(s->out, ", \"missing\": [");
     for (size_t i = 0; i < n; i++) {
         bool failed;

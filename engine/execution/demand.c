@@ -39,7 +39,7 @@ enum status demand_decide(struct build *b, struct error *err)
 
 /* All demands of all studies. */
 struct demands {
-    struct wanted_run *runs;
+    struct demand *runs;
     int *studies; /* of each */
     size_t n, capacity, study_capacity;
 };
@@ -49,15 +49,15 @@ static enum status collect(struct build *b, struct arena *arena, struct demands 
 {
     for (size_t i = 0; i < b->studies.n; i++) {
         const int node = b->studies.nodes[i];
-        struct wanted_run *runs;
+        struct demand *runs;
         size_t n;
         if (!is_open(b, node))
             continue;
-        TRY(study_wants(work_of(b, node)->study, arena, &runs, &n, err));
+        TRY(study_demands(work_of(b, node)->study, arena, &runs, &n, err));
         for (size_t k = 0; k < n; k++) {
             size_t n_studies = all->n;
             int *study = arena_push(arena, all->studies, n_studies, all->study_capacity);
-            struct wanted_run *run = arena_push(arena, all->runs, all->n, all->capacity);
+            struct demand *run = arena_push(arena, all->runs, all->n, all->capacity);
             if (!study || !run)
                 return error_memory(err);
             *study = node;
@@ -76,7 +76,7 @@ static enum status refuse(struct build *b, const char *label, int node)
 }
 
 /* One demand: its template's inputs first, then a run. */
-static enum status serve(struct build *b, int study, const struct wanted_run *demand, bool starts,
+static enum status serve(struct build *b, int study, const struct demand *demand, bool starts,
                          int others, struct error *err)
 {
     const bool keyed = demand->template->keyed;

@@ -79,7 +79,7 @@ static enum status plan_studies(struct build *b, struct text *t, struct error *e
 {
     for (size_t i = 0; i < b->studies.n; i++) {
         struct work *w = work_of(b, b->studies.nodes[i]);
-        struct wanted_run *wanted;
+        struct demand *wanted;
         struct study_counts counts;
         size_t n;
         bool failed;
@@ -88,7 +88,7 @@ static enum status plan_studies(struct build *b, struct text *t, struct error *e
         study_count(w->study, &counts);
         text_printf(t, "study %s: %d of %d trials begun, undecided\n",
                     graph_label(b->graph, b->studies.nodes[i]), counts.trials, counts.samples);
-        TRY(study_wants(w->study, b->arena, &wanted, &n, err));
+        TRY(study_demands(w->study, b->arena, &wanted, &n, err));
         for (size_t k = 0; k < n; k++) {
             TRY(resolve_template(b, wanted[k].template, &failed, err));
             text_printf(t, "run %s/%d: t = %d to %d\n", graph_label(b->graph, b->studies.nodes[i]),

@@ -100,10 +100,10 @@ static int sure(const struct study *study, const struct unit *from, const struct
 static enum status find_least(struct build *b, struct study *study, struct bound *least,
                               const struct trial *to_come, size_t n, struct error *err)
 {
-    struct wanted_run *runs;
+    struct demand *runs;
     size_t n_runs;
 
-    TRY(study_wants(study, b->arena, &runs, &n_runs, err));
+    TRY(study_demands(study, b->arena, &runs, &n_runs, err));
     for (size_t i = 0; i < n_runs; i++) {
         const struct trial *trial = study->trials[runs[i].trial];
         if (trial->template->keyed)

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "engine/execution/experience.h"
+#include "engine/execution/prior.h"
 #include "engine/execution/recall.h"
 #include "engine/graph/key.h"
 
@@ -203,9 +203,9 @@ static enum status resolve_study(struct build *b, int node, struct error *err)
                                     .arena = b->arena,
                                     .warm = warm >= 0 ? work_of(b, warm)->study : NULL,
                                     .today = b->today,
-                                    .rehearsal = b->replays};
+                                    .replay = b->replays};
 
-    TRY(experience_find(b, node, &context.history, err));
+    TRY(prior_find(b, node, &context.history, err));
     TRY(study_open(&context, node, &work_of(b, node)->study, err));
     plan_busy(b->plan, node);
     return nodes_add(b, &b->studies, node, err);

@@ -27,8 +27,8 @@ struct result run_result(const struct build *b, const struct job *job, const str
                            .used_day = b->today};
 }
 
-void run_published(struct build *b, const char *label, struct unit *u, const struct result *r,
-                   enum put_outcome outcome)
+enum status run_published(struct build *b, const char *label, struct unit *u,
+                          const struct result *r, enum put_outcome outcome, struct error *err)
 {
     const bool differs = outcome == PUT_DIFFERENT;
 
@@ -41,8 +41,8 @@ void run_published(struct build *b, const char *label, struct unit *u, const str
                          "%s is not reproducible: t = %d has given two different results", label,
                          u->t);
     if (u->state != UNIT_KNOWN) {
+        TRY(unit_report(b->units, u, r->reports, err));
         u->state = UNIT_KNOWN;
-        u->reports = r->reports;
         u->seconds = r->seconds;
         u->run = b->run;
     }
@@ -52,6 +52,7 @@ void run_published(struct build *b, const char *label, struct unit *u, const str
         u->checkpoint = r->tree;
         u->has_checkpoint = u->kept = true;
     }
+    return OK;
 }
 
 /* A checkpoint that another run left of this unit, in the middle, becomes its own now. */
@@ -73,9 +74,7 @@ static enum status adopt(struct build *b, struct unit *u, const char *label, con
     if (!(r.description = unit_description(u, b->arena)))
         return error_memory(err);
     TRY(results_adopt(b->results, &r, log, &adopted, &outcome, err));
-    if (adopted)
-        run_published(b, label ? label : "a trial", u, &r, outcome);
-    return OK;
+    return adopted ? run_published(b, label ? label : "a trial", u, &r, outcome, err) : OK;
 }
 
 /* ---- start ---- */
@@ -288,7 +287,7 @@ static void say_what_is_trained_again(struct build *b, const struct job *job,
                      job->label, from->t, start ? start->t + 1 : 1, from->t);
 }
 
-enum status run_start(struct build *b, const char *label, const struct wanted_run *demand,
+enum status run_start(struct build *b, const char *label, const struct demand *demand,
                       int others, bool *refused, struct error *err)
 {
     const struct stretch s = {FOR_STUDY,     -1,    label, demand->template, demand->from,
@@ -384,7 +383,7 @@ bool run_is_remake(const struct job *job)
     return job->run->purpose != FOR_STUDY;
 }
 
-bool run_serves(const struct job *job, const struct wanted_run *demand)
+bool run_serves(const struct job *job, const struct demand *demand)
 {
     const struct run *run = job->run;
     int t = demand->from ? demand->from->t + 1 : 1;
@@ -481,7 +480,7 @@ static enum status keep_last(struct build *b, struct job *job, struct error *err
     if (!(r.description = unit_description(u, b->arena)))
         return error_memory(err);
     TRY(results_publish(b->results, &r, &files, &outcome, err));
-    run_published(b, job->label, u, &r, outcome);
+    TRY(run_published(b, job->label, u, &r, outcome, err));
     return r.has_tree ? OK : miss_checkpoint(run, u, err);
 }
 

@@ -14,7 +14,7 @@
 #include "engine/execution/build.h"
 
 /* Starts the task that trains what a study demands, if nothing else does and there is room. */
-enum status run_start(struct build *b, const char *label, const struct wanted_run *demand,
+enum status run_start(struct build *b, const char *label, const struct demand *demand,
                       int others, bool *refused, struct error *err) MUST_CHECK;
 
 /* What a best node needs: the checkpoint of its unit, made again. */
@@ -36,6 +36,6 @@ enum status run_finish(struct build *b, struct job *job, const struct executor_e
 bool run_is_remake(const struct job *job);
 
 /* Whether this run will report the first unit of a demand. */
-bool run_serves(const struct job *job, const struct wanted_run *demand);
+bool run_serves(const struct job *job, const struct demand *demand);
 
 #endif

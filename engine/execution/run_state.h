@@ -43,8 +43,9 @@ struct chain run_chain(const struct run *run, size_t i, size_t n);
 struct result run_result(const struct build *b, const struct job *job, const struct unit *u);
 
 /* Notes what came of publishing: the unit is known, and what differs is said. */
-void run_published(struct build *b, const char *label, struct unit *u, const struct result *r,
-                   enum put_outcome outcome);
+enum status run_published(struct build *b, const char *label, struct unit *u,
+                          const struct result *r, enum put_outcome outcome,
+                          struct error *err) MUST_CHECK;
 
 /* Takes a last line that nothing ended. */
 enum status run_take_rest(struct build *b, struct job *job, struct error *err) MUST_CHECK;

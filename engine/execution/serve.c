@@ -32,7 +32,7 @@ static enum status keep_report(struct build *b, struct job *job, struct unit *u,
     if (!(r.description = unit_description(u, b->arena)))
         return error_memory(err);
     TRY(results_publish(b->results, &r, NULL, &outcome, err));
-    run_published(b, job->label, u, &r, outcome);
+    TRY(run_published(b, job->label, u, &r, outcome, err));
     return hold_claim(b, &chain, err);
 }
 

@@ -26,7 +26,7 @@ struct recipe; /* opaque: the Lua state, its limits, the graph it fills */
 
 /* What stands in the place of a study's own searcher or scheduler: Lua, or NULL. */
 struct recipe_change {
-    int study; /* the how-manieth of the recipe, from 0 */
+    int study; /* its number among those of the recipe, from 0 */
     const char *search, *scheduler;
     bool reversed; /* pairs and next go from a table's last key to its first */
     int samples;   /* of its own searcher: for one that knows no end */
@@ -100,7 +100,7 @@ enum status recipe_wake(struct recipe *r, int calls, struct error *err) MUST_CHE
  * NULL: *text is what the file says, *n the trials in it. */
 enum status recipe_gather(struct recipe *r, int calls, const char *table, struct arena *arena,
                           const char **text, int *n, struct error *err) MUST_CHECK;
-/* Tells the searcher what another study came to, study_history's JSON, or the text of that file:
+/* Tells the searcher the outcome of another study: study_history's JSON, or the text of that file:
  * right after recipe_wake. */
 enum status recipe_warm(struct recipe *r, int calls, const char *history,
                         struct error *err) MUST_CHECK;
@@ -108,8 +108,8 @@ enum status recipe_suggest(struct recipe *r, int calls, int trial, struct arena 
                            const char **params, struct error *err) MUST_CHECK;
 /* A suggestion whose answer is known: for a recipe's own searcher, which may remember that it was
  * asked: what it says now, "null" for nothing left. Of others *params is NULL. */
-enum status recipe_replay(struct recipe *r, int calls, int trial, struct arena *arena,
-                          const char **params, struct error *err) MUST_CHECK;
+enum status recipe_suggest_again(struct recipe *r, int calls, int trial, struct arena *arena,
+                                 const char **params, struct error *err) MUST_CHECK;
 enum status recipe_start(struct recipe *r, int calls, int trial, const char *params,
                          struct error *err) MUST_CHECK;
 enum status recipe_observe(struct recipe *r, int calls, const struct trial_report *report,

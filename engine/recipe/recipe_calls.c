@@ -52,10 +52,10 @@ enum status recipe_suggest(struct recipe *r, int calls, int trial, struct arena 
     return recipe_take_string(r, arena, params, err);
 }
 
-enum status recipe_replay(struct recipe *r, int calls, int trial, struct arena *arena,
-                          const char **params, struct error *err)
+enum status recipe_suggest_again(struct recipe *r, int calls, int trial, struct arena *arena,
+                                 const char **params, struct error *err)
 {
-    push_call(r, calls, "replay");
+    push_call(r, calls, "suggest_again");
     lua_pushinteger(r->lua, trial);
     TRY(recipe_call(r, 1, 1, err));
     return recipe_take_string(r, arena, params, err);

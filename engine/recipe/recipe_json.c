@@ -1,5 +1,5 @@
 /*
- * recipe_json: numbers and JSON for Lua: core.number, core.encode, core.decode, core.array. The
+ * recipe_json: numbers and JSON for Lua: core.number, core.encode, core.decode, core.array, core.null. The
  * texts made here reach keys, so they are canonical: names sorted, shortest numbers. Start at
  * encode.
  */
@@ -88,6 +88,7 @@ static void encode(lua_State *L, int index, struct text *t, int depth)
         (void)luaL_error(L, "a value nested deeper than %d levels has no JSON form", JSON_DEPTH);
     switch (lua_type(L, index)) {
     case LUA_TNIL:
+    case LUA_TLIGHTUSERDATA: /* core.null: there is no other */
         text_add(t, "null");
         break;
     case LUA_TBOOLEAN:
@@ -211,4 +212,6 @@ static const luaL_Reg functions[] = {
 void recipe_json_add(lua_State *L)
 {
     luaL_setfuncs(L, functions, 0);
+    lua_pushlightuserdata(L, NULL);
+    lua_setfield(L, -2, "null");
 }

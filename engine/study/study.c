@@ -56,7 +56,7 @@ enum status study_open(const struct study_context *context, int node, struct stu
         return error_memory(err);
     TRY(find_identity(study, &identity, err));
     *out = study;
-    return journal_open(&study->journal, context->rehearsal ? NULL : context->store, identity,
+    return journal_open(&study->journal, context->replay ? NULL : context->store, identity,
                         study->spec->source, context->today, err);
 }
 
@@ -420,7 +420,7 @@ enum status study_advance(struct study *study, bool *decided, struct error *err)
         if (!trial->template->keyed)
             break;
         TRY(unit_get(study->c.units, trial->template, trial->last, &u, err));
-        if (u->state == UNIT_UNKNOWN && study->spec->prune && study->c.rehearsal)
+        if (u->state == UNIT_UNKNOWN && study->spec->prune && study->c.replay)
             TRY(unit_recall_failure(study->c.units, u, err));
         if (u->state == UNIT_UNKNOWN || u->state == UNIT_ASKED)
             break;
@@ -451,14 +451,14 @@ static enum status find_until(struct study *study, struct trial *trial, struct e
 }
 
 /* The first unit of the running trial that nobody knows, if one is certainly needed. */
-static enum status want(struct study *study, struct trial *trial, struct wanted_run *out,
-                        bool *wanted, struct error *err)
+static enum status demand(struct study *study, struct trial *trial, struct demand *out,
+                          bool *needed, struct error *err)
 {
     struct unit *from = trial->last, *u;
 
-    *out = (struct wanted_run){trial->number, trial->template, from, trial->t + 1, trial->params};
-    *wanted = !trial->template->keyed;
-    if (*wanted)
+    *out = (struct demand){trial->number, trial->template, from, trial->t + 1, trial->params};
+    *needed = !trial->template->keyed;
+    if (*needed)
         return OK;
     for (int t = trial->t + 1; t == trial->t + 1 || t <= trial->until; t++) {
         TRY(unit_get(study->c.units, trial->template, from, &u, err));
@@ -468,7 +468,7 @@ static enum status want(struct study *study, struct trial *trial, struct wanted_
             TRY(find_until(study, trial, err));
             out->from = from;
             out->until = trial->until;
-            *wanted = true;
+            *needed = true;
             return OK;
         }
         from = u;
@@ -476,16 +476,16 @@ static enum status want(struct study *study, struct trial *trial, struct wanted_
     return OK;
 }
 
-enum status study_wants(struct study *study, struct arena *arena, struct wanted_run **out,
-                        size_t *n, struct error *err)
+enum status study_demands(struct study *study, struct arena *arena, struct demand **out, size_t *n,
+                          struct error *err)
 {
     *n = 0;
     if (!(*out = arena_array(arena, (size_t)study->n_running + 1, sizeof **out)))
         return error_memory(err);
     for (int i = 0; i < study->n_running && !study->decided; i++) {
-        bool wanted;
-        TRY(want(study, study->trials[study->running[i]], &(*out)[*n], &wanted, err));
-        *n += wanted;
+        bool needed;
+        TRY(demand(study, study->trials[study->running[i]], &(*out)[*n], &needed, err));
+        *n += needed;
     }
     return OK;
 }

@@ -7,8 +7,8 @@
  * any cache. Answers of searcher and scheduler come from the journal while it goes on, and from Lua
  * behind it.
  *
- * Life       study_open; study_advance again and again, until it says decided: in between the
- *            caller makes the units of study_wants known, and the templates' nodes. No call blocks.
+ * Life       study_open; study_advance again and again, until it says decided: in between the caller
+ *            makes the units of study_demands known, and the templates' nodes. No call blocks.
  * Memory     Everything lives in the arena given to study_open.
  */
 #ifndef ENGINE_STUDY_STUDY_H
@@ -38,7 +38,7 @@ struct study_context {
     const struct study *warm; /* decided: see struct study_spec; or NULL */
     const char *history;      /* the text of its file, or NULL */
     int64_t today;            /* days since 1970, for the store's bookkeeping */
-    bool rehearsal; /* no journal: everything is asked anew, with reasons, and nothing is written */
+    bool replay; /* no journal: everything is asked anew, with reasons, and nothing is written */
 };
 
 enum status study_open(const struct study_context *context, int node, struct study **out,
@@ -51,18 +51,18 @@ enum status study_open(const struct study_context *context, int node, struct stu
  */
 enum status study_advance(struct study *study, bool *decided, struct error *err) MUST_CHECK;
 
-/* A stretch of units that one process may train: the units after `from` up to t == until. */
-struct wanted_run {
+/* A demand for a run: the units after `from` up to t == until, which one process may train. */
+struct demand {
     int trial;
-    struct template *template; /* not keyed: its node's inputs are wanted first */
+    struct template *template; /* not keyed: its node's inputs come first */
     struct unit *from;         /* NULL: from the beginning */
     int until;
     const char *params;
 };
 
-/* What the trials that run now will need whatever is decided, in order of trial number. */
-enum status study_wants(struct study *study, struct arena *arena, struct wanted_run **out,
-                        size_t *n, struct error *err) MUST_CHECK;
+/* What the running trials need whatever is decided, in order of trial number. */
+enum status study_demands(struct study *study, struct arena *arena, struct demand **out, size_t *n,
+                          struct error *err) MUST_CHECK;
 
 /* Counts for the status line. */
 struct study_counts {
@@ -80,10 +80,9 @@ struct unit *study_best(const struct study *study, int *trial, const char **para
 enum status study_without_best(const struct study *study, struct error *err) MUST_CHECK;
 
 /*
- * The best for the recipe: {"trial", "t", "metric": the value, "params", "schedule": [{"t",
- * "params"},
- * ...]}. The schedule are all parameters on the way there, each with the t up to which they held:
- * more than one where a trial exploited another. ERR_FAILED: no finite report.
+ * The best for the recipe: {"trial", "t", "metric": the value, "params", "schedule": [{"t", "params"},
+ * ...]}. The schedule has all parameters that led to it, each with the t up to which they held: more
+ * than one where a trial exploited another. ERR_FAILED: no finite report.
  */
 enum status study_outcome(const struct study *study, struct arena *arena, char **json,
                           struct error *err) MUST_CHECK;
@@ -100,13 +99,13 @@ bool study_answer(const struct study *study, size_t i, char name[EVENT_NAME], co
 enum status study_ask_again(struct study *study, struct error *err) MUST_CHECK;
 
 /*
- * What happened to a trial and why, in words, a line each: of a rehearsal. ERR_INPUT: there is no
+ * What happened to a trial and why, in words, a line each: of a replay. ERR_INPUT: there is no
  * such trial.
  */
 enum status study_explain(const struct study *study, int trial, struct text *out,
                           struct error *err) MUST_CHECK;
 
-/* The units whose checkpoints `keep` wants, called once each. */
+/* The units whose checkpoints `keep` asks for, called once each. */
 void study_keeps(const struct study *study, void (*visit)(void *context, struct unit *u),
                  void *context);
 
@@ -127,7 +126,7 @@ enum status study_table(const struct study *study, const char *name, bool cached
  */
 double study_runtime(const struct study *study);
 
-/* What it came to in virtual time, and of how many different units that are delivered. */
+/* Virtual time, and how many different units were delivered. */
 struct study_totals {
     int64_t units;
     double time; /* of the last report */

@@ -126,7 +126,7 @@ static enum status ask_again(struct study *study, const struct event *e, const c
     size_t n;
 
     if (e->kind == EVENT_SUGGEST) {
-        TRY(recipe_replay(r, calls, e->report.trial, study->c.arena, answer, err));
+        TRY(recipe_suggest_again(r, calls, e->report.trial, study->c.arena, answer, err));
         return params_of(e) ? recipe_start(r, calls, e->report.trial, params_of(e), err) : OK;
     }
     name_event(e, name);
@@ -243,7 +243,7 @@ enum status study_ask(struct study *study, struct event *e, struct decision **de
     }
     TRY(study_wake(study, err));
     TRY(tell(study, e, decisions, n, err));
-    for (size_t i = 0; i < *n && study->c.rehearsal; i++)
+    for (size_t i = 0; i < *n && study->c.replay; i++)
         TRY(recipe_why(r, calls, (*decisions)[i].trial, study->c.arena, &(*decisions)[i].why, err));
     TRY(check_decisions(study, name, *decisions, *n, err));
     TRY(recipe_observe(r, calls, &e->report, err));

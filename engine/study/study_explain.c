@@ -11,7 +11,7 @@ enum status study_note(struct study *study, const struct decision *d, const stru
     const struct trial *trial = study->trials[d->trial];
     struct reason *last;
 
-    if (!study->c.rehearsal)
+    if (!study->c.replay)
         return OK;
     last = arena_push(study->c.arena, study->reasons, study->n_reasons, study->reason_capacity);
     if (!last)

@@ -62,7 +62,7 @@ struct decision_row {
     int donor;
 };
 
-/* A decision with what people want to know of it: only in a rehearsal. */
+/* A decision with its reason: only in a replay. */
 struct reason {
     struct decision decision;
     int t;                    /* of its trial */
@@ -115,7 +115,7 @@ enum status study_wake(struct study *study, struct error *err) MUST_CHECK;
 enum status study_shape(struct study *study, struct trial *trial, const char *params,
                         struct error *err) MUST_CHECK;
 
-/* In a rehearsal: keeps the decision that is about to be applied, of the report e. */
+/* In a replay: keeps the decision that is about to be applied, of the report e. */
 enum status study_note(struct study *study, const struct decision *d, const struct event *e,
                        struct error *err) MUST_CHECK;
 

@@ -1,4 +1,4 @@
-/* study_table: what a study came to: counts, the best, what is kept, the table. Start at
+/* study_table: the outcome of a study: counts, the best, what is kept, the table. Start at
  * study_table. */
 #include <math.h>
 #include <string.h>
@@ -272,23 +272,17 @@ void study_units(const struct study *study, void (*visit)(void *context, int tri
 }
 
 /* {"t": 1, "eval_loss": X, ...}: the unit's reports with t in front, infinities as null. */
-static enum status write_metrics(const struct unit *u, struct arena *arena, struct text *out,
-                                 struct error *err)
+static void write_metrics(const struct unit *u, struct text *out)
 {
-    struct json *reports;
-
-    TRY(json_parse(u->reports, strlen(u->reports), "reports", JSON_NONFINITE, arena, &reports,
-                   err));
     text_printf(out, "{\"t\": %d", u->t);
-    for (size_t i = 0; i < reports->n; i++)
-        if (strcmp(reports->members[i].name, "t") != 0) {
+    for (size_t i = 0; i < u->names->n; i++)
+        if (strcmp(u->names->names[i], "t") != 0) {
             text_add(out, ", ");
-            json_write_string(out, reports->members[i].name);
+            json_write_string(out, u->names->names[i]);
             text_add(out, ": ");
-            json_write(out, &reports->members[i].value);
+            json_write_number(out, u->numbers[i]);
         }
     text_add(out, "}");
-    return OK;
 }
 
 static void write_segment(const struct report *r, bool cached, struct text *out)
@@ -323,8 +317,8 @@ static void write_judged(const struct study *study, const struct trial *trial, s
     text_add(out, "}, ");
 }
 
-static enum status write_trial(const struct study *study, const struct trial *trial, bool cached,
-                               struct text *out, struct error *err)
+static void write_trial(const struct study *study, const struct trial *trial, bool cached,
+                        struct text *out)
 {
     text_printf(out, "{\"trial\": %d, \"params\": %s, \"status\": \"%s\", \"reached\": %d, ",
                 trial->number, trial->params, status_names[trial->status], trial->t);
@@ -332,7 +326,7 @@ static enum status write_trial(const struct study *study, const struct trial *tr
     text_add(out, "\"metrics\": [");
     for (size_t i = 0; i < trial->n_reports; i++) {
         text_add(out, i ? ", " : "");
-        TRY(write_metrics(trial->reports[i].unit, study->c.arena, out, err));
+        write_metrics(trial->reports[i].unit, out);
     }
     text_add(out, "], \"segments\": [");
     for (size_t i = 0; i < trial->n_reports; i++) {
@@ -340,7 +334,6 @@ static enum status write_trial(const struct study *study, const struct trial *tr
         write_segment(&trial->reports[i], cached, out);
     }
     text_add(out, "]}");
-    return OK;
 }
 
 /* How virtual time was spent; costs of the trials in order, where not each is 1. */
@@ -384,7 +377,7 @@ enum status study_table(const struct study *study, const char *name, bool cached
     text_add(out, ", \"trials\": [");
     for (size_t i = 0; i < study->n_trials; i++) {
         text_add(out, i ? ", " : "");
-        TRY(write_trial(study, study->trials[i], cached, out, err));
+        write_trial(study, study->trials[i], cached, out);
     }
     text_add(out, "], \"decisions\": [");
     for (size_t i = 0; i < study->n_rows; i++) {

@@ -2,6 +2,7 @@
 #include "engine/study/unit.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -16,6 +17,7 @@ struct units {
     struct arena *arena;
     struct unit **slots; /* open addressing; a power of two; at most half full */
     size_t n, size;
+    struct metric_names *names; /* of the report that was read last */
 };
 
 enum { FIRST_SIZE = 256 };
@@ -72,14 +74,15 @@ char *unit_description(const struct unit *u, struct arena *arena)
 }
 
 /* What a result says of the unit. */
-static enum status fill(struct unit *u, const struct result *r, struct error *err)
+static enum status fill(struct units *units, struct unit *u, const struct result *r,
+                        struct error *err)
 {
     if (!r->reports)
         return error_set(err, ERR_CORRUPT, "the store", "a unit of training without reports");
     if (u->state != UNIT_KNOWN)
         u->cached = true;
     u->state = UNIT_KNOWN;
-    u->reports = r->reports;
+    TRY(unit_report(units, u, r->reports, err));
     u->seconds = r->seconds;
     u->run = r->run;
     u->has_checkpoint = r->has_tree;
@@ -99,7 +102,7 @@ static enum status look_up(struct units *units, struct unit *u, struct asker *as
         u->state = UNIT_ASKED;
         units->n_asked++;
     }
-    return answer == ANSWER_KNOWN ? fill(u, &r, err) : OK;
+    return answer == ANSWER_KNOWN ? fill(units, u, &r, err) : OK;
 }
 
 enum status unit_answer(struct units *units, struct unit *u, const struct result *r,
@@ -108,7 +111,7 @@ enum status unit_answer(struct units *units, struct unit *u, const struct result
     units->n_asked--;
     if (u->state == UNIT_ASKED)
         u->state = UNIT_UNKNOWN;
-    return r ? fill(u, r, err) : OK;
+    return r ? fill(units, u, r, err) : OK;
 }
 
 int units_asked(const struct units *units)
@@ -163,45 +166,47 @@ enum status unit_get(struct units *units, const struct template *template, struc
     return OK;
 }
 
-/* The names of a report, "t" aside, as a sentence has them. */
-static char *list_names(const struct json *report, struct arena *arena)
+/* The names of a report: those of the unit before, where they are the same. */
+static enum status share_names(struct units *units, const struct json *report, struct error *err)
 {
-    struct text t = text_in(arena);
-    const char *gap = "";
-    char *names = NULL;
+    struct metric_names *names = units->names;
+    bool same = names && names->n == report->n;
 
-    for (size_t i = 0; i < report->n; i++)
-        if (strcmp(report->members[i].name, "t") != 0) {
-            text_printf(&t, "%s%s", gap, report->members[i].name);
-            gap = ", ";
-        }
-    if (!*gap)
-        text_add(&t, "nothing");
-    return text_finish(&t, &names, NULL, NULL) == OK ? names : NULL;
-}
-
-/* The number `metric` of a report: NaN where it is null. */
-static enum status find_value(const struct unit *u, const struct json *report, const char *metric,
-                              struct arena *arena, double *value, struct error *err)
-{
-    const struct json *number = json_get(report, metric);
-    const char *names;
-
-    *value = number && number->kind == JSON_NUMBER ? number->number : NAN;
-    if (number && (number->kind == JSON_NUMBER || number->kind == JSON_NULL))
+    for (size_t i = 0; same && i < report->n; i++)
+        same = strcmp(names->names[i], report->members[i].name) == 0;
+    if (same)
         return OK;
-    if (number)
-        return error_set(err, ERR_INPUT, "", "expected a number as %s at t = %d, found %s", metric,
-                         u->t, json_kind_name(number));
-    if (!(names = list_names(report, arena)))
+    if (!(names = arena_alloc(units->arena, sizeof *names)) ||
+        !(names->names = arena_array(units->arena, report->n, sizeof *names->names)))
         return error_memory(err);
-    (void)error_set(err, ERR_INPUT, "", "the report at t = %d has no %s, it has %s", u->t, metric,
-                    names);
-    error_hint(err, "a report without a number says so: {\"t\": %d, \"%s\": null}", u->t, metric);
-    return ERR_INPUT;
+    for (names->n = 0; names->n < report->n; names->n++)
+        if (!(names->names[names->n] = arena_string(units->arena, report->members[names->n].name)))
+            return error_memory(err);
+    units->names = names;
+    return OK;
 }
 
-enum status unit_value(const struct unit *u, const char *metric, double *value, struct error *err)
+static enum status take_numbers(struct units *units, struct unit *u, const struct json *report,
+                                struct error *err)
+{
+    double *numbers = arena_array(units->arena, report->n, sizeof *numbers);
+
+    if (!numbers)
+        return error_memory(err);
+    for (size_t i = 0; i < report->n; i++) {
+        const struct json *value = &report->members[i].value;
+        if (value->kind != JSON_NUMBER && value->kind != JSON_NULL)
+            return error_set(err, ERR_CORRUPT, "the store", "a report with %s as %s",
+                             json_kind_name(value), report->members[i].name);
+        numbers[i] = value->kind == JSON_NUMBER ? value->number : NAN;
+    }
+    TRY(share_names(units, report, err));
+    u->names = units->names;
+    u->numbers = numbers;
+    return OK;
+}
+
+enum status unit_report(struct units *units, struct unit *u, const char *reports, struct error *err)
 {
     struct arena *arena = arena_open();
     struct json *report;
@@ -209,9 +214,51 @@ enum status unit_value(const struct unit *u, const char *metric, double *value, 
 
     if (!arena)
         return error_memory(err);
-    s = json_parse(u->reports, strlen(u->reports), "reports", JSON_NONFINITE, arena, &report, err);
+    s = json_parse(reports, strlen(reports), "reports", JSON_NONFINITE, arena, &report, err);
     if (s == OK)
-        s = find_value(u, report, metric, arena, value, err);
+        s = take_numbers(units, u, report, err);
     arena_close(arena);
-    return s;
+    u->reports = reports;
+    return s == ERR_INPUT ? ERR_CORRUPT : s;
+}
+
+/* The report has no such metric: what it has, "t" aside. */
+static enum status lacks(const struct unit *u, const char *metric, struct error *err)
+{
+    struct arena *arena = arena_open();
+    struct text t = text_in(arena);
+    const char *gap = "";
+    char *names = NULL;
+
+    if (!arena)
+        return error_memory(err);
+    for (size_t i = 0; i < u->names->n; i++)
+        if (strcmp(u->names->names[i], "t") != 0) {
+            text_printf(&t, "%s%s", gap, u->names->names[i]);
+            gap = ", ";
+        }
+    if (text_finish(&t, &names, NULL, err) == OK)
+        (void)error_set(err, ERR_INPUT, "", "the report at t = %d has no %s, it has %s", u->t,
+                        metric, *names ? names : "nothing");
+    arena_close(arena);
+    if (!names)
+        return ERR_MEMORY;
+    error_hint(err, "a report without a number says so: {\"t\": %d, \"%s\": null}", u->t, metric);
+    return ERR_INPUT;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(a, *(const char *const *)b);
+}
+
+enum status unit_value(const struct unit *u, const char *metric, double *value, struct error *err)
+{
+    const char **name =
+        bsearch(metric, u->names->names, u->names->n, sizeof *u->names->names, compare_names);
+
+    if (!name)
+        return lacks(u, metric, err);
+    *value = u->numbers[name - u->names->names];
+    return OK;
 }

@@ -1,17 +1,19 @@
 /*
  * unit: one step t−1 → t of a trial, and what is known of it.
  *
- * A unit's key is H(template, t, key of the unit before): never the study or scheduler that asks
- * for it, so studies share units. All units of a build live in one table, by key: two trials that
- * train the same step hold the same struct unit. unit_get fills it from the store;
- * engine/execution/run turns unknown units into known ones. A unit may be known by its reports
- * alone. `checkpoint` is the digest that was recorded for the folder after it; `kept` says whether
- * the store still has that folder.
+ * Key        H(template, t, key of the unit before): never the study or scheduler that asks for it,
+ *            so studies share units.
+ * Life       All units of a build live in one table, by key: two trials that train the same step hold
+ *            the same struct unit. unit_get fills it from the store; engine/execution/run turns
+ *            unknown units into known ones.
+ * Result     A unit may be known by its reports alone. `checkpoint` is the digest that was recorded
+ *            for the folder after it; `kept` says whether the store still has that folder.
  */
 #ifndef ENGINE_STUDY_UNIT_H
 #define ENGINE_STUDY_UNIT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/digest.h"
@@ -37,6 +39,12 @@ enum unit_state {
     UNIT_FAILED
 };
 
+/* The names in a report, sorted; units with the same names share one. */
+struct metric_names {
+    size_t n;
+    const char **names;
+};
+
 struct unit {
     struct digest key;
     int t;
@@ -44,10 +52,12 @@ struct unit {
     struct unit *root;   /* the first of the units before it that have its template; or itself */
     const struct template *template;
     enum unit_state state;
-    const char *reports; /* canonical JSON of its numbers, where known */
-    bool cached;         /* known without running anything in this build */
-    double seconds;      /* measured by the run that trained it */
-    int64_t run;         /* id of the build that trained it */
+    const char *reports; /* canonical JSON of its numbers, where known: unit_report */
+    const struct metric_names *names;
+    const double *numbers; /* one for each name; NaN where it reported null */
+    bool cached;           /* known without running anything in this build */
+    double seconds;        /* measured by the run that trained it */
+    int64_t run;           /* id of the build that trained it */
     bool has_checkpoint, kept;
     struct digest checkpoint;
     bool running;        /* a run of ours will report it */
@@ -81,11 +91,15 @@ enum status unit_refresh(struct units *units, struct unit *u, struct error *err)
 /* Takes an earlier build's failure, if there was one, as this one's: where nothing will run. */
 enum status unit_recall_failure(struct units *units, struct unit *u, struct error *err) MUST_CHECK;
 
+/* Fills in what the unit reported: canonical JSON, read here once, which must live as long as the table.
+ * ERR_CORRUPT: it is no report. */
+enum status unit_report(struct units *units, struct unit *u, const char *reports,
+                        struct error *err) MUST_CHECK;
+
 /* The text that is hashed for the key, and stored beside the result. */
 char *unit_description(const struct unit *u, struct arena *arena);
 
-/* A number of the report; NaN where it is null. ERR_INPUT: there is none of that name, or it is no
- * number. */
+/* A number of the report; NaN where it is null. ERR_INPUT: there is none of that name. */
 enum status unit_value(const struct unit *u, const char *metric, double *value,
                        struct error *err) MUST_CHECK;
 

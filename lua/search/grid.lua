@@ -8,7 +8,25 @@ local space = require "hpo.space"
 
 local MOST = 1000000
 
--- Gives each group its size, the number of its combinations, and `of`: name → value → the group of its
+-- The parent of a group. Where there are two, combinations of branches are no product of their sizes.
+local function parent_of(group)
+  for _, place in ipairs(group.places) do
+    if place.parent ~= group.places[1].parent then
+      core.fail("study.space." .. group.names[1], "a grid needs parameters in branches of one choice, found it in branches of "
+        .. group.places[1].parent .. " and " .. place.parent)
+    end
+  end
+  return #group.places > 0 and group.places[1].parent
+end
+
+-- How many combinations a value's branch has.
+local function size_of(inner)
+  local size = 1
+  for _, group in ipairs(inner or {}) do size = math.min(size * group.size, MOST + 1) end
+  return size
+end
+
+-- Gives each group its size, the number of its combinations, and `of`: name → value → the groups of its
 -- branch. Returns the first group.
 local function measure(domains)
   local groups = space.groups(domains)
@@ -22,13 +40,16 @@ local function measure(domains)
         core.fail("study.space." .. name, "a grid needs values that can be counted, found " .. tostring(domains[name]),
           "hpo.choice { ... }, hpo.randint, hpo.quniform")
       end
-      for _, inner in pairs(of[name] or {}) do size = size + inner.size - 1 end
+      for _, inner in pairs(of[name] or {}) do size = size + size_of(inner) - 1 end
       group.sizes[name], group.size = size, group.size * size
       if group.size > MOST then core.fail("study.space", "a grid of more than " .. MOST .. " points") end
     end
-    if group.parent then
-      of[group.parent] = of[group.parent] or {}
-      of[group.parent][group.value] = group
+    local parent = parent_of(group)
+    if parent then of[parent] = of[parent] or {} end
+    for _, place in ipairs(group.places) do
+      of[parent][place.value] = of[parent][place.value] or {}
+      table.insert(of[parent][place.value], group)
+      table.sort(of[parent][place.value], function(a, b) return a.names[1] < b.names[1] end)
     end
   end
   return groups[1]
@@ -42,10 +63,14 @@ local function put(domains, group, i, params)
     i = i // group.sizes[name]
     if not inner then params[name] = d:item(j) end
     for _, value in ipairs(inner and d.values or {}) do
-      local size = inner[value] and inner[value].size or 1
+      local size = size_of(inner[value])
       if j >= 0 and j < size then
         params[name] = value
-        if inner[value] then put(domains, inner[value], j, params) end
+        local rest = j
+        for k = #(inner[value] or {}), 1, -1 do
+          put(domains, inner[value][k], rest % inner[value][k].size, params)
+          rest = rest // inner[value][k].size
+        end
       end
       j = j - size
     end

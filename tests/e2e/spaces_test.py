@@ -25,8 +25,8 @@ FIELDS = {
 
 MISTAKES = [
     # low, high, steps
-    ({"space": "{ x = hpo.uniform(2, 1) }"}, "r.lua:4: hpo.uniform: expected low < high, found 2, 1"),
-    ({"space": "{ x = hpo.randint(2, 2) }"}, "r.lua:4: hpo.randint: expected low < high, found 2, 2"),
+    ({"space": "{ x = hpo.uniform(2, 1) }"}, "r.lua:4: hpo.uniform: expected low ≤ high, found 2, 1"),
+    ({"space": "{ x = hpo.randint(3, 2) }"}, "r.lua:4: hpo.randint: expected low ≤ high, found 3, 2"),
     ({"space": "{ x = hpo.loguniform(0, 1) }"}, "r.lua:4: hpo.loguniform: low: expected a number > 0, found 0"),
     ({"space": "{ x = hpo.qloguniform(-1, 1, 1) }"}, "r.lua:4: hpo.qloguniform: low: expected a number > 0, found -1"),
     ({"space": "{ x = hpo.uniform(0, 0 / 0) }"}, "r.lua:4: hpo.uniform: high: expected a number, found nan"),

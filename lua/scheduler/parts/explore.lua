@@ -34,15 +34,14 @@ local function pick(list, generator) return list[generator:below(#list) + 1] end
 
 local function clamp(x, low, high) return math.max(low, math.min(high, x)) end
 
-local function neighbour(values, value, step)
-  for i, own in ipairs(values) do
-    if own == value then return values[clamp(i + step, 1, #values)] end
-  end
+local function neighbour(d, value, step)
+  local i = d:place(value)
+  return i and d.values[clamp(i + step, 1, #d.values)]
 end
 
 -- The value one step away, or nil: it is not one of the domain's.
 local function perturbed(d, value, factors, generator)
-  if d.values then return neighbour(d.values, value, pick({ -1, 1 }, generator)) end
+  if d.values then return neighbour(d, value, pick({ -1, 1 }, generator)) end
   local x = value * pick(factors, generator)
   if d.q then return d:item(clamp(round(x / d.q), d.first, d.last) - d.first) end
   if d.kind == "randint" then x = round(x) end
@@ -62,7 +61,7 @@ end
 -- is drawn anew. What the study `allows`, where it says so, must hold of what comes out: else it is
 -- drawn again, and after a hundred times the donor's parameters stay.
 function explore.params(o, params, generator, study)
-  local groups = study.space and space.groups(study.space) or { { names = union(params, o.mutations) } }
+  local groups = study.space and space.groups(study.space) or { { places = {}, names = union(params, o.mutations) } }
 
   local function mutated(name)
     local d, value = o.mutations[name], params[name]
@@ -73,7 +72,11 @@ function explore.params(o, params, generator, study)
   end
 
   local function give(name)
-    if o.mutations[name] then return mutated(name) end
+    if o.mutations[name] then
+      local value, own = mutated(name), study.space and study.space[name]
+      if own then return own:own(value) end
+      return value
+    end
     if params[name] == nil then return study.space[name]:draw(generator) end
     return params[name]
   end

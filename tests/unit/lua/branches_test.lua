@@ -154,7 +154,7 @@ t.test("what is wrong is refused by name", function()
   local function of(domains) return function() study { space = domains } end end
   t.fails(of { lr = hpo.uniform(0, 1), opt = hpo.choice { { "sgd", lr = 3 } } }, "study.space.opt[1].lr", "two parameters of this name", "opt_lr")
   t.fails(of { a = hpo.choice { { 1, x = 3 }, { 2, x = 4 } } }, "study.space.a[2].x", "two parameters of this name")
-  t.fails(function() hpo.choice { { "sgd", "adam" } } end, "hpo.choice[1]", "a value, or a value and its parameters")
+  t.fails(function() hpo.choice { { "sgd", "adam", x = 1 } } end, "hpo.choice[1]", "a value, or a value and its parameters")
   t.fails(function() hpo.choice { { "sgd", momentum = { 1, 2 } } } end, "hpo.choice[1].momentum", "expected a domain")
   t.fails(function() hpo.choice { "sgd", { "sgd", m = 1 } } end, "hpo.choice[2]", "is there twice")
   local function first(point) return function() study { first = { point } } end end

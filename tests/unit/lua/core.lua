@@ -74,8 +74,11 @@ local function quote(s)
   return '"' .. s:gsub('[%c"\\]', function(c) return escapes[c] or string.format("\\u%04x", c:byte()) end) .. '"'
 end
 
+core.null = setmetatable({}, { __tostring = function() return "null" end })
+
 function core.encode(value)
   local kind = type(value)
+  if value == core.null then return "null" end
   if kind == "nil" or kind == "number" and value - value ~= 0 then return "null" end
   if kind == "number" then return core.number(value) end
   if kind == "boolean" then return tostring(value) end

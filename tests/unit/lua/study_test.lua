@@ -373,13 +373,13 @@ t.test("a known suggestion is asked again of a recipe's own searcher only", func
   local asked = {}
   local own = spec_of { search = function() return { suggest = function(_, n) asked[#asked + 1] = n return { x = n } end } end,
     first = { { x = 9 } }, space = "none" }
-  for n = 0, 2 do own.replay(n) end
+  for n = 0, 2 do own.suggest_again(n) end
   t.equal(asked, { 1, 2 })
   local ours = spec_of { search = hpo.search.tpe { n_startup_trials = 1 } }
   local function resumed(replayed)
     ours.open()
     for n = 0, 9 do
-      if replayed then ours.replay(n) else ours.suggest(n) end
+      if replayed then ours.suggest_again(n) else ours.suggest(n) end
       ours.start(n, '{"bs": 4, "lr": ' .. 0.001 * (n + 1) .. "}")
       ours.report(n, 3, 1.0)
       ours.observe(n, 3, math.abs(n - 4.5))

@@ -149,6 +149,10 @@ t.test("long values are cut for the eye, and whole for programs", function()
   t.equal((tables.study(one { prompt = ("w"):rep(60) })):match "w+", ("w"):rep(60))
 end)
 
+t.test("a table that does not say by what a trial is judged is refused, not shown without its values", function()
+  t.fails(function() tables.study(one({ x = 1 }):gsub('"best_of": "last", ', "")) end, "table", "an older hpo wrote it", "hpo build RECIPE")
+end)
+
 local rows = [[{"rows": [
   {"run": "manual", "eval_loss": 2.123456789, "exact_match": 55.5, "f1": 60.123, "params": {"lr": 0.001, "bs": 4},
    "t": 5, "runtime_s": 12.34, "slots": 2, "minutes": 0.4113, "ratio": 1},

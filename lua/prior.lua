@@ -1,4 +1,4 @@
--- experience: hpo.history, what the store knows from past studies of a space, for a searcher to begin with.
+-- prior: hpo.history, what the store knows from past studies of a space, for a searcher to begin with.
 --
 -- The engine gathers it once, into a file beside the recipe: a search that took it from the store each
 -- time would be another one each time. Each trial stands there once, however many studies trained it, in
@@ -8,7 +8,7 @@ local core = require "hpo.core"
 local check = require "hpo.check"
 local space = require "hpo.space"
 
-local experience = {}
+local prior = {}
 local object = { __tostring = function() return "hpo.history" end }
 
 local rules = {
@@ -16,8 +16,8 @@ local rules = {
   study = check.text,
 }
 
-function experience.new(options) return setmetatable(check.fields("hpo.history", options, rules), object) end
-function experience.is(value) return getmetatable(value) == object end
+function prior.new(options) return setmetatable(check.fields("hpo.history", options, rules), object) end
+function prior.is(value) return getmetatable(value) == object end
 
 -- The reports of a trial in a study's table, and their units' keys, behind its last exploit: those
 -- before it had other parameters.
@@ -64,7 +64,7 @@ end
 
 -- A function to call with each study's table, as JSON, and at last with nil: then it returns the text of
 -- the file, for a study with the fields o, and how many trials are in it.
-function experience.gatherer(o)
+function prior.gatherer(o)
   local list, inner = {}, {}
   return function(json)
     if not json then return write(o, list, inner) end
@@ -78,7 +78,7 @@ local function number(field, value)
 end
 
 -- The trials in the text of the file, as those of a warm study.
-function experience.read(o, text)
+function prior.read(o, text)
   local file = o.warm.file
   local known = check.fields(file, core.decode(text), {
     metric = { check.text, required = "a metric" }, mode = { check.text, required = "a mode" },
@@ -105,4 +105,4 @@ function experience.read(o, text)
   return known.trials
 end
 
-return experience
+return prior

@@ -1,5 +1,5 @@
-/* experience: the file first, then the store. Start at experience_find. */
-#include "engine/execution/experience.h"
+/* prior: the file first, then the store. Start at prior_find. */
+#include "engine/execution/prior.h"
 
 #include <string.h>
 
@@ -48,7 +48,7 @@ static enum status begin(struct build *b, int node, const char *path, const char
     return OK;
 }
 
-enum status experience_find(struct build *b, int node, const char **history, struct error *err)
+enum status prior_find(struct build *b, int node, const char **history, struct error *err)
 {
     const char *file = graph_node(b->graph, node)->study->history;
     struct json *checked;
