@@ -22,7 +22,7 @@ local function flatten(field, result, domains, parent, value)
     if result[name] then
       core.fail(field .. "." .. name, "the space has two parameters of this name", "call it otherwise, such as " .. parent .. "_" .. name)
     end
-    result[name] = parent and domains[name]:under(parent, value) or domains[name]
+    result[name] = domains[name]:under(parent, value)
   end
   for _, name in ipairs(names) do
     local d = domains[name]
@@ -81,16 +81,18 @@ function space.fill(groups, give)
   return params
 end
 
--- A rule: one point, with exactly the names of the space (any names where domains is nil).
+-- A rule: one point, with exactly the names of the space (any names where domains is nil). The value is
+-- a copy, which the recipe does not have.
 function space.point(domains)
   local groups = domains and space.groups(domains) or {}
   return function(field, point)
     if type(point) ~= "table" or check.is_object(point) or #point > 0 then
       check.expected(field, "a table of parameters", point)
     end
+    local copy = {}
     for _, name in ipairs(check.names(point)) do
       local inner, value = field .. "." .. name, point[name]
-      check.scalar(inner, value)
+      copy[name] = check.scalar(inner, value)
       if domains and not domains[name] then
         core.fail(inner, "no such parameter in the study's space", spelling.hint(name, check.names(domains)))
       end
@@ -108,7 +110,7 @@ function space.point(domains)
         end
       end
     end
-    return point
+    return copy
   end
 end
 

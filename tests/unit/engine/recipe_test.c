@@ -258,6 +258,8 @@ static void test_a_recipe_changes_nothing_of_the_librarys(void **state)
         {"hpo.search.tpe({}).open = print", "it cannot be changed"},
         {"rawset(hpo.search.tpe {}, 'open', print)", "cannot be changed"},
         {"setmetatable(hpo.uniform(0, 1), {})", "cannot be changed"},
+        {"hpo.uniform(0, 1).low = -1", "it cannot be changed"},
+        {"hpo.choice { 1, 2 }.values[1] = 3", "attempt to index a nil value"},
         {"getmetatable('').__index = nil", "attempt to"},
         {"getmetatable(hpo.text 'x').__div = print", "attempt to index a nil value"},
         {"getmetatable(hpo.uniform(0, 1)).at = print", "attempt to index a nil value"},
