@@ -19,7 +19,7 @@ enum status node_trial(struct store *store, const char *recipe, const char *name
     if (!slash || !slash[1] || strspn(slash + 1, "0123456789") != strlen(slash + 1))
         return OK;
     for (int t = 1; t < LONGEST_TRIAL; t++) {
-        struct node_key *found, *larger;
+        struct node_key *found, *last;
         size_t count;
         char *unit = arena_printf(arena, "%s/%d", name, t);
         if (!unit)
@@ -27,10 +27,9 @@ enum status node_trial(struct store *store, const char *recipe, const char *name
         TRY(history_node_keys(store, recipe, unit, 1, arena, &found, &count, err));
         if (count == 0)
             return OK;
-        if (!(larger = arena_grow(arena, *keys, *n, *n + 1, sizeof *larger, &capacity)))
+        if (!(last = arena_push(arena, *keys, *n, capacity)))
             return error_memory(err);
-        *keys = larger;
-        (*keys)[(*n)++] = *found;
+        *last = *found;
     }
     return OK;
 }

@@ -237,17 +237,13 @@ static struct pins *create(const char *path)
 
 static enum status insert(struct pins *pins, size_t at, const struct pin *pin, struct error *err)
 {
-    struct pin *list = pins->list;
+    struct pin *last = arena_push(pins->arena, pins->list, pins->n, pins->capacity);
 
-    if (pins->n == pins->capacity) {
-        list = arena_grow(pins->arena, list, pins->n, pins->n + 1, sizeof *list, &pins->capacity);
-        if (!list)
-            return error_memory(err);
-        pins->list = list;
-    }
-    memmove(list + at + 1, list + at, (pins->n - at) * sizeof *list);
-    list[at] = *pin;
-    pins->n++;
+    if (!last)
+        return error_memory(err);
+    for (; last > pins->list + at; last--)
+        *last = last[-1];
+    *last = *pin;
     return OK;
 }
 

@@ -95,7 +95,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     for (int i = 0; i < 2; i++) {
         for (int k = 0; answers[i].status == OK && k < graph_size(answers[i].graph); k++)
             if (graph_node(answers[i].graph, k)->kind == NODE_STUDY)
-                ask_study(&answers[i], graph_node(answers[i].graph, k)->study->calls);
+                ask_study(&answers[i], graph_node(answers[i].graph, k)->study->callbacks);
         recipe_close(answers[i].recipe);
         graph_close(answers[i].graph);
     }

@@ -195,7 +195,7 @@ static void test_a_file_is_required_before_the_recipe_is_read(void **state)
     assert_int_equal(open_recipe(*state, &o, STUDY(OWN)), OK);
     for (int i = 0; i < graph_size(o.graph); i++)
         if (graph_node(o.graph, i)->kind == NODE_STUDY)
-            calls = graph_node(o.graph, i)->study->calls;
+            calls = graph_node(o.graph, i)->study->callbacks;
     assert_int_equal(recipe_wake(o.recipe, calls, &o.err), OK);
     assert_int_equal(recipe_suggest(o.recipe, calls, 0, graph_arena(o.graph), &params, &o.err),
                      ERR_INPUT);
@@ -350,10 +350,10 @@ static void test_an_interrupt_comes_before_the_next_call(void **state)
     write_file(*state, "r.lua", STUDY(""));
     assert_int_equal(open_with(&o, &options), OK);
     assert_int_equal(
-        recipe_cost(o.recipe, graph_node(o.graph, 0)->study->calls, "{}", &cost, &o.err), OK);
+        recipe_cost(o.recipe, graph_node(o.graph, 0)->study->callbacks, "{}", &cost, &o.err), OK);
     interrupted = 1;
     assert_int_equal(
-        recipe_cost(o.recipe, graph_node(o.graph, 0)->study->calls, "{}", &cost, &o.err),
+        recipe_cost(o.recipe, graph_node(o.graph, 0)->study->callbacks, "{}", &cost, &o.err),
         ERR_INTERRUPTED);
     close_recipe(&o);
 }
