@@ -6,7 +6,7 @@
 #include "base/arena.h"
 #include "cache/index.h"
 
-enum { KEYS = 16, LONGEST_TRIAL = 100000 };
+enum { KEYS = 16 };
 
 enum status node_trial(struct store *store, const char *recipe, const char *name,
                        struct arena *arena, struct node_key **keys, size_t *n, struct error *err)
@@ -18,7 +18,7 @@ enum status node_trial(struct store *store, const char *recipe, const char *name
     *keys = NULL;
     if (!slash || !slash[1] || strspn(slash + 1, "0123456789") != strlen(slash + 1))
         return OK;
-    for (int t = 1; t < LONGEST_TRIAL; t++) {
+    for (int t = 1;; t++) {
         struct node_key *found, *last;
         size_t count;
         char *unit = arena_printf(arena, "%s/%d", name, t);
@@ -31,7 +31,6 @@ enum status node_trial(struct store *store, const char *recipe, const char *name
             return error_memory(err);
         *last = *found;
     }
-    return OK;
 }
 
 /* STUDY/TRIAL: the unit with the largest t. */

@@ -237,13 +237,12 @@ static struct pins *create(const char *path)
 
 static enum status insert(struct pins *pins, size_t at, const struct pin *pin, struct error *err)
 {
-    struct pin *last = arena_push(pins->arena, pins->list, pins->n, pins->capacity);
+    const struct pin *last = arena_push(pins->arena, pins->list, pins->n, pins->capacity);
 
     if (!last)
         return error_memory(err);
-    for (; last > pins->list + at; last--)
-        *last = last[-1];
-    *last = *pin;
+    memmove(pins->list + at + 1, pins->list + at, (pins->n - 1 - at) * sizeof *pins->list);
+    pins->list[at] = *pin;
     return OK;
 }
 
