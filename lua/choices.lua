@@ -22,7 +22,7 @@ function choices.named(field, value)
     if type(d) == "table" and not domain.is(d) then
       check.expected(inner, "a domain", d, "a list of values is hpo.choice { ... }")
     end
-    result[name] = domain.is(d) and d or choices.choice { d }
+    result[name] = domain.of(domain.is(d) and d or choices.choice { d })
   end
   return result
 end

@@ -4,6 +4,8 @@
 -- values and branches of a choice (choices.lua), which is special where a value is a list or core.null.
 -- Each draw takes exactly one uniform number of the generator. A parameter that is there only where
 -- another one has a certain value has places (groups.lua).
+-- A recipe has a handle of it, which tells and cannot be changed: what a study draws from is described in
+-- its identity.
 
 local core = require "hpo.core"
 local check = require "hpo.check"
@@ -12,8 +14,26 @@ local make = {} -- what this module returns
 local domain = {}
 domain.__index = domain
 
-function make.is(value) return getmetatable(value) == domain end
-function make.new(fields) return setmetatable(fields, domain) end
+local handle = {} -- the metatable of handles
+local described = setmetatable({}, { __mode = "k" }) -- handle → its domain
+
+function make.new(fields)
+  local self = setmetatable({}, handle)
+  described[self] = setmetatable(fields, domain)
+  return self
+end
+
+function make.is(value) return described[value] ~= nil or getmetatable(value) == domain end
+function make.of(value) return described[value] or value end -- the domain itself
+
+function handle.__tostring(self) return tostring(described[self]) end
+function handle.__newindex(self) core.fail(tostring(self), "it cannot be changed") end
+function handle.__index(self, name)
+  local own = described[self]
+  local value = own[name]
+  if type(value) == "function" then return function(_, ...) return value(own, ...) end end
+  if type(value) ~= "table" then return value end
+end
 
 -- A value of a choice as its recipe has it: alone, or with its branch.
 local function show_item(self, i)
@@ -63,10 +83,11 @@ end
 
 function domain:draw(generator) return self:at(generator:uniform()) end
 
--- A copy of the domain, for a parameter that is there only where another one has this value.
+-- A copy of the domain, for a parameter that is there only where another one has this value; nil: always.
 function domain:under(parent, value)
-  local result = setmetatable({ places = { { parent = parent, value = value } } }, domain)
+  local result = setmetatable({ places = parent and { { parent = parent, value = value } } or nil }, domain)
   for k, v in pairs(self) do result[k] = v end
+  result.values = self.values and table.move(self.values, 1, #self.values, 1, {})
   return result
 end
 

@@ -32,7 +32,7 @@ local function flatten(field, result, domains, parent, value)
     if result[name] then
       share(field, name, domains[name], result[name], parent, value)
     else
-      new[#new + 1], result[name] = name, parent and domains[name]:under(parent, value) or domains[name]
+      new[#new + 1], result[name] = name, domains[name]:under(parent, value)
     end
   end
   for _, name in ipairs(new) do
@@ -95,7 +95,7 @@ function space.point(domains)
         end
       end
     end
-    return point
+    return copy
   end
 end
 

@@ -71,7 +71,7 @@ function study.new(options)
   local o = check.fields("study", changed(options), rules)
   stop.direct(o)
   local allows = o.where and space.condition("study.where", o.where)
-  check.list(space.allowed(space.point(o.space), allows), 0)("study.first", o.first)
+  o.first = check.list(space.allowed(space.point(o.space), allows), 0)("study.first", o.first)
   if o.warm and o.warm.node and (o.warm.metric ~= o.metric or o.warm.mode ~= o.mode) then
     check.expected("study.warm", "a study with metric " .. o.metric .. ", mode " .. o.mode, o.warm.metric .. ", " .. o.warm.mode)
   end

@@ -77,13 +77,13 @@ static enum status imagine(struct build *b, struct study *study, struct trial **
         const char *params;
         bool failed;
         trial->number = (int)(study->n_trials + *n);
-        TRY(recipe_suggest(b->recipe, spec->calls, trial->number, b->arena, &params, err));
+        TRY(recipe_suggest(b->recipe, spec->callbacks, trial->number, b->arena, &params, err));
         if (!params)
             return OK;
-        TRY(recipe_start(b->recipe, spec->calls, trial->number, params, err));
+        TRY(recipe_start(b->recipe, spec->callbacks, trial->number, params, err));
         TRY(study_shape(study, trial, params, err));
         TRY(resolve_template(b, trial->template, &failed, err));
-        TRY(recipe_until(b->recipe, spec->calls, trial->number, 0, &trial->until, err));
+        TRY(recipe_until(b->recipe, spec->callbacks, trial->number, 0, &trial->until, err));
     }
     return OK;
 }

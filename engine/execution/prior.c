@@ -33,7 +33,7 @@ static enum status begin(struct build *b, int node, const char *path, const char
 
     if (!label)
         return error_memory(err);
-    TRY(gather(b, spec->calls, history, &n, err));
+    TRY(gather(b, spec->callbacks, history, &n, err));
     if (!b->writes)
         return OK;
     TRY(file_write(path, *history, strlen(*history), err));

@@ -153,6 +153,8 @@ const char *graph_number(struct graph *graph, int id)
 
 enum status graph_add_target(struct graph *graph, const struct target *target, struct error *err)
 {
+    struct target *last;
+
     if (!file_is_inner_path(target->name) || strchr(target->name, '/'))
         return error_set(err, ERR_INPUT, graph->nodes[target->node]->where,
                          "expected a target's name without '/', found \"%s\"", target->name);
@@ -160,15 +162,10 @@ enum status graph_add_target(struct graph *graph, const struct target *target, s
         strcmp(graph->targets[graph->n_targets - 1].name, target->name) >= 0)
         return error_set(err, ERR_INPUT, graph->nodes[target->node]->where,
                          "target \"%s\": expected names in order, each once", target->name);
-    if (graph->n_targets == graph->target_capacity) {
-        struct target *larger =
-            arena_grow(graph->arena, graph->targets, graph->n_targets, graph->n_targets + 1,
-                       sizeof *graph->targets, &graph->target_capacity);
-        if (!larger)
-            return error_memory(err);
-        graph->targets = larger;
-    }
-    graph->targets[graph->n_targets++] = *target;
+    last = arena_push(graph->arena, graph->targets, graph->n_targets, graph->target_capacity);
+    if (!last)
+        return error_memory(err);
+    *last = *target;
     if (!graph->nodes[target->node]->target)
         graph->nodes[target->node]->target = target->name;
     return OK;

@@ -84,7 +84,8 @@ struct compare_item {
 
 enum keep { KEEP_LAST, KEEP_BEST, KEEP_ALL };
 
-/* What a recipe says of a study. Its functions stay in Lua: `calls` is what engine/recipe calls. */
+/* What a recipe says of a study. Its functions stay in Lua: `callbacks` is engine/recipe's reference
+ * to them. */
 struct study_spec {
     int samples, concurrency, max_t;
     const char *metric;
@@ -102,7 +103,7 @@ struct study_spec {
     const char *source;   /* digest of the Lua that decides, hexadecimal */
     int warm; /* node of the study whose reports its searcher knows from the start, or -1 */
     const char *history; /* file beside the recipe with such reports, or NULL */
-    int calls;
+    int callbacks;
 };
 
 struct node {
@@ -121,8 +122,9 @@ struct node {
         struct study_spec *study;
         int best_of; /* the study's node */
         struct {
-            int study, calls; /* the node, and what engine/recipe calls */
-            int node;         /* what it came to, -1: undecided */
+            int study;        /* the node */
+            int callbacks;    /* engine/recipe's reference to its function */
+            int node;         /* that the function returned, -1: undecided */
             const char *path; /* in that node's tree; NULL: the whole */
         } after;
         struct {

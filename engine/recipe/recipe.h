@@ -2,13 +2,16 @@
  * recipe: a sandboxed Lua state. Runs a recipe, which fills a graph; later asks its searchers and
  * tells its schedulers.
  *
- * Life       recipe_open runs the file: nodes and targets are then in the graph. The state lives
- *            on, since a study calls back (recipe_suggest, ...); recipe_close ends it.
- * Limits     1e9 instructions and 1 GB for a recipe with its studies' calls each; a call of the
- *            standard library that takes longer than 10 s ends the program with status 2 (a thread
- *            watches, for no hook fires inside such a call). A recipe's own pcall cannot swallow a
- *            limit.
- * Purity     No clock, no io, no random numbers, sorted pairs: lua/sandbox.lua.
+ * Life       recipe_open runs the file: nodes and targets are then in the graph. The state stays
+ *            open, since a study calls back (recipe_suggest, ...); recipe_close ends it.
+ * Limits     1e9 instructions for the file and for each later call, 1 GB for all. A function of the
+ *            standard library that takes longer than 10 s ends the program with status 2: a thread
+ *            watches, since no hook runs inside such a function. No pcall catches a limit.
+ * Interrupt  When the flag is raised, a call that runs ends, and a later one does not begin:
+ *            ERR_INTERRUPTED. A function of the standard library that does not return within a
+ *            second ends the program with status 130.
+ * Purity     No clock, no io, no random numbers, sorted pairs: lua/sandbox.lua. A recipe cannot
+ *            change the library: lua/globals.lua.
  * Errors     A Lua error becomes ERR_INPUT with "file:line" in where.
  */
 #ifndef ENGINE_RECIPE_RECIPE_H
@@ -24,12 +27,12 @@
 
 struct recipe; /* opaque: the Lua state, its limits, the graph it fills */
 
-/* What stands in the place of a study's own searcher or scheduler: Lua, or NULL. */
+/* What replaces the searcher or the scheduler of one study: Lua; NULL: its own stays. */
 struct recipe_change {
-    int study; /* its number among those of the recipe, from 0 */
+    int study; /* counts the recipe's studies from 0 */
     const char *search, *scheduler;
     bool reversed; /* pairs and next go from a table's last key to its first */
-    int samples;   /* of its own searcher: for one that knows no end */
+    int samples;   /* of the study, where the recipe does not say how many */
 };
 
 struct recipe_options {
@@ -95,45 +98,45 @@ struct trial_report {
 };
 
 /* All of these call the study's Lua; strings they give back live in the arena. */
-enum status recipe_wake(struct recipe *r, int calls, struct error *err) MUST_CHECK;
+enum status recipe_wake(struct recipe *r, int callbacks, struct error *err) MUST_CHECK;
 /* For hpo.history: called with each study's table, as `hpo table --json` shows it, and then with
  * NULL: *text is what the file says, *n the trials in it. */
-enum status recipe_gather(struct recipe *r, int calls, const char *table, struct arena *arena,
+enum status recipe_gather(struct recipe *r, int callbacks, const char *table, struct arena *arena,
                           const char **text, int *n, struct error *err) MUST_CHECK;
-/* Tells the searcher the outcome of another study: study_history's JSON, or the text of that file:
+/* Tells the searcher the results of another study (study_history's JSON), or the text of that file:
  * right after recipe_wake. */
-enum status recipe_warm(struct recipe *r, int calls, const char *history,
+enum status recipe_warm(struct recipe *r, int callbacks, const char *history,
                         struct error *err) MUST_CHECK;
-enum status recipe_suggest(struct recipe *r, int calls, int trial, struct arena *arena,
+enum status recipe_suggest(struct recipe *r, int callbacks, int trial, struct arena *arena,
                            const char **params, struct error *err) MUST_CHECK;
-/* A suggestion whose answer is known: for a recipe's own searcher, which may remember that it was
- * asked: what it says now, "null" for nothing left. Of others *params is NULL. */
-enum status recipe_suggest_again(struct recipe *r, int calls, int trial, struct arena *arena,
+/* Asks again for a suggestion that is known, since a recipe's own searcher may count its calls:
+ * *params is what it says now, "null" for nothing left. Other searchers are not asked: NULL. */
+enum status recipe_suggest_again(struct recipe *r, int callbacks, int trial, struct arena *arena,
                                  const char **params, struct error *err) MUST_CHECK;
-enum status recipe_start(struct recipe *r, int calls, int trial, const char *params,
+enum status recipe_start(struct recipe *r, int callbacks, int trial, const char *params,
                          struct error *err) MUST_CHECK;
-enum status recipe_observe(struct recipe *r, int calls, const struct trial_report *report,
+enum status recipe_observe(struct recipe *r, int callbacks, const struct trial_report *report,
                            struct error *err) MUST_CHECK;
-enum status recipe_report(struct recipe *r, int calls, const struct trial_report *report,
+enum status recipe_report(struct recipe *r, int callbacks, const struct trial_report *report,
                           struct arena *arena, struct decision **decisions, size_t *n,
                           struct error *err) MUST_CHECK;
 /* What the scheduler does about paused trials where no trial runs and none can begin. */
-enum status recipe_idle(struct recipe *r, int calls, struct arena *arena,
+enum status recipe_idle(struct recipe *r, int callbacks, struct arena *arena,
                         struct decision **decisions, size_t *n, struct error *err) MUST_CHECK;
 /* The scheduler's reason for what it just decided about a trial, or NULL: before recipe_observe. */
-enum status recipe_why(struct recipe *r, int calls, int trial, struct arena *arena,
+enum status recipe_why(struct recipe *r, int callbacks, int trial, struct arena *arena,
                        const char **why, struct error *err) MUST_CHECK;
-enum status recipe_until(struct recipe *r, int calls, int trial, int t, int *until,
+enum status recipe_until(struct recipe *r, int callbacks, int trial, int t, int *until,
                          struct error *err) MUST_CHECK;
 /* The node of the template that trial(p) returns, in the graph. */
-enum status recipe_trial(struct recipe *r, int calls, const char *params, int *node,
+enum status recipe_trial(struct recipe *r, int callbacks, const char *params, int *node,
                          struct error *err) MUST_CHECK;
-/* What the recipe makes of a study's best: a node, and a path in its tree or NULL. `best` is
- * study_outcome's JSON, where the place of hpo.after. */
-enum status recipe_after(struct recipe *r, int calls, const char *where, const char *best,
+/* Calls the function of hpo.after: the node that it returns, and a path in its tree or NULL. `best` is
+ * study_outcome's JSON, `where` the place of hpo.after in the recipe. */
+enum status recipe_after(struct recipe *r, int callbacks, const char *where, const char *best,
                          struct arena *arena, int *node, const char **path,
                          struct error *err) MUST_CHECK;
-enum status recipe_cost(struct recipe *r, int calls, const char *params, double *cost,
+enum status recipe_cost(struct recipe *r, int callbacks, const char *params, double *cost,
                         struct error *err) MUST_CHECK;
 
 /* What people read, drawn by lua/table.lua, and the same for spreadsheets where that has it: kind

@@ -379,7 +379,7 @@ static int api_study(lua_State *L)
     if (!study->metric || !study->identity || study->concurrency < 1 || study->max_t < 1)
         return luaL_error(L, "a study without metric, identity, concurrency or max_t");
     lua_pushvalue(L, 1);
-    study->calls = luaL_ref(L, LUA_REGISTRYINDEX);
+    study->callbacks = luaL_ref(L, LUA_REGISTRYINDEX);
     return add(L, &node);
 }
 
@@ -418,7 +418,7 @@ static int api_after(lua_State *L)
     node.after.node = -1;
     luaL_checktype(L, 2, LUA_TFUNCTION);
     lua_pushvalue(L, 2);
-    node.after.calls = luaL_ref(L, LUA_REGISTRYINDEX);
+    node.after.callbacks = luaL_ref(L, LUA_REGISTRYINDEX);
     return add(L, &node);
 }
 

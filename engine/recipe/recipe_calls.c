@@ -8,9 +8,9 @@
 #include "engine/recipe/recipe_state.h"
 
 /* Pushes the function NAME of a study; recipe_call forgets whose it was. */
-static void push_call(struct recipe *r, int calls, const char *name)
+static void push_call(struct recipe *r, int callbacks, const char *name)
 {
-    lua_rawgeti(r->lua, LUA_REGISTRYINDEX, calls);
+    lua_rawgeti(r->lua, LUA_REGISTRYINDEX, callbacks);
     lua_getfield(r->lua, -1, "where");
     r->place = lua_tostring(r->lua, -1); /* the table keeps it */
     r->call = name;
@@ -19,16 +19,16 @@ static void push_call(struct recipe *r, int calls, const char *name)
     lua_remove(r->lua, -2);
 }
 
-enum status recipe_wake(struct recipe *r, int calls, struct error *err)
+enum status recipe_wake(struct recipe *r, int callbacks, struct error *err)
 {
-    push_call(r, calls, "open");
+    push_call(r, callbacks, "open");
     return recipe_call(r, 0, 0, err);
 }
 
-enum status recipe_gather(struct recipe *r, int calls, const char *table, struct arena *arena,
+enum status recipe_gather(struct recipe *r, int callbacks, const char *table, struct arena *arena,
                           const char **text, int *n, struct error *err)
 {
-    push_call(r, calls, "gather");
+    push_call(r, callbacks, "gather");
     lua_pushstring(r->lua, table); /* NULL: nil */
     TRY(recipe_call(r, 1, 2, err));
     *n = (int)lua_tointeger(r->lua, -1);
@@ -36,54 +36,54 @@ enum status recipe_gather(struct recipe *r, int calls, const char *table, struct
     return recipe_take_string(r, arena, text, err);
 }
 
-enum status recipe_warm(struct recipe *r, int calls, const char *history, struct error *err)
+enum status recipe_warm(struct recipe *r, int callbacks, const char *history, struct error *err)
 {
-    push_call(r, calls, "warm_up");
+    push_call(r, callbacks, "warm_up");
     lua_pushstring(r->lua, history);
     return recipe_call(r, 1, 0, err);
 }
 
-enum status recipe_suggest(struct recipe *r, int calls, int trial, struct arena *arena,
+enum status recipe_suggest(struct recipe *r, int callbacks, int trial, struct arena *arena,
                            const char **params, struct error *err)
 {
-    push_call(r, calls, "suggest");
+    push_call(r, callbacks, "suggest");
     lua_pushinteger(r->lua, trial);
     TRY(recipe_call(r, 1, 1, err));
     return recipe_take_string(r, arena, params, err);
 }
 
-enum status recipe_suggest_again(struct recipe *r, int calls, int trial, struct arena *arena,
+enum status recipe_suggest_again(struct recipe *r, int callbacks, int trial, struct arena *arena,
                                  const char **params, struct error *err)
 {
-    push_call(r, calls, "suggest_again");
+    push_call(r, callbacks, "suggest_again");
     lua_pushinteger(r->lua, trial);
     TRY(recipe_call(r, 1, 1, err));
     return recipe_take_string(r, arena, params, err);
 }
 
-enum status recipe_start(struct recipe *r, int calls, int trial, const char *params,
+enum status recipe_start(struct recipe *r, int callbacks, int trial, const char *params,
                          struct error *err)
 {
-    push_call(r, calls, "start");
+    push_call(r, callbacks, "start");
     lua_pushinteger(r->lua, trial);
     lua_pushstring(r->lua, params);
     return recipe_call(r, 2, 0, err);
 }
 
-static void push_report(struct recipe *r, int calls, const char *name,
+static void push_report(struct recipe *r, int callbacks, const char *name,
                         const struct trial_report *report)
 {
-    push_call(r, calls, name);
+    push_call(r, callbacks, name);
     lua_pushinteger(r->lua, report->trial);
     lua_pushinteger(r->lua, report->t);
     lua_pushnumber(r->lua, report->value);
     lua_pushstring(r->lua, trial_end_word(report->end)); /* NULL: nil */
 }
 
-enum status recipe_observe(struct recipe *r, int calls, const struct trial_report *report,
+enum status recipe_observe(struct recipe *r, int callbacks, const struct trial_report *report,
                            struct error *err)
 {
-    push_report(r, calls, "observe", report);
+    push_report(r, callbacks, "observe", report);
     return recipe_call(r, 4, 0, err);
 }
 
@@ -128,36 +128,36 @@ static enum status take_decisions(struct recipe *r, struct arena *arena,
     return OK;
 }
 
-enum status recipe_report(struct recipe *r, int calls, const struct trial_report *report,
+enum status recipe_report(struct recipe *r, int callbacks, const struct trial_report *report,
                           struct arena *arena, struct decision **decisions, size_t *n,
                           struct error *err)
 {
-    push_report(r, calls, "report", report);
+    push_report(r, callbacks, "report", report);
     TRY(recipe_call(r, 4, 1, err));
     return take_decisions(r, arena, decisions, n, err);
 }
 
-enum status recipe_idle(struct recipe *r, int calls, struct arena *arena,
+enum status recipe_idle(struct recipe *r, int callbacks, struct arena *arena,
                         struct decision **decisions, size_t *n, struct error *err)
 {
-    push_call(r, calls, "idle");
+    push_call(r, callbacks, "idle");
     TRY(recipe_call(r, 0, 1, err));
     return take_decisions(r, arena, decisions, n, err);
 }
 
-enum status recipe_why(struct recipe *r, int calls, int trial, struct arena *arena,
+enum status recipe_why(struct recipe *r, int callbacks, int trial, struct arena *arena,
                        const char **why, struct error *err)
 {
-    push_call(r, calls, "why");
+    push_call(r, callbacks, "why");
     lua_pushinteger(r->lua, trial);
     TRY(recipe_call(r, 1, 1, err));
     return recipe_take_string(r, arena, why, err);
 }
 
-enum status recipe_until(struct recipe *r, int calls, int trial, int t, int *until,
+enum status recipe_until(struct recipe *r, int callbacks, int trial, int t, int *until,
                          struct error *err)
 {
-    push_call(r, calls, "until_t");
+    push_call(r, callbacks, "until_t");
     lua_pushinteger(r->lua, trial);
     lua_pushinteger(r->lua, t);
     TRY(recipe_call(r, 2, 1, err));
@@ -170,34 +170,34 @@ enum status recipe_until(struct recipe *r, int calls, int trial, int t, int *unt
     return OK;
 }
 
-enum status recipe_trial(struct recipe *r, int calls, const char *params, int *node,
+enum status recipe_trial(struct recipe *r, int callbacks, const char *params, int *node,
                          struct error *err)
 {
-    push_call(r, calls, "trial");
+    push_call(r, callbacks, "trial");
     lua_pushstring(r->lua, params);
     TRY(recipe_call(r, 1, 1, err));
     *node = (int)lua_tointeger(r->lua, -1);
     lua_pop(r->lua, 1);
-    return recipe_asked(r, calls, err);
+    return recipe_asked(r, callbacks, err);
 }
 
-enum status recipe_after(struct recipe *r, int calls, const char *where, const char *best,
+enum status recipe_after(struct recipe *r, int callbacks, const char *where, const char *best,
                          struct arena *arena, int *node, const char **path, struct error *err)
 {
     r->place = where;
-    lua_rawgeti(r->lua, LUA_REGISTRYINDEX, calls);
+    lua_rawgeti(r->lua, LUA_REGISTRYINDEX, callbacks);
     lua_pushstring(r->lua, best);
     TRY(recipe_call(r, 1, 2, err));
     TRY(recipe_take_string(r, arena, path, err));
     *node = (int)lua_tointeger(r->lua, -1);
     lua_pop(r->lua, 1);
-    return recipe_asked(r, calls, err);
+    return recipe_asked(r, callbacks, err);
 }
 
-enum status recipe_cost(struct recipe *r, int calls, const char *params, double *cost,
+enum status recipe_cost(struct recipe *r, int callbacks, const char *params, double *cost,
                         struct error *err)
 {
-    push_call(r, calls, "cost");
+    push_call(r, callbacks, "cost");
     lua_pushstring(r->lua, params);
     TRY(recipe_call(r, 1, 1, err));
     *cost = lua_tonumber(r->lua, -1);

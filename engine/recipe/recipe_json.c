@@ -31,23 +31,23 @@ static int compare_strings(const void *a, const void *b)
 
 static void encode_object(lua_State *L, int index, struct text *t, int depth)
 {
-    const char **names = NULL;
+    const char **names = NULL, **name;
     size_t n = 0, capacity = 0;
 
     for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
         if (lua_type(L, -2) != LUA_TSTRING)
             (void)luaL_error(L, "a table with both names and positions has no JSON form");
-        if (n == capacity &&
-            !(names = arena_grow(t->arena, names, n, n + 1, sizeof *names, &capacity))) {
+        if (!(name = arena_push(t->arena, names, n, capacity))) {
             t->failed = true;
+            lua_pop(L, 2);
             break;
         }
-        names[n++] = lua_tostring(L, -2);
+        *name = lua_tostring(L, -2);
     }
-    if (n > 1 && names)
+    if (n > 1)
         qsort(names, n, sizeof *names, compare_strings);
     text_add(t, "{");
-    for (size_t i = 0; names && i < n; i++) {
+    for (size_t i = 0; i < n; i++) {
         text_add(t, i ? ", " : "");
         json_write_string(t, names[i]);
         text_add(t, ": ");
@@ -114,7 +114,6 @@ static void encode(lua_State *L, int index, struct text *t, int depth)
     }
 }
 
-/* core.encode(value): canonical JSON */
 /* An empty arena for one call; Lua has what the last one made. */
 static struct arena *open_scratch(lua_State *L, struct recipe *r)
 {
@@ -124,6 +123,7 @@ static struct arena *open_scratch(lua_State *L, struct recipe *r)
     return r->scratch;
 }
 
+/* core.encode(value): canonical JSON */
 static int api_encode(lua_State *L)
 {
     struct recipe *r = recipe_of(L);

@@ -136,9 +136,9 @@ static bool is_unasked(const struct recipe *r)
 {
     for (int i = 0; i < graph_size(r->graph); i++) {
         const struct node *node = graph_node(r->graph, i);
-        if (node->kind == NODE_STUDY && !was_asked(r, node->study->calls))
+        if (node->kind == NODE_STUDY && !was_asked(r, node->study->callbacks))
             return true;
-        if (node->kind == NODE_AFTER && !was_asked(r, node->after.calls))
+        if (node->kind == NODE_AFTER && !was_asked(r, node->after.callbacks))
             return true;
     }
     return false;

@@ -95,11 +95,11 @@ enum status study_shape(struct study *study, struct trial *trial, const char *pa
     if (!template || !part)
         return error_memory(err);
     graph_number_under(study->c.graph, part);
-    s = recipe_trial(study->c.recipe, study->spec->calls, params, &template->node, err);
+    s = recipe_trial(study->c.recipe, study->spec->callbacks, params, &template->node, err);
     graph_number_under(study->c.graph, NULL);
     TRY(s);
     TRY(graph_refuse_cycle(study->c.graph, template->node, study->node, err));
-    TRY(recipe_cost(study->c.recipe, study->spec->calls, params, &trial->cost, err));
+    TRY(recipe_cost(study->c.recipe, study->spec->callbacks, params, &trial->cost, err));
     trial->params = params;
     trial->template = template;
     return OK;
@@ -440,8 +440,8 @@ static enum status find_until(struct study *study, struct trial *trial, struct e
     if (trial->until > trial->t)
         return OK;
     TRY(study_wake(study, err));
-    TRY(recipe_until(study->c.recipe, study->spec->calls, trial->number, trial->t, &trial->until,
-                     err));
+    TRY(recipe_until(study->c.recipe, study->spec->callbacks, trial->number, trial->t,
+                     &trial->until, err));
     trial->asked = trial->last;
     if (trial->until > study->spec->max_t)
         trial->until = study->spec->max_t;

@@ -108,7 +108,7 @@ static enum status tell(struct study *study, const struct event *e, struct decis
                         size_t *n, struct error *err)
 {
     struct recipe *r = study->c.recipe;
-    int calls = study->spec->calls;
+    int calls = study->spec->callbacks;
 
     if (e->kind == EVENT_IDLE)
         return recipe_idle(r, calls, study->c.arena, decisions, n, err);
@@ -120,7 +120,7 @@ static enum status ask_again(struct study *study, const struct event *e, const c
                              struct error *err)
 {
     struct recipe *r = study->c.recipe;
-    int calls = study->spec->calls;
+    int calls = study->spec->callbacks;
     struct decision *decisions;
     char name[EVENT_NAME];
     size_t n;
@@ -141,11 +141,11 @@ static enum status warm_up(struct study *study, struct error *err)
     char *history;
 
     if (study->c.history)
-        return recipe_warm(study->c.recipe, study->spec->calls, study->c.history, err);
+        return recipe_warm(study->c.recipe, study->spec->callbacks, study->c.history, err);
     if (!study->c.warm)
         return OK;
     TRY(study_history(study->c.warm, study->c.arena, &history, err));
-    return recipe_warm(study->c.recipe, study->spec->calls, history, err);
+    return recipe_warm(study->c.recipe, study->spec->callbacks, history, err);
 }
 
 /*
@@ -159,7 +159,7 @@ enum status study_wake(struct study *study, struct error *err)
 
     if (study->awake)
         return OK;
-    TRY(recipe_wake(study->c.recipe, study->spec->calls, err));
+    TRY(recipe_wake(study->c.recipe, study->spec->callbacks, err));
     TRY(warm_up(study, err));
     for (size_t i = 0; i < study->n_events; i++) {
         const struct event *e = &study->events[i];
@@ -209,7 +209,7 @@ static enum status remember(struct study *study, const struct event *e, struct e
 enum status study_ask_params(struct study *study, const char **params, struct error *err)
 {
     struct event e = {.kind = EVENT_SUGGEST, .report = {.trial = (int)study->n_trials}};
-    int calls = study->spec->calls;
+    int calls = study->spec->callbacks;
     char event[EVENT_NAME];
 
     name_event(&e, event);
@@ -231,7 +231,7 @@ enum status study_ask(struct study *study, struct event *e, struct decision **de
                       struct error *err)
 {
     struct recipe *r = study->c.recipe;
-    int calls = study->spec->calls;
+    int calls = study->spec->callbacks;
     char name[EVENT_NAME];
 
     name_event(e, name);

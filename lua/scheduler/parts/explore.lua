@@ -20,6 +20,7 @@ function explore.mutations(field, value)
     local d = value[name]
     if type(d) == "table" and not check.is_object(d) then d = choices.ordered(d) end
     if not domain.is(d) then check.expected(field .. "." .. name, "a domain, or a list of values", d) end
+    d = domain.of(d)
     for i, branch in ipairs(d.branches or {}) do
       if branch then
         core.fail(field .. "." .. name .. "[" .. i .. "]", "a mutation has no branches", "the study's space says what a value brings, and mutations know those parameters by name")

@@ -195,7 +195,7 @@ static void test_a_file_is_required_before_the_recipe_is_read(void **state)
     assert_int_equal(open_recipe(*state, &o, STUDY(OWN)), OK);
     for (int i = 0; i < graph_size(o.graph); i++)
         if (graph_node(o.graph, i)->kind == NODE_STUDY)
-            calls = graph_node(o.graph, i)->study->calls;
+            calls = graph_node(o.graph, i)->study->callbacks;
     assert_int_equal(recipe_wake(o.recipe, calls, &o.err), OK);
     assert_int_equal(recipe_suggest(o.recipe, calls, 0, graph_arena(o.graph), &params, &o.err),
                      ERR_INPUT);
@@ -258,6 +258,8 @@ static void test_a_recipe_changes_nothing_of_the_librarys(void **state)
         {"hpo.search.tpe({}).open = print", "it cannot be changed"},
         {"rawset(hpo.search.tpe {}, 'open', print)", "cannot be changed"},
         {"setmetatable(hpo.uniform(0, 1), {})", "cannot be changed"},
+        {"hpo.uniform(0, 1).low = -1", "it cannot be changed"},
+        {"hpo.choice { 1, 2 }.values[1] = 3", "attempt to index a nil value"},
         {"getmetatable('').__index = nil", "attempt to"},
         {"getmetatable(hpo.text 'x').__div = print", "attempt to index a nil value"},
         {"getmetatable(hpo.uniform(0, 1)).at = print", "attempt to index a nil value"},
@@ -348,10 +350,10 @@ static void test_an_interrupt_comes_before_the_next_call(void **state)
     write_file(*state, "r.lua", STUDY(""));
     assert_int_equal(open_with(&o, &options), OK);
     assert_int_equal(
-        recipe_cost(o.recipe, graph_node(o.graph, 0)->study->calls, "{}", &cost, &o.err), OK);
+        recipe_cost(o.recipe, graph_node(o.graph, 0)->study->callbacks, "{}", &cost, &o.err), OK);
     interrupted = 1;
     assert_int_equal(
-        recipe_cost(o.recipe, graph_node(o.graph, 0)->study->calls, "{}", &cost, &o.err),
+        recipe_cost(o.recipe, graph_node(o.graph, 0)->study->callbacks, "{}", &cost, &o.err),
         ERR_INTERRUPTED);
     close_recipe(&o);
 }

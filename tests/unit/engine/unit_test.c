@@ -16,7 +16,7 @@ static struct units *open_units(struct arena *arena)
     struct units *units;
     struct error err;
 
-    assert_int_equal(units_open(NULL, arena, &units, &err), OK);
+    assert_int_equal(units_open(NULL, NULL, arena, &units, &err), OK);
     return units;
 }
 
