@@ -95,7 +95,7 @@ function space.point(domains)
         end
       end
     end
-    return copy
+    return point
   end
 end
 

@@ -243,8 +243,8 @@ static enum status resolve_after(struct build *b, int node, struct error *err)
     if (n->after.node < 0) {
         TRY(study_outcome(work_of(b, n->after.study)->study, b->arena, &best, err));
         graph_number_under(b->graph, graph_number(b->graph, node));
-        s = recipe_after(b->recipe, n->after.callbacks, n->where, best, graph_arena(b->graph), &made,
-                         &n->after.path, err);
+        s = recipe_after(b->recipe, n->after.callbacks, n->where, best, graph_arena(b->graph),
+                         &made, &n->after.path, err);
         graph_number_under(b->graph, NULL);
         TRY(s);
         TRY(graph_refuse_cycle(b->graph, made, node, err));

@@ -287,8 +287,8 @@ static void say_what_is_trained_again(struct build *b, const struct job *job,
                      job->label, from->t, start ? start->t + 1 : 1, from->t);
 }
 
-enum status run_start(struct build *b, const char *label, const struct demand *demand,
-                      int others, bool *refused, struct error *err)
+enum status run_start(struct build *b, const char *label, const struct demand *demand, int others,
+                      bool *refused, struct error *err)
 {
     const struct stretch s = {FOR_STUDY,     -1,    label, demand->template, demand->from,
                               demand->until, others};

@@ -14,8 +14,8 @@
 #include "engine/execution/build.h"
 
 /* Starts the task that trains what a study demands, if nothing else does and there is room. */
-enum status run_start(struct build *b, const char *label, const struct demand *demand,
-                      int others, bool *refused, struct error *err) MUST_CHECK;
+enum status run_start(struct build *b, const char *label, const struct demand *demand, int others,
+                      bool *refused, struct error *err) MUST_CHECK;
 
 /* What a best node needs: the checkpoint of its unit, made again. */
 enum status run_remake(struct build *b, int best_node, bool *refused, struct error *err) MUST_CHECK;

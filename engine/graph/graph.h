@@ -84,8 +84,8 @@ struct compare_item {
 
 enum keep { KEEP_LAST, KEEP_BEST, KEEP_ALL };
 
-/* What a recipe says of a study. Its functions stay in Lua: `callbacks` is engine/recipe's reference
- * to them. */
+/* What a recipe says of a study. Its functions stay in Lua: `callbacks` is engine/recipe's
+ * reference to them. */
 struct study_spec {
     int samples, concurrency, max_t;
     const char *metric;

@@ -131,8 +131,8 @@ enum status recipe_until(struct recipe *r, int callbacks, int trial, int t, int 
 /* The node of the template that trial(p) returns, in the graph. */
 enum status recipe_trial(struct recipe *r, int callbacks, const char *params, int *node,
                          struct error *err) MUST_CHECK;
-/* Calls the function of hpo.after: the node that it returns, and a path in its tree or NULL. `best` is
- * study_outcome's JSON, `where` the place of hpo.after in the recipe. */
+/* Calls the function of hpo.after: the node that it returns, and a path in its tree or NULL.
+ * `best` is study_outcome's JSON, `where` the place of hpo.after in the recipe. */
 enum status recipe_after(struct recipe *r, int callbacks, const char *where, const char *best,
                          struct arena *arena, int *node, const char **path,
                          struct error *err) MUST_CHECK;

@@ -1,7 +1,7 @@
 /*
- * recipe_json: numbers and JSON for Lua: core.number, core.encode, core.decode, core.array, core.null. The
- * texts made here reach keys, so they are canonical: names sorted, shortest numbers. Start at
- * encode.
+ * recipe_json: numbers and JSON for Lua: core.number, core.encode, core.decode, core.array,
+ * core.null. The texts made here reach keys, so they are canonical: names sorted, shortest
+ * numbers. Start at encode.
  */
 #include <lauxlib.h>
 #include <stdlib.h>

@@ -179,8 +179,8 @@ static enum status adopt(struct results *r, struct result *result, const char *l
 
 /* The keys that nobody else wants. */
 static enum status find_unwanted(struct store *store, const struct digest *keys, size_t n,
-                                 struct digest *unwanted, size_t *n_unwanted,
-                                 enum retired *retired, struct error *err)
+                                 struct digest *unwanted, size_t *n_unwanted, enum retired *retired,
+                                 struct error *err)
 {
     *n_unwanted = 0;
     for (size_t i = 0; i < n; i++) {
@@ -200,9 +200,9 @@ static enum status retire(struct results *r, const struct digest *keys, size_t n
     struct digest *unwanted = arena ? arena_array(arena, n, sizeof *unwanted) : NULL;
     struct drop_report dropped = {.alone = true};
     size_t n_unwanted = 0;
-    enum status s = unwanted ? find_unwanted(of(r)->store, keys, n, unwanted, &n_unwanted, retired,
-                                             err)
-                             : error_memory(err);
+    enum status s = unwanted
+                        ? find_unwanted(of(r)->store, keys, n, unwanted, &n_unwanted, retired, err)
+                        : error_memory(err);
 
     if (s == OK && n_unwanted > 0)
         s = cache_drop(of(r)->store, unwanted, n_unwanted, &dropped, err);

@@ -7,8 +7,9 @@
  * any cache. Answers of searcher and scheduler come from the journal while it goes on, and from Lua
  * behind it.
  *
- * Life       study_open; study_advance again and again, until it says decided: in between the caller
- *            makes the units of study_demands known, and the templates' nodes. No call blocks.
+ * Life       study_open; study_advance again and again, until it says decided: in between the
+ *            caller makes the units of study_demands known, and the templates' nodes. No call
+ *            blocks.
  * Memory     Everything lives in the arena given to study_open.
  */
 #ifndef ENGINE_STUDY_STUDY_H
@@ -80,9 +81,9 @@ struct unit *study_best(const struct study *study, int *trial, const char **para
 enum status study_without_best(const struct study *study, struct error *err) MUST_CHECK;
 
 /*
- * The best for the recipe: {"trial", "t", "metric": the value, "params", "schedule": [{"t", "params"},
- * ...]}. The schedule has all parameters that led to it, each with the t up to which they held: more
- * than one where a trial exploited another. ERR_FAILED: no finite report.
+ * The best for the recipe: {"trial", "t", "metric": the value, "params", "schedule": [{"t",
+ * "params"}, ...]}. The schedule has all parameters that led to it, each with the t up to which
+ * they held: more than one where a trial exploited another. ERR_FAILED: no finite report.
  */
 enum status study_outcome(const struct study *study, struct arena *arena, char **json,
                           struct error *err) MUST_CHECK;

@@ -3,9 +3,9 @@
  *
  * Key        H(template, t, key of the unit before): never the study or scheduler that asks for it,
  *            so studies share units.
- * Life       All units of a build live in one table, by key: two trials that train the same step hold
- *            the same struct unit. unit_get fills it from the store; engine/execution/run turns
- *            unknown units into known ones.
+ * Life       All units of a build live in one table, by key: two trials that train the same step
+ *            hold the same struct unit. unit_get fills it from the store; engine/execution/run
+ *            turns unknown units into known ones.
  * Result     A unit may be known by its reports alone. `checkpoint` is the digest that was recorded
  *            for the folder after it; `kept` says whether the store still has that folder.
  */
@@ -91,8 +91,8 @@ enum status unit_refresh(struct units *units, struct unit *u, struct error *err)
 /* Takes an earlier build's failure, if there was one, as this one's: where nothing will run. */
 enum status unit_recall_failure(struct units *units, struct unit *u, struct error *err) MUST_CHECK;
 
-/* Fills in what the unit reported: canonical JSON, read here once, which must live as long as the table.
- * ERR_CORRUPT: it is no report. */
+/* Fills in what the unit reported: canonical JSON, read here once, which must live as long as
+ * the table. ERR_CORRUPT: it is no report. */
 enum status unit_report(struct units *units, struct unit *u, const char *reports,
                         struct error *err) MUST_CHECK;
 

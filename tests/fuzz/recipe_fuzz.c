@@ -1,7 +1,7 @@
 /*
  * recipe: any text as a recipe. It is read, or refused in a sentence, and then again with the same
- * answer: a recipe is a function of its text. Studies are asked once for everything. What takes long
- * is interrupted.
+ * answer: a recipe is a function of its text. Studies are asked once for everything. What takes
+ * long is interrupted.
  */
 #include <signal.h>
 #include <stdint.h>

@@ -306,8 +306,9 @@ static void append(struct ids *out, const int32_t *ids, size_t n)
 }
 
 /*
- * Cuts a prompt that has more than `room` tokens: question and end stay whole, if they fit. The three
- * parts are tokenized one by one, which changes no token: no piece crosses from one to the next.
+ * Cuts a prompt that has more than `room` tokens: question and end stay whole, if they fit. The
+ * three parts are tokenized one by one, which changes no token: no piece crosses from one to the
+ * next.
  */
 static enum status cut_context(const struct maker *m, size_t room, struct ids *out)
 {

@@ -1,27 +1,26 @@
 /*
  * squad: SQuAD v1.1 files, and the examples that a model is trained and judged on.
  *
- * The file      {"data": [{"paragraphs": [{"context", "qas": [{"id", "question", "answers":
- *               [{"text", "answer_start"}]}]}]}]}, as JSON; other members may stand beside these.
- *               Every question has at least one answer; answer_start, in characters of the context,
- *               may be missing. Rows are questions, in the order of the file.
- * The prompt    "Question: {question} Context: {context} Answer:"
- * An example    Of a question's first answer, at most max_length tokens:
- *     answer      The prompt, cut to what the answer leaves, then " {answer}" and </s>. Labels are
- *                 -100 on the prompt and the ids on the rest: what the model must say.
- *     seed        The prompt; labels are the answer's own tokens, laid over the start of the
- *                 prompt, as the original experiment's scripts do. Where the answer has more tokens
- *                 than the prompt, <pad> follows the prompt, as many as it takes.
- * A long prompt What is cut of one that does not fit:
- *     end         The prompt's end, and with it "Answer:" and perhaps the passage with the answer.
- *     context     The end of the context; the question and "Answer:" stay. It is the first window
- *                 of transformers' recipe for questions (truncation="only_second"), and looks at no
- *                 answer: right for judging a model.
- *     answer      What of the context lies farthest from the answer, on both sides: for training.
- *                 Where answer_start does not point at the answer, the first place that holds it
- *                 counts; where there is none, the end of the context is cut.
- *               A question that alone is too long loses its end, too.
- * Ownership     Everything lives in the caller's arena.
+ * File       {"data": [{"paragraphs": [{"context", "qas": [{"id", "question", "answers":
+ *            [{"text", "answer_start"}]}]}]}]}, as JSON; other members may stand beside these.
+ *            Every question has at least one answer; answer_start, in characters of the context,
+ *            may be missing. Rows are questions, in the order of the file.
+ * Prompt     "Question: {question} Context: {context} Answer:"
+ * Example    Of a question's first answer, at most max_length tokens. With labels "answer": the
+ *            prompt, cut to what the answer leaves, then " {answer}" and </s>; labels are -100 on
+ *            the prompt and the ids on the rest: what the model must say. With labels "seed": the
+ *            prompt; labels are the answer's own tokens, laid over the start of the prompt, as the
+ *            original experiment's scripts do. Where the answer has more tokens than the prompt,
+ *            <pad> follows the prompt, as many as it takes.
+ * Cut        What goes of a prompt that does not fit. "end": the prompt's end, and with it
+ *            "Answer:" and perhaps the passage with the answer. "context": the end of the context;
+ *            the question and "Answer:" stay. It is the first window of transformers' recipe for
+ *            questions (truncation="only_second"), and looks at no answer: right for judging a
+ *            model. "answer": what of the context lies farthest from the answer, on both sides: for
+ *            training. Where answer_start does not point at the answer, the first place that holds
+ *            it counts; where there is none, the end of the context is cut. A question that alone is
+ *            too long loses its end, too.
+ * Ownership  Everything lives in the caller's arena.
  */
 #ifndef TRAINER_SQUAD_SQUAD_H
 #define TRAINER_SQUAD_SQUAD_H
