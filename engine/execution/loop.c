@@ -445,6 +445,8 @@ enum status loop_run(struct build *b, struct error *err)
 {
     bool idle, again;
 
+    if (!b->o->dry_run)
+        TRY(output_refuse(b, err));
     for (size_t i = 0; i < b->n_targets; i++)
         TRY(want_node(b, b->targets[i].node, err));
     for (;;) {

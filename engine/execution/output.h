@@ -4,6 +4,9 @@
 
 #include "engine/execution/build.h"
 
+/* Before anything runs. ERR_INPUT: the recipe's folder in out/ is another's, or it can have none. */
+enum status output_refuse(struct build *b, struct error *err) MUST_CHECK;
+
 /* Puts every target into out/; *again says that the store had lost something, which now is wanted.
  */
 enum status output_targets(struct build *b, bool *again, struct error *err) MUST_CHECK;
