@@ -278,6 +278,8 @@ static enum status collect(struct walk *walk, int node)
             return error_memory(walk->err);
         if (w->state == WORK_IDLE) {
             w->state = WORK_WAITING;
+            if (graph_node(b->graph, step)->kind == NODE_ACTION)
+                TRY(tool_expect(b->tools, graph_node(b->graph, step), walk->err));
             add_step(walk, ~step);
             graph_needs(b->graph, step, add_step, walk);
         }
