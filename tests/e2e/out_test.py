@@ -139,6 +139,24 @@ class Out(Case):
         self.build("r.lua")
         self.assertEqual(self.listing(), tables)
 
+    def test_update_writes_over_no_other_file(self):
+        """Past trials are gathered anew into the file that has them, and into no other."""
+        self.write("train.sh", 'echo "{\\"t\\": 1, \\"loss\\": 1}"; touch "$HPO_CHECKPOINT_OUT/x"\n')
+        text = HEAD + ('return { s = hpo.study { name = "s", space = { x = hpo.uniform(0, 1) }, samples = 1, concurrency = 1, metric = "loss",'
+                       ' mode = "min", seed = 1, search = hpo.search.tpe {}, warm = hpo.history { file = "FILE" },'
+                       ' scheduler = hpo.scheduler.fifo { max_t = 1 }, trial = function(p) return hpo.command { run = { "sh", hpo.source "train.sh" } } end } }\n')
+        self.write("notes.json", '{"trials": "mine"}')
+        (self.folder / "folder").mkdir()
+        for name in ("r.lua", "train.sh", "notes.json", "folder"):
+            self.write("r.lua", text.replace("FILE", name))
+            before = {path: path.read_bytes() for path in self.folder.iterdir() if path.is_file()}
+            self.refused(f"{self.folder}/{name}", arguments=("--update",))
+            self.assertEqual({path: path.read_bytes() for path in self.folder.iterdir() if path.is_file()}, before)
+        self.write("r.lua", text.replace("FILE", "past.json"))
+        self.build("r.lua", "--update")
+        self.build("r.lua", "--update")
+        self.assertIn('"trials"', self.read("past.json"))
+
     # ---- links ----
 
     def test_links_are_not_followed(self):
