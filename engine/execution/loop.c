@@ -445,10 +445,10 @@ enum status loop_run(struct build *b, struct error *err)
 {
     bool idle, again;
 
-    if (!b->o->dry_run)
-        TRY(output_refuse(b, err));
     for (size_t i = 0; i < b->n_targets; i++)
         TRY(want_node(b, b->targets[i].node, err));
+    if (!b->o->dry_run)
+        TRY(output_refuse(b, err));
     for (;;) {
         TRY(round_of(b, &idle, err));
         if (idle) {
