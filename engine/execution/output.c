@@ -268,8 +268,9 @@ static enum status refuse_sources(struct build *b, const char *folder, struct er
             continue;
         (void)error_set(err, ERR_INPUT, node->where,
                         "hpo.source: in this folder lies %s, where the targets go", real);
-        error_hint(err, "name what is needed of it, or put targets and the store elsewhere: --out DIR, "
-                        "--cache DIR");
+        error_hint(err,
+                   "name what is needed of it, or put targets and the store elsewhere: --out DIR, "
+                   "--cache DIR");
         return ERR_INPUT;
     }
     return OK;
