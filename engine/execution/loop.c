@@ -234,8 +234,6 @@ enum status loop_run(struct build *b, struct error *err)
 {
     struct executor_event event;
 
-    for (size_t i = 0; i < b->n_targets; i++)
-        TRY(plan_want(b->plan, b->targets[i].node, err));
     for (;;) {
         TRY(go_on(b, err));
         if (is_idle(b))

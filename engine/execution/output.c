@@ -1,12 +1,10 @@
 /*
- * output: out/RECIPE/TARGET. What lies there already and is right stays untouched; a wrong or
- * edited file is put right; nothing is ever read from out/. Start at output_targets.
+ * output: out/RECIPE/TARGET: what each target is, as pieces that landing.c puts into place; nothing
+ * is ever read from out/. Start at output_targets.
  */
 #include "engine/execution/output.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -16,36 +14,16 @@
 #include "base/file.h"
 #include "cache/content/source.h"
 #include "engine/execution/compare.h"
+#include "engine/execution/landing.h"
+#include "engine/execution/owner.h"
 #include "engine/execution/recall.h"
 #include "engine/execution/resolve.h"
 
-/* A target on its way to out/. */
-struct landing {
+/* The targets on their way to out/. */
+struct outputs {
     struct build *b;
-    size_t i; /* of b->targets */
-    const struct target *target;
-    const char *folder;
-    const char *dest; /* FOLDER/NAME */
-    struct stat st;   /* of what lies there */
-    bool there;       /* something does */
+    struct landing_context to;
 };
-
-/* Whether dest holds exactly what the key says. */
-static bool is_right(const struct landing *l, const struct content_key *key)
-{
-    struct source there;
-    struct error ignored;
-
-    if (!l->there || S_ISLNK(l->st.st_mode) ||
-        source_digest(l->b->store, l->dest, l->b->arena, &there, &ignored) != OK)
-        return false;
-    if (there.folder != (key->kind == CONTENT_FOLDER) ||
-        (!there.folder && there.executable != (key->kind == CONTENT_PROGRAM)) ||
-        !digest_equal(&there.digest, &key->digest))
-        return false;
-    recall_note_landed(l->b, l->i, &there);
-    return true;
-}
 
 /* An absolute path: the stat cache knows files by it. */
 static char *absolute(struct build *b, const char *path)
@@ -57,77 +35,40 @@ static char *absolute(struct build *b, const char *path)
     return getcwd(here, sizeof here) ? file_join(b->arena, here, path) : NULL;
 }
 
-static bool is_target(struct build *b, const char *name)
+/* ---- tables ---- */
+
+static enum status text_piece(struct build *b, const char *target, const char *name,
+                              const char *text, struct piece *out, struct error *err)
 {
-    const struct target *targets;
-    size_t n = graph_targets(b->graph, &targets);
+    struct content *content = arena_alloc(b->arena, sizeof *content);
+    const char *path = file_join(b->arena, target, name);
 
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(targets[i].name, name) == 0)
-            return true;
-    return false;
-}
-
-/* A name beside dest that no target has. NULL: no memory. */
-static char *fresh_name(struct build *b, const char *dest)
-{
-    char *name = arena_printf(b->arena, "%s.new", dest);
-
-    while (name && is_target(b, strrchr(name, '/') + 1))
-        name = arena_printf(b->arena, "%s.new", name);
-    return name;
-}
-
-/* Puts the content beside dest, then in its place. */
-static enum status replace(struct build *b, struct content *c, const char *path, const char *dest,
-                           struct error *err)
-{
-    char *fresh = fresh_name(b, dest);
-    enum status s;
-
-    if (!fresh)
+    if (!content || !path)
         return error_memory(err);
-    TRY(file_remove(fresh, err));
-    if ((s = content_place(b->store, c, path, b->arena, fresh, err)) != OK) {
-        struct error ignored;
-        (void)!file_remove(fresh, &ignored);
-        return s;
-    }
-    TRY(file_remove(dest, err));
-    return rename(fresh, dest) == 0 ? OK : error_system(err, dest, "replace");
+    *content = (struct content){.origin = FROM_TEXT, .bytes = text, .n = strlen(text)};
+    TRY(digest_bytes(text, content->n, &content->digest, err));
+    *out = (struct piece){
+        .path = path, .kind = TREE_FILE, .digest = content->digest, .content = content};
+    return OK;
 }
 
-static enum status write_if_changed(struct build *b, const char *folder, const char *name,
-                                    const char *text, struct error *err)
+/* table.csv, table.json, table.txt in the target's folder; the text also goes to standard output.
+ */
+static enum status output_table(const struct outputs *o, const char *kind, const char *json,
+                                const char *target, struct error *err)
 {
-    char *path = file_join(b->arena, folder, name), *there;
-    struct error ignored;
-    size_t n;
-
-    if (!path)
-        return error_memory(err);
-    if (file_read(path, 1 << 28, b->arena, &there, &n, &ignored) == OK && n == strlen(text) &&
-        memcmp(there, text, n) == 0)
-        return OK;
-    return file_write(path, text, strlen(text), err);
-}
-
-/* table.json, .txt and .csv in the target's folder; the text also goes to standard output. */
-static enum status output_table(struct build *b, const char *kind, const char *json,
-                                const char *dest, struct error *err)
-{
+    struct build *b = o->b;
     char *text, *csv, *line = arena_printf(b->arena, "%s\n", json);
-    struct stat st;
+    struct piece pieces[3];
+    struct stamp ignored;
 
     if (!line)
         return error_memory(err);
     TRY(recipe_table(kind, json, b->arena, &text, &csv, err));
-    if (lstat(dest, &st) == 0 && !S_ISDIR(st.st_mode))
-        TRY(file_remove(dest, err));
-    TRY(file_make_folders(dest, err));
-    TRY(write_if_changed(b, dest, "table.json", line, err));
-    TRY(write_if_changed(b, dest, "table.txt", text, err));
-    TRY(write_if_changed(b, dest, "table.csv", csv, err));
+    TRY(text_piece(b, target, "table.csv", csv, &pieces[0], err));
+    TRY(text_piece(b, target, "table.json", line, &pieces[1], err));
+    TRY(text_piece(b, target, "table.txt", text, &pieces[2], err));
+    TRY(landing_put(&o->to, target, pieces, 3, &ignored, err));
     if (b->o->json)
         return OK;
     progress_clear(b->progress);
@@ -135,61 +76,101 @@ static enum status output_table(struct build *b, const char *kind, const char *j
     return progress_result("\n", 1, err);
 }
 
-/* The path that lands in out/: a single output is itself the target. *nothing: no outputs. */
+/* ---- what actions and sources came to ---- */
+
+/* The path that lands in out/: a single output is itself the target. *nothing: it has no outputs.
+ */
 static const char *landing_path(struct build *b, const struct target *t, bool *nothing)
 {
     const struct node *node = graph_node(b->graph, t->node);
 
     *nothing = false;
-    if (t->path || node->kind != NODE_ACTION || node->action.fetch)
+    if (t->path || node->kind != NODE_ACTION || node->action.clone)
         return t->path;
     *nothing = node->action.n_outputs == 0;
     return node->action.n_outputs == 1 ? node->action.outputs[0] : NULL;
 }
 
-static enum status output_content(const struct landing *l, bool *again, struct error *err)
+/* The file, or what lies in the folder, sorted by path. */
+static enum status list_pieces(struct build *b, const char *target, struct content *c,
+                               const char *path, struct piece **out, size_t *n, struct error *err)
 {
-    struct build *b = l->b;
-    struct content *c = &work_of(b, l->target->node)->content;
+    const struct tree *tree;
     struct content_key key;
+
+    TRY(content_key(b->store, c, path, b->arena, &key, err));
+    TRY(content_tree(b->store, c, path, b->arena, &tree, err));
+    *n = tree && tree->n > 0 ? tree->n : 1;
+    if (!(*out = arena_array(b->arena, *n, sizeof **out)))
+        return error_memory(err);
+    if (!tree || tree->n == 0) {
+        **out = (struct piece){.path = target,
+                               .kind = tree                          ? TREE_FOLDER
+                                       : key.kind == CONTENT_PROGRAM ? TREE_EXECUTABLE
+                                                                     : TREE_FILE,
+                               .digest = key.digest,
+                               .content = c,
+                               .inside = path};
+        return OK;
+    }
+    for (size_t i = 0; i < *n; i++) {
+        const struct tree_entry *e = &tree->entries[i];
+        struct piece *piece = &(*out)[i];
+        *piece = (struct piece){.path = file_join(b->arena, target, e->path),
+                                .kind = e->kind,
+                                .digest = e->digest,
+                                .target = e->target,
+                                .content = c,
+                                .inside = path ? file_join(b->arena, path, e->path) : e->path};
+        if (!piece->path || !piece->inside)
+            return error_memory(err);
+    }
+    return OK;
+}
+
+static enum status output_content(const struct outputs *o, size_t i, bool *again, struct error *err)
+{
+    struct build *b = o->b;
+    const struct target *target = &b->targets[i];
+    struct content *c = &work_of(b, target->node)->content;
+    struct piece *pieces;
+    struct stamp stamp = {.settled = false};
     bool nothing;
-    const char *path = landing_path(b, l->target, &nothing);
+    const char *path = landing_path(b, target, &nothing);
     enum status s;
+    size_t n;
 
     if (nothing)
         return OK;
-    s = content_key(b->store, c, path, b->arena, &key, err);
-    if (s == OK && is_right(l, &key))
-        return OK;
-    recall_note_landed(b, l->i, NULL);
+    s = list_pieces(b, target->name, c, path, &pieces, &n, err);
+    if (s == ERR_INPUT)
+        error_place(err, "target %s", target->name);
     if (s == OK)
-        s = replace(b, c, path, l->dest, err);
+        s = landing_put(&o->to, target->name, pieces, n, &stamp, err);
+    recall_note_landed(b, i, &stamp);
     if ((s == ERR_NOT_FOUND || s == ERR_CORRUPT) && c->origin == FROM_STORE) {
         *again = true;
-        return node_lost(b, l->target->node, -1, err);
+        return node_lost(b, target->node, -1, err);
     }
-    if (s == ERR_INPUT)
-        error_place(err, "target %s", l->target->name);
     return s;
 }
 
-static enum status output_target(struct landing *l, bool *again, struct error *err)
+static enum status output_target(const struct outputs *o, size_t i, bool *again, struct error *err)
 {
-    struct build *b = l->b;
-    const int node = l->target->node;
+    struct build *b = o->b;
+    const struct target *target = &b->targets[i];
     struct text table = text_in(b->arena);
     char *json;
 
-    if (!(l->dest = file_join(b->arena, l->folder, l->target->name)))
-        return error_memory(err);
-    switch (graph_node(b->graph, node)->kind) {
+    switch (graph_node(b->graph, target->node)->kind) {
     case NODE_STUDY:
-        TRY(study_table(work_of(b, node)->study, graph_label(b->graph, node), false, &table, err));
+        TRY(study_table(work_of(b, target->node)->study, graph_label(b->graph, target->node), false,
+                        &table, err));
         TRY(text_finish(&table, &json, NULL, err));
-        return output_table(b, "study", json, l->dest, err);
+        return output_table(o, "study", json, target->name, err);
     case NODE_COMPARE:
-        TRY(compare_json(b, node, &json, err));
-        return output_table(b, "compare", json, l->dest, err);
+        TRY(compare_json(b, target->node, &json, err));
+        return output_table(o, "compare", json, target->name, err);
     case NODE_SOURCE:
     case NODE_TEXT:
     case NODE_ACTION:
@@ -197,34 +178,124 @@ static enum status output_target(struct landing *l, bool *again, struct error *e
     case NODE_AFTER:
         break;
     }
-    return output_content(l, again, err);
+    return output_content(o, i, again, err);
 }
 
-/* Every target that is done; `at` is the folder. One look at each spares most of them the rest. */
-static enum status output_done(struct build *b, const char *folder, int at, bool *again,
-                               struct error *err)
+/* ---- all of them ---- */
+
+/*
+ * Every target that is done. One look at each spares most of them the rest. What is in the way of
+ * one keeps no other from its place.
+ */
+static enum status output_done(const struct outputs *o, bool *again, struct error *err)
 {
+    struct build *b = o->b;
+    enum status refused = OK;
+
     for (size_t i = 0; i < b->n_targets; i++) {
-        struct landing l = {.b = b, .i = i, .target = &b->targets[i], .folder = folder};
-        if (plan_state(b->plan, l.target->node) != PLAN_DONE)
+        struct error reason;
+        struct stat st;
+        enum status s = OK;
+        if (plan_state(b->plan, b->targets[i].node) != PLAN_DONE)
             continue;
-        l.there = fstatat(at, l.target->name, &l.st, AT_SYMLINK_NOFOLLOW) == 0;
-        if (!l.there || !recall_landed(b, i, &l.st))
-            TRY(output_target(&l, again, err));
+        if (fstatat(o->to.at, b->targets[i].name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+            !recall_landed(b, i, &st))
+            s = output_target(o, i, again, &reason);
+        if (s != OK && refused == OK)
+            *err = reason;
+        if (s != OK && s != ERR_INPUT)
+            return s;
+        if (refused == OK)
+            refused = s;
+    }
+    return refused;
+}
+
+/* out/RECIPE, absolute. */
+static enum status find_folder(struct build *b, char **folder, struct error *err)
+{
+    const char *name = recipe_name(b->recipe);
+    char *out = absolute(b, b->o->out);
+
+    if (!file_is_inner_path(name))
+        return error_set(err, ERR_INPUT, b->o->recipe,
+                         "its targets go to a folder of its name: \"%s\" can be none", name);
+    for (size_t i = 0; i < b->n_targets; i++)
+        if (strcmp(b->targets[i].name, OWNER_FOLDER) == 0)
+            return error_set(err, ERR_INPUT, b->o->recipe,
+                             "\"" OWNER_FOLDER "\" cannot be a target's name: hpo uses it");
+    *folder = out ? file_join(b->arena, out, name) : NULL;
+    return *folder ? OK : error_memory(err);
+}
+
+/* A path without links, whose last two names may not be there yet. */
+static enum status resolve(struct build *b, const char *path, char **real, struct error *err)
+{
+    enum status s = file_absolute(path, b->arena, real, err);
+    const char *last = path;
+
+    for (int names = 0; s == ERR_NOT_FOUND && names < 2; names++) {
+        char *above;
+        while (last > path && *--last != '/')
+            ;
+        if (!(above = arena_copy(b->arena, path, (size_t)(last - path))))
+            return error_memory(err);
+        s = file_absolute(above[0] ? above : "/", b->arena, real, err);
+        if (s == OK && !(*real = file_join(b->arena, *real, last + 1)))
+            return error_memory(err);
+    }
+    if (s != ERR_NOT_FOUND)
+        return s;
+    *real = arena_string(b->arena, path);
+    return *real ? OK : error_memory(err);
+}
+
+/* What one build puts there the next would read, and never come to an end. */
+static enum status refuse_sources(struct build *b, const char *folder, struct error *err)
+{
+    char *real, *source;
+
+    TRY(resolve(b, folder, &real, err));
+    for (int i = 0; i < graph_size(b->graph); i++) {
+        const struct node *node = graph_node(b->graph, i);
+        const struct work *w = node->kind == NODE_SOURCE ? work_of(b, i) : NULL;
+        size_t n;
+        if (!w || plan_state(b->plan, i) != PLAN_DONE || !w->content.source.folder)
+            continue;
+        TRY(file_absolute(node->source, b->arena, &source, err));
+        n = strlen(source);
+        if (strncmp(real, source, n) != 0 || (real[n] && real[n] != '/' && n > 1))
+            continue;
+        (void)error_set(err, ERR_INPUT, node->where,
+                        "hpo.source: in this folder lies %s, where the targets go", real);
+        error_hint(err,
+                   "name what is needed of it, or put targets and the store elsewhere: --out DIR, "
+                   "--cache DIR");
+        return ERR_INPUT;
     }
     return OK;
 }
 
+enum status output_refuse(struct build *b, struct error *err)
+{
+    char *folder;
+
+    TRY(find_folder(b, &folder, err));
+    TRY(refuse_sources(b, folder, err));
+    return owner_refuse(folder, b->recipe_path, b->arena, err);
+}
+
 enum status output_targets(struct build *b, bool *again, struct error *err)
 {
-    char *out = absolute(b, b->o->out);
-    char *folder = out ? file_join(b->arena, out, recipe_name(b->recipe)) : NULL;
+    struct outputs o = {.b = b};
+    char *folder;
     enum status s;
     int at;
 
-    if (!b->recall.landed)
-        b->recall.landed = arena_array(b->arena, b->n_targets + 1, sizeof *b->recall.landed);
-    if (!folder || !b->recall.landed)
+    TRY(find_folder(b, &folder, err));
+    TRY(refuse_sources(b, folder, err)); /* of trials they came later */
+    if (!b->recall.landed &&
+        !(b->recall.landed = arena_array(b->arena, b->n_targets + 1, sizeof *b->recall.landed)))
         return error_memory(err);
     *again = false;
     TRY(file_make_folders(folder, err));
@@ -232,10 +303,13 @@ enum status output_targets(struct build *b, bool *again, struct error *err)
         TRY(source_preload(b->store, folder, err));
     if ((at = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
         return error_system(err, folder, "open");
+    o.to = (struct landing_context){b->store, b->arena, folder, at};
     /* Another build may put its results there, too: one after the other. */
     s = flock(at, LOCK_EX) == 0 ? OK : error_system(err, folder, "lock");
     if (s == OK)
-        s = output_done(b, folder, at, again, err);
+        s = owner_claim(folder, b->recipe_path, b->arena, err);
+    if (s == OK)
+        s = output_done(&o, again, err);
     close(at);
     return s;
 }

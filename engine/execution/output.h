@@ -4,7 +4,14 @@
 
 #include "engine/execution/build.h"
 
-/* Puts every target into out/. *again: the store had lost something, which is now wanted. */
+/*
+ * Once all targets are wanted, and before anything runs. ERR_INPUT: the recipe's folder in out/ is
+ * another's, or it can have none, or it lies in a source that was found.
+ */
+enum status output_refuse(struct build *b, struct error *err) MUST_CHECK;
+
+/* Puts every target into out/; *again says that the store had lost something, which now is wanted.
+ */
 enum status output_targets(struct build *b, bool *again, struct error *err) MUST_CHECK;
 
 #endif

@@ -23,6 +23,32 @@ static enum status gather(struct build *b, int calls, const char **text, int *n,
     return recipe_gather(b->recipe, calls, NULL, b->arena, text, n, err);
 }
 
+/* Only what was gathered once is gathered anew: another file of the user's is not written over. */
+static enum status refuse_other(struct build *b, const char *path, struct error *err)
+{
+    static const char *const parts[] = {"metric", "mode", "space", "trials"};
+    struct error ignored;
+    struct json *known;
+    bool ours;
+    char *bytes;
+    size_t n;
+    enum status s = file_read(path, SIZE_LIMIT, b->arena, &bytes, &n, &ignored);
+
+    if (s == ERR_NOT_FOUND)
+        return OK;
+    ours = s == OK && json_parse(bytes, n, path, JSON_STRICT, b->arena, &known, &ignored) == OK &&
+           known->kind == JSON_OBJECT;
+    for (size_t i = 0; ours && i < sizeof parts / sizeof *parts; i++)
+        ours = json_get(known, parts[i]) != NULL;
+    if (ours)
+        return OK;
+    (void)error_set(err, ERR_INPUT, path,
+                    "expected past trials, or nothing, where --update writes them, found another "
+                    "file");
+    error_hint(err, "move it away, or name another file in hpo.history");
+    return ERR_INPUT;
+}
+
 /* Gathers, and writes it down. */
 static enum status begin(struct build *b, int node, const char *path, const char **history,
                          struct error *err)
@@ -33,6 +59,7 @@ static enum status begin(struct build *b, int node, const char *path, const char
 
     if (!label)
         return error_memory(err);
+    TRY(refuse_other(b, path, err));
     TRY(gather(b, spec->callbacks, history, &n, err));
     if (!b->writes)
         return OK;

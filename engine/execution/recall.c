@@ -306,10 +306,9 @@ bool recall_landed(struct build *b, size_t target, const struct stat *now)
     return true;
 }
 
-void recall_note_landed(struct build *b, size_t target, const struct source *there)
+void recall_note_landed(struct build *b, size_t target, const struct stamp *stamp)
 {
-    b->recall.landed[target] =
-        there && !there->folder ? there->stamps[0] : (struct stamp){.settled = false};
+    b->recall.landed[target] = *stamp;
     if (b->recall.landed[target].settled)
         b->recall.changed = true;
 }

@@ -21,8 +21,8 @@ void recall_compare(struct build *b, int node);
 /* Whether the file in out/ of a target, which looks like `now`, is known to be right. */
 bool recall_landed(struct build *b, size_t target, const struct stat *now);
 
-/* It was read and is right; `there` NULL: it has just been put there. */
-void recall_note_landed(struct build *b, size_t target, const struct source *there);
+/* How it looked when it was read and found right; not settled where that is not known. */
+void recall_note_landed(struct build *b, size_t target, const struct stamp *stamp);
 
 /* Whether the history's newest keys are those of the recalled nodes, and their results are used
  * today. */

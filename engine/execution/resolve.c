@@ -280,6 +280,16 @@ static enum status resolve(struct build *b, int node, struct error *err)
     return OK;
 }
 
+enum status resolve_expect(struct build *b, struct error *err)
+{
+    for (int i = 0; i < graph_size(b->graph); i++) {
+        const struct node *n = graph_node(b->graph, i);
+        if (n->kind == NODE_ACTION && plan_state(b->plan, i) != PLAN_IDLE)
+            TRY(tool_expect(b->tools, n, err));
+    }
+    return OK;
+}
+
 enum status resolve_due(struct build *b, struct error *err)
 {
     int node;

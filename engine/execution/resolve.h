@@ -7,6 +7,9 @@
 
 #include "engine/execution/build.h"
 
+/* The tools of all actions that are wanted by now will be asked what they are: side by side then. */
+enum status resolve_expect(struct build *b, struct error *err) MUST_CHECK;
+
 /* All nodes that are due, and those that become due by that. */
 enum status resolve_due(struct build *b, struct error *err) MUST_CHECK;
 

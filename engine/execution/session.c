@@ -22,6 +22,7 @@
 #include "engine/execution/output.h"
 #include "engine/execution/recall.h"
 #include "engine/execution/record.h"
+#include "engine/execution/resolve.h"
 #include "engine/execution/summary.h"
 #include "engine/execution/targets.h"
 #include "engine/executor/idle.h"
@@ -267,11 +268,22 @@ static enum status check_end(const struct build *b, struct error *err)
     return OK;
 }
 
+/* All that is known before the first process is wanted: an out/ that cannot be is refused here. */
+static enum status begin_targets(struct build *b, struct error *err)
+{
+    for (size_t i = 0; i < b->n_targets; i++)
+        TRY(plan_want(b->plan, b->targets[i].node, err));
+    TRY(resolve_expect(b, err));
+    return resolve_due(b, err);
+}
+
 /* The loop, until all targets lie in out/: what the store has lost is only found there. */
 static enum status make_targets(struct build *b, struct error *err)
 {
     bool again = true;
 
+    TRY(begin_targets(b, err));
+    TRY(output_refuse(b, err));
     while (again) {
         TRY(loop_run(b, err));
         TRY(output_targets(b, &again, err));
@@ -327,6 +339,7 @@ static enum status run_build(struct build *b, struct error *err)
 
 static enum status run_dry(struct build *b, struct error *err)
 {
+    TRY(begin_targets(b, err));
     TRY(loop_run(b, err));
     return dry_run_print(b, err);
 }
@@ -372,6 +385,7 @@ static enum status run_replay(struct build *b, const char *name, replay *answer,
     int node;
 
     TRY(targets_choose_study(b, name, err));
+    TRY(begin_targets(b, err));
     TRY(loop_run(b, err));
     progress_clear(b->progress);
     TRY(targets_find_study(b, name, &node, err));

@@ -91,6 +91,22 @@ enum status content_key(struct store *store, struct content *c, const char *path
     return OK;
 }
 
+enum status content_tree(struct store *store, struct content *c, const char *path,
+                         struct arena *arena, const struct tree **tree, struct error *err)
+{
+    struct pick *found;
+
+    if (c->inside && !(path = content_path(c, path, arena)))
+        return error_memory(err);
+    if (!path)
+        return load(store, c, arena, tree, err);
+    if (!(found = arena_alloc(arena, sizeof *found)))
+        return error_memory(err);
+    TRY(pick(store, c, path, arena, found, err));
+    *tree = found->folder ? &found->tree : NULL;
+    return OK;
+}
+
 static enum status write_text(const struct content *c, const char *dest, struct error *err)
 {
     enum status s;

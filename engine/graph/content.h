@@ -38,6 +38,11 @@ const char *content_path(const struct content *c, const char *path, struct arena
 enum status content_key(struct store *store, struct content *c, const char *path,
                         struct arena *arena, struct content_key *out, struct error *err) MUST_CHECK;
 
+/* What lies in it, where it is a folder; *tree becomes NULL for a file. Errors as content_key. */
+enum status content_tree(struct store *store, struct content *c, const char *path,
+                         struct arena *arena, const struct tree **tree,
+                         struct error *err) MUST_CHECK;
+
 /* Puts it at dest, which must not exist; dest's folder must. */
 enum status content_place(struct store *store, struct content *c, const char *path,
                           struct arena *arena, const char *dest, struct error *err) MUST_CHECK;

@@ -14,40 +14,26 @@
 
 enum { OUTPUT_MAX = 64 * 1024 };
 
-/* What can be read now; *ended at the end of the output. */
-static enum status read_some(const struct process *p, const char *what, struct text *output,
-                             bool *ended, struct error *err)
+/* A question that is being asked. */
+struct asked {
+    struct question *question;
+    struct process process;
+    struct text output;
+    const char *log;
+    bool closed, done;
+};
+
+/* What can be read now. */
+static enum status read_some(struct asked *a, struct error *err)
 {
     char bytes[4096];
-    ssize_t n = read(p->output, bytes, sizeof bytes);
+    ssize_t n = read(a->process.output, bytes, sizeof bytes);
 
     if (n > 0)
-        text_add_bytes(output, bytes, (size_t)n);
-    *ended = n == 0;
+        text_add_bytes(&a->output, bytes, (size_t)n);
+    a->closed = n == 0;
     if (n < 0 && errno != EAGAIN && errno != EINTR)
-        return error_system(err, what, "read its output");
-    return OK;
-}
-
-/* Until the output is closed and the process has ended. */
-static enum status collect(const struct capture *c, struct process *p, const char *what,
-                           struct text *output, struct error *err)
-{
-    int64_t deadline = runner_now_ns() + c->seconds * (int64_t)1000000000;
-    bool closed = false;
-
-    while (!closed || !p->ended) {
-        struct pollfd fds[] = {{c->signals, POLLIN, 0}, {closed ? p->pidfd : p->output, POLLIN, 0}};
-        (void)poll(fds, 2, 200);
-        if (c->signals >= 0 && (fds[0].revents & POLLIN))
-            return error_set(err, ERR_INTERRUPTED, "", "interrupted");
-        if (!closed)
-            TRY(read_some(p, what, output, &closed, err));
-        runner_poll(c->keeper, p);
-        if (runner_now_ns() > deadline || output->n > OUTPUT_MAX)
-            return error_set(err, ERR_FAILED, what, "expected at most %d bytes within %d s",
-                             OUTPUT_MAX, c->seconds);
-    }
+        return error_system(err, a->question->what, "read its output");
     return OK;
 }
 
@@ -79,28 +65,111 @@ static enum status take_refusal(const char *what, int code, const char *log, str
     return code == 2 ? ERR_INPUT : ERR_FAILED;
 }
 
+static enum status take_answer(struct asked *a, struct arena *arena, struct error *err)
+{
+    size_t n;
+
+    if (a->process.exit_code != 0)
+        return take_refusal(a->question->what, a->process.exit_code, a->log, arena, err);
+    TRY(text_finish(&a->output, &a->question->answer, &n, err));
+    if (memchr(a->question->answer, '\0', n))
+        return error_set(err, ERR_FAILED, a->question->what,
+                         "expected a text as its output, found a zero byte in it");
+    return OK;
+}
+
+/* Goes on with one of them, whose output or end may have come. */
+static enum status go_on(const struct capture *c, struct asked *a, bool late, struct arena *arena,
+                         struct error *err)
+{
+    if (!a->closed)
+        TRY(read_some(a, err));
+    runner_poll(c->keeper, &a->process);
+    a->done = a->closed && a->process.ended;
+    if (a->done)
+        return take_answer(a, arena, err);
+    if (late || a->output.n > OUTPUT_MAX)
+        return error_set(err, ERR_FAILED, a->question->what,
+                         "expected at most %d bytes within %d s", OUTPUT_MAX, c->seconds);
+    return OK;
+}
+
+/* Until each has closed its output and has ended, or has failed. */
+static enum status collect(const struct capture *c, struct asked *asked, size_t n,
+                           struct pollfd *fds, struct arena *arena, struct error *err)
+{
+    const int64_t deadline = runner_now_ns() + c->seconds * (int64_t)1000000000;
+
+    for (size_t left = 1; left > 0;) {
+        left = 0;
+        fds[n] = (struct pollfd){c->signals, POLLIN, 0};
+        for (size_t i = 0; i < n; i++) {
+            const struct asked *a = &asked[i];
+            const int fd = a->closed ? a->process.pidfd : a->process.output;
+            fds[i] = (struct pollfd){a->done ? -1 : fd, POLLIN, 0};
+            left += !a->done;
+        }
+        if (left > 0)
+            (void)poll(fds, n + 1, 200);
+        if (c->signals >= 0 && (fds[n].revents & POLLIN))
+            return error_set(err, ERR_INTERRUPTED, "", "interrupted");
+        for (size_t i = 0; i < n; i++) {
+            struct asked *a = &asked[i];
+            if (a->done)
+                continue;
+            a->question->status =
+                go_on(c, a, runner_now_ns() > deadline, arena, &a->question->error);
+            a->done = a->done || a->question->status != OK;
+        }
+    }
+    return OK;
+}
+
+static enum status start(const struct capture *c, struct asked *a, struct question *question,
+                         size_t number, struct arena *arena, struct error *err)
+{
+    struct command *command = &question->command;
+
+    *a = (struct asked){.question = question, .output = text_in(arena)};
+    a->log = arena_printf(arena, "%s/capture-%ld-%zu", command->folder, (long)getpid(), number);
+    if (!a->log)
+        return error_memory(err);
+    command->log = a->log;
+    command->pipe_output = true;
+    question->status = runner_start(c->keeper, command, &a->process, &question->error);
+    a->done = question->status != OK;
+    return OK;
+}
+
+enum status capture_all(const struct capture *c, struct question *questions, size_t n,
+                        struct arena *arena, struct error *err)
+{
+    struct asked *asked = arena_array(arena, n, sizeof *asked);
+    struct pollfd *fds = arena_array(arena, n + 1, sizeof *fds);
+    size_t started = 0;
+    enum status s = asked && fds ? OK : error_memory(err);
+
+    for (; s == OK && started < n; started++)
+        s = start(c, &asked[started], &questions[started], started, arena, err);
+    if (s == OK)
+        s = collect(c, asked, n, fds, arena, err);
+    for (size_t i = 0; i < started; i++) {
+        struct error ignored;
+        runner_close(c->keeper, &asked[i].process);
+        if (asked[i].log)
+            (void)!file_remove(asked[i].log, &ignored);
+    }
+    return s;
+}
+
 enum status capture_run(const struct capture *c, const struct command *command, const char *what,
                         struct arena *arena, char **out, struct error *err)
 {
-    struct command quiet = *command;
-    struct text output = text_in(arena);
-    struct error ignored;
-    struct process p;
-    char *log = arena_printf(arena, "%s/capture-%ld", command->folder, (long)getpid());
-    enum status s;
+    struct question question = {.command = *command, .what = what};
 
-    if (!log)
-        return error_memory(err);
-    quiet.log = log;
-    quiet.pipe_output = true;
-    s = runner_start(c->keeper, &quiet, &p, err);
-    if (s == OK) {
-        s = collect(c, &p, what, &output, err);
-        if (s == OK && p.exit_code != 0)
-            s = take_refusal(what, p.exit_code, log, arena, err);
-        runner_close(c->keeper, &p);
-    }
-    (void)!file_remove(log, &ignored);
-    TRY(s);
-    return text_finish(&output, out, NULL, err);
+    TRY(capture_all(c, &question, 1, arena, err));
+    if (question.status != OK)
+        *err = question.error;
+    *out = question.answer;
+    return question.status;
 }

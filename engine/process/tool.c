@@ -18,9 +18,9 @@
 #include "engine/process/capture.h"
 
 struct known {
-    const char *name;        /* as an action calls it */
-    const char *const *argv; /* of its identity command, or NULL */
-    const char *path, *identity;
+    const char *name;            /* as an action calls it */
+    const char *const *argv;     /* of its identity command, or NULL */
+    const char *path, *identity; /* identity NULL: not asked yet */
     struct known *next;
 };
 
@@ -106,50 +106,6 @@ enum status tool_path(struct tools *tools, const char *name, const char **path, 
     return OK;
 }
 
-static enum status run_identity(struct tools *tools, const char *path, const char *const *argv,
-                                const char **out, struct error *err)
-{
-    struct arena *arena = tools->c.arena;
-    char *env[] = {"LANG=C.UTF-8", "TZ=UTC", NULL, NULL};
-    struct command command = {.program = path,
-                              .argv = (char *const *)argv,
-                              .env = env,
-                              .folder = store_work(tools->c.store)};
-
-    env[2] = arena_printf(arena, "PATH=%s", getenv("PATH") ? getenv("PATH") : "/usr/bin:/bin");
-    if (!env[2])
-        return error_memory(err);
-    return capture_run(tools->c.capture, &command, "identity", arena, (char **)out, err);
-}
-
-/* Remembered under the digest of the executable and its arguments. */
-static enum status identity_of_command(struct tools *tools, const char *path,
-                                       const char *const *argv, const char *executable,
-                                       const char **out, struct error *err)
-{
-    struct arena *arena = tools->c.arena;
-    struct text t = text_in(arena);
-    struct digest key;
-    char *string;
-    size_t n;
-    enum status s;
-
-    text_printf(&t, "identity 1\n%s\n", executable);
-    for (size_t i = 0; argv[i]; i++) {
-        json_write_string(&t, argv[i]);
-        text_add(&t, "\n");
-    }
-    TRY(text_finish(&t, &string, &n, err));
-    TRY(digest_bytes(string, n, &key, err));
-    s = history_journal_get(tools->c.store, &key, arena, out, err);
-    if (s != ERR_NOT_FOUND)
-        return s;
-    TRY(run_identity(tools, path, argv, out, err));
-    return store_is_writable(tools->c.store)
-               ? history_journal_put(tools->c.store, &key, *out, 0, err)
-               : OK;
-}
-
 static bool same_argv(const char *const *a, const char *const *b)
 {
     if (!a || !b)
@@ -160,14 +116,144 @@ static bool same_argv(const char *const *a, const char *const *b)
     return *a == *b;
 }
 
+/* The entry of an identity; it is made where there is none. */
+static enum status find_known(struct tools *tools, const char *name, const char *path,
+                              const char *const *argv, struct known **out, struct error *err)
+{
+    struct known *k;
+
+    for (k = tools->identities; k; k = k->next)
+        if (k->path == path && same_argv(k->argv, argv))
+            break;
+    if (!k) {
+        if (!(k = arena_alloc(tools->c.arena, sizeof *k)))
+            return error_memory(err);
+        *k = (struct known){.name = name, .argv = argv, .path = path, .next = tools->identities};
+        tools->identities = k;
+    }
+    *out = k;
+    return OK;
+}
+
+static bool is_ours(const struct known *k)
+{
+    return strcmp(k->name, "hpo-trainer") == 0;
+}
+
+static enum status digest_of_program(struct tools *tools, const char *path, char *hex,
+                                     struct error *err)
+{
+    struct source source;
+
+    TRY(source_digest(tools->c.store, path, tools->c.arena, &source, err));
+    digest_hex(&source.digest, hex);
+    return OK;
+}
+
+/* Under this the store remembers what our own program answers: its content and its arguments. */
+static enum status name_answer(struct tools *tools, const struct known *k, struct digest *key,
+                               struct error *err)
+{
+    struct text t = text_in(tools->c.arena);
+    char hex[DIGEST_HEX + 1], *string;
+    size_t n;
+
+    TRY(digest_of_program(tools, k->path, hex, err));
+    text_printf(&t, "identity 1\n%s\n", hex);
+    for (size_t i = 0; k->argv[i]; i++) {
+        json_write_string(&t, k->argv[i]);
+        text_add(&t, "\n");
+    }
+    TRY(text_finish(&t, &string, &n, err));
+    return digest_bytes(string, n, key, err);
+}
+
+/* The identities that are expected and not known, into entries. */
+static enum status list_unknown(struct tools *tools, struct known ***entries, size_t *n,
+                                struct error *err)
+{
+    size_t capacity = 0;
+
+    *entries = NULL;
+    *n = 0;
+    for (struct known *k = tools->identities; k; k = k->next)
+        if (k->argv && !k->identity) {
+            struct known **last = arena_push(tools->c.arena, *entries, *n, capacity);
+            if (!last)
+                return error_memory(err);
+            *last = k;
+        }
+    return OK;
+}
+
+/* Asks all that are not known; a refusal is told to whoever wants to know that one. */
+static enum status ask(struct tools *tools, struct known *wanted, struct error *err)
+{
+    struct arena *arena = tools->c.arena;
+    const char *path = getenv("PATH");
+    char *env[] = {"LANG=C.UTF-8", "TZ=UTC", NULL, NULL};
+    struct question *questions;
+    struct known **entries;
+    enum status s = OK;
+    size_t n;
+
+    TRY(list_unknown(tools, &entries, &n, err));
+    questions = arena_array(arena, n, sizeof *questions);
+    env[2] = arena_printf(arena, "PATH=%s", path ? path : "/usr/bin:/bin");
+    if (!questions || !env[2])
+        return error_memory(err);
+    for (size_t i = 0; i < n; i++)
+        questions[i] = (struct question){.what = "identity",
+                                         .command = {.program = entries[i]->path,
+                                                     .argv = (char *const *)entries[i]->argv,
+                                                     .env = env,
+                                                     .folder = store_work(tools->c.store)}};
+    TRY(capture_all(tools->c.capture, questions, n, arena, err));
+    for (size_t i = 0; i < n; i++) {
+        entries[i]->identity = questions[i].status == OK ? questions[i].answer : NULL;
+        if (entries[i] != wanted || questions[i].status == OK)
+            continue;
+        *err = questions[i].error;
+        s = questions[i].status;
+    }
+    return s;
+}
+
+/* Our own program's answer: from the store, or asked, and then the store's. */
+static enum status recall_or_ask(struct tools *tools, struct known *k, struct error *err)
+{
+    struct digest key;
+    enum status s;
+
+    TRY(name_answer(tools, k, &key, err));
+    s = history_journal_get(tools->c.store, &key, tools->c.arena, &k->identity, err);
+    if (s != ERR_NOT_FOUND)
+        return s;
+    TRY(ask(tools, k, err));
+    return store_is_writable(tools->c.store)
+               ? history_journal_put(tools->c.store, &key, k->identity, 0, err)
+               : OK;
+}
+
+enum status tool_expect(struct tools *tools, const struct node *node, struct error *err)
+{
+    const char *const *argv = (const char *const *)node->action.identity;
+    struct error later;
+    struct known *k;
+    const char *path;
+
+    if (!argv || strcmp(argv[0], "hpo-trainer") == 0 ||
+        tool_path(tools, argv[0], &path, &later) != OK || !path)
+        return OK;
+    return find_known(tools, argv[0], path, argv, &k, err);
+}
+
 enum status tool_identity(struct tools *tools, const struct node *node, const char **identity,
                           struct error *err)
 {
     const char *const *argv = (const char *const *)node->action.identity;
     const char *name = argv ? argv[0] : node->action.run[0], *path;
-    struct arena *arena = tools->c.arena;
     char hex[DIGEST_HEX + 1];
-    struct source source;
     struct known *k;
 
     TRY(tool_path(tools, name, &path, err));
@@ -175,21 +261,13 @@ enum status tool_identity(struct tools *tools, const struct node *node, const ch
         *identity = "input"; /* its content is among the inputs */
         return OK;
     }
-    for (k = tools->identities; k; k = k->next)
-        if (k->path == path && same_argv(k->argv, argv))
-            break;
-    if (!k) {
-        TRY(source_digest(tools->c.store, path, arena, &source, err));
-        digest_hex(&source.digest, hex);
-        if (!(k = arena_alloc(arena, sizeof *k)) ||
-            !(k->identity = arena_printf(arena, "digest %s", hex)))
+    TRY(find_known(tools, name, path, argv, &k, err));
+    if (!k->identity && argv) {
+        TRY(is_ours(k) ? recall_or_ask(tools, k, err) : ask(tools, k, err));
+    } else if (!k->identity) {
+        TRY(digest_of_program(tools, path, hex, err));
+        if (!(k->identity = arena_printf(tools->c.arena, "digest %s", hex)))
             return error_memory(err);
-        if (argv)
-            TRY(identity_of_command(tools, path, argv, hex, &k->identity, err));
-        k->path = path;
-        k->argv = argv;
-        k->next = tools->identities;
-        tools->identities = k;
     }
     *identity = k->identity;
     return OK;

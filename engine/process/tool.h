@@ -3,9 +3,11 @@
  *
  * Path       run[0]: an absolute path; an input ("./name"); "hpo" and "hpo-trainer" beside this
  *            program; else the first executable of that name in PATH.
- * Identity   The standard output of the action's `identity` command, run once for each content of
- *            its executable and remembered in the store; without one, the digest of the program's
- *            file.
+ * Identity   The standard output of the action's `identity` command, asked once in each build, as
+ *            it may depend on anything; those that are expected are asked side by side. Only that
+ *            of hpo-trainer is remembered in the store, by the content of the program: it is a
+ *            constant of the program and its arguments. Without a command, the digest of the
+ *            program's file.
  */
 #ifndef ENGINE_PROCESS_TOOL_H
 #define ENGINE_PROCESS_TOOL_H
@@ -33,6 +35,9 @@ enum status tools_open(const struct tools_context *context, struct tools **out,
 /* The absolute path of a program; NULL for "./name", an input. ERR_INPUT: not found. */
 enum status tool_path(struct tools *tools, const char *name, const char **path,
                       struct error *err) MUST_CHECK;
+
+/* This action's identity will be asked in this build. A mistake in it is said then. */
+enum status tool_expect(struct tools *tools, const struct node *node, struct error *err) MUST_CHECK;
 
 /* The text that stands for the action's tool in its key. */
 enum status tool_identity(struct tools *tools, const struct node *node, const char **identity,

@@ -18,8 +18,8 @@
  *            questions (truncation="only_second"), and looks at no answer: right for judging a
  *            model. "answer": what of the context lies farthest from the answer, on both sides: for
  *            training. Where answer_start does not point at the answer, the first place that holds
- *            it counts; where there is none, the end of the context is cut. A question that alone is
- *            too long loses its end, too.
+ *            it counts; where there is none, the end of the context is cut. A question that
+ *            alone is too long loses its end, too.
  * Ownership  Everything lives in the caller's arena.
  */
 #ifndef TRAINER_SQUAD_SQUAD_H

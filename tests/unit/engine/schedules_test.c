@@ -195,6 +195,7 @@ static char *run(const char *name, uint64_t seed, int slots, int faults, struct 
     b.results = &m.results;
     assert_int_equal(units_open(b.results, NULL, arena, &b.units, &err), OK);
     assert_int_equal(plan_open(needs_of, b.graph, arena, &b.plan, &err), OK);
+    assert_int_equal(plan_want(b.plan, target->node, &err), OK);
     if (loop_run(&b, &err) != OK) {
         speak();
         fail_msg("%s, seed %llu: %s: %s", name, (unsigned long long)seed, err.where, err.text);

@@ -1,0 +1,264 @@
+"""out/RECIPE/TARGET: what is hpo's there is put right, what is not is neither changed nor removed."""
+import os
+import shutil
+import unittest
+
+from case import Case
+
+HEAD = 'local hpo = require "hpo"\n'
+
+
+def folder(script):
+    return f'hpo.command {{ run = {{ "sh", "-c", [=[mkdir m; {script}]=] }}, outputs = {{ "m" }} }}'
+
+
+class Out(Case):
+    def recipe(self, targets, name="r.lua"):
+        self.write(name, HEAD + f"return {{ {targets} }}\n")
+
+    def refused(self, *parts, recipe="r.lua", arguments=()):
+        err = self.hpo("build", recipe, *arguments, status=2)[1]
+        for part in parts:
+            self.assertIn(part, err)
+        return err
+
+    def listing(self, path="out/r"):
+        """What lies there, without what is hpo's own: files and links with their content."""
+        found = {}
+        for above, folders, files in os.walk(self.folder / path):
+            if ".hpo-out" in folders:
+                folders.remove(".hpo-out")
+            for name in files + [f for f in folders if os.path.islink(os.path.join(above, f))]:
+                full = os.path.join(above, name)
+                found[os.path.relpath(full, self.folder / path)] = os.readlink(full) if os.path.islink(full) else open(full).read()
+            if not files and not folders:
+                found[os.path.relpath(above, self.folder / path) + "/"] = ""
+        return found
+
+    # ---- whose folder it is ----
+
+    def test_two_recipes_of_one_name(self):
+        self.recipe('a = hpo.text "of a"', "a/r.lua")
+        self.recipe('a = hpo.command { run = { "sh", "-c", "touch %s/ran; echo b > y" }, outputs = { "y" } }' % self.folder, "b/r.lua")
+        self.build("a/r.lua")
+        self.refused(str(self.folder / "a/r.lua"), str(self.folder / "b/r.lua"), "out/r", "--out DIR", recipe="b/r.lua")
+        self.assertFalse((self.folder / "ran").exists())  # said before anything runs
+        self.assertEqual(self.listing(), {"a": "of a"})
+        self.build("b/r.lua", "--out", "other")
+        self.build("a/r.lua")
+        os.remove(self.folder / "a/r.lua")  # nobody's any more
+        self.build("b/r.lua")
+        self.assertEqual(self.listing(), {"a": "b\n"})
+
+    def test_a_project_may_be_moved_and_copied(self):
+        self.recipe('a = hpo.text "1"', "p/r.lua")
+        self.build("p/r.lua", "--out", "p/out")
+        os.rename(self.folder / "p", self.folder / "moved")
+        self.recipe('a = hpo.text "2"', "moved/r.lua")
+        self.build("moved/r.lua", "--out", "moved/out")
+        shutil.copytree(self.folder / "moved", self.folder / "copy")
+        self.recipe('a = hpo.text "3"', "copy/r.lua")
+        self.build("copy/r.lua", "--out", "copy/out")
+        self.assertEqual(self.listing("copy/out/r"), {"a": "3"})
+        self.assertEqual(self.listing("moved/out/r"), {"a": "2"})
+        os.rename(self.folder / "moved/r.lua", self.folder / "moved/s.lua")
+        shutil.move(self.folder / "moved/out", self.folder / "copy/elsewhere")
+        self.build("copy/r.lua", "--out", "copy/elsewhere")
+        self.assertEqual(self.listing("copy/elsewhere/r"), {"a": "3"})
+
+    def test_names_that_are_no_folders_name(self):
+        self.write("src/file", "precious")
+        for name in ("...lua", "..lua"):
+            self.recipe('src = hpo.text "x"', name)
+            self.refused(name, recipe=name)
+        self.assertEqual(self.read("src/file"), "precious")
+        self.recipe('[".hpo-out"] = hpo.text "x"')
+        self.refused('".hpo-out" cannot be a target\'s name')
+
+    def test_a_source_that_holds_it(self):
+        """What a build puts there would be read by the next."""
+        self.write("p/in", "x")
+        self.recipe('default = hpo.command { run = { "sh", "-c", "touch %s/ran; cat s/in > y" }, inputs = { s = hpo.source "." }, outputs = { "y" } }, '
+                    'fine = hpo.text "x"' % self.folder, "p/r.lua")
+        for out in ("p/out", "p", "p/a/b"):
+            err = self.refused("r.lua:2: hpo.source: in this folder lies ", f"{self.folder}/{out}/r, where", recipe="p/r.lua", arguments=("--out", out))
+            self.assertNotIn("changed", err)
+        self.assertFalse((self.folder / "ran").exists())
+        self.assertEqual(self.build("p/r.lua", "fine", "--out", "p/out")["failed"], 0)
+        shutil.rmtree(self.folder / "p/out")
+        self.assertEqual([self.build("p/r.lua", "--out", "p2/out")["ran"] for _ in range(3)], [1, 0, 0])
+
+    # ---- what is in the way ----
+
+    def test_what_stands_there_already_stays(self):
+        """With --out at a folder of sources, RECIPE/TARGET may be one of them."""
+        self.write("r/data/file", "precious")
+        self.write("r/one", "mine")
+        self.recipe('data = hpo.text "x", one = hpo.text "y", two = hpo.text "z"')
+        err = self.refused("r/data", "hpo did not make", arguments=("--out", "."))
+        self.assertEqual(self.listing("r"), {"data/file": "precious", "one": "mine", "two": "z"})
+        shutil.move(self.folder / "r/data", self.folder / "data")
+        self.refused("r/one", arguments=("--out", "."))
+        os.remove(self.folder / "r/one")
+        self.build("r.lua", "--out", ".")
+        self.assertEqual(self.listing("r"), {"data": "x", "one": "y", "two": "z"})
+
+    def test_what_is_right_already_is_taken_for_hpos(self):
+        self.recipe('a = hpo.text "1"')
+        self.write("out/r/a", "1")
+        self.build("r.lua")
+        self.recipe('a = hpo.text "2"')
+        self.build("r.lua")
+        self.assertEqual(self.listing(), {"a": "2"})
+
+    def test_a_users_file_in_a_targets_folder(self):
+        """It stays, with nothing to do, with other content, and when the folder becomes a file."""
+        self.recipe("best = " + folder("mkdir m/s m/old; echo 1 > m/a; echo 1 > m/s/b; echo 1 > m/old/c"))
+        self.build("r.lua")
+        self.write("out/r/best/notes.txt", "mine")
+        self.write("out/r/best/s/notes.txt", "mine too")
+        (self.folder / "out/r/best/empty").mkdir()
+        before = {**self.listing()}
+        self.build("r.lua")
+        self.assertEqual(self.listing(), before)
+        self.recipe("best = " + folder("mkdir m/s; echo 2 > m/a; echo 2 > m/s/b; echo 2 > m/d"))
+        self.build("r.lua")
+        mine = {"best/notes.txt": "mine", "best/s/notes.txt": "mine too", "best/empty/": ""}
+        self.assertEqual(self.listing(), {**mine, "best/a": "2\n", "best/s/b": "2\n", "best/d": "2\n"})
+        self.recipe("best = " + folder("echo 3 > m/notes.txt"))
+        self.refused("out/r/best/notes.txt")
+        self.assertEqual(self.listing(), {**mine, "best/a": "2\n", "best/s/b": "2\n", "best/d": "2\n"})
+        self.recipe('best = hpo.text "a file"')
+        self.refused("out/r/best", "hpo did not make")
+        self.assertEqual(self.listing(), mine)
+        shutil.rmtree(self.folder / "out/r/best")
+        self.build("r.lua")
+        self.assertEqual(self.listing(), {"best": "a file"})
+
+    def test_a_folder_where_a_table_belongs(self):
+        self.write("train.sh", 'echo "{\\"t\\": 1, \\"loss\\": 1}"; touch "$HPO_CHECKPOINT_OUT/x"\n')
+        self.recipe('s = hpo.study { name = "s", space = { x = hpo.uniform(0, 1) }, samples = 1, concurrency = 1, metric = "loss", mode = "min", seed = 1,'
+                    ' scheduler = hpo.scheduler.fifo { max_t = 1 }, trial = function(p) return hpo.command { run = { "sh", hpo.source "train.sh" } } end }')
+        self.write("out/r/s/table.json/file", "precious")
+        self.refused("out/r/s/table.json")
+        self.assertEqual(self.read("out/r/s/table.json/file"), "precious")
+        shutil.rmtree(self.folder / "out")
+        self.build("r.lua")
+        tables = self.listing()
+        self.assertEqual(sorted(tables), ["s/table.csv", "s/table.json", "s/table.txt"])
+        os.remove(self.folder / "out/r/s/table.json")
+        (self.folder / "out/r/s/table.json").mkdir()
+        self.write("out/r/s/table.csv", "edited")
+        self.build("r.lua")
+        self.assertEqual(self.listing(), tables)
+
+    def test_update_writes_over_no_other_file(self):
+        """Past trials are gathered anew into the file that has them, and into no other."""
+        self.write("train.sh", 'echo "{\\"t\\": 1, \\"loss\\": 1}"; touch "$HPO_CHECKPOINT_OUT/x"\n')
+        text = HEAD + ('return { s = hpo.study { name = "s", space = { x = hpo.uniform(0, 1) }, samples = 1, concurrency = 1, metric = "loss",'
+                       ' mode = "min", seed = 1, search = hpo.search.tpe {}, warm = hpo.history { file = "FILE" },'
+                       ' scheduler = hpo.scheduler.fifo { max_t = 1 }, trial = function(p) return hpo.command { run = { "sh", hpo.source "train.sh" } } end } }\n')
+        self.write("notes.json", '{"trials": "mine"}')
+        (self.folder / "folder").mkdir()
+        for name in ("r.lua", "train.sh", "notes.json", "folder"):
+            self.write("r.lua", text.replace("FILE", name))
+            before = {path: path.read_bytes() for path in self.folder.iterdir() if path.is_file()}
+            self.refused(f"{self.folder}/{name}", arguments=("--update",))
+            self.assertEqual({path: path.read_bytes() for path in self.folder.iterdir() if path.is_file()}, before)
+        self.write("r.lua", text.replace("FILE", "past.json"))
+        self.build("r.lua", "--update")
+        self.build("r.lua", "--update")
+        self.assertIn('"trials"', self.read("past.json"))
+
+    # ---- links ----
+
+    def test_links_are_not_followed(self):
+        self.recipe("best = " + folder("echo 1 > m/a"))
+        self.write("precious/a", "mine")
+        self.build("r.lua")
+        shutil.rmtree(self.folder / "out/r/best")
+        (self.folder / "out/r/best").symlink_to("../../precious")
+        self.build("r.lua")
+        self.assertEqual(self.listing(), {"best/a": "1\n"})
+        os.remove(self.folder / "out/r/best/a")
+        (self.folder / "out/r/best/a").symlink_to("../../../precious/a")
+        self.recipe("best = " + folder("echo 2 > m/b"))
+        self.build("r.lua")
+        self.assertEqual(self.listing(), {"best/b": "2\n"})
+        shutil.rmtree(self.folder / "out/r/best")
+        (self.folder / "out/r/best").symlink_to("../../precious")
+        self.recipe("best = " + folder("echo 3 > m/a"))
+        self.build("r.lua")
+        self.assertEqual(self.listing(), {"best/a": "3\n"})
+        self.assertEqual(self.read("precious/a"), "mine")
+
+    def test_a_link_in_place_of_the_recipes_folder(self):
+        """Somebody keeps results on another disk: they land there, and what is there stays."""
+        self.write("disk/data/file", "precious")
+        (self.folder / "out").mkdir()
+        (self.folder / "out/r").symlink_to("../disk")
+        self.recipe('data = hpo.text "x", one = hpo.text "y"')
+        self.refused("out/r/data")
+        self.assertEqual(self.listing("disk"), {"data/file": "precious", "one": "y"})
+
+    # ---- put right ----
+
+    def test_targets_change_their_kind(self):
+        one, empty, deep = folder("echo 1 > m/a"), folder(":"), folder("mkdir -p m/a/b; echo 1 > m/a/b/c; ln -s a/b m/link; chmod +x m/a/b/c")
+        shapes = {'hpo.text "x"': {"t": "x"}, one: {"t/a": "1\n"}, empty: {"t/": ""}, deep: {"t/a/b/c": "1\n", "t/link": "a/b"},
+                  'hpo.text ""': {"t": ""}}
+        for first in shapes:
+            for second in shapes:
+                for target in (first, second):
+                    self.recipe("t = " + target)
+                    self.build("r.lua")
+                    self.assertEqual(self.listing(), shapes[target])
+        self.recipe("t = " + deep)
+        self.build("r.lua")
+        self.assertTrue(os.access(self.folder / "out/r/t/a/b/c", os.X_OK))
+        for damage in (lambda t: os.remove(t / "link"), lambda t: (t / "a/b/c").chmod(0o644), lambda t: shutil.rmtree(t / "a"),
+                       lambda t: (shutil.rmtree(t / "a"), (t / "a").write_text("edited")), lambda t: (os.remove(t / "link"), (t / "link").symlink_to("a"))):
+            damage(self.folder / "out/r/t")
+            self.build("r.lua")
+            self.assertEqual(self.listing(), shapes[deep])
+            self.assertTrue(os.access(self.folder / "out/r/t/a/b/c", os.X_OK))
+
+    def test_a_build_was_killed_between_two_changes(self):
+        self.recipe("t = " + folder("echo 1 > m/a; echo 1 > m/b"))
+        self.build("r.lua")
+        own = self.folder / "out/r/.hpo-out"
+        (own / "next").mkdir(exist_ok=True)
+        (own / "next/t").write_bytes(b"t/a\0t/c\0")  # a build put c there, and had not removed b
+        self.write("out/r/t/c", "1\n")
+        self.write("out/r/.hpo-out/new/t/c", "half")
+        self.build("r.lua")
+        self.assertEqual(self.listing(), {"t/a": "1\n", "t/b": "1\n"})
+        self.assertEqual(sorted(os.listdir(own)), ["made", "next", "recipe"])
+        self.assertEqual(os.listdir(own / "next"), [])
+
+    def test_a_damaged_record_reaches_nothing_else(self):
+        self.write("precious", "mine")
+        self.recipe("t = " + folder("echo 1 > m/a"))
+        self.build("r.lua")
+        (self.folder / "out/r/.hpo-out/made/t").write_bytes(b"../../precious\0t/../../../precious\0/" + bytes(self.folder / "precious") + b"\0\0/\0t/a")
+        self.recipe("t = " + folder("echo 1 > m/b"))
+        self.build("r.lua")
+        self.assertEqual(self.read("precious"), "mine")
+        self.assertEqual(self.listing(), {"t/b": "1\n"})
+
+    def test_what_is_right_is_not_touched(self):
+        self.recipe("t = " + folder("echo 1 > m/a; echo 1 > m/b") + ', u = hpo.text "x"')
+        self.build("r.lua")
+        paths = [self.folder / "out/r" / name for name in ("t/a", "u", ".hpo-out/recipe", ".hpo-out/made/t")]
+        before = [os.stat(path).st_ino for path in paths]
+        self.write("out/r/t/b", "edited")
+        self.build("r.lua")
+        self.assertEqual([os.stat(path).st_ino for path in paths[:3]], before[:3])
+        before = [os.stat(path).st_ino for path in paths]
+        self.build("r.lua")
+        self.assertEqual([os.stat(path).st_ino for path in paths], before)
+        self.assertEqual(self.listing(), {"t/a": "1\n", "t/b": "1\n", "u": "x"})
+
+
+if __name__ == "__main__":
+    unittest.main()
