@@ -8,8 +8,8 @@
 #include "engine/execution/build.h"
 
 /*
- * Makes what the plan wants known, as far as executor and results let it. ERR_INTERRUPTED. What failed was
- * said, and b->failed says so.
+ * Makes what the plan wants known, as far as executor and results let it. ERR_INTERRUPTED. What
+ * failed was said, and b->failed says so.
  */
 enum status loop_run(struct build *b, struct error *err) MUST_CHECK;
 

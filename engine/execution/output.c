@@ -52,8 +52,8 @@ static enum status text_piece(struct build *b, const char *target, const char *n
     return OK;
 }
 
-/* table.csv, table.json, table.txt in the target's folder; the text also goes to standard output.
- */
+/* table.csv, table.json, table.txt in the target's folder; the text also goes to standard
+ * output. */
 static enum status output_table(const struct outputs *o, const char *kind, const char *json,
                                 const char *target, struct error *err)
 {
@@ -78,14 +78,14 @@ static enum status output_table(const struct outputs *o, const char *kind, const
 
 /* ---- what actions and sources came to ---- */
 
-/* The path that lands in out/: a single output is itself the target. *nothing: it has no outputs.
- */
+/* The path that lands in out/: a single output is itself the target. *nothing: it has no
+ * outputs. */
 static const char *landing_path(struct build *b, const struct target *t, bool *nothing)
 {
     const struct node *node = graph_node(b->graph, t->node);
 
     *nothing = false;
-    if (t->path || node->kind != NODE_ACTION || node->action.clone)
+    if (t->path || node->kind != NODE_ACTION || node->action.fetch)
         return t->path;
     *nothing = node->action.n_outputs == 0;
     return node->action.n_outputs == 1 ? node->action.outputs[0] : NULL;

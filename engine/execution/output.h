@@ -10,8 +10,8 @@
  */
 enum status output_refuse(struct build *b, struct error *err) MUST_CHECK;
 
-/* Puts every target into out/; *again says that the store had lost something, which now is wanted.
- */
+/* Puts every target into out/; *again says that the store had lost something, which now is
+ * wanted. */
 enum status output_targets(struct build *b, bool *again, struct error *err) MUST_CHECK;
 
 #endif

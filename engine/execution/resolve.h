@@ -7,7 +7,8 @@
 
 #include "engine/execution/build.h"
 
-/* The tools of all actions that are wanted by now will be asked what they are: side by side then. */
+/* The tools of all actions that are wanted by now will be asked what they are: side by side
+ * then. */
 enum status resolve_expect(struct build *b, struct error *err) MUST_CHECK;
 
 /* All nodes that are due, and those that become due by that. */
