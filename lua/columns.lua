@@ -28,7 +28,7 @@ local six_digits = columns.rounded "%.6g"
 function columns.width(text) return utf8.len(text) or #text end
 
 -- A control character in visible letters.
-local function escape(c) return c == "\n" and "\\n" or ("\\x%02x"):format(utf8.codepoint(c)) end
+local function escape(c) return c == "\n" and "\\n" or ("\\u%04X"):format(utf8.codepoint(c)) end
 
 -- A text on one line, its end cut off where it is long.
 function columns.cut(text)

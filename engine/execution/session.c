@@ -93,6 +93,7 @@ static enum status open_executor(struct session *s, struct error *err)
                                           .cpus = b->o->jobs,
                                           .gpus = b->o->gpus,
                                           .gpu_names = b->o->gpu_names,
+                                          .progress = b->progress,
                                           .wake = interrupt_descriptor()};
 
     switch (s->mode) {

@@ -39,8 +39,8 @@ struct request {
     const struct digest *key;    /* its folder's name begins with it */
     const char *where;           /* of the action in the recipe */
     const struct action *action; /* command, environment, resources, names of inputs and outputs */
-    struct content **inputs;     /* in the order of the action's */
-    const char *identity;        /* what a fetcher fetches, pinned */
+    const struct content **inputs; /* in the order of the action's */
+    const char *identity;          /* what a fetcher fetches, pinned */
     bool trains;     /* its standard output comes as events; checkpoints go in and out */
     bool speaks;     /* its standard input is open to executor_say; else it is empty */
     int from, until; /* of a run of units: HPO_FROM, HPO_UNTIL */

@@ -24,6 +24,7 @@
 #include "engine/process/runner.h"
 #include "engine/process/strays.h"
 #include "engine/process/tool.h"
+#include "engine/progress.h"
 
 enum { TERM_SECONDS = 5, READ_BYTES = 64 * 1024, PIPE_BYTES = 1024 * 1024 };
 
@@ -112,7 +113,8 @@ static enum status put_inputs(struct local *l, struct child *c, const struct req
     const struct action *a = r->action;
 
     for (size_t i = 0; i < a->n_inputs; i++) {
-        const enum status s = workspace_put(&c->workspace, l->machine.store, r->inputs[i],
+        struct content content = *r->inputs[i]; /* what is read of it lives as long as the task */
+        const enum status s = workspace_put(&c->workspace, l->machine.store, &content,
                                             a->inputs[i].path, a->inputs[i].name, c->arena, err);
         if (is_lost(s) && r->inputs[i]->origin == FROM_STORE) {
             *outcome = START_LOST_INPUT;
@@ -221,12 +223,13 @@ static enum status run_command(struct local *l, struct child *c, const struct re
     return runner_start(l->machine.keeper, &command, &c->process, err);
 }
 
-static void free_child(struct child *c, bool keep_folder)
+static void free_child(struct local *l, struct child *c, bool keep_folder)
 {
-    struct error ignored; /* a folder that cannot be removed is left to gc */
+    struct error left; /* what cannot be removed is left to gc */
 
-    if (!keep_folder)
-        (void)!workspace_remove(&c->workspace, &ignored);
+    if (!keep_folder && workspace_remove(&c->workspace, &left) != OK)
+        progress_warning(l->machine.progress, "a working folder is left: %s: %s", left.where,
+                         left.text);
     workspace_leave(&c->workspace);
     arena_close(c->arena);
 }
@@ -252,7 +255,7 @@ static enum status local_start(struct executor *x, const struct request *r, stru
     if (s == OK && *outcome == START_STARTED)
         s = run_command(l, c, r, &surroundings, err);
     if (s != OK || *outcome != START_STARTED) {
-        free_child(c, false);
+        free_child(l, c, false);
         return s;
     }
     slots_take(&l->slots, &c->share);
@@ -345,7 +348,7 @@ static void local_close(struct executor *x, struct task *task, bool keep_folder)
     if (runs)
         note_end(l, c);
     slots_give(&l->slots, &c->share);
-    free_child(c, keep_folder);
+    free_child(l, c, keep_folder);
 }
 
 /* ---- events ---- */

@@ -13,6 +13,7 @@
 
 struct fetch_context;
 struct keeper;
+struct progress;
 struct store;
 struct tools;
 
@@ -23,6 +24,7 @@ struct local_machine {
     const struct fetch_context *fetch;
     int cpus, gpus;
     const char *const *gpu_names; /* of CUDA_VISIBLE_DEVICES */
+    struct progress *progress;    /* told of folders that cannot be removed */
     int wake; /* a descriptor that is readable when something outside asks for attention; or -1 */
 };
 
