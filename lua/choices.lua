@@ -9,7 +9,7 @@ local check = require "hpo.check"
 local domain = require "hpo.domain"
 
 local choices = {}
-local DEEPEST = 8 -- lists in lists
+local DEEPEST = 8 -- lists in lists, branches in branches
 
 -- A rule: domains by name. A plain value is a parameter that does not vary.
 function choices.named(field, value)
@@ -47,8 +47,16 @@ local function item(field, given)
   return choices.value(field .. "[1]", given[1]), choices.named(field, branch)
 end
 
+-- How many branches lie in each other.
+local function depth_of(field, branch)
+  local depth = 0
+  for _, d in pairs(branch or {}) do depth = math.max(depth, d.depth or 0) end
+  if depth >= DEEPEST then core.fail(field, "branches nested deeper than " .. DEEPEST .. " levels") end
+  return branch and depth + 1 or 0
+end
+
 local function list(kind, values)
-  local field, seen, branches, special = "hpo." .. kind, {}, {}, false
+  local field, seen, branches, special, depth = "hpo." .. kind, {}, {}, false, 0
   values = check.list(function(inner, given)
     local value, branch = item(inner, given)
     local text = core.encode(value)
@@ -56,9 +64,10 @@ local function list(kind, values)
     seen[text] = true
     special = special or value == core.null or type(value) == "table"
     branches[#branches + 1] = branch or false
+    depth = math.max(depth, depth_of(inner, branch))
     return value
   end, 1)(field, values)
-  return domain.new { kind = kind, values = values, branches = branches, special = special }
+  return domain.new { kind = kind, values = values, branches = branches, special = special, depth = depth }
 end
 
 function choices.choice(values) return list("choice", values) end

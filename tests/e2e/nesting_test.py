@@ -71,7 +71,8 @@ local space = { p0 = hpo.uniform(0, 1) }
 for i = 1, 1000 do space = { ["p" .. i] = hpo.choice { { "a", p = space["p" .. i - 1] } } } end
 return { s = hpo.study { space = space, samples = 1, metric = "loss", scheduler = hpo.scheduler.fifo { max_t = 1 }, trial = print } }
 ''', 2)
-        self.assertIn("r.lua:", messages)
+        self.assertIn("r.lua:4: hpo.choice", messages)
+        self.assertIn("branches nested deeper than", messages)
 
 
 if __name__ == "__main__":
