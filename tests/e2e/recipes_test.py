@@ -26,7 +26,7 @@ MISTAKES = [
     (HPO + 'return { d = hpo.model { "bigscience/bloomz-560m" } }', "r.lua:2: hpo.model: ", "--set model=FOLDER"),
     (HPO + 'return { d = hpo.study { samples = "twelve" } }', "r.lua:2: study.samples: ",
      'expected a whole number ≥ 1, found "twelve"'),
-    (HPO + "return { d = hpo.study { space = { lr = hpo.uniform(2, 1) } } }", "r.lua:2: hpo.uniform: ", "low < high"),
+    (HPO + "return { d = hpo.study { space = { lr = hpo.uniform(2, 1) } } }", "r.lua:2: hpo.uniform: ", "low ≤ high"),
     (HPO + "return { d = hpo.study { scheduler = hpo.scheduler.asha { max_t = 0 } } }",
      "r.lua:2: hpo.scheduler.asha.max_t: ", "expected a whole number ≥ 1, found 0"),
     (HPO + "return { d = hpo.study { scheduler = hpo.scheduler.fifo { max_t = 2 },\n"
