@@ -165,7 +165,7 @@ enum status owner_read(const char *folder, const char *target, struct arena *are
     size_t capacity = 0;
     bool made, next;
 
-    *out = (struct owned){NULL};
+    *out = (struct owned){.n = 0};
     TRY(add_names(own_path(folder, "made", target, arena), arena, out, &capacity, &made, err));
     TRY(add_names(own_path(folder, "next", target, arena), arena, out, &capacity, &next, err));
     out->settled = made && !next;
