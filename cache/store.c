@@ -12,14 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/arena.h"
 #include "base/file.h"
-#include "base/text.h"
 #include "cache/database.h"
-#include "cache/filesystem.h"
+#include "cache/layout.h"
 #include "cache/store_lock.h"
 
 #ifdef HPO_SMALL
@@ -28,15 +26,13 @@ enum { FEW_BLOBS = 1 };
 enum { FEW_BLOBS = 16 }; /* up to here each is synced by itself, above one syncfs is cheaper */
 #endif
 
-enum {
-    STORE_VERSION = 1,
-    FOLDERS = 256,
-};
+enum { FOLDERS = 256, UPGRADE_WAIT_MS = 60 * 1000 };
 
 struct store {
     struct arena *arena;
     const char *folder, *work, *graphs, *claims;
     unsigned flags;
+    const struct watch *watch;
     int root, blobs, lock; /* descriptors, -1 before they are open */
     struct database *database;
     struct stats *stats;    /* of content/stats.c; NULL until it is needed */
@@ -51,82 +47,6 @@ struct store {
 
 /* ---- opening ---- */
 
-static enum status refuse_network(const char *folder, struct error *err)
-{
-    struct statfs fs;
-    const char *name;
-
-    if (statfs(folder, &fs) != 0)
-        return error_system(err, folder, "look at the file system");
-    if (!(name = filesystem_network((unsigned long)fs.f_type)))
-        return OK;
-    (void)error_set(err, ERR_INPUT, folder, "expected a local disk for the store, found %s", name);
-    error_hint(err, "its index needs the locks of one machine; choose a local folder: --cache DIR");
-    return ERR_INPUT;
-}
-
-/* A folder without "version" is ours to fill only when a store could have begun in it. */
-static enum status refuse_foreign(const char *folder, struct arena *arena, struct error *err)
-{
-    static const char *const ours[] = {"blobs",  "tmp",  "work",   "graphs",
-                                       "claims", "lock", "version"};
-    char **names;
-    size_t n;
-
-    TRY(file_list(folder, arena, &names, &n, err));
-    for (size_t i = 0; i < n; i++) {
-        bool known = strncmp(names[i], "index.db", 8) == 0 || strncmp(names[i], "version.", 8) == 0;
-        for (size_t k = 0; k < sizeof ours / sizeof *ours; k++)
-            known = known || strcmp(names[i], ours[k]) == 0;
-        if (!known) {
-            (void)error_set(err, ERR_INPUT, folder,
-                            "expected a store or an empty folder, found \"%.100s\" in it",
-                            names[i]);
-            error_hint(err, "choose a folder of its own for the store: --cache DIR");
-            return ERR_INPUT;
-        }
-    }
-    return OK;
-}
-
-/* *present: whether there is a version file; it then names the version of this program. */
-static enum status check_version(const char *folder, struct arena *arena, bool *present,
-                                 struct error *err)
-{
-    static const char head[] = "hpo store ";
-    char *path = file_join(arena, folder, "version"), *text;
-    struct error ignored;
-    int64_t version;
-    size_t n;
-    enum status s;
-
-    if (!path)
-        return error_memory(err);
-    s = file_read(path, 64, arena, &text, &n, err);
-    if (s == ERR_NOT_FOUND) {
-        TRY(refuse_foreign(folder, arena, err));
-        s = file_read(path, 64, arena, &text, &n, err); /* another may have made it meanwhile */
-    }
-    *present = s != ERR_NOT_FOUND;
-    if (s == ERR_NOT_FOUND)
-        return OK;
-    TRY(s);
-    if (n > 0 && text[n - 1] == '\n')
-        text[--n] = '\0';
-    if (strncmp(text, head, strlen(head)) != 0 ||
-        text_parse_integer(text + strlen(head), "version", 1, INT64_MAX, &version, &ignored) != OK)
-        return error_set(err, ERR_INPUT, path, "expected \"hpo store %d\", found \"%.40s\"",
-                         STORE_VERSION, text);
-    if (version > STORE_VERSION) {
-        (void)error_set(err, ERR_INPUT, folder,
-                        "store of a newer version: it is %lld, this program knows %d",
-                        (long long)version, STORE_VERSION);
-        error_hint(err, "use the newer program, or another store: --cache DIR");
-        return ERR_INPUT;
-    }
-    return OK;
-}
-
 static enum status writable_hint(struct error *err)
 {
     error_hint(err, "the store must be writable; choose another: --cache DIR");
@@ -138,51 +58,117 @@ static enum status make_folders(struct store *store, struct error *err)
     static const char *const names[] = {"blobs", "tmp", "work", "graphs"};
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (mkdirat(store->root, names[i], 0777) != 0 && errno != EEXIST) {
-            (void)error_system(err, store->folder, "make the store's folders");
+        if (layout_make_folder(store->root, store->root, names[i], store->folder, err) != OK)
             return writable_hint(err);
-        }
     return OK;
 }
 
+static enum status make_file(struct store *store, const char *name, int *fd, struct error *err)
+{
+    return layout_make_file(store->root, name, store->folder, fd, err) == OK ? OK
+                                                                             : writable_hint(err);
+}
+
+/* A reader too opens the lock for writing, where it may: for an upgrade. */
 static enum status open_lock(struct store *store, struct error *err)
 {
-    const bool write = store_is_writable(store);
     int fd;
 
-    store->lock = openat(store->root, "lock",
-                         write ? O_RDWR | O_CREAT | O_CLOEXEC : O_RDONLY | O_CLOEXEC, 0666);
-    if (store->lock < 0) {
-        (void)error_system(err, store->folder, "open the store's lock");
-        return write ? writable_hint(err) : ERR_SYSTEM;
-    }
-    if (write) {
-        if ((fd = openat(store->root, "claims", O_RDWR | O_CREAT | O_CLOEXEC, 0666)) < 0) {
-            (void)error_system(err, store->folder, "open the store's claims");
-            return writable_hint(err);
-        }
+    if (store_is_writable(store)) {
+        TRY(make_file(store, "lock", &store->lock, err));
+        TRY(make_file(store, "claims", &fd, err));
         close(fd);
+    } else {
+        store->lock = openat(store->root, "lock", O_RDWR | O_CLOEXEC);
+        if (store->lock < 0)
+            store->lock = openat(store->root, "lock", O_RDONLY | O_CLOEXEC);
+        if (store->lock < 0)
+            return error_system(err, store->folder, "open the store's lock");
     }
-    return store_lock_enter(store->lock, store->folder, err);
+    return store_lock_enter(store->lock, store->folder, store->watch, err);
+}
+
+/* ---- the index ---- */
+
+static enum status open_index(struct store *store, const char *path, enum database_mode mode,
+                              bool *old, struct error *err)
+{
+    return database_open(path, mode, store->watch, &store->database, old, err);
 }
 
 /* Makes the index under the turn of writing, so that two first builds do not both make it. */
+static enum status make_index(struct store *store, const char *path, struct error *err)
+{
+    bool old;
+    enum status s;
+    int fd;
+
+    TRY(store_lock_take_turn(store->lock, store->folder, store->watch, err));
+    s = make_file(store, "index.db", &fd, err);
+    if (s == OK) {
+        close(fd);
+        s = open_index(store, path, DATABASE_MAKE, &old, err);
+    }
+    store_lock_give_turn(store->lock);
+    return s;
+}
+
+static enum status in_use(const struct store *store, int64_t user, const char *what,
+                          struct error *err)
+{
+    (void)error_set(err, ERR_FAILED, store->folder,
+                    user > 0 ? "%s: the store is in use by process %lld"
+                             : "%s: the store is in use by another process",
+                    what, (long long)user);
+    error_hint(err, "try again when it has ended");
+    return ERR_FAILED;
+}
+
+/*
+ * Programs of the older version must not be at work meanwhile. Who waits for his turn to upgrade
+ * does not count as a user, or two of them would wait for each other.
+ */
+static enum status upgrade(struct store *store, const char *path, struct error *err)
+{
+    bool alone = false, old;
+    int64_t user = 0;
+    enum status s;
+
+    store_lock_leave(store->lock);
+    TRY(store_lock_take_turn(store->lock, store->folder, store->watch, err));
+    s = store_be_alone(store, UPGRADE_WAIT_MS, &alone, &user, err);
+    if (s == OK && !alone)
+        s = in_use(store, user, "the store is of an older version and cannot be upgraded now", err);
+    if (s == OK)
+        s = open_index(store, path, DATABASE_UPGRADE, &old, err);
+    if (s == OK)
+        s = layout_write_version(store->root, store->folder, store->arena, err);
+    if (alone)
+        store_share(store);
+    store_lock_give_turn(store->lock);
+    if (s == OK && !store_is_writable(store)) { /* a reader reads on as one */
+        database_close(store->database);
+        store->database = NULL;
+        s = open_index(store, path, DATABASE_READ, &old, err);
+    }
+    return s;
+}
+
 static enum status open_database(struct store *store, struct error *err)
 {
     const char *path = file_join(store->arena, store->folder, "index.db");
+    const bool write = store_is_writable(store);
+    bool old = false;
     enum status s;
 
     if (!path)
         return error_memory(err);
-    if (store->flags & STORE_READ)
-        return database_open(path, DATABASE_READ, &store->database, err);
-    s = database_open(path, DATABASE_WRITE, &store->database, err);
-    if (s != ERR_NOT_FOUND)
-        return s;
-    TRY(store_lock_take_turn(store->lock, store->folder, err));
-    s = database_open(path, DATABASE_MAKE, &store->database, err);
-    store_lock_give_turn(store->lock);
-    return s;
+    if (write)
+        layout_share_file(store->root, "index.db");
+    s = open_index(store, path, write ? DATABASE_WRITE : DATABASE_READ, &old, err);
+    if (s == ERR_NOT_FOUND && old)
+        return upgrade(store, path, err);
+    return s == ERR_NOT_FOUND && write ? make_index(store, path, err) : s;
 }
 
 /* What killed processes left in tmp, when nobody else can be writing there. */
@@ -210,19 +196,6 @@ static enum status clean_temporary(struct store *store, struct error *err)
     return s;
 }
 
-/* Everything of a new store becomes durable, and only then its version. */
-static enum status finish_making(struct store *store, struct error *err)
-{
-    char *path = file_join(store->arena, store->folder, "version"), text[32];
-    const int n = snprintf(text, sizeof text, "hpo store %d\n", STORE_VERSION);
-
-    if (!path)
-        return error_memory(err);
-    if (syncfs(store->root) != 0)
-        return error_system(err, store->folder, "sync the store");
-    return file_write(path, text, (size_t)n, err);
-}
-
 static enum status name_paths(struct store *store, const char *folder, struct error *err)
 {
     char absolute[PATH_MAX];
@@ -246,15 +219,15 @@ static enum status name_paths(struct store *store, const char *folder, struct er
 static enum status open_parts(struct store *store, const char *folder, struct error *err)
 {
     const bool write = store_is_writable(store);
-    bool present = false;
+    int64_t version;
 
     if (write)
         TRY(file_make_folders(folder, err));
     TRY(name_paths(store, folder, err));
-    TRY(check_version(store->folder, store->arena, &present, err));
-    if (!present && !write)
+    TRY(layout_version(store->folder, store->arena, &version, err));
+    if (version == 0 && !write)
         return error_set(err, ERR_NOT_FOUND, store->folder, "there is no store");
-    TRY(refuse_network(store->folder, err));
+    TRY(layout_refuse_network(store->folder, err));
     TRY(open_lock(store, err));
     if (write)
         TRY(make_folders(store, err));
@@ -262,12 +235,13 @@ static enum status open_parts(struct store *store, const char *folder, struct er
     if (store->blobs < 0)
         return error_system(err, store->folder, "open the store's blobs");
     TRY(open_database(store, err));
-    if (!present)
-        TRY(finish_making(store, err));
+    if (version < LAYOUT_VERSION && write)
+        TRY(layout_write_version(store->root, store->folder, store->arena, err));
     return write ? clean_temporary(store, err) : OK;
 }
 
-enum status store_open(const char *folder, unsigned flags, struct store **out, struct error *err)
+enum status store_open(const char *folder, unsigned flags, const struct watch *watch,
+                       struct store **out, struct error *err)
 {
     struct arena *arena = arena_open();
     struct store *store = arena ? arena_alloc(arena, sizeof *store) : NULL;
@@ -279,6 +253,7 @@ enum status store_open(const char *folder, unsigned flags, struct store **out, s
     }
     store->arena = arena;
     store->flags = flags;
+    store->watch = watch;
     store->root = store->blobs = store->lock = -1;
     if ((s = open_parts(store, folder, err)) != OK) {
         store_close(store);
@@ -342,6 +317,16 @@ bool store_is_writable(const struct store *store)
     return !(store->flags & STORE_READ);
 }
 
+const struct watch *store_watch(const struct store *store)
+{
+    return store->watch;
+}
+
+const char *store_damage(struct store *store)
+{
+    return database_damage(store->database);
+}
+
 int store_blobs(const struct store *store)
 {
     return store->blobs;
@@ -350,7 +335,7 @@ int store_blobs(const struct store *store)
 enum status store_be_alone(struct store *store, int64_t wait_ms, bool *alone, int64_t *user,
                            struct error *err)
 {
-    return store_lock_be_alone(store->lock, store->folder, wait_ms, alone, user, err);
+    return store_lock_be_alone(store->lock, store->folder, store->watch, wait_ms, alone, user, err);
 }
 
 void store_share(struct store *store)
@@ -382,7 +367,7 @@ enum status store_write_begin(struct store *store, struct error *err)
     TRY(may_write(store, err));
     if (database_is_writing(store->database))
         return database_begin(store->database, err);
-    TRY(store_lock_take_turn(store->lock, store->folder, err));
+    TRY(store_lock_take_turn(store->lock, store->folder, store->watch, err));
     s = database_begin(store->database, err);
     store_lock_give_turn(store->lock);
     return s;
@@ -420,8 +405,7 @@ static enum status make_blob_folder(struct store *store, const char *name, struc
 {
     const char folder[3] = {name[0], name[1], '\0'};
 
-    if (mkdirat(store->blobs, folder, 0777) != 0 && errno != EEXIST)
-        return error_system(err, store->folder, "make a folder for blobs");
+    TRY(layout_make_folder(store->root, store->blobs, folder, store->folder, err));
     store->blobs_touched = true;
     return OK;
 }
@@ -441,15 +425,12 @@ static enum status sync_file(int folder, const char *name, const char *where, st
 
 static enum status note_pending(struct store *store, const struct digest *digest, struct error *err)
 {
-    if (store->n_pending == store->pending_capacity) {
-        struct digest *more =
-            arena_grow(store->arena, store->pending, store->n_pending, store->n_pending + 1,
-                       sizeof *more, &store->pending_capacity);
-        if (!more)
-            return error_memory(err);
-        store->pending = more;
-    }
-    store->pending[store->n_pending++] = *digest;
+    struct digest *last =
+        arena_push(store->arena, store->pending, store->n_pending, store->pending_capacity);
+
+    if (!last)
+        return error_memory(err);
+    *last = *digest;
     store->touched[digest->bytes[0]] = true;
     return OK;
 }
@@ -541,7 +522,8 @@ static enum status sync_blobs(struct store *store, struct error *err)
 
 bool store_is_dirty(const struct store *store)
 {
-    return store->n_pending > 0 || database_is_writing(store->database);
+    return store->n_pending > 0 || database_is_writing(store->database) ||
+           database_has_damage(store->database);
 }
 
 enum status store_sync(struct store *store, struct error *err)
@@ -552,6 +534,8 @@ enum status store_sync(struct store *store, struct error *err)
         return OK;
     TRY(may_write(store, err));
     s = sync_blobs(store, err);
+    if (s == OK && database_has_damage(store->database))
+        s = store_write_begin(store, err); /* drops it */
     if (s == OK)
         s = database_commit(store->database, err);
     if (s != OK) {

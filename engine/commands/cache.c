@@ -69,6 +69,8 @@ static enum status collect(const struct options *o, struct store *store, struct 
     if (o->max_days >= 0)
         limits.max_age_days = (int64_t)o->max_days;
     TRY(cache_gc(store, &limits, &r, err));
+    for (const char *damage; (damage = store_damage(store));)
+        text_printf(&t, "%s\n", damage);
     text_printf(&t,
                 "%s %zu results' files, %zu blobs, %.1f MB, %zu working folders; left: %zu blobs, "
                 "%.1f MB\n",
@@ -111,7 +113,7 @@ enum status cache_command(int argc, char **argv, struct error *err)
     if (s == OK && o.n_words == 1)
         word = o.words[0];
     if (s == OK && strcmp(word, "gc") == 0) {
-        s = store_open(o.cache, STORE_WRITE, &store, err);
+        s = store_open(o.cache, STORE_WRITE, NULL, &store, err);
         if (s == OK)
             s = collect(&o, store, arena, err);
     } else if (s == OK && (strcmp(word, "stat") == 0 || strcmp(word, "verify") == 0)) {

@@ -164,7 +164,7 @@ static enum status open_past(struct build *b, struct snapshot *past, bool *holds
     b->recall.on = true;
     if (access(b->recall.path, R_OK) != 0)
         return OK;
-    TRY(store_open(b->o->cache, STORE_WRITE, &b->store, err));
+    TRY(store_open(b->o->cache, STORE_WRITE, NULL, &b->store, err));
     TRY(read_snapshot(b, past, err));
     TRY(check_recipe(b, past, holds, err));
     if (*holds)

@@ -47,7 +47,7 @@ enum status session_recipe(const struct options *o, struct arena *arena, const c
 
 enum status session_store(const struct options *o, struct store **out, struct error *err)
 {
-    enum status s = store_open(o->cache, STORE_READ, out, err);
+    enum status s = store_open(o->cache, STORE_READ, NULL, out, err);
 
     if (s != ERR_NOT_FOUND)
         return s;
@@ -241,7 +241,7 @@ static enum status open_build(struct build *b, struct error *err)
                   b->recall.past ? b->recall.past->printed : recipe_printed(b->recipe));
     TRY(b->rehearsal ? choose_study(b, err) : choose_targets(b, err));
     if (!b->store)
-        TRY(store_open(b->o->cache, STORE_WRITE, &b->store, err));
+        TRY(store_open(b->o->cache, STORE_WRITE, NULL, &b->store, err));
     TRY(recall_begin(b, err));
     if (!b->rehearsal)
         TRY(claims_open(store_claims(b->store), &b->claims, err));
@@ -479,6 +479,8 @@ static enum status run_build(struct build *b, struct error *err)
         *err = second;
         s = noted;
     }
+    for (const char *damage; (damage = store_damage(b->store));)
+        progress_warning(b->progress, "%s", damage);
     if (s == OK || s == ERR_FAILED || s == ERR_INTERRUPTED)
         if (print_summary(b, run.seconds, &second) != OK && s == OK) {
             *err = second;
