@@ -72,7 +72,7 @@ static int wait_a_little(void *context, int calls)
     const struct timespec ms = {0, 1000000};
     const struct database *db = context;
 
-    if (calls >= BUSY_MS || watch_interrupted(db->watch))
+    if (calls >= BUSY_MS || (calls >= WATCH_PATIENCE_MS && watch_interrupted(db->watch)))
         return 0;
     if (calls > 0)
         watch_waits(db->watch, "another process to end its write to the store", calls);

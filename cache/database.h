@@ -75,6 +75,19 @@ enum status database_check_table(struct database *db, size_t i, struct table_che
 /* Checks all tables, drops what is damaged, and counts anew. The transaction is open. For gc. */
 enum status database_repair(struct database *db, struct error *err) MUST_CHECK;
 
+/* Whether SQLite finds nothing wrong with the file; reads all of it. */
+bool database_is_sound(struct database *db);
+
+/* Copies the rows that are whole from a damaged file into db, a new and empty one. */
+struct salvage {
+    int64_t rows, rows_before; /* copied; that were there, 0 where even that is not known */
+};
+enum status database_salvage(struct database *db, const char *path, struct salvage *out,
+                             struct error *err) MUST_CHECK;
+
+/* Adds a sentence to what database_damage gives. */
+enum status database_say(struct database *db, const char *sentence, struct error *err) MUST_CHECK;
+
 /*
  * One snapshot for many reads, which then cost less. False, and nothing to end, where there is one
  * already or the write transaction is open. database_begin ends it.

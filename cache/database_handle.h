@@ -87,6 +87,9 @@ enum status rows_sum(struct database *db, struct error *err) MUST_CHECK;
  */
 enum status rows_repair(struct database *db, struct error *err) MUST_CHECK;
 
+/* Counts and sums all tables anew, from their rows; *rows is how many there are. */
+enum status rows_count_all(struct database *db, int64_t *rows, struct error *err) MUST_CHECK;
+
 /* ---- tables (database_tables.c) ---- */
 
 /*

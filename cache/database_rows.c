@@ -287,16 +287,17 @@ enum status database_check_table(struct database *db, size_t i, struct table_che
 static enum status say(struct database *db, const struct schema_table *table, int64_t damaged,
                        int64_t missing, struct error *err)
 {
-    const char **sentence = arena_push(db->arena, db->damages, db->n_damages, db->damages_capacity);
+    struct arena *arena = arena_open();
+    char *sentence = arena ? arena_printf(arena,
+                                          "damaged rows in the store's table \"%s\" (%s): %lld "
+                                          "dropped, %lld missing; %s",
+                                          table->name, table->what, (long long)damaged,
+                                          (long long)(missing > 0 ? missing : 0), table->after)
+                           : NULL;
+    const enum status s = sentence ? database_say(db, sentence, err) : error_memory(err);
 
-    if (!sentence)
-        return error_memory(err);
-    *sentence = arena_printf(db->arena,
-                             "damaged rows in the store's table \"%s\" (%s): %lld dropped, %lld "
-                             "missing; %s",
-                             table->name, table->what, (long long)damaged,
-                             (long long)(missing > 0 ? missing : 0), table->after);
-    return *sentence ? OK : error_memory(err);
+    arena_close(arena);
+    return s;
 }
 
 static enum status repair_table(struct database *db, size_t i, struct error *err)
@@ -337,6 +338,21 @@ enum status rows_repair(struct database *db, struct error *err)
             s = repair_table(db, i, err);
     db->repairing = db->damaged = false;
     return s;
+}
+
+enum status rows_count_all(struct database *db, int64_t *rows, struct error *err)
+{
+    *rows = 0;
+    for (size_t i = 0; i < SCHEMA_TABLES; i++) {
+        int64_t whole, damaged;
+        uint64_t sum;
+        TRY(read_table(db, &schema_tables[i], &whole, &sum, &damaged, err));
+        TRY(write_sum(db, schema_tables[i].name, whole, sum, err));
+        db->changes[i] = (struct change){0};
+        if (strcmp(schema_tables[i].name, "revision") != 0)
+            *rows += whole;
+    }
+    return OK;
 }
 
 enum status database_repair(struct database *db, struct error *err)

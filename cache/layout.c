@@ -52,8 +52,12 @@ static enum status refuse_foreign(const char *folder, struct arena *arena, struc
     return OK;
 }
 
-static enum status no_version(const char *path, const char *found, struct error *err)
+/* found is shown without what a terminal would not. */
+static enum status no_version(const char *path, char *found, struct error *err)
 {
+    for (char *p = found; *p; p++)
+        if (*p < 0x20 || *p > 0x7e)
+            *p = '?';
     (void)error_set(err, ERR_INPUT, path, "expected \"hpo store %d\", found \"%.40s\"",
                     LAYOUT_VERSION, found);
     error_hint(err, "where the folder is a store and this file damaged: echo hpo store %d > %s",

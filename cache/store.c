@@ -17,6 +17,7 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "cache/database.h"
+#include "cache/index_file.h"
 #include "cache/layout.h"
 #include "cache/store_lock.h"
 
@@ -26,7 +27,7 @@ enum { FEW_BLOBS = 1 };
 enum { FEW_BLOBS = 16 }; /* up to here each is synced by itself, above one syncfs is cheaper */
 #endif
 
-enum { FOLDERS = 256, UPGRADE_WAIT_MS = 60 * 1000 };
+enum { FOLDERS = 256 };
 
 struct store {
     struct arena *arena;
@@ -88,87 +89,22 @@ static enum status open_lock(struct store *store, struct error *err)
     return store_lock_enter(store->lock, store->folder, store->watch, err);
 }
 
-/* ---- the index ---- */
-
-static enum status open_index(struct store *store, const char *path, enum database_mode mode,
-                              bool *old, struct error *err)
+static struct index_place index_place(const struct store *store)
 {
-    return database_open(path, mode, store->watch, &store->database, old, err);
+    return (struct index_place){
+        .folder = store->folder,
+        .root = store->root,
+        .lock = store->lock,
+        .write = store_is_writable(store),
+        .watch = store->watch,
+    };
 }
 
-/* Makes the index under the turn of writing, so that two first builds do not both make it. */
-static enum status make_index(struct store *store, const char *path, struct error *err)
+enum status store_repair_index(struct store *store, struct error *err)
 {
-    bool old;
-    enum status s;
-    int fd;
+    const struct index_place place = index_place(store);
 
-    TRY(store_lock_take_turn(store->lock, store->folder, store->watch, err));
-    s = make_file(store, "index.db", &fd, err);
-    if (s == OK) {
-        close(fd);
-        s = open_index(store, path, DATABASE_MAKE, &old, err);
-    }
-    store_lock_give_turn(store->lock);
-    return s;
-}
-
-static enum status in_use(const struct store *store, int64_t user, const char *what,
-                          struct error *err)
-{
-    (void)error_set(err, ERR_FAILED, store->folder,
-                    user > 0 ? "%s: the store is in use by process %lld"
-                             : "%s: the store is in use by another process",
-                    what, (long long)user);
-    error_hint(err, "try again when it has ended");
-    return ERR_FAILED;
-}
-
-/*
- * Programs of the older version must not be at work meanwhile. Who waits for his turn to upgrade
- * does not count as a user, or two of them would wait for each other.
- */
-static enum status upgrade(struct store *store, const char *path, struct error *err)
-{
-    bool alone = false, old;
-    int64_t user = 0;
-    enum status s;
-
-    store_lock_leave(store->lock);
-    TRY(store_lock_take_turn(store->lock, store->folder, store->watch, err));
-    s = store_be_alone(store, UPGRADE_WAIT_MS, &alone, &user, err);
-    if (s == OK && !alone)
-        s = in_use(store, user, "the store is of an older version and cannot be upgraded now", err);
-    if (s == OK)
-        s = open_index(store, path, DATABASE_UPGRADE, &old, err);
-    if (s == OK)
-        s = layout_write_version(store->root, store->folder, store->arena, err);
-    if (alone)
-        store_share(store);
-    store_lock_give_turn(store->lock);
-    if (s == OK && !store_is_writable(store)) { /* a reader reads on as one */
-        database_close(store->database);
-        store->database = NULL;
-        s = open_index(store, path, DATABASE_READ, &old, err);
-    }
-    return s;
-}
-
-static enum status open_database(struct store *store, struct error *err)
-{
-    const char *path = file_join(store->arena, store->folder, "index.db");
-    const bool write = store_is_writable(store);
-    bool old = false;
-    enum status s;
-
-    if (!path)
-        return error_memory(err);
-    if (write)
-        layout_share_file(store->root, "index.db");
-    s = open_index(store, path, write ? DATABASE_WRITE : DATABASE_READ, &old, err);
-    if (s == ERR_NOT_FOUND && old)
-        return upgrade(store, path, err);
-    return s == ERR_NOT_FOUND && write ? make_index(store, path, err) : s;
+    return index_file_repair(&place, &store->database, err);
 }
 
 /* What killed processes left in tmp, when nobody else can be writing there. */
@@ -219,6 +155,7 @@ static enum status name_paths(struct store *store, const char *folder, struct er
 static enum status open_parts(struct store *store, const char *folder, struct error *err)
 {
     const bool write = store_is_writable(store);
+    struct index_place place;
     int64_t version;
 
     if (write)
@@ -234,7 +171,8 @@ static enum status open_parts(struct store *store, const char *folder, struct er
     store->blobs = openat(store->root, "blobs", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (store->blobs < 0)
         return error_system(err, store->folder, "open the store's blobs");
-    TRY(open_database(store, err));
+    place = index_place(store);
+    TRY(index_file_open(&place, (store->flags & STORE_REPAIR) != 0, &store->database, err));
     if (version < LAYOUT_VERSION && write)
         TRY(layout_write_version(store->root, store->folder, store->arena, err));
     return write ? clean_temporary(store, err) : OK;

@@ -42,9 +42,10 @@ struct store; /* opaque */
 struct watch;
 
 enum store_flags {
-    STORE_WRITE = 0, /* make it where it is absent */
-    STORE_READ = 1,  /* must exist; every write fails; for tables and logs of a store that is not
+    STORE_WRITE = 0,  /* make it where it is absent */
+    STORE_READ = 1,   /* must exist; every write fails; for tables and logs of a store that is not
                         ours to change */
+    STORE_REPAIR = 2, /* write, and make a damaged index anew of what is whole: for gc */
 };
 
 /*
@@ -95,6 +96,13 @@ enum status store_temporary(struct store *store, struct arena *arena, char **pat
 /* ---- for the modules of this room ---- */
 
 struct database *store_database(const struct store *store);
+
+/*
+ * Makes the index anew from its whole rows where SQLite finds it damaged; store_damage says so. Who
+ * calls is alone, and nothing is unsynced.
+ */
+enum status store_repair_index(struct store *store, struct error *err) MUST_CHECK;
+
 struct arena *store_arena(const struct store *store);       /* lives as long as the store */
 struct stats **store_stats(struct store *store);            /* where stats.c keeps its own */
 const struct watch *store_watch(const struct store *store); /* may be NULL */

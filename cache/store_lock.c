@@ -42,7 +42,8 @@ static enum status wait_a_moment(const struct watch *watch, const char *where, c
 {
     const struct timespec t = {0, ms * 1000000L};
 
-    TRY(watch_check(watch, where, err));
+    if (waited_ms >= WATCH_PATIENCE_MS)
+        TRY(watch_check(watch, where, err));
     if (waited_ms > 0)
         watch_waits(watch, what, waited_ms);
     (void)nanosleep(&t, NULL);

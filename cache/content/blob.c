@@ -18,6 +18,7 @@
 #include "cache/content/scan.h"
 #include "cache/content/trusted.h"
 #include "cache/store.h"
+#include "cache/watch.h"
 
 #ifdef HPO_SMALL
 enum { COPY_BUFFER = 7 };
@@ -174,6 +175,8 @@ static enum status copy_in(struct store *store, const char *path, const struct d
         if (n <= 0)
             break;
         blob_write(w, buffer, (size_t)n);
+        if ((s = watch_check(store_watch(store), path, err)) != OK)
+            break;
     }
     if (s != OK)
         goto out;
@@ -265,7 +268,7 @@ static enum status take_files(struct store *store, struct blob_file *files, size
     if (bytes > long_work)
         TRY(store_let_others(store, err));
     if (n_scans > 0)
-        TRY(scan_files(scans, n_scans, err));
+        TRY(scan_files(scans, n_scans, store_watch(store), err));
     for (size_t i = 0; i < n; i++) {
         if (files[i].size <= BLOB_INLINE) {
             TRY(take_small(store, &files[i], err));
@@ -414,7 +417,7 @@ static enum status place_copy(struct store *store, const struct digest *digest, 
 {
     bool right;
 
-    TRY(copy_file(from, dest, executable, digest, &right, err));
+    TRY(copy_file(from, dest, executable, digest, store_watch(store), &right, err));
     return right ? OK : damaged(store, digest, err);
 }
 
@@ -447,7 +450,7 @@ static enum status check_large(struct store *store, const struct digest *digest,
     if (believed)
         return OK;
     TRY(store_let_others(store, err));
-    TRY(scan_descriptor(fd, "blob", &found, &size, err));
+    TRY(scan_descriptor(fd, "blob", store_watch(store), &found, &size, err));
     if (!digest_equal(&found, digest) || size != st->st_size)
         return damaged(store, digest, err);
     return store_is_writable(store) ? trusted_put(store, digest, st, err) : OK;

@@ -11,12 +11,14 @@
 #include "base/digest.h"
 #include "base/error.h"
 
+struct watch;
+
 /*
  * Makes the file dest (mode 0644, or 0755) of what the descriptor from has to give from its start.
  * *right says whether those bytes have the digest expected; where they do not, there is no dest.
  */
 enum status copy_file(int from, const char *dest, bool executable, const struct digest *expected,
-                      bool *right, struct error *err) MUST_CHECK;
+                      const struct watch *watch, bool *right, struct error *err) MUST_CHECK;
 
 /* Makes dest a reflink of from without reading a byte; *cloned is false where that is impossible,
  * and there is no dest then. */

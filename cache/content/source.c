@@ -127,7 +127,7 @@ static enum status read_unknown(struct store *store, struct file *files, size_t 
     if (bytes > long_work)
         s = store_let_others(store, err);
     if (s == OK && n_scans > 0)
-        s = scan_files(scans, n_scans, err);
+        s = scan_files(scans, n_scans, store_watch(store), err);
     for (size_t i = 0; s == OK && i < n; i++) {
         const struct scan *scan = &scans[k];
         if (files[i].known)
@@ -305,7 +305,7 @@ static enum status read_again(struct store *store, struct scan *scans,
     if (bytes > long_work)
         TRY(store_let_others(store, err));
     if (n > 0)
-        TRY(scan_files(scans, n, err));
+        TRY(scan_files(scans, n, store_watch(store), err));
     for (size_t i = 0; i < n; i++) {
         if (scans[i].outcome == SCAN_REFUSED)
             return scan_status(&scans[i], err);
@@ -397,14 +397,14 @@ static enum status changed(const char *path, struct error *err)
 }
 
 /* A file too large to copy: a reflink, or a symbolic link; its bytes are read once, here. */
-static enum status place_large(int fd, const char *path, const char *dest, bool executable,
-                               const struct digest *digest, struct error *err)
+static enum status place_large(struct store *store, int fd, const char *path, const char *dest,
+                               bool executable, const struct digest *digest, struct error *err)
 {
     struct digest found;
     int64_t size;
     bool cloned;
 
-    TRY(scan_descriptor(fd, path, &found, &size, err));
+    TRY(scan_descriptor(fd, path, store_watch(store), &found, &size, err));
     if (!digest_equal(&found, digest))
         return changed(path, err);
     TRY(copy_clone(fd, dest, executable, &cloned, err));
@@ -425,9 +425,9 @@ static enum status place_file(struct store *store, const char *path, int64_t siz
     if (size > long_work)
         s = store_let_others(store, err);
     if (s == OK && size > BLOB_LINK)
-        s = place_large(fd, path, dest, executable, digest, err);
+        s = place_large(store, fd, path, dest, executable, digest, err);
     else if (s == OK)
-        s = copy_file(fd, dest, executable, digest, &right, err);
+        s = copy_file(fd, dest, executable, digest, store_watch(store), &right, err);
     close(fd);
     return s == OK && !right ? changed(path, err) : s;
 }

@@ -325,6 +325,7 @@ static enum status collect(struct collection *c, struct error *err)
     size_t n;
 
     if (!c->limits->dry_run) {
+        TRY(store_repair_index(c->store, err));
         TRY(store_write_begin(c->store, err));
         TRY(database_repair(store_database(c->store), err));
         TRY(prune_rows(c, err));

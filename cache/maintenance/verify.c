@@ -30,6 +30,7 @@ struct verification {
     struct verify_report *report;
     size_t capacity;
     struct inventory inventory;
+    bool rows; /* the index is damaged, not only blobs */
 };
 
 /* Adds a sentence to the report. */
@@ -114,7 +115,7 @@ static enum status verify_some_files(struct verification *v, size_t first, size_
         n++;
     }
     *next = i;
-    TRY(scan_files(scans, n, err));
+    TRY(scan_files(scans, n, store_watch(v->store), err));
     for (size_t k = 0; k < n; k++)
         TRY(judge_scan(v, &v->inventory.blobs[places[k]], &scans[k], err));
     return OK;
@@ -272,8 +273,10 @@ static enum status verify_index(struct verification *v, struct error *err)
 
     while (s == OK && statement_row(st)) {
         const char *line = statement_text(st, 0, v->arena);
-        if (line && strcmp(line, "ok") != 0)
+        if (line && strcmp(line, "ok") != 0) {
+            v->rows = true;
             s = note(v, err, "index: %s", line);
+        }
     }
     end = statement_end(st, err);
     return s != OK ? s : end;
@@ -285,6 +288,7 @@ static enum status verify_rows(struct verification *v, struct error *err)
     for (size_t i = 0; i < DATABASE_TABLES; i++) {
         struct table_check t;
         TRY(database_check_table(store_database(v->store), i, &t, err));
+        v->rows = v->rows || t.damaged > 0 || t.missing != 0 || t.wrong_sum;
         if (t.damaged > 0)
             TRY(note(v, err, "index: damaged rows in \"%s\" (%s): %lld", t.name, t.what,
                      (long long)t.damaged));
@@ -336,6 +340,8 @@ enum status cache_verify(struct store *store, struct arena *arena, struct verify
     qsort(report->damage, report->n_damage, sizeof *report->damage, compare_strings);
     (void)error_set(err, ERR_CORRUPT, store_folder(store), "the store is damaged in %zu places",
                     report->n_damage);
-    error_hint(err, "hpo cache gc drops what is damaged; the next build makes it again");
+    error_hint(err, v.rows ? "hpo cache gc drops the rows that are damaged; the next build makes "
+                             "again what is missing"
+                           : "a damaged blob is made again by the build that needs it");
     return ERR_CORRUPT;
 }

@@ -113,7 +113,7 @@ enum status cache_command(int argc, char **argv, struct error *err)
     if (s == OK && o.n_words == 1)
         word = o.words[0];
     if (s == OK && strcmp(word, "gc") == 0) {
-        s = store_open(o.cache, STORE_WRITE, NULL, &store, err);
+        s = store_open(o.cache, o.dry_run ? STORE_WRITE : STORE_REPAIR, NULL, &store, err);
         if (s == OK)
             s = collect(&o, store, arena, err);
     } else if (s == OK && (strcmp(word, "stat") == 0 || strcmp(word, "verify") == 0)) {
