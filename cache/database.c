@@ -37,6 +37,9 @@ enum status database_explain(struct database *db, int rc, struct error *err)
 {
     const int number = db->handle ? sqlite3_system_errno(db->handle) : 0;
 
+    if ((rc & 0xff) == SQLITE_IOERR && number == EFBIG)
+        return error_set(err, ERR_SYSTEM, db->path,
+                         "cannot write: the file reaches the limit of file sizes (ulimit -f)");
     if ((rc & 0xff) == SQLITE_IOERR && (number == ENOSPC || number == EDQUOT))
         rc = SQLITE_FULL;
     switch (rc & 0xff) {

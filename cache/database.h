@@ -61,6 +61,9 @@ bool database_is_writing(const struct database *db);
 const char *database_damage(struct database *db);
 bool database_has_damage(const struct database *db); /* something is yet to be dropped */
 
+/* While true, damaged rows are passed over and neither said nor dropped: for verify. */
+void database_only_look(struct database *db, bool only_look);
+
 /* A whole table against its sum: for verify. Reads it from end to end. */
 struct table_check {
     const char *name, *what;

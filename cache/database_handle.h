@@ -50,8 +50,8 @@ struct database {
     struct statement slots[SLOTS]; /* open addressing by the address of sql */
     size_t n_slots;
     struct change changes[SCHEMA_TABLES];
-    bool damaged; /* any of them is */
-    bool repairing;
+    bool damaged;         /* any of them is */
+    bool repairing;       /* damaged rows are no news meanwhile */
     const char **damages; /* sentences that nobody has asked for yet */
     size_t n_damages, damages_capacity;
     const struct watch *watch; /* NULL is allowed */

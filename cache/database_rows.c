@@ -268,7 +268,6 @@ enum status database_check_table(struct database *db, size_t i, struct table_che
                                  struct error *err)
 {
     const struct schema_table *table = &schema_tables[i];
-    const bool known = db->changes[i].damaged, any = db->damaged;
     int64_t rows, whole;
     uint64_t expected, sum;
 
@@ -279,8 +278,6 @@ enum status database_check_table(struct database *db, size_t i, struct table_che
     expected += db->changes[i].sum;
     out->missing = rows - whole - out->damaged;
     out->wrong_sum = out->damaged == 0 && out->missing == 0 && sum != expected;
-    db->changes[i].damaged = known; /* this was only a look */
-    db->damaged = any;
     return OK;
 }
 
@@ -357,13 +354,29 @@ enum status rows_count_all(struct database *db, int64_t *rows, struct error *err
 
 enum status database_repair(struct database *db, struct error *err)
 {
-    for (size_t i = 0; i < SCHEMA_TABLES; i++) {
-        struct table_check check;
-        TRY(database_check_table(db, i, &check, err));
-        if (check.damaged > 0 || check.missing != 0 || check.wrong_sum)
+    struct table_check checks[SCHEMA_TABLES];
+    enum status s = OK;
+
+    database_only_look(db, true);
+    for (size_t i = 0; s == OK && i < SCHEMA_TABLES; i++)
+        s = database_check_table(db, i, &checks[i], err);
+    database_only_look(db, false);
+    if (s != OK)
+        return s;
+    for (size_t i = 0; i < SCHEMA_TABLES; i++)
+        if (checks[i].damaged > 0 || checks[i].missing != 0 || checks[i].wrong_sum)
             note_damage(db, &db->changes[i]);
-    }
     return rows_repair(db, err);
+}
+
+void database_only_look(struct database *db, bool only_look)
+{
+    db->repairing = only_look;
+    if (!only_look) {
+        db->damaged = false;
+        for (size_t i = 0; i < SCHEMA_TABLES; i++)
+            db->changes[i].damaged = false;
+    }
 }
 
 const char *database_damage(struct database *db)

@@ -141,6 +141,8 @@ void statement_no_memory(struct statement *st)
 /* A damaged row was passed over: who may only read says so, who writes drops it at once. */
 static enum status see_to_damage(struct database *db, struct error *err)
 {
+    if (db->repairing)
+        return OK;
     if (db->read_only) {
         db->damaged = false;
         (void)error_set(err, ERR_CORRUPT, db->path, "a row of the store's index is damaged");

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -14,14 +15,30 @@
 #include "base/text.h"
 #include "cache/filesystem.h"
 
-enum status layout_refuse_network(const char *folder, struct error *err)
+/* NULL where it is a local one, or that cannot be found out. */
+static const char *find_fuse(const char *folder, struct arena *arena)
+{
+    struct error ignored;
+    struct stat st;
+    char *text;
+
+    if (stat(folder, &st) != 0 ||
+        file_read("/proc/self/mountinfo", 1 << 24, arena, &text, NULL, &ignored) != OK)
+        return NULL;
+    return filesystem_network_fuse(text, major(st.st_dev), minor(st.st_dev));
+}
+
+enum status layout_refuse_network(const char *folder, struct arena *arena, struct error *err)
 {
     struct statfs fs;
     const char *name;
 
     if (statfs(folder, &fs) != 0)
         return error_system(err, folder, "look at the file system");
-    if (!(name = filesystem_network((unsigned long)fs.f_type)))
+    name = filesystem_network((unsigned long)fs.f_type);
+    if (!name && (fs.f_type & 0xffffffff) == FILESYSTEM_FUSE)
+        name = find_fuse(folder, arena);
+    if (!name)
         return OK;
     (void)error_set(err, ERR_INPUT, folder, "expected a local disk for the store, found %s", name);
     error_hint(err, "its index needs the locks of one machine; choose a local folder: --cache DIR");

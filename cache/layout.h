@@ -32,7 +32,8 @@ enum status layout_write_version(int root, const char *folder, struct arena *are
                                  struct error *err) MUST_CHECK;
 
 /* ERR_INPUT on a file system that other machines may write too. */
-enum status layout_refuse_network(const char *folder, struct error *err) MUST_CHECK;
+enum status layout_refuse_network(const char *folder, struct arena *arena,
+                                  struct error *err) MUST_CHECK;
 
 /* Makes a folder below `at`, with the mode of the store's; it may be there already. */
 enum status layout_make_folder(int root, int at, const char *name, const char *where,

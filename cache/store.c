@@ -164,7 +164,7 @@ static enum status open_parts(struct store *store, const char *folder, struct er
     TRY(layout_version(store->folder, store->arena, &version, err));
     if (version == 0 && !write)
         return error_set(err, ERR_NOT_FOUND, store->folder, "there is no store");
-    TRY(layout_refuse_network(store->folder, err));
+    TRY(layout_refuse_network(store->folder, store->arena, err));
     TRY(open_lock(store, err));
     if (write)
         TRY(make_folders(store, err));
@@ -263,6 +263,11 @@ const struct watch *store_watch(const struct store *store)
 const char *store_damage(struct store *store)
 {
     return database_damage(store->database);
+}
+
+bool store_rehashes(const struct store *store)
+{
+    return store->flags & STORE_REHASH;
 }
 
 int store_blobs(const struct store *store)
@@ -396,6 +401,17 @@ static int rename_to_new(const char *path, int folder, const char *name)
     return renameat(AT_FDCWD, path, folder, name);
 }
 
+static enum status not_moved(const struct store *store, const char *path, const char *name,
+                             struct error *err)
+{
+    if (errno != EISDIR && errno != ENOTDIR)
+        return error_system(err, path, "move into the store");
+    (void)error_set(err, ERR_SYSTEM, store->folder,
+                    "something that is not hpo's has the name of a blob: blobs/%s", name);
+    error_hint(err, "hpo cache gc removes it");
+    return ERR_SYSTEM;
+}
+
 enum status store_adopt(struct store *store, const char *path, const struct digest *digest,
                         bool *moved, struct error *err)
 {
@@ -425,7 +441,7 @@ enum status store_adopt(struct store *store, const char *path, const struct dige
         *moved = false;
         return OK;
     }
-    return rc == 0 ? OK : error_system(err, path, "move into the store");
+    return rc == 0 ? OK : not_moved(store, path, name, err);
 }
 
 static enum status sync_one_by_one(struct store *store, struct error *err)

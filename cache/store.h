@@ -46,6 +46,7 @@ enum store_flags {
     STORE_READ = 1,   /* must exist; every write fails; for tables and logs of a store that is not
                         ours to change */
     STORE_REPAIR = 2, /* write, and make a damaged index anew of what is whole: for gc */
+    STORE_REHASH = 4, /* what is remembered of sources is not trusted: each is read again */
 };
 
 /*
@@ -107,6 +108,7 @@ struct arena *store_arena(const struct store *store);       /* lives as long as 
 struct stats **store_stats(struct store *store);            /* where stats.c keeps its own */
 const struct watch *store_watch(const struct store *store); /* may be NULL */
 bool store_is_writable(const struct store *store);
+bool store_rehashes(const struct store *store);
 
 /*
  * The first line of every write to the index: begins the transaction unless it is open.

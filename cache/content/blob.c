@@ -339,10 +339,12 @@ static enum status open_blob(struct store *store, const struct digest *digest, i
     store_blob_name(digest, name);
     *fd = openat(store_blobs(store), name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (*fd < 0)
-        return errno == ENOENT ? not_found(digest, err) : error_system(err, name, "open");
+        return errno == ENOENT || errno == ELOOP || errno == ENOTDIR
+                   ? not_found(digest, err)
+                   : error_system(err, name, "open");
     if (fstat(*fd, st) == 0 && S_ISREG(st->st_mode))
         return OK;
-    s = error_set(err, ERR_SYSTEM, name, "expected a regular file");
+    s = not_found(digest, err); /* whatever has its name, it is no blob */
     close(*fd);
     return s;
 }
@@ -351,12 +353,15 @@ enum status blob_exists(struct store *store, const struct digest *digest, bool *
                         struct error *err)
 {
     char name[BLOB_NAME_MAX];
+    struct stat st;
 
     store_blob_name(digest, name);
     *exists = true;
-    if (faccessat(store_blobs(store), name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+    if (fstatat(store_blobs(store), name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+        *exists = S_ISREG(st.st_mode);
         return OK;
-    if (errno != ENOENT)
+    }
+    if (errno != ENOENT && errno != ENOTDIR)
         return error_system(err, name, "look for");
     return inline_blob_exists(store, digest, exists, err);
 }

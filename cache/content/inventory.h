@@ -19,9 +19,9 @@ struct tree;
 struct inventory_blob {
     struct digest digest;
     int64_t size;
-    size_t needs;  /* how many need it */
-    bool in_index; /* a row of the index, not a file */
-    bool damaged;  /* found so by verify */
+    size_t needs;       /* how many need it */
+    bool in_index;      /* a row of the index, not a file */
+    const char *damage; /* what verify has found, or NULL */
 };
 
 struct inventory {

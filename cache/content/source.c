@@ -6,6 +6,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -72,6 +74,8 @@ static enum status recall(struct store *store, struct file *f, struct error *err
 {
     const struct stats_row *row;
 
+    if (store_rehashes(store))
+        return OK;
     TRY(stats_get(store, f->path, &row, err));
     if (row && row->dev == f->stamp.dev && row->ino == f->stamp.ino && row->size == f->stamp.size &&
         row->mtime_ns == f->stamp.mtime_ns && row->ctime_ns == f->stamp.ctime_ns) {
@@ -260,8 +264,28 @@ static enum status look(const char *path, struct stat *st, struct error *err)
         return absent ? ERR_NOT_FOUND : s;
     }
     if (!S_ISREG(st->st_mode) && !S_ISDIR(st->st_mode))
-        return error_set(err, ERR_FAILED, path, "expected a file or a folder");
+        return error_set(err, ERR_FAILED, path,
+                         "expected a file or a folder, found a socket, a pipe or a device");
     return OK;
+}
+
+/* A build writes to its store: a source with the store in it would never be the same twice. */
+static enum status refuse_store(const struct store *store, const char *path, struct error *err)
+{
+    const char *folder = store_folder(store);
+    char absolute[PATH_MAX];
+    size_t n;
+
+    if (!realpath(path, absolute))
+        return error_system(err, path, "find");
+    n = strcmp(absolute, "/") == 0 ? 0 : strlen(absolute);
+    if (strncmp(folder, absolute, n) != 0 || (folder[n] != '/' && folder[n] != '\0'))
+        return OK;
+    (void)error_set(err, ERR_INPUT, path,
+                    "the source holds the store (%s), which each build changes", folder);
+    error_hint(err, "name the files and folders that are read, or keep the store elsewhere: "
+                    "--cache DIR");
+    return ERR_INPUT;
 }
 
 enum status source_digest(struct store *store, const char *path, struct arena *arena,
@@ -270,6 +294,8 @@ enum status source_digest(struct store *store, const char *path, struct arena *a
     struct stat st;
 
     TRY(look(path, &st, err));
+    if (S_ISDIR(st.st_mode))
+        TRY(refuse_store(store, path, err));
     return S_ISDIR(st.st_mode) ? digest_folder(store, path, &st, arena, out, err)
                                : digest_file(store, path, &st, arena, out, err);
 }

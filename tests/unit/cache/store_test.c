@@ -204,11 +204,21 @@ static void a_read_only_store_says_so(void **state)
 
 static void network_disks_are_known(void **state)
 {
+    static const char mounts[] =
+        "35 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n"
+        "99 35 0:52 / /mnt/far rw,nosuid - fuse.sshfs me@host:/data rw,user_id=1000\n"
+        "98 35 0:53 / /mnt/merged rw - fuse.mergerfs a:b rw\n"
+        "97 35 0:54 / /mnt/drive rw - fuse.rclone drive: rw\n";
+
     (void)state;
     assert_string_equal(filesystem_network(0x6969), "NFS");
     assert_string_equal(filesystem_network((unsigned long)(int)0xff534d42), "CIFS");
     assert_null(filesystem_network(0xef53));
     assert_null(filesystem_network(0x01021994));
+    assert_string_equal(filesystem_network_fuse(mounts, 0, 52), "sshfs");
+    assert_string_equal(filesystem_network_fuse(mounts, 0, 54), "rclone");
+    assert_null(filesystem_network_fuse(mounts, 0, 53)); /* over a local disk */
+    assert_null(filesystem_network_fuse(mounts, 0, 5));
     assert_true(filesystem_tick_ns(0xef53) == 10000000);
     assert_true(filesystem_tick_ns(0x6969) > filesystem_tick_ns(0xef53));
 }
