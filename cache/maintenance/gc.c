@@ -120,14 +120,26 @@ static int64_t oldest_day(const struct collection *c)
     return c->limits->max_age_days >= 0 ? c->limits->today - c->limits->max_age_days : INT64_MIN;
 }
 
-/* Counts a holder's tree in or out. A tree that is lost or damaged holds nothing. */
-static enum status count_tree(struct collection *c, const struct holder *h, int change,
+static bool is_whole(const struct collection *c, const struct tree *tree)
+{
+    for (size_t i = 0; i < tree->n; i++) {
+        const enum tree_kind kind = tree->entries[i].kind;
+        if ((kind == TREE_FILE || kind == TREE_EXECUTABLE) &&
+            !inventory_find(&c->inventory, &tree->entries[i].digest))
+            return false;
+    }
+    return true;
+}
+
+/* Counts a holder's tree in or out. One that is lost or damaged holds nothing; *whole says so. */
+static enum status count_tree(struct collection *c, const struct holder *h, int change, bool *whole,
                               struct error *err)
 {
     struct arena *arena = arena_open();
     struct tree tree;
     enum status s = arena ? tree_read(c->store, &h->tree, arena, &tree, err) : error_memory(err);
 
+    *whole = s == OK && is_whole(c, &tree);
     if (s == OK)
         inventory_need_tree(&c->inventory, &tree, change);
     else if (s == ERR_NOT_FOUND || s == ERR_CORRUPT)
@@ -141,9 +153,10 @@ static enum status let_go(struct collection *c, struct holder *h, bool all, stru
 {
     struct digest *blobs = NULL;
     size_t n = 0, capacity = 0;
+    bool whole;
 
     if (h->kept) {
-        TRY(count_tree(c, h, -1, err));
+        TRY(count_tree(c, h, -1, &whole, err));
         c->report->results++;
         h->kept = false;
     }
@@ -303,13 +316,18 @@ static enum status remove_temporary(struct collection *c, struct error *err)
     return OK;
 }
 
-/* Counts all that holders and failures hold on to. */
-static enum status count(struct collection *c, const struct holder *holders, size_t n,
-                         struct error *err)
+/*
+ * Counts all that holders and failures hold on to. A result whose tree is not whole keeps none: who
+ * needs it makes it again.
+ */
+static enum status count(struct collection *c, struct holder *holders, size_t n, struct error *err)
 {
     for (size_t i = 0; i < n; i++) {
+        bool whole = true;
         if (holders[i].kept)
-            TRY(count_tree(c, &holders[i], 1, err));
+            TRY(count_tree(c, &holders[i], 1, &whole, err));
+        if (!whole && !holders[i].marked)
+            TRY(let_go(c, &holders[i], false, err));
         if (holders[i].has_log)
             inventory_need(&c->inventory, &holders[i].log, 1);
     }
