@@ -5,7 +5,8 @@
  *            all its other columns, with their types and lengths (database_rows.c). It finds what
  *            a disk, a cable or a bit in memory changed; whoever may write the file can forge it,
  *            as he can everything in it. (SHA-256 would cost a build of 10,000 trials with nothing
- *            to do 7 % of its time.) A row of inline_blob has no such column: its key is the SHA-256 of its bytes.
+ *            to do 7 % of its time.) A row of inline_blob has no such column: its key is the
+ *            SHA-256 of its bytes.
  * Sum        table_sum has the number of rows of each table and the sum of their digests modulo
  *            2^64, kept in the same transaction. It finds rows that were lost as a whole. Only
  *            verify and gc compare it, for that reads the table from end to end.
@@ -18,8 +19,9 @@
  *                DELETE FROM result WHERE … ROW_GONE(RESULT)
  *
  * Lost rows  What a damaged or lost row of each table means, and who makes it good:
- *            result, detail    the action or unit runs again. A mark (not reproducible) is lost
- *                              with the row; verify says that a row is missing
+ *            result            the action or unit runs again. Where a second result lies beside it
+ *                              the new row is marked (not reproducible) as the old one was
+ *            detail            `hpo why` cannot compare with that key any more, said
  *            other_result      the key stays marked; the outcome beside the first is gone, said
  *            needs, root       a blob or a checkpoint goes too early, and is made again
  *            trusted, stat     a file is read once more

@@ -1,5 +1,5 @@
 /*
- * blob: bytes in, digest out, and back. Two homes: rows of `small` for up to BLOB_INLINE bytes,
+ * blob: bytes in, digest out, and back. Two homes: rows of the index for up to BLOB_INLINE bytes,
  * files for more. Start at blob_commit for writing, at blob_place for reading.
  */
 #include "cache/content/blob.h"

@@ -32,7 +32,7 @@ struct inventory {
     int64_t needed_bytes; /* of the blobs that are needed */
 };
 
-/* Walks over the folders of blobs and the small ones; nobody needs any of them yet. */
+/* Walks over the folders of blobs and the inline ones; nobody needs any of them yet. */
 enum status inventory_read(struct store *store, struct arena *arena, struct inventory *out,
                            struct error *err) MUST_CHECK;
 

@@ -1,5 +1,5 @@
 /*
- * source: digests of users' files, by the rule of belief in the header. What is remembered is in
+ * source: digests of users' files, by the rule of trust in the header. What is remembered is in
  * stats.h, what is read in scan.h. Start at source_digest.
  */
 #include "cache/content/source.h"

@@ -56,8 +56,9 @@ enum status source_preload(struct store *store, const char *folder, struct error
 
 /*
  * Finds the digest of the file or folder at path (absolute). ERR_NOT_FOUND: it is not there.
- * ERR_INPUT: a folder with the store in it. ERR_INTERRUPTED: the store's watch said so. ERR_FAILED: it changes while it is read, or is neither file nor folder, or a tree's rule.
- * ERR_SYSTEM: it cannot be read.
+ * ERR_INPUT: a folder with the store in it. ERR_INTERRUPTED: the store's watch said so. ERR_FAILED:
+ * it changes while it is read, or is neither file nor folder, or a tree's rule. ERR_SYSTEM: it
+ * cannot be read.
  */
 enum status source_digest(struct store *store, const char *path, struct arena *arena,
                           struct source *out, struct error *err) MUST_CHECK;

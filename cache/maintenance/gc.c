@@ -29,7 +29,7 @@ enum { ALONE_WAIT_MS = 1000, SECONDS_A_DAY = 24 * 60 * 60 };
 
 /* ---- dropping ---- */
 
-/* Removes blobs that no row names; those that are small stay for gc. */
+/* Removes blobs that no row names; inline ones stay for gc. */
 static enum status remove_files(struct store *store, const struct digest *blobs, size_t n,
                                 struct drop_report *report, struct error *err)
 {

@@ -5,11 +5,9 @@
 #include "cache/results/index.h"
 
 #include <assert.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/text.h"
 #include "cache/content/blob.h"
 #include "cache/content/inline_blob.h"
 #include "cache/content/tree.h"
@@ -113,10 +111,13 @@ static enum status put_detail(struct store *store, const struct result *r, struc
     return statement_run(st, err);
 }
 
+/* A row that was damaged and dropped comes back with its mark, if a second result lies there. */
 static enum status insert_result(struct store *store, const struct result *r, struct error *err)
 {
     struct statement *st = database_statement(
-        store_database(store), ROW_PUT(RESULT, "?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0, ?11"));
+        store_database(store),
+        ROW_PUT(RESULT, "?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, "
+                        "EXISTS(SELECT 1 FROM other_result WHERE key = ?1), ?11"));
 
     statement_bind_digest(st, 1, &r->key);
     statement_bind_text(st, 2, r->kind);

@@ -154,6 +154,25 @@ static void each_kind_of_change_keeps_the_sums(void **state)
     expect_clean(p);
 }
 
+static void a_mark_outlives_its_row_where_a_second_result_is_known(void **state)
+{
+    struct place *p = *state;
+    struct result r = unit(p, "a"), found;
+    enum put_outcome outcome;
+
+    put(p, "a");
+    r.reports = "{\"t\": 9}";
+    assert_ok(p, index_result_put(p->store, &r, NULL, &outcome, &p->err));
+    assert_int_equal(outcome, PUT_DIFFERENT);
+    assert_ok(p, store_sync(p->store, &p->err));
+    tamper(p, "UPDATE result SET marked = 0");
+    assert_int_equal(index_result_get(p->store, &r.key, p->arena, &found, &p->err), ERR_NOT_FOUND);
+    put(p, "a");
+    assert_ok(p, index_result_get(p->store, &r.key, p->arena, &found, &p->err));
+    assert_true(found.marked);
+    expect_clean(p);
+}
+
 /* What is taken back with its transaction is not in the sums either. */
 static void what_was_not_committed_is_not_counted(void **state)
 {
@@ -193,6 +212,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_lost_row_is_found_and_counted, enter, leave),
         cmocka_unit_test_setup_teardown(a_row_in_anothers_place_is_found, enter, leave),
         cmocka_unit_test_setup_teardown(each_kind_of_change_keeps_the_sums, enter, leave),
+        cmocka_unit_test_setup_teardown(a_mark_outlives_its_row_where_a_second_result_is_known,
+                                        enter, leave),
         cmocka_unit_test_setup_teardown(what_was_not_committed_is_not_counted, enter, leave),
         cmocka_unit_test_setup_teardown(a_lost_revision_is_none_that_a_snapshot_has, enter, leave),
     };
