@@ -1,6 +1,7 @@
 /*
- * database: the file STORE/index.db; its tables, its one write transaction, its statements. The one
- * module that knows SQLite: the modules above write SQL and read columns through these calls.
+ * database: the file STORE/index.db; its one write transaction, its statements. The one module that
+ * knows SQLite (database*.c): the modules above write SQL, with the macros of schema.h, and read
+ * columns through these calls.
  *
  * Writing    database_begin, statements, database_commit. Closing without a commit forgets. Once a
  *            statement inside the transaction has failed, nothing can be committed any more: what
@@ -17,6 +18,10 @@
  *                return statement_end(st, err);
  *
  *            Parameters count from 1, columns from 0.
+ * Damage     A row that is not what its guard says is passed over as if it were absent. Open for
+ *            reading, statement_end then says ERR_CORRUPT; open for writing, such rows are dropped
+ *            with the next transaction, and database_damage has a sentence about it. What SQLite
+ *            itself finds damaged is ERR_CORRUPT always.
  */
 #ifndef CACHE_DATABASE_H
 #define CACHE_DATABASE_H
@@ -29,29 +34,63 @@
 #include "base/error.h"
 
 struct arena;
+struct watch;
 struct database;  /* opaque */
 struct statement; /* opaque */
-
-enum { DATABASE_SCHEMA = 1 }; /* user_version: one higher, and older programs refuse it */
 
 enum database_mode {
     DATABASE_READ,
     DATABASE_WRITE,
-    DATABASE_MAKE, /* write, and make what is absent; one process at a time */
+    DATABASE_MAKE,    /* write, and make tables where they are absent: one process at a time */
+    DATABASE_UPGRADE, /* write, and upgrade tables of an older version: one process at a time */
 };
 
 /*
- * Opens the file. ERR_NOT_FOUND: it is absent or has no tables yet. ERR_INPUT: a newer schema.
- * ERR_CORRUPT: no database of ours.
+ * Opens the file. ERR_NOT_FOUND: it is absent or has no tables yet, or those of an older version,
+ * which *old says. ERR_INPUT: a newer version. ERR_CORRUPT: no database of ours.
  */
-enum status database_open(const char *path, enum database_mode mode, struct database **out,
-                          struct error *err) MUST_CHECK;
+enum status database_open(const char *path, enum database_mode mode, const struct watch *watch,
+                          struct database **out, bool *old, struct error *err) MUST_CHECK;
 void database_close(struct database *db); /* NULL is allowed */
 
 /* Begins the write transaction unless it is open. Waits while another process has its own. */
 enum status database_begin(struct database *db, struct error *err) MUST_CHECK;
 enum status database_commit(struct database *db, struct error *err) MUST_CHECK;
 bool database_is_writing(const struct database *db);
+
+/* What was found damaged and dropped: a sentence for people, each once; NULL when all is said. */
+const char *database_damage(struct database *db);
+bool database_has_damage(const struct database *db); /* something is yet to be dropped */
+
+/* While true, damaged rows are passed over and neither said nor dropped: for verify. */
+void database_only_look(struct database *db, bool only_look);
+
+/* A whole table against its sum: for verify. Reads it from end to end. */
+struct table_check {
+    const char *name, *what;
+    int64_t damaged, missing; /* rows; fewer than 0 are missing where there are too many */
+    bool wrong_sum;           /* all rows are whole and there, but not those that were put */
+};
+
+enum { DATABASE_TABLES = 14 };
+enum status database_check_table(struct database *db, size_t i, struct table_check *out,
+                                 struct error *err) MUST_CHECK;
+
+/* Checks all tables, drops what is damaged, and counts anew. The transaction is open. For gc. */
+enum status database_repair(struct database *db, struct error *err) MUST_CHECK;
+
+/* Whether SQLite finds nothing wrong with the file; reads all of it. */
+bool database_is_sound(struct database *db);
+
+/* Copies the rows that are whole from a damaged file into db, a new and empty one. */
+struct salvage {
+    int64_t rows, rows_before; /* copied; that were there, 0 where even that is not known */
+};
+enum status database_salvage(struct database *db, const char *path, struct salvage *out,
+                             struct error *err) MUST_CHECK;
+
+/* Adds a sentence to what database_damage gives. */
+enum status database_say(struct database *db, const char *sentence, struct error *err) MUST_CHECK;
 
 /*
  * One snapshot for many reads, which then cost less. False where there is one already or the write

@@ -1,8 +1,13 @@
-/* filesystem: two tables of magic numbers, from linux/magic.h and the file systems' own sources. */
+/*
+ * filesystem: tables of magic numbers, from linux/magic.h and the file systems' own sources, and of
+ * names that FUSE file systems mount under.
+ */
 #include "cache/filesystem.h"
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <string.h>
 
 struct kind {
     unsigned long type;
@@ -33,6 +38,49 @@ static const char *find(const struct kind *kinds, size_t n, unsigned long f_type
 const char *filesystem_network(unsigned long f_type)
 {
     return find(networks, sizeof networks / sizeof *networks, f_type);
+}
+
+/* Those whose files lie elsewhere. What FUSE puts over a local disk (mergerfs, gocryptfs, …) is not
+ * here. */
+static const char *const fuse_networks[] = {
+    "sshfs",       "rclone",
+    "s3fs",        "gcsfuse",
+    "goofys",      "glusterfs",
+    "ceph-fuse",   "curlftpfs",
+    "davfs",       "davfs2",
+    "smbnetfs",    "juicefs",
+    "mount-s3",    "blobfuse",
+    "blobfuse2",   "seaweedfs",
+    "lizardfs",    "mfs",
+    "moosefs",     "alluxio",
+    "cvmfs2",      "google-drive-ocamlfuse",
+    "onedriver",   "hdfs",
+    "fuse_dfs",    "beegfs",
+    "vmhgfs-fuse", "prl_fsd",
+    "portal",      "gvfsd-fuse",
+    "virtiofs",
+};
+
+/* "36 35 98:0 /root /mount options… - fuse.sshfs user@host:/ options" */
+const char *filesystem_network_fuse(const char *mountinfo, unsigned major, unsigned minor)
+{
+    char device[32];
+
+    (void)snprintf(device, sizeof device, " %u:%u ", major, minor);
+    for (const char *line = mountinfo; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+        const size_t n = strcspn(line, "\n");
+        const char *at = strstr(line, device), *type = strstr(line, " - ");
+        if (!at || at > line + n || !type || type > line + n)
+            continue;
+        type += 3;
+        type += strncmp(type, "fuse.", 5) == 0 ? 5 : 0;
+        for (size_t i = 0; i < sizeof fuse_networks / sizeof *fuse_networks; i++) {
+            const size_t length = strlen(fuse_networks[i]);
+            if (strncmp(type, fuse_networks[i], length) == 0 && type[length] == ' ')
+                return fuse_networks[i];
+        }
+    }
+    return NULL;
 }
 
 int64_t filesystem_tick_ns(unsigned long f_type)

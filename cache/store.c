@@ -12,14 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/arena.h"
 #include "base/file.h"
-#include "base/text.h"
 #include "cache/database.h"
-#include "cache/filesystem.h"
+#include "cache/index_file.h"
+#include "cache/layout.h"
 #include "cache/store_lock.h"
 
 #ifdef HPO_SMALL
@@ -28,15 +27,13 @@ enum { FEW_BLOBS = 1 };
 enum { FEW_BLOBS = 16 }; /* up to here each is synced by itself, above one syncfs is cheaper */
 #endif
 
-enum {
-    STORE_VERSION = 1,
-    FOLDERS = 256,
-};
+enum { FOLDERS = 256 };
 
 struct store {
     struct arena *arena;
     const char *folder, *work, *graphs, *claims;
     unsigned flags;
+    const struct watch *watch;
     int root, blobs, lock; /* descriptors, -1 before they are open */
     struct database *database;
     struct stats *stats;    /* of content/stats.c; NULL until it is needed */
@@ -51,82 +48,6 @@ struct store {
 
 /* ---- opening ---- */
 
-static enum status refuse_network(const char *folder, struct error *err)
-{
-    struct statfs fs;
-    const char *name;
-
-    if (statfs(folder, &fs) != 0)
-        return error_system(err, folder, "look at the file system");
-    if (!(name = filesystem_network((unsigned long)fs.f_type)))
-        return OK;
-    (void)error_set(err, ERR_INPUT, folder, "expected a local disk for the store, found %s", name);
-    error_hint(err, "its index needs the locks of one machine; choose a local folder: --cache DIR");
-    return ERR_INPUT;
-}
-
-/* A folder without "version" is ours to fill only when a store could have begun in it. */
-static enum status refuse_foreign(const char *folder, struct arena *arena, struct error *err)
-{
-    static const char *const ours[] = {"blobs",  "tmp",  "work",   "graphs",
-                                       "claims", "lock", "version"};
-    char **names;
-    size_t n;
-
-    TRY(file_list(folder, arena, &names, &n, err));
-    for (size_t i = 0; i < n; i++) {
-        bool known = strncmp(names[i], "index.db", 8) == 0 || strncmp(names[i], "version.", 8) == 0;
-        for (size_t k = 0; k < sizeof ours / sizeof *ours; k++)
-            known = known || strcmp(names[i], ours[k]) == 0;
-        if (!known) {
-            (void)error_set(err, ERR_INPUT, folder,
-                            "expected a store or an empty folder, found \"%.100s\" in it",
-                            names[i]);
-            error_hint(err, "choose a folder of its own for the store: --cache DIR");
-            return ERR_INPUT;
-        }
-    }
-    return OK;
-}
-
-/* *present: whether there is a version file; it then names the version of this program. */
-static enum status check_version(const char *folder, struct arena *arena, bool *present,
-                                 struct error *err)
-{
-    static const char head[] = "hpo store ";
-    char *path = file_join(arena, folder, "version"), *text;
-    struct error ignored;
-    int64_t version;
-    size_t n;
-    enum status s;
-
-    if (!path)
-        return error_memory(err);
-    s = file_read(path, 64, arena, &text, &n, err);
-    if (s == ERR_NOT_FOUND) {
-        TRY(refuse_foreign(folder, arena, err));
-        s = file_read(path, 64, arena, &text, &n, err); /* another may have made it meanwhile */
-    }
-    *present = s != ERR_NOT_FOUND;
-    if (s == ERR_NOT_FOUND)
-        return OK;
-    TRY(s);
-    if (n > 0 && text[n - 1] == '\n')
-        text[--n] = '\0';
-    if (strncmp(text, head, strlen(head)) != 0 ||
-        text_parse_integer(text + strlen(head), "version", 1, INT64_MAX, &version, &ignored) != OK)
-        return error_set(err, ERR_INPUT, path, "expected \"hpo store %d\", found \"%.40s\"",
-                         STORE_VERSION, text);
-    if (version > STORE_VERSION) {
-        (void)error_set(err, ERR_INPUT, folder,
-                        "store of a newer version: it is %lld, this program knows %d",
-                        (long long)version, STORE_VERSION);
-        error_hint(err, "use the newer program, or another store: --cache DIR");
-        return ERR_INPUT;
-    }
-    return OK;
-}
-
 static enum status writable_hint(struct error *err)
 {
     error_hint(err, "the store must be writable; choose another: --cache DIR");
@@ -138,51 +59,52 @@ static enum status make_folders(struct store *store, struct error *err)
     static const char *const names[] = {"blobs", "tmp", "work", "graphs"};
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (mkdirat(store->root, names[i], 0777) != 0 && errno != EEXIST) {
-            (void)error_system(err, store->folder, "make the store's folders");
+        if (layout_make_folder(store->root, store->root, names[i], store->folder, err) != OK)
             return writable_hint(err);
-        }
     return OK;
 }
 
-static enum status open_lock(struct store *store, struct error *err)
+static enum status make_file(struct store *store, const char *name, int *fd, struct error *err)
 {
-    const bool write = store_is_writable(store);
-    int fd;
-
-    store->lock = openat(store->root, "lock",
-                         write ? O_RDWR | O_CREAT | O_CLOEXEC : O_RDONLY | O_CLOEXEC, 0666);
-    if (store->lock < 0) {
-        (void)error_system(err, store->folder, "open the store's lock");
-        return write ? writable_hint(err) : ERR_SYSTEM;
-    }
-    if (write) {
-        if ((fd = openat(store->root, "claims", O_RDWR | O_CREAT | O_CLOEXEC, 0666)) < 0) {
-            (void)error_system(err, store->folder, "open the store's claims");
-            return writable_hint(err);
-        }
-        close(fd);
-    }
-    return store_lock_enter(store->lock, store->folder, err);
+    return layout_make_file(store->root, name, store->folder, fd, err) == OK ? OK
+                                                                             : writable_hint(err);
 }
 
-/* Makes the index under the turn of writing, so that two first builds do not both make it. */
-static enum status open_database(struct store *store, struct error *err)
+/* A reader too opens the lock for writing, where it may: for an upgrade. */
+static enum status open_lock(struct store *store, struct error *err)
 {
-    const char *path = file_join(store->arena, store->folder, "index.db");
-    enum status s;
+    int fd;
 
-    if (!path)
-        return error_memory(err);
-    if (store->flags & STORE_READ)
-        return database_open(path, DATABASE_READ, &store->database, err);
-    s = database_open(path, DATABASE_WRITE, &store->database, err);
-    if (s != ERR_NOT_FOUND)
-        return s;
-    TRY(store_lock_take_turn(store->lock, store->folder, err));
-    s = database_open(path, DATABASE_MAKE, &store->database, err);
-    store_lock_give_turn(store->lock);
-    return s;
+    if (store_is_writable(store)) {
+        TRY(make_file(store, "lock", &store->lock, err));
+        TRY(make_file(store, "claims", &fd, err));
+        close(fd);
+    } else {
+        store->lock = openat(store->root, "lock", O_RDWR | O_CLOEXEC);
+        if (store->lock < 0)
+            store->lock = openat(store->root, "lock", O_RDONLY | O_CLOEXEC);
+        if (store->lock < 0)
+            return error_system(err, store->folder, "open the store's lock");
+    }
+    return store_lock_enter(store->lock, store->folder, store->watch, err);
+}
+
+static struct index_place index_place(const struct store *store)
+{
+    return (struct index_place){
+        .folder = store->folder,
+        .root = store->root,
+        .lock = store->lock,
+        .write = store_is_writable(store),
+        .watch = store->watch,
+    };
+}
+
+enum status store_repair_index(struct store *store, struct error *err)
+{
+    const struct index_place place = index_place(store);
+
+    return index_file_repair(&place, &store->database, err);
 }
 
 /* What killed processes left in tmp, when nobody else can be writing there. */
@@ -210,19 +132,6 @@ static enum status clean_temporary(struct store *store, struct error *err)
     return s;
 }
 
-/* Everything of a new store becomes durable, and only then its version. */
-static enum status finish_making(struct store *store, struct error *err)
-{
-    char *path = file_join(store->arena, store->folder, "version"), text[32];
-    const int n = snprintf(text, sizeof text, "hpo store %d\n", STORE_VERSION);
-
-    if (!path)
-        return error_memory(err);
-    if (syncfs(store->root) != 0)
-        return error_system(err, store->folder, "sync the store");
-    return file_write(path, text, (size_t)n, err);
-}
-
 static enum status name_paths(struct store *store, const char *folder, struct error *err)
 {
     char absolute[PATH_MAX];
@@ -246,28 +155,31 @@ static enum status name_paths(struct store *store, const char *folder, struct er
 static enum status open_parts(struct store *store, const char *folder, struct error *err)
 {
     const bool write = store_is_writable(store);
-    bool present = false;
+    struct index_place place;
+    int64_t version;
 
     if (write)
         TRY(file_make_folders(folder, err));
     TRY(name_paths(store, folder, err));
-    TRY(check_version(store->folder, store->arena, &present, err));
-    if (!present && !write)
+    TRY(layout_version(store->folder, store->arena, &version, err));
+    if (version == 0 && !write)
         return error_set(err, ERR_NOT_FOUND, store->folder, "there is no store");
-    TRY(refuse_network(store->folder, err));
+    TRY(layout_refuse_network(store->folder, store->arena, err));
     TRY(open_lock(store, err));
     if (write)
         TRY(make_folders(store, err));
     store->blobs = openat(store->root, "blobs", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (store->blobs < 0)
         return error_system(err, store->folder, "open the store's blobs");
-    TRY(open_database(store, err));
-    if (!present)
-        TRY(finish_making(store, err));
+    place = index_place(store);
+    TRY(index_file_open(&place, (store->flags & STORE_REPAIR) != 0, &store->database, err));
+    if (version < LAYOUT_VERSION && write)
+        TRY(layout_write_version(store->root, store->folder, store->arena, err));
     return write ? clean_temporary(store, err) : OK;
 }
 
-enum status store_open(const char *folder, unsigned flags, struct store **out, struct error *err)
+enum status store_open(const char *folder, unsigned flags, const struct watch *watch,
+                       struct store **out, struct error *err)
 {
     struct arena *arena = arena_open();
     struct store *store = arena ? arena_alloc(arena, sizeof *store) : NULL;
@@ -279,6 +191,7 @@ enum status store_open(const char *folder, unsigned flags, struct store **out, s
     }
     store->arena = arena;
     store->flags = flags;
+    store->watch = watch;
     store->root = store->blobs = store->lock = -1;
     if ((s = open_parts(store, folder, err)) != OK) {
         store_close(store);
@@ -342,6 +255,21 @@ bool store_is_writable(const struct store *store)
     return !(store->flags & STORE_READ);
 }
 
+const struct watch *store_watch(const struct store *store)
+{
+    return store->watch;
+}
+
+const char *store_damage(struct store *store)
+{
+    return database_damage(store->database);
+}
+
+bool store_rehashes(const struct store *store)
+{
+    return store->flags & STORE_REHASH;
+}
+
 int store_blobs(const struct store *store)
 {
     return store->blobs;
@@ -350,7 +278,7 @@ int store_blobs(const struct store *store)
 enum status store_be_alone(struct store *store, int64_t wait_ms, bool *alone, int64_t *user,
                            struct error *err)
 {
-    return store_lock_be_alone(store->lock, store->folder, wait_ms, alone, user, err);
+    return store_lock_be_alone(store->lock, store->folder, store->watch, wait_ms, alone, user, err);
 }
 
 void store_share(struct store *store)
@@ -382,7 +310,7 @@ enum status store_write_begin(struct store *store, struct error *err)
     TRY(may_write(store, err));
     if (database_is_writing(store->database))
         return database_begin(store->database, err);
-    TRY(store_lock_take_turn(store->lock, store->folder, err));
+    TRY(store_lock_take_turn(store->lock, store->folder, store->watch, err));
     s = database_begin(store->database, err);
     store_lock_give_turn(store->lock);
     return s;
@@ -420,8 +348,7 @@ static enum status make_blob_folder(struct store *store, const char *name, struc
 {
     const char folder[3] = {name[0], name[1], '\0'};
 
-    if (mkdirat(store->blobs, folder, 0777) != 0 && errno != EEXIST)
-        return error_system(err, store->folder, "make a folder for blobs");
+    TRY(layout_make_folder(store->root, store->blobs, folder, store->folder, err));
     store->blobs_touched = true;
     return OK;
 }
@@ -441,15 +368,12 @@ static enum status sync_file(int folder, const char *name, const char *where, st
 
 static enum status note_pending(struct store *store, const struct digest *digest, struct error *err)
 {
-    if (store->n_pending == store->pending_capacity) {
-        struct digest *more =
-            arena_grow(store->arena, store->pending, store->n_pending, store->n_pending + 1,
-                       sizeof *more, &store->pending_capacity);
-        if (!more)
-            return error_memory(err);
-        store->pending = more;
-    }
-    store->pending[store->n_pending++] = *digest;
+    struct digest *last =
+        arena_push(store->arena, store->pending, store->n_pending, store->pending_capacity);
+
+    if (!last)
+        return error_memory(err);
+    *last = *digest;
     store->touched[digest->bytes[0]] = true;
     return OK;
 }
@@ -475,6 +399,17 @@ static int rename_to_new(const char *path, int folder, const char *name)
         return -1;
     }
     return renameat(AT_FDCWD, path, folder, name);
+}
+
+static enum status not_moved(const struct store *store, const char *path, const char *name,
+                             struct error *err)
+{
+    if (errno != EISDIR && errno != ENOTDIR)
+        return error_system(err, path, "move into the store");
+    (void)error_set(err, ERR_SYSTEM, store->folder,
+                    "something that is not hpo's has the name of a blob: blobs/%s", name);
+    error_hint(err, "hpo cache gc removes it");
+    return ERR_SYSTEM;
 }
 
 enum status store_adopt(struct store *store, const char *path, const struct digest *digest,
@@ -506,7 +441,7 @@ enum status store_adopt(struct store *store, const char *path, const struct dige
         *moved = false;
         return OK;
     }
-    return rc == 0 ? OK : error_system(err, path, "move into the store");
+    return rc == 0 ? OK : not_moved(store, path, name, err);
 }
 
 static enum status sync_one_by_one(struct store *store, struct error *err)
@@ -541,7 +476,8 @@ static enum status sync_blobs(struct store *store, struct error *err)
 
 bool store_is_dirty(const struct store *store)
 {
-    return store->n_pending > 0 || database_is_writing(store->database);
+    return store->n_pending > 0 || database_is_writing(store->database) ||
+           database_has_damage(store->database);
 }
 
 enum status store_sync(struct store *store, struct error *err)
@@ -552,6 +488,8 @@ enum status store_sync(struct store *store, struct error *err)
         return OK;
     TRY(may_write(store, err));
     s = sync_blobs(store, err);
+    if (s == OK && database_has_damage(store->database))
+        s = store_write_begin(store, err); /* drops it */
     if (s == OK)
         s = database_commit(store->database, err);
     if (s != OK) {

@@ -1,7 +1,7 @@
 /*
  * store: the folder that holds everything the project keeps.
  *
- * Layout     STORE/version     "hpo store 1\n"; written last, so a folder that has it is whole
+ * Layout     STORE/version     "hpo store 2\n"; written last, so a folder that has it is whole
  *            STORE/index.db    SQLite (WAL, synchronous=FULL): rows, and blobs of up to 4 KB
  *            STORE/blobs/ab/…  the other blobs, 0444, under the SHA-256 of their bytes (see blob.h)
  *            STORE/tmp/        blobs being written; what a killed process left is removed by the
@@ -39,20 +39,26 @@ struct arena;
 struct database;
 struct stats;
 struct store; /* opaque */
+struct watch;
 
 enum store_flags {
-    STORE_WRITE = 0, /* make it where it is absent */
-    STORE_READ = 1,  /* must exist; every write fails */
+    STORE_WRITE = 0,  /* make it where it is absent */
+    STORE_READ = 1,   /* must exist; every write fails; for tables and logs of a store that is not
+                        ours to change */
+    STORE_REPAIR = 2, /* write, and make a damaged index anew of what is whole: for gc */
+    STORE_REHASH = 4, /* what is remembered of sources is not trusted: each is read again */
 };
 
 /*
  * Opens the store in folder (".hpo"), and makes it, durably, where there is none.
  * ERR_INPUT: a store of a newer version, a folder with other things in it, or a network file
  * system. ERR_NOT_FOUND: absent, with STORE_READ. ERR_SYSTEM: it cannot be written or made.
- * ERR_CORRUPT: its index is not one. Waits while another process cleans the store.
+ * ERR_CORRUPT: its index is not one. Waits while another process cleans the store. A store of an
+ * older version is upgraded in place; ERR_FAILED: while another process has it open. watch (which
+ * may be NULL) lives as long as the store.
  */
-enum status store_open(const char *folder, unsigned flags, struct store **out,
-                       struct error *err) MUST_CHECK;
+enum status store_open(const char *folder, unsigned flags, const struct watch *watch,
+                       struct store **out, struct error *err) MUST_CHECK;
 
 /* Drops what was not synced, and lets go. NULL is allowed. */
 void store_close(struct store *store);
@@ -62,6 +68,12 @@ enum status store_sync(struct store *store, struct error *err) MUST_CHECK;
 
 /* True when there is something for store_sync to do. */
 bool store_is_dirty(const struct store *store);
+
+/*
+ * What was found damaged and dropped since the last call: one sentence for people, NULL when there
+ * are no more. What it held is looked for as if it had never been there.
+ */
+const char *store_damage(struct store *store);
 
 /* Absolute paths; they live as long as the store. */
 const char *store_folder(const struct store *store);
@@ -85,9 +97,18 @@ enum status store_temporary(struct store *store, struct arena *arena, char **pat
 /* ---- for the modules of this room ---- */
 
 struct database *store_database(const struct store *store);
-struct arena *store_arena(const struct store *store); /* lives as long as the store */
-struct stats **store_stats(struct store *store);      /* where stats.c keeps its own */
+
+/*
+ * Makes the index anew from its whole rows where SQLite finds it damaged; store_damage says so. Who
+ * calls is alone, and nothing is unsynced.
+ */
+enum status store_repair_index(struct store *store, struct error *err) MUST_CHECK;
+
+struct arena *store_arena(const struct store *store);       /* lives as long as the store */
+struct stats **store_stats(struct store *store);            /* where stats.c keeps its own */
+const struct watch *store_watch(const struct store *store); /* may be NULL */
 bool store_is_writable(const struct store *store);
+bool store_rehashes(const struct store *store);
 
 /*
  * The first line of every write to the index: begins the transaction unless it is open.

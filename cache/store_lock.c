@@ -7,9 +7,11 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ENTER_WAIT_MS = 60 * 1000, POLL_MS = 5 };
+#include "cache/watch.h"
 
-static const off_t turn = 0;
+enum { ENTER_WAIT_MS = 60 * 1000, POLL_MS = 5, TURN_POLL_MS = 1 };
+
+static const off_t turn = 0, queue = 1;
 static const off_t users = (off_t)1 << 40;
 static const off_t users_n = (off_t)1 << 32;
 
@@ -29,11 +31,23 @@ static off_t own_byte(void)
     return users + (off_t)getpid();
 }
 
-static void poll_pause(void)
+static bool is_held(void)
 {
-    const struct timespec t = {0, POLL_MS * 1000000L};
+    return errno == EAGAIN || errno == EACCES;
+}
 
+/* Waits a moment for what another process holds. */
+static enum status wait_a_moment(const struct watch *watch, const char *where, const char *what,
+                                 int64_t waited_ms, int ms, struct error *err)
+{
+    const struct timespec t = {0, ms * 1000000L};
+
+    if (waited_ms >= WATCH_PATIENCE_MS)
+        TRY(watch_check(watch, where, err));
+    if (waited_ms > 0)
+        watch_waits(watch, what, waited_ms);
     (void)nanosleep(&t, NULL);
+    return OK;
 }
 
 /* The process whose byte is in our way; 0 where it is not a single byte. */
@@ -47,23 +61,30 @@ static int64_t find_user(int fd)
     return lock.l_start - users;
 }
 
-enum status store_lock_enter(int fd, const char *where, struct error *err)
+enum status store_lock_enter(int fd, const char *where, const struct watch *watch,
+                             struct error *err)
 {
     for (int waited = 0;; waited += POLL_MS) {
         if (lock_bytes(fd, F_OFD_SETLK, F_RDLCK, own_byte(), 1) == 0)
             return OK;
-        if (errno != EAGAIN && errno != EACCES)
+        if (!is_held())
             return error_system(err, where, "lock the store");
         if (waited >= ENTER_WAIT_MS)
             return error_set(err, ERR_SYSTEM, where,
                              "another process has been cleaning the store for %d s",
                              ENTER_WAIT_MS / 1000);
-        poll_pause();
+        TRY(wait_a_moment(watch, where, "another process to clean the store", waited, POLL_MS,
+                          err));
     }
 }
 
-enum status store_lock_be_alone(int fd, const char *where, int64_t wait_ms, bool *alone,
-                                int64_t *user, struct error *err)
+void store_lock_leave(int fd)
+{
+    (void)lock_bytes(fd, F_OFD_SETLK, F_UNLCK, own_byte(), 1);
+}
+
+enum status store_lock_be_alone(int fd, const char *where, const struct watch *watch,
+                                int64_t wait_ms, bool *alone, int64_t *user, struct error *err)
 {
     *alone = false;
     *user = 0;
@@ -72,12 +93,13 @@ enum status store_lock_be_alone(int fd, const char *where, int64_t wait_ms, bool
             *alone = true;
             return OK;
         }
-        if (errno != EAGAIN && errno != EACCES)
+        if (!is_held())
             return error_system(err, where, "lock the store");
         *user = find_user(fd);
         if (waited >= wait_ms)
             return OK;
-        poll_pause();
+        TRY(wait_a_moment(watch, where, "the other processes that use the store", waited, POLL_MS,
+                          err));
     }
 }
 
@@ -91,11 +113,36 @@ void store_lock_share(int fd)
     (void)lock_bytes(fd, F_OFD_SETLK, F_UNLCK, own + 1, users + users_n - own - 1);
 }
 
-enum status store_lock_take_turn(int fd, const char *where, struct error *err)
+static bool others_queue(int fd)
 {
-    return lock_bytes(fd, F_OFD_SETLKW, F_WRLCK, turn, 1) == 0
-               ? OK
-               : error_system(err, where, "lock the store");
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = queue, .l_len = 1};
+
+    return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
+static enum status queue_up(int fd, const char *where, const struct watch *watch, struct error *err)
+{
+    for (int64_t waited = 0;; waited += TURN_POLL_MS) {
+        TRY(wait_a_moment(watch, where, "another process that waits to write to the store", waited,
+                          TURN_POLL_MS, err));
+        if (lock_bytes(fd, F_OFD_SETLK, F_WRLCK, turn, 1) == 0)
+            return OK;
+        if (!is_held())
+            return error_system(err, where, "lock the store");
+    }
+}
+
+enum status store_lock_take_turn(int fd, const char *where, const struct watch *watch,
+                                 struct error *err)
+{
+    enum status s;
+
+    if (!others_queue(fd) && lock_bytes(fd, F_OFD_SETLK, F_WRLCK, turn, 1) == 0)
+        return OK;
+    (void)lock_bytes(fd, F_OFD_SETLK, F_RDLCK, queue, 1);
+    s = queue_up(fd, where, watch, err);
+    (void)lock_bytes(fd, F_OFD_SETLK, F_UNLCK, queue, 1);
+    return s;
 }
 
 void store_lock_give_turn(int fd)

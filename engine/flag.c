@@ -166,6 +166,8 @@ static const struct flag flags[] = {
      "run an action although its result is known"},
     {"--update", NULL, BUILD, take_switch, FIELD(update),
      "move the pins of hpo.lock, and gather hpo.history anew"},
+    {"--rehash", NULL, BUILD, take_switch, FIELD(rehash),
+     "read every source again, whatever its times say"},
     {"--sandbox", "off|on", BUILD, take_sandbox, 0,
      "either way: an empty folder, a clean environment"},
     {"-v", NULL, BUILD, take_switch, FIELD(verbose), "say what is started"},

@@ -1,5 +1,5 @@
 /*
- * blob: bytes in, digest out, and back. Two homes: rows of `small` for up to BLOB_INLINE bytes,
+ * blob: bytes in, digest out, and back. Two homes: rows of the index for up to BLOB_INLINE bytes,
  * files for more. Start at blob_commit for writing, at blob_place for reading.
  */
 #include "cache/content/blob.h"
@@ -19,6 +19,7 @@
 #include "cache/content/scan.h"
 #include "cache/content/trusted.h"
 #include "cache/store.h"
+#include "cache/watch.h"
 
 #ifdef HPO_SMALL
 enum { COPY_BUFFER = 7 };
@@ -175,6 +176,8 @@ static enum status copy_in(struct store *store, const char *path, const struct d
         if (n <= 0)
             break;
         blob_write(w, buffer, (size_t)n);
+        if ((s = watch_check(store_watch(store), path, err)) != OK)
+            break;
     }
     if (s != OK)
         goto out;
@@ -286,7 +289,7 @@ static enum status take_files(struct store *store, struct blob_file *files, size
     if (bytes > long_work)
         TRY(store_let_others(store, err));
     if (n_scans > 0)
-        TRY(scan_files(scans, n_scans, err));
+        TRY(scan_files(scans, n_scans, store_watch(store), err));
     for (size_t i = 0; i < n; i++) {
         if (files[i].size <= BLOB_INLINE) {
             TRY(take_small(store, &files[i], err));
@@ -357,10 +360,12 @@ static enum status open_blob(struct store *store, const struct digest *digest, i
     store_blob_name(digest, name);
     *fd = openat(store_blobs(store), name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (*fd < 0)
-        return errno == ENOENT ? not_found(digest, err) : error_system(err, name, "open");
+        return errno == ENOENT || errno == ELOOP || errno == ENOTDIR
+                   ? not_found(digest, err)
+                   : error_system(err, name, "open");
     if (fstat(*fd, st) == 0 && S_ISREG(st->st_mode))
         return OK;
-    s = error_set(err, ERR_SYSTEM, name, "expected a regular file");
+    s = not_found(digest, err); /* whatever has its name, it is no blob */
     close(*fd);
     return s;
 }
@@ -369,12 +374,15 @@ enum status blob_exists(struct store *store, const struct digest *digest, bool *
                         struct error *err)
 {
     char name[BLOB_NAME_MAX];
+    struct stat st;
 
     store_blob_name(digest, name);
     *exists = true;
-    if (faccessat(store_blobs(store), name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+    if (fstatat(store_blobs(store), name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+        *exists = S_ISREG(st.st_mode);
         return OK;
-    if (errno != ENOENT)
+    }
+    if (errno != ENOENT && errno != ENOTDIR)
         return error_system(err, name, "look for");
     return inline_blob_exists(store, digest, exists, err);
 }
@@ -435,7 +443,7 @@ static enum status place_copy(struct store *store, const struct digest *digest, 
 {
     bool right;
 
-    TRY(copy_file(from, dest, executable, digest, &right, err));
+    TRY(copy_file(from, dest, executable, digest, store_watch(store), &right, err));
     return right ? OK : damaged(store, digest, err);
 }
 

@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "cache/content/scan.h"
+#include "cache/watch.h"
 
 #ifdef HPO_SMALL
 enum { BUFFER = 7 };
@@ -57,8 +58,8 @@ static enum status set_size(int to, const char *dest, off_t size, struct error *
     return ftruncate(to, size) == 0 ? OK : error_system(err, dest, "set the size of");
 }
 
-static enum status copy_hashing(int from, int to, const char *dest, struct digest *digest,
-                                struct error *err)
+static enum status copy_hashing(int from, int to, const char *dest, const struct watch *watch,
+                                struct digest *digest, struct error *err)
 {
     unsigned char buffer[BUFFER];
     struct hasher *hasher;
@@ -76,6 +77,8 @@ static enum status copy_hashing(int from, int to, const char *dest, struct diges
             break;
         hasher_add(hasher, buffer, (size_t)n);
         s = put(to, dest, buffer, (size_t)n, &end, err);
+        if (s == OK)
+            s = watch_check(watch, dest, err);
     }
     if (s == OK)
         s = set_size(to, dest, end, err);
@@ -86,20 +89,20 @@ static enum status copy_hashing(int from, int to, const char *dest, struct diges
 }
 
 /* A reflink shares the bytes; they are still read once, for their digest. */
-static enum status fill(int from, int to, const char *dest, struct digest *digest,
-                        struct error *err)
+static enum status fill(int from, int to, const char *dest, const struct watch *watch,
+                        struct digest *digest, struct error *err)
 {
     int64_t size;
 
     if (ioctl(to, FICLONE, from) == 0)
-        return scan_descriptor(to, dest, digest, &size, err);
+        return scan_descriptor(to, dest, watch, digest, &size, err);
     if (lseek(from, 0, SEEK_SET) != 0)
         return error_system(err, dest, "read what is to be copied");
-    return copy_hashing(from, to, dest, digest, err);
+    return copy_hashing(from, to, dest, watch, digest, err);
 }
 
 enum status copy_file(int from, const char *dest, bool executable, const struct digest *expected,
-                      bool *right, struct error *err)
+                      const struct watch *watch, bool *right, struct error *err)
 {
     struct digest found;
     enum status s;
@@ -107,7 +110,7 @@ enum status copy_file(int from, const char *dest, bool executable, const struct 
 
     *right = false;
     TRY(create(dest, &fd, err));
-    s = fill(from, fd, dest, &found, err);
+    s = fill(from, fd, dest, watch, &found, err);
     *right = s == OK && digest_equal(&found, expected);
     return finish(fd, dest, executable, *right, s, err);
 }

@@ -12,13 +12,15 @@
 #include "base/digest.h"
 #include "base/error.h"
 
+struct watch;
+
 /*
  * Makes the file dest (mode 0644, or 0755) of what the descriptor from has to give from its start.
  * *right says whether those bytes have the digest expected; where they do not, there is no dest.
  * Long runs of zeros become holes.
  */
 enum status copy_file(int from, const char *dest, bool executable, const struct digest *expected,
-                      bool *right, struct error *err) MUST_CHECK;
+                      const struct watch *watch, bool *right, struct error *err) MUST_CHECK;
 
 /*
  * The same without that check, for bytes that are known to be right: a reflink, else a copy inside

@@ -1,4 +1,4 @@
-/* inline_blob: five statements on the table `small`. */
+/* inline_blob: five statements on the table of the same name. */
 #include "cache/content/inline_blob.h"
 
 #include <string.h>
@@ -14,9 +14,10 @@ enum status inline_blob_put(struct store *store, const struct digest *digest, co
     struct statement *st;
 
     TRY(store_write_begin(store, err));
-    st = database_statement(store_database(store),
-                            "INSERT INTO small(digest, bytes) VALUES(?1, ?2) ON CONFLICT(digest) "
-                            "DO UPDATE SET bytes = ?2 WHERE bytes IS NOT ?2");
+    st = database_statement(
+        store_database(store),
+        "INSERT INTO inline_blob(digest, bytes) VALUES(?1, ?2) ON CONFLICT(digest) "
+        "DO UPDATE SET bytes = ?2 WHERE bytes IS NOT ?2");
     statement_bind_digest(st, 1, digest);
     statement_bind_bytes(st, 2, bytes, n);
     return statement_run(st, err);
@@ -25,8 +26,8 @@ enum status inline_blob_put(struct store *store, const struct digest *digest, co
 enum status inline_blob_read(struct store *store, const struct digest *digest, size_t limit,
                              struct arena *arena, void **bytes, size_t *n, struct error *err)
 {
-    struct statement *st =
-        database_statement(store_database(store), "SELECT bytes FROM small WHERE digest = ?1");
+    struct statement *st = database_statement(store_database(store),
+                                              "SELECT bytes FROM inline_blob WHERE digest = ?1");
 
     *bytes = NULL;
     *n = 0;
@@ -42,8 +43,8 @@ enum status inline_blob_read(struct store *store, const struct digest *digest, s
 enum status inline_blob_find(struct store *store, const struct digest *digest, unsigned char *bytes,
                              size_t *n, bool *there, struct error *err)
 {
-    struct statement *st =
-        database_statement(store_database(store), "SELECT bytes FROM small WHERE digest = ?1");
+    struct statement *st = database_statement(store_database(store),
+                                              "SELECT bytes FROM inline_blob WHERE digest = ?1");
 
     *n = 0;
     statement_bind_digest(st, 1, digest);
@@ -60,7 +61,7 @@ enum status inline_blob_exists(struct store *store, const struct digest *digest,
                                struct error *err)
 {
     struct statement *st =
-        database_statement(store_database(store), "SELECT 1 FROM small WHERE digest = ?1");
+        database_statement(store_database(store), "SELECT 1 FROM inline_blob WHERE digest = ?1");
 
     statement_bind_digest(st, 1, digest);
     *exists = statement_row(st);
@@ -72,7 +73,7 @@ enum status inline_blob_remove(struct store *store, const struct digest *digest,
     struct statement *st;
 
     TRY(store_write_begin(store, err));
-    st = database_statement(store_database(store), "DELETE FROM small WHERE digest = ?1");
+    st = database_statement(store_database(store), "DELETE FROM inline_blob WHERE digest = ?1");
     statement_bind_digest(st, 1, digest);
     return statement_run(st, err);
 }

@@ -88,7 +88,7 @@ static enum status read_small(struct store *store, struct inventory *v, struct a
                               struct error *err)
 {
     struct statement *st =
-        database_statement(store_database(store), "SELECT digest, length(bytes) FROM small");
+        database_statement(store_database(store), "SELECT digest, length(bytes) FROM inline_blob");
     enum status s = OK, end;
 
     while (s == OK && statement_row(st)) {

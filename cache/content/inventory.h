@@ -19,9 +19,9 @@ struct tree;
 struct inventory_blob {
     struct digest digest;
     int64_t size;
-    size_t needs;  /* how many need it */
-    bool in_index; /* a row of the index, not a file */
-    bool damaged;  /* found so by verify */
+    size_t needs;       /* how many need it */
+    bool in_index;      /* a row of the index, not a file */
+    const char *damage; /* what verify has found, or NULL */
 };
 
 struct inventory {
@@ -32,7 +32,7 @@ struct inventory {
     int64_t needed_bytes; /* of the blobs that are needed */
 };
 
-/* Walks over the folders of blobs and the small ones; nobody needs any of them yet. */
+/* Walks over the folders of blobs and the inline ones; nobody needs any of them yet. */
 enum status inventory_read(struct store *store, struct arena *arena, struct inventory *out,
                            struct error *err) MUST_CHECK;
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "cache/watch.h"
 
 #ifdef HPO_SMALL
 enum { BUFFER = 7, BUFFER_LEAST = 1, BYTES_A_THREAD = 100, FILES_A_THREAD = 2 };
@@ -28,6 +29,7 @@ enum { MAX_THREADS = 64, TRIES = 3 };
 struct work {
     struct scan *files;
     size_t n;
+    const struct watch *watch;
     atomic_size_t next;
 };
 
@@ -64,11 +66,16 @@ static bool same_file(const struct stat *a, const struct stat *b)
            a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
-/* Adds all bytes of fd to the hasher; false with errno where it cannot be read. */
+/* Adds all bytes of fd to the hasher; false with errno where it cannot be read (ECANCELED: where it
+ * is broken off). */
 static bool add_all(int fd, struct hasher *hasher, unsigned char *buffer, size_t buffer_size,
-                    int64_t *size)
+                    const struct watch *watch, int64_t *size)
 {
     for (*size = 0;;) {
+        if (watch_interrupted(watch)) {
+            errno = ECANCELED;
+            return false;
+        }
         const ssize_t n = read(fd, buffer, buffer_size);
         if (n < 0 && errno == EINTR)
             continue;
@@ -103,7 +110,10 @@ static void scan_open_file(struct worker *w, struct scan *file, int fd)
         return;
     }
     file->begun_ns = now_ns();
-    if (!add_all(fd, w->hasher, w->buffer, w->buffer_size, &size) || fstat(fd, &after) != 0) {
+    if (!add_all(fd, w->hasher, w->buffer, w->buffer_size, w->work->watch, &size) ||
+        fstat(fd, &after) != 0) {
+        if (errno == ECANCELED && w->status == OK)
+            w->status = error_set(&w->error, ERR_INTERRUPTED, file->path, "interrupted");
         refuse(file);
         size = -1;
     }
@@ -188,9 +198,9 @@ static void share_work(struct worker *workers, size_t n)
             (void)pthread_join(workers[i].thread, NULL);
 }
 
-enum status scan_files(struct scan *files, size_t n, struct error *err)
+enum status scan_files(struct scan *files, size_t n, const struct watch *watch, struct error *err)
 {
-    struct work work = {files, n, 0};
+    struct work work = {files, n, watch, 0};
     const size_t n_threads = count_threads(files, n);
     struct arena *arena = arena_open();
     struct worker *workers = arena ? arena_array(arena, n_threads, sizeof *workers) : NULL;
@@ -238,16 +248,17 @@ enum status scan_status(const struct scan *file, struct error *err)
     }
 }
 
-enum status scan_descriptor(int fd, const char *where, struct digest *digest, int64_t *size,
-                            struct error *err)
+enum status scan_descriptor(int fd, const char *where, const struct watch *watch,
+                            struct digest *digest, int64_t *size, struct error *err)
 {
     struct arena *arena = arena_open();
     unsigned char *buffer = arena ? arena_alloc(arena, BUFFER) : NULL;
     struct hasher *hasher = NULL;
     enum status s = buffer ? hasher_open(&hasher, err) : error_memory(err);
 
-    if (s == OK && !add_all(fd, hasher, buffer, BUFFER, size))
-        s = error_system(err, where, "read");
+    if (s == OK && !add_all(fd, hasher, buffer, BUFFER, watch, size))
+        s = errno == ECANCELED ? error_set(err, ERR_INTERRUPTED, where, "interrupted")
+                               : error_system(err, where, "read");
     if (s == OK)
         s = hasher_finish(hasher, digest, err);
     hasher_close(hasher);

@@ -15,6 +15,8 @@
 #include "base/digest.h"
 #include "base/error.h"
 
+struct watch;
+
 enum scan_outcome {
     SCAN_DONE,
     SCAN_ABSENT,
@@ -34,15 +36,19 @@ struct scan {
     int refusal; /* errno of SCAN_REFUSED */
 };
 
-/* Scans n files; ends OK whatever their outcomes are. ERR_MEMORY, or the cryptographic library. */
-enum status scan_files(struct scan *files, size_t n, struct error *err) MUST_CHECK;
+/*
+ * Scans n files; ends OK whatever their outcomes are. ERR_INTERRUPTED: the watch said so.
+ * ERR_MEMORY, or the cryptographic library.
+ */
+enum status scan_files(struct scan *files, size_t n, const struct watch *watch,
+                       struct error *err) MUST_CHECK;
 
 /* The outcome of one file as a status, and a sentence whose place is its path; SCAN_DONE is OK. */
 enum status scan_status(const struct scan *file, struct error *err) MUST_CHECK;
 
 /* Scans a descriptor from where it stands to its end; the sum of its bytes only. */
-enum status scan_descriptor(int fd, const char *where, struct digest *digest, int64_t *size,
-                            struct error *err) MUST_CHECK;
+enum status scan_descriptor(int fd, const char *where, const struct watch *watch,
+                            struct digest *digest, int64_t *size, struct error *err) MUST_CHECK;
 
 /* Nanoseconds since 1970, the nearest that can be said. */
 int64_t scan_time_ns(const struct timespec *t);

@@ -1,11 +1,13 @@
 /*
- * source: digests of users' files, by the rule of belief in the header. What is remembered is in
+ * source: digests of users' files, by the rule of trust in the header. What is remembered is in
  * stats.h, what is read in scan.h. Start at source_digest.
  */
 #include "cache/content/source.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -72,6 +74,8 @@ static enum status recall(struct store *store, struct file *f, struct error *err
 {
     const struct stats_row *row;
 
+    if (store_rehashes(store))
+        return OK;
     TRY(stats_get(store, f->path, &row, err));
     if (row && row->dev == f->stamp.dev && row->ino == f->stamp.ino && row->size == f->stamp.size &&
         row->mtime_ns == f->stamp.mtime_ns && row->ctime_ns == f->stamp.ctime_ns) {
@@ -127,7 +131,7 @@ static enum status read_unknown(struct store *store, struct file *files, size_t 
     if (bytes > long_work)
         s = store_let_others(store, err);
     if (s == OK && n_scans > 0)
-        s = scan_files(scans, n_scans, err);
+        s = scan_files(scans, n_scans, store_watch(store), err);
     for (size_t i = 0; s == OK && i < n; i++) {
         const struct scan *scan = &scans[k];
         if (files[i].known)
@@ -260,8 +264,28 @@ static enum status look(const char *path, struct stat *st, struct error *err)
         return absent ? ERR_NOT_FOUND : s;
     }
     if (!S_ISREG(st->st_mode) && !S_ISDIR(st->st_mode))
-        return error_set(err, ERR_FAILED, path, "expected a file or a folder");
+        return error_set(err, ERR_FAILED, path,
+                         "expected a file or a folder, found a socket, a pipe or a device");
     return OK;
+}
+
+/* A build writes to its store: a source with the store in it would never be the same twice. */
+static enum status refuse_store(const struct store *store, const char *path, struct error *err)
+{
+    const char *folder = store_folder(store);
+    char absolute[PATH_MAX];
+    size_t n;
+
+    if (!realpath(path, absolute))
+        return error_system(err, path, "find");
+    n = strcmp(absolute, "/") == 0 ? 0 : strlen(absolute);
+    if (strncmp(folder, absolute, n) != 0 || (folder[n] != '/' && folder[n] != '\0'))
+        return OK;
+    (void)error_set(err, ERR_INPUT, path,
+                    "the source holds the store (%s), which each build changes", folder);
+    error_hint(err, "name the files and folders that are read, or keep the store elsewhere: "
+                    "--cache DIR");
+    return ERR_INPUT;
 }
 
 enum status source_digest(struct store *store, const char *path, struct arena *arena,
@@ -270,6 +294,8 @@ enum status source_digest(struct store *store, const char *path, struct arena *a
     struct stat st;
 
     TRY(look(path, &st, err));
+    if (S_ISDIR(st.st_mode))
+        TRY(refuse_store(store, path, err));
     return S_ISDIR(st.st_mode) ? digest_folder(store, path, &st, arena, out, err)
                                : digest_file(store, path, &st, arena, out, err);
 }
@@ -305,7 +331,7 @@ static enum status read_again(struct store *store, struct scan *scans,
     if (bytes > long_work)
         TRY(store_let_others(store, err));
     if (n > 0)
-        TRY(scan_files(scans, n, err));
+        TRY(scan_files(scans, n, store_watch(store), err));
     for (size_t i = 0; i < n; i++) {
         if (scans[i].outcome == SCAN_REFUSED)
             return scan_status(&scans[i], err);
@@ -408,7 +434,7 @@ static enum status place_file(struct store *store, const char *path, int64_t siz
     if (size > long_work)
         s = store_let_others(store, err);
     if (s == OK)
-        s = copy_file(fd, dest, executable, digest, &right, err);
+        s = copy_file(fd, dest, executable, digest, store_watch(store), &right, err);
     close(fd);
     return s == OK && !right ? changed(path, err) : s;
 }

@@ -3,12 +3,15 @@
  *
  * Rule       The index remembers of each file: device, inode, size, times of change of content
  *            (mtime) and of inode (ctime), the moment just before it was hashed, and the digest.
- *            The digest is believed when all five are as they were and both times lie before that
+ *            The digest is trusted when all five are as they were and both times lie before that
  *            moment by more than a tick: then any later write would have given another time.
  *            The tick is that of the file system (see filesystem.h): 10 ms on local ones, 60 s
- *            elsewhere. A digest that cannot be believed later is not remembered at all: a file
+ *            elsewhere. A digest that cannot be trusted later is not remembered at all: a file
  *            written just now, or whose times lie in the future, is read each time.
- * Folders    Read in place; each becomes a tree (see tree.h) whose files are not in the store.
+ *            What writes without a new time is not seen: a program that has the file mapped since
+ *            before (the kernel gives the time of its first write only), or a clock set back. A
+ *            store opened with STORE_REHASH reads every source, and remembers it anew.
+ * Folders    are read in place, and become a tree (see tree.h) whose files are not in the store.
  * Links      The path itself may be a symbolic link; inside a folder, the rules of trees hold.
  */
 #ifndef CACHE_CONTENT_SOURCE_H
@@ -53,8 +56,9 @@ enum status source_preload(struct store *store, const char *folder, struct error
 
 /*
  * Finds the digest of the file or folder at path (absolute). ERR_NOT_FOUND: it is not there.
- * ERR_FAILED: it changes while it is read, or is neither file nor folder, or a tree's rule.
- * ERR_SYSTEM: it cannot be read.
+ * ERR_INPUT: a folder with the store in it. ERR_INTERRUPTED: the store's watch said so. ERR_FAILED:
+ * it changes while it is read, or is neither file nor folder, or a tree's rule. ERR_SYSTEM: it
+ * cannot be read.
  */
 enum status source_digest(struct store *store, const char *path, struct arena *arena,
                           struct source *out, struct error *err) MUST_CHECK;

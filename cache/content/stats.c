@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "cache/database.h"
+#include "cache/schema.h"
 #include "cache/store.h"
 
 #ifdef HPO_SMALL
@@ -114,8 +115,8 @@ enum status stats_load(struct store *store, const char *folder, struct error *er
     if (!stats || !loaded || !low || !high)
         return error_memory(err);
     st = database_statement(store_database(store),
-                            "SELECT path, dev, ino, size, mtime_ns, ctime_ns, digest FROM stat "
-                            "WHERE path >= ?1 AND path < ?2");
+                            "SELECT path, dev, ino, size, mtime_ns, ctime_ns, content FROM stat "
+                            "WHERE path >= ?1 AND path < ?2 AND " ROW_IS(STAT));
     statement_bind_text(st, 1, low);
     statement_bind_text(st, 2, high);
     while (statement_row(st)) {
@@ -152,8 +153,8 @@ enum status stats_get(struct store *store, const char *path, const struct stats_
     if (*row || is_loaded(stats, path))
         return OK;
     st = database_statement(store_database(store),
-                            "SELECT dev, ino, size, mtime_ns, ctime_ns, digest "
-                            "FROM stat WHERE path = ?1");
+                            "SELECT dev, ino, size, mtime_ns, ctime_ns, content "
+                            "FROM stat WHERE path = ?1 AND " ROW_IS(STAT));
     statement_bind_text(st, 1, path);
     if (statement_row(st)) {
         stats->single = read_row(st, 0);
@@ -173,15 +174,26 @@ enum status stats_put(struct store *store, const char *path, const struct stats_
     if (!stats || !copy || !insert(stats, copy, row))
         return error_memory(err);
     st = database_statement(store_database(store),
-                            "INSERT OR REPLACE INTO stat(path, dev, ino, size, mtime_ns, ctime_ns, "
-                            "hashed_day, digest) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
+                            "DELETE FROM stat WHERE path = ?1" ROW_GONE(STAT));
+    statement_bind_text(st, 1, path);
+    TRY(statement_run(st, err));
+    st = database_statement(store_database(store), ROW_PUT(STAT, "?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8"));
     statement_bind_text(st, 1, path);
     statement_bind_integer(st, 2, row->dev);
     statement_bind_integer(st, 3, row->ino);
     statement_bind_integer(st, 4, row->size);
     statement_bind_integer(st, 5, row->mtime_ns);
     statement_bind_integer(st, 6, row->ctime_ns);
-    statement_bind_integer(st, 7, today);
-    statement_bind_digest(st, 8, &row->digest);
+    statement_bind_digest(st, 7, &row->digest);
+    statement_bind_integer(st, 8, today);
+    return statement_run(st, err);
+}
+
+enum status stats_prune(struct store *store, int64_t before_day, struct error *err)
+{
+    struct statement *st = database_statement(
+        store_database(store), "DELETE FROM stat WHERE hashed_day < ?1" ROW_GONE(STAT));
+
+    statement_bind_integer(st, 1, before_day);
     return statement_run(st, err);
 }

@@ -31,4 +31,7 @@ enum status stats_get(struct store *store, const char *path, const struct stats_
 enum status stats_put(struct store *store, const char *path, const struct stats_row *row,
                       int64_t today, struct error *err) MUST_CHECK;
 
+/* Forgets what was hashed before that day. The write transaction is open. */
+enum status stats_prune(struct store *store, int64_t before_day, struct error *err) MUST_CHECK;
+
 #endif

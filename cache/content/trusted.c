@@ -1,8 +1,9 @@
-/* trusted: two statements on the table blob_stat. */
+/* trusted: statements on the table of the same name. */
 #include "cache/content/trusted.h"
 
 #include "cache/content/scan.h"
 #include "cache/database.h"
+#include "cache/schema.h"
 #include "cache/store.h"
 
 static void bind(struct statement *row, const struct digest *digest, const struct stat *st)
@@ -13,15 +14,25 @@ static void bind(struct statement *row, const struct digest *digest, const struc
     statement_bind_integer(row, 4, scan_time_ns(&st->st_mtim));
 }
 
+enum status trusted_forget(struct store *store, const struct digest *digest, struct error *err)
+{
+    struct statement *row;
+
+    TRY(store_write_begin(store, err));
+    row = database_statement(store_database(store),
+                             "DELETE FROM trusted WHERE blob = ?1" ROW_GONE(TRUSTED));
+    statement_bind_digest(row, 1, digest);
+    return statement_run(row, err);
+}
+
 enum status trusted_put(struct store *store, const struct digest *digest, const struct stat *st,
                         struct error *err)
 {
     struct statement *row;
 
     TRY(store_write_begin(store, err));
-    row = database_statement(store_database(store),
-                             "INSERT OR REPLACE INTO blob_stat(digest, ino, size, mtime_ns) "
-                             "VALUES(?1, ?2, ?3, ?4)");
+    TRY(trusted_forget(store, digest, err));
+    row = database_statement(store_database(store), ROW_PUT(TRUSTED, "?1, ?2, ?3, ?4"));
     bind(row, digest, st);
     return statement_run(row, err);
 }
@@ -29,9 +40,9 @@ enum status trusted_put(struct store *store, const struct digest *digest, const 
 enum status trusted_holds(struct store *store, const struct digest *digest, const struct stat *st,
                           bool *holds, struct error *err)
 {
-    struct statement *row =
-        database_statement(store_database(store), "SELECT 1 FROM blob_stat WHERE digest = ?1 AND "
-                                                  "ino = ?2 AND size = ?3 AND mtime_ns = ?4");
+    struct statement *row = database_statement(
+        store_database(store), "SELECT 1 FROM trusted WHERE blob = ?1 AND ino = ?2 AND size = ?3 "
+                               "AND mtime_ns = ?4 AND " ROW_IS(TRUSTED));
 
     bind(row, digest, st);
     *holds = statement_row(row);

@@ -20,5 +20,8 @@ enum status trusted_put(struct store *store, const struct digest *digest, const 
                         struct error *err) MUST_CHECK;
 enum status trusted_holds(struct store *store, const struct digest *digest, const struct stat *st,
                           bool *holds, struct error *err) MUST_CHECK;
+/* The blob is gone, or about to go. Absent is fine. */
+enum status trusted_forget(struct store *store, const struct digest *digest,
+                           struct error *err) MUST_CHECK;
 
 #endif

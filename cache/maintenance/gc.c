@@ -1,5 +1,6 @@
 /*
- * gc: drops and collects. The order that makes a crash harmless: rows first, durable, and only then
+ * gc: drops and collects. What is kept and how it goes is said by its owners (holder.h, history.h,
+ * stats.h, inventory.h); here it is only put together. The order that makes a crash harmless: rows first, durable, and only then
  * the files that no row names any more. Start at cache_gc.
  */
 #include "cache/maintenance/gc.h"
@@ -15,8 +16,12 @@
 #include "base/file.h"
 #include "cache/content/blob.h"
 #include "cache/content/inventory.h"
+#include "cache/content/stats.h"
 #include "cache/content/tree.h"
+#include "cache/content/trusted.h"
 #include "cache/database.h"
+#include "cache/records/history.h"
+#include "cache/results/holder.h"
 #include "cache/results/index.h"
 #include "cache/store.h"
 
@@ -24,7 +29,7 @@ enum { ALONE_WAIT_MS = 1000, SECONDS_A_DAY = 24 * 60 * 60 };
 
 /* ---- dropping ---- */
 
-/* Removes blobs that no row names; those that are small stay for gc. */
+/* Removes blobs that no row names; inline ones stay for gc. */
 static enum status remove_files(struct store *store, const struct digest *blobs, size_t n,
                                 struct drop_report *report, struct error *err)
 {
@@ -82,37 +87,12 @@ enum status cache_drop(struct store *store, const struct digest *keys, size_t n,
     return s;
 }
 
-static enum status find_unwanted(struct store *store, struct arena *arena, struct digest **keys,
-                                 size_t *n, struct error *err)
-{
-    struct statement *st = database_statement(
-        store_database(store),
-        "SELECT key FROM result WHERE kept AND kind = 'unit' AND NOT marked AND NOT EXISTS "
-        "(SELECT 1 FROM want WHERE want.key = result.key) ORDER BY key");
-    size_t capacity = 0;
-
-    *keys = NULL;
-    *n = 0;
-    while (statement_row(st)) {
-        if (*n == capacity) {
-            struct digest *more = arena_grow(arena, *keys, *n, *n + 1, sizeof *more, &capacity);
-            if (!more) {
-                statement_no_memory(st);
-                break;
-            }
-            *keys = more;
-        }
-        (*keys)[(*n)++] = statement_digest(st, 0);
-    }
-    return statement_end(st, err);
-}
-
 enum status cache_drop_unwanted(struct store *store, struct drop_report *report, struct error *err)
 {
     struct arena *arena = arena_open();
     struct digest *keys;
     size_t n = 0;
-    enum status s = arena ? find_unwanted(store, arena, &keys, &n, err) : error_memory(err);
+    enum status s = arena ? holders_unwanted(store, arena, &keys, &n, err) : error_memory(err);
 
     *report = (struct drop_report){.alone = true};
     if (s == OK && n > 0)
@@ -130,67 +110,36 @@ struct collection {
     struct gc_report *report;
     struct arena *arena;
     struct inventory inventory;
+    struct failure *failures; /* that are still remembered */
+    size_t n_failures;
 };
 
-/* A row of result or other_result that may hold on to something. */
-struct holder {
-    struct digest key, tree;
-    bool kept, marked, unit;
-    int64_t used_day, bytes;
-};
-
-static bool is_too_old(const struct collection *c, int64_t day)
+/* What is older may go. */
+static int64_t oldest_day(const struct collection *c)
 {
-    return c->limits->max_age_days >= 0 && day < c->limits->today - c->limits->max_age_days;
+    return c->limits->max_age_days >= 0 ? c->limits->today - c->limits->max_age_days : INT64_MIN;
 }
 
-/* Results in the order in which they may go, then those beside them, which go with their first. */
-static enum status read_holders(struct collection *c, struct holder **holders, size_t *n,
-                                struct error *err)
+static bool is_whole(const struct collection *c, const struct tree *tree)
 {
-    struct statement *st = database_statement(
-        store_database(c->store),
-        "SELECT key, tree, kept AND tree IS NOT NULL, marked, kind = 'unit', used_day, bytes "
-        "FROM result UNION ALL "
-        "SELECT key, tree, kept AND tree IS NOT NULL, 1, 0, 0, bytes FROM other_result "
-        "ORDER BY 6, 1, 2");
-    size_t capacity = 0;
-
-    *holders = NULL;
-    *n = 0;
-    while (statement_row(st)) {
-        struct holder *h;
-        if (*n == capacity) {
-            struct holder *more = arena_grow(c->arena, *holders, *n, *n + 1, sizeof *h, &capacity);
-            if (!more) {
-                statement_no_memory(st);
-                break;
-            }
-            *holders = more;
-        }
-        h = &(*holders)[(*n)++];
-        *h = (struct holder){
-            .key = statement_digest(st, 0),
-            .kept = statement_integer(st, 2) != 0,
-            .marked = statement_integer(st, 3) != 0,
-            .unit = statement_integer(st, 4) != 0,
-            .used_day = statement_integer(st, 5),
-            .bytes = statement_integer(st, 6),
-        };
-        if (h->kept)
-            h->tree = statement_digest(st, 1);
+    for (size_t i = 0; i < tree->n; i++) {
+        const enum tree_kind kind = tree->entries[i].kind;
+        if ((kind == TREE_FILE || kind == TREE_EXECUTABLE) &&
+            !inventory_find(&c->inventory, &tree->entries[i].digest))
+            return false;
     }
-    return statement_end(st, err);
+    return true;
 }
 
-/* Counts a holder's tree in or out. A tree that is lost or damaged holds nothing. */
-static enum status count_tree(struct collection *c, const struct holder *h, int change,
+/* Counts a holder's tree in or out. One that is lost or damaged holds nothing; *whole says so. */
+static enum status count_tree(struct collection *c, const struct holder *h, int change, bool *whole,
                               struct error *err)
 {
     struct arena *arena = arena_open();
     struct tree tree;
     enum status s = arena ? tree_read(c->store, &h->tree, arena, &tree, err) : error_memory(err);
 
+    *whole = s == OK && is_whole(c, &tree);
     if (s == OK)
         inventory_need_tree(&c->inventory, &tree, change);
     else if (s == ERR_NOT_FOUND || s == ERR_CORRUPT)
@@ -199,46 +148,20 @@ static enum status count_tree(struct collection *c, const struct holder *h, int 
     return s;
 }
 
-static enum status count_logs(struct collection *c, struct error *err)
-{
-    struct statement *st = database_statement(
-        store_database(c->store), "SELECT log FROM result WHERE log IS NOT NULL UNION ALL "
-                                  "SELECT log FROM other_result WHERE log IS NOT NULL UNION ALL "
-                                  "SELECT log FROM failure WHERE log IS NOT NULL");
-
-    while (statement_row(st)) {
-        const struct digest log = statement_digest(st, 0);
-        inventory_need(&c->inventory, &log, 1);
-    }
-    return statement_end(st, err);
-}
-
-static enum status uncount_log(struct collection *c, const struct digest *key, struct error *err)
-{
-    struct statement *st = database_statement(
-        store_database(c->store), "SELECT log FROM result WHERE key = ?1 AND log IS NOT NULL");
-
-    statement_bind_digest(st, 1, key);
-    if (statement_row(st)) {
-        const struct digest log = statement_digest(st, 0);
-        inventory_need(&c->inventory, &log, -1);
-    }
-    return statement_end(st, err);
-}
-
 /* Drops a result's tree; with all, the result itself. */
 static enum status let_go(struct collection *c, struct holder *h, bool all, struct error *err)
 {
     struct digest *blobs = NULL;
     size_t n = 0, capacity = 0;
+    bool whole;
 
     if (h->kept) {
-        TRY(count_tree(c, h, -1, err));
+        TRY(count_tree(c, h, -1, &whole, err));
         c->report->results++;
         h->kept = false;
     }
-    if (all)
-        TRY(uncount_log(c, &h->key, err));
+    if (all && h->has_log)
+        inventory_need(&c->inventory, &h->log, -1);
     if (c->limits->dry_run)
         return OK;
     TRY(index_result_drop_tree(c->store, &h->key, c->arena, &blobs, &n, &capacity, err));
@@ -248,7 +171,7 @@ static enum status let_go(struct collection *c, struct holder *h, bool all, stru
 static enum status evict(struct collection *c, struct holder *holders, size_t n, struct error *err)
 {
     for (size_t i = 0; i < n; i++)
-        if (!holders[i].marked && is_too_old(c, holders[i].used_day) &&
+        if (!holders[i].marked && holders[i].used_day < oldest_day(c) &&
             (holders[i].kept || !holders[i].unit))
             TRY(let_go(c, &holders[i], !holders[i].unit, err));
     if (c->limits->max_bytes < 0)
@@ -259,26 +182,16 @@ static enum status evict(struct collection *c, struct holder *holders, size_t n,
     return OK;
 }
 
-/* Rows that nothing needs any more: they only spare work, and are old. */
+/* Rows that only spare work, and are old. */
 static enum status prune_rows(struct collection *c, struct error *err)
 {
-    static const char *const prunes[] = {
-        "DELETE FROM stat WHERE hashed_day < ?1",
-        "DELETE FROM journal WHERE day < ?1 AND day > 0",
-        "DELETE FROM failure WHERE day < ?1",
-    };
-
     if (c->limits->max_age_days < 0)
         return OK;
-    for (size_t i = 0; i < sizeof prunes / sizeof *prunes; i++) {
-        struct statement *st = database_statement(store_database(c->store), prunes[i]);
-        statement_bind_integer(st, 1, c->limits->today - c->limits->max_age_days);
-        TRY(statement_run(st, err));
-    }
-    return OK;
+    TRY(stats_prune(c->store, oldest_day(c), err));
+    return history_prune(c->store, oldest_day(c), err);
 }
 
-static enum status remove_small(struct collection *c, struct error *err)
+static enum status remove_inline(struct collection *c, struct error *err)
 {
     for (size_t i = 0; i < c->inventory.n; i++) {
         const struct inventory_blob *blob = &c->inventory.blobs[i];
@@ -288,17 +201,12 @@ static enum status remove_small(struct collection *c, struct error *err)
     return OK;
 }
 
-static enum status forget_beliefs(struct collection *c, struct error *err)
+static enum status forget_trusted(struct collection *c, struct error *err)
 {
     for (size_t i = 0; i < c->inventory.n; i++) {
         const struct inventory_blob *blob = &c->inventory.blobs[i];
-        struct statement *st;
-        if (blob->needs > 0 || blob->size <= BLOB_LARGE)
-            continue;
-        st =
-            database_statement(store_database(c->store), "DELETE FROM blob_stat WHERE digest = ?1");
-        statement_bind_digest(st, 1, &blob->digest);
-        TRY(statement_run(st, err));
+        if (blob->needs == 0 && blob->size > BLOB_LARGE)
+            TRY(trusted_forget(c->store, &blob->digest, err));
     }
     return OK;
 }
@@ -336,37 +244,12 @@ static void sum_up(struct collection *c)
 
 /* ---- leftovers ---- */
 
-/* The folders of failures that are still remembered, sorted. */
-static enum status read_failure_folders(struct collection *c, const char ***folders, size_t *n,
-                                        struct error *err)
+static bool is_named(const struct collection *c, const char *folder)
 {
-    struct statement *st = database_statement(store_database(c->store),
-                                              "SELECT folder FROM failure WHERE folder IS NOT NULL "
-                                              "AND (?1 IS NULL OR day >= ?1) ORDER BY folder");
-    size_t capacity = 0;
-
-    *folders = NULL;
-    *n = 0;
-    if (c->limits->max_age_days >= 0)
-        statement_bind_integer(st, 1, c->limits->today - c->limits->max_age_days);
-    while (statement_row(st)) {
-        if (*n == capacity) {
-            const char **more = arena_grow(c->arena, *folders, *n, *n + 1, sizeof *more, &capacity);
-            if (!more) {
-                statement_no_memory(st);
-                break;
-            }
-            *folders = more;
-        }
-        (*folders)[*n] = statement_text(st, 0, c->arena);
-        *n += (*folders)[*n] != NULL;
-    }
-    return statement_end(st, err);
-}
-
-static int compare_names(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
+    for (size_t i = 0; i < c->n_failures; i++)
+        if (c->failures[i].folder && strcmp(c->failures[i].folder, folder) == 0)
+            return true;
+    return false;
 }
 
 /*
@@ -375,18 +258,16 @@ static int compare_names(const void *a, const void *b)
  */
 static enum status remove_work(struct collection *c, struct error *err)
 {
-    const char **kept;
     char **names;
-    size_t n_kept, n;
+    size_t n;
 
-    TRY(read_failure_folders(c, &kept, &n_kept, err));
     TRY(file_list(store_work(c->store), c->arena, &names, &n, err));
     for (size_t i = 0; i < n; i++) {
         char *path = file_join(c->arena, store_work(c->store), names[i]);
         struct stat st;
         if (!path)
             return error_memory(err);
-        if (n_kept > 0 && bsearch(&names[i], kept, n_kept, sizeof *kept, compare_names))
+        if (is_named(c, names[i]))
             continue;
         if (lstat(path, &st) != 0 || st.st_mtim.tv_sec / SECONDS_A_DAY >= c->limits->today)
             continue;
@@ -435,28 +316,48 @@ static enum status remove_temporary(struct collection *c, struct error *err)
     return OK;
 }
 
+/*
+ * Counts all that holders and failures hold on to. A result whose tree is not whole keeps none: who
+ * needs it makes it again.
+ */
+static enum status count(struct collection *c, struct holder *holders, size_t n, struct error *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        bool whole = true;
+        if (holders[i].kept)
+            TRY(count_tree(c, &holders[i], 1, &whole, err));
+        if (!whole && !holders[i].marked)
+            TRY(let_go(c, &holders[i], false, err));
+        if (holders[i].has_log)
+            inventory_need(&c->inventory, &holders[i].log, 1);
+    }
+    for (size_t i = 0; i < c->n_failures; i++)
+        if (c->failures[i].has_log)
+            inventory_need(&c->inventory, &c->failures[i].log, 1);
+    return OK;
+}
+
 static enum status collect(struct collection *c, struct error *err)
 {
     struct holder *holders;
     size_t n;
 
-    TRY(inventory_read(c->store, c->arena, &c->inventory, err));
-    TRY(read_holders(c, &holders, &n, err));
-    for (size_t i = 0; i < n; i++)
-        if (holders[i].kept)
-            TRY(count_tree(c, &holders[i], 1, err));
     if (!c->limits->dry_run) {
+        TRY(store_repair_index(c->store, err));
         TRY(store_write_begin(c->store, err));
+        TRY(database_repair(store_database(c->store), err));
         TRY(prune_rows(c, err));
     }
-    TRY(count_logs(c, err));
+    TRY(inventory_read(c->store, c->arena, &c->inventory, err));
+    TRY(holders_read(c->store, c->arena, &holders, &n, err));
+    TRY(history_failures(c->store, oldest_day(c), c->arena, &c->failures, &c->n_failures, err));
+    TRY(count(c, holders, n, err));
     TRY(evict(c, holders, n, err));
     sum_up(c);
     if (!c->limits->dry_run) {
-        TRY(statement_run(database_statement(store_database(c->store), "DELETE FROM snapshot"),
-                          err));
-        TRY(remove_small(c, err));
-        TRY(forget_beliefs(c, err));
+        TRY(history_snapshots_forget(c->store, err));
+        TRY(remove_inline(c, err));
+        TRY(forget_trusted(c, err));
         TRY(store_sync(c->store, err));
         TRY(remove_blob_files(c, err));
     }

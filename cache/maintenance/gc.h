@@ -32,7 +32,7 @@ struct drop_report {
 enum status cache_drop(struct store *store, const struct digest *keys, size_t n,
                        struct drop_report *report, struct error *err) MUST_CHECK;
 
-/* Drops the trees of all units that no want row names. For the end of a build. Syncs. */
+/* Drops the trees of all units that are nobody's root. For the end of a build. Syncs. */
 enum status cache_drop_unwanted(struct store *store, struct drop_report *report,
                                 struct error *err) MUST_CHECK;
 

@@ -15,6 +15,7 @@
 #include "cache/content/scan.h"
 #include "cache/content/tree.h"
 #include "cache/database.h"
+#include "cache/records/history.h"
 #include "cache/results/index.h"
 #include "cache/store.h"
 
@@ -30,6 +31,7 @@ struct verification {
     struct verify_report *report;
     size_t capacity;
     struct inventory inventory;
+    bool rows; /* the index is damaged, not only blobs */
 };
 
 /* Adds a sentence to the report. */
@@ -60,34 +62,27 @@ static enum status note(struct verification *v, struct error *err, const char *f
 
 /* ---- blobs ---- */
 
-static enum status judge(struct verification *v, struct inventory_blob *blob,
-                         const struct digest *found, struct error *err)
+/* One that nothing names is only a leftover, of a power cut or a killed process: see note_blobs. */
+static void judge(struct inventory_blob *blob, const struct digest *found)
 {
-    char hex[DIGEST_HEX + 1];
-
-    if (digest_equal(found, &blob->digest))
-        return OK;
-    blob->damaged = true;
-    digest_hex(&blob->digest, hex);
-    return note(v, err, "blob %.12s: its bytes changed", hex);
+    if (!digest_equal(found, &blob->digest))
+        blob->damage = "its bytes changed";
 }
 
 /* One that went away meanwhile is no damage: a result that needs it will say so. */
 static enum status judge_scan(struct verification *v, struct inventory_blob *blob,
                               const struct scan *scan, struct error *err)
 {
-    char hex[DIGEST_HEX + 1];
     struct error why;
 
     if (scan->outcome == SCAN_ABSENT)
         return OK;
-    if (scan->outcome == SCAN_CHANGED) /* by who took another link to it, or replaced it */
-        return judge(v, blob, &scan->digest, err);
-    if (scan_status(scan, &why) == OK)
-        return judge(v, blob, &scan->digest, err);
-    blob->damaged = true;
-    digest_hex(&blob->digest, hex);
-    return note(v, err, "blob %.12s: %s", hex, why.text);
+    if (scan->outcome == SCAN_CHANGED || scan_status(scan, &why) == OK) {
+        judge(blob, &scan->digest); /* changed: by who took another link to it, or replaced it */
+        return OK;
+    }
+    blob->damage = arena_string(v->arena, why.text);
+    return blob->damage ? OK : error_memory(err);
 }
 
 /* Scans the files among blobs[first …], at most SCANS_AT_ONCE; *next is where to go on. */
@@ -114,7 +109,7 @@ static enum status verify_some_files(struct verification *v, size_t first, size_
         n++;
     }
     *next = i;
-    TRY(scan_files(scans, n, err));
+    TRY(scan_files(scans, n, store_watch(v->store), err));
     for (size_t k = 0; k < n; k++)
         TRY(judge_scan(v, &v->inventory.blobs[places[k]], &scans[k], err));
     return OK;
@@ -132,10 +127,10 @@ static enum status verify_files(struct verification *v, struct error *err)
     return OK;
 }
 
-static enum status verify_small(struct verification *v, struct error *err)
+static enum status verify_inline(struct verification *v, struct error *err)
 {
     struct statement *st =
-        database_statement(store_database(v->store), "SELECT digest, bytes FROM small");
+        database_statement(store_database(v->store), "SELECT digest, bytes FROM inline_blob");
     enum status s = OK, end;
 
     while (s == OK && statement_row(st)) {
@@ -145,7 +140,7 @@ static enum status verify_small(struct verification *v, struct error *err)
         struct inventory_blob *blob = inventory_find(&v->inventory, &name);
         s = digest_bytes(bytes, n, &found, err);
         if (s == OK && blob)
-            s = judge(v, blob, &found, err);
+            judge(blob, &found);
     }
     end = statement_end(st, err);
     return s != OK ? s : end;
@@ -193,8 +188,9 @@ static enum status verify_tree(struct verification *v, const struct result *r, s
     bool exists;
     enum status s;
 
-    if (listing && listing->damaged)
-        return OK; /* said already; and reading it would remove it */
+    inventory_need(&v->inventory, &r->tree, 1);
+    if (listing && listing->damage)
+        return OK; /* it will be said; and reading it would remove it */
     v->report->trees++;
     s = tree_read(v->store, &r->tree, arena, &tree, &why);
     if (s == ERR_NOT_FOUND)
@@ -207,6 +203,7 @@ static enum status verify_tree(struct verification *v, const struct result *r, s
         *err = why;
         return s;
     }
+    inventory_need_tree(&v->inventory, &tree, 1);
     TRY(tree_exists(v->store, &tree, &exists, &missing, err));
     return exists ? OK : note_missing(v, r, missing->path, &missing->digest, err);
 }
@@ -216,6 +213,7 @@ static enum status verify_log(struct verification *v, const struct result *r, st
     char key[DIGEST_HEX + 1];
     bool exists;
 
+    inventory_need(&v->inventory, &r->log, 1);
     TRY(blob_exists(v->store, &r->log, &exists, err));
     digest_hex(&r->key, key);
     return exists ? OK : note(v, err, "result %.12s: its log is missing", key);
@@ -263,20 +261,82 @@ static enum status verify_results(struct verification *v, struct error *err)
     }
 }
 
+/* The logs of failures are needed too. */
+static enum status need_failures(struct verification *v, struct error *err)
+{
+    struct arena *arena = arena_open();
+    struct failure *failures;
+    size_t n = 0;
+    enum status s = arena ? history_failures(v->store, INT64_MIN, arena, &failures, &n, err)
+                          : error_memory(err);
+
+    for (size_t i = 0; i < n; i++)
+        if (failures[i].has_log)
+            inventory_need(&v->inventory, &failures[i].log, 1);
+    arena_close(arena);
+    return s;
+}
+
+static enum status note_blobs(struct verification *v, struct error *err)
+{
+    for (size_t i = 0; i < v->inventory.n; i++) {
+        const struct inventory_blob *blob = &v->inventory.blobs[i];
+        char hex[DIGEST_HEX + 1];
+        if (!blob->damage || blob->needs == 0)
+            continue;
+        digest_hex(&blob->digest, hex);
+        TRY(note(v, err, "blob %.12s: %s", hex, blob->damage));
+    }
+    return OK;
+}
+
 /* ---- the whole ---- */
 
 static enum status verify_index(struct verification *v, struct error *err)
 {
-    struct statement *st = database_statement(store_database(v->store), "PRAGMA quick_check");
+    struct statement *st = database_statement(store_database(v->store), "PRAGMA integrity_check");
     enum status s = OK, end;
 
     while (s == OK && statement_row(st)) {
         const char *line = statement_text(st, 0, v->arena);
-        if (line && strcmp(line, "ok") != 0)
+        if (line && strcmp(line, "ok") != 0) {
+            v->rows = true;
             s = note(v, err, "index: %s", line);
+        }
     }
     end = statement_end(st, err);
     return s != OK ? s : end;
+}
+
+/* Each row against its guard, each table against its sum, at one moment. */
+static enum status verify_rows(struct verification *v, struct error *err)
+{
+    for (size_t i = 0; i < DATABASE_TABLES; i++) {
+        struct table_check t;
+        TRY(database_check_table(store_database(v->store), i, &t, err));
+        v->rows = v->rows || t.damaged > 0 || t.missing != 0 || t.wrong_sum;
+        if (t.damaged > 0)
+            TRY(note(v, err, "index: damaged rows in \"%s\" (%s): %lld", t.name, t.what,
+                     (long long)t.damaged));
+        if (t.missing > 0)
+            TRY(note(v, err, "index: missing rows in \"%s\" (%s): %lld", t.name, t.what,
+                     (long long)t.missing));
+        if (t.missing < 0 || t.wrong_sum)
+            TRY(note(v, err, "index: the rows of \"%s\" (%s) are not those that were put there",
+                     t.name, t.what));
+    }
+    return OK;
+}
+
+static enum status verify_tables(struct verification *v, struct error *err)
+{
+    struct database *db = store_database(v->store);
+    const bool reading = database_read_begin(db);
+    const enum status s = verify_rows(v, err);
+
+    if (reading)
+        database_read_end(db);
+    return s;
 }
 
 static int compare_strings(const void *a, const void *b)
@@ -284,25 +344,42 @@ static int compare_strings(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+static enum status verify_all(struct verification *v, struct error *err)
+{
+    struct verify_report *report = v->report;
+
+    TRY(verify_index(v, err));
+    TRY(verify_tables(v, err));
+    TRY(inventory_read(v->store, v->arena, &v->inventory, err));
+    for (size_t i = 0; i < v->inventory.n; i++)
+        report->bytes += v->inventory.blobs[i].size;
+    report->blobs = v->inventory.n;
+    for (size_t i = 0; i < v->inventory.n_strays; i++)
+        TRY(note(v, err, "blobs/%.300s: not a blob", v->inventory.strays[i]));
+    TRY(verify_files(v, err));
+    TRY(verify_inline(v, err));
+    TRY(verify_results(v, err));
+    TRY(need_failures(v, err));
+    return note_blobs(v, err);
+}
+
 enum status cache_verify(struct store *store, struct arena *arena, struct verify_report *report,
                          struct error *err)
 {
     struct verification v = {.store = store, .arena = arena, .report = report};
+    enum status s;
 
     *report = (struct verify_report){0};
-    TRY(verify_index(&v, err));
-    TRY(inventory_read(store, arena, &v.inventory, err));
-    for (size_t i = 0; i < v.inventory.n; i++)
-        report->bytes += v.inventory.blobs[i].size;
-    report->blobs = v.inventory.n;
-    for (size_t i = 0; i < v.inventory.n_strays; i++)
-        TRY(note(&v, err, "blobs/%.300s: not a blob", v.inventory.strays[i]));
-    TRY(verify_files(&v, err));
-    TRY(verify_small(&v, err));
-    TRY(verify_results(&v, err));
-    if (report->n_damage == 0)
-        return OK;
+    database_only_look(store_database(store), true);
+    s = verify_all(&v, err);
+    database_only_look(store_database(store), false);
+    if (s != OK || report->n_damage == 0)
+        return s;
     qsort(report->damage, report->n_damage, sizeof *report->damage, compare_strings);
-    return error_set(err, ERR_CORRUPT, store_folder(store), "the store is damaged in %zu places",
-                     report->n_damage);
+    (void)error_set(err, ERR_CORRUPT, store_folder(store), "the store is damaged in %zu places",
+                    report->n_damage);
+    error_hint(err, v.rows ? "hpo cache gc drops the rows that are damaged; the next build makes "
+                             "again what is missing"
+                           : "a damaged blob is made again by the build that needs it");
+    return ERR_CORRUPT;
 }

@@ -5,9 +5,19 @@
 
 #include "base/arena.h"
 #include "cache/database.h"
+#include "cache/schema.h"
 #include "cache/store.h"
 
 /* ---- builds ---- */
+
+static enum status next_run(struct store *store, int64_t *id, struct error *err)
+{
+    struct statement *st =
+        database_statement(store_database(store), "SELECT ifnull(max(id), 0) + 1 FROM run");
+
+    *id = statement_row(st) ? statement_integer(st, 0) : 1;
+    return statement_end(st, err);
+}
 
 enum status history_run_begin(struct store *store, const struct run *run, int64_t *id,
                               struct error *err)
@@ -15,17 +25,14 @@ enum status history_run_begin(struct store *store, const struct run *run, int64_
     struct statement *st;
 
     TRY(store_write_begin(store, err));
+    TRY(next_run(store, id, err));
     st = database_statement(store_database(store),
-                            "INSERT INTO run(recipe, arguments, started) VALUES(?1, ?2, ?3) "
-                            "RETURNING id");
-    statement_bind_text(st, 1, run->recipe);
-    statement_bind_text(st, 2, run->arguments);
-    statement_bind_integer(st, 3, run->started);
-    if (statement_row(st)) {
-        *id = statement_integer(st, 0);
-        (void)statement_row(st); /* to its end, where the row is inserted */
-    }
-    return statement_end(st, err);
+                            ROW_PUT(RUN, "?1, ?2, ?3, ?4, NULL, NULL, NULL, NULL, NULL"));
+    statement_bind_integer(st, 1, *id);
+    statement_bind_text(st, 2, run->recipe);
+    statement_bind_text(st, 3, run->arguments);
+    statement_bind_integer(st, 4, run->started);
+    return statement_run(st, err);
 }
 
 enum status history_run_finish(struct store *store, const struct run *run, struct error *err)
@@ -34,8 +41,11 @@ enum status history_run_finish(struct store *store, const struct run *run, struc
 
     TRY(store_write_begin(store, err));
     st = database_statement(store_database(store),
-                            "UPDATE run SET seconds = ?2, ran = ?3, cached = ?4, failed = ?5, "
-                            "status = ?6 WHERE id = ?1");
+                            "UPDATE run SET " ROW_SET(RUN,
+                                                      "seconds = ?2, ran = ?3, cached = ?4, failed "
+                                                      "= ?5, status = ?6",
+                                                      "id, recipe, arguments, started, ?2, ?3, ?4, "
+                                                      "?5, ?6") " WHERE id = ?1 AND " ROW_IS(RUN));
     statement_bind_integer(st, 1, run->id);
     statement_bind_real(st, 2, run->seconds);
     statement_bind_integer(st, 3, run->ran);
@@ -63,10 +73,11 @@ static struct run read_run(struct statement *st, struct arena *arena)
 enum status history_runs(struct store *store, const char *recipe, size_t limit, struct arena *arena,
                          struct run **runs, size_t *n, struct error *err)
 {
-    struct statement *st = database_statement(
-        store_database(store), "SELECT id, recipe, arguments, started, seconds, ran, cached, "
-                               "failed, status FROM run WHERE ?1 IS NULL OR recipe = ?1 "
-                               "ORDER BY id DESC LIMIT ?2");
+    struct statement *st =
+        database_statement(store_database(store),
+                           "SELECT id, recipe, arguments, started, seconds, ran, cached, "
+                           "failed, status FROM run WHERE (?1 IS NULL OR recipe = ?1) AND " ROW_IS(
+                               RUN) " ORDER BY id DESC LIMIT ?2");
     size_t capacity = 0;
 
     *runs = NULL;
@@ -74,15 +85,12 @@ enum status history_runs(struct store *store, const char *recipe, size_t limit, 
     statement_bind_text(st, 1, recipe);
     statement_bind_integer(st, 2, limit < INT64_MAX ? (int64_t)limit : INT64_MAX);
     while (statement_row(st)) {
-        if (*n == capacity) {
-            struct run *more = arena_grow(arena, *runs, *n, *n + 1, sizeof *more, &capacity);
-            if (!more) {
-                statement_no_memory(st);
-                break;
-            }
-            *runs = more;
+        struct run *last = arena_push(arena, *runs, *n, capacity);
+        if (!last) {
+            statement_no_memory(st);
+            break;
         }
-        (*runs)[(*n)++] = read_run(st, arena);
+        *last = read_run(st, arena);
     }
     return statement_end(st, err);
 }
@@ -119,6 +127,20 @@ static enum status find_changed(struct store *store, const char *recipe,
     return OK;
 }
 
+/* A node may have had another key earlier in this run. */
+static enum status remove_node(struct store *store, const char *recipe, const struct node_key *node,
+                               struct error *err)
+{
+    struct statement *st = database_statement(
+        store_database(store),
+        "DELETE FROM node WHERE recipe = ?1 AND name = ?2 AND run = ?3" ROW_GONE(NODE));
+
+    statement_bind_text(st, 1, recipe);
+    statement_bind_text(st, 2, node->name);
+    statement_bind_integer(st, 3, node->run);
+    return statement_run(st, err);
+}
+
 static enum status put_nodes(struct store *store, const char *recipe, const struct node_key *nodes,
                              size_t n, const bool *changed, struct error *err)
 {
@@ -127,9 +149,8 @@ static enum status put_nodes(struct store *store, const char *recipe, const stru
         if (!changed[i])
             continue;
         TRY(store_write_begin(store, err));
-        st = database_statement(store_database(store),
-                                "INSERT OR REPLACE INTO node(recipe, name, run, key) "
-                                "VALUES(?1, ?2, ?3, ?4)");
+        TRY(remove_node(store, recipe, &nodes[i], err));
+        st = database_statement(store_database(store), ROW_PUT(NODE, "?1, ?2, ?3, ?4"));
         statement_bind_text(st, 1, recipe);
         statement_bind_text(st, 2, nodes[i].name);
         statement_bind_integer(st, 3, nodes[i].run);
@@ -165,9 +186,9 @@ enum status history_node_keys(struct store *store, const char *recipe, const cha
                               size_t limit, struct arena *arena, struct node_key **keys, size_t *n,
                               struct error *err)
 {
-    struct statement *st = database_statement(store_database(store),
-                                              "SELECT name, key, run FROM node WHERE recipe = ?1 "
-                                              "AND name = ?2 ORDER BY run DESC LIMIT ?3");
+    struct statement *st = database_statement(
+        store_database(store), "SELECT name, key, run FROM node WHERE recipe = ?1 "
+                               "AND name = ?2 AND " ROW_IS(NODE) " ORDER BY run DESC LIMIT ?3");
     size_t capacity = 0;
 
     *keys = NULL;
@@ -176,15 +197,12 @@ enum status history_node_keys(struct store *store, const char *recipe, const cha
     statement_bind_text(st, 2, name);
     statement_bind_integer(st, 3, limit < INT64_MAX ? (int64_t)limit : INT64_MAX);
     while (statement_row(st)) {
-        if (*n == capacity) {
-            struct node_key *more = arena_grow(arena, *keys, *n, *n + 1, sizeof *more, &capacity);
-            if (!more) {
-                statement_no_memory(st);
-                break;
-            }
-            *keys = more;
+        struct node_key *last = arena_push(arena, *keys, *n, capacity);
+        if (!last) {
+            statement_no_memory(st);
+            break;
         }
-        (*keys)[(*n)++] = (struct node_key){
+        *last = (struct node_key){
             .name = statement_text(st, 0, arena),
             .key = statement_digest(st, 1),
             .run = statement_integer(st, 2),
@@ -198,8 +216,8 @@ enum status history_node_keys(struct store *store, const char *recipe, const cha
 enum status history_journal_get(struct store *store, const struct digest *key, struct arena *arena,
                                 const char **answer, struct error *err)
 {
-    struct statement *st =
-        database_statement(store_database(store), "SELECT answer FROM journal WHERE key = ?1");
+    struct statement *st = database_statement(
+        store_database(store), "SELECT answer FROM journal WHERE key = ?1 AND " ROW_IS(JOURNAL));
 
     *answer = NULL;
     statement_bind_digest(st, 1, key);
@@ -209,7 +227,10 @@ enum status history_journal_get(struct store *store, const struct digest *key, s
     return *answer ? OK : error_set(err, ERR_NOT_FOUND, "", "the journal has no such row");
 }
 
-/* Looks first: a build with nothing to do must not begin a transaction. */
+/*
+ * Looks first: a build with nothing to do must not begin a transaction. A row that has this answer
+ * is as good as a new one, whatever its guard says.
+ */
 static enum status journal_has(struct store *store, const struct digest *key, const char *answer,
                                bool *has, struct error *err)
 {
@@ -233,7 +254,10 @@ enum status history_journal_put(struct store *store, const struct digest *key, c
         return OK;
     TRY(store_write_begin(store, err));
     st = database_statement(store_database(store),
-                            "INSERT OR REPLACE INTO journal(key, answer, day) VALUES(?1, ?2, ?3)");
+                            "DELETE FROM journal WHERE key = ?1" ROW_GONE(JOURNAL));
+    statement_bind_digest(st, 1, key);
+    TRY(statement_run(st, err));
+    st = database_statement(store_database(store), ROW_PUT(JOURNAL, "?1, ?2, ?3"));
     statement_bind_digest(st, 1, key);
     statement_bind_text(st, 2, answer);
     statement_bind_integer(st, 3, today);
@@ -242,18 +266,39 @@ enum status history_journal_put(struct store *store, const struct digest *key, c
 
 /* ---- tables ---- */
 
-enum status history_table_put(struct store *store, const struct study_table *table,
-                              struct error *err)
+static void bind_table(struct statement *st, const struct study_table *table)
 {
-    struct statement *st;
-
-    TRY(store_write_begin(store, err));
-    st = database_statement(store_database(store),
-                            "INSERT OR REPLACE INTO study_table(recipe, arguments, study, run, "
-                            "body) VALUES(?1, ?2, ?3, ?4, ?5)");
     statement_bind_text(st, 1, table->recipe);
     statement_bind_text(st, 2, table->arguments);
     statement_bind_text(st, 3, table->study);
+}
+
+/*
+ * A table can be large, and each build writes it: the old one is replaced unread. Whether it was
+ * whole does not matter any more.
+ */
+enum status history_table_put(struct store *store, const struct study_table *table,
+                              struct error *err)
+{
+    struct database *db = store_database(store);
+    struct statement *st;
+    bool known;
+
+    TRY(store_write_begin(store, err));
+    st = database_statement(
+        db, "SELECT 1 FROM study_table WHERE recipe = ?1 AND arguments = ?2 AND study = ?3");
+    bind_table(st, table);
+    known = statement_row(st);
+    TRY(statement_end(st, err));
+    if (known)
+        st = database_statement(
+            db, "UPDATE study_table SET " ROW_SET(
+                    STUDY_TABLE, "run = ?4, body = ?5",
+                    "recipe, arguments, study, ?4, ?5") " WHERE recipe = ?1 AND arguments = ?2 AND "
+                                                        "study = ?3");
+    else
+        st = database_statement(db, ROW_PUT(STUDY_TABLE, "?1, ?2, ?3, ?4, ?5"));
+    bind_table(st, table);
     statement_bind_integer(st, 4, table->run);
     statement_bind_text(st, 5, table->body);
     return statement_run(st, err);
@@ -269,7 +314,7 @@ enum status history_tables(struct store *store, const char *recipe, const char *
         "SELECT recipe, arguments, study, run, body FROM study_table WHERE (?1 IS NULL OR "
         "recipe = ?1 AND arguments = ifnull(?2, (SELECT arguments FROM study_table WHERE "
         "recipe = ?1 ORDER BY run DESC LIMIT 1))) AND (?3 IS NULL OR study = ?3) "
-        "ORDER BY study, recipe, arguments");
+        "AND " ROW_IS(STUDY_TABLE) " ORDER BY study, recipe, arguments");
     size_t capacity = 0;
 
     *tables = NULL;
@@ -278,16 +323,12 @@ enum status history_tables(struct store *store, const char *recipe, const char *
     statement_bind_text(st, 2, arguments);
     statement_bind_text(st, 3, study);
     while (statement_row(st)) {
-        if (*n == capacity) {
-            struct study_table *more =
-                arena_grow(arena, *tables, *n, *n + 1, sizeof *more, &capacity);
-            if (!more) {
-                statement_no_memory(st);
-                break;
-            }
-            *tables = more;
+        struct study_table *last = arena_push(arena, *tables, *n, capacity);
+        if (!last) {
+            statement_no_memory(st);
+            break;
         }
-        (*tables)[(*n)++] = (struct study_table){
+        *last = (struct study_table){
             .recipe = statement_text(st, 0, arena),
             .arguments = statement_text(st, 1, arena),
             .study = statement_text(st, 2, arena),
@@ -304,7 +345,8 @@ enum status history_snapshot_get(struct store *store, const struct digest *name,
                                  struct snapshot_row *out, struct error *err)
 {
     struct statement *st = database_statement(
-        store_database(store), "SELECT digest, run, day, revision FROM snapshot WHERE name = ?1");
+        store_database(store),
+        "SELECT content, run, day, revision FROM snapshot WHERE name = ?1 AND " ROW_IS(SNAPSHOT));
     bool found;
 
     statement_bind_digest(st, 1, name);
@@ -326,9 +368,11 @@ enum status history_snapshot_put(struct store *store, const struct snapshot_row 
     struct statement *st;
 
     TRY(store_write_begin(store, err));
-    st =
-        database_statement(store_database(store), "INSERT OR REPLACE INTO snapshot(name, digest, "
-                                                  "run, day, revision) VALUES(?1, ?2, ?3, ?4, ?5)");
+    st = database_statement(store_database(store),
+                            "DELETE FROM snapshot WHERE name = ?1" ROW_GONE(SNAPSHOT));
+    statement_bind_digest(st, 1, &row->name);
+    TRY(statement_run(st, err));
+    st = database_statement(store_database(store), ROW_PUT(SNAPSHOT, "?1, ?2, ?3, ?4, ?5"));
     statement_bind_digest(st, 1, &row->name);
     statement_bind_digest(st, 2, &row->digest);
     statement_bind_integer(st, 3, row->run);
@@ -337,7 +381,22 @@ enum status history_snapshot_put(struct store *store, const struct snapshot_row 
     return statement_run(st, err);
 }
 
+enum status history_snapshots_forget(struct store *store, struct error *err)
+{
+    return statement_run(
+        database_statement(store_database(store), "DELETE FROM snapshot" ROW_GONE(SNAPSHOT)), err);
+}
+
 /* ---- failures ---- */
+
+static enum status remove_failure(struct store *store, const struct digest *key, struct error *err)
+{
+    struct statement *st = database_statement(
+        store_database(store), "DELETE FROM failure WHERE key = ?1" ROW_GONE(FAILURE));
+
+    statement_bind_digest(st, 1, key);
+    return statement_run(st, err);
+}
 
 enum status history_failure_put(struct store *store, const struct failure *failure,
                                 struct error *err)
@@ -345,9 +404,8 @@ enum status history_failure_put(struct store *store, const struct failure *failu
     struct statement *st;
 
     TRY(store_write_begin(store, err));
-    st = database_statement(store_database(store),
-                            "INSERT OR REPLACE INTO failure(key, run, name, folder, log, text, "
-                            "day) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)");
+    TRY(remove_failure(store, &failure->key, err));
+    st = database_statement(store_database(store), ROW_PUT(FAILURE, "?1, ?2, ?3, ?4, ?5, ?6, ?7"));
     statement_bind_digest(st, 1, &failure->key);
     statement_bind_integer(st, 2, failure->run);
     statement_bind_text(st, 3, failure->name);
@@ -358,29 +416,37 @@ enum status history_failure_put(struct store *store, const struct failure *failu
     return statement_run(st, err);
 }
 
+#define FAILED "key, run, name, folder, log, text, day"
+
+static struct failure read_failure(struct statement *st, struct arena *arena)
+{
+    struct failure f = {
+        .key = statement_digest(st, 0),
+        .run = statement_integer(st, 1),
+        .name = statement_text(st, 2, arena),
+        .folder = statement_text(st, 3, arena),
+        .has_log = !statement_is_null(st, 4),
+        .text = statement_text(st, 5, arena),
+        .day = statement_integer(st, 6),
+    };
+
+    if (f.has_log)
+        f.log = statement_digest(st, 4);
+    return f;
+}
+
 enum status history_failure_get(struct store *store, const struct digest *key, struct arena *arena,
                                 struct failure *out, struct error *err)
 {
-    struct statement *st =
-        database_statement(store_database(store), "SELECT key, run, name, folder, log, text, day "
-                                                  "FROM failure WHERE key = ?1");
+    struct statement *st = database_statement(store_database(store),
+                                              "SELECT " FAILED " "
+                                              "FROM failure WHERE key = ?1 AND " ROW_IS(FAILURE));
     bool found;
 
     statement_bind_digest(st, 1, key);
     found = statement_row(st);
-    if (found) {
-        *out = (struct failure){
-            .key = statement_digest(st, 0),
-            .run = statement_integer(st, 1),
-            .name = statement_text(st, 2, arena),
-            .folder = statement_text(st, 3, arena),
-            .has_log = !statement_is_null(st, 4),
-            .text = statement_text(st, 5, arena),
-            .day = statement_integer(st, 6),
-        };
-        if (out->has_log)
-            out->log = statement_digest(st, 4);
-    }
+    if (found)
+        *out = read_failure(st, arena);
     TRY(statement_end(st, err));
     return found ? OK : error_set(err, ERR_NOT_FOUND, "", "the action has not failed");
 }
@@ -398,7 +464,42 @@ enum status history_failure_remove(struct store *store, const struct digest *key
     if (!found)
         return OK;
     TRY(store_write_begin(store, err));
-    st = database_statement(db, "DELETE FROM failure WHERE key = ?1");
-    statement_bind_digest(st, 1, key);
+    return remove_failure(store, key, err);
+}
+
+/* ---- for gc ---- */
+
+enum status history_failures(struct store *store, int64_t since_day, struct arena *arena,
+                             struct failure **failures, size_t *n, struct error *err)
+{
+    struct statement *st =
+        database_statement(store_database(store),
+                           "SELECT " FAILED " FROM failure WHERE day >= ?1 AND " ROW_IS(FAILURE));
+    size_t capacity = 0;
+
+    *failures = NULL;
+    *n = 0;
+    statement_bind_integer(st, 1, since_day);
+    while (statement_row(st)) {
+        struct failure *last = arena_push(arena, *failures, *n, capacity);
+        if (!last) {
+            statement_no_memory(st);
+            break;
+        }
+        *last = read_failure(st, arena);
+    }
+    return statement_end(st, err);
+}
+
+enum status history_prune(struct store *store, int64_t before_day, struct error *err)
+{
+    struct database *db = store_database(store);
+    struct statement *st =
+        database_statement(db, "DELETE FROM journal WHERE day < ?1 AND day > 0" ROW_GONE(JOURNAL));
+
+    statement_bind_integer(st, 1, before_day);
+    TRY(statement_run(st, err));
+    st = database_statement(db, "DELETE FROM failure WHERE day < ?1" ROW_GONE(FAILURE));
+    statement_bind_integer(st, 1, before_day);
     return statement_run(st, err);
 }

@@ -102,6 +102,9 @@ enum status history_snapshot_get(struct store *store, const struct digest *name,
 enum status history_snapshot_put(struct store *store, const struct snapshot_row *row,
                                  struct error *err) MUST_CHECK;
 
+/* For gc: none holds any more. The write transaction is open. */
+enum status history_snapshots_forget(struct store *store, struct error *err) MUST_CHECK;
+
 /* ---- failures: the last one of each action, or unit of a trial ---- */
 
 struct failure {
@@ -126,5 +129,17 @@ enum status history_failure_get(struct store *store, const struct digest *key, s
 /* The action has succeeded. Absent is fine; the folder is the caller's. */
 enum status history_failure_remove(struct store *store, const struct digest *key,
                                    struct error *err) MUST_CHECK;
+
+/* ---- for gc ---- */
+
+/* The failures since that day: their logs and folders stay. */
+enum status history_failures(struct store *store, int64_t since_day, struct arena *arena,
+                             struct failure **failures, size_t *n, struct error *err) MUST_CHECK;
+
+/*
+ * Forgets answers and failures of before that day; nothing else of the history grows old. The write
+ * transaction is open.
+ */
+enum status history_prune(struct store *store, int64_t before_day, struct error *err) MUST_CHECK;
 
 #endif

@@ -5,15 +5,14 @@
 #include "cache/results/index.h"
 
 #include <assert.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/text.h"
 #include "cache/content/blob.h"
 #include "cache/content/inline_blob.h"
 #include "cache/content/tree.h"
 #include "cache/database.h"
+#include "cache/schema.h"
 #include "cache/store.h"
 
 /* The columns of a result, as read_result reads them; in both tables. */
@@ -49,31 +48,25 @@ static void read_result(struct statement *st, struct arena *arena, struct result
         r->kind = "";
 }
 
-#define RESULT NARROW ", kind, name, marked, used_day"
-
-/* False: no memory. */
-static bool append_digest(struct arena *arena, struct digest **list, size_t *n, size_t *capacity,
-                          const struct digest *d)
-{
-    if (*n == *capacity) {
-        struct digest *more = arena_grow(arena, *list, *n, *n + 1, sizeof *more, capacity);
-        if (!more)
-            return false;
-        *list = more;
-    }
-    assert(*list);
-    (*list)[(*n)++] = *d;
-    return true;
-}
+#define WIDE NARROW ", kind, name, marked, used_day"
 
 /* ---- needs ---- */
 
 static enum status add_need(struct store *store, const struct digest *owner,
                             const struct digest *blob, struct error *err)
 {
+    struct database *db = store_database(store);
     struct statement *st = database_statement(
-        store_database(store), "INSERT OR IGNORE INTO needs(owner, blob) VALUES(?1, ?2)");
+        db, "SELECT 1 FROM needs WHERE owner = ?1 AND blob = ?2 AND " ROW_IS(NEEDS));
+    bool known;
 
+    statement_bind_digest(st, 1, owner);
+    statement_bind_digest(st, 2, blob);
+    known = statement_row(st);
+    TRY(statement_end(st, err));
+    if (known)
+        return OK;
+    st = database_statement(db, ROW_PUT(NEEDS, "?1, ?2"));
     statement_bind_digest(st, 1, owner);
     statement_bind_digest(st, 2, blob);
     return statement_run(st, err);
@@ -103,45 +96,70 @@ static enum status add_needs(struct store *store, const struct result *r, const 
 
 /* ---- putting ---- */
 
-static void bind_outcome(struct statement *st, const struct result *r)
-{
-    statement_bind_digest(st, 1, &r->key);
-    statement_bind_digest(st, 2, r->has_tree ? &r->tree : NULL);
-    statement_bind_integer(st, 3, r->bytes);
-    statement_bind_text(st, 4, r->reports);
-    statement_bind_digest(st, 5, r->has_log ? &r->log : NULL);
-    statement_bind_real(st, 6, r->seconds);
-    statement_bind_integer(st, 7, r->run);
-    statement_bind_integer(st, 8, r->has_tree);
-}
-
-static enum status insert_result(struct store *store, const struct result *r, struct error *err)
+static enum status put_detail(struct store *store, const struct result *r, struct error *err)
 {
     struct database *db = store_database(store);
     struct statement *st =
-        database_statement(db, "INSERT INTO result(" RESULT ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, "
-                               "?8, ?9, ?10, 0, ?11)");
+        database_statement(db, "DELETE FROM detail WHERE key = ?1" ROW_GONE(DETAIL));
 
-    bind_outcome(st, r);
-    statement_bind_text(st, 9, r->kind);
-    statement_bind_text(st, 10, r->name);
-    statement_bind_integer(st, 11, r->used_day);
+    statement_bind_digest(st, 1, &r->key);
     TRY(statement_run(st, err));
-    st = database_statement(
-        db, "INSERT OR REPLACE INTO detail(key, description, info) VALUES(?1, ?2, ?3)");
+    st = database_statement(db, ROW_PUT(DETAIL, "?1, ?2, ?3"));
     statement_bind_digest(st, 1, &r->key);
     statement_bind_text(st, 2, r->description ? r->description : "");
     statement_bind_text(st, 3, r->info);
     return statement_run(st, err);
 }
 
+/* A row that was damaged and dropped comes back with its mark, if a second result lies there. */
+static enum status insert_result(struct store *store, const struct result *r, struct error *err)
+{
+    struct statement *st = database_statement(
+        store_database(store),
+        ROW_PUT(RESULT, "?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, "
+                        "EXISTS(SELECT 1 FROM other_result WHERE key = ?1), ?11"));
+
+    statement_bind_digest(st, 1, &r->key);
+    statement_bind_text(st, 2, r->kind);
+    statement_bind_text(st, 3, r->name);
+    statement_bind_digest(st, 4, r->has_tree ? &r->tree : NULL);
+    statement_bind_integer(st, 5, r->bytes);
+    statement_bind_text(st, 6, r->reports);
+    statement_bind_digest(st, 7, r->has_log ? &r->log : NULL);
+    statement_bind_real(st, 8, r->seconds);
+    statement_bind_integer(st, 9, r->run);
+    statement_bind_integer(st, 10, r->has_tree);
+    statement_bind_integer(st, 11, r->used_day);
+    TRY(statement_run(st, err));
+    return put_detail(store, r, err);
+}
+
+static enum status next_other(struct store *store, int64_t *id, struct error *err)
+{
+    struct statement *st = database_statement(store_database(store),
+                                              "SELECT ifnull(max(id), 0) + 1 FROM other_result");
+
+    *id = statement_row(st) ? statement_integer(st, 0) : 1;
+    return statement_end(st, err);
+}
+
 static enum status insert_other(struct store *store, const struct result *r, struct error *err)
 {
-    struct statement *st =
-        database_statement(store_database(store), "INSERT INTO other_result(" NARROW
-                                                  ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
+    struct statement *st;
+    int64_t id;
 
-    bind_outcome(st, r);
+    TRY(next_other(store, &id, err));
+    st = database_statement(store_database(store),
+                            ROW_PUT(OTHER_RESULT, "?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9"));
+    statement_bind_integer(st, 1, id);
+    statement_bind_digest(st, 2, &r->key);
+    statement_bind_digest(st, 3, r->has_tree ? &r->tree : NULL);
+    statement_bind_integer(st, 4, r->bytes);
+    statement_bind_text(st, 5, r->reports);
+    statement_bind_digest(st, 6, r->has_log ? &r->log : NULL);
+    statement_bind_real(st, 7, r->seconds);
+    statement_bind_integer(st, 8, r->run);
+    statement_bind_integer(st, 9, r->has_tree);
     return statement_run(st, err);
 }
 
@@ -150,7 +168,10 @@ static enum status keep_tree(struct store *store, const struct result *r, struct
 {
     struct statement *st = database_statement(
         store_database(store),
-        "UPDATE result SET tree = ?2, bytes = ?3, kept = 1 WHERE key = ?1 AND NOT kept");
+        "UPDATE result SET " ROW_SET(
+            RESULT, "tree = ?2, bytes = ?3, kept = 1",
+            "key, kind, name, ?2, ?3, reports, log, seconds, run, 1, "
+            "marked, used_day") " WHERE key = ?1 AND NOT kept AND " ROW_IS(RESULT));
 
     statement_bind_digest(st, 1, &r->key);
     statement_bind_digest(st, 2, &r->tree);
@@ -160,9 +181,12 @@ static enum status keep_tree(struct store *store, const struct result *r, struct
 
 static enum status keep_other(struct store *store, const struct result *r, struct error *err)
 {
-    struct statement *st =
-        database_statement(store_database(store), "UPDATE other_result SET kept = 1 WHERE key = ?1 "
-                                                  "AND tree = ?2 AND NOT kept");
+    struct statement *st = database_statement(
+        store_database(store),
+        "UPDATE other_result SET " ROW_SET(OTHER_RESULT, "kept = 1",
+                                           "id, key, tree, bytes, reports, log, seconds, "
+                                           "run, 1") " WHERE key = ?1 AND tree = ?2 AND NOT "
+                                                     "kept AND " ROW_IS(OTHER_RESULT));
 
     statement_bind_digest(st, 1, &r->key);
     statement_bind_digest(st, 2, &r->tree);
@@ -240,16 +264,21 @@ enum status index_result_put(struct store *store, const struct result *r, const 
 
 /* ---- getting ---- */
 
-/* The whole row, with what lies beside it. */
-#define WHOLE "SELECT " RESULT ", description, info FROM result LEFT JOIN detail USING(key) "
-
-static void read_whole(struct statement *st, struct arena *arena, struct result *r)
+/* What lies beside the row; a result without it is one all the same. */
+static enum status read_detail(struct store *store, struct arena *arena, struct result *r,
+                               struct error *err)
 {
-    read_result(st, arena, r);
-    r->description = statement_text(st, 12, arena);
-    r->info = statement_text(st, 13, arena);
-    if (!r->description)
-        r->description = "";
+    struct statement *st = database_statement(
+        store_database(store),
+        "SELECT description, info FROM detail WHERE key = ?1 AND " ROW_IS(DETAIL));
+
+    r->description = "";
+    statement_bind_digest(st, 1, &r->key);
+    if (statement_row(st)) {
+        r->description = statement_text(st, 0, arena);
+        r->info = statement_text(st, 1, arena);
+    }
+    return statement_end(st, err);
 }
 
 static enum status not_found(const struct digest *key, struct error *err)
@@ -263,23 +292,25 @@ static enum status not_found(const struct digest *key, struct error *err)
 enum status index_result_get(struct store *store, const struct digest *key, struct arena *arena,
                              struct result *out, struct error *err)
 {
-    struct statement *st = database_statement(store_database(store), WHOLE "WHERE result.key = ?1");
+    struct statement *st = database_statement(
+        store_database(store), "SELECT " WIDE " FROM result WHERE key = ?1 AND " ROW_IS(RESULT));
     bool found;
 
     statement_bind_digest(st, 1, key);
     found = statement_row(st);
     if (found)
-        read_whole(st, arena, out);
+        read_result(st, arena, out);
     TRY(statement_end(st, err));
-    return found ? OK : not_found(key, err);
+    return found ? read_detail(store, arena, out, err) : not_found(key, err);
 }
 
 static enum status get_many(struct store *store, const struct digest *keys, size_t n,
                             struct arena *arena, const struct result **out, struct error *err)
 {
     for (size_t i = 0; i < n; i++) {
-        struct statement *st = database_statement(store_database(store),
-                                                  "SELECT " RESULT " FROM result WHERE key = ?1");
+        struct statement *st =
+            database_statement(store_database(store),
+                               "SELECT " WIDE " FROM result WHERE key = ?1 AND " ROW_IS(RESULT));
         struct result *r = NULL;
         statement_bind_digest(st, 1, &keys[i]);
         if (statement_row(st)) {
@@ -319,22 +350,19 @@ enum status index_result_others(struct store *store, const struct digest *key, s
                                 struct result **others, size_t *n, struct error *err)
 {
     struct statement *st = database_statement(
-        store_database(store), "SELECT " NARROW " FROM other_result WHERE key = ?1 ORDER BY id");
+        store_database(store), "SELECT " NARROW " FROM other_result WHERE key = ?1 AND " ROW_IS(
+                                   OTHER_RESULT) " ORDER BY id");
     size_t capacity = 0;
 
     *others = NULL;
     *n = 0;
     statement_bind_digest(st, 1, key);
     while (statement_row(st)) {
-        if (*n == capacity) {
-            struct result *more = arena_grow(arena, *others, *n, *n + 1, sizeof *more, &capacity);
-            if (!more) {
-                statement_no_memory(st);
-                break;
-            }
-            *others = more;
-        }
-        read_narrow(st, arena, &(*others)[(*n)++]);
+        struct result *other = arena_push(arena, *others, *n, capacity);
+        if (other)
+            read_narrow(st, arena, other);
+        else
+            statement_no_memory(st);
     }
     return statement_end(st, err);
 }
@@ -342,8 +370,9 @@ enum status index_result_others(struct store *store, const struct digest *key, s
 enum status index_result_next(struct store *store, const struct digest *after, struct arena *arena,
                               struct result *out, struct error *err)
 {
-    struct statement *st = database_statement(store_database(store), WHOLE
-                                              "WHERE result.key > ?1 ORDER BY result.key LIMIT 1");
+    struct statement *st = database_statement(
+        store_database(store),
+        "SELECT " WIDE " FROM result WHERE key > ?1 AND " ROW_IS(RESULT) " ORDER BY key LIMIT 1");
     bool found;
 
     if (after)
@@ -352,9 +381,10 @@ enum status index_result_next(struct store *store, const struct digest *after, s
         statement_bind_bytes(st, 1, "", 0); /* sorts before every key */
     found = statement_row(st);
     if (found)
-        read_whole(st, arena, out);
+        read_result(st, arena, out);
     TRY(statement_end(st, err));
-    return found ? OK : error_set(err, ERR_NOT_FOUND, "", "there are no more results");
+    return found ? read_detail(store, arena, out, err)
+                 : error_set(err, ERR_NOT_FOUND, "", "there are no more results");
 }
 
 /* The key that begins with these digits and goes on with one; false where they are none. */
@@ -385,8 +415,9 @@ enum status index_result_find(struct store *store, const char *prefix, size_t li
         return error_memory(err);
     if (!complete(prefix, '0', &low) || !complete(prefix, 'f', &high))
         return OK;
-    st = database_statement(store_database(store),
-                            "SELECT key FROM result WHERE key BETWEEN ?1 AND ?2 ORDER BY key");
+    st = database_statement(
+        store_database(store),
+        "SELECT key FROM result WHERE key BETWEEN ?1 AND ?2 AND " ROW_IS(RESULT) " ORDER BY key");
     statement_bind_digest(st, 1, &low);
     statement_bind_digest(st, 2, &high);
     while (*n < limit && statement_row(st))
@@ -405,35 +436,51 @@ static enum status change(struct store *store, const char *sql, const struct dig
     return statement_run(st, err);
 }
 
+/* No snapshot that was made before the row was lost has it, or what comes after it. */
+static const int64_t lost_revision = -1, first_after_loss = INT64_C(1) << 32;
+
 enum status index_revision(struct store *store, int64_t *revision, struct error *err)
 {
-    struct statement *st = database_statement(store_database(store), "SELECT number FROM revision");
+    struct statement *st = database_statement(
+        store_database(store), "SELECT number FROM revision WHERE " ROW_IS(REVISION));
 
-    *revision = statement_row(st) ? statement_integer(st, 0) : 0;
+    *revision = statement_row(st) ? statement_integer(st, 0) : lost_revision;
     return statement_end(st, err);
 }
 
 static enum status revise(struct store *store, struct error *err)
 {
-    return statement_run(
-        database_statement(store_database(store), "UPDATE revision SET number = number + 1"), err);
+    struct database *db = store_database(store);
+    struct statement *st;
+    int64_t number;
+
+    TRY(index_revision(store, &number, err));
+    TRY(statement_run(database_statement(db, "DELETE FROM revision" ROW_GONE(REVISION)), err));
+    st = database_statement(db, ROW_PUT(REVISION, "?1"));
+    statement_bind_integer(st, 1, number == lost_revision ? first_after_loss : number + 1);
+    return statement_run(st, err);
 }
 
 enum status index_result_mark(struct store *store, const struct digest *key, struct error *err)
 {
     TRY(store_write_begin(store, err));
     TRY(revise(store, err));
-    return change(store, "UPDATE result SET marked = 1 WHERE key = ?1 AND NOT marked", key, err);
+    return change(store,
+                  "UPDATE result SET " ROW_SET(
+                      RESULT, "marked = 1",
+                      "key, kind, name, tree, bytes, reports, log, seconds, run, "
+                      "kept, 1, used_day") " WHERE key = ?1 AND NOT marked AND " ROW_IS(RESULT),
+                  key, err);
 }
 
 enum status index_result_forget(struct store *store, const struct digest *key, struct error *err)
 {
     TRY(store_write_begin(store, err));
     TRY(revise(store, err));
-    TRY(change(store, "DELETE FROM result WHERE key = ?1", key, err));
-    TRY(change(store, "DELETE FROM detail WHERE key = ?1", key, err));
-    TRY(change(store, "DELETE FROM other_result WHERE key = ?1", key, err));
-    return change(store, "DELETE FROM needs WHERE owner = ?1", key, err);
+    TRY(change(store, "DELETE FROM result WHERE key = ?1" ROW_GONE(RESULT), key, err));
+    TRY(change(store, "DELETE FROM detail WHERE key = ?1" ROW_GONE(DETAIL), key, err));
+    TRY(change(store, "DELETE FROM other_result WHERE key = ?1" ROW_GONE(OTHER_RESULT), key, err));
+    return change(store, "DELETE FROM needs WHERE owner = ?1" ROW_GONE(NEEDS), key, err);
 }
 
 /* Looks first: a build with nothing to do must not begin a transaction. */
@@ -450,8 +497,11 @@ static enum status touch(struct store *store, const struct digest *key, int64_t 
     if (!old)
         return OK;
     TRY(store_write_begin(store, err));
-    st =
-        database_statement(store_database(store), "UPDATE result SET used_day = ?2 WHERE key = ?1");
+    st = database_statement(
+        store_database(store),
+        "UPDATE result SET " ROW_SET(RESULT, "used_day = ?2",
+                                     "key, kind, name, tree, bytes, reports, log, seconds, run, "
+                                     "kept, marked, ?2") " WHERE key = ?1 AND " ROW_IS(RESULT));
     statement_bind_digest(st, 1, key);
     statement_bind_integer(st, 2, today);
     return statement_run(st, err);
@@ -481,7 +531,10 @@ static enum status kept_trees(struct store *store, const struct digest *key, str
     statement_bind_digest(st, 1, key);
     while (statement_row(st)) {
         const struct digest tree = statement_digest(st, 0);
-        if (!append_digest(arena, trees, n, &capacity, &tree))
+        struct digest *last = arena_push(arena, *trees, *n, capacity);
+        if (last)
+            *last = tree;
+        else
             statement_no_memory(st);
     }
     return statement_end(st, err);
@@ -508,11 +561,14 @@ static enum status release_tree(struct store *store, const struct digest *tree, 
     statement_bind_digest(st, 1, tree);
     while (statement_row(st)) {
         const struct digest blob = statement_digest(st, 0);
-        if (!append_digest(arena, blobs, n, capacity, &blob))
+        struct digest *last = arena_push(arena, *blobs, *n, *capacity);
+        if (last)
+            *last = blob;
+        else
             statement_no_memory(st);
     }
     TRY(statement_end(st, err));
-    return change(store, "DELETE FROM needs WHERE owner = ?1", tree, err);
+    return change(store, "DELETE FROM needs WHERE owner = ?1" ROW_GONE(NEEDS), tree, err);
 }
 
 enum status index_result_drop_tree(struct store *store, const struct digest *key,
@@ -524,8 +580,19 @@ enum status index_result_drop_tree(struct store *store, const struct digest *key
 
     TRY(store_write_begin(store, err));
     TRY(kept_trees(store, key, arena, &trees, &n_trees, err));
-    TRY(change(store, "UPDATE result SET kept = 0 WHERE key = ?1 AND kept", key, err));
-    TRY(change(store, "UPDATE other_result SET kept = 0 WHERE key = ?1 AND kept", key, err));
+    TRY(change(store,
+               "UPDATE result SET " ROW_SET(
+                   RESULT, "kept = 0",
+                   "key, kind, name, tree, bytes, reports, log, seconds, "
+                   "run, 0, marked, used_day") " WHERE key = ?1 AND kept AND " ROW_IS(RESULT),
+               key, err));
+    TRY(change(
+        store,
+        "UPDATE other_result SET " ROW_SET(
+            OTHER_RESULT, "kept = 0",
+            "id, key, tree, bytes, reports, log, seconds, run, 0") " WHERE key = ?1 AND kept "
+                                                                   "AND " ROW_IS(OTHER_RESULT),
+        key, err));
     for (size_t i = 0; i < n_trees; i++)
         TRY(release_tree(store, &trees[i], arena, blobs, n, capacity, err));
     return OK;

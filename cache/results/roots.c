@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/digest.h"
 #include "cache/database.h"
+#include "cache/schema.h"
 #include "cache/store.h"
 
 static int compare_digests(const void *a, const void *b)
@@ -19,7 +20,7 @@ static enum status is_same(struct store *store, const char *owner, const struct 
                            size_t n, bool *same, struct error *err)
 {
     struct statement *st = database_statement(store_database(store),
-                                              "SELECT key FROM want WHERE owner = ?1 ORDER BY key");
+                                              "SELECT key FROM root WHERE owner = ?1 ORDER BY key");
     size_t k = 0;
 
     *same = true;
@@ -39,11 +40,11 @@ static enum status rewrite(struct store *store, const char *owner, const struct 
     struct statement *st;
 
     TRY(store_write_begin(store, err));
-    st = database_statement(db, "DELETE FROM want WHERE owner = ?1");
+    st = database_statement(db, "DELETE FROM root WHERE owner = ?1" ROW_GONE(ROOT));
     statement_bind_text(st, 1, owner);
     TRY(statement_run(st, err));
     for (size_t i = 0; i < n; i++) {
-        st = database_statement(db, "INSERT INTO want(owner, key) VALUES(?1, ?2)");
+        st = database_statement(db, ROW_PUT(ROOT, "?1, ?2"));
         statement_bind_text(st, 1, owner);
         statement_bind_digest(st, 2, &sorted[i]);
         TRY(statement_run(st, err));
@@ -82,7 +83,7 @@ enum status roots_has(struct store *store, const struct digest *key, bool *wante
                       struct error *err)
 {
     struct statement *st =
-        database_statement(store_database(store), "SELECT 1 FROM want WHERE key = ?1 LIMIT 1");
+        database_statement(store_database(store), "SELECT 1 FROM root WHERE key = ?1 LIMIT 1");
 
     statement_bind_digest(st, 1, key);
     *wanted = statement_row(st);

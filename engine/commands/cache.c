@@ -68,6 +68,8 @@ static enum status collect(const struct options *o, struct store *store, struct 
     if (o->max_days >= 0)
         limits.max_age_days = (int64_t)o->max_days;
     TRY(cache_gc(store, &limits, &r, err));
+    for (const char *damage; (damage = store_damage(store));)
+        text_printf(&t, "%s\n", damage);
     text_printf(&t,
                 "%s %zu results' files, %zu blobs, %.1f MB, %zu working folders; left: %zu blobs, "
                 "%.1f MB\n",
@@ -105,7 +107,7 @@ enum status cache_command(const struct options *o, struct arena *arena, struct e
 
     if (o->command != COMMAND_CACHE_GC)
         return read_store(o, arena, o->command == COMMAND_CACHE_STAT ? stat_store : verify, err);
-    TRY(store_open(o->cache, STORE_WRITE, &store, err));
+    TRY(store_open(o->cache, o->dry_run ? STORE_WRITE : STORE_REPAIR, NULL, &store, err));
     s = collect(o, store, arena, err);
     store_close(store);
     return s;

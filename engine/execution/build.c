@@ -1,7 +1,8 @@
-/* build: the work beside each node. */
+/* build: the work beside each node, and the store. */
 #include "engine/execution/build.h"
 
 #include "base/arena.h"
+#include "engine/interrupt.h"
 
 struct work *work_of(struct build *b, int node)
 {
@@ -20,6 +21,26 @@ struct work *work_of(struct build *b, int node)
     if (!b->work[node] && (b->work[node] = arena_alloc(b->arena, sizeof(struct work))) != NULL)
         b->work[node]->asker.node = node;
     return b->work[node];
+}
+
+enum { PATIENCE_MS = 2000 }; /* before people are told what is waited for */
+
+static void say_what_is_waited_for(void *context, const char *what, int64_t ms)
+{
+    struct build *b = context;
+
+    if (ms != PATIENCE_MS)
+        return;
+    progress_line(b->progress, "waiting for %s", what);
+    progress_flush(b->progress);
+}
+
+enum status build_open_store(struct build *b, struct error *err)
+{
+    b->watch = (struct watch){
+        .interrupted = interrupt_count(), .waits = say_what_is_waited_for, .context = b};
+    return store_open(b->o->cache, STORE_WRITE | (b->o->rehash ? STORE_REHASH : 0), &b->watch,
+                      &b->store, err);
 }
 
 enum status nodes_add(struct build *b, struct nodes *list, int node, struct error *err)

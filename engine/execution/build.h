@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "cache/content/source.h"
 #include "cache/store.h"
+#include "cache/watch.h"
 #include "engine/executor/executor.h"
 #include "engine/fetch/fetch.h"
 #include "engine/graph/content.h"
@@ -99,6 +100,7 @@ struct build {
     struct arena *arena; /* lives as long as the build; the graph has its own */
     struct graph *graph;
     struct recipe *recipe;
+    struct watch watch; /* the store's: interrupts, and who is told what is waited for */
     struct store *store;
     struct tools *tools;
     struct fetch_context fetch;
@@ -136,6 +138,9 @@ struct build {
 
 /* The work beside a node; the array grows with the graph. NULL when there is no memory. */
 struct work *work_of(struct build *b, int node);
+
+/* Opens the store of a build, to write. */
+enum status build_open_store(struct build *b, struct error *err) MUST_CHECK;
 
 /* Appends a node to a list of the build. */
 enum status nodes_add(struct build *b, struct nodes *list, int node, struct error *err) MUST_CHECK;

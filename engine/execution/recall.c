@@ -150,7 +150,7 @@ static bool look_at_sources(struct build *b, const struct snapshot *past)
 
 static bool may_recall(const struct options *o)
 {
-    return !o->rerun && !o->update;
+    return !o->rerun && !o->update && !o->rehash;
 }
 
 static enum status open_past(struct build *b, struct snapshot *past, bool *holds, struct error *err)
@@ -163,7 +163,7 @@ static enum status open_past(struct build *b, struct snapshot *past, bool *holds
     b->recall.on = true;
     if (access(b->recall.path, R_OK) != 0)
         return OK;
-    TRY(store_open(b->o->cache, STORE_WRITE, &b->store, err));
+    TRY(build_open_store(b, err));
     TRY(read_snapshot(b, past, err));
     TRY(check_recipe(b, past, holds, err));
     if (*holds)

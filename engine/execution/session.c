@@ -72,7 +72,7 @@ enum status session_recipe(const struct options *o, struct arena *arena, const c
 
 enum status session_store(const struct options *o, struct store **out, struct error *err)
 {
-    enum status s = store_open(o->cache, STORE_READ, out, err);
+    enum status s = store_open(o->cache, STORE_READ, NULL, out, err);
 
     if (s != ERR_NOT_FOUND)
         return s;
@@ -211,7 +211,7 @@ static enum status open_build(struct session *s, const struct recipe_change *cha
     progress_text(b->progress,
                   b->recall.past ? b->recall.past->printed : recipe_printed(b->recipe));
     if (!b->store)
-        TRY(store_open(b->o->cache, STORE_WRITE, &b->store, err));
+        TRY(build_open_store(b, err));
     TRY(recall_begin(b, err));
     if (!(lock = file_join(b->arena, recipe_folder(b->recipe), "hpo.lock")))
         return error_memory(err);
@@ -333,6 +333,8 @@ static enum status run_build(struct build *b, struct error *err)
         *err = second;
         s = kept;
     }
+    for (const char *damage; (damage = store_damage(b->store));)
+        progress_warning(b->progress, "%s", damage);
     if (s == OK && b->failed)
         return error_set(err, ERR_FAILED, "", "the build failed");
     return s;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/file.h"
@@ -273,7 +274,11 @@ static int api_source(lua_State *L)
     if (stat(node.source, &st) != 0 || !(S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))) {
         r->missed = true;
         (void)error_set(&r->raised, ERR_INPUT, node.where,
-                        "hpo.source: expected a file or folder, found nothing at \"%s\"", path);
+                        access(node.source, F_OK) == 0
+                            ? "hpo.source: expected a file or folder, found a socket, a pipe or a "
+                              "device at \"%s\""
+                            : "hpo.source: expected a file or folder, found nothing at \"%s\"",
+                        path);
         error_hint(&r->raised, "a path is relative to the recipe's folder, %s", r->folder);
         return recipe_raise(L, r, ERR_INPUT);
     }

@@ -199,7 +199,7 @@ class Places(Disk):
         for text in ("", "x", "hpo store 0\n", "hpo store 99999999999999999999\n", "hpo store one\n", "\0" * 64, "y" * 5000):
             self.write(".hpo/version", text)
             self.assertEqual(self.run_hpo("build", "r.lua", "f01").returncode, 2, text)
-        self.write(".hpo/version", "hpo store 1\n")
+        self.write(".hpo/version", "hpo store 2\n")
         self.assertEqual(self.build("r.lua", "f01")["ran"], 0)
 
     def test_a_store_that_lost_a_part(self):

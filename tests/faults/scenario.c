@@ -153,7 +153,7 @@ static enum status in_store(enum status (*work)(struct store *, struct arena *, 
 {
     struct arena *arena = arena_open();
     struct store *store = NULL;
-    enum status s = arena ? store_open("store", STORE_WRITE, &store, err) : error_memory(err);
+    enum status s = arena ? store_open("store", STORE_WRITE, NULL, &store, err) : error_memory(err);
 
     if (s == OK)
         s = work(store, arena, err);

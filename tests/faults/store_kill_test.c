@@ -66,7 +66,7 @@ static void build_for_ever(int id, int first, int fd)
 {
     struct store *store;
     struct error err;
-    enum status s = store_open("store", STORE_WRITE, &store, &err);
+    enum status s = store_open("store", STORE_WRITE, NULL, &store, &err);
 
     for (int i = first, told = first; s == OK; i++) {
         s = build_one(store, id, i, &err);
@@ -159,7 +159,7 @@ static void check(struct place *p, const int next[2])
 {
     struct store *store;
 
-    assert_ok(p, store_open("store", STORE_WRITE, &store, &p->err));
+    assert_ok(p, store_open("store", STORE_WRITE, NULL, &store, &p->err));
     expect_clean(p, store);
     for (int id = 0; id < 2; id++)
         for (int i = 0; i < next[id]; i++)

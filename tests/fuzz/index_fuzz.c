@@ -61,7 +61,7 @@ static void make_folder(void)
     insist(atexit(remove_folder) == 0);
     (void)snprintf(path, sizeof path, "%s/blobs", folder);
     insist(file_make_folders(path, &err) == OK);
-    write_file("version", "hpo store 1\n", 12);
+    write_file("version", "hpo store 2\n", 12);
     write_file("lock", "", 0);
 }
 
@@ -119,7 +119,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     if (!folder[0])
         make_folder();
     write_file("index.db", bytes, n);
-    s = store_open(folder, STORE_READ, &store, &err);
+    s = store_open(folder, STORE_READ, NULL, &store, &err);
     insist_on_a_sentence(s, &err);
     if (s == OK)
         read_all(store, arena);

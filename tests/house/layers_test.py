@@ -52,7 +52,7 @@ FOLDERS_MAY_INCLUDE = {
 # A library's headers, and the files that may know them.
 OWNERS = {
     r"git2(/.*)?\.h": r"engine/clone/clone(_\w+)?\.[ch]",
-    r"sqlite3\.h": r"cache/database\.c",
+    r"sqlite3\.h": r"cache/database(_\w+)?\.[ch]",
     r"(lua|lauxlib|lualib|luaconf)\.h": r"engine/recipe/recipe(_\w+)?\.[ch]",
     r"openssl/.*": r"(base/digest|cache/sign)\.c",
     r"curl/.*": r"cache/remote\.c",

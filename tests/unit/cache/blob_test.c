@@ -166,7 +166,7 @@ static void damaged_rows_are_found_and_healed(void **state)
     for (int i = 0; i < 2; i++) {
         assert_ok(p, store_write_begin(p->store, &p->err));
         st = database_statement(store_database(p->store),
-                                "UPDATE small SET bytes = CAST('smell' AS BLOB)");
+                                "UPDATE inline_blob SET bytes = CAST('smell' AS BLOB)");
         assert_ok(p, statement_run(st, &p->err));
         if (i == 0)
             expect_healing(p, &d, "small", 5);

@@ -127,7 +127,7 @@ static void nothing_goes_while_another_looks(void **state)
     struct store *other;
 
     assert_ok(p, store_sync(p->store, &p->err));
-    assert_ok(p, store_open("store", STORE_READ, &other, &p->err));
+    assert_ok(p, store_open("store", STORE_READ, NULL, &other, &p->err));
     assert_ok(p, cache_drop_unwanted(p->store, &dropped, &p->err));
     assert_false(dropped.alone);
     assert_true(is_kept(p, &key));
@@ -243,8 +243,9 @@ static void damage_listing(struct place *p, const struct digest *tree)
         return;
     }
     assert_ok(p, store_write_begin(p->store, &p->err));
-    st = database_statement(store_database(p->store), "UPDATE small SET bytes = CAST(bytes || 'x' "
-                                                      "AS BLOB) WHERE digest = ?1");
+    st = database_statement(store_database(p->store),
+                            "UPDATE inline_blob SET bytes = CAST(bytes || 'x' "
+                            "AS BLOB) WHERE digest = ?1");
     statement_bind_digest(st, 1, tree);
     assert_ok(p, statement_run(st, &p->err));
 }

@@ -208,7 +208,7 @@ static void reads_may_share_a_snapshot(void **state)
     struct store *mine = p->store, *other;
     struct result r = unit(p, "k", "x", NULL), found;
 
-    assert_ok(p, store_open("store", STORE_WRITE, &other, &p->err));
+    assert_ok(p, store_open("store", STORE_WRITE, NULL, &other, &p->err));
     index_read_begin(mine);
     assert_int_equal(index_result_get(mine, &r.key, p->arena, &found, &p->err), ERR_NOT_FOUND);
     p->store = other;
@@ -404,16 +404,44 @@ static void only_what_nobody_else_needs_goes(void **state)
     assert_int_equal(drop(p, "one", &blobs), 1 + listing);
 }
 
-static void damaged_rows_are_damage(void **state)
+/* Whoever may write drops the row, says so once, and finds nothing in its place. */
+static void damaged_rows_are_dropped_and_said(void **state)
+{
+    struct place *p = *state;
+    struct result r = unit(p, "k", "x", NULL), found;
+    const char *sentence;
+
+    assert_int_equal(put(p, &r, NULL), PUT_NEW);
+    assert_ok(p, statement_run(database_statement(store_database(p->store),
+                                                  "UPDATE result SET reports = 'y'"),
+                               &p->err));
+    assert_int_equal(index_result_get(p->store, &r.key, p->arena, &found, &p->err), ERR_NOT_FOUND);
+    assert_non_null(sentence = store_damage(p->store));
+    assert_non_null(strstr(sentence, "\"result\" (results of actions and units): 1 dropped, 0 "
+                                     "missing"));
+    assert_null(store_damage(p->store));
+    assert_int_equal(put(p, &r, NULL), PUT_NEW);
+    assert_ok(p, index_result_get(p->store, &r.key, p->arena, &found, &p->err));
+    assert_string_equal(found.reports, "x");
+}
+
+/* Whoever only reads is told, with what to do. */
+static void damaged_rows_are_damage_to_a_reader(void **state)
 {
     struct place *p = *state;
     struct result r = unit(p, "k", "x", NULL), found;
 
     assert_int_equal(put(p, &r, NULL), PUT_NEW);
+    assert_ok(p, store_sync(p->store, &p->err));
+    assert_ok(p, store_write_begin(p->store, &p->err));
     assert_ok(p, statement_run(database_statement(store_database(p->store),
                                                   "UPDATE result SET tree = x'0102'"),
                                &p->err));
+    assert_ok(p, store_sync(p->store, &p->err));
+    store_close(p->store);
+    assert_ok(p, store_open("store", STORE_READ, NULL, &p->store, &p->err));
     assert_int_equal(index_result_get(p->store, &r.key, p->arena, &found, &p->err), ERR_CORRUPT);
+    assert_non_null(strstr(p->err.hint, "hpo cache gc"));
 }
 
 /* After a failure inside the transaction nothing of it is ever committed. */
@@ -455,7 +483,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_wrong_answer_is_a_revision, enter, leave),
         cmocka_unit_test_setup_teardown(wants_are_written_only_when_they_change, enter, leave),
         cmocka_unit_test_setup_teardown(only_what_nobody_else_needs_goes, enter, leave),
-        cmocka_unit_test_setup_teardown(damaged_rows_are_damage, enter, leave),
+        cmocka_unit_test_setup_teardown(damaged_rows_are_dropped_and_said, enter, leave),
+        cmocka_unit_test_setup_teardown(damaged_rows_are_damage_to_a_reader, enter, leave),
         cmocka_unit_test_setup_teardown(a_failed_write_poisons_the_transaction, enter, leave),
     };
 

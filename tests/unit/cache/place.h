@@ -47,7 +47,7 @@ static inline int enter_below(const char *parent, void **state)
     *state = &p;
     if (!p.arena || p.home < 0 || !mkdtemp(p.folder) || chdir(p.folder) != 0)
         return -1;
-    return store_open("store", STORE_WRITE, &p.store, &p.err) == OK ? 0 : -1;
+    return store_open("store", STORE_WRITE, NULL, &p.store, &p.err) == OK ? 0 : -1;
 }
 
 static inline int enter(void **state)
@@ -84,7 +84,7 @@ static inline void reopen(struct place *p)
 {
     store_close(p->store);
     p->store = NULL;
-    assert_ok(p, store_open("store", STORE_WRITE, &p->store, &p->err));
+    assert_ok(p, store_open("store", STORE_WRITE, NULL, &p->store, &p->err));
 }
 
 static inline bool exists(const char *path)

@@ -3,6 +3,7 @@
 #include <stdatomic.h>
 
 #include "cache/content/scan.h"
+#include "cache/watch.h"
 #include "tests/unit/cache/place.h"
 
 static void outcomes_are_told_apart(void **state)
@@ -31,7 +32,7 @@ static void outcomes_are_told_apart(void **state)
     assert_int_equal(mkfifo("fifo", 0666), 0);
     assert_int_equal(symlink("file", "link"), 0);
     assert_int_equal(symlink("nothing", "dangling"), 0);
-    assert_ok(p, scan_files(scans, 8, &p->err));
+    assert_ok(p, scan_files(scans, 8, NULL, &p->err));
     for (int i = 0; i < 8; i++) {
         assert_int_equal(scans[i].outcome, expected[i]);
         assert_int_equal(scan_status(&scans[i], &p->err), statuses[i]);
@@ -40,7 +41,26 @@ static void outcomes_are_told_apart(void **state)
         else
             assert_true(digest_equal(&scans[i].digest, &hello));
     }
-    assert_ok(p, scan_files(NULL, 0, &p->err));
+    assert_ok(p, scan_files(NULL, 0, NULL, &p->err));
+}
+
+static void an_interrupt_ends_it(void **state)
+{
+    struct place *p = *state;
+    static volatile sig_atomic_t interrupted;
+    const struct watch watch = {.interrupted = &interrupted};
+    struct scan scans[] = {{.path = "file"}, {.path = "file"}};
+    struct digest digest;
+    int64_t size;
+    int fd;
+
+    put_file("file", "hello");
+    assert_ok(p, scan_files(scans, 2, &watch, &p->err));
+    interrupted = 1;
+    assert_int_equal(scan_files(scans, 2, &watch, &p->err), ERR_INTERRUPTED);
+    assert_true((fd = open("file", O_RDONLY)) >= 0);
+    assert_int_equal(scan_descriptor(fd, "file", &watch, &digest, &size, &p->err), ERR_INTERRUPTED);
+    close(fd);
 }
 
 static void many_threads_find_the_same(void **state)
@@ -55,7 +75,7 @@ static void many_threads_find_the_same(void **state)
         put_bytes(name, name, (size_t)i * 50);
         scans[i] = (struct scan){.path = arena_string(p->arena, name), .size = INT64_C(50) * i};
     }
-    assert_ok(p, scan_files(scans, N, &p->err));
+    assert_ok(p, scan_files(scans, N, NULL, &p->err));
     for (int i = 0; i < N; i++) {
         struct digest d;
         char *bytes;
@@ -103,7 +123,7 @@ static void a_busy_file_is_never_taken_for_a_mixture(void **state)
     for (int round = 0; round < 20; round++) {
         struct scan scan = {.path = "busy", .size = BUSY};
         bool found = false;
-        assert_ok(p, scan_files(&scan, 1, &p->err));
+        assert_ok(p, scan_files(&scan, 1, NULL, &p->err));
         if (scan.outcome == SCAN_CHANGED)
             continue;
         assert_int_equal(scan.outcome, SCAN_DONE);
@@ -131,6 +151,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(outcomes_are_told_apart, enter, leave),
+        cmocka_unit_test_setup_teardown(an_interrupt_ends_it, enter, leave),
         cmocka_unit_test_setup_teardown(many_threads_find_the_same, enter, leave),
         cmocka_unit_test_setup_teardown(a_busy_file_is_never_taken_for_a_mixture, enter, leave),
         cmocka_unit_test(times_are_nanoseconds),

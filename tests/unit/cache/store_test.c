@@ -30,7 +30,7 @@ static void a_new_store_has_its_layout(void **state)
 {
     struct place *p = *state;
 
-    assert_string_equal(content(p, "store/version"), "hpo store 1\n");
+    assert_string_equal(content(p, "store/version"), "hpo store 2\n");
     assert_true(exists("store/index.db") && exists("store/blobs") && exists("store/tmp"));
     assert_true(exists("store/work") && exists("store/claims"));
     assert_int_equal(store_folder(p->store)[0], '/');
@@ -69,7 +69,7 @@ static void refuse(struct place *p, enum status expected, const char *text)
 {
     struct store *store = NULL;
 
-    assert_int_equal(store_open("other", STORE_WRITE, &store, &p->err), expected);
+    assert_int_equal(store_open("other", STORE_WRITE, NULL, &store, &p->err), expected);
     assert_null(store);
     assert_non_null(strstr(p->err.text, text));
 }
@@ -82,16 +82,16 @@ static void other_folders_are_refused(void **state)
     put_file("other/thesis.tex", "x");
     refuse(p, ERR_INPUT, "thesis.tex");
     put_file("other/version", "12\n");
-    refuse(p, ERR_INPUT, "hpo store 1");
+    refuse(p, ERR_INPUT, "hpo store 2");
     put_file("other/version", "hpo store x\n");
-    refuse(p, ERR_INPUT, "hpo store 1");
-    put_file("other/version", "hpo store 2\n");
-    refuse(p, ERR_INPUT, "it is 2, this program knows 1");
+    refuse(p, ERR_INPUT, "hpo store 2");
+    put_file("other/version", "hpo store 3\n");
+    refuse(p, ERR_INPUT, "it is 3, this program knows 2");
     assert_non_null(strstr(p->err.text, "newer version"));
     assert_true(p->err.hint[0] != '\0');
     assert_int_equal(unlink("other/version"), 0);
     assert_int_equal(unlink("other/thesis.tex"), 0);
-    put_bytes("other/version", "hpo store 1\n", 1000);
+    put_bytes("other/version", "hpo store 2\n", 1000);
     refuse(p, ERR_INPUT, "64 bytes");
     assert_int_equal(unlink("other/version"), 0);
     assert_int_equal(rmdir("other"), 0);
@@ -105,10 +105,10 @@ static void an_index_that_is_none_is_damage(void **state)
     struct store *store = NULL;
 
     assert_int_equal(mkdir("other", 0777), 0);
-    put_file("other/version", "hpo store 1\n");
+    put_file("other/version", "hpo store 2\n");
     put_bytes("other/index.db", "this is no database", 8192);
-    assert_int_equal(store_open("other", STORE_WRITE, &store, &p->err), ERR_CORRUPT);
-    assert_int_equal(store_open("other", STORE_READ, &store, &p->err), ERR_CORRUPT);
+    assert_int_equal(store_open("other", STORE_WRITE, NULL, &store, &p->err), ERR_CORRUPT);
+    assert_int_equal(store_open("other", STORE_READ, NULL, &store, &p->err), ERR_CORRUPT);
 }
 
 /* The folder of a store whose making was interrupted anywhere is made whole. */
@@ -123,7 +123,7 @@ static void half_a_store_is_finished(void **state)
     assert_int_equal(rmdir("store/work"), 0);
     put_file("store/version.abc123", "hpo st");
     reopen(p);
-    assert_string_equal(content(p, "store/version"), "hpo store 1\n");
+    assert_string_equal(content(p, "store/version"), "hpo store 2\n");
     assert_true(exists("store/work"));
     put_file("store/index.db-wal", "");
     store_close(p->store);
@@ -140,14 +140,14 @@ static void reading_changes_nothing(void **state)
     struct store *writer = p->store;
     struct digest d;
 
-    assert_int_equal(store_open("absent", STORE_READ, &p->store, &p->err), ERR_NOT_FOUND);
+    assert_int_equal(store_open("absent", STORE_READ, NULL, &p->store, &p->err), ERR_NOT_FOUND);
     assert_false(exists("absent"));
     assert_int_equal(mkdir("empty", 0777), 0);
-    assert_int_equal(store_open("empty", STORE_READ, &p->store, &p->err), ERR_NOT_FOUND);
+    assert_int_equal(store_open("empty", STORE_READ, NULL, &p->store, &p->err), ERR_NOT_FOUND);
     p->store = writer;
     assert_ok(p, put_answer(p, "k", "a"));
     assert_ok(p, store_sync(p->store, &p->err));
-    assert_ok(p, store_open("store", STORE_READ, &p->store, &p->err));
+    assert_ok(p, store_open("store", STORE_READ, NULL, &p->store, &p->err));
     assert_string_equal(get_answer(p, "k"), "a");
     assert_int_equal(put_answer(p, "k", "b"), ERR_SYSTEM);
     assert_non_null(strstr(p->err.text, "reading only"));
@@ -165,11 +165,11 @@ static int try_as_nobody(struct place *p)
 
     if (getuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0))
         return 1;
-    if (store_open("store", STORE_WRITE, &store, &p->err) != ERR_SYSTEM)
+    if (store_open("store", STORE_WRITE, NULL, &store, &p->err) != ERR_SYSTEM)
         return 2;
     if (!strstr(p->err.text, "ermission") || !strstr(p->err.hint, "--cache"))
         return 3;
-    if (store_open("store", STORE_READ, &store, &p->err) != OK)
+    if (store_open("store", STORE_READ, NULL, &store, &p->err) != OK)
         return 4;
     if (history_journal_get(store, &d, p->arena, &answer, &p->err) != OK ||
         strcmp(answer, "a") != 0)
@@ -204,11 +204,21 @@ static void a_read_only_store_says_so(void **state)
 
 static void network_disks_are_known(void **state)
 {
+    static const char mounts[] =
+        "35 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n"
+        "99 35 0:52 / /mnt/far rw,nosuid - fuse.sshfs me@host:/data rw,user_id=1000\n"
+        "98 35 0:53 / /mnt/merged rw - fuse.mergerfs a:b rw\n"
+        "97 35 0:54 / /mnt/drive rw - fuse.rclone drive: rw\n";
+
     (void)state;
     assert_string_equal(filesystem_network(0x6969), "NFS");
     assert_string_equal(filesystem_network((unsigned long)(int)0xff534d42), "CIFS");
     assert_null(filesystem_network(0xef53));
     assert_null(filesystem_network(0x01021994));
+    assert_string_equal(filesystem_network_fuse(mounts, 0, 52), "sshfs");
+    assert_string_equal(filesystem_network_fuse(mounts, 0, 54), "rclone");
+    assert_null(filesystem_network_fuse(mounts, 0, 53)); /* over a local disk */
+    assert_null(filesystem_network_fuse(mounts, 0, 5));
     assert_true(filesystem_tick_ns(0xef53) == 10000000);
     assert_true(filesystem_tick_ns(0x6969) > filesystem_tick_ns(0xef53));
 }
@@ -223,7 +233,7 @@ static void who_is_alone_is_known(void **state)
     assert_ok(p, store_be_alone(p->store, 0, &alone, &user, &p->err));
     assert_true(alone);
     store_share(p->store);
-    assert_ok(p, store_open("store", STORE_WRITE, &other, &p->err));
+    assert_ok(p, store_open("store", STORE_WRITE, NULL, &other, &p->err));
     assert_ok(p, store_be_alone(p->store, 20, &alone, &user, &p->err));
     assert_false(alone);
     assert_int_equal(user, getpid());
@@ -240,7 +250,7 @@ static void leftovers_go_when_nobody_else_is_there(void **state)
     struct store *other;
 
     put_file("store/tmp/Xleft", "half a blob");
-    assert_ok(p, store_open("store", STORE_WRITE, &other, &p->err));
+    assert_ok(p, store_open("store", STORE_WRITE, NULL, &other, &p->err));
     assert_true(exists("store/tmp/Xleft"));
     store_close(other);
     reopen(p);
@@ -260,7 +270,7 @@ static void *write_in_a_loop(void *argument)
     struct store *store;
     struct error err;
 
-    if (store_open(w->folder, STORE_WRITE, &store, &err) != OK)
+    if (store_open(w->folder, STORE_WRITE, NULL, &store, &err) != OK)
         return NULL;
     for (int i = 0; i < w->n; i++) {
         struct digest key;
@@ -313,7 +323,7 @@ static void many_may_make_it_at_once(void **state)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
         assert_int_equal(writers[i].done, 20);
     }
-    assert_string_equal(content(p, "fresh/version"), "hpo store 1\n");
+    assert_string_equal(content(p, "fresh/version"), "hpo store 2\n");
 }
 
 static void what_one_puts_the_other_sees_after_the_sync(void **state)
@@ -321,7 +331,7 @@ static void what_one_puts_the_other_sees_after_the_sync(void **state)
     struct place *p = *state;
     struct store *first = p->store, *second;
 
-    assert_ok(p, store_open("store", STORE_WRITE, &second, &p->err));
+    assert_ok(p, store_open("store", STORE_WRITE, NULL, &second, &p->err));
     assert_ok(p, put_answer(p, "k", "a"));
     p->store = second;
     assert_null(get_answer(p, "k"));
