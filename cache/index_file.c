@@ -1,4 +1,5 @@
-/* index_file: the few times when one process alone may touch the index. Start at index_file_open. */
+/* index_file: the few times when one process alone may touch the index. Start at
+ * index_file_open. */
 #include "cache/index_file.h"
 
 #include <errno.h>

@@ -1,12 +1,12 @@
 /*
  * schema: the tables of the index, and how each of their rows is guarded.
  *
- * Guard      The last column of a row, `digest`, is a hash of 64 bits over the name of its table and
- *            all its other columns, with their types and lengths (database_rows.c). It finds what
- *            a disk, a cable or a bit in memory changed; whoever may write the file can forge it,
- *            as he can everything in it. (SHA-256 would cost a build of 10,000 trials with nothing
- *            to do 7 % of its time.) A row of inline_blob has no such column: its key is the
- *            SHA-256 of its bytes.
+ * Guard      The last column of a row, `digest`, is a hash of 64 bits over the name of its table
+ *            and all its other columns, with their types and lengths (database_rows.c). It finds
+ *            what a disk, a cable or a bit in memory changed; whoever may write the file can forge
+ *            it, as he can everything in it. (SHA-256 would cost a build of 10,000 trials with
+ *            nothing to do 7 % of its time.) A row of inline_blob has no such column: its key is
+ *            the SHA-256 of its bytes.
  * Sum        table_sum has the number of rows of each table and the sum of their digests modulo
  *            2^64, kept in the same transaction. It finds rows that were lost as a whole. Only
  *            verify and gc compare it, for that reads the table from end to end.

@@ -1,7 +1,7 @@
 /*
  * gc: drops and collects. What is kept and how it goes is said by its owners (holder.h, history.h,
- * stats.h, inventory.h); here it is only put together. The order that makes a crash harmless: rows first, durable, and only then
- * the files that no row names any more. Start at cache_gc.
+ * stats.h, inventory.h); here it is only put together. The order that makes a crash harmless: rows
+ * first, durable, and only then the files that no row names any more. Start at cache_gc.
  */
 #include "cache/maintenance/gc.h"
 

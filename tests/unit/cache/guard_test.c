@@ -1,4 +1,5 @@
-/* guard: rows that change, vanish or appear behind the back of the store are found, said, dropped. */
+/* guard: rows that change, vanish or appear behind the back of the store are found, said,
+ * dropped. */
 #include "cache/content/tree.h"
 #include "cache/database.h"
 #include "cache/maintenance/gc.h"

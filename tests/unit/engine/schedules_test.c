@@ -111,8 +111,8 @@ static int open_shared(void **state)
         return -1;
     (void)snprintf(shared.recipe_path, sizeof shared.recipe_path, "%s/r.lua", shared.folder);
     if (file_write(shared.recipe_path, recipe_text, strlen(recipe_text), &err) != OK ||
-        store_open(file_join(shared.arena, shared.folder, "store"), STORE_WRITE, NULL, &shared.store,
-                   &err) != OK ||
+        store_open(file_join(shared.arena, shared.folder, "store"), STORE_WRITE, NULL,
+                   &shared.store, &err) != OK ||
         progress_open(false, &shared.progress, &err) != OK)
         return -1;
     shared.o = (struct options){.program = "/bin/false", .bin = "/bin", .jobs = 1};
