@@ -93,15 +93,16 @@ static const char *landing_path(struct build *b, const struct target *t, bool *n
 
 /* The file, or what lies in the folder, sorted by path. */
 static enum status list_pieces(struct build *b, const char *target, struct content *c,
-                               const char *path, struct piece **out, size_t *n, struct error *err)
+                               const char *path, struct arena *arena, struct piece **out, size_t *n,
+                               struct error *err)
 {
     const struct tree *tree;
     struct content_key key;
 
-    TRY(content_key(b->store, c, path, b->arena, &key, err));
-    TRY(content_tree(b->store, c, path, b->arena, &tree, err));
+    TRY(content_key(b->store, c, path, arena, &key, err));
+    TRY(content_tree(b->store, c, path, arena, &tree, err));
     *n = tree && tree->n > 0 ? tree->n : 1;
-    if (!(*out = arena_array(b->arena, *n, sizeof **out)))
+    if (!(*out = arena_array(arena, *n, sizeof **out)))
         return error_memory(err);
     if (!tree || tree->n == 0) {
         **out = (struct piece){.path = target,
@@ -116,41 +117,60 @@ static enum status list_pieces(struct build *b, const char *target, struct conte
     for (size_t i = 0; i < *n; i++) {
         const struct tree_entry *e = &tree->entries[i];
         struct piece *piece = &(*out)[i];
-        *piece = (struct piece){.path = file_join(b->arena, target, e->path),
+        *piece = (struct piece){.path = file_join(arena, target, e->path),
                                 .kind = e->kind,
                                 .digest = e->digest,
                                 .target = e->target,
                                 .content = c,
-                                .inside = path ? file_join(b->arena, path, e->path) : e->path};
+                                .inside = path ? file_join(arena, path, e->path) : e->path};
         if (!piece->path || !piece->inside)
             return error_memory(err);
     }
     return OK;
 }
 
-static enum status output_content(const struct outputs *o, size_t i, bool *again, struct error *err)
+/* What is needed for one target only lives in the arena. */
+static enum status put_content(const struct outputs *o, size_t i, const char *path,
+                               struct arena *arena, struct error *err)
 {
     struct build *b = o->b;
     const struct target *target = &b->targets[i];
-    struct content *c = &work_of(b, target->node)->content;
-    struct piece *pieces;
+    struct content content = work_of(b, target->node)->content;
+    struct landing_context to = o->to;
     struct stamp stamp = {.settled = false};
-    bool nothing;
-    const char *path = landing_path(b, target, &nothing);
+    struct piece *pieces;
     enum status s;
     size_t n;
 
-    if (nothing)
-        return OK;
-    s = list_pieces(b, target->name, c, path, &pieces, &n, err);
+    to.arena = arena;
+    s = list_pieces(b, target->name, &content, path, arena, &pieces, &n, err);
     if (s == ERR_INPUT)
         error_place(err, "target %s", target->name);
     if (s == OK)
-        s = landing_put(&o->to, target->name, pieces, n, &stamp, err);
+        s = landing_put(&to, target->name, pieces, n, &stamp, err);
     recall_note_landed(b, i, &stamp);
-    if ((s == ERR_NOT_FOUND || s == ERR_CORRUPT) && c->origin == FROM_STORE) {
+    return s;
+}
+
+static enum status output_content(const struct outputs *o, size_t i, bool *again, struct error *err)
+{
+    struct build *b = o->b;
+    const int node = b->targets[i].node;
+    struct arena *arena;
+    bool nothing;
+    const char *path = landing_path(b, &b->targets[i], &nothing);
+    enum status s;
+
+    if (nothing)
+        return OK;
+    if (!(arena = arena_open()))
+        return error_memory(err);
+    s = put_content(o, i, path, arena, err);
+    arena_close(arena);
+    if ((s == ERR_NOT_FOUND || s == ERR_CORRUPT) &&
+        work_of(b, node)->content.origin == FROM_STORE) {
         *again = true;
-        return node_lost(b, target->node, -1, err);
+        return node_lost(b, node, -1, err);
     }
     return s;
 }

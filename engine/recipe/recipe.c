@@ -154,6 +154,7 @@ static enum status run(struct recipe *r, struct error *err)
     r->is_read = true;
     TRY(take_targets(r, err));
     lua_settop(r->lua, 0);
+    (void)lua_gc(r->lua, LUA_GCCOLLECT); /* what described a large graph is hundreds of MB */
     TRY(digest_own(r, err));
     return recipe_check_sets(r, false, err);
 }
