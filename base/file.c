@@ -351,7 +351,7 @@ enum status file_remove(const char *path, struct error *err)
     if (unlink(path) == 0 || errno == ENOENT || errno == ENOTDIR)
         return OK;
     if (errno != EISDIR && errno != EPERM)
-        return error_system(err, path, "remove");
+        return refuse(AT_FDCWD, path, "remove", err);
     if (snprintf(folder, sizeof folder, "%.*s", (int)(slash - path + 1), path) >= PATH_MAX)
         errno = ENAMETOOLONG;
     else if ((parent = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC)) >= 0) {

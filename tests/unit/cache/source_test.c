@@ -2,6 +2,7 @@
  * source: a digest is that of the bytes, however recently they were written; what is believed is
  * not read again, and what changed is never believed.
  */
+#include "cache/content/blob.h"
 #include "cache/content/source.h"
 #include "tests/unit/cache/place.h"
 
@@ -335,7 +336,7 @@ static void a_changed_source_is_not_placed(void **state)
 /* Written through the copy, the user's file stays; what is a hole takes no room. */
 static void a_large_source_is_copied(void **state)
 {
-    const off_t n = 70 * 1024 * 1024;
+    const off_t n = (off_t)BLOB_LARGE + 1;
     struct place *p = *state;
     struct source source, again;
     struct stat st, copy;
