@@ -109,7 +109,7 @@ class Squad(TrainerCase):
         path = self.write("long.json", json.dumps({"data": [{"paragraphs": [{"context": "c", "qas": [
             {"id": "long", "question": "q", "answers": [{"text": "x y z " * 20}]}]}]}]}))
         common = ["squad", "--train", path, "--validation", path, "--tokenizer", self.shared("data/tokenizer.json"), "--max-length", 16, "--out", "out"]
-        self.assertIn("\na larger max_length has room for it", self.refuses("long.json: question long", *common))
+        self.assertIn("\n  a larger max_length has room for it", self.refuses("long.json: question long", *common))
         self.assertEqual(list((self.folder / "out").iterdir()), [])  # nothing unfinished is left
         row = self.squad(path, path, "--labels", "seed", "--max-length", 60)["train"][0]
         self.assertEqual(len(row["labels"]), 60)

@@ -33,7 +33,7 @@ class Models(Small):
         self.write("model/tokenizer.json", json.dumps(tokenizer))
 
     def test_pointers_of_git_lfs(self):
-        sentence = "this is a Git LFS pointer to 1117 bytes, not the file\ngit lfs pull"
+        sentence = "this is a Git LFS pointer to 1117 bytes, not the file\n  git lfs pull"
         self.give_tokenizer()
         for name in ("model/config.json", "model/model.safetensors", "model/tokenizer.json", "model/generation_config.json", "data/train.jsonl"):
             with self.subTest(name):
@@ -59,7 +59,7 @@ class Models(Small):
         weights.unlink()
         self.assertIn("or model.safetensors.index.json: there is none", self.train_fails("model: cannot open model.safetensors"))
         self.write("model/pytorch_model.bin", "PK")
-        self.assertIn("\ntransformers writes it: AutoModelForCausalLM",
+        self.assertIn("\n  transformers writes it: AutoModelForCausalLM",
                       self.train_fails("model: expected model.safetensors, found pytorch_model.bin, which is not read"))
         self.write("model/model.safetensors.index.json", '{"weight_map": {"a": "part.safetensors"}}')
         self.train_fails("model.safetensors.index.json: weight_map: names part.safetensors, which is not here")
@@ -67,13 +67,13 @@ class Models(Small):
         weights.write_bytes(b"PK\x03\x04 what torch.save writes")
         self.train_fails("this is no safetensors file, or only the beginning of one")
         weights.write_bytes(good[:-4])
-        self.assertIn("\nis the file whole?", self.train_fails("model.safetensors"))
+        self.assertIn("\n  is the file whole?", self.train_fails("model.safetensors"))
 
     def test_an_adapter(self):
         os.unlink(self.folder / "model/config.json")
-        self.assertIn("\na model is a Hugging Face folder", self.train_fails("model/config.json: cannot open"))
+        self.assertIn("\n  a model is a Hugging Face folder", self.train_fails("model/config.json: cannot open"))
         self.write("model/adapter_config.json", "{}")
-        self.assertIn("\nmodel is an adapter: merge_and_unload()", self.train_fails("model/config.json: cannot open"))
+        self.assertIn("\n  model is an adapter: merge_and_unload()", self.train_fails("model/config.json: cannot open"))
 
     def test_shapes_are_shown(self):
         self.write("model/config.json", json.dumps({**json.loads(self.read("config.json")), "vocab_size": 71}))

@@ -304,7 +304,7 @@ class Damage(Disk):
                     done = self.run_hpo("build", "r.lua", "--json")
                     if kind == "a folder":
                         self.assertEqual(done.returncode, 1)
-                        self.assertIn("expected a regular file", done.stderr)
+                        self.assertIn("has the name of a blob", done.stderr)
                         blob.rmdir()
                         done = self.run_hpo("build", "r.lua", "--json")
                     self.assertEqual(done.returncode, 0, done.stderr)
