@@ -281,10 +281,10 @@ static void say_what_is_trained_again(struct build *b, const struct job *job,
         return;
     b->said_again = true;
     progress_warning(b->progress,
-                     "%s left no checkpoint of t = %d in HPO_CHECKPOINT_OUT: t = %d to %d are "
-                     "trained again, and so wherever a trial goes on (a trainer that needs no "
+                     "%s left no checkpoint of t = %d in HPO_CHECKPOINT_OUT: training begins again "
+                     "behind t = %d, and so wherever a trial goes on (a trainer that needs no "
                      "checkpoint says stateless = true)",
-                     job->label, from->t, start ? start->t + 1 : 1, from->t);
+                     job->label, from->t, start ? start->t : 0);
 }
 
 enum status run_start(struct build *b, const char *label, const struct demand *demand, int others,

@@ -44,9 +44,9 @@ static bool was_named(const struct run *run, const char *folder)
     return false;
 }
 
-/* The newest checkpoint that a line named: the one before is not needed any more. */
-static enum status take_checkpoint(struct build *b, struct job *job, struct unit *u,
-                                   const char *name, bool last, struct error *err)
+/* The folder that a line named, which is kept where its unit is not the last. */
+static enum status hold_checkpoint(struct build *b, struct job *job, const struct unit *u,
+                                   const char *name, bool last, const char **out, struct error *err)
 {
     struct run *run = job->run;
     const char *folder, **names;
@@ -58,9 +58,21 @@ static enum status take_checkpoint(struct build *b, struct job *job, struct unit
                          name);
     if (!(names = arena_push(job->arena, run->names, run->n_names, run->name_capacity)))
         return error_memory(err);
-    *names = folder;
-    if (!last)
-        TRY(results_hold(b->results, &u->key, folder, err));
+    *names = *out = folder;
+    return last ? OK : results_hold(b->results, &u->key, folder, err);
+}
+
+/* The newest checkpoint that a line named: the one before is not needed any more. */
+static enum status take_checkpoint(struct build *b, struct job *job, struct unit *u,
+                                   const char *name, bool last, struct error *err)
+{
+    struct run *run = job->run;
+    const char *folder = NULL;
+    const enum status s = hold_checkpoint(b, job, u, name, last, &folder, err);
+
+    if (s == ERR_NOT_FOUND && !last) /* its trainer had a newer one by the time we read of it */
+        return OK;
+    TRY(s == ERR_NOT_FOUND ? ERR_FAILED : s);
     if (run->held)
         results_drop(b->results, &run->held_unit->key, run->held);
     run->held = folder;

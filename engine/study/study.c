@@ -100,6 +100,7 @@ enum status study_shape(struct study *study, struct trial *trial, const char *pa
     TRY(s);
     TRY(graph_refuse_cycle(study->c.graph, template->node, study->node, err));
     TRY(recipe_cost(study->c.recipe, study->spec->callbacks, params, &trial->cost, err));
+    template->stateless = graph_node(study->c.graph, template->node)->action.stateless;
     trial->params = params;
     trial->template = template;
     return OK;

@@ -26,8 +26,9 @@ struct store;
 /* What a trial's segments come from: the action that trial(p) returned, and its key once known. */
 struct template
 {
-    int node;   /* in the graph */
-    bool keyed; /* all its inputs are known */
+    int node;       /* in the graph */
+    bool keyed;     /* all its inputs are known */
+    bool stateless; /* an empty checkpoint is a whole one: as its action says */
     struct digest key;
     const char *description; /* field by field */
 };
