@@ -8,7 +8,7 @@
 #include "base/arena.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "cache/records/history.h"
+#include "engine/study/accepted.h"
 
 struct units {
     struct results *results;
@@ -131,17 +131,20 @@ enum status unit_refresh(struct units *units, struct unit *u, struct error *err)
     return look_up(units, u, NULL, err);
 }
 
-enum status unit_recall_failure(struct units *units, struct unit *u, struct error *err)
+enum status unit_accepted(struct units *units, struct unit *u, bool *accepted, struct error *err)
 {
-    struct failure f;
-    enum status s = history_failure_get(units->store, &u->key, units->arena, &f, err);
-
-    if (s == ERR_NOT_FOUND)
-        return OK;
-    TRY(s);
-    u->state = UNIT_FAILED;
-    u->failure = f.text;
+    if (!u->looked && units->store) {
+        TRY(accepted_get(units->store, &u->key, units->arena, &u->failure, err));
+        u->accepted = u->failure != NULL;
+        u->looked = true;
+    }
+    *accepted = u->accepted;
     return OK;
+}
+
+enum status unit_accept(struct units *units, const struct unit *u, int64_t today, struct error *err)
+{
+    return units->store ? accepted_put(units->store, &u->key, today, err) : OK;
 }
 
 enum status unit_get(struct units *units, const struct template *template, struct unit *parent,
