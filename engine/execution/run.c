@@ -503,10 +503,7 @@ static const char *missing_report(struct build *b, const struct run *run)
         arena_printf(b->arena, "it ended with status 0 without the report of t = %d",
                      run->units[run->reported]->t);
 
-    if (!missing || !run->almost)
-        return missing;
-    return arena_printf(b->arena, "%s; of the line `%s`: %s", missing, run->almost,
-                        run->almost_why);
+    return run_with_almost(b, run, missing);
 }
 
 enum status run_finish(struct build *b, struct job *job, const struct executor_event *end,

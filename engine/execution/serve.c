@@ -109,6 +109,14 @@ static enum status take_unit(struct build *b, struct job *job, const struct repo
     return OK;
 }
 
+const char *run_with_almost(struct build *b, const struct run *run, const char *sentence)
+{
+    if (!sentence || !run->almost)
+        return sentence;
+    return arena_printf(b->arena, "%s; of the line `%s`: %s", sentence, run->almost,
+                        run->almost_why);
+}
+
 static enum status take_report(struct build *b, struct job *job, const struct report_line *line,
                                struct error *err)
 {
@@ -120,9 +128,11 @@ static enum status take_report(struct build *b, struct job *job, const struct re
                      arena_printf(b->arena, "it reported t = %d after its last t = %d", line->t,
                                   run->units[run->n - 1]->t));
     if (line->t != run->units[run->reported]->t)
-        return wrong(b, job,
-                     arena_printf(b->arena, "expected the report of t = %d, found t = %d",
-                                  run->units[run->reported]->t, line->t));
+        return wrong(
+            b, job,
+            run_with_almost(b, run,
+                            arena_printf(b->arena, "expected the report of t = %d, found t = %d",
+                                         run->units[run->reported]->t, line->t)));
     s = take_unit(b, job, line, err);
     if (s == ERR_FAILED)
         return wrong(
