@@ -160,6 +160,8 @@ static const struct flag flags[] = {
      "after a failure, do all that does not need what failed"},
     {"--keep-failed", NULL, BUILD, take_switch, FIELD(keep_failed),
      "keep the working folder of every failure, not of the last alone"},
+    {"--retry-failed", NULL, BUILD, take_switch, FIELD(retry_failed),
+     "try failures again that on_failure = \"prune\" has accepted"},
     {"--cached-only", NULL, BUILD, take_switch, FIELD(cached_only),
      "run nothing: what is not in the store fails"},
     {"--rerun", "NODE", BUILD, take_string, FIELD(rerun),

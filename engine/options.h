@@ -32,7 +32,8 @@ struct options {
     const char *out;                /* --out, or "out" */
     const char *rerun;              /* --rerun NODE, or NULL */
     const char *search, *scheduler; /* of simulate: Lua, or NULL */
-    bool dry_run, keep_going, keep_failed, cached_only, update, rehash, json, csv, verbose;
+    bool dry_run, keep_going, keep_failed, retry_failed, cached_only, update, rehash;
+    bool json, csv, verbose;
     const char *format;      /* --format of graph */
     double max_gb, max_days; /* of cache gc; negative: no such bound */
     bool help;

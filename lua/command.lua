@@ -51,6 +51,11 @@ command.common = {
   retries = { check.whole(0, 100), default = 0 },
 }
 
+local function truth(field, value)
+  if type(value) ~= "boolean" then check.expected(field, "true or false", value) end
+  return value
+end
+
 local rules = {
   run = { check.list(argument, 1), required = 'a list such as { "program", "argument" }' },
   inputs = inputs.rule,
@@ -58,6 +63,7 @@ local rules = {
   env = environment,
   identity = check.list(check.text, 1),
   params = json.object,
+  stateless = truth,
 }
 for _, name in ipairs(check.names(command.common)) do rules[name] = command.common[name] end
 
@@ -94,7 +100,7 @@ function command.new(options)
   local origin = command.origin("hpo.command", {
     kind = "command", name = o.name, run = argv, inputs = list, outputs = outputs, env = o.env or {},
     resources = o.resources or { cpus = 1, gpus = 0 }, timeout = o.timeout, retries = o.retries,
-    identity = o.identity, params = o.params and core.encode(o.params),
+    identity = o.identity, params = o.params and core.encode(o.params), stateless = o.stateless,
   })
   origin.template = origin.as_template
   return artifact.new(origin)

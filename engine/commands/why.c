@@ -15,6 +15,7 @@
 #include "engine/options.h"
 #include "engine/progress.h"
 #include "engine/recipe/recipe.h"
+#include "engine/study/accepted.h"
 
 /* The description behind a key: of a result, or of a template or failed action. NULL: unknown. */
 static enum status describe(struct store *store, const struct digest *key, struct arena *arena,
@@ -69,6 +70,7 @@ static enum status add_state(struct store *store, const struct result *r, struct
                              struct text *t, struct error *err)
 {
     struct failure f;
+    const char *accepted;
     enum status s;
 
     if (r->description) {
@@ -77,11 +79,16 @@ static enum status add_state(struct store *store, const struct result *r, struct
         return OK;
     }
     s = history_failure_get(store, &r->key, arena, &f, err);
-    if (s == OK)
-        text_printf(t, "  failed in run %lld: %s\n", (long long)f.run, f.text);
-    else if (s == ERR_NOT_FOUND)
+    if (s == ERR_NOT_FOUND) {
         text_add(t, "  not known: it will run\n");
-    return s == ERR_NOT_FOUND ? OK : s;
+        return OK;
+    }
+    TRY(s);
+    TRY(accepted_get(store, &r->key, arena, &accepted, err));
+    text_printf(t, "  failed in run %lld: %s%s\n", (long long)f.run, f.text,
+                accepted ? "; accepted: not tried again until its key changes, or --retry-failed"
+                         : "");
+    return OK;
 }
 
 /* The trial whose story is told. */

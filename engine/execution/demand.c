@@ -14,6 +14,25 @@ static bool is_open(const struct build *b, int node)
 
 /* ---- decide ---- */
 
+static void count_accepted(void *context, int trial, struct unit *u)
+{
+    (void)trial;
+    *(int *)context += u->state == UNIT_UNKNOWN;
+}
+
+/* Trials that failed in an earlier build: nothing else would tell how to try them again. */
+static void say_accepted(struct build *b, int node)
+{
+    int n = 0;
+
+    study_units(work_of(b, node)->study, count_accepted, &n);
+    if (n > 0 && !b->replays)
+        progress_line(b->progress,
+                      "%s: %d trial%s failed in an earlier build and %s not tried again "
+                      "(--retry-failed does)",
+                      graph_label(b->graph, node), n, n > 1 ? "s" : "", n > 1 ? "are" : "is");
+}
+
 enum status demand_decide(struct build *b, struct error *err)
 {
     for (size_t i = 0; i < b->studies.n; i++) {
@@ -29,8 +48,10 @@ enum status demand_decide(struct build *b, struct error *err)
             continue;
         }
         TRY(s);
-        if (decided)
-            TRY(node_done(b, node, err));
+        if (!decided)
+            continue;
+        say_accepted(b, node);
+        TRY(node_done(b, node, err));
     }
     return OK;
 }

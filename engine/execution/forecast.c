@@ -35,12 +35,16 @@ static enum status count(struct build *b, struct bound *bound, struct unit *u, d
     return OK;
 }
 
-/* The units of the trial after `from`, up to t = until. */
-static enum status walk(struct build *b, struct bound *bound, const struct trial *trial,
-                        struct unit *from, int until, struct error *err)
+/* The units of the trial after `from`, up to t = until, or up to where it fails. */
+static enum status walk(struct build *b, struct study *study, struct bound *bound,
+                        const struct trial *trial, struct unit *from, int until, struct error *err)
 {
     for (int t = from ? from->t + 1 : 1; t <= until; t++) {
+        bool fails;
         TRY(unit_get(b->units, trial->template, from, &from, err));
+        TRY(study_fails_at(study, from, &fails, err));
+        if (fails)
+            return OK;
         TRY(count(b, bound, from, trial->cost, err));
     }
     return OK;
@@ -107,24 +111,24 @@ static enum status find_least(struct build *b, struct study *study, struct bound
     for (size_t i = 0; i < n_runs; i++) {
         const struct trial *trial = study->trials[runs[i].trial];
         if (trial->template->keyed)
-            TRY(walk(b, least, trial, runs[i].from, sure(study, runs[i].from, trial, runs[i].until),
-                     err));
+            TRY(walk(b, study, least, trial, runs[i].from,
+                     sure(study, runs[i].from, trial, runs[i].until), err));
     }
     for (size_t i = 0; i < n; i++)
         if (to_come[i].template->keyed)
-            TRY(walk(b, least, &to_come[i], NULL, sure(study, NULL, &to_come[i], to_come[i].until),
-                     err));
+            TRY(walk(b, study, least, &to_come[i], NULL,
+                     sure(study, NULL, &to_come[i], to_come[i].until), err));
     return OK;
 }
 
-static enum status add_most(struct build *b, const struct study *study, struct bound *most,
+static enum status add_most(struct build *b, struct study *study, struct bound *most,
                             const struct trial *trial, struct error *err)
 {
     int until = study->spec->max_t;
 
     if (!trial->template->keyed || study->spec->exploits)
         until = trial->template->keyed && trial->until > trial->t ? trial->until : trial->t;
-    TRY(walk(b, most, trial, trial->last, until, err));
+    TRY(walk(b, study, most, trial, trial->last, until, err));
     count_blindly(most, trial, study->spec->max_t - until);
     return OK;
 }

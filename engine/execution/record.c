@@ -36,7 +36,7 @@ static void add_unit(void *context, int trial, struct unit *u)
     struct arena *arena = names->b->arena;
 
     add_name(names, arena_printf(arena, "%s/%d/%d", names->study, trial, u->t), &u->key);
-    if (u->state == UNIT_FAILED && names->status == OK) {
+    if (u->state != UNIT_KNOWN && names->status == OK) {
         char *description = unit_description(u, arena);
         names->status = description ? history_journal_put(names->b->store, &u->key, description,
                                                           names->b->today, names->err)

@@ -203,6 +203,7 @@ static enum status resolve_study(struct build *b, int node, struct error *err)
                                     .arena = b->arena,
                                     .warm = warm >= 0 ? work_of(b, warm)->study : NULL,
                                     .today = b->today,
+                                    .retry_failed = b->o->retry_failed && !b->replays,
                                     .replay = b->replays};
 
     TRY(prior_find(b, node, &context.history, err));

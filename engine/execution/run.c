@@ -281,10 +281,10 @@ static void say_what_is_trained_again(struct build *b, const struct job *job,
         return;
     b->said_again = true;
     progress_warning(b->progress,
-                     "%s left no checkpoint of t = %d in HPO_CHECKPOINT_OUT: t = %d to %d are "
-                     "trained again, and so wherever a trial goes on (a trainer that needs no "
+                     "%s left no checkpoint of t = %d in HPO_CHECKPOINT_OUT: training begins again "
+                     "behind t = %d, and so wherever a trial goes on (a trainer that needs no "
                      "checkpoint says stateless = true)",
-                     job->label, from->t, start ? start->t + 1 : 1, from->t);
+                     job->label, from->t, start ? start->t : 0);
 }
 
 enum status run_start(struct build *b, const char *label, const struct demand *demand, int others,
@@ -503,10 +503,7 @@ static const char *missing_report(struct build *b, const struct run *run)
         arena_printf(b->arena, "it ended with status 0 without the report of t = %d",
                      run->units[run->reported]->t);
 
-    if (!missing || !run->almost)
-        return missing;
-    return arena_printf(b->arena, "%s; of the line `%s`: %s", missing, run->almost,
-                        run->almost_why);
+    return run_with_almost(b, run, missing);
 }
 
 enum status run_finish(struct build *b, struct job *job, const struct executor_event *end,

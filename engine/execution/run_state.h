@@ -47,6 +47,9 @@ enum status run_published(struct build *b, const char *label, struct unit *u,
                           const struct result *r, enum put_outcome outcome,
                           struct error *err) MUST_CHECK;
 
+/* The sentence that a report is missing, with the line that was almost one. NULL: no memory. */
+const char *run_with_almost(struct build *b, const struct run *run, const char *sentence);
+
 /* Takes a last line that nothing ended. */
 enum status run_take_rest(struct build *b, struct job *job, struct error *err) MUST_CHECK;
 

@@ -44,9 +44,9 @@ static bool was_named(const struct run *run, const char *folder)
     return false;
 }
 
-/* The newest checkpoint that a line named: the one before is not needed any more. */
-static enum status take_checkpoint(struct build *b, struct job *job, struct unit *u,
-                                   const char *name, bool last, struct error *err)
+/* The folder that a line named, which is kept where its unit is not the last. */
+static enum status hold_checkpoint(struct build *b, struct job *job, const struct unit *u,
+                                   const char *name, bool last, const char **out, struct error *err)
 {
     struct run *run = job->run;
     const char *folder, **names;
@@ -58,9 +58,21 @@ static enum status take_checkpoint(struct build *b, struct job *job, struct unit
                          name);
     if (!(names = arena_push(job->arena, run->names, run->n_names, run->name_capacity)))
         return error_memory(err);
-    *names = folder;
-    if (!last)
-        TRY(results_hold(b->results, &u->key, folder, err));
+    *names = *out = folder;
+    return last ? OK : results_hold(b->results, &u->key, folder, err);
+}
+
+/* The newest checkpoint that a line named: the one before is not needed any more. */
+static enum status take_checkpoint(struct build *b, struct job *job, struct unit *u,
+                                   const char *name, bool last, struct error *err)
+{
+    struct run *run = job->run;
+    const char *folder = NULL;
+    const enum status s = hold_checkpoint(b, job, u, name, last, &folder, err);
+
+    if (s == ERR_NOT_FOUND && !last) /* its trainer had a newer one by the time we read of it */
+        return OK;
+    TRY(s == ERR_NOT_FOUND ? ERR_FAILED : s);
     if (run->held)
         results_drop(b->results, &run->held_unit->key, run->held);
     run->held = folder;
@@ -97,6 +109,14 @@ static enum status take_unit(struct build *b, struct job *job, const struct repo
     return OK;
 }
 
+const char *run_with_almost(struct build *b, const struct run *run, const char *sentence)
+{
+    if (!sentence || !run->almost)
+        return sentence;
+    return arena_printf(b->arena, "%s; of the line `%s`: %s", sentence, run->almost,
+                        run->almost_why);
+}
+
 static enum status take_report(struct build *b, struct job *job, const struct report_line *line,
                                struct error *err)
 {
@@ -108,9 +128,11 @@ static enum status take_report(struct build *b, struct job *job, const struct re
                      arena_printf(b->arena, "it reported t = %d after its last t = %d", line->t,
                                   run->units[run->n - 1]->t));
     if (line->t != run->units[run->reported]->t)
-        return wrong(b, job,
-                     arena_printf(b->arena, "expected the report of t = %d, found t = %d",
-                                  run->units[run->reported]->t, line->t));
+        return wrong(
+            b, job,
+            run_with_almost(b, run,
+                            arena_printf(b->arena, "expected the report of t = %d, found t = %d",
+                                         run->units[run->reported]->t, line->t)));
     s = take_unit(b, job, line, err);
     if (s == ERR_FAILED)
         return wrong(

@@ -75,6 +75,8 @@ enum status key_of_action(const struct action *a, const struct content_key *cont
         add_string(&t, "params", a->params);
     if (a->resources.gpu)
         add_string(&t, "gpu", a->resources.gpu);
+    if (a->stateless)
+        text_add(&t, "stateless true\n");
     TRY(text_finish(&t, description, &n, err));
     return digest_bytes(*description, n, key, err);
 }

@@ -151,6 +151,7 @@ static void write_action(struct text *t, const struct action *a)
     memcpy(&timeout, &a->timeout, sizeof timeout);
     write_long(t, timeout);
     write_number(t, (uint32_t)a->retries);
+    write_number(t, a->stateless);
     while (a->identity && a->identity[n_identity])
         n_identity++;
     write_strings(t, a->identity, n_identity); /* none is NULL: an argv has a program */
@@ -445,6 +446,7 @@ static void read_action(struct reader *r, int id, struct action *a)
     timeout = read_long(r);
     memcpy(&a->timeout, &timeout, sizeof timeout);
     a->retries = read_int(r, -1);
+    a->stateless = read_truth(r);
     a->identity = read_strings(r, &n_identity);
     if (n_identity == 0)
         a->identity = NULL;

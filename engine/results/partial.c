@@ -35,8 +35,10 @@ static enum status step(int *fd, const char *name, const char *part, dev_t devic
     const int next = openat(*fd, part, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     struct stat st;
 
-    if (next < 0)
-        return refuse(err, name, "is not there");
+    if (next < 0) {
+        (void)refuse(err, name, "is not there");
+        return ERR_NOT_FOUND;
+    }
     close(*fd);
     *fd = next;
     if (fstat(next, &st) != 0)
@@ -179,10 +181,11 @@ static enum status hold(struct store *store, const struct digest *key, const cha
     struct digest look;
     enum status s = look_at(folder, &walk, &look, err);
 
+    if (s == OK)
+        s = sync_all(folder, &walk, err);
     if (s == ERR_NOT_FOUND || s == ERR_SYSTEM)
-        return error_set(err, ERR_FAILED, "", "its checkpoint changed after it was named");
+        return error_set(err, ERR_NOT_FOUND, "", "its checkpoint changed after it was named");
     TRY(s);
-    TRY(sync_all(folder, &walk, err));
     digest_hex(&look, hex);
     note = arena_printf(arena, "%s%s\n%s\n", heading, hex, folder);
     if (!path || !note)

@@ -22,12 +22,13 @@ struct store;
 
 /*
  * The folder that a trainer names, a path below `out` (HPO_CHECKPOINT_OUT), which may be written as
- * an absolute one. ERR_FAILED: it is none, or lies behind a link or on another file system.
+ * an absolute one. ERR_FAILED: it is none, or lies behind a link or on another file system;
+ * ERR_NOT_FOUND: it is not there.
  */
 enum status partial_folder(const char *out, const char *name, struct arena *arena,
                            const char **folder, struct error *err) MUST_CHECK;
 
-/* Notes the folder, durably. ERR_FAILED: its files come and go meanwhile. */
+/* Notes the folder, durably. ERR_NOT_FOUND: its files come and go meanwhile. */
 enum status partial_hold(struct store *store, const struct digest *key, const char *folder,
                          struct error *err) MUST_CHECK;
 

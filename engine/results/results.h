@@ -127,7 +127,7 @@ static inline MUST_CHECK enum status results_publish(struct results *r, struct r
 }
 
 /* The folder of a checkpoint that a trainer names, below its HPO_CHECKPOINT_OUT. ERR_FAILED, with a
- * sentence: it is none that could be kept. */
+ * sentence: it is none that could be kept; ERR_NOT_FOUND: it is not there. */
 static inline MUST_CHECK enum status results_locate(struct results *r, const char *out,
                                                     const char *name, struct arena *arena,
                                                     const char **folder, struct error *err)
@@ -136,7 +136,7 @@ static inline MUST_CHECK enum status results_locate(struct results *r, const cha
 }
 
 /* The checkpoint of this unit lies complete in that folder. ERR_FAILED, with a sentence: it does
- * not. */
+ * not; ERR_NOT_FOUND: not any more. */
 static inline MUST_CHECK enum status results_hold(struct results *r, const struct digest *key,
                                                   const char *folder, struct error *err)
 {

@@ -100,6 +100,7 @@ enum status study_shape(struct study *study, struct trial *trial, const char *pa
     TRY(s);
     TRY(graph_refuse_cycle(study->c.graph, template->node, study->node, err));
     TRY(recipe_cost(study->c.recipe, study->spec->callbacks, params, &trial->cost, err));
+    template->stateless = graph_node(study->c.graph, template->node)->action.stateless;
     trial->params = params;
     trial->template = template;
     return OK;
@@ -329,13 +330,32 @@ static enum status meets_stop(const struct study *study, const struct trial *tri
     return OK;
 }
 
+enum status study_fails_at(struct study *study, struct unit *u, bool *fails, struct error *err)
+{
+    *fails = u->state == UNIT_FAILED;
+    if (u->state != UNIT_UNKNOWN || !study->spec->prune || study->c.retry_failed)
+        return OK;
+    return unit_accepted(study->c.units, u, fails, err);
+}
+
+/* Its trial ends there; later builds of this study do not try it again. */
+static enum status meet_failure(struct study *study, struct trial *trial, struct unit *u,
+                                struct error *err)
+{
+    trial->failed = u;
+    if (!study->spec->prune)
+        return error_set(err, ERR_FAILED, "", "trial %d failed at t = %d: %s", trial->number, u->t,
+                         u->failure);
+    return study->c.replay ? OK : unit_accept(study->c.units, u, study->c.today, err);
+}
+
 /* Delivers the report of u, or its failure, and applies what is decided. */
 static enum status deliver(struct study *study, struct trial *trial, struct unit *u,
                            struct error *err)
 {
     struct event e = {.kind = EVENT_REPORT, .report = {trial->number, u->t, NAN, END_NONE}};
     struct decision *decisions, *own = NULL;
-    bool failed = u->state == UNIT_FAILED, meets;
+    bool failed = u->state != UNIT_KNOWN, meets;
     size_t n;
 
     study->now = due(trial);
@@ -407,7 +427,7 @@ enum status study_advance(struct study *study, bool *decided, struct error *err)
     while (!study->decided) {
         struct trial *trial;
         struct unit *u;
-        bool released;
+        bool released, fails;
         TRY(fill_workers(study, err));
         if (!(trial = next_due(study))) {
             TRY(idle(study, &released, err));
@@ -420,15 +440,11 @@ enum status study_advance(struct study *study, bool *decided, struct error *err)
         if (!trial->template->keyed)
             break;
         TRY(unit_get(study->c.units, trial->template, trial->last, &u, err));
-        if (u->state == UNIT_UNKNOWN && study->spec->prune && study->c.replay)
-            TRY(unit_recall_failure(study->c.units, u, err));
-        if (u->state == UNIT_UNKNOWN || u->state == UNIT_ASKED)
+        TRY(study_fails_at(study, u, &fails, err));
+        if (u->state != UNIT_KNOWN && !fails)
             break;
-        if (u->state == UNIT_FAILED)
-            trial->failed = u;
-        if (u->state == UNIT_FAILED && !study->spec->prune)
-            return error_set(err, ERR_FAILED, "", "trial %d failed at t = %d: %s", trial->number,
-                             u->t, u->failure);
+        if (fails)
+            TRY(meet_failure(study, trial, u, err));
         TRY(deliver(study, trial, u, err));
     }
     return OK;
@@ -455,6 +471,7 @@ static enum status demand(struct study *study, struct trial *trial, struct deman
                           bool *needed, struct error *err)
 {
     struct unit *from = trial->last, *u;
+    bool fails;
 
     *out = (struct demand){trial->number, trial->template, from, trial->t + 1, trial->params};
     *needed = !trial->template->keyed;
@@ -462,7 +479,8 @@ static enum status demand(struct study *study, struct trial *trial, struct deman
         return OK;
     for (int t = trial->t + 1; t == trial->t + 1 || t <= trial->until; t++) {
         TRY(unit_get(study->c.units, trial->template, from, &u, err));
-        if (u->state == UNIT_FAILED || u->state == UNIT_ASKED)
+        TRY(study_fails_at(study, u, &fails, err));
+        if (fails || u->state == UNIT_ASKED)
             return OK;
         if (u->state == UNIT_UNKNOWN) {
             TRY(find_until(study, trial, err));

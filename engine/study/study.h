@@ -39,6 +39,7 @@ struct study_context {
     const struct study *warm; /* decided: see struct study_spec; or NULL */
     const char *history;      /* the text of its file, or NULL */
     int64_t today;            /* days since 1970, for the store's bookkeeping */
+    bool retry_failed;        /* accepted failures are tried again */
     bool replay; /* no journal: everything is asked anew, with reasons, and nothing is written */
 };
 

@@ -111,6 +111,11 @@ enum status study_ask(struct study *study, struct event *e, struct decision **de
 /* Makes searcher and scheduler in Lua know everything up to now. */
 enum status study_wake(struct study *study, struct error *err) MUST_CHECK;
 
+/* Whether a trial ends with this unit: it has failed, in this build or, where that was accepted, in
+ * an earlier one. */
+enum status study_fails_at(struct study *study, struct unit *u, bool *fails,
+                           struct error *err) MUST_CHECK;
+
 /* Gives the trial the template and the cost of params. */
 enum status study_shape(struct study *study, struct trial *trial, const char *params,
                         struct error *err) MUST_CHECK;

@@ -8,7 +8,7 @@
 #include "base/arena.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "cache/records/history.h"
+#include "engine/study/accepted.h"
 
 struct units {
     struct results *results;
@@ -18,6 +18,7 @@ struct units {
     struct unit **slots; /* open addressing; a power of two; at most half full */
     size_t n, size;
     struct metric_names *names; /* of the report that was read last */
+    struct digest nothing;      /* of the tree of an empty folder */
 };
 
 enum { FIRST_SIZE = 256 };
@@ -34,7 +35,7 @@ enum status units_open(struct results *results, struct store *store, struct aren
     units->arena = arena;
     units->size = FIRST_SIZE;
     *out = units;
-    return OK;
+    return digest_bytes("", 0, &units->nothing, err);
 }
 
 static struct unit **slot_of(struct unit **slots, size_t size, const struct digest *key)
@@ -73,6 +74,12 @@ char *unit_description(const struct unit *u, struct arena *arena)
                         parent);
 }
 
+/* An older hpo has kept the empty folder of a trainer that leaves none. */
+static bool has_checkpoint(const struct units *units, const struct unit *u, const struct result *r)
+{
+    return r->has_tree && (u->template->stateless || !digest_equal(&r->tree, &units->nothing));
+}
+
 /* What a result says of the unit. */
 static enum status fill(struct units *units, struct unit *u, const struct result *r,
                         struct error *err)
@@ -85,9 +92,9 @@ static enum status fill(struct units *units, struct unit *u, const struct result
     TRY(unit_report(units, u, r->reports, err));
     u->seconds = r->seconds;
     u->run = r->run;
-    u->has_checkpoint = r->has_tree;
+    u->has_checkpoint = has_checkpoint(units, u, r);
     u->checkpoint = r->tree;
-    u->kept = r->has_tree && r->kept;
+    u->kept = u->has_checkpoint && r->kept;
     return OK;
 }
 
@@ -124,17 +131,20 @@ enum status unit_refresh(struct units *units, struct unit *u, struct error *err)
     return look_up(units, u, NULL, err);
 }
 
-enum status unit_recall_failure(struct units *units, struct unit *u, struct error *err)
+enum status unit_accepted(struct units *units, struct unit *u, bool *accepted, struct error *err)
 {
-    struct failure f;
-    enum status s = history_failure_get(units->store, &u->key, units->arena, &f, err);
-
-    if (s == ERR_NOT_FOUND)
-        return OK;
-    TRY(s);
-    u->state = UNIT_FAILED;
-    u->failure = f.text;
+    if (!u->looked && units->store) {
+        TRY(accepted_get(units->store, &u->key, units->arena, &u->failure, err));
+        u->accepted = u->failure != NULL;
+        u->looked = true;
+    }
+    *accepted = u->accepted;
     return OK;
+}
+
+enum status unit_accept(struct units *units, const struct unit *u, int64_t today, struct error *err)
+{
+    return units->store ? accepted_put(units->store, &u->key, today, err) : OK;
 }
 
 enum status unit_get(struct units *units, const struct template *template, struct unit *parent,

@@ -26,8 +26,9 @@ struct store;
 /* What a trial's segments come from: the action that trial(p) returned, and its key once known. */
 struct template
 {
-    int node;   /* in the graph */
-    bool keyed; /* all its inputs are known */
+    int node;       /* in the graph */
+    bool keyed;     /* all its inputs are known */
+    bool stateless; /* an empty checkpoint is a whole one: as its action says */
     struct digest key;
     const char *description; /* field by field */
 };
@@ -64,6 +65,8 @@ struct unit {
     bool wanted;         /* scratch of retain.c */
     bool counted;        /* scratch of those who count each unit once; false outside */
     const char *failure; /* where failed: the sentence */
+    bool looked;         /* for an accepted failure of an earlier build, */
+    bool accepted;       /* and there is one */
     struct asker asker;
 };
 
@@ -88,8 +91,13 @@ int units_asked(const struct units *units);
 /* Looks again whether the unit is known here by now (another build may have trained it). */
 enum status unit_refresh(struct units *units, struct unit *u, struct error *err) MUST_CHECK;
 
-/* Takes an earlier build's failure, if there was one, as this one's: where nothing will run. */
-enum status unit_recall_failure(struct units *units, struct unit *u, struct error *err) MUST_CHECK;
+/* Whether an earlier build has failed there, and that was accepted: then u->failure says how. */
+enum status unit_accepted(struct units *units, struct unit *u, bool *accepted,
+                          struct error *err) MUST_CHECK;
+
+/* Accepts that it has failed. */
+enum status unit_accept(struct units *units, const struct unit *u, int64_t today,
+                        struct error *err) MUST_CHECK;
 
 /* Fills in what the unit reported: canonical JSON, read here once, which must live as long as
  * the table. ERR_CORRUPT: it is no report. */

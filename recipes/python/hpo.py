@@ -25,7 +25,19 @@ __all__ = ["checkpoint", "inside", "param", "params", "report", "steps", "traine
 CHECKPOINT_SECONDS = 60.0  # a checkpoint in the middle of a run is kept no more often than this
 
 inside: bool = "HPO_UNTIL" in os.environ  # False: run by hand
-checkpoint: Optional[str] = os.environ.get("HPO_CHECKPOINT_IN") if inside else None  # a folder; None: begin anew
+_checkpoint: Optional[str] = os.environ.get("HPO_CHECKPOINT_IN") if inside else None
+_went_on = False  # hpo.checkpoint was read
+
+checkpoint: Optional[str]  # a folder; None: begin anew
+
+
+def __getattr__(name: str) -> Any:
+    """hpo.checkpoint: that it was read is noted, for a trainer that does not would begin anew in silence."""
+    global _went_on
+    if name != "checkpoint":
+        raise AttributeError(f"module 'hpo' has no attribute {name!r}")
+    _went_on = True
+    return _checkpoint
 
 
 def _read_params() -> Dict[str, Any]:
@@ -109,6 +121,9 @@ def report(*, checkpoint: Union[None, str, "os.PathLike[str]", Callable[[str], A
     global _unit, _named, _kept_at
     if _unit is None:
         raise RuntimeError("hpo.report: no unit is under way: it belongs into `for t in hpo.steps():`, once a turn")
+    if _checkpoint is not None and not _went_on and os.listdir(_checkpoint):
+        raise RuntimeError(f"hpo.report: t = {_unit} goes on from a checkpoint that was not read: begin with what lies in the "
+                           "folder hpo.checkpoint, unless that is None")
     line: Dict[str, Any] = {"t": _unit}
     for name, value in metrics.items():
         line[name] = _number(name, value)
@@ -120,7 +135,8 @@ def report(*, checkpoint: Union[None, str, "os.PathLike[str]", Callable[[str], A
     if inside and checkpoint is not None and wanted:
         line["checkpoint"] = _keep(_unit, checkpoint)
         _named, _kept_at = True, time.monotonic()
-    print(json.dumps(line), flush=True)
+    sys.stdout.write(("\n" if inside else "") + json.dumps(line) + "\n")  # behind a progress bar, too, a line of its own
+    sys.stdout.flush()
     _unit = None
 
 

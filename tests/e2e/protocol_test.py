@@ -196,18 +196,10 @@ return {{ default = hpo.study {{
         table = self.table("r.lua")
         self.assertEqual([t["status"] for t in table["trials"]], ["completed", "failed", "completed"])
         self.assertEqual([t["reached"] for t in table["trials"]], [3, 1, 3])
-        self.assertEqual(self.build("r.lua", "--set", "on_failure=prune")["ran"], 1)
+        self.assertEqual(self.build("r.lua", "--set", "on_failure=prune")["ran"], 0)
         self.write("count.fixed", "")
-        self.build("r.lua", "--set", "on_failure=prune")
+        self.build("r.lua", "--set", "on_failure=prune", "--retry-failed")
         self.assertEqual([t["status"] for t in self.table("r.lua")["trials"]], ["completed"] * 3)
-
-    def test_no_checkpoint_at_all(self):
-        self.trainer()
-        self.write("trainer.sh", self.read("trainer.sh").replace('cp state "$HPO_CHECKPOINT_OUT/state"', ":")
-                   .replace('cp "$HPO_CHECKPOINT_IN/state" state', ": > state"))
-        self.build("r.lua", "--set", "max_t=2")
-        self.assertEqual(self.build("r.lua")["ran"], 3)
-        self.assertEqual(sorted(self.counted()), sorted(f"{x}.{t}" for x in (1, 2, 3) for t in (1, 2, 3)))
 
     def checkpointing(self, middle=":"):
         self.trainer(middle=middle)

@@ -115,6 +115,9 @@ static void every_field_counts(void **state)
     f->action = whole;
     f->action.resources.gpu = "h100";
     expect_other(f, &key, "i");
+    f->action = whole;
+    f->action.stateless = true;
+    expect_other(f, &key, "i");
 }
 
 static void some_fields_do_not(void **state)

@@ -88,6 +88,7 @@ static struct graph *full_graph(void)
                                   .resources = {2, 1, "h100", true},
                                   .timeout = 0.25,
                                   .retries = 3,
+                                  .stateless = true,
                                   .identity = identity,
                                   .params = "{\"lr\": 1}"};
     add(graph, &node);
@@ -180,6 +181,7 @@ static void assert_action(const struct node *node)
     assert_true(a->resources.share);
     assert_true(a->timeout == 0.25);
     assert_int_equal(a->retries, 3);
+    assert_true(a->stateless);
     assert_string_equal(a->identity[1], "--version");
     assert_null(a->identity[2]);
     assert_string_equal(a->params, "{\"lr\": 1}");

@@ -94,6 +94,37 @@ static void test_what_is_no_report(void **state)
     arena_close(arena);
 }
 
+/* Results in which each unit has left an empty folder, as an older hpo kept it. */
+static enum status find_empty(struct results *r, const struct digest *key, struct asker *asker,
+                              struct arena *arena, struct result *out, enum answer *answer,
+                              struct error *err)
+{
+    (void)r, (void)asker, (void)arena;
+    *out = (struct result){.key = *key, .reports = "{\"t\": 1}", .has_tree = true, .kept = true};
+    *answer = ANSWER_KNOWN;
+    return digest_bytes("", 0, &out->tree, err);
+}
+
+static void test_an_empty_folder_is_a_checkpoint_of_stateless_trainers_only(void **state)
+{
+    const struct results_calls calls = {.lookup = find_empty};
+    struct results results = {&calls};
+    const struct template stateful = {.keyed = true, .key = {{1}}};
+    const struct template stateless = {.keyed = true, .stateless = true, .key = {{2}}};
+    struct arena *arena = arena_open();
+    struct units *units;
+    struct unit *u;
+    struct error err;
+
+    (void)state;
+    assert_int_equal(units_open(&results, NULL, arena, &units, &err), OK);
+    assert_int_equal(unit_get(units, &stateful, NULL, &u, &err), OK);
+    assert_true(u->state == UNIT_KNOWN && !u->has_checkpoint && !u->kept);
+    assert_int_equal(unit_get(units, &stateless, NULL, &u, &err), OK);
+    assert_true(u->state == UNIT_KNOWN && u->has_checkpoint && u->kept);
+    arena_close(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -101,6 +132,7 @@ int main(void)
         cmocka_unit_test(test_a_name_that_is_not_there),
         cmocka_unit_test(test_units_share_names),
         cmocka_unit_test(test_what_is_no_report),
+        cmocka_unit_test(test_an_empty_folder_is_a_checkpoint_of_stateless_trainers_only),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
