@@ -218,7 +218,7 @@ static enum status run_command(struct local *l, struct child *c, const struct re
         if (!command.program || !command.env)
             return error_memory(err);
     }
-    return runner_start(l->machine.keeper, &command, &c->process, err);
+    return runner_start(l->machine.reaper, &command, &c->process, err);
 }
 
 static void free_child(struct child *c, bool keep_folder)
@@ -304,7 +304,7 @@ static bool is_known(const struct local *l, pid_t pid)
     for (const struct child *c = l->children; c; c = c->next)
         if (c->process.pid == pid)
             return true;
-    return pid == l->machine.keeper->pid;
+    return pid == l->machine.reaper->pid;
 }
 
 /* Orphans that have ended by themselves. */
@@ -323,7 +323,7 @@ static void reap_orphans(const struct local *l)
 static void note_end(struct local *l, struct child *c)
 {
     l->n_running--;
-    if (strays_any(l->n_running + 1)) { /* 1: the keeper */
+    if (strays_any(l->n_running + 1)) { /* 1: the reaper */
         strays_end(c->task.dir);
         reap_orphans(l);
     }
@@ -341,7 +341,7 @@ static void local_close(struct executor *x, struct task *task, bool keep_folder)
             *at = c->next;
             break;
         }
-    runner_close(l->machine.keeper, &c->process);
+    runner_close(l->machine.reaper, &c->process);
     if (runs)
         note_end(l, c);
     slots_give(&l->slots, &c->share);
@@ -395,7 +395,7 @@ static enum status look_at_child(struct local *l, struct child *c, struct execut
                                  struct error *err)
 {
     if (!c->process.ended) {
-        runner_poll(l->machine.keeper, &c->process);
+        runner_poll(l->machine.reaper, &c->process);
         if (c->process.ended)
             note_end(l, c);
     }
