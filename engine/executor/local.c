@@ -25,7 +25,7 @@
 #include "engine/process/strays.h"
 #include "engine/process/tool.h"
 
-enum { TERM_SECONDS = 5, READ_BYTES = 64 * 1024, PIPE_BYTES = 1024 * 1024 };
+enum { TERM_SECONDS = 5, NAP_MS = 500, READ_BYTES = 64 * 1024, PIPE_BYTES = 1024 * 1024 };
 
 static const int64_t second_ns = 1000000000;
 
@@ -415,8 +415,13 @@ static void keep_promises(struct local *l)
             runner_signal(&c->process, SIGKILL);
 }
 
+/* Never long, so that a stop of this program is noticed: see look_at_clock. */
 static int sleep_ms(const struct local *l, int64_t until_ns)
 {
+    const int64_t nap_ns = l->now_ns + NAP_MS * (int64_t)1000000;
+
+    if (until_ns > nap_ns)
+        until_ns = nap_ns;
     for (const struct child *c = l->children; c; c = c->next) {
         if (c->kill_ns > l->now_ns && c->kill_ns < until_ns && !c->process.ended)
             until_ns = c->kill_ns;

@@ -230,11 +230,13 @@ enum status runner_start(struct reaper *reaper, const struct command *command, s
     return OK;
 }
 
-/* A process that has closed its end must not end us, whatever SIGPIPE means to the program. */
+/* A process that has closed its end must not end us, whatever SIGPIPE means to the program; one that
+ * does not read must not keep us waiting. */
 enum status runner_say(struct process *p, const char *bytes, size_t n, struct error *err)
 {
     const struct timespec at_once = {0};
     sigset_t pipe, before, pending;
+    ssize_t written;
     enum status s = OK;
 
     if (p->input < 0)
@@ -243,11 +245,11 @@ enum status runner_say(struct process *p, const char *bytes, size_t n, struct er
     sigaddset(&pipe, SIGPIPE);
     (void)sigpending(&pending);
     (void)pthread_sigmask(SIG_BLOCK, &pipe, &before);
-    if (write(p->input, bytes, n) != (ssize_t)n) {
-        if (errno != EPIPE)
-            s = error_system(err, "", "speak to a command");
-        else if (!sigismember(&pending, SIGPIPE))
+    if ((written = write(p->input, bytes, n)) != (ssize_t)n) {
+        if (written < 0 && errno == EPIPE && !sigismember(&pending, SIGPIPE))
             (void)sigtimedwait(&pipe, NULL, &at_once);
+        else if (written < 0 && errno != EPIPE && errno != EAGAIN)
+            s = error_system(err, "", "speak to a command");
         close(p->input);
         p->input = -1;
     }

@@ -50,7 +50,8 @@ struct reaper {
 enum status runner_start(struct reaper *reaper, const struct command *command, struct process *out,
                          struct error *err) MUST_CHECK;
 
-/* Writes to its standard input; what has closed it, or is not listening, hears nothing. */
+/* Writes to its standard input. What has closed it, or lets a full pipe stand unread, hears nothing
+ * from here on. */
 enum status runner_say(struct process *p, const char *bytes, size_t n,
                        struct error *err) MUST_CHECK;
 
