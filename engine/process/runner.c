@@ -230,8 +230,8 @@ enum status runner_start(struct reaper *reaper, const struct command *command, s
     return OK;
 }
 
-/* A process that has closed its end must not end us, whatever SIGPIPE means to the program; one that
- * does not read must not keep us waiting. */
+/* A process that has closed its end must not end us, whatever SIGPIPE means to the program; one
+ * that does not read must not keep us waiting. */
 enum status runner_say(struct process *p, const char *bytes, size_t n, struct error *err)
 {
     const struct timespec at_once = {0};
