@@ -48,7 +48,7 @@ enum mode {
 struct session {
     struct build b;
     enum mode mode;
-    struct keeper keeper;
+    struct reaper reaper;
     struct capture capture;
     struct idle_executor idle;
     struct executor *local;
@@ -87,7 +87,7 @@ static enum status open_executor(struct session *s, struct error *err)
 {
     struct build *b = &s->b;
     const struct local_machine machine = {.store = b->store,
-                                          .keeper = &s->keeper,
+                                          .reaper = &s->reaper,
                                           .tools = b->tools,
                                           .fetch = &b->fetch,
                                           .cpus = b->o->jobs,
@@ -118,7 +118,7 @@ static enum status open_tools(struct session *s, struct error *err)
     struct build *b = &s->b;
     const struct tools_context tools = {b->o, b->store, &s->capture, b->arena};
 
-    s->capture = (struct capture){&s->keeper, interrupt_descriptor(), CAPTURE_SECONDS};
+    s->capture = (struct capture){&s->reaper, interrupt_descriptor(), CAPTURE_SECONDS};
     b->fetch = (struct fetch_context){.fetchers = fetchers_all,
                                       .options = b->o,
                                       .recipe = recipe_folder(b->recipe),
@@ -246,7 +246,7 @@ static void end(struct session *s, bool close_store)
     while (b->jobs)
         job_close(b, b->jobs, false);
     local_executor_close(s->local);
-    runner_end(&s->keeper);
+    runner_end(&s->reaper);
     pins_close(b->pins);
     local_results_close(b->results);
     if (close_store)

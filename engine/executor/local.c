@@ -26,7 +26,7 @@
 #include "engine/process/tool.h"
 #include "engine/progress.h"
 
-enum { TERM_SECONDS = 5, READ_BYTES = 64 * 1024, PIPE_BYTES = 1024 * 1024 };
+enum { TERM_SECONDS = 5, NAP_MS = 500, READ_BYTES = 64 * 1024, PIPE_BYTES = 1024 * 1024 };
 
 static const int64_t second_ns = 1000000000;
 
@@ -220,7 +220,7 @@ static enum status run_command(struct local *l, struct child *c, const struct re
         if (!command.program || !command.env)
             return error_memory(err);
     }
-    return runner_start(l->machine.keeper, &command, &c->process, err);
+    return runner_start(l->machine.reaper, &command, &c->process, err);
 }
 
 static void free_child(struct local *l, struct child *c, bool keep_folder)
@@ -307,7 +307,7 @@ static bool is_known(const struct local *l, pid_t pid)
     for (const struct child *c = l->children; c; c = c->next)
         if (c->process.pid == pid)
             return true;
-    return pid == l->machine.keeper->pid;
+    return pid == l->machine.reaper->pid;
 }
 
 /* Orphans that have ended by themselves. */
@@ -326,7 +326,7 @@ static void reap_orphans(const struct local *l)
 static void note_end(struct local *l, struct child *c)
 {
     l->n_running--;
-    if (strays_any(l->n_running + 1)) { /* 1: the keeper */
+    if (strays_any(l->n_running + 1)) { /* 1: the reaper */
         strays_end(c->task.dir);
         reap_orphans(l);
     }
@@ -344,7 +344,7 @@ static void local_close(struct executor *x, struct task *task, bool keep_folder)
             *at = c->next;
             break;
         }
-    runner_close(l->machine.keeper, &c->process);
+    runner_close(l->machine.reaper, &c->process);
     if (runs)
         note_end(l, c);
     slots_give(&l->slots, &c->share);
@@ -398,7 +398,7 @@ static enum status look_at_child(struct local *l, struct child *c, struct execut
                                  struct error *err)
 {
     if (!c->process.ended) {
-        runner_poll(l->machine.keeper, &c->process);
+        runner_poll(l->machine.reaper, &c->process);
         if (c->process.ended)
             note_end(l, c);
     }
@@ -418,8 +418,13 @@ static void keep_promises(struct local *l)
             runner_signal(&c->process, SIGKILL);
 }
 
+/* Never long, so that a stop of this program is noticed: see look_at_clock. */
 static int sleep_ms(const struct local *l, int64_t until_ns)
 {
+    const int64_t nap_ns = l->now_ns + NAP_MS * (int64_t)1000000;
+
+    if (until_ns > nap_ns)
+        until_ns = nap_ns;
     for (const struct child *c = l->children; c; c = c->next) {
         if (c->kill_ns > l->now_ns && c->kill_ns < until_ns && !c->process.ended)
             until_ns = c->kill_ns;

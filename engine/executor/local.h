@@ -12,14 +12,14 @@
 #include "engine/executor/executor.h"
 
 struct fetch_context;
-struct keeper;
 struct progress;
+struct reaper;
 struct store;
 struct tools;
 
 struct local_machine {
     struct store *store;
-    struct keeper *keeper; /* shared with the short commands of the build; see runner.h */
+    struct reaper *reaper; /* shared with the short commands of the build; see runner.h */
     struct tools *tools;   /* where programs are found */
     const struct fetch_context *fetch;
     int cpus, gpus;

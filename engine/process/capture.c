@@ -84,7 +84,7 @@ static enum status go_on(const struct capture *c, struct asked *a, bool late, st
 {
     if (!a->closed)
         TRY(read_some(a, err));
-    runner_poll(c->keeper, &a->process);
+    runner_poll(c->reaper, &a->process);
     a->done = a->closed && a->process.ended;
     if (a->done)
         return take_answer(a, arena, err);
@@ -136,7 +136,7 @@ static enum status start(const struct capture *c, struct asked *a, struct questi
         return error_memory(err);
     command->log = a->log;
     command->pipe_output = true;
-    question->status = runner_start(c->keeper, command, &a->process, &question->error);
+    question->status = runner_start(c->reaper, command, &a->process, &question->error);
     a->done = question->status != OK;
     return OK;
 }
@@ -155,7 +155,7 @@ enum status capture_all(const struct capture *c, struct question *questions, siz
         s = collect(c, asked, n, fds, arena, err);
     for (size_t i = 0; i < started; i++) {
         struct error ignored;
-        runner_close(c->keeper, &asked[i].process);
+        runner_close(c->reaper, &asked[i].process);
         if (asked[i].log)
             (void)!file_remove(asked[i].log, &ignored);
     }

@@ -13,7 +13,7 @@
 struct arena;
 
 struct capture {
-    struct keeper *keeper;
+    struct reaper *reaper;
     int signals; /* readable means interrupted; what is there is left unread. -1: none */
     int seconds; /* at most so long */
 };

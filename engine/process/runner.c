@@ -1,4 +1,4 @@
-/* runner: processes in groups, and a keeper that outlives us by a moment. Start at runner_start. */
+/* runner: processes in groups, and a reaper that outlives us by a moment. Start at runner_start. */
 #include "engine/process/runner.h"
 
 #include <errno.h>
@@ -15,7 +15,7 @@
 
 #include "engine/process/strays.h"
 
-enum { CHILD_STACK = 64 * 1024, KEPT_MAX = 1024, HOME_MAX = 1000 };
+enum { CHILD_STACK = 64 * 1024, GROUPS_MAX = 1024, HOME_MAX = 1000 };
 
 int64_t runner_now_ns(void)
 {
@@ -25,21 +25,21 @@ int64_t runner_now_ns(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-/* What the keeper is told: a group has started, or ended. */
+/* What the reaper is told: a group has started, or ended. */
 struct message {
     int group;           /* positive: it has started; negative: it has ended */
     char home[HOME_MAX]; /* of a group that has started; "" where it has none */
 };
 
-/* The keeper's whole life. Only async-signal-safe calls: we were forked from a program with
+/* The reaper's whole life. Only async-signal-safe calls: we were forked from a program with
  * threads. */
-static void keep(int from)
+static void reaper_main(int from)
 {
-    struct message groups[KEPT_MAX], message;
+    struct message groups[GROUPS_MAX], message;
     int n = 0;
 
     while (read(from, &message, sizeof message) == sizeof message) {
-        if (message.group > 0 && n < KEPT_MAX)
+        if (message.group > 0 && n < GROUPS_MAX)
             groups[n++] = message;
         for (int i = 0; i < n; i++)
             if (groups[i].group == -message.group)
@@ -53,39 +53,39 @@ static void keep(int from)
     _exit(0);
 }
 
-static enum status keeper_start(struct keeper *keeper, struct error *err)
+static enum status reaper_start(struct reaper *reaper, struct error *err)
 {
     int ends[2];
 
     if (pipe2(ends, O_CLOEXEC) != 0)
         return error_system(err, "", "make a pipe");
-    keeper->pid = fork(); /* once, before the engine holds much */
-    if (keeper->pid < 0) {
-        keeper->pid = 0;
+    reaper->pid = fork(); /* once, before the engine holds much */
+    if (reaper->pid < 0) {
+        reaper->pid = 0;
         close(ends[0]);
         close(ends[1]);
         return error_system(err, "", "start a process");
     }
-    if (keeper->pid == 0) {
+    if (reaper->pid == 0) {
         (void)setsid(); /* an interrupt from the terminal is not for us */
         (void)signal(SIGPIPE, SIG_IGN);
         (void)dup2(ends[0], 0);
         (void)syscall(SYS_close_range, 1U, ~0U, 0U); /* above all the store's locks */
-        keep(0);
+        reaper_main(0);
     }
     close(ends[0]);
-    keeper->pipe = ends[1];
+    reaper->pipe = ends[1];
     return OK;
 }
 
-static void tell(const struct keeper *keeper, int group, const char *home)
+static void tell(const struct reaper *reaper, int group, const char *home)
 {
     struct message message = {.group = group};
 
     if (home && strlen(home) < HOME_MAX)
         (void)stpcpy(message.home, home);
-    if (keeper->pid)
-        (void)!write(keeper->pipe, &message, sizeof message);
+    if (reaper->pid)
+        (void)!write(reaper->pipe, &message, sizeof message);
 }
 
 /* What the child needs, and where it leaves its errno when it cannot become the command. */
@@ -201,7 +201,7 @@ static enum status open_streams(const struct command *command, struct streams *s
     return OK;
 }
 
-enum status runner_start(struct keeper *keeper, const struct command *command, struct process *out,
+enum status runner_start(struct reaper *reaper, const struct command *command, struct process *out,
                          struct error *err)
 {
     struct launch l = {.command = command};
@@ -209,8 +209,8 @@ enum status runner_start(struct keeper *keeper, const struct command *command, s
     enum status s;
 
     *out = (struct process){.pidfd = -1, .output = -1, .input = -1};
-    if (!keeper->pid)
-        TRY(keeper_start(keeper, err));
+    if (!reaper->pid)
+        TRY(reaper_start(reaper, err));
     s = open_streams(command, &streams, err);
     if (s == OK) {
         l.log = streams.log;
@@ -226,15 +226,17 @@ enum status runner_start(struct keeper *keeper, const struct command *command, s
     out->output = streams.from;
     out->input = streams.to;
     out->started_ns = runner_now_ns();
-    tell(keeper, out->pid, command->home);
+    tell(reaper, out->pid, command->home);
     return OK;
 }
 
-/* A process that has closed its end must not end us, whatever SIGPIPE means to the program. */
+/* A process that has closed its end must not end us, whatever SIGPIPE means to the program; one
+ * that does not read must not keep us waiting. */
 enum status runner_say(struct process *p, const char *bytes, size_t n, struct error *err)
 {
     const struct timespec at_once = {0};
     sigset_t pipe, before, pending;
+    ssize_t written;
     enum status s = OK;
 
     if (p->input < 0)
@@ -243,11 +245,11 @@ enum status runner_say(struct process *p, const char *bytes, size_t n, struct er
     sigaddset(&pipe, SIGPIPE);
     (void)sigpending(&pending);
     (void)pthread_sigmask(SIG_BLOCK, &pipe, &before);
-    if (write(p->input, bytes, n) != (ssize_t)n) {
-        if (errno != EPIPE)
-            s = error_system(err, "", "speak to a command");
-        else if (!sigismember(&pending, SIGPIPE))
+    if ((written = write(p->input, bytes, n)) != (ssize_t)n) {
+        if (written < 0 && errno == EPIPE && !sigismember(&pending, SIGPIPE))
             (void)sigtimedwait(&pipe, NULL, &at_once);
+        else if (written < 0 && errno != EPIPE && errno != EAGAIN)
+            s = error_system(err, "", "speak to a command");
         close(p->input);
         p->input = -1;
     }
@@ -256,7 +258,7 @@ enum status runner_say(struct process *p, const char *bytes, size_t n, struct er
 }
 
 /* The group is emptied before the leader is reaped: until then its number cannot be another's. */
-static void reap(struct keeper *keeper, struct process *p, int options)
+static void reap(struct reaper *reaper, struct process *p, int options)
 {
     siginfo_t info = {.si_pid = 0};
     int status;
@@ -268,14 +270,14 @@ static void reap(struct keeper *keeper, struct process *p, int options)
     (void)kill(-p->pid, SIGKILL);
     if (waitpid(p->pid, &status, 0) != p->pid)
         return;
-    tell(keeper, -p->pid, NULL);
+    tell(reaper, -p->pid, NULL);
     p->ended = true;
     p->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-void runner_poll(struct keeper *keeper, struct process *p)
+void runner_poll(struct reaper *reaper, struct process *p)
 {
-    reap(keeper, p, WNOHANG);
+    reap(reaper, p, WNOHANG);
 }
 
 void runner_signal(const struct process *p, int signal)
@@ -284,21 +286,21 @@ void runner_signal(const struct process *p, int signal)
         (void)kill(-p->pid, signal);
 }
 
-void runner_close(struct keeper *keeper, struct process *p)
+void runner_close(struct reaper *reaper, struct process *p)
 {
     runner_signal(p, SIGKILL);
-    reap(keeper, p, 0);
+    reap(reaper, p, 0);
     if (p->pidfd >= 0)
         close(p->pidfd);
     close_all((int[]){p->output, p->input}, 2);
     *p = (struct process){.pidfd = -1, .output = -1, .input = -1};
 }
 
-void runner_end(struct keeper *keeper)
+void runner_end(struct reaper *reaper)
 {
-    if (!keeper->pid)
+    if (!reaper->pid)
         return;
-    close(keeper->pipe);
-    (void)waitpid(keeper->pid, NULL, 0);
-    keeper->pid = 0;
+    close(reaper->pipe);
+    (void)waitpid(reaper->pid, NULL, 0);
+    reaper->pid = 0;
 }

@@ -41,30 +41,31 @@ struct process {
     int64_t started_ns;
 };
 
-struct keeper {
+struct reaper {
     pid_t pid; /* 0: none yet */
     int pipe;
 };
 
 /* ERR_SYSTEM says what could not be started. On success the caller owns *out. */
-enum status runner_start(struct keeper *keeper, const struct command *command, struct process *out,
+enum status runner_start(struct reaper *reaper, const struct command *command, struct process *out,
                          struct error *err) MUST_CHECK;
 
-/* Writes to its standard input; what has closed it, or is not listening, hears nothing. */
+/* Writes to its standard input. What has closed it, or lets a full pipe stand unread, hears nothing
+ * from here on. */
 enum status runner_say(struct process *p, const char *bytes, size_t n,
                        struct error *err) MUST_CHECK;
 
 /* Reaps the process if it has ended; *p then says how. */
-void runner_poll(struct keeper *keeper, struct process *p);
+void runner_poll(struct reaper *reaper, struct process *p);
 
 /* Sends a signal to the whole group. */
 void runner_signal(const struct process *p, int signal);
 
 /* Kills whatever is left of the group and closes the descriptors. */
-void runner_close(struct keeper *keeper, struct process *p);
+void runner_close(struct reaper *reaper, struct process *p);
 
-/* Ends the keeper. All processes must have been closed. */
-void runner_end(struct keeper *keeper);
+/* Ends the reaper. All processes must have been closed. */
+void runner_end(struct reaper *reaper);
 
 /* Nanoseconds of the monotonic clock: for durations and limits, never for a key or a result. */
 int64_t runner_now_ns(void);

@@ -74,18 +74,36 @@ static enum status walk_down(const char *out, char *path, const char *name, stru
     return s;
 }
 
+/* The path without slashes and dots that mean nothing: "./a//b/" is "a/b", "." is "". */
+static void tidy(char *path)
+{
+    char *to = path;
+
+    for (const char *at = path; *at;) {
+        const size_t n = strcspn(at, "/");
+        if (n > 1 || (n == 1 && *at != '.')) {
+            if (to > path)
+                *to++ = '/';
+            memmove(to, at, n);
+            to += n;
+        }
+        at += n + (at[n] == '/');
+    }
+    *to = '\0';
+}
+
 enum status partial_folder(const char *out, const char *name, struct arena *arena,
                            const char **folder, struct error *err)
 {
     const size_t n = strlen(out);
-    const char *inner = strncmp(name, out, n) == 0 && name[n] == '/' ? name + n + 1 : name;
-    char *path = arena_string(arena, inner);
+    const bool is_below = strncmp(name, out, n) == 0 && (name[n] == '/' || name[n] == '\0');
+    char *path = arena_string(arena, is_below ? name + n : name);
 
     if (!path)
         return error_memory(err);
-    for (size_t end = strlen(path); end > 1 && path[end - 1] == '/'; end--)
-        path[end - 1] = '\0';
-    if (strcmp(path, ".") == 0 || strcmp(name, out) == 0)
+    if (is_below || path[0] != '/') /* else it is another place of this machine */
+        tidy(path);
+    if (path[0] == '\0')
         return refuse(err, name, "is HPO_CHECKPOINT_OUT itself: expected a folder inside it");
     if (!file_is_inner_path(path))
         return refuse(err, name, "is outside HPO_CHECKPOINT_OUT");

@@ -58,7 +58,7 @@ static const struct fetcher *const table[] = {&made_up, NULL};
 struct fixture {
     char folder[64];
     struct arena *arena;
-    struct keeper keeper;
+    struct reaper reaper;
     struct capture capture;
     struct options options;
     struct fetch fetch;
@@ -75,7 +75,7 @@ static int setup(void **state)
     strcpy(f->folder, "/tmp/hpo-fetch-XXXXXX");
     assert_non_null(mkdtemp(f->folder));
     f->arena = arena_open();
-    f->capture = (struct capture){&f->keeper, -1, 60};
+    f->capture = (struct capture){&f->reaper, -1, 60};
     f->options.program = "/bin/sh";
     f->fetch = (struct fetch){.url = "made:up", .rev = "main"};
     f->action = (struct action){.kind = "made-up", .fetch = &f->fetch};
@@ -97,7 +97,7 @@ static int teardown(void **state)
 {
     struct fixture *f = *state;
 
-    runner_end(&f->keeper);
+    runner_end(&f->reaper);
     pins_close(f->context.pins);
     assert_int_equal(file_remove(f->folder, &f->err), OK);
     arena_close(f->arena);

@@ -48,16 +48,16 @@ static struct command shell(char *script, char **argv, char **env)
         .program = "/bin/sh", .argv = argv, .env = env, .folder = "/", .log = log_path};
 }
 
-static void wait_for(struct keeper *keeper, struct process *p)
+static void wait_for(struct reaper *reaper, struct process *p)
 {
     while (!p->ended) {
         struct pollfd fd = {p->pidfd, POLLIN, 0};
         (void)poll(&fd, 1, 5000);
-        runner_poll(keeper, p);
+        runner_poll(reaper, p);
     }
 }
 
-static int exit_code(struct keeper *keeper, char *script)
+static int exit_code(struct reaper *reaper, char *script)
 {
     char *argv[4], *env[2];
     struct command command = shell(script, argv, env);
@@ -65,28 +65,28 @@ static int exit_code(struct keeper *keeper, char *script)
     struct error err;
     int code;
 
-    assert_int_equal(runner_start(keeper, &command, &p, &err), OK);
-    wait_for(keeper, &p);
+    assert_int_equal(runner_start(reaper, &command, &p, &err), OK);
+    wait_for(reaper, &p);
     code = p.exit_code;
-    runner_close(keeper, &p);
+    runner_close(reaper, &p);
     return code;
 }
 
 static void how_it_ended(void **state)
 {
-    struct keeper keeper = {0};
+    struct reaper reaper = {0};
 
     (void)state;
-    assert_int_equal(exit_code(&keeper, "exit 0"), 0);
-    assert_int_equal(exit_code(&keeper, "exit 7"), 7);
-    assert_int_equal(exit_code(&keeper, "kill -9 $$"), 128 + SIGKILL);
-    assert_int_equal(exit_code(&keeper, "[ \"$(pwd)\" = / ] && [ \"$ONLY\" = this ]"), 0);
-    runner_end(&keeper);
+    assert_int_equal(exit_code(&reaper, "exit 0"), 0);
+    assert_int_equal(exit_code(&reaper, "exit 7"), 7);
+    assert_int_equal(exit_code(&reaper, "kill -9 $$"), 128 + SIGKILL);
+    assert_int_equal(exit_code(&reaper, "[ \"$(pwd)\" = / ] && [ \"$ONLY\" = this ]"), 0);
+    runner_end(&reaper);
 }
 
 static void output_comes_through_the_pipe(void **state)
 {
-    struct keeper keeper = {0};
+    struct reaper reaper = {0};
     char *argv[4], *env[2], bytes[16] = "";
     struct command command = shell("echo said; echo logged >&2", argv, env);
     struct process p;
@@ -95,21 +95,21 @@ static void output_comes_through_the_pipe(void **state)
 
     (void)state;
     command.pipe_output = true;
-    assert_int_equal(runner_start(&keeper, &command, &p, &err), OK);
-    wait_for(&keeper, &p);
+    assert_int_equal(runner_start(&reaper, &command, &p, &err), OK);
+    wait_for(&reaper, &p);
     assert_int_equal(read(p.output, bytes, sizeof bytes - 1), 5);
     assert_string_equal(bytes, "said\n");
-    runner_close(&keeper, &p);
+    runner_close(&reaper, &p);
     assert_non_null(log = fopen(log_path, "r"));
     assert_non_null(fgets(bytes, sizeof bytes, log));
     assert_string_equal(bytes, "logged\n");
     (void)fclose(log);
-    runner_end(&keeper);
+    runner_end(&reaper);
 }
 
 static void what_cannot_start_says_why(void **state)
 {
-    struct keeper keeper = {0};
+    struct reaper reaper = {0};
     char *argv[4], *env[2];
     struct command command = shell("true", argv, env);
     struct process p;
@@ -117,13 +117,13 @@ static void what_cannot_start_says_why(void **state)
 
     (void)state;
     command.program = "/no/such/program";
-    assert_int_equal(runner_start(&keeper, &command, &p, &err), ERR_SYSTEM);
+    assert_int_equal(runner_start(&reaper, &command, &p, &err), ERR_SYSTEM);
     assert_string_equal(err.text, "cannot run: No such file or directory");
     command.program = "/bin/sh";
     command.folder = "/no/such/folder";
-    assert_int_equal(runner_start(&keeper, &command, &p, &err), ERR_SYSTEM);
+    assert_int_equal(runner_start(&reaper, &command, &p, &err), ERR_SYSTEM);
     assert_string_equal(err.text, "cannot enter the working folder: No such file or directory");
-    runner_end(&keeper);
+    runner_end(&reaper);
 }
 
 /* True when the process is gone within two seconds. */
@@ -155,7 +155,7 @@ static pid_t read_pid(int fd)
 
 static void strays_end_with_their_group(void **state)
 {
-    struct keeper keeper = {0};
+    struct reaper reaper = {0};
     char *argv[4], *env[2];
     struct command command = shell("sleep 100 & echo $!", argv, env);
     struct process p;
@@ -164,12 +164,12 @@ static void strays_end_with_their_group(void **state)
 
     (void)state;
     command.pipe_output = true;
-    assert_int_equal(runner_start(&keeper, &command, &p, &err), OK);
+    assert_int_equal(runner_start(&reaper, &command, &p, &err), OK);
     stray = read_pid(p.output);
-    wait_for(&keeper, &p);
+    wait_for(&reaper, &p);
     assert_true(is_gone(stray));
-    runner_close(&keeper, &p);
-    runner_end(&keeper);
+    runner_close(&reaper, &p);
+    runner_end(&reaper);
 }
 
 /* A program that starts a command and is killed before it can do anything about it. */
@@ -181,7 +181,7 @@ static void nothing_outlives_a_killed_engine(void **state)
     (void)state;
     assert_int_equal(pipe(ends), 0);
     if ((engine = fork()) == 0) {
-        struct keeper keeper = {0};
+        struct reaper reaper = {0};
         char *argv[4], *env[2];
         struct command command = shell("(sleep 100 & echo $!; wait)", argv, env);
         struct process p;
@@ -189,7 +189,7 @@ static void nothing_outlives_a_killed_engine(void **state)
         char bytes[32];
         ssize_t n;
         command.pipe_output = true;
-        if (runner_start(&keeper, &command, &p, &err) != OK)
+        if (runner_start(&reaper, &command, &p, &err) != OK)
             _exit(1);
         while ((n = read(p.output, bytes, sizeof bytes)) <= 0)
             (void)usleep(1000);

@@ -55,7 +55,7 @@ struct shared {
     struct arena *arena;
     struct store *store;
     struct options o;
-    struct keeper keeper;
+    struct reaper reaper;
     struct capture capture;
     struct tools *tools;
     struct progress *progress;
@@ -116,7 +116,7 @@ static int open_shared(void **state)
         progress_open(false, &shared.progress, &err) != OK)
         return -1;
     shared.o = (struct options){.program = "/bin/false", .bin = "/bin", .jobs = 1};
-    shared.capture = (struct capture){&shared.keeper, -1, 10};
+    shared.capture = (struct capture){&shared.reaper, -1, 10};
     tools = (struct tools_context){&shared.o, shared.store, &shared.capture, shared.arena};
     return tools_open(&tools, &shared.tools, &err) == OK ? 0 : -1;
 }
@@ -128,7 +128,7 @@ static int close_shared(void **state)
     (void)state;
     recipe_close(shared.recipe);
     graph_close(shared.graph);
-    runner_end(&shared.keeper);
+    runner_end(&shared.reaper);
     progress_close(shared.progress);
     store_close(shared.store);
     arena_close(shared.arena);
