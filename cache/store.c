@@ -401,10 +401,20 @@ static int rename_to_new(const char *path, int folder, const char *name)
     return renameat(AT_FDCWD, path, folder, name);
 }
 
+/* An empty folder that has the name is put out of the way. */
+static int replace(const char *path, int folder, const char *name)
+{
+    const int rc = renameat(AT_FDCWD, path, folder, name);
+
+    if (rc == 0 || errno != EISDIR || unlinkat(folder, name, AT_REMOVEDIR) != 0)
+        return rc;
+    return renameat(AT_FDCWD, path, folder, name);
+}
+
 static enum status not_moved(const struct store *store, const char *path, const char *name,
                              struct error *err)
 {
-    if (errno != EISDIR && errno != ENOTDIR)
+    if (errno != EISDIR && errno != ENOTDIR && errno != ENOTEMPTY)
         return error_system(err, path, "move into the store");
     (void)error_set(err, ERR_SYSTEM, store->folder,
                     "something that is not hpo's has the name of a blob: blobs/%s", name);
@@ -433,7 +443,7 @@ enum status store_adopt(struct store *store, const char *path, const struct dige
     }
     if (rc != 0 && errno == EEXIST) {
         TRY(sync_file(AT_FDCWD, path, path, err));
-        rc = renameat(AT_FDCWD, path, store->blobs, name);
+        rc = replace(path, store->blobs, name);
     }
     if (rc != 0)
         store->n_pending--;

@@ -22,6 +22,11 @@
  *            first write after a store_sync; others who want to write wait for its end, in turn.
  *            Therefore: call store_sync before waiting for anything, and every 50 ms at the latest
  *            (taking large files does it by itself before it reads them).
+ * Damage     Every file of it can lose or flip bits. Blobs have digests, rows guards and sums
+ *            (schema.h), what is in graphs has its digest in a row, WAL frames have SQLite's sums.
+ *            A damaged `version` is refused; claims and lock are empty. What is in work/ is the
+ *            caller's to guard. A store open for writing drops damaged rows and says so
+ *            (store_damage); one open for reading says ERR_CORRUPT.
  * Failing    A failed sync cannot be repeated (the kernel forgets what it could not write): from
  *            then on every store_sync returns the same error. What earlier ones stored stays.
  * Threads    A store and everything got from it belong to one thread.

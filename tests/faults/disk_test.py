@@ -189,7 +189,7 @@ class Places(Disk):
 
     def test_a_store_of_a_newer_version(self):
         self.hpo("build", "r.lua", "f01")
-        self.write(".hpo/version", "hpo store 2\n")
+        self.write(".hpo/version", "hpo store 3\n")
         before = sorted(p for p in (self.folder / ".hpo").rglob("*"))
         for arguments in (["build", "r.lua", "f01"], ["runs"], ["cache", "gc"], ["cache", "verify"]):
             done = self.run_hpo(*arguments)
@@ -287,7 +287,7 @@ class Damage(Disk):
         self.assertEqual(len(blobs), ACTIONS)
         draw = random.Random(3)
         for blob in blobs if LONG else draw.sample(blobs, 4):
-            for kind in ("overwritten", "cut off", "missing", "a folder"):
+            for kind in ("overwritten", "cut off", "missing", "a folder", "a folder with something in it"):
                 with self.subTest(kind=kind):
                     shutil.rmtree(self.folder / "out", ignore_errors=True)
                     blob.chmod(0o644)
@@ -299,13 +299,16 @@ class Damage(Disk):
                         os.truncate(blob, 1000)
                     else:
                         blob.unlink()
-                        if kind == "a folder":
+                        if kind != "missing":
                             blob.mkdir()
+                        if kind == "a folder with something in it":
+                            (blob / "mine").write_text("x")
                     done = self.run_hpo("build", "r.lua", "--json")
-                    if kind == "a folder":
+                    if kind == "a folder with something in it":
                         self.assertEqual(done.returncode, 1)
                         self.assertIn("has the name of a blob", done.stderr)
-                        blob.rmdir()
+                        self.assertIn("hpo cache gc", done.stderr)
+                        self.hpo("cache", "gc")
                         done = self.run_hpo("build", "r.lua", "--json")
                     self.assertEqual(done.returncode, 0, done.stderr)
                     self.assertEqual(json.loads(done.stdout.splitlines()[-1])["ran"], 1)

@@ -250,6 +250,28 @@ static void damage_listing(struct place *p, const struct digest *tree)
     assert_ok(p, statement_run(st, &p->err));
 }
 
+/* Its result stays known; who needs the tree makes it again, and nothing is damaged any more. */
+static void a_tree_that_lost_a_blob_is_given_up(void **state)
+{
+    struct place *p = *state;
+    const struct digest key = put(p, "train", "a", 1);
+    struct result r;
+    struct tree tree;
+
+    assert_ok(p, store_sync(p->store, &p->err));
+    assert_ok(p, index_result_get(p->store, &key, p->arena, &r, &p->err));
+    assert_ok(p, tree_read(p->store, &r.tree, p->arena, &tree, &p->err));
+    assert_int_equal(unlink(blob_path(p, &tree.entries[0].digest)), 0);
+    assert_non_null(strstr(first_damage(p), "missing"));
+    (void)collect(p, -1, -1, false);
+    expect_clean(p);
+    assert_ok(p, index_result_get(p->store, &key, p->arena, &r, &p->err));
+    assert_true(r.has_tree && !r.kept);
+    put(p, "train", "a", 1);
+    assert_true(is_kept(p, &key));
+    expect_clean(p);
+}
+
 static void verify_tells_damage(void **state)
 {
     struct place *p = *state;
@@ -323,6 +345,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_longest_unused_go_first, enter, leave),
         cmocka_unit_test_setup_teardown(the_old_go, enter, leave),
         cmocka_unit_test_setup_teardown(orphans_and_leftovers_go, enter, leave),
+        cmocka_unit_test_setup_teardown(a_tree_that_lost_a_blob_is_given_up, enter, leave),
         cmocka_unit_test_setup_teardown(verify_tells_damage, enter, leave),
         cmocka_unit_test_setup_teardown(a_dropped_tree_is_no_damage, enter, leave),
         cmocka_unit_test_setup_teardown(statistics_count_by_kind, enter, leave),

@@ -156,11 +156,16 @@ static void a_folder_with_a_blobs_name_is_named(void **state)
     assert_ok(p, store_sync(p->store, &p->err));
     assert_int_equal(unlink(blob_path(p, &d)), 0);
     assert_int_equal(mkdir(blob_path(p, &d), 0777), 0);
+    put_file(format(p, blob_path(p, &d), "/mine"), "x");
     assert_ok(p, blob_exists(p->store, &d, &there, &p->err));
     assert_false(there);
     assert_int_equal(blob_put(p->store, large, BLOB_INLINE + 1, &d, &p->err), ERR_SYSTEM);
     assert_non_null(strstr(p->err.text, "blobs/"));
     assert_non_null(strstr(p->err.hint, "hpo cache gc"));
+    assert_int_equal(unlink(format(p, blob_path(p, &d), "/mine")), 0);
+    assert_ok(p, blob_put(p->store, large, BLOB_INLINE + 1, &d, &p->err)); /* now it is empty */
+    assert_ok(p, blob_exists(p->store, &d, &there, &p->err));
+    assert_true(there);
 }
 
 int main(void)
