@@ -318,7 +318,7 @@ static enum status remove_temporary(struct collection *c, struct error *err)
 
 /*
  * Counts all that holders and failures hold on to. A result whose tree is not whole keeps none: who
- * needs it makes it again.
+ * needs it makes it again. A log that is lost is lost.
  */
 static enum status count(struct collection *c, struct holder *holders, size_t n, struct error *err)
 {
@@ -328,8 +328,10 @@ static enum status count(struct collection *c, struct holder *holders, size_t n,
             TRY(count_tree(c, &holders[i], 1, &whole, err));
         if (!whole && !holders[i].marked)
             TRY(let_go(c, &holders[i], false, err));
-        if (holders[i].has_log)
+        if (holders[i].has_log && inventory_find(&c->inventory, &holders[i].log))
             inventory_need(&c->inventory, &holders[i].log, 1);
+        else if (holders[i].has_log && !c->limits->dry_run)
+            TRY(holder_forget_log(c->store, &holders[i], err));
     }
     for (size_t i = 0; i < c->n_failures; i++)
         if (c->failures[i].has_log)

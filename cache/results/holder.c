@@ -1,4 +1,4 @@
-/* holder: two walks over the results. */
+/* holder: two walks over the results, and what becomes of a lost log. */
 #include "cache/results/holder.h"
 
 #include "base/arena.h"
@@ -68,4 +68,34 @@ enum status holders_unwanted(struct store *store, struct arena *arena, struct di
         *last = statement_digest(st, 0);
     }
     return statement_end(st, err);
+}
+
+static enum status forget_log(struct store *store, const char *sql, const struct holder *holder,
+                              struct error *err)
+{
+    struct statement *st = database_statement(store_database(store), sql);
+
+    statement_bind_digest(st, 1, &holder->key);
+    statement_bind_digest(st, 2, &holder->log);
+    return statement_run(st, err);
+}
+
+enum status holder_forget_log(struct store *store, const struct holder *holder, struct error *err)
+{
+    TRY(store_write_begin(store, err));
+    TRY(forget_log(store,
+                   "UPDATE result SET " ROW_SET(
+                       RESULT, "log = NULL",
+                       "key, kind, name, tree, bytes, reports, NULL, "
+                       "seconds, run, kept, marked, used_day") " WHERE key = ?1 AND log = ?2 "
+                                                               "AND " ROW_IS(RESULT),
+                   holder, err));
+    return forget_log(
+        store,
+        "UPDATE other_result SET " ROW_SET(
+            OTHER_RESULT, "log = NULL",
+            "id, key, tree, bytes, reports, NULL, seconds, run, kept") " WHERE key = ?1 AND log = "
+                                                                       "?2 AND " ROW_IS(
+                                                                           OTHER_RESULT),
+        holder, err);
 }

@@ -34,4 +34,8 @@ enum status holders_read(struct store *store, struct arena *arena, struct holder
 enum status holders_unwanted(struct store *store, struct arena *arena, struct digest **keys,
                              size_t *n, struct error *err) MUST_CHECK;
 
+/* The log of this key's results is lost: they have none any more. */
+enum status holder_forget_log(struct store *store, const struct holder *holder,
+                              struct error *err) MUST_CHECK;
+
 #endif

@@ -272,6 +272,29 @@ static void a_tree_that_lost_a_blob_is_given_up(void **state)
     expect_clean(p);
 }
 
+static void a_lost_log_is_forgotten(void **state)
+{
+    struct place *p = *state;
+    const struct digest key = put(p, "train", "a", 1);
+    struct result r, found;
+    enum put_outcome outcome;
+
+    assert_ok(p, index_result_get(p->store, &key, p->arena, &r, &p->err));
+    r.key = digest_of(p, "with a log");
+    r.has_tree = r.kept = false;
+    r.reports = "{}";
+    r.has_log = true;
+    assert_ok(p, blob_put(p->store, "log", 3, &r.log, &p->err));
+    assert_ok(p, index_result_put(p->store, &r, NULL, &outcome, &p->err));
+    assert_ok(p, blob_remove(p->store, &r.log, &p->err));
+    assert_ok(p, store_sync(p->store, &p->err));
+    assert_non_null(strstr(first_damage(p), "its log is missing"));
+    (void)collect(p, -1, -1, false);
+    expect_clean(p);
+    assert_ok(p, index_result_get(p->store, &r.key, p->arena, &found, &p->err));
+    assert_false(found.has_log);
+}
+
 static void verify_tells_damage(void **state)
 {
     struct place *p = *state;
@@ -346,6 +369,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_old_go, enter, leave),
         cmocka_unit_test_setup_teardown(orphans_and_leftovers_go, enter, leave),
         cmocka_unit_test_setup_teardown(a_tree_that_lost_a_blob_is_given_up, enter, leave),
+        cmocka_unit_test_setup_teardown(a_lost_log_is_forgotten, enter, leave),
         cmocka_unit_test_setup_teardown(verify_tells_damage, enter, leave),
         cmocka_unit_test_setup_teardown(a_dropped_tree_is_no_damage, enter, leave),
         cmocka_unit_test_setup_teardown(statistics_count_by_kind, enter, leave),
