@@ -30,8 +30,8 @@ int executor_enter(void **state)
         return -1;
     *state = p;
     (void)snprintf(p->folder, sizeof p->folder, "/tmp/executor-XXXXXX");
-    if (!mkdtemp(p->folder) ||
-        store_open(file_join(p->arena, p->folder, "store"), STORE_WRITE, &p->store, &err) != OK)
+    if (!mkdtemp(p->folder) || store_open(file_join(p->arena, p->folder, "store"), STORE_WRITE,
+                                          NULL, &p->store, &err) != OK)
         return -1;
     p->o = (struct options){.program = "/bin/false", .bin = "/bin", .jobs = 4};
     p->capture = (struct capture){&p->reaper, -1, 10};

@@ -121,7 +121,7 @@ static void inputs_lie_under_their_names(void **state)
 {
     struct place *p = *state;
     struct content text = {.origin = FROM_TEXT, .bytes = "in it", .n = 5};
-    struct content *inputs[] = {&text};
+    const struct content *inputs[] = {&text};
     struct edge edges[] = {{.name = "deep/data", .node = 0}};
     static const char *outputs[] = {"made/here"};
     struct request r = shell(p, "cat deep/data; echo x > made/here");
@@ -144,7 +144,7 @@ static void a_lost_input_starts_nothing(void **state)
     struct place *p = *state;
     struct content text = {.origin = FROM_TEXT, .bytes = "x", .n = 1};
     struct content gone = {.origin = FROM_STORE, .digest = {{9}}};
-    struct content *inputs[] = {&text, &gone};
+    const struct content *inputs[] = {&text, &gone};
     struct edge edges[] = {{.name = "a", .node = 0}, {.name = "b", .node = 1}};
     struct request r = shell(p, "exit 0");
     const struct digest no_tree = {{8}};
