@@ -47,6 +47,7 @@ struct work {
     bool same;              /* its content is as it was */
     bool marked;            /* its result is known not to be reproducible */
     bool cached;            /* done without running anything */
+    bool collected;         /* its result is known, and gc has removed its files */
     bool force;             /* runs though its result is known: --rerun, or its files were lost */
     int failures;           /* of this node in this build */
     double seconds;

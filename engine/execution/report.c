@@ -64,25 +64,48 @@ static int by_name(const void *a, const void *b)
 }
 
 /* Top-level numbers and nulls, sorted by name; no name stands twice in parsed JSON. */
-static enum status write_numbers(const struct json *object, struct arena *arena, const char **out,
-                                 struct error *err)
+static enum status find_numbers(const struct json *object, struct arena *arena,
+                                const struct json_member ***out, size_t *n, struct error *err)
 {
-    const struct json_member **numbers = arena_array(arena, object->n + 1, sizeof *numbers);
-    struct text t = text_in(arena);
-    size_t n = 0;
+    const struct json_member **found = arena_array(arena, object->n + 1, sizeof *found);
 
-    if (!numbers)
+    *n = 0;
+    if (!(*out = found))
         return error_memory(err);
     for (size_t i = 0; i < object->n; i++)
         if (object->members[i].value.kind == JSON_NUMBER ||
             object->members[i].value.kind == JSON_NULL)
-            numbers[n++] = &object->members[i];
-    qsort(numbers, n, sizeof *numbers, by_name);
+            found[(*n)++] = &object->members[i];
+    qsort(found, *n, sizeof *found, by_name);
+    return OK;
+}
+
+static enum status take_numbers(const struct json_member *const *members, size_t n,
+                                struct arena *arena, struct numbers *out, struct error *err)
+{
+    const char **names = arena_array(arena, n + 1, sizeof *names);
+    double *values = arena_array(arena, n + 1, sizeof *values);
+
+    if (!names || !values)
+        return error_memory(err);
+    for (size_t i = 0; i < n; i++) {
+        names[i] = members[i]->name;
+        values[i] = members[i]->value.kind == JSON_NUMBER ? members[i]->value.number : NAN;
+    }
+    *out = (struct numbers){n, names, values};
+    return OK;
+}
+
+static enum status write_numbers(const struct json_member *const *members, size_t n,
+                                 struct arena *arena, const char **out, struct error *err)
+{
+    struct text t = text_in(arena);
+
     text_add(&t, "{");
     for (size_t i = 0; i < n; i++) {
-        const struct json *value = &numbers[i]->value;
+        const struct json *value = &members[i]->value;
         text_add(&t, i > 0 ? ", " : "");
-        json_write_string(&t, numbers[i]->name);
+        json_write_string(&t, members[i]->name);
         text_add(&t, ": ");
         if (value->kind == JSON_NUMBER && isinf(value->number))
             text_add(&t, value->number < 0 ? "-Infinity" : "Infinity");
@@ -121,7 +144,9 @@ enum status report_read(const char *line, size_t n, struct arena *arena, enum li
                         struct report_line *out, const char **why, struct error *err)
 {
     struct json *object;
+    const struct json_member **members;
     const struct json *t, *checkpoint;
+    size_t n_members;
     enum status s = OK;
     char *text;
 
@@ -145,5 +170,26 @@ enum status report_read(const char *line, size_t n, struct arena *arena, enum li
     out->t = (int)t->number;
     out->checkpoint = checkpoint && checkpoint->kind == JSON_STRING ? checkpoint->string : NULL;
     *kind = LINE_REPORT;
-    return write_numbers(object, arena, &out->text, err);
+    TRY(find_numbers(object, arena, &members, &n_members, err));
+    TRY(take_numbers(members, n_members, arena, &out->numbers, err));
+    return write_numbers(members, n_members, arena, &out->text, err);
+}
+
+enum status report_copy(const struct report_line *report, struct arena *arena,
+                        struct report_line *out, struct error *err)
+{
+    const size_t n = report->numbers.n;
+    const char **names = arena_array(arena, n + 1, sizeof *names);
+    double *values = arena_array(arena, n + 1, sizeof *values);
+
+    *out = (struct report_line){
+        .t = report->t, .text = arena_string(arena, report->text), .numbers = {n, names, values}};
+    if (!names || !values || !out->text)
+        return error_memory(err);
+    for (size_t i = 0; i < n; i++) {
+        values[i] = report->numbers.values[i];
+        if (!(names[i] = arena_string(arena, report->numbers.names[i])))
+            return error_memory(err);
+    }
+    return OK;
 }

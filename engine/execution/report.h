@@ -15,12 +15,14 @@
 #include <stddef.h>
 
 #include "base/error.h"
+#include "engine/study/unit.h"
 
 struct arena;
 
 struct report_line {
     int t;
     const char *text;       /* t and the numbers, as canonical JSON */
+    struct numbers numbers; /* the same, parsed once */
     const char *checkpoint; /* a folder that it names, or NULL */
 };
 
@@ -33,5 +35,9 @@ enum line_kind {
 /* Reads a line of n bytes. What it gives lives in the arena. ERR_MEMORY. */
 enum status report_read(const char *line, size_t n, struct arena *arena, enum line_kind *kind,
                         struct report_line *out, const char **why, struct error *err) MUST_CHECK;
+
+/* A copy in another arena, without the checkpoint. */
+enum status report_copy(const struct report_line *report, struct arena *arena,
+                        struct report_line *out, struct error *err) MUST_CHECK;
 
 #endif

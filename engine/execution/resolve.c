@@ -31,8 +31,12 @@ enum status node_lost(struct build *b, int node, int consumer, struct error *err
     if (again && graph_node(b->graph, node)->kind == NODE_AFTER) {
         TRY(node_lost(b, graph_node(b->graph, node)->after.node, -1, err));
     } else if (again) {
-        progress_warning(b->progress, "%s: the store has lost it (%s): it is made again",
-                         graph_label(b->graph, node), err->text);
+        if (w->collected)
+            progress_line(b->progress, "%s: its files were collected: it is made again",
+                          graph_label(b->graph, node));
+        else
+            progress_warning(b->progress, "%s: the store has lost it (%s): it is made again",
+                             graph_label(b->graph, node), err->text);
         b->counts.cached -= w->cached;
         w->cached = false;
         w->keyed = w->keyed && !w->recalled; /* a recalled key has no description yet */
@@ -99,6 +103,7 @@ static enum status take_result(struct build *b, int node, const struct result *r
     w->seconds = r->seconds;
     w->marked = r->marked;
     w->cached = true;
+    w->collected = !r->kept;
     b->counts.marked += r->marked;
     b->counts.cached++;
     return node_done(b, node, err);

@@ -28,7 +28,8 @@ struct result run_result(const struct build *b, const struct job *job, const str
 }
 
 enum status run_published(struct build *b, const char *label, struct unit *u,
-                          const struct result *r, enum put_outcome outcome, struct error *err)
+                          const struct result *r, const struct numbers *numbers,
+                          enum put_outcome outcome, struct error *err)
 {
     const bool differs = outcome == PUT_DIFFERENT;
 
@@ -41,7 +42,7 @@ enum status run_published(struct build *b, const char *label, struct unit *u,
                          "%s is not reproducible: t = %d has given two different results", label,
                          u->t);
     if (u->state != UNIT_KNOWN) {
-        TRY(unit_report(b->units, u, r->reports, err));
+        TRY(unit_report(b->units, u, r->reports, numbers, err));
         u->state = UNIT_KNOWN;
         u->seconds = r->seconds;
         u->run = b->run;
@@ -74,7 +75,7 @@ static enum status adopt(struct build *b, struct unit *u, const char *label, con
     if (!(r.description = unit_description(u, b->arena)))
         return error_memory(err);
     TRY(results_adopt(b->results, &r, log, &adopted, &outcome, err));
-    return adopted ? run_published(b, label ? label : "a trial", u, &r, outcome, err) : OK;
+    return adopted ? run_published(b, label ? label : "a trial", u, &r, NULL, outcome, err) : OK;
 }
 
 /* ---- start ---- */
@@ -476,11 +477,11 @@ static enum status keep_last(struct build *b, struct job *job, struct error *err
     enum put_outcome outcome;
 
     TRY(job_check_sources(b, job, err));
-    r.reports = run->last_text;
+    r.reports = run->last.text;
     if (!(r.description = unit_description(u, b->arena)))
         return error_memory(err);
     TRY(results_publish(b->results, &r, &files, &outcome, err));
-    TRY(run_published(b, job->label, u, &r, outcome, err));
+    TRY(run_published(b, job->label, u, &r, &run->last.numbers, outcome, err));
     return r.has_tree ? OK : miss_checkpoint(run, u, err);
 }
 

@@ -7,6 +7,7 @@
 
 #include "engine/execution/build.h"
 #include "engine/execution/lines.h"
+#include "engine/execution/report.h"
 
 /* Why it runs. */
 enum purpose {
@@ -28,9 +29,9 @@ struct run {
     size_t n_names, name_capacity;
     const char *held; /* folder of the newest of them, or NULL */
     struct unit *held_unit;
-    const char *last_text; /* the report of the last unit, which counts only at the end */
-    const char *wrong;     /* what the task did wrong; it is being ended */
-    const char *almost;    /* the first line that may have been meant as a report, or NULL */
+    struct report_line last; /* the report of the last unit, which counts only at the end */
+    const char *wrong;       /* what the task did wrong; it is being ended */
+    const char *almost;      /* the first line that may have been meant as a report, or NULL */
     const char *almost_why;
     int64_t line_ns; /* when the last report came */
     double seconds;  /* of the last unit */
@@ -42,10 +43,11 @@ struct chain run_chain(const struct run *run, size_t i, size_t n);
 /* A result of the unit, as the run measured it. */
 struct result run_result(const struct build *b, const struct job *job, const struct unit *u);
 
-/* Notes what came of publishing: the unit is known, and what differs is said. */
+/* Notes what came of publishing: the unit is known, and what differs is said. numbers: those of the
+ * reports; NULL: the unit was known before. */
 enum status run_published(struct build *b, const char *label, struct unit *u,
-                          const struct result *r, enum put_outcome outcome,
-                          struct error *err) MUST_CHECK;
+                          const struct result *r, const struct numbers *numbers,
+                          enum put_outcome outcome, struct error *err) MUST_CHECK;
 
 /* The sentence that a report is missing, with the line that was almost one. NULL: no memory. */
 const char *run_with_almost(struct build *b, const struct run *run, const char *sentence);

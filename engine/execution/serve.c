@@ -22,7 +22,7 @@ static enum status wrong(struct build *b, struct job *job, const char *sentence)
 
 /* A unit before the last is known now. What was known before must be the same. */
 static enum status keep_report(struct build *b, struct job *job, struct unit *u, const char *text,
-                               struct error *err)
+                               const struct numbers *numbers, struct error *err)
 {
     struct chain chain = {.root = u->root->key, .first = u->t, .n = 1};
     struct result r = run_result(b, job, u);
@@ -32,7 +32,7 @@ static enum status keep_report(struct build *b, struct job *job, struct unit *u,
     if (!(r.description = unit_description(u, b->arena)))
         return error_memory(err);
     TRY(results_publish(b->results, &r, NULL, &outcome, err));
-    TRY(run_published(b, job->label, u, &r, outcome, err));
+    TRY(run_published(b, job->label, u, &r, numbers, outcome, err));
     return hold_claim(b, &chain, err);
 }
 
@@ -104,8 +104,9 @@ static enum status take_unit(struct build *b, struct job *job, const struct repo
     run->reported++;
     progress_verbose(b->progress, "%s %s", job->label, text);
     if (!last)
-        return keep_report(b, job, u, text, err);
-    run->last_text = text;
+        return keep_report(b, job, u, text, &line->numbers, err);
+    TRY(report_copy(line, job->arena, &run->last, err));
+    run->last.text = text; /* the unit's, which outlives the job */
     return OK;
 }
 

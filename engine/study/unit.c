@@ -89,7 +89,7 @@ static enum status fill(struct units *units, struct unit *u, const struct result
     if (u->state != UNIT_KNOWN)
         u->cached = true;
     u->state = UNIT_KNOWN;
-    TRY(unit_report(units, u, r->reports, err));
+    TRY(unit_read_report(units, u, r->reports, err));
     u->seconds = r->seconds;
     u->run = r->run;
     u->has_checkpoint = has_checkpoint(units, u, r);
@@ -177,58 +177,77 @@ enum status unit_get(struct units *units, const struct template *template, struc
 }
 
 /* The names of a report: those of the unit before, where they are the same. */
-static enum status share_names(struct units *units, const struct json *report, struct error *err)
+static enum status share_names(struct units *units, const struct numbers *report, struct error *err)
 {
     struct metric_names *names = units->names;
     bool same = names && names->n == report->n;
 
     for (size_t i = 0; same && i < report->n; i++)
-        same = strcmp(names->names[i], report->members[i].name) == 0;
+        same = strcmp(names->names[i], report->names[i]) == 0;
     if (same)
         return OK;
     if (!(names = arena_alloc(units->arena, sizeof *names)) ||
         !(names->names = arena_array(units->arena, report->n, sizeof *names->names)))
         return error_memory(err);
     for (names->n = 0; names->n < report->n; names->n++)
-        if (!(names->names[names->n] = arena_string(units->arena, report->members[names->n].name)))
+        if (!(names->names[names->n] = arena_string(units->arena, report->names[names->n])))
             return error_memory(err);
     units->names = names;
     return OK;
 }
 
-static enum status take_numbers(struct units *units, struct unit *u, const struct json *report,
-                                struct error *err)
+enum status unit_report(struct units *units, struct unit *u, const char *text,
+                        const struct numbers *report, struct error *err)
 {
-    double *numbers = arena_array(units->arena, report->n, sizeof *numbers);
+    double *values = arena_array(units->arena, report->n, sizeof *values);
 
-    if (!numbers)
+    if (!values)
         return error_memory(err);
-    for (size_t i = 0; i < report->n; i++) {
-        const struct json *value = &report->members[i].value;
-        if (value->kind != JSON_NUMBER && value->kind != JSON_NULL)
-            return error_set(err, ERR_CORRUPT, "the store", "a report with %s as %s",
-                             json_kind_name(value), report->members[i].name);
-        numbers[i] = value->kind == JSON_NUMBER ? value->number : NAN;
-    }
+    if (report->n > 0)
+        memcpy(values, report->values, report->n * sizeof *values);
     TRY(share_names(units, report, err));
+    u->reports = text;
     u->names = units->names;
-    u->numbers = numbers;
+    u->numbers = values;
     return OK;
 }
 
-enum status unit_report(struct units *units, struct unit *u, const char *reports, struct error *err)
+static enum status read_numbers(const struct json *object, struct arena *arena, struct numbers *out,
+                                struct error *err)
+{
+    const char **names = arena_array(arena, object->n, sizeof *names);
+    double *values = arena_array(arena, object->n, sizeof *values);
+
+    if (!names || !values)
+        return error_memory(err);
+    for (size_t i = 0; i < object->n; i++) {
+        const struct json *value = &object->members[i].value;
+        if (value->kind != JSON_NUMBER && value->kind != JSON_NULL)
+            return error_set(err, ERR_CORRUPT, "the store", "a report with %s as %s",
+                             json_kind_name(value), object->members[i].name);
+        names[i] = object->members[i].name;
+        values[i] = value->kind == JSON_NUMBER ? value->number : NAN;
+    }
+    *out = (struct numbers){object->n, names, values};
+    return OK;
+}
+
+enum status unit_read_report(struct units *units, struct unit *u, const char *text,
+                             struct error *err)
 {
     struct arena *arena = arena_open();
-    struct json *report;
+    struct numbers numbers;
+    struct json *object;
     enum status s;
 
     if (!arena)
         return error_memory(err);
-    s = json_parse(reports, strlen(reports), "reports", JSON_NONFINITE, arena, &report, err);
+    s = json_parse(text, strlen(text), "reports", JSON_NONFINITE, arena, &object, err);
     if (s == OK)
-        s = take_numbers(units, u, report, err);
+        s = read_numbers(object, arena, &numbers, err);
+    if (s == OK)
+        s = unit_report(units, u, text, &numbers, err);
     arena_close(arena);
-    u->reports = reports;
     return s == ERR_INPUT ? ERR_CORRUPT : s;
 }
 

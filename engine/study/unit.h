@@ -46,6 +46,13 @@ struct metric_names {
     const char **names;
 };
 
+/* The numbers of one report, sorted by name; NaN: it reported null. */
+struct numbers {
+    size_t n;
+    const char *const *names;
+    const double *values;
+};
+
 struct unit {
     struct digest key;
     int t;
@@ -53,7 +60,7 @@ struct unit {
     struct unit *root;   /* the first of the units before it that have its template; or itself */
     const struct template *template;
     enum unit_state state;
-    const char *reports; /* canonical JSON of its numbers, where known: unit_report */
+    const char *reports; /* canonical JSON of its numbers, where known */
     const struct metric_names *names;
     const double *numbers; /* one for each name; NaN where it reported null */
     bool cached;           /* known without running anything in this build */
@@ -99,10 +106,14 @@ enum status unit_accepted(struct units *units, struct unit *u, bool *accepted,
 enum status unit_accept(struct units *units, const struct unit *u, int64_t today,
                         struct error *err) MUST_CHECK;
 
-/* Fills in what the unit reported: canonical JSON, read here once, which must live as long as
- * the table. ERR_CORRUPT: it is no report. */
-enum status unit_report(struct units *units, struct unit *u, const char *reports,
-                        struct error *err) MUST_CHECK;
+/* Fills in what the unit has reported: canonical JSON, which must live as long as the table, and
+ * the same as numbers, which are copied. */
+enum status unit_report(struct units *units, struct unit *u, const char *text,
+                        const struct numbers *report, struct error *err) MUST_CHECK;
+
+/* The same from the text alone. ERR_CORRUPT: it is no report. */
+enum status unit_read_report(struct units *units, struct unit *u, const char *text,
+                             struct error *err) MUST_CHECK;
 
 /* The text that is hashed for the key, and stored beside the result. */
 char *unit_description(const struct unit *u, struct arena *arena);

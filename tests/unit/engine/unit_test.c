@@ -36,10 +36,10 @@ static void test_numbers_by_name(void **state)
     struct error err;
 
     (void)state;
-    assert_int_equal(unit_report(open_units(arena), &u,
-                                 "{\"acc\": null, \"far\": -Infinity, \"loss\": 0.25, \"t\": 3}",
-                                 &err),
-                     OK);
+    assert_int_equal(
+        unit_read_report(open_units(arena), &u,
+                         "{\"acc\": null, \"far\": -Infinity, \"loss\": 0.25, \"t\": 3}", &err),
+        OK);
     assert_true(isnan(value_of(&u, "acc")));
     assert_true(value_of(&u, "far") == -INFINITY);
     assert_true(value_of(&u, "loss") == 0.25);
@@ -56,7 +56,7 @@ static void test_a_name_that_is_not_there(void **state)
 
     (void)state;
     assert_int_equal(
-        unit_report(open_units(arena), &u, "{\"acc\": 1, \"loss\": 2, \"t\": 3}", &err), OK);
+        unit_read_report(open_units(arena), &u, "{\"acc\": 1, \"loss\": 2, \"t\": 3}", &err), OK);
     assert_int_equal(unit_value(&u, "f1", &value, &err), ERR_INPUT);
     assert_string_equal(err.text, "the report at t = 3 has no f1, it has acc, loss");
     arena_close(arena);
@@ -70,9 +70,9 @@ static void test_units_share_names(void **state)
     struct error err;
 
     (void)state;
-    assert_int_equal(unit_report(units, &a, "{\"loss\": 1, \"t\": 1}", &err), OK);
-    assert_int_equal(unit_report(units, &b, "{\"loss\": 2, \"t\": 2}", &err), OK);
-    assert_int_equal(unit_report(units, &c, "{\"lose\": 3, \"t\": 3}", &err), OK);
+    assert_int_equal(unit_read_report(units, &a, "{\"loss\": 1, \"t\": 1}", &err), OK);
+    assert_int_equal(unit_read_report(units, &b, "{\"loss\": 2, \"t\": 2}", &err), OK);
+    assert_int_equal(unit_read_report(units, &c, "{\"lose\": 3, \"t\": 3}", &err), OK);
     assert_ptr_equal(a.names, b.names);
     assert_ptr_not_equal(a.names, c.names);
     assert_true(value_of(&a, "loss") == 1 && value_of(&b, "loss") == 2);
@@ -88,9 +88,9 @@ static void test_what_is_no_report(void **state)
     struct error err;
 
     (void)state;
-    assert_int_equal(unit_report(units, &u, "{\"loss\": \"low\"}", &err), ERR_CORRUPT);
+    assert_int_equal(unit_read_report(units, &u, "{\"loss\": \"low\"}", &err), ERR_CORRUPT);
     assert_string_equal(err.text, "a report with a string as loss");
-    assert_int_equal(unit_report(units, &u, "{\"loss\": ", &err), ERR_CORRUPT);
+    assert_int_equal(unit_read_report(units, &u, "{\"loss\": ", &err), ERR_CORRUPT);
     arena_close(arena);
 }
 
