@@ -47,6 +47,7 @@ enum status run_published(struct build *b, const char *label, struct unit *u,
         u->seconds = r->seconds;
         u->run = b->run;
     }
+    u->bare |= r->has_log && !r->has_tree;
     /* The first tree stays, where it is there; where it is gone, what was made again stands for it
      * under its own digest. */
     if (r->has_tree && !(differs && u->kept)) {
@@ -278,7 +279,7 @@ static void say_what_is_trained_again(struct build *b, const struct job *job,
 {
     const struct unit *start = job->run->from;
 
-    if (b->said_again || !from || from == start || from->has_checkpoint)
+    if (b->said_again || !from || from == start || !from->bare)
         return;
     b->said_again = true;
     progress_warning(b->progress,

@@ -95,6 +95,7 @@ static enum status fill(struct units *units, struct unit *u, const struct result
     u->has_checkpoint = has_checkpoint(units, u, r);
     u->checkpoint = r->tree;
     u->kept = u->has_checkpoint && r->kept;
+    u->bare = r->has_log && !u->has_checkpoint; /* a run's log is kept with its last unit */
     return OK;
 }
 

@@ -68,6 +68,7 @@ struct unit {
     int64_t run;           /* id of the build that trained it */
     bool has_checkpoint, kept;
     struct digest checkpoint;
+    bool bare;           /* a run ended with it, and left no checkpoint */
     bool running;        /* a run of ours will report it */
     bool wanted;         /* scratch of retain.c */
     bool counted;        /* scratch of those who count each unit once; false outside */

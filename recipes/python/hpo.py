@@ -56,6 +56,17 @@ _until = 0
 _named = False  # this run has named a checkpoint
 _kept_at = time.monotonic()
 _ending = False
+_line_is_open = False  # on standard output: a progress bar, say
+
+if inside:
+    _write = sys.stdout.write
+
+    def _noting(text: str) -> int:
+        global _line_is_open
+        _line_is_open = not text.endswith("\n") if text else _line_is_open
+        return _write(text)
+
+    sys.stdout.write = _noting  # type: ignore[method-assign]
 
 
 def param(name: str, default: Any = _MISSING) -> Any:
@@ -135,7 +146,7 @@ def report(*, checkpoint: Union[None, str, "os.PathLike[str]", Callable[[str], A
     if inside and checkpoint is not None and wanted:
         line["checkpoint"] = _keep(_unit, checkpoint)
         _named, _kept_at = True, time.monotonic()
-    sys.stdout.write(("\n" if inside else "") + json.dumps(line) + "\n")  # behind a progress bar, too, a line of its own
+    sys.stdout.write(("\n" if _line_is_open else "") + json.dumps(line) + "\n")
     sys.stdout.flush()
     _unit = None
 

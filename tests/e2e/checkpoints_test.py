@@ -89,6 +89,12 @@ class TrainersThatLeaveNone(Checkpoints):
         self.assertIn("left no checkpoint of t = 3 in HPO_CHECKPOINT_OUT: training begins again behind t = 0", self.build("r.lua")["messages"])
         self.assertEqual(self.losses(), [1, 3, 6, 10, 15])
 
+    def test_a_run_that_breaks_off_is_not_blamed(self):
+        self.trial("retried = len(open(os.environ['LOG']).readlines()) > 1\n" +
+                   SAVES_NOTHING + "    t == 2 and not retried and sys.exit(7)\n", fields="retries = 1")
+        self.assertNotIn("left no checkpoint", self.build("r.lua")["messages"])
+        self.assertEqual(self.runs(), ["from 0 to 3", "from 0 to 3"])
+
     def test_what_is_trained_again_and_differs_is_said(self):
         self.trial("state += len(open(os.environ['LOG']).readlines())\n" + SAVES_NOTHING, RUNGS)
         messages = self.build("r.lua")["messages"]

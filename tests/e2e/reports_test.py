@@ -107,6 +107,7 @@ class Reports(Case):
         self.write("r.lua", RECIPE % (3, '["hpo.py"] = hpo.source "hpo.py"'))
         self.build("r.lua")
         self.assertEqual(self.losses(), [1, 0.5, 1 / 3])
+        self.assertEqual(self.hpo("log", "r.lua", "s/0")[0].split("\n")[:2], ["begun", '{"t": 1, "loss": 1.0}'])
 
 
 if __name__ == "__main__":
