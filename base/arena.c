@@ -29,7 +29,7 @@ enum { FIRST_CHUNK = 64, LAST_CHUNK = 64 };
 enum { FIRST_CHUNK = 1024, LAST_CHUNK = 64 * 1024 };
 #endif
 
-enum { ALIGN = 16 };
+enum { ALIGN = 16, LARGE = 64 * 1024 }; /* LARGE: surely a chunk of its own */
 
 struct chunk {
     struct chunk *older;
@@ -93,6 +93,11 @@ void arena_close(struct arena *arena)
     free(arena);
 }
 
+static size_t rounded(size_t n)
+{
+    return (n + ALIGN - 1) / ALIGN * ALIGN;
+}
+
 void *arena_alloc(struct arena *arena, size_t n)
 {
     struct chunk *c = arena->newest;
@@ -100,7 +105,7 @@ void *arena_alloc(struct arena *arena, size_t n)
     if (n > SIZE_MAX / 2 || must_fail())
         return NULL;
     if (!ONE_BLOCK_A_CHUNK)
-        n = (n + ALIGN - 1) / ALIGN * ALIGN;
+        n = rounded(n);
     if (!c || ONE_BLOCK_A_CHUNK || c->size - c->used < n) {
         const bool alone = ONE_BLOCK_A_CHUNK || n > arena->next / 4;
         size_t size = alone ? n : arena->next;
@@ -162,10 +167,23 @@ char *arena_printf(struct arena *arena, const char *format, ...)
     return string;
 }
 
+/* Whether the block of n bytes is the last of the newest chunk, and that has room for `larger`. */
+static bool extend(struct arena *arena, const void *block, size_t n, size_t larger)
+{
+    struct chunk *c = arena->newest;
+
+    if (ONE_BLOCK_A_CHUNK || !c || !block || larger > SIZE_MAX / 2 ||
+        (const char *)block + rounded(n) != (const char *)c + header + c->used ||
+        c->size - c->used < rounded(larger) - rounded(n))
+        return false;
+    c->used += rounded(larger) - rounded(n);
+    return true;
+}
+
 void *arena_grow(struct arena *arena, const void *old, size_t used, size_t need, size_t size,
                  size_t *capacity)
 {
-    size_t larger = *capacity ? *capacity : 8;
+    size_t larger = *capacity ? *capacity : 8, n;
     void *block;
 
     while (larger < need || larger <= *capacity) {
@@ -173,11 +191,41 @@ void *arena_grow(struct arena *arena, const void *old, size_t used, size_t need,
             return NULL;
         larger *= 2;
     }
-    if (!(block = arena_array(arena, larger, size)))
+    if (__builtin_mul_overflow(larger, size, &n))
+        return NULL;
+    if (extend(arena, old, *capacity * size, n)) {
+        *capacity = larger;
+        return (void *)old; /* it is the caller's, who has it as a const here alone */
+    }
+    if (!(block = arena_alloc(arena, n)))
         return NULL;
     if (used > 0)
         memcpy(block, old, used * size);
     *capacity = larger;
+    return block;
+}
+
+/* Frees a block that fills a chunk of its own; others stay. */
+static void give_back(struct arena *arena, const void *block)
+{
+    for (struct chunk **at = &arena->newest; *at; at = &(*at)->older) {
+        struct chunk *c = *at;
+        if ((const char *)c + header == (const char *)block && c->used == c->size) {
+            *at = c->older;
+            free(c);
+            return;
+        }
+    }
+}
+
+void *arena_regrow(struct arena *arena, void *old, size_t used, size_t need, size_t size,
+                   size_t *capacity)
+{
+    const size_t before = *capacity;
+    void *block = arena_grow(arena, old, used, need, size, capacity);
+
+    if (block && block != old && before * size >= LARGE)
+        give_back(arena, old);
     return block;
 }
 

@@ -44,6 +44,11 @@ char *arena_printf(struct arena *arena, const char *format, ...)
 void *arena_grow(struct arena *arena, const void *old, size_t used, size_t need, size_t size,
                  size_t *capacity);
 
+/* The same for a block that nobody else points into, such as a growing text: a large one is freed
+ * as a larger takes its place. */
+void *arena_regrow(struct arena *arena, void *old, size_t used, size_t need, size_t size,
+                   size_t *capacity);
+
 /*
  * One more element at the end of a growing array. `array` (a pointer, NULL at first) holds `n`
  * elements and has room for `capacity` (both size_t). Gives the address of the new last element,

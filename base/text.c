@@ -24,7 +24,7 @@ static bool reserve(struct text *t, size_t n)
         return false;
     }
     if (t->n + n + 1 > t->capacity) {
-        char *larger = arena_grow(t->arena, t->bytes, t->n, t->n + n + 1, 1, &t->capacity);
+        char *larger = arena_regrow(t->arena, t->bytes, t->n, t->n + n + 1, 1, &t->capacity);
         if (!larger) {
             t->failed = true;
             return false;

@@ -73,6 +73,7 @@ function compare.targets(returned)
   end
   for i, name in ipairs(check.names(returned)) do list[i] = target(name, returned[name]) end
   if #list == 0 then core.fail("targets", "expected at least one target, found an empty table", "return { default = ... }") end
+  if not study.any() then artifact.forget() end
   return list
 end
 

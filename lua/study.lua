@@ -19,6 +19,7 @@ local methods = {} -- the metatable of studies
 local states = setmetatable({}, { __mode = "k" }) -- study → { node =, show =, best = }
 local bests = setmetatable({}, { __mode = "k" }) -- study.best → its study's state
 local best_methods = {}
+local any = false -- a recipe has a study, whose functions are called later
 
 local rules = {
   name = check.text,
@@ -97,6 +98,7 @@ function study.new(options)
   spec.identity, spec.custom = identity(o, spec.exploits and spec.samples or nil)
 
   local self = setmetatable({}, methods)
+  any = true
   local state = { node = core.study(spec), show = o.name and 'study "' .. o.name .. '"' or "study", name = o.name, metric = o.metric, mode = o.mode }
   state.checkpoint = checkpoint_of(state)
   state.best = setmetatable({}, best_methods)
@@ -133,5 +135,7 @@ end
 
 local function constant(self) core.fail(tostring(self), "it cannot be changed") end
 methods.__newindex, best_methods.__newindex = constant, constant
+
+function study.any() return any end
 
 return study

@@ -127,9 +127,9 @@ class Studies(Case):
                 table = without_measured(self.table("r.lua", *sets, "--set", "samples=36", "--cache", f"few-{search}"))
                 self.assertEqual(table["trials"][:30], few["trials"])
                 self.assertGreater(more["ran"], 0)
-                self.assertLessEqual(more["ran"], 6 + sum(t["status"] == "failed" for t in table["trials"]))
+                self.assertLessEqual(more["ran"], 6)
                 again = self.build("r.lua", "-j4", *sets, "--set", "samples=36", "--cache", f"few-{search}")
-                self.assertEqual(again["failed"], sum(t["status"] == "failed" for t in table["trials"]))
+                self.assertEqual((again["ran"], again["failed"]), (0, 0))  # what prune has met is not tried again
 
     def test_bad_input_names_file_line_and_field(self):
         for line, message in (

@@ -117,6 +117,40 @@ static void grow_keeps_what_is_used(void **state)
     assert_int_equal(numbers[capacity - 1], 0);
 }
 
+static void regrow_keeps_what_is_used_and_the_others(void **state)
+{
+    size_t capacity = 0, n = 0;
+    unsigned char *bytes = NULL;
+    char *other;
+
+    for (int round = 0; round < 24; round++) {
+        bytes = arena_regrow(*state, bytes, n, capacity + 1, 1, &capacity);
+        assert_non_null(bytes);
+        other = arena_string(*state, "another block");
+        for (; n < capacity; n++)
+            bytes[n] = (unsigned char)(n % 251);
+        assert_string_equal(other, "another block");
+    }
+    for (size_t i = 0; i < n; i++)
+        if (bytes[i] != i % 251)
+            fail_msg("byte %zu is another", i);
+}
+
+static void a_last_block_grows_where_it_is(void **state)
+{
+    size_t capacity = 0;
+    int *numbers = arena_grow(*state, NULL, 0, 8, sizeof *numbers, &capacity);
+    int *more;
+
+    for (int i = 0; i < 8; i++)
+        numbers[i] = i;
+    more = arena_grow(*state, numbers, 8, 9, sizeof *numbers, &capacity);
+    assert_non_null(more);
+    assert_int_equal(more[7], 7);
+    for (size_t i = 8; i < capacity; i++)
+        assert_int_equal(more[i], 0); /* what is new is zeroed, wherever it lies */
+}
+
 static void push_adds_one_at_the_end(void **state)
 {
     struct {
@@ -196,6 +230,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(printf_of_any_length, setup, teardown),
         cmocka_unit_test_setup_teardown(grow_keeps_what_is_used, setup, teardown),
         cmocka_unit_test_setup_teardown(push_adds_one_at_the_end, setup, teardown),
+        cmocka_unit_test_setup_teardown(regrow_keeps_what_is_used_and_the_others, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_last_block_grows_where_it_is, setup, teardown),
         cmocka_unit_test(closing_nothing),
 #ifdef HPO_FAULTS
         cmocka_unit_test_setup_teardown(the_nth_call_fails, setup, teardown),
