@@ -124,6 +124,7 @@ static enum status open_tools(struct session *s, struct error *err)
                                       .work = store_work(b->store),
                                       .capture = &s->capture,
                                       .pins = b->pins,
+                                      .patience = &b->patience,
                                       .may_ask = s->mode != MODE_CACHED,
                                       .may_pin = b->writes,
                                       .arena = b->arena};
@@ -189,6 +190,12 @@ static void needs_of(const void *graph, int node, void (*need)(void *to, int n),
     graph_needs(graph, node, need, to);
 }
 
+static void say_locked(void *progress, const char *path)
+{
+    progress_line(progress, "waiting for another build, which holds %s", path);
+    progress_flush(progress);
+}
+
 /* From the recipe to what plan and loop need. */
 static enum status open_build(struct session *s, const struct recipe_change *change,
                               struct error *err)
@@ -198,6 +205,7 @@ static enum status open_build(struct session *s, const struct recipe_change *cha
 
     TRY(progress_open(b->o->verbose, &b->progress, err));
     TRY(interrupt_listen(err));
+    b->patience = (struct patience){interrupt_count(), say_locked, b->progress};
     if (!(b->arguments = options_arguments(b->o, b->arena)))
         return error_memory(err);
     TRY(session_recipe(b->o, b->arena, &b->recipe_path, err));
@@ -209,6 +217,7 @@ static enum status open_build(struct session *s, const struct recipe_change *cha
     }
     progress_text(b->progress,
                   b->recall.past ? b->recall.past->printed : recipe_printed(b->recipe));
+    interrupt_defer_stops();
     if (!b->store)
         TRY(store_open(b->o->cache, STORE_WRITE, &b->store, err));
     TRY(recall_begin(b, err));

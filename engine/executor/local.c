@@ -437,7 +437,7 @@ static enum status wait_for_any(struct local *l, int ms, bool *any, bool *woken,
     struct arena *arena = arena_open();
     struct pollfd *fds;
     nfds_t n = 1;
-    int left = 0; /* of which more is to be told, whatever poll says */
+    int came, left = 0; /* of which more is to be told, whatever poll says */
 
     for (const struct child *c = l->children; c; c = c->next) {
         n += 2;
@@ -455,8 +455,9 @@ static enum status wait_for_any(struct local *l, int ms, bool *any, bool *woken,
             (struct pollfd){.fd = c->process.ended ? -1 : c->process.pidfd, .events = POLLIN};
         fds[n++] = (struct pollfd){.fd = c->process.output, .events = POLLIN};
     }
-    *any = poll(fds, n, ms) > 0 || left > 0;
-    *woken = *any && fds[0].revents != 0;
+    came = poll(fds, n, ms);
+    *any = came > 0 || left > 0;
+    *woken = came < 0 ? errno == EINTR : fds[0].revents != 0;
     n = 1;
     for (struct child *c = l->children; c && *any; c = c->next, n += 2)
         c->ready = (c->process.ended && !c->told) || fds[n].revents || fds[n + 1].revents;
