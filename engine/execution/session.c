@@ -34,7 +34,10 @@
 #include "engine/process/runner.h"
 #include "engine/results/local.h"
 
-enum { CAPTURE_SECONDS = 600 }; /* a repository may be large */
+enum {
+    CAPTURE_SECONDS = 600,         /* a repository may be large */
+    LOG_BYTES = 1024 * 1024 * 1024 /* of a trainer that prints for ever */
+};
 
 /* What is made of a recipe. */
 enum mode {
@@ -93,6 +96,7 @@ static enum status open_executor(struct session *s, struct error *err)
                                           .cpus = b->o->jobs,
                                           .gpus = b->o->gpus,
                                           .gpu_names = b->o->gpu_names,
+                                          .most_logged = LOG_BYTES,
                                           .wake = interrupt_descriptor()};
 
     switch (s->mode) {

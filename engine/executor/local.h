@@ -23,6 +23,7 @@ struct local_machine {
     const struct fetch_context *fetch;
     int cpus, gpus;
     const char *const *gpu_names; /* of CUDA_VISIBLE_DEVICES */
+    int64_t most_logged; /* bytes of a task's output that its log holds; the rest is dropped */
     int wake; /* a descriptor that is readable when something outside asks for attention; or -1 */
 };
 

@@ -87,10 +87,8 @@ static void speak(void)
     close(shared.said);
 }
 
-/* With what is known of its tools, whose names it owns. */
 static void open_recipe(void)
 {
-    const struct tools_context tools = {&shared.o, shared.store, &shared.capture, shared.arena};
     const struct recipe_options options = {.path = shared.recipe_path, .share = shared.folder};
     struct error err;
 
@@ -99,12 +97,12 @@ static void open_recipe(void)
     assert_int_equal(graph_open(&shared.graph, &err), OK);
     if (recipe_open(&options, shared.graph, &shared.recipe, &err) != OK)
         fail_msg("%s: %s", err.where, err.text);
-    assert_int_equal(tools_open(&tools, &shared.tools, &err), OK);
     shared.served = 0;
 }
 
 static int open_shared(void **state)
 {
+    struct tools_context tools;
     struct error err;
 
     (void)state;
@@ -119,7 +117,8 @@ static int open_shared(void **state)
         return -1;
     shared.o = (struct options){.program = "/bin/false", .bin = "/bin", .jobs = 1};
     shared.capture = (struct capture){&shared.reaper, -1, 10};
-    return 0;
+    tools = (struct tools_context){&shared.o, shared.store, &shared.capture, shared.arena};
+    return tools_open(&tools, &shared.tools, &err) == OK ? 0 : -1;
 }
 
 static int close_shared(void **state)
