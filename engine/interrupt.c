@@ -9,6 +9,7 @@
 
 static volatile sig_atomic_t count;
 static volatile sig_atomic_t descriptor = -1;
+static volatile sig_atomic_t stop_asked;
 
 static void note(int number)
 {
@@ -19,6 +20,12 @@ static void note(int number)
     count = count + 1;
     (void)!write(descriptor, &one, sizeof one);
     errno = saved;
+}
+
+static void note_stop(int number)
+{
+    (void)number;
+    stop_asked = 1;
 }
 
 enum status interrupt_listen(struct error *err)
@@ -59,4 +66,39 @@ int interrupt_take(void)
 
     (void)!read(descriptor, &signals, sizeof signals); /* first: one that comes now is not lost */
     return count;
+}
+
+static void listen_for_stops(void)
+{
+    struct sigaction action;
+
+    memset(&action, 0, sizeof action);
+    action.sa_handler = note_stop;
+    action.sa_flags = SA_RESTART;
+    (void)sigemptyset(&action.sa_mask);
+    (void)sigaction(SIGTSTP, &action, NULL);
+}
+
+void interrupt_defer_stops(void)
+{
+    struct sigaction before;
+
+    if (sigaction(SIGTSTP, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+        listen_for_stops();
+}
+
+bool interrupt_stop_is_asked(void)
+{
+    return stop_asked != 0;
+}
+
+/* By the signal itself, so that nothing happens where no shell could let us go on. */
+void interrupt_stop_if_asked(void)
+{
+    if (!stop_asked)
+        return;
+    (void)signal(SIGTSTP, SIG_DFL);
+    stop_asked = 0;
+    (void)raise(SIGTSTP);
+    listen_for_stops();
 }

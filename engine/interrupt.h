@@ -7,6 +7,7 @@
 #define ENGINE_INTERRUPT_H
 
 #include <signal.h>
+#include <stdbool.h>
 
 #include "base/error.h"
 
@@ -22,5 +23,17 @@ int interrupt_descriptor(void);
 
 /* How many came so far; the descriptor is readable again with the next. */
 int interrupt_take(void);
+
+/*
+ * From now on, and for good, SIGTSTP (Ctrl-Z) does not stop the program wherever it is, perhaps
+ * with a lock that others wait for: it is noted, and ends a poll(2).
+ */
+void interrupt_defer_stops(void);
+
+bool interrupt_stop_is_asked(void);
+
+/* Stops the program, if that was asked for, until it is told to go on: called where it holds
+ * nothing that another process waits for. What it has started runs on. */
+void interrupt_stop_if_asked(void);
 
 #endif

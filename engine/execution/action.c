@@ -62,7 +62,9 @@ static enum status claim_and_start(struct build *b, struct job *job, const struc
     enum status s = held ? OK : results_claim(b->results, &chain, &taken, err);
 
     if (s != OK || taken == 0) {
-        *waits = b->claims_wait = s == OK;
+        *waits = s == OK;
+        if (*waits)
+            b->waits_for = job->label;
         job_close(b, job, true);
         return s;
     }

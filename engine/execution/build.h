@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/lock.h"
 #include "base/text.h"
 #include "cache/content/source.h"
 #include "cache/store.h"
@@ -127,13 +128,16 @@ struct build {
     const char *recipe_path; /* absolute: under it the store knows the recipe */
     const char *arguments;   /* canonical --set */
     int64_t run, today, dirty_ns;
+    const char *waits_for; /* what this build needs and another one makes; NULL: nothing */
+    int64_t waiting_ns;    /* since when */
+    struct patience patience;
     struct counts counts;
-    int64_t changes;  /* besides the plan's: more may start */
-    int n_asked;      /* results that were asked for, and not answered yet */
-    bool writes;      /* what is found out is kept: pins, histories. Not in a dry run */
-    bool replays;     /* studies are gone through anew: see session_replay */
-    bool said_again;  /* that units are trained again for want of a checkpoint */
-    bool claims_wait; /* another build makes what this one needs */
+    int64_t changes; /* besides the plan's: more may start */
+    int n_asked;     /* results that were asked for, and not answered yet */
+    bool writes;     /* what is found out is kept: pins, histories. Not in a dry run */
+    bool replays;    /* studies are gone through anew: see session_replay */
+    bool said_waiting;
+    bool said_again; /* that units are trained again for want of a checkpoint */
     bool interrupted, failed;
 };
 

@@ -13,7 +13,7 @@
 #include "engine/interrupt.h"
 #include "engine/process/runner.h"
 
-enum { SYNC_MS = 40, CLAIM_MS = 20, STATUS_MS = 500 };
+enum { SYNC_MS = 40, CLAIM_MS = 20, STATUS_MS = 500, SILENT_MS = 2000 };
 
 static const int64_t ms_ns = 1000000;
 
@@ -24,13 +24,15 @@ static bool may_start(const struct build *b)
 
 /* ---- sync ---- */
 
-/* What is new has waited for a sync as long as it may. */
+/* What is new has waited as long as it may, or we are asked to stand still. */
 static bool sync_is_due(const struct build *b)
 {
-    return b->dirty_ns && runner_now_ns() - b->dirty_ns >= SYNC_MS * ms_ns;
+    return interrupt_stop_is_asked() ||
+           (b->dirty_ns && runner_now_ns() - b->dirty_ns >= SYNC_MS * ms_ns);
 }
 
-/* Durable now: claims are let go, and people are told. */
+/* Durable now: claims are let go, and people are told. Nobody waits for us then: here we stand
+ * still. */
 static enum status sync_results(struct build *b, struct error *err)
 {
     TRY(results_sync(b->results, err));
@@ -39,6 +41,7 @@ static enum status sync_results(struct build *b, struct error *err)
         results_release(b->results, &b->held[i]);
     b->n_held = 0;
     progress_flush(b->progress);
+    interrupt_stop_if_asked();
     return retain_drop(b, err);
 }
 
@@ -77,7 +80,7 @@ static enum status settle(struct build *b, struct error *err)
 
     do {
         before = plan_changes(b->plan) + b->changes;
-        b->claims_wait = false;
+        b->waits_for = NULL;
         TRY(resolve_answers(b, err));
         TRY(resolve_due(b, err));
         TRY(demand_decide(b, err));
@@ -95,7 +98,7 @@ static enum status settle(struct build *b, struct error *err)
 /* Until when nothing needs to be looked at. */
 static int64_t wake_ns(const struct build *b)
 {
-    int64_t next = executor_now(b->executor) + (b->claims_wait ? CLAIM_MS : STATUS_MS) * ms_ns;
+    int64_t next = executor_now(b->executor) + (b->waits_for ? CLAIM_MS : STATUS_MS) * ms_ns;
 
     for (const struct job *job = b->jobs; job; job = job->next)
         if (job->deadline_ns && job->deadline_ns < next)
@@ -133,7 +136,7 @@ static void take_interrupt(struct build *b)
     if (!b->interrupted)
         progress_line(b->progress, "interrupted: what is finished is kept");
     b->interrupted = true;
-    b->claims_wait = false;
+    b->waits_for = NULL;
 }
 
 /* Nothing came for as long as was said: only now, when all that has come is read. */
@@ -213,6 +216,19 @@ static void show(struct build *b)
     progress_show(b->progress, &s);
 }
 
+/* Who waits long for another build says so, once. */
+static void say_waiting(struct build *b)
+{
+    const int64_t now = runner_now_ns();
+
+    if (!b->waits_for || !b->waiting_ns)
+        b->waiting_ns = b->waits_for ? now : 0;
+    if (b->said_waiting || !b->waits_for || now - b->waiting_ns < SILENT_MS * ms_ns)
+        return;
+    b->said_waiting = true;
+    progress_line(b->progress, "waiting for another build, which makes %s", b->waits_for);
+}
+
 /* ---- the story ---- */
 
 /* Work that an interrupt broke off is not begun again: what runs is waited for. */
@@ -227,7 +243,7 @@ static enum status go_on(struct build *b, struct error *err)
 
 static bool is_idle(const struct build *b)
 {
-    return !b->jobs && !b->claims_wait && b->n_asked + units_asked(b->units) == 0;
+    return !b->jobs && !b->waits_for && b->n_asked + units_asked(b->units) == 0;
 }
 
 enum status loop_run(struct build *b, struct error *err)
@@ -238,6 +254,7 @@ enum status loop_run(struct build *b, struct error *err)
         TRY(go_on(b, err));
         if (is_idle(b))
             break;
+        say_waiting(b);
         show(b);
         TRY(next_event(b, &event, err));
         TRY(take_event(b, &event, err));

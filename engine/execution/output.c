@@ -6,7 +6,6 @@
 
 #include <fcntl.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -325,7 +324,7 @@ enum status output_targets(struct build *b, bool *again, struct error *err)
         return error_system(err, folder, "open");
     o.to = (struct landing_context){b->store, b->arena, folder, at};
     /* Another build may put its results there, too: one after the other. */
-    s = flock(at, LOCK_EX) == 0 ? OK : error_system(err, folder, "lock");
+    s = lock_wait(at, folder, &b->patience, err);
     if (s == OK)
         s = owner_claim(folder, b->recipe_path, b->arena, err);
     if (s == OK)

@@ -127,9 +127,10 @@ static void give_up(struct build *b, struct job *job)
 }
 
 /* Takes the claims; a unit that another build holds ends the run before it. */
-static enum status claim(struct build *b, struct run *run, size_t known, bool *enough,
+static enum status claim(struct build *b, struct job *job, size_t known, bool *enough,
                          struct error *err)
 {
+    struct run *run = job->run;
     const struct chain chain = run_chain(run, 0, run->n);
     int taken;
 
@@ -138,7 +139,7 @@ static enum status claim(struct build *b, struct run *run, size_t known, bool *e
     *enough = run->n > known;
     if (*enough)
         return OK;
-    b->claims_wait = true;
+    b->waits_for = job->label;
     if (taken > 0)
         release(b, run);
     return OK;
@@ -200,7 +201,7 @@ static enum status reserve(struct build *b, struct job *job, const struct stretc
     TRY(job_request(b, job, s->others, r, err));
     TRY(executor_room(b->executor, r, &room, err));
     *refused = room == ROOM_REFUSED;
-    return room == ROOM_FREE ? claim(b, run, known, ready, err) : OK;
+    return room == ROOM_FREE ? claim(b, job, known, ready, err) : OK;
 }
 
 static void fill_request(const struct run *run, struct request *r)
@@ -354,7 +355,7 @@ enum status run_remake(struct build *b, int best_node, bool *refused, struct err
             return OK;
         if (job->run->purpose == FOR_BEST && job->run->units[job->run->n - 1] != u) {
             give_up(b, job); /* another build has the claim of its last units */
-            b->claims_wait = true;
+            b->waits_for = s.label;
             return OK;
         }
         TRY(launch(b, job, &r, &again, err));

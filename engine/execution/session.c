@@ -34,7 +34,10 @@
 #include "engine/process/runner.h"
 #include "engine/results/local.h"
 
-enum { CAPTURE_SECONDS = 600 }; /* a repository may be large */
+enum {
+    CAPTURE_SECONDS = 600,         /* a repository may be large */
+    LOG_BYTES = 1024 * 1024 * 1024 /* of a trainer that prints for ever */
+};
 
 /* What is made of a recipe. */
 enum mode {
@@ -94,6 +97,7 @@ static enum status open_executor(struct session *s, struct error *err)
                                           .gpus = b->o->gpus,
                                           .gpu_names = b->o->gpu_names,
                                           .progress = b->progress,
+                                          .most_logged = LOG_BYTES,
                                           .wake = interrupt_descriptor()};
 
     switch (s->mode) {
@@ -125,6 +129,7 @@ static enum status open_tools(struct session *s, struct error *err)
                                       .work = store_work(b->store),
                                       .capture = &s->capture,
                                       .pins = b->pins,
+                                      .patience = &b->patience,
                                       .may_ask = s->mode != MODE_CACHED,
                                       .may_pin = b->writes,
                                       .arena = b->arena};
@@ -190,6 +195,12 @@ static void needs_of(const void *graph, int node, void (*need)(void *to, int n),
     graph_needs(graph, node, need, to);
 }
 
+static void say_locked(void *progress, const char *path)
+{
+    progress_line(progress, "waiting for another build, which holds %s", path);
+    progress_flush(progress);
+}
+
 /* From the recipe to what plan and loop need. */
 static enum status open_build(struct session *s, const struct recipe_change *change,
                               struct error *err)
@@ -199,6 +210,7 @@ static enum status open_build(struct session *s, const struct recipe_change *cha
 
     TRY(progress_open(b->o->verbose, &b->progress, err));
     TRY(interrupt_listen(err));
+    b->patience = (struct patience){interrupt_count(), say_locked, b->progress};
     if (!(b->arguments = options_arguments(b->o, b->arena)))
         return error_memory(err);
     TRY(session_recipe(b->o, b->arena, &b->recipe_path, err));
@@ -210,6 +222,7 @@ static enum status open_build(struct session *s, const struct recipe_change *cha
     }
     progress_text(b->progress,
                   b->recall.past ? b->recall.past->printed : recipe_printed(b->recipe));
+    interrupt_defer_stops();
     if (!b->store)
         TRY(build_open_store(b, err));
     TRY(recall_begin(b, err));

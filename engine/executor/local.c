@@ -38,6 +38,7 @@ struct child {
     struct process process;
     struct share share;
     int64_t kill_ns; /* when it is ended by force, by now(); 0: nobody asked it to end */
+    int64_t logged;  /* bytes of its output that are in its log */
     size_t late;     /* bytes that came after its end */
     bool told;       /* its EVENT_EXIT has been given */
     bool ready;      /* something may be read from it, or it may have ended */
@@ -353,15 +354,23 @@ static void local_close(struct executor *x, struct task *task, bool keep_folder)
 
 /* ---- events ---- */
 
-/* Everything that a task prints is also its log. */
-static enum status append_log(const struct child *c, const char *bytes, size_t n, struct error *err)
+/* Everything that a task prints is also its log, until that is as long as a log may be. */
+static enum status append_log(const struct local *l, struct child *c, const char *bytes, size_t n,
+                              struct error *err)
 {
-    const int fd = open(c->task.log, O_WRONLY | O_APPEND | O_CLOEXEC);
+    static const char full[] = "\nhpo: the log ends here: it is as long as a log may be\n";
+    const int64_t left = l->machine.most_logged - c->logged;
     enum status s;
+    int fd;
 
-    if (fd < 0)
+    if (left <= 0)
+        return OK;
+    if ((fd = open(c->task.log, O_WRONLY | O_APPEND | O_CLOEXEC)) < 0)
         return error_system(err, c->task.log, "open");
-    s = file_write_all(fd, c->task.log, bytes, n, err);
+    s = file_write_all(fd, c->task.log, bytes, (int64_t)n < left ? n : (size_t)left, err);
+    if (s == OK && (int64_t)n >= left)
+        s = file_write_all(fd, c->task.log, full, sizeof full - 1, err);
+    c->logged += (int64_t)n;
     close(fd);
     return s;
 }
@@ -380,7 +389,7 @@ static enum status read_output(struct local *l, struct child *c, struct executor
     if (n < 0 && errno != EAGAIN)
         return error_system(err, c->task.log, "read the output of the command");
     if (n > 0)
-        TRY(append_log(c, l->bytes, (size_t)n, err));
+        TRY(append_log(l, c, l->bytes, (size_t)n, err));
     c->late += c->process.ended && n > 0 ? (size_t)n : 0;
     if (n > 0)
         *event = (struct executor_event){
@@ -440,7 +449,7 @@ static enum status wait_for_any(struct local *l, int ms, bool *any, bool *woken,
     struct arena *arena = arena_open();
     struct pollfd *fds;
     nfds_t n = 1;
-    int left = 0; /* of which more is to be told, whatever poll says */
+    int came, left = 0; /* of which more is to be told, whatever poll says */
 
     for (const struct child *c = l->children; c; c = c->next) {
         n += 2;
@@ -458,8 +467,9 @@ static enum status wait_for_any(struct local *l, int ms, bool *any, bool *woken,
             (struct pollfd){.fd = c->process.ended ? -1 : c->process.pidfd, .events = POLLIN};
         fds[n++] = (struct pollfd){.fd = c->process.output, .events = POLLIN};
     }
-    *any = poll(fds, n, ms) > 0 || left > 0;
-    *woken = *any && fds[0].revents != 0;
+    came = poll(fds, n, ms);
+    *any = came > 0 || left > 0;
+    *woken = came < 0 ? errno == EINTR : fds[0].revents != 0;
     n = 1;
     for (struct child *c = l->children; c && *any; c = c->next, n += 2)
         c->ready = (c->process.ended && !c->told) || fds[n].revents || fds[n + 1].revents;

@@ -25,6 +25,7 @@ struct local_machine {
     int cpus, gpus;
     const char *const *gpu_names; /* of CUDA_VISIBLE_DEVICES */
     struct progress *progress;    /* told of folders that cannot be removed */
+    int64_t most_logged; /* bytes of a task's output that its log holds; the rest is dropped */
     int wake; /* a descriptor that is readable when something outside asks for attention; or -1 */
 };
 

@@ -102,7 +102,7 @@ enum status fetch_identity(const struct fetch_context *c, const struct action *a
     TRY(ask(f, c, what, identity, err));
     TRY(pins_set(c->pins, f->pins, what->url, what->rev, *identity, err));
     if (c->may_pin)
-        TRY(pins_save(c->pins, err));
+        TRY(pins_save(c->pins, c->patience, err));
     *identity = pins_get(c->pins, f->pins, what->url, what->rev); /* another build may be first */
     return OK;
 }

@@ -25,6 +25,7 @@ struct capture;
 struct command;
 struct fetcher;
 struct options;
+struct patience;
 struct pins;
 
 struct fetch_context {
@@ -34,9 +35,10 @@ struct fetch_context {
     const char *work;   /* folder in which a server is asked */
     const struct capture *capture;
     struct pins *pins;
-    bool may_ask;        /* servers; else what is not known is refused: --cached-only */
-    bool may_pin;        /* hpo.lock is written */
-    struct arena *arena; /* identities live here */
+    const struct patience *patience; /* with who holds hpo.lock */
+    bool may_ask;                    /* servers; else what is not known is refused: --cached-only */
+    bool may_pin;                    /* hpo.lock is written */
+    struct arena *arena;             /* identities live here */
 };
 
 extern const struct fetcher *const fetchers_all[];

@@ -14,6 +14,7 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/lock.h"
 #include "base/text.h"
 
 enum { VERSION = 1, SIZE_LIMIT = 16 << 20, COMMIT_DIGITS = 40 };
@@ -296,23 +297,21 @@ static enum status write_pins(const struct pins *pins, const char *file, struct 
  * Opens the file, making it where there is none, and locks it. A build that held the lock before us
  * has put another file under this name: then the lock is of no use, and we try the new file.
  */
-static enum status lock(const char *path, int *out, bool *made, struct error *err)
+static enum status lock(const char *path, const struct patience *patience, int *out, bool *made,
+                        struct error *err)
 {
-    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-
     for (*made = false;;) {
         struct stat held, named;
+        enum status s;
         int fd;
         *made = *made || access(path, F_OK) != 0;
         fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
         if (fd < 0)
             return error_system(err, path, "open for writing");
-        while (fcntl(fd, F_OFD_SETLKW, &whole) != 0)
-            if (errno != EINTR) {
-                enum status s = error_system(err, path, "lock");
-                close(fd);
-                return s;
-            }
+        if ((s = lock_wait(fd, path, patience, err)) != OK) {
+            close(fd);
+            return s;
+        }
         if (fstat(fd, &held) == 0 && stat(path, &named) == 0 && held.st_dev == named.st_dev &&
             held.st_ino == named.st_ino) {
             *out = fd;
@@ -398,7 +397,7 @@ static bool has_changes(const struct pins *pins)
     return false;
 }
 
-enum status pins_save(struct pins *pins, struct error *err)
+enum status pins_save(struct pins *pins, const struct patience *patience, struct error *err)
 {
     enum status s;
     int fd = -1;
@@ -409,7 +408,7 @@ enum status pins_save(struct pins *pins, struct error *err)
 
     if (!has_changes(pins))
         return OK;
-    TRY(lock(pins->path, &fd, &made, err));
+    TRY(lock(pins->path, patience, &fd, &made, err));
     s = realpath(pins->path, file) ? OK : error_system(err, pins->path, "find");
     if (s == OK && (s = read_file(&disk, err)) == OK &&
         (s = merge(pins, &disk, &changed, err)) == OK && changed)

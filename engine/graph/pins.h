@@ -11,8 +11,8 @@
  *             has no pins.
  * Life        pins_open, pins_get; for what is not there (or is to move) pins_set; pins_save;
  *             pins_get again; pins_close. A pin that was not used stays.
- * Two builds  pins_save reads the file again under a lock (OFD, on the file, released by the
- *             kernel) and merges: a pin that pins_set *added* gives way to one that another build
+ * Two builds  pins_save reads the file again under a lock (on the file, released by the kernel)
+ *             and merges: a pin that pins_set *added* gives way to one that another build
  *             has written meanwhile, so ask pins_get after saving; a pin that it *moved* wins.
  */
 #ifndef ENGINE_GRAPH_PINS_H
@@ -22,6 +22,7 @@
 
 #include "base/error.h"
 
+struct patience;
 struct pins; /* opaque: the pins of one file, in an arena of their own */
 
 /*
@@ -47,9 +48,10 @@ enum status pins_set(struct pins *pins, const char *kind, const char *url, const
 /*
  * Writes the file, atomically and durably, if pins_set changed anything; else does not touch it. A
  * symbolic link stays, and the file behind it is written. ERR_INPUT: the file is not one of pins
- * any more.
+ * any more. ERR_INTERRUPTED: another build has it locked.
  */
-enum status pins_save(struct pins *pins, struct error *err) MUST_CHECK;
+enum status pins_save(struct pins *pins, const struct patience *patience,
+                      struct error *err) MUST_CHECK;
 
 void pins_close(struct pins *pins); /* NULL is allowed */
 

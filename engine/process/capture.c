@@ -12,7 +12,9 @@
 #include "base/file.h"
 #include "base/text.h"
 
-enum { OUTPUT_MAX = 64 * 1024 };
+enum { OUTPUT_MAX = 64 * 1024, NAP_MS = 200 };
+
+static const int64_t second_ns = 1000000000;
 
 /* A question that is being asked. */
 struct asked {
@@ -94,13 +96,24 @@ static enum status go_on(const struct capture *c, struct asked *a, bool late, st
     return OK;
 }
 
+/* Time since we looked last; at most a second more than a nap: longer than that we were stopped. */
+static int64_t passed_ns(int64_t *looked_ns)
+{
+    const int64_t most = second_ns + NAP_MS * (second_ns / 1000), now = runner_now_ns();
+    const int64_t passed = now - *looked_ns;
+
+    *looked_ns = now;
+    return passed < most ? passed : most;
+}
+
 /* Until each has closed its output and has ended, or has failed. */
 static enum status collect(const struct capture *c, struct asked *asked, size_t n,
                            struct pollfd *fds, struct arena *arena, struct error *err)
 {
-    const int64_t deadline = runner_now_ns() + c->seconds * (int64_t)1000000000;
+    int64_t left_ns = c->seconds * second_ns, looked_ns = runner_now_ns();
 
     for (size_t left = 1; left > 0;) {
+        int came = 0;
         left = 0;
         fds[n] = (struct pollfd){c->signals, POLLIN, 0};
         for (size_t i = 0; i < n; i++) {
@@ -110,15 +123,15 @@ static enum status collect(const struct capture *c, struct asked *asked, size_t 
             left += !a->done;
         }
         if (left > 0)
-            (void)poll(fds, n + 1, 200);
+            came = poll(fds, n + 1, NAP_MS);
+        left_ns -= passed_ns(&looked_ns);
         if (c->signals >= 0 && (fds[n].revents & POLLIN))
             return error_set(err, ERR_INTERRUPTED, "", "interrupted");
         for (size_t i = 0; i < n; i++) {
             struct asked *a = &asked[i];
             if (a->done)
                 continue;
-            a->question->status =
-                go_on(c, a, runner_now_ns() > deadline, arena, &a->question->error);
+            a->question->status = go_on(c, a, came == 0 && left_ns < 0, arena, &a->question->error);
             a->done = a->done || a->question->status != OK;
         }
     }

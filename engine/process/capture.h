@@ -15,7 +15,7 @@ struct arena;
 struct capture {
     struct reaper *reaper;
     int signals; /* readable means interrupted; what is there is left unread. -1: none */
-    int seconds; /* at most so long */
+    int seconds; /* at most so long, but for the time in which this program is stopped */
 };
 
 /* One command, and what came of it. */

@@ -53,28 +53,44 @@ static void reaper_main(int from)
     _exit(0);
 }
 
+static void close_all(const int *fds, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+}
+
+/* Two pipes: by one the reaper hears of us; the other says, by its end, that it holds none of our
+ * descriptors any more, above all no lock. */
 static enum status reaper_start(struct reaper *reaper, struct error *err)
 {
-    int ends[2];
+    int words[2] = {-1, -1}, held[2] = {-1, -1};
+    char none;
 
-    if (pipe2(ends, O_CLOEXEC) != 0)
+    if (pipe2(words, O_CLOEXEC) != 0 || pipe2(held, O_CLOEXEC) != 0) {
+        close_all(words, 2);
         return error_system(err, "", "make a pipe");
+    }
     reaper->pid = fork(); /* once, before the engine holds much */
     if (reaper->pid < 0) {
         reaper->pid = 0;
-        close(ends[0]);
-        close(ends[1]);
+        close_all(words, 2);
+        close_all(held, 2);
         return error_system(err, "", "start a process");
     }
     if (reaper->pid == 0) {
         (void)setsid(); /* an interrupt from the terminal is not for us */
         (void)signal(SIGPIPE, SIG_IGN);
-        (void)dup2(ends[0], 0);
-        (void)syscall(SYS_close_range, 1U, ~0U, 0U); /* above all the store's locks */
+        (void)dup2(words[0], 0);
+        (void)syscall(SYS_close_range, 1U, ~0U, 0U);
         reaper_main(0);
     }
-    close(ends[0]);
-    reaper->pipe = ends[1];
+    close(words[0]);
+    close(held[1]);
+    while (read(held[0], &none, 1) < 0 && errno == EINTR)
+        ;
+    close(held[0]);
+    reaper->pipe = words[1];
     return OK;
 }
 
@@ -166,13 +182,6 @@ struct streams {
     int log, output, input; /* the child's */
     int from, to;           /* ours, or -1 */
 };
-
-static void close_all(const int *fds, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (fds[i] >= 0)
-            close(fds[i]);
-}
 
 static enum status open_streams(const struct command *command, struct streams *s, struct error *err)
 {

@@ -45,6 +45,7 @@ int executor_enter(void **state)
                                      .cpus = 4,
                                      .gpus = 2,
                                      .gpu_names = gpus,
+                                     .most_logged = PLACE_LOGGED,
                                      .wake = p->wake};
     return local_executor_open(&machine, p->arena, &p->x, &err) == OK ? 0 : -1;
 }

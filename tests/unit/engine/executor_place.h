@@ -16,7 +16,9 @@
 #include "engine/process/runner.h"
 #include "engine/process/tool.h"
 
-/* A machine of 4 cpus and 2 GPUs. */
+enum { PLACE_LOGGED = 1000000 };
+
+/* A machine of 4 cpus and 2 GPUs, where a log holds so many bytes of output. */
 struct place {
     char folder[64];
     struct arena *arena;

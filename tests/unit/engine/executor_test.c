@@ -109,6 +109,23 @@ static void the_log_holds_everything(void **state)
     executor_close(p->x, h->task, false);
 }
 
+/* Its output comes all the same. */
+static void a_log_does_not_grow_for_ever(void **state)
+{
+    static const char full[] = "\nhpo: the log ends here: it is as long as a log may be\n";
+    struct place *p = *state;
+    struct heard *h = listen_to(p, start_shell(p, "yes | head -c 3000000; sleep 0.1; echo last"));
+    size_t n;
+    char *log;
+
+    hear_until(p, h, "y\n");
+    assert_int_equal(hear_all(p, h), 0);
+    log = read_log(p, h->task, &n);
+    assert_int_equal(n, PLACE_LOGGED + sizeof full - 1);
+    assert_string_equal(log + PLACE_LOGGED, full);
+    executor_close(p->x, h->task, false);
+}
+
 static void what_comes_from_outside_wakes(void **state)
 {
     struct place *p = *state;
@@ -293,10 +310,14 @@ static void time_goes_on_while_we_wait(void **state)
 static void time_stands_still_while_we_are_stopped(void **state)
 {
     struct place *p = *state;
-    struct heard *h = listen_to(
-        p, start_shell(p, "kill -STOP $PPID; sleep 4; echo said; kill -CONT $PPID; sleep 1000"));
-    const int64_t real = runner_now_ns(), before = executor_now(p->x);
+    int64_t real, before;
+    struct heard *h;
 
+    assert_int_equal(next(p, 0), EVENT_NONE); /* it looks at the clock */
+    real = runner_now_ns();
+    before = executor_now(p->x);
+    h = listen_to(
+        p, start_shell(p, "kill -STOP $PPID; sleep 4; echo said; kill -CONT $PPID; sleep 1000"));
     assert_int_equal(next(p, 1000), EVENT_OUTPUT);
     assert_string_equal(h->said, "said\n");
     assert_true((runner_now_ns() - real) - (executor_now(p->x) - before) >= 2 * second_ns);
@@ -319,6 +340,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_end_does_not_wait_for_who_holds_the_pipe,
                                         executor_enter, executor_leave),
         cmocka_unit_test_setup_teardown(the_log_holds_everything, executor_enter, executor_leave),
+        cmocka_unit_test_setup_teardown(a_log_does_not_grow_for_ever, executor_enter,
+                                        executor_leave),
         cmocka_unit_test_setup_teardown(what_comes_from_outside_wakes, executor_enter,
                                         executor_leave),
         cmocka_unit_test_setup_teardown(a_line_arrives, executor_enter, executor_leave),

@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "base/lock.h"
 #include "engine/fetch/fetcher.h"
 #include "engine/graph/pins.h"
 #include "engine/options.h"
@@ -55,6 +56,8 @@ static void take_words(const struct fetch_context *c, const struct fetch *what,
 static const struct fetcher made_up = {"made-up", "shell", knows_fixed, ask_shell, take_words};
 static const struct fetcher *const table[] = {&made_up, NULL};
 
+static const struct patience calm = {NULL, NULL, NULL};
+
 struct fixture {
     char folder[64];
     struct arena *arena;
@@ -84,6 +87,7 @@ static int setup(void **state)
                                         .recipe = f->folder,
                                         .work = f->folder,
                                         .capture = &f->capture,
+                                        .patience = &calm,
                                         .may_ask = true,
                                         .may_pin = true,
                                         .arena = f->arena};

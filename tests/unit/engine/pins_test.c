@@ -20,12 +20,16 @@
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "base/lock.h"
 #include "engine/graph/pins.h"
 #include "tests/unit/place.h"
 
 #define A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 #define C "cccccccccccccccccccccccccccccccccccccccc"
+
+/* Who waits for nobody in particular. */
+static const struct patience calm = {NULL, NULL, NULL};
 
 static struct pins *opened(struct place *p)
 {
@@ -44,7 +48,7 @@ static void set(struct place *p, struct pins *pins, const char *url, const char 
 
 static void save(struct place *p, struct pins *pins)
 {
-    if (pins_save(pins, &p->err) != OK)
+    if (pins_save(pins, &calm, &p->err) != OK)
         fail_msg("%s: %s", p->err.where, p->err.text);
 }
 
@@ -203,7 +207,7 @@ static int pin_many(int builder)
         char rev[32];
         (void)snprintf(rev, sizeof rev, "%d of %d", i, builder);
         if (pins_open("hpo.lock", &pins, &err) != OK ||
-            pins_set(pins, "git", "u", rev, A, &err) != OK || pins_save(pins, &err) != OK)
+            pins_set(pins, "git", "u", rev, A, &err) != OK || pins_save(pins, &calm, &err) != OK)
             return 1;
         pins_close(pins);
     }
@@ -293,7 +297,7 @@ static void a_broken_file_is_not_replaced(void **state)
 
     set(p, pins, "u", "r", A);
     put(p, "{");
-    assert_int_equal(pins_save(pins, &p->err), ERR_INPUT);
+    assert_int_equal(pins_save(pins, &calm, &p->err), ERR_INPUT);
     assert_string_equal(content(p), "{");
     put(p, ""); /* a build that was killed between making and writing the file */
     save(p, pins);
@@ -335,7 +339,7 @@ static void an_empty_file_that_was_there_stays_after_a_failure(void **state)
     none = (struct rlimit){.rlim_cur = 0, .rlim_max = limit.rlim_max};
     (void)signal(SIGXFSZ, SIG_IGN);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
-    assert_int_equal(pins_save(pins, &p->err), ERR_SYSTEM);
+    assert_int_equal(pins_save(pins, &calm, &p->err), ERR_SYSTEM);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
     pins_close(pins);
     assert_int_equal(stat("hpo.lock", &st), 0);
@@ -369,7 +373,7 @@ static void a_full_disk_leaves_what_was_there(void **state)
     none = (struct rlimit){.rlim_cur = 0, .rlim_max = limit.rlim_max};
     (void)signal(SIGXFSZ, SIG_IGN);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
-    assert_int_equal(pins_save(pins, &p->err), ERR_SYSTEM);
+    assert_int_equal(pins_save(pins, &calm, &p->err), ERR_SYSTEM);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
     expect_files(p, 0);
     save(p, pins);
@@ -395,7 +399,7 @@ static enum status add_one(struct error *err)
     TRY(pins_open("hpo.lock", &pins, err));
     s = pins_set(pins, "git", "u", "new", B, err);
     if (s == OK)
-        s = pins_save(pins, err);
+        s = pins_save(pins, &calm, err);
     pins_close(pins);
     return s;
 }
