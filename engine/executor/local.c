@@ -37,6 +37,7 @@ struct child {
     struct workspace workspace;
     struct process process;
     struct share share;
+    int log;         /* of a task that trains: what it prints goes there, wherever its name leads */
     int64_t kill_ns; /* when it is ended by force, by now(); 0: nobody asked it to end */
     size_t late;     /* bytes that came after its end */
     bool told;       /* its EVENT_EXIT has been given */
@@ -156,6 +157,13 @@ static enum status write_params(const char *path, const char *params, struct err
     return s;
 }
 
+/* Everything that a task prints is also its log. */
+static enum status open_log(struct child *c, struct error *err)
+{
+    c->log = open(c->task.log, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0666);
+    return c->log < 0 ? error_system(err, c->task.log, "open") : OK;
+}
+
 /* The folder with all that the task will find in it. */
 static enum status fill_folder(struct local *l, struct child *c, const struct request *r,
                                struct surroundings *s, enum start_outcome *outcome, size_t *lost,
@@ -173,6 +181,7 @@ static enum status fill_folder(struct local *l, struct child *c, const struct re
     TRY(put_inputs(l, c, r, outcome, lost, err));
     if (!r->trains || *outcome != START_STARTED)
         return OK;
+    TRY(open_log(c, err));
     if (!(c->task.out = file_join(c->arena, c->task.folder, "out")))
         return error_memory(err);
     TRY(file_make_folders(c->task.out, err));
@@ -231,6 +240,8 @@ static void free_child(struct local *l, struct child *c, bool keep_folder)
         progress_warning(l->machine.progress, "a working folder is left: %s: %s", left.where,
                          left.text);
     workspace_leave(&c->workspace);
+    if (c->log >= 0)
+        close(c->log);
     arena_close(c->arena);
 }
 
@@ -247,7 +258,8 @@ static enum status local_start(struct executor *x, const struct request *r, stru
         arena_close(arena);
         return error_memory(err);
     }
-    *c = (struct child){.arena = arena, .workspace = {.lock = -1}, .process = {.pidfd = -1}};
+    *c = (struct child){
+        .arena = arena, .workspace = {.lock = -1}, .process = {.pidfd = -1}, .log = -1};
     *outcome = START_STARTED;
     (void)slots_find(&l->slots, &r->action->resources, r->others, &c->share);
     surroundings.task = &c->task;
@@ -353,19 +365,6 @@ static void local_close(struct executor *x, struct task *task, bool keep_folder)
 
 /* ---- events ---- */
 
-/* Everything that a task prints is also its log. */
-static enum status append_log(const struct child *c, const char *bytes, size_t n, struct error *err)
-{
-    const int fd = open(c->task.log, O_WRONLY | O_APPEND | O_CLOEXEC);
-    enum status s;
-
-    if (fd < 0)
-        return error_system(err, c->task.log, "open");
-    s = file_write_all(fd, c->task.log, bytes, n, err);
-    close(fd);
-    return s;
-}
-
 /* What has come from the process; *event stays NONE where nothing has. */
 static enum status read_output(struct local *l, struct child *c, struct executor_event *event,
                                struct error *err)
@@ -380,7 +379,7 @@ static enum status read_output(struct local *l, struct child *c, struct executor
     if (n < 0 && errno != EAGAIN)
         return error_system(err, c->task.log, "read the output of the command");
     if (n > 0)
-        TRY(append_log(c, l->bytes, (size_t)n, err));
+        TRY(file_write_all(c->log, c->task.log, l->bytes, (size_t)n, err));
     c->late += c->process.ended && n > 0 ? (size_t)n : 0;
     if (n > 0)
         *event = (struct executor_event){
