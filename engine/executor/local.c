@@ -245,6 +245,26 @@ static void free_child(struct local *l, struct child *c, bool keep_folder)
     arena_close(c->arena);
 }
 
+/* Those at the front are served first. */
+static void add_to_end(struct local *l, struct child *c)
+{
+    struct child **at = &l->children;
+
+    while (*at)
+        at = &(*at)->next;
+    c->next = NULL;
+    *at = c;
+}
+
+static void take_out(struct local *l, struct child *c)
+{
+    struct child **at = &l->children;
+
+    while (*at != c)
+        at = &(*at)->next;
+    *at = c->next;
+}
+
 static enum status local_start(struct executor *x, const struct request *r, struct task **task,
                                enum start_outcome *outcome, size_t *lost, struct error *err)
 {
@@ -271,8 +291,7 @@ static enum status local_start(struct executor *x, const struct request *r, stru
         return s;
     }
     slots_take(&l->slots, &c->share);
-    c->next = l->children;
-    l->children = c;
+    add_to_end(l, c);
     l->n_running++;
     *task = &c->task;
     return OK;
@@ -351,11 +370,7 @@ static void local_close(struct executor *x, struct task *task, bool keep_folder)
     struct child *c = child_of(task);
     const bool runs = !c->process.ended;
 
-    for (struct child **at = &l->children; *at; at = &(*at)->next)
-        if (*at == c) {
-            *at = c->next;
-            break;
-        }
+    take_out(l, c);
     runner_close(l->machine.keeper, &c->process);
     if (runs)
         note_end(l, c);
@@ -462,20 +477,6 @@ static enum status wait_for_any(struct local *l, int ms, bool *any, bool *woken,
     return OK;
 }
 
-/* The child that was served goes to the end, so that one that always speaks lets others speak. */
-static void move_to_end(struct local *l, struct child *c)
-{
-    struct child **at = &l->children;
-
-    while (*at != c)
-        at = &(*at)->next;
-    *at = c->next;
-    c->next = NULL;
-    while (*at)
-        at = &(*at)->next;
-    *at = c;
-}
-
 /* What is there already; *event stays NONE where nothing is. */
 static enum status find_event(struct local *l, struct executor_event *event, struct error *err)
 {
@@ -483,7 +484,8 @@ static enum status find_event(struct local *l, struct executor_event *event, str
         if (c->ready)
             TRY(look_at_child(l, c, event, err));
         if (event->kind != EVENT_NONE) {
-            move_to_end(l, c);
+            take_out(l, c);
+            add_to_end(l, c); /* one that always speaks lets others speak */
             break;
         }
     }
