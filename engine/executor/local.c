@@ -37,6 +37,7 @@ struct child {
     struct workspace workspace;
     struct process process;
     struct share share;
+    int log;         /* of a task that trains: what it prints goes there, wherever its name leads */
     int64_t kill_ns; /* when it is ended by force, by now(); 0: nobody asked it to end */
     int64_t logged;  /* bytes of its output that are in its log */
     size_t late;     /* bytes that came after its end */
@@ -157,6 +158,13 @@ static enum status write_params(const char *path, const char *params, struct err
     return s;
 }
 
+/* Everything that a task prints is also its log. */
+static enum status open_log(struct child *c, struct error *err)
+{
+    c->log = open(c->task.log, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0666);
+    return c->log < 0 ? error_system(err, c->task.log, "open") : OK;
+}
+
 /* The folder with all that the task will find in it. */
 static enum status fill_folder(struct local *l, struct child *c, const struct request *r,
                                struct surroundings *s, enum start_outcome *outcome, size_t *lost,
@@ -174,6 +182,7 @@ static enum status fill_folder(struct local *l, struct child *c, const struct re
     TRY(put_inputs(l, c, r, outcome, lost, err));
     if (!r->trains || *outcome != START_STARTED)
         return OK;
+    TRY(open_log(c, err));
     if (!(c->task.out = file_join(c->arena, c->task.folder, "out")))
         return error_memory(err);
     TRY(file_make_folders(c->task.out, err));
@@ -232,7 +241,29 @@ static void free_child(struct local *l, struct child *c, bool keep_folder)
         progress_warning(l->machine.progress, "a working folder is left: %s: %s", left.where,
                          left.text);
     workspace_leave(&c->workspace);
+    if (c->log >= 0)
+        close(c->log);
     arena_close(c->arena);
+}
+
+/* Those at the front are served first. */
+static void add_to_end(struct local *l, struct child *c)
+{
+    struct child **at = &l->children;
+
+    while (*at)
+        at = &(*at)->next;
+    c->next = NULL;
+    *at = c;
+}
+
+static void take_out(struct local *l, struct child *c)
+{
+    struct child **at = &l->children;
+
+    while (*at != c)
+        at = &(*at)->next;
+    *at = c->next;
 }
 
 static enum status local_start(struct executor *x, const struct request *r, struct task **task,
@@ -248,7 +279,8 @@ static enum status local_start(struct executor *x, const struct request *r, stru
         arena_close(arena);
         return error_memory(err);
     }
-    *c = (struct child){.arena = arena, .workspace = {.lock = -1}, .process = {.pidfd = -1}};
+    *c = (struct child){
+        .arena = arena, .workspace = {.lock = -1}, .process = {.pidfd = -1}, .log = -1};
     *outcome = START_STARTED;
     (void)slots_find(&l->slots, &r->action->resources, r->others, &c->share);
     surroundings.task = &c->task;
@@ -260,8 +292,7 @@ static enum status local_start(struct executor *x, const struct request *r, stru
         return s;
     }
     slots_take(&l->slots, &c->share);
-    c->next = l->children;
-    l->children = c;
+    add_to_end(l, c);
     l->n_running++;
     *task = &c->task;
     return OK;
@@ -340,11 +371,7 @@ static void local_close(struct executor *x, struct task *task, bool keep_folder)
     struct child *c = child_of(task);
     const bool runs = !c->process.ended;
 
-    for (struct child **at = &l->children; *at; at = &(*at)->next)
-        if (*at == c) {
-            *at = c->next;
-            break;
-        }
+    take_out(l, c);
     runner_close(l->machine.reaper, &c->process);
     if (runs)
         note_end(l, c);
@@ -361,17 +388,13 @@ static enum status append_log(const struct local *l, struct child *c, const char
     static const char full[] = "\nhpo: the log ends here: it is as long as a log may be\n";
     const int64_t left = l->machine.most_logged - c->logged;
     enum status s;
-    int fd;
 
     if (left <= 0)
         return OK;
-    if ((fd = open(c->task.log, O_WRONLY | O_APPEND | O_CLOEXEC)) < 0)
-        return error_system(err, c->task.log, "open");
-    s = file_write_all(fd, c->task.log, bytes, (int64_t)n < left ? n : (size_t)left, err);
+    s = file_write_all(c->log, c->task.log, bytes, (int64_t)n < left ? n : (size_t)left, err);
     if (s == OK && (int64_t)n >= left)
-        s = file_write_all(fd, c->task.log, full, sizeof full - 1, err);
+        s = file_write_all(c->log, c->task.log, full, sizeof full - 1, err);
     c->logged += (int64_t)n;
-    close(fd);
     return s;
 }
 
@@ -478,20 +501,6 @@ static enum status wait_for_any(struct local *l, int ms, bool *any, bool *woken,
     return OK;
 }
 
-/* The child that was served goes to the end, so that one that always speaks lets others speak. */
-static void move_to_end(struct local *l, struct child *c)
-{
-    struct child **at = &l->children;
-
-    while (*at != c)
-        at = &(*at)->next;
-    *at = c->next;
-    c->next = NULL;
-    while (*at)
-        at = &(*at)->next;
-    *at = c;
-}
-
 /* What is there already; *event stays NONE where nothing is. */
 static enum status find_event(struct local *l, struct executor_event *event, struct error *err)
 {
@@ -499,7 +508,8 @@ static enum status find_event(struct local *l, struct executor_event *event, str
         if (c->ready)
             TRY(look_at_child(l, c, event, err));
         if (event->kind != EVENT_NONE) {
-            move_to_end(l, c);
+            take_out(l, c);
+            add_to_end(l, c); /* one that always speaks lets others speak */
             break;
         }
     }

@@ -19,15 +19,18 @@ static enum status make_folder(const char *path, struct error *err)
     return mkdir(path, 0777) == 0 ? OK : error_system(err, path, "make the folder");
 }
 
-/* Whether a run of this or another build is in the folder. */
-static bool is_locked(const char *folder)
+/* Removes a folder, unless a run is in it or another build takes something out of it: nobody does
+ * while it goes. */
+static enum status remove_left(const char *folder, struct error *err)
 {
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    bool locked = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0;
+    const int lock = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    enum status s = OK;
 
-    if (fd >= 0)
-        close(fd);
-    return locked;
+    if (lock < 0 || flock(lock, LOCK_EX | LOCK_NB) == 0)
+        s = file_remove(folder, err);
+    if (lock >= 0)
+        close(lock);
+    return s;
 }
 
 /* What is left of earlier runs; what somebody still writes into may not go at once. */
@@ -42,8 +45,7 @@ static enum status clear(const char *above, struct arena *arena, struct error *e
         char *path = file_join(arena, above, names[i]);
         if (!path)
             return error_memory(err);
-        if (!is_locked(path))
-            (void)!file_remove(path, &left);
+        (void)!remove_left(path, &left);
     }
     return OK;
 }
@@ -110,10 +112,12 @@ void workspace_leave(struct workspace *w)
 
 enum status workspace_remove(struct workspace *w, struct error *err)
 {
-    enum status s = w->folder ? file_remove(w->folder, err) : OK;
+    enum status s;
 
-    if (w->folder)
-        (void)rmdir(w->above); /* another may be kept there */
     workspace_leave(w);
+    if (!w->folder)
+        return OK;
+    s = remove_left(w->folder, err);
+    (void)rmdir(w->above); /* another may be kept there */
     return s;
 }

@@ -48,7 +48,8 @@ enum status workspace_put(const struct workspace *w, struct store *store, struct
 enum status workspace_expect(const struct workspace *w, const char *output,
                              struct error *err) MUST_CHECK;
 
-/* Removes the folder with all in it; one that was never made is fine. What it cannot is said. */
+/* Removes the folder with all in it; one that was never made is fine, and one that another build
+ * takes a checkpoint out of stays. What it cannot is said. */
 enum status workspace_remove(struct workspace *w, struct error *err) MUST_CHECK;
 
 /* Lets go of a folder that is kept. */

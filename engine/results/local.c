@@ -1,6 +1,8 @@
 /* local: the index for rows, the tree of a folder for files. Start at publish. */
 #include "engine/results/local.h"
 
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -75,6 +77,29 @@ static enum status check_links(const struct files *files, const struct tree *tre
     return OK;
 }
 
+/*
+ * What a task left is moved into the store, or removed. A folder that it has put a link in the
+ * place of may be the user's: nothing is taken from there.
+ */
+static enum status check_place(struct store *store, const char *folder, struct arena *arena,
+                               struct error *err)
+{
+    const size_t n_work = strlen(store_work(store)), n = strlen(folder);
+    const bool below = strncmp(folder, store_work(store), n_work) == 0 && folder[n_work] == '/';
+
+    for (size_t end = n; end > (below ? n_work : n - 1); end--) {
+        const char *path = arena_copy(arena, folder, end);
+        struct stat st;
+        if (!path)
+            return error_memory(err);
+        if ((folder[end] == '/' || end == n) && lstat(path, &st) == 0 && S_ISLNK(st.st_mode))
+            return error_set(err, ERR_FAILED, path,
+                             "a symbolic link is in the place of this folder: nothing is taken "
+                             "from where it leads");
+    }
+    return OK;
+}
+
 static enum status take_tree(struct store *store, const struct files *files, struct arena *arena,
                              struct tree *tree, bool *has_tree, struct error *err)
 {
@@ -82,6 +107,7 @@ static enum status take_tree(struct store *store, const struct files *files, str
     size_t n;
 
     *has_tree = true;
+    TRY(check_place(store, files->folder, arena, err));
     if (files->names) {
         TRY(tree_take(store, files->folder, files->names, files->n_names, arena, tree, err));
         return check_links(files, tree, arena, err);
@@ -146,10 +172,13 @@ static enum status hold(struct results *r, const struct digest *key, const char 
 /* The trainer may be removing it, too: what cannot be removed goes with the run's folder. */
 static void drop(struct results *r, const struct digest *key, const char *folder)
 {
+    struct arena *arena = arena_open();
     struct error ignored;
 
     partial_drop(of(r)->store, key);
-    (void)!file_remove(folder, &ignored);
+    if (arena && check_place(of(r)->store, folder, arena, &ignored) == OK)
+        (void)!file_remove(folder, &ignored);
+    arena_close(arena);
 }
 
 static enum status adopt(struct results *r, struct result *result, const char *log, bool *adopted,

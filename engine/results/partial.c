@@ -54,10 +54,12 @@ static enum status step(int *fd, const char *name, const char *part, dev_t devic
 
 static enum status walk_down(const char *out, char *path, const char *name, struct error *err)
 {
-    int fd = open(out, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int fd = open(out, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     enum status s = OK;
     struct stat st;
 
+    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+        return refuse(err, name, "is not there: HPO_CHECKPOINT_OUT is no folder any more");
     if (fd < 0 || fstat(fd, &st) != 0)
         s = error_system(err, out, "open");
     while (s == OK && path) {
