@@ -171,7 +171,7 @@ static const struct flag flags[] = {
     {"--rehash", NULL, BUILD, take_switch, FIELD(rehash),
      "read every source again, whatever its times say"},
     {"--sandbox", "off|on", BUILD, take_sandbox, 0,
-     "either way: an empty folder, a clean environment"},
+     "changes nothing: a command always has an empty folder and a clean environment"},
     {"-v", NULL, BUILD, take_switch, FIELD(verbose), "say what is started"},
     {"--scheduler", "S", SIMULATE, take_string, FIELD(scheduler),
      "the scheduler to try: 'asha { max_t = 5 }'"},

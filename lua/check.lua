@@ -128,7 +128,7 @@ function check.list(rule, least)
     local n, result = 0, {}
     if type(value) ~= "table" or check.is_object(value) then check.expected(field, "a list", value) end
     for _ in pairs(value) do n = n + 1 end
-    if n ~= #value then core.fail(field, "expected a list, found a table with names or holes") end
+    if n ~= #value then core.fail(field, "expected a list, found a table with names or holes", "a nil in it leaves a hole: in a choice hpo.null is the value for it") end
     if n < least then core.fail(field, "expected at least one element, found an empty list") end
     for i, element in ipairs(value) do result[i] = rule(field .. "[" .. i .. "]", element) end
     return result

@@ -14,7 +14,7 @@ local WIDEST = 60 -- letters of a value, for the eye
 function columns.plain(x)
   local kind = type(x)
   if kind == "number" then return core.number(x) end
-  if kind == "table" then return #x > 0 and core.encode(x) or nil end
+  if kind == "table" then return next(x) ~= nil and core.encode(x) or nil end
   return x ~= nil and tostring(x) or nil
 end
 

@@ -46,7 +46,7 @@ static enum status stat_store(const struct options *o, struct store *store, stru
             text_printf(&t, ", \"results\": %zu, \"kept\": %zu, \"marked\": %zu, \"bytes\": %lld}",
                         k->results, k->kept, k->marked, (long long)k->bytes);
         } else {
-            text_printf(&t, "  %-12s %6zu results, %6zu kept, %.1f MB", k->kind, k->results,
+            text_printf(&t, "  %-15s %6zu results, %6zu kept, %.1f MB", k->kind, k->results,
                         k->kept, (double)k->bytes / 1e6);
             text_add(&t, k->marked ? ", some not reproducible\n" : "\n");
         }

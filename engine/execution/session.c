@@ -305,6 +305,15 @@ static enum status make_targets(struct build *b, struct error *err)
     return check_end(b, err);
 }
 
+/* The build ended because of a --set that nothing reads: it is not the last build, whose parameters
+ * other commands take. */
+static bool refused_sets(const struct build *b, enum status s)
+{
+    struct error ignored;
+
+    return s == ERR_INPUT && !b->recall.past && recipe_finish(b->recipe, &ignored) != OK;
+}
+
 /* All that later builds and commands will want to know, and what goes by that. */
 static enum status keep(struct build *b, enum status s, struct run *run, struct error *err)
 {
@@ -315,7 +324,8 @@ static enum status keep(struct build *b, enum status s, struct run *run, struct 
     run->cached = b->counts.cached;
     run->failed = b->counts.failed;
     run->status = s == ERR_INTERRUPTED ? "interrupted" : s != OK || b->failed ? "failed" : "done";
-    TRY(record_build(b, err));
+    if (!refused_sets(b, s))
+        TRY(record_build(b, err));
     if (s == OK)
         TRY(recall_save(b, err));
     TRY(history_run_finish(b->store, run, err));

@@ -4,6 +4,22 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/text.h"
+
+static enum status refuse_target(const struct build *b, const char *name, struct error *err)
+{
+    const struct target *all;
+    const size_t n = graph_targets(b->graph, &all);
+    struct text names = text_in(b->arena);
+    char *list;
+
+    for (size_t i = 0; i < n; i++)
+        text_printf(&names, "%s%s", i > 0 ? ", " : "", all[i].name);
+    TRY(text_finish(&names, &list, NULL, err));
+    (void)error_set(err, ERR_INPUT, b->o->recipe, "there is no target \"%s\"", name);
+    error_hint(err, "there are: %s", list);
+    return ERR_INPUT;
+}
 
 /* The targets that were asked for: by name, else `default`, else all. */
 enum status targets_choose(struct build *b, struct error *err)
@@ -20,8 +36,7 @@ enum status targets_choose(struct build *b, struct error *err)
         while (i < n && strcmp(all[i].name, b->o->words[w]) != 0)
             i++;
         if (i == n)
-            return error_set(err, ERR_INPUT, b->o->recipe, "there is no target \"%s\"",
-                             b->o->words[w]);
+            return refuse_target(b, b->o->words[w], err);
         chosen[b->n_targets++] = all[i];
     }
     for (size_t i = 0; i < n && b->o->n_words == 0; i++)

@@ -89,8 +89,11 @@ enum status study_explain(const struct study *study, int trial, struct text *out
     const struct trial *t;
 
     if (trial < 0 || (size_t)trial >= study->n_trials)
-        return error_set(err, ERR_INPUT, graph_label(study->c.graph, study->node),
-                         "it has no trial %d: %zu are known to begin", trial, study->n_trials);
+        return error_set(
+            err, ERR_INPUT, graph_label(study->c.graph, study->node),
+            "it has no trial %d with these parameters, %zu are known to begin: give the --set "
+            "of the build that had it",
+            trial, study->n_trials);
     t = study->trials[trial];
     text_printf(out, "  params %s\n", t->params);
     for (size_t i = 0; i < study->n_reasons; i++) {

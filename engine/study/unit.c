@@ -268,8 +268,9 @@ static enum status lacks(const struct unit *u, const char *metric, struct error 
             gap = ", ";
         }
     if (text_finish(&t, &names, NULL, err) == OK)
-        (void)error_set(err, ERR_INPUT, "", "the report at t = %d has no %s, it has %s", u->t,
-                        metric, *names ? names : "nothing");
+        (void)error_set(err, ERR_INPUT, "",
+                        "the report at t = %d has no number %s; its numbers: %s", u->t, metric,
+                        *names ? names : "none");
     arena_close(arena);
     if (!names)
         return ERR_MEMORY;

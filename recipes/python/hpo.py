@@ -74,7 +74,8 @@ def param(name: str, default: Any = _MISSING) -> Any:
     if name in params:
         return params[name]
     if inside and os.environ.get("HPO_PARAMS") or default is _MISSING:
-        raise KeyError(f"the trial has no parameter {name!r}; it has {', '.join(sorted(params)) or 'none'}")
+        raise KeyError(f"the trial has no parameter {name!r}; it has {', '.join(sorted(params)) or 'none'}; "
+                       "hpo.params.get(name, default) reads one that only some trials have")
     return default
 
 

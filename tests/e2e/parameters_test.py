@@ -44,6 +44,15 @@ class Parameters(Case):
         self.write("r.lua", 'local hpo = require "hpo"\nreturn { x = hpo.text "inner" }')
         self.assertIn('has no parameter "inner"', self.hpo("build", "r.lua", "--set", "inner=1", status=2)[1])
 
+    def test_refused_ones_are_nobodys_last(self):
+        """Commands that take the parameters of the last build take those of the last one that had its parameters."""
+        self.study("1")
+        self.build("r.lua", "--set", "rate=3")
+        self.hpo("build", "r.lua", "--set", "rate=3", "--set", "inner=1", status=2)
+        self.hpo("build", "r.lua", "--set", "rate=3", "--set", "typo=1", status=2)
+        self.assertIn("asked again", self.hpo("check", "r.lua")[0])
+        self.assertEqual(len(self.table("r.lua")["trials"]), 2)
+
     def test_the_default_is_no_set(self):
         self.study("1")
         self.build("r.lua", "--set", "rate=2.0")

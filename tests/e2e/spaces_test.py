@@ -72,8 +72,8 @@ MISTAKES = [
     ({"more": "where = function(p) end,"}, "r.lua:3: study.where: expected true or false, found nothing"),
     ({"more": "cost = function(p) return 0 end,"}, "r.lua:3: study.cost: expected a number > 0, found 0"),
     # metrics
-    ({"metric": '"accuracy"'}, "r.lua:3: study.metric: trial 0: the report at t = 1 has no accuracy, it has loss"),
-    ({"more": "stop = { accuracy = { at_least = 1 } },"}, "r.lua:3: study.stop: trial 0: the report at t = 1 has no accuracy, it has loss"),
+    ({"metric": '"accuracy"'}, "r.lua:3: study.metric: trial 0: the report at t = 1 has no number accuracy; its numbers: loss"),
+    ({"more": "stop = { accuracy = { at_least = 1 } },"}, "r.lua:3: study.stop: trial 0: the report at t = 1 has no number accuracy; its numbers: loss"),
 ]
 
 

@@ -58,7 +58,7 @@ static void test_a_name_that_is_not_there(void **state)
     assert_int_equal(
         unit_read_report(open_units(arena), &u, "{\"acc\": 1, \"loss\": 2, \"t\": 3}", &err), OK);
     assert_int_equal(unit_value(&u, "f1", &value, &err), ERR_INPUT);
-    assert_string_equal(err.text, "the report at t = 3 has no f1, it has acc, loss");
+    assert_string_equal(err.text, "the report at t = 3 has no number f1; its numbers: acc, loss");
     arena_close(arena);
 }
 

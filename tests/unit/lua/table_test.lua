@@ -140,6 +140,12 @@ t.test("no two columns have one name", function()
     "run type  metric EM  metric epochs  EM  F1  best params  epochs  runtime to find  slots  minutes  ratio")
 end)
 
+t.test("options that are tables of names are shown with them", function()
+  local run = [[{"run": "%s", "scheduler": {"name": "%s", "options": {"mutations": {"lr": [1, 2]}, "none": {}}}, "decided": true}]]
+  local text = require "hpo.simulation"(('{"metric": "loss", "runs": [%s, %s]}'):format(run:format("as it is", "pbt"), run:format("instead", "own")))
+  t.equal(text:match "pbt mutations=%b{} none= ", 'pbt mutations={"lr": [1, 2]} none= ')
+end)
+
 t.test("long values are cut for the eye, and whole for programs", function()
   local long = ("wörd "):rep(20000)
   local text, csv = tables.study(one { prompt = long, say = "a\nb\27[2J" })
