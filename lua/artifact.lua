@@ -1,7 +1,6 @@
 -- artifact: what a step gives back: a file or a folder that will exist, as a value of a recipe.
 --
--- An artifact is an origin (a node of the graph, made when it is first needed) and, where "/" has
--- picked, a path in the origin's tree. An origin holds
+-- An artifact is an origin (a node, made when it is first needed) and, where "/" has picked, a path in its tree. An origin holds
 --   show      what people call it: 'hpo.source "data"'
 --   make      a function that adds the node and returns its number; called at most once
 --   inputs    list of { artifact = }: what its node needs; nil: nothing
@@ -48,9 +47,7 @@ function artifact.origin(self) return states[self].origin end
 function artifact.is_picked(self) return states[self].path ~= nil end
 
 -- The node of the study whose best checkpoint this is, or is made from, and of hpo.after in between; nil: of none.
-function artifact.study(self)
-  if states[self].origin.study then return states[self].origin.study() end
-end
+function artifact.study(self) return states[self].origin.study and states[self].origin.study() end
 
 -- Makes the node and first those that it needs. A chain of steps may be longer than a stack is deep.
 local function make(origin)
