@@ -31,7 +31,8 @@ end
 function choices.value(field, value, depth)
   depth = depth or 0
   if value == core.null then return value end
-  if type(value) ~= "table" or check.is_object(value) or next(value) == nil then return check.scalar(field, value) end
+  if type(value) ~= "table" or check.is_object(value) then return check.scalar(field, value) end
+  if next(value) == nil then core.fail(field, "a list that is a value has elements, found an empty one", "hpo.null is the value for nothing") end
   if depth == DEEPEST then core.fail(field, "a list nested deeper than " .. DEEPEST .. " levels") end
   return check.list(function(inner, element) return choices.value(inner, element, depth + 1) end, 1)(field, value)
 end

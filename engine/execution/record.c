@@ -59,7 +59,8 @@ static void add_want(void *context, struct unit *u)
         names->status = error_memory(names->err);
 }
 
-/* The table and the wishes of one study. */
+/* The table and the wishes of one study. Of one in which no trial began, those of the build before
+ * stay: the recipe's mistake hides nothing that is known. */
 static enum status note_study(struct names *names, int node, const char *recipe)
 {
     struct build *b = names->b;
@@ -68,7 +69,11 @@ static enum status note_study(struct names *names, int node, const char *recipe)
     struct text t = text_in(b->arena);
     char *owner = arena_printf(b->arena, "%s\n%s\n%s", recipe, b->arguments, table.study);
     char *effort, *ignored;
+    struct study_counts counts;
 
+    study_count(study, &counts);
+    if (counts.trials == 0)
+        return OK;
     names->study = table.study;
     names->n_wants = 0;
     study_units(study, add_unit, names);

@@ -144,6 +144,14 @@ class Why(Insight):
         self.assertIn("its decisions cannot be told: r.lua: targets: ", self.hpo("why", "r.lua", "s/0")[0])
         self.assertIn("\n  key ", self.hpo("why", "r.lua", "s/0")[0])
 
+    def test_a_build_in_which_no_trial_began(self):
+        """The table of the build before stays."""
+        self.build("r.lua")
+        before = self.hpo("table", "r.lua", "--csv")[0]
+        self.write("r.lua", self.read("r.lua").replace("trial.sh", "typo.sh"))
+        self.assertIn('found nothing at "typo.sh"', self.hpo("build", "r.lua", status=2)[1])
+        self.assertEqual(self.hpo("table", "r.lua", "--csv")[0], before)
+
     def test_nothing_is_written(self):
         self.build("r.lua")
         before = self.rows()
