@@ -62,7 +62,7 @@ static enum status take_checkpoint(struct build *b, struct job *job, struct unit
     if (!last)
         TRY(results_hold(b->results, &u->key, folder, err));
     if (run->held)
-        results_drop(b->results, &run->held_unit->key, run->held);
+        results_drop(b->results, &run->held_unit->key, run->ended ? NULL : run->held);
     run->held = folder;
     run->held_unit = u;
     return OK;
