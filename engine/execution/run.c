@@ -515,6 +515,7 @@ enum status run_finish(struct build *b, struct job *job, const struct executor_e
     struct run *run = job->run;
     enum status s;
 
+    run->ended = true;
     TRY(run_take_rest(b, job, err));
     for (size_t i = 0; i < run->n; i++)
         run->units[i]->running = false;

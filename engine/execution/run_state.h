@@ -27,6 +27,7 @@ struct run {
     struct lines lines;
     const char **names; /* of checkpoints that its lines have named */
     size_t n_names, name_capacity;
+    bool ended;       /* its task has: what lies in its folder is not its alone any more */
     const char *held; /* folder of the newest of them, or NULL */
     struct unit *held_unit;
     struct report_line last; /* the report of the last unit, which counts only at the end */

@@ -74,7 +74,7 @@ static enum status take_checkpoint(struct build *b, struct job *job, struct unit
         return OK;
     TRY(s == ERR_NOT_FOUND ? ERR_FAILED : s);
     if (run->held)
-        results_drop(b->results, &run->held_unit->key, run->held);
+        results_drop(b->results, &run->held_unit->key, run->ended ? NULL : run->held);
     run->held = folder;
     run->held_unit = u;
     return OK;

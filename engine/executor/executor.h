@@ -9,6 +9,8 @@
  *            and ends it first where it still runs.
  * Order      All output of a task comes before its EVENT_EXIT, and in the order in which it was
  *            written. Between tasks there is no order.
+ * Folder     It is the task's alone until its EVENT_EXIT. From then on another build may take a
+ *            checkpoint out of it, so nothing in it is changed before executor_close.
  * Ending     executor_end asks the task to end (SIGTERM), and ends it by force when it has not
  *            after 5 s; executor_kill ends it by force at once. Both lead to its EVENT_EXIT.
  * Pausing    A paused task stands still until it goes on, or is ended.

@@ -362,7 +362,6 @@ static void note_end(struct local *l, struct child *c)
         strays_end(c->task.dir);
         reap_orphans(l);
     }
-    workspace_leave(&c->workspace); /* what it left may be taken */
 }
 
 static void local_close(struct executor *x, struct task *task, bool keep_folder)
@@ -437,6 +436,7 @@ static enum status look_at_child(struct local *l, struct child *c, struct execut
     TRY(read_output(l, c, event, err));
     if (event->kind == EVENT_NONE && c->process.ended && c->process.output < 0 && !c->told) {
         c->told = true;
+        workspace_leave(&c->workspace); /* all it said is known: what it left may be taken */
         *event = (struct executor_event){
             .kind = EVENT_EXIT, .task = &c->task, .exit_code = c->process.exit_code};
     }

@@ -176,7 +176,7 @@ static void drop(struct results *r, const struct digest *key, const char *folder
     struct error ignored;
 
     partial_drop(of(r)->store, key);
-    if (arena && check_place(of(r)->store, folder, arena, &ignored) == OK)
+    if (arena && folder && check_place(of(r)->store, folder, arena, &ignored) == OK)
         (void)!file_remove(folder, &ignored);
     arena_close(arena);
 }

@@ -143,7 +143,8 @@ static inline MUST_CHECK enum status results_hold(struct results *r, const struc
     return r->calls->hold(r, key, folder, err);
 }
 
-/* A newer one takes the place of the checkpoint that was held in that folder, which goes. */
+/* A newer one takes the place of the checkpoint that was held in that folder, which goes. folder
+ * NULL: its task has ended, and another build may be taking it: it stays. */
 static inline void results_drop(struct results *r, const struct digest *key, const char *folder)
 {
     r->calls->drop(r, key, folder);
