@@ -47,7 +47,9 @@ function artifact.origin(self) return states[self].origin end
 function artifact.is_picked(self) return states[self].path ~= nil end
 
 -- The node of the study whose best checkpoint this is, or is made from, and of hpo.after in between; nil: of none.
-function artifact.study(self) return states[self].origin.study and states[self].origin.study() end
+function artifact.study(self)
+  if states[self].origin.study then return states[self].origin.study() end -- both values: "and" would keep one
+end
 
 -- Makes the node and first those that it needs. A chain of steps may be longer than a stack is deep.
 local function make(origin)
@@ -83,9 +85,7 @@ function artifact.name(field, self)
 end
 
 -- Equal for artifacts that are the same file or folder.
-function artifact.same(a, b)
-  return states[a].origin == states[b].origin and states[a].path == states[b].path
-end
+function artifact.same(a, b) return states[a].origin == states[b].origin and states[a].path == states[b].path end
 
 -- hpo.output "name": inside `run`, a path that the command will write.
 function artifact.output(name)

@@ -95,7 +95,7 @@ t.test("a point outside of the space is refused", function()
   t.fails(function() spec_of { search = hpo.search.points { { lr = 9, bs = 4 } } } end,
     "hpo.search.points[1].lr", "expected a value of hpo.loguniform")
   t.fails(function() hpo.search.points {} end, "hpo.search.points", "at least one")
-  t.fails(function() hpo.search.points { { a = {} } } end, "hpo.search.points[1].a", "found a table")
+  t.fails(function() hpo.search.points { { a = {} } } end, "hpo.search.points[1].a", "found an empty one")
 end)
 
 t.test("the identity holds what decisions depend on, and nothing else", function()
@@ -394,7 +394,8 @@ t.test("what a recipe's own methods answer is checked", function()
     return function() spec_of { search = { suggest = function() return answer end } }.suggest(0) end
   end
   t.fails(searching(3), "study.search: suggest", "expected a table of parameters, found 3")
-  t.fails(searching { a = {} }, "study.search: suggest.a", "found a table")
+  t.fails(searching { a = { b = 1 } }, "study.search: suggest.a", "found a table")
+  t.fails(searching { a = {} }, "study.search: suggest.a", "found an empty one")
   t.fails(searching { a = 1 / 0 }, "study.search: suggest.a", "found inf")
   local function deciding(answer)
     return function()
