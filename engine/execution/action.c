@@ -79,10 +79,7 @@ static enum status claim_and_start(struct build *b, struct job *job, const struc
 
 static enum status refuse(struct build *b, int node, struct job *job)
 {
-    progress_line(b->progress, "failed: %s: its result is not in the store (--cached-only)",
-                  job->label);
-    b->counts.failed++;
-    node_failed(b, node);
+    failure_refuse(b, job->label, node);
     job_close(b, job, true);
     return OK;
 }

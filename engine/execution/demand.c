@@ -2,6 +2,7 @@
 #include "engine/execution/demand.h"
 
 #include "base/arena.h"
+#include "engine/execution/failure.h"
 #include "engine/execution/job.h"
 #include "engine/execution/resolve.h"
 #include "engine/execution/run.h"
@@ -88,14 +89,6 @@ static enum status collect(struct build *b, struct arena *arena, struct demands 
     return OK;
 }
 
-static enum status refuse(struct build *b, const char *label, int node)
-{
-    progress_line(b->progress, "failed: %s: its result is not in the store (--cached-only)", label);
-    b->counts.failed++;
-    node_failed(b, node);
-    return OK;
-}
-
 /* One demand: its template's inputs first, then a run. */
 static enum status serve(struct build *b, int study, const struct demand *demand, bool starts,
                          int others, struct error *err)
@@ -115,7 +108,9 @@ static enum status serve(struct build *b, int study, const struct demand *demand
     if (!label)
         return error_memory(err);
     TRY(run_start(b, label, demand, others, &refused, err));
-    return refused ? refuse(b, label, study) : OK;
+    if (refused)
+        failure_refuse(b, label, study);
+    return OK;
 }
 
 static void end_unwanted(struct build *b, const struct demands *demands)
@@ -183,7 +178,7 @@ enum status demand_again(struct build *b, struct error *err)
         b->remakes.nodes[left++] = node;
         TRY(run_remake(b, node, &refused, err));
         if (refused)
-            TRY(refuse(b, graph_label(b->graph, node), node));
+            failure_refuse(b, graph_label(b->graph, node), node);
     }
     b->remakes.n = left;
     return rerun_unit(b, err);

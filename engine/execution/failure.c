@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "cache/content/blob.h"
 #include "cache/records/history.h"
+#include "engine/execution/resolve.h"
 
 enum { TAIL_LINES = 20, TAIL_BYTES = 16 * 1024, LOG_LIMIT = 1 << 30, DISK_IS_FULL = 1 << 16 };
 
@@ -76,4 +77,11 @@ enum status failure_keep(struct build *b, struct job *job, const struct digest *
         return OK;
     f.has_log = job->task->log && blob_take(b->store, job->task->log, &f.log, &size, err) == OK;
     return history_failure_put(b->store, &f, err);
+}
+
+void failure_refuse(struct build *b, const char *label, int node)
+{
+    progress_line(b->progress, "failed: %s: its result is not in the store (--cached-only)", label);
+    b->counts.failed++;
+    node_failed(b, node);
 }

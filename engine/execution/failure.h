@@ -15,4 +15,7 @@ void failure_tell(struct build *b, const struct job *job, const char *sentence);
 enum status failure_keep(struct build *b, struct job *job, const struct digest *key,
                          const char *sentence, struct error *err) MUST_CHECK;
 
+/* Of --cached-only: the node, and what needs it, cannot be known. */
+void failure_refuse(struct build *b, const char *label, int node);
+
 #endif
