@@ -17,14 +17,18 @@ struct chain run_chain(const struct run *run, size_t i, size_t n)
     return (struct chain){.root = u->root->key, .first = u->t, .n = (int)n};
 }
 
-struct result run_result(const struct build *b, const struct job *job, const struct unit *u)
+enum status run_result(const struct build *b, const struct unit *u, const char *label,
+                       const char *reports, double seconds, struct result *r, struct error *err)
 {
-    return (struct result){.key = u->key,
-                           .kind = "unit",
-                           .name = job->label,
-                           .seconds = job->run->seconds,
-                           .run = b->run,
-                           .used_day = b->today};
+    *r = (struct result){.key = u->key,
+                         .kind = "unit",
+                         .name = label,
+                         .description = unit_description(u, b->arena),
+                         .reports = reports,
+                         .seconds = seconds,
+                         .run = b->run,
+                         .used_day = b->today};
+    return r->description ? OK : error_memory(err);
 }
 
 enum status run_published(struct build *b, const char *label, struct unit *u,
@@ -61,20 +65,13 @@ enum status run_published(struct build *b, const char *label, struct unit *u,
 static enum status adopt(struct build *b, struct unit *u, const char *label, const char *log,
                          struct error *err)
 {
-    struct result r = {.key = u->key,
-                       .kind = "unit",
-                       .name = label,
-                       .reports = u->reports,
-                       .seconds = u->seconds,
-                       .run = b->run,
-                       .used_day = b->today};
     enum put_outcome outcome;
+    struct result r;
     bool adopted;
 
     if (u->state != UNIT_KNOWN || u->kept)
         return OK;
-    if (!(r.description = unit_description(u, b->arena)))
-        return error_memory(err);
+    TRY(run_result(b, u, label, u->reports, u->seconds, &r, err));
     TRY(results_adopt(b->results, &r, log, &adopted, &outcome, err));
     return adopted ? run_published(b, label ? label : "a trial", u, &r, NULL, outcome, err) : OK;
 }
@@ -475,13 +472,11 @@ static enum status keep_last(struct build *b, struct job *job, struct error *err
                                 .log = job->task->log,
                                 .empty_is_none =
                                     !graph_node(b->graph, job->node)->action.stateless};
-    struct result r = run_result(b, job, u);
     enum put_outcome outcome;
+    struct result r;
 
     TRY(job_check_sources(b, job, err));
-    r.reports = run->last.text;
-    if (!(r.description = unit_description(u, b->arena)))
-        return error_memory(err);
+    TRY(run_result(b, u, job->label, run->last.text, run->seconds, &r, err));
     TRY(results_publish(b->results, &r, &files, &outcome, err));
     TRY(run_published(b, job->label, u, &r, &run->last.numbers, outcome, err));
     return r.has_tree ? OK : miss_checkpoint(run, u, err);

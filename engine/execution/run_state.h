@@ -41,8 +41,10 @@ struct run {
 /* The claim of the units i, i + 1, ..., n of them. */
 struct chain run_chain(const struct run *run, size_t i, size_t n);
 
-/* A result of the unit, as the run measured it. */
-struct result run_result(const struct build *b, const struct job *job, const struct unit *u);
+/* A result of the unit: its reports, and the seconds that it took. */
+enum status run_result(const struct build *b, const struct unit *u, const char *label,
+                       const char *reports, double seconds, struct result *r,
+                       struct error *err) MUST_CHECK;
 
 /* Notes what came of publishing: the unit is known, and what differs is said. numbers: those of the
  * reports; NULL: the unit was known before. */

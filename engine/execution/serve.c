@@ -25,12 +25,10 @@ static enum status keep_report(struct build *b, struct job *job, struct unit *u,
                                const struct numbers *numbers, struct error *err)
 {
     struct chain chain = {.root = u->root->key, .first = u->t, .n = 1};
-    struct result r = run_result(b, job, u);
     enum put_outcome outcome;
+    struct result r;
 
-    r.reports = text;
-    if (!(r.description = unit_description(u, b->arena)))
-        return error_memory(err);
+    TRY(run_result(b, u, job->label, text, job->run->seconds, &r, err));
     TRY(results_publish(b->results, &r, NULL, &outcome, err));
     TRY(run_published(b, job->label, u, &r, numbers, outcome, err));
     return hold_claim(b, &chain, err);
