@@ -187,28 +187,32 @@ out:
     return s;
 }
 
+/* Most often no folder above it is missing: so it is tried first. */
+static enum status make_folder(char *path, struct error *err)
+{
+    char *slash;
+    enum status s;
+
+    if (mkdir(path, 0777) == 0 || errno == EEXIST)
+        return OK;
+    slash = errno == ENOENT ? strrchr(path, '/') : NULL;
+    if (!slash || slash == path)
+        return error_system(err, path, "make the folder");
+    *slash = '\0';
+    s = make_folder(path, err);
+    *slash = '/';
+    if (s == OK && mkdir(path, 0777) != 0 && errno != EEXIST)
+        return error_system(err, path, "make the folder");
+    return s;
+}
+
 enum status file_make_folders(const char *path, struct error *err)
 {
-    enum status s = OK;
     struct stat st;
     struct arena *arena = arena_open();
-    char *part = arena ? arena_string(arena, path) : NULL;
+    char *copy = arena ? arena_string(arena, path) : NULL;
+    enum status s = copy ? make_folder(copy, err) : error_memory(err);
 
-    if (!part) {
-        arena_close(arena);
-        return error_memory(err);
-    }
-    for (char *p = part; s == OK; p++) {
-        char here = *p;
-        if ((here == '/' && p > part) || here == '\0') {
-            *p = '\0';
-            if (mkdir(part, 0777) != 0 && errno != EEXIST)
-                s = error_system(err, part, "make the folder");
-            *p = here;
-        }
-        if (here == '\0')
-            break;
-    }
     if (s == OK && (stat(path, &st) != 0 || !S_ISDIR(st.st_mode)))
         s = error_set(err, ERR_SYSTEM, path, "expected a folder");
     arena_close(arena);
@@ -317,23 +321,37 @@ static enum status empty_folder(int fd, const char *name, struct error *err)
     return s;
 }
 
+/* From a closed folder no name can go: it is opened up, where it is ours. */
+static bool remove_name(int parent, const char *name, int flags)
+{
+    if (unlinkat(parent, name, flags) == 0)
+        return true;
+    if (errno != EACCES)
+        return false;
+    if (fchmod(parent, 0700) == 0)
+        return unlinkat(parent, name, flags) == 0;
+    errno = EACCES;
+    return false;
+}
+
 static enum status remove_in(int parent, const char *name, struct error *err)
 {
     int fd;
 
-    if (unlinkat(parent, name, 0) == 0 || errno == ENOENT || errno == ENOTDIR)
+    if (remove_name(parent, name, 0) || errno == ENOENT || errno == ENOTDIR)
         return OK;
     if (errno != EISDIR && errno != EPERM)
         return refuse(parent, name, "remove", err);
+    if (remove_name(parent, name, AT_REMOVEDIR))
+        return OK;
     if ((fd = open_below(parent, name)) < 0 && errno == EACCES) {
         (void)fchmodat(parent, name, 0700, AT_SYMLINK_NOFOLLOW);
         fd = open_below(parent, name);
     }
     if (fd < 0)
         return refuse(parent, name, "open the folder", err);
-    (void)fchmod(fd, 0700); /* of a closed folder no name can go; where this fails, that says so */
     TRY(empty_folder(fd, name, err));
-    if (unlinkat(parent, name, AT_REMOVEDIR) != 0 && errno != ENOENT)
+    if (!remove_name(parent, name, AT_REMOVEDIR) && errno != ENOENT)
         return refuse(parent, name, "remove the folder", err);
     return OK;
 }

@@ -43,12 +43,13 @@ static bool is_zero(const unsigned char *bytes, size_t n)
     return n > 0 && bytes[0] == 0 && memcmp(bytes, bytes + 1, n - 1) == 0;
 }
 
-/* Writes a whole buffer, or leaves a hole where all of it is zero; *end is where the file ends. */
+/* Writes a whole buffer, or leaves a *hole where all of it is zero; *end is where the file ends. */
 static enum status put(int to, const char *dest, const unsigned char *bytes, size_t n, off_t *end,
-                       struct error *err)
+                       bool *hole, struct error *err)
 {
     *end += (off_t)n;
-    if (n < BUFFER || !is_zero(bytes, n))
+    *hole = n == BUFFER && is_zero(bytes, n);
+    if (!*hole)
         return file_write_all(to, dest, bytes, n, err);
     return lseek(to, *end, SEEK_SET) == *end ? OK : error_system(err, dest, "leave a hole in");
 }
@@ -64,6 +65,7 @@ static enum status copy_hashing(int from, int to, const char *dest, const struct
     unsigned char buffer[BUFFER];
     struct hasher *hasher;
     off_t end = 0;
+    bool hole = false;
     enum status s;
 
     TRY(hasher_open(&hasher, err));
@@ -76,11 +78,11 @@ static enum status copy_hashing(int from, int to, const char *dest, const struct
         if (n <= 0)
             break;
         hasher_add(hasher, buffer, (size_t)n);
-        s = put(to, dest, buffer, (size_t)n, &end, err);
+        s = put(to, dest, buffer, (size_t)n, &end, &hole, err);
         if (s == OK)
             s = watch_check(watch, dest, err);
     }
-    if (s == OK)
+    if (s == OK && hole)
         s = set_size(to, dest, end, err);
     if (s == OK)
         s = hasher_finish(hasher, digest, err);

@@ -34,32 +34,6 @@ enum status source_preload(struct store *store, const char *folder, struct error
     return stats_load(store, folder, err);
 }
 
-/* ---- stamps ---- */
-
-static struct stamp stamp_of(const struct stat *st)
-{
-    return (struct stamp){
-        .dev = (int64_t)st->st_dev,
-        .ino = (int64_t)st->st_ino,
-        .size = st->st_size,
-        .mtime_ns = scan_time_ns(&st->st_mtim),
-        .ctime_ns = scan_time_ns(&st->st_ctim),
-    };
-}
-
-/* All but the time of change of the inode. */
-static bool same_content(const struct stamp *a, const struct stamp *b)
-{
-    return a->dev == b->dev && a->ino == b->ino && a->size == b->size && a->mtime_ns == b->mtime_ns;
-}
-
-static bool is_settled(const struct stamp *stamp, int64_t begun_ns, int64_t tick_ns)
-{
-    const int64_t newest = stamp->mtime_ns > stamp->ctime_ns ? stamp->mtime_ns : stamp->ctime_ns;
-
-    return newest < begun_ns - tick_ns;
-}
-
 /* ---- finding digests ---- */
 
 /* One file whose digest is wanted; path is absolute. */
@@ -141,7 +115,7 @@ static enum status read_unknown(struct store *store, struct file *files, size_t 
             break;
         files[i].stamp = stamp_of(&scan->st);
         files[i].stamp.settled =
-            is_settled(&files[i].stamp, scan->begun_ns, tick_of(&files[i], dev, tick_ns));
+            stamp_is_settled(&files[i].stamp, scan->begun_ns, tick_of(&files[i], dev, tick_ns));
         files[i].digest = scan->digest;
         s = remember(store, &files[i], scan->begun_ns, err);
     }
@@ -309,14 +283,9 @@ static enum verdict compare(const struct stat *now, const struct stamp *then)
 {
     const struct stamp stamp = stamp_of(now);
 
-    if (!same_content(&stamp, then))
+    if (!stamp_same_content(&stamp, then))
         return CHANGED;
     return then->settled && stamp.ctime_ns == then->ctime_ns ? UNCHANGED : DOUBTFUL;
-}
-
-bool stamp_holds(const struct stamp *stamp, const struct stat *now)
-{
-    return S_ISREG(now->st_mode) && compare(now, stamp) == UNCHANGED;
 }
 
 /* Reads doubtful files again; *unchanged becomes false where one has another digest. */

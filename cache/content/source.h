@@ -1,16 +1,11 @@
 /*
  * source: the digest of a user's file or folder, read again only where it may have changed.
  *
- * Rule       The index remembers of each file: device, inode, size, times of change of content
- *            (mtime) and of inode (ctime), the moment just before it was hashed, and the digest.
- *            The digest is trusted when all five are as they were and both times lie before that
- *            moment by more than a tick: then any later write would have given another time.
- *            The tick is that of the file system (see filesystem.h): 10 ms on local ones, 60 s
- *            elsewhere. A digest that cannot be trusted later is not remembered at all: a file
- *            written just now, or whose times lie in the future, is read each time.
- *            What writes without a new time is not seen: a program that has the file mapped since
- *            before (the kernel gives the time of its first write only), or a clock set back. A
- *            store opened with STORE_REHASH reads every source, and remembers it anew.
+ * Rule       The index remembers of each file its stamp (see stamp.h), the moment just before it
+ *            was hashed, and the digest, which is trusted while the stamp holds. A digest that
+ *            cannot be trusted later is not remembered at all. The tick is 10 ms on local file
+ *            systems, 60 s elsewhere. A store opened with STORE_REHASH reads every source, and
+ *            remembers it anew.
  * Folders    are read in place, and become a tree (see tree.h) whose files are not in the store.
  * Links      The path itself may be a symbolic link; inside a folder, the rules of trees hold.
  */
@@ -23,21 +18,11 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "cache/content/stamp.h"
 #include "cache/content/tree.h"
 
 struct arena;
 struct store;
-
-/* What is compared to know whether a file was written. */
-struct stamp {
-    int64_t dev, ino, size, mtime_ns, ctime_ns;
-    bool settled; /* older than its hashing by more than a tick */
-};
-
-struct stat;
-
-/* Whether a file that now looks like this surely holds what it held when it was stamped. */
-bool stamp_holds(const struct stamp *stamp, const struct stat *now);
 
 struct source {
     bool folder;

@@ -4,30 +4,71 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "cache/content/scan.h"
+#include "cache/content/source.h"
+#include "cache/filesystem.h"
+#include "engine/execution/owned.h"
 #include "engine/execution/owner.h"
 #include "engine/graph/content.h"
 
-struct landing {
-    const struct landing_context *c;
+/* Pieces that are looked at before those brought near change places: few enough to be held, and
+ * enough that between the bringing and the change of one a tick passes. */
+enum { BATCH_PIECES = 4096 };
+/* Bytes that are brought near before they change places: what the old and the new need at once. */
+static const int64_t batch_bytes = INT64_C(1) << 28;
+
+/* A target that changes. */
+struct change {
     const char *target;
     const struct piece *pieces;
     size_t n;
-    struct owned owned; /* before */
-    bool *missing;      /* by piece: it does not lie there as it should */
-    size_t n_missing;
-    char *near; /* where pieces wait: folders and names as in the folder */
+    bool *missing; /* by piece: it does not lie there as it should */
+    struct stamp *stamp;
 };
+
+/* A target that is one file, and was put into place: its look is known once all are. */
+struct arrival {
+    const char *target;
+    struct stamp *stamp; /* as it was near */
+};
+
+struct landing {
+    struct store *store;
+    const char *folder;
+    char *near; /* where pieces wait: folders and names as in the folder */
+    int at;
+    bool made_near;
+    int64_t tick_ns;
+    struct arena *arena;
+    struct owned owned;
+    struct arrival *arrivals;
+    size_t n_arrivals, arrivals_capacity;
+    /* The batch. */
+    struct arena *batch;
+    struct change *changes;
+    size_t n_changes, changes_capacity;
+    size_t n_pieces;
+    int64_t bytes;
+};
+
+struct arena *landing_arena(struct landing *l)
+{
+    return l->batch;
+}
 
 /* What lies under a name: its mode, or 0. Of the folders above find_obstacle knows. */
 static mode_t look(const struct landing *l, const char *path, struct stat *st)
 {
-    return fstatat(l->c->at, path, st, AT_SYMLINK_NOFOLLOW) == 0 ? st->st_mode : 0;
+    return fstatat(l->at, path, st, AT_SYMLINK_NOFOLLOW) == 0 ? st->st_mode : 0;
 }
 
 /* The first folder above a path that is none, as a copy, or NULL where all are. */
@@ -38,7 +79,7 @@ static enum status find_obstacle(const struct landing *l, const char *path, char
 
     *obstacle = NULL;
     for (const char *slash = path; (slash = strchr(slash, '/')); slash++) {
-        char *above = arena_copy(l->c->arena, path, (size_t)(slash - path));
+        char *above = arena_copy(l->batch, path, (size_t)(slash - path));
         if (!above)
             return error_memory(err);
         if (!S_ISDIR(look(l, above, &st))) {
@@ -49,28 +90,36 @@ static enum status find_obstacle(const struct landing *l, const char *path, char
     return OK;
 }
 
+static int64_t now_ns(void)
+{
+    struct timespec now = {0};
+
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return scan_time_ns(&now);
+}
+
 /* ---- look ---- */
 
-static enum status is_right_file(const struct landing *l, const struct piece *p, bool *right,
-                                 struct stamp *stamp, struct error *err)
+static enum status is_right_file(const struct landing *l, const struct change *c,
+                                 const struct piece *p, bool *right, struct error *err)
 {
-    char *path = file_join(l->c->arena, l->c->folder, p->path);
+    char *path = file_join(l->batch, l->folder, p->path);
     struct source there;
     struct error ignored;
 
     if (!path)
         return error_memory(err);
-    if (source_digest(l->c->store, path, l->c->arena, &there, &ignored) != OK)
+    if (source_digest(l->store, path, l->batch, &there, &ignored) != OK)
         return OK; /* it cannot be read: it is not right */
     *right = !there.folder && there.executable == (p->kind == TREE_EXECUTABLE) &&
              digest_equal(&there.digest, &p->digest);
-    if (*right && strcmp(p->path, l->target) == 0)
-        *stamp = there.stamps[0];
+    if (*right && strcmp(p->path, c->target) == 0)
+        *c->stamp = there.stamps[0];
     return OK;
 }
 
-static enum status is_right(const struct landing *l, const struct piece *p, bool *right,
-                            struct stamp *stamp, struct error *err)
+static enum status is_right(const struct landing *l, const struct change *c, const struct piece *p,
+                            bool *right, struct error *err)
 {
     char target[TREE_PATH_MAX + 1], *obstacle;
     struct stat st;
@@ -85,41 +134,49 @@ static enum status is_right(const struct landing *l, const struct piece *p, bool
         *right = S_ISDIR(st.st_mode);
         return OK;
     case TREE_LINK:
-        n = readlinkat(l->c->at, p->path, target, sizeof target);
+        n = readlinkat(l->at, p->path, target, sizeof target);
         *right = n == (ssize_t)strlen(p->target) && memcmp(target, p->target, (size_t)n) == 0;
         return OK;
     case TREE_FILE:
     case TREE_EXECUTABLE:
-        return S_ISREG(st.st_mode) ? is_right_file(l, p, right, stamp, err) : OK;
+        return S_ISREG(st.st_mode) ? is_right_file(l, c, p, right, err) : OK;
     }
     return OK;
 }
 
-static enum status look_at_all(struct landing *l, struct stamp *stamp, struct error *err)
+/* *right: nothing is to be changed. */
+static enum status look_at_all(const struct landing *l, struct change *c, bool *right,
+                               struct error *err)
 {
-    if (!(l->missing = arena_array(l->c->arena, l->n + 1, sizeof *l->missing)))
+    if (!(c->missing = arena_array(l->batch, c->n + 1, sizeof *c->missing)))
         return error_memory(err);
-    for (size_t i = 0; i < l->n; i++) {
-        bool right;
-        TRY(is_right(l, &l->pieces[i], &right, stamp, err));
-        l->missing[i] = !right;
-        l->n_missing += !right;
+    *right = true;
+    for (size_t i = 0; i < c->n; i++) {
+        bool there;
+        TRY(is_right(l, c, &c->pieces[i], &there, err));
+        c->missing[i] = !there;
+        *right = *right && there;
     }
     return OK;
 }
 
-/* A name as owner.h has it. NULL: no memory. */
+/* A name as owned.h has it. NULL: no memory. */
 static const char *own_name(const struct landing *l, const struct piece *p)
 {
-    return p->kind == TREE_FOLDER ? arena_printf(l->c->arena, "%s/", p->path) : p->path;
+    return p->kind == TREE_FOLDER ? arena_printf(l->batch, "%s/", p->path) : p->path;
 }
 
 /* *same: these are the names that hpo has put there. */
-static enum status compare_names(const struct landing *l, bool *same, struct error *err)
+static enum status compare_names(const struct landing *l, const struct change *c, bool *same,
+                                 struct error *err)
 {
-    *same = l->owned.settled && l->owned.n == l->n;
-    for (size_t i = 0; *same && i < l->n; i++) {
-        const char *name = own_name(l, &l->pieces[i]);
+    size_t n = 0;
+
+    for (size_t i = 0; (i = owned_next(&l->owned, c->target, i)) < l->owned.n; i++)
+        n++;
+    *same = n == c->n;
+    for (size_t i = 0; *same && i < c->n; i++) {
+        const char *name = own_name(l, &c->pieces[i]);
         if (!name)
             return error_memory(err);
         *same = owned_is(&l->owned, name);
@@ -129,41 +186,46 @@ static enum status compare_names(const struct landing *l, bool *same, struct err
 
 /* ---- refuse ---- */
 
-static enum status refuse(const struct landing *l, const char *path, struct error *err)
+static enum status refuse(const struct landing *l, const char *target, const char *path,
+                          struct error *err)
 {
-    char *full = file_join(l->c->arena, l->c->folder, path);
+    char *full = file_join(l->batch, l->folder, path);
 
     (void)error_set(err, ERR_INPUT, full ? full : path,
-                    "target %s belongs there, and hpo did not make what is there", l->target);
+                    "target %s belongs there, and hpo did not make what is there", target);
     error_hint(err, "move it away, or choose another folder for the targets: --out DIR");
     return ERR_INPUT;
 }
 
 /* Whether a piece can be put there: its way and its name are free, or hpo's. */
-static enum status check_free(const struct landing *l, const struct piece *p, struct error *err)
+static enum status check_free(const struct landing *l, const char *target, const struct piece *p,
+                              struct error *err)
 {
     char *obstacle;
     struct stat st;
 
     TRY(find_obstacle(l, p->path, &obstacle, err));
     if (obstacle)
-        return look(l, obstacle, &st) && !owned_has(&l->owned, obstacle) ? refuse(l, obstacle, err)
-                                                                         : OK;
+        return look(l, obstacle, &st) && !owned_has(&l->owned, obstacle)
+                   ? refuse(l, target, obstacle, err)
+                   : OK;
     if (!look(l, p->path, &st) || owned_has(&l->owned, p->path))
         return OK;
-    return refuse(l, p->path, err);
+    return refuse(l, target, p->path, err);
 }
 
 /* ---- bring near ---- */
 
-static enum status bring(const struct landing *l, const struct piece *p, struct error *err)
+static enum status bring(struct landing *l, const struct piece *p, struct error *err)
 {
-    char *path = file_join(l->c->arena, l->near, p->path);
-    char *above = path ? arena_copy(l->c->arena, path, (size_t)(strrchr(path, '/') - path)) : NULL;
+    char *path = file_join(l->batch, l->near, p->path);
+    char *above = path ? arena_copy(l->batch, path, (size_t)(strrchr(path, '/') - path)) : NULL;
+    struct stat st;
 
     if (!above)
         return error_memory(err);
-    TRY(file_make_folders(above, err));
+    if (strcmp(above, l->near) != 0)
+        TRY(file_make_folders(above, err));
     switch (p->kind) {
     case TREE_FOLDER:
         return file_make_folders(path, err);
@@ -173,18 +235,40 @@ static enum status bring(const struct landing *l, const struct piece *p, struct 
     case TREE_EXECUTABLE:
         break;
     }
-    return content_place(l->c->store, p->content, p->inside, l->c->arena, path, err);
+    TRY(content_place(l->store, p->content, p->inside, l->batch, path, err));
+    if (lstat(path, &st) == 0)
+        l->bytes += st.st_size;
+    return OK;
+}
+
+/* Near, empty. */
+static enum status make_near(struct landing *l, struct error *err)
+{
+    if (l->made_near)
+        return OK;
+    TRY(file_remove(l->near, err)); /* of a build that was killed */
+    TRY(file_make_folders(l->near, err));
+    l->made_near = true;
+    return OK;
+}
+
+static enum status bring_all(struct landing *l, const struct change *c, struct error *err)
+{
+    for (size_t i = 0; i < c->n; i++)
+        if (c->missing[i])
+            TRY(bring(l, &c->pieces[i], err));
+    return OK;
 }
 
 /* ---- change ---- */
 
-static bool is_wanted(const struct landing *l, const char *path)
+static bool is_wanted(const struct change *c, const char *path)
 {
-    size_t low = 0, high = l->n;
+    size_t low = 0, high = c->n;
 
     while (low < high) {
         const size_t middle = low + (high - low) / 2;
-        const int order = strcmp(l->pieces[middle].path, path);
+        const int order = strcmp(c->pieces[middle].path, path);
         if (order == 0)
             return true;
         if (order < 0)
@@ -196,101 +280,226 @@ static bool is_wanted(const struct landing *l, const char *path)
 }
 
 /* Removes the folders above a path that are empty now and are nobody's. */
-static void prune(const struct landing *l, char *path)
+static void prune(const struct landing *l, const struct change *c, char *path)
 {
     for (char *slash; (slash = strrchr(path, '/'));) {
         *slash = '\0';
-        if (is_wanted(l, path) || unlinkat(l->c->at, path, AT_REMOVEDIR) != 0)
+        if (is_wanted(c, path) || unlinkat(l->at, path, AT_REMOVEDIR) != 0)
             return;
     }
 }
 
-/* Removes what hpo put there and no target wants any more. What the user put in its place stays. */
-static enum status remove_old(const struct landing *l, struct error *err)
+/* Removes what hpo put there and the target has no more. What the user put in its place stays. */
+static enum status remove_old(struct landing *l, const struct change *c, struct error *err)
 {
-    for (size_t i = 0; i < l->owned.n; i++) {
-        char *path = arena_string(l->c->arena, l->owned.paths[i]), *obstacle;
+    for (size_t i = 0; (i = owned_next(&l->owned, c->target, i)) < l->owned.n; i++) {
+        char *path = arena_string(l->batch, l->owned.names[i]), *obstacle;
         const size_t n = path ? strlen(path) : 0;
         const bool folder = n > 0 && path[n - 1] == '/';
         if (!path)
             return error_memory(err);
         if (folder)
             path[n - 1] = '\0';
-        if (is_wanted(l, path))
+        if (is_wanted(c, path))
             continue;
+        owned_drop(&l->owned, i);
         TRY(find_obstacle(l, path, &obstacle, err));
-        if (!obstacle && unlinkat(l->c->at, path, folder ? AT_REMOVEDIR : 0) == 0)
-            prune(l, path);
+        if (!obstacle && unlinkat(l->at, path, folder ? AT_REMOVEDIR : 0) == 0)
+            prune(l, c, path);
     }
     return OK;
 }
 
-/* Moves a piece from near to its place, with the first folder above it that is not there. */
-static enum status move(const struct landing *l, const struct piece *p, struct error *err)
+/* Before a target that is one file leaves near. */
+static enum status note_arrival(struct landing *l, const struct change *c, const struct stat *st,
+                                struct error *err)
 {
-    char *obstacle, *from;
-    const char *path;
-    struct stat st;
+    struct arrival *last;
 
-    TRY(find_obstacle(l, p->path, &obstacle, err));
-    path = obstacle ? obstacle : p->path;
-    if (!(from = file_join(l->c->arena, l->near, path)))
+    *c->stamp = stamp_of(st);
+    c->stamp->settled = stamp_is_settled(c->stamp, now_ns(), l->tick_ns);
+    if (!c->stamp->settled)
+        return OK;
+    if (!(last = arena_push(l->arena, l->arrivals, l->n_arrivals, l->arrivals_capacity)))
         return error_memory(err);
-    if (lstat(from, &st) != 0)
-        return OK; /* it went with another */
-    if (obstacle || p->kind == TREE_FOLDER)
-        (void)unlinkat(l->c->at, path, 0);
-    else if (S_ISDIR(look(l, path, &st)) && unlinkat(l->c->at, path, AT_REMOVEDIR) != 0)
-        return refuse(l, path, err); /* in hpo's folder lies something of the user's */
-    if (renameat(AT_FDCWD, from, l->c->at, path) != 0)
-        return error_system(err, file_join(l->c->arena, l->c->folder, path), "put the target at");
+    *last = (struct arrival){c->target, c->stamp};
     return OK;
 }
 
-static enum status change(const struct landing *l, struct error *err)
-{
-    struct owned names = {arena_array(l->c->arena, l->n + 1, sizeof *names.paths), l->n, false};
-
-    if (!names.paths)
-        return error_memory(err);
-    for (size_t i = 0; i < l->n; i++)
-        if (!(names.paths[i] = own_name(l, &l->pieces[i])))
-            return error_memory(err);
-    TRY(owner_begin(l->c->folder, l->target, &names, l->c->arena, err));
-    TRY(remove_old(l, err));
-    for (size_t i = 0; i < l->n; i++)
-        if (l->missing[i])
-            TRY(move(l, &l->pieces[i], err));
-    return owner_end(l->c->folder, l->target, l->c->arena, err);
-}
-
-enum status landing_put(const struct landing_context *c, const char *target,
-                        const struct piece *pieces, size_t n, struct stamp *stamp,
+/* Moves a piece from near to its place, with the first folder above it that is not there. */
+static enum status move(struct landing *l, const struct change *c, const struct piece *p,
                         struct error *err)
 {
-    struct landing l = {.c = c, .target = target, .pieces = pieces, .n = n};
-    struct error ignored;
-    enum status s = OK;
-    bool same;
+    char *obstacle, *from;
+    const char *path;
+    struct stat near, st;
+
+    TRY(find_obstacle(l, p->path, &obstacle, err));
+    path = obstacle ? obstacle : p->path;
+    if (!(from = file_join(l->batch, l->near, path)))
+        return error_memory(err);
+    if (lstat(from, &near) != 0)
+        return OK; /* it went with another */
+    if (obstacle || p->kind == TREE_FOLDER)
+        (void)unlinkat(l->at, path, 0);
+    else if (S_ISDIR(look(l, path, &st)) && unlinkat(l->at, path, AT_REMOVEDIR) != 0)
+        return refuse(l, c->target, path, err); /* in hpo's folder lies something of the user's */
+    if (S_ISREG(near.st_mode) && strcmp(path, c->target) == 0)
+        TRY(note_arrival(l, c, &near, err));
+    if (renameat(AT_FDCWD, from, l->at, path) != 0)
+        return error_system(err, file_join(l->batch, l->folder, path), "put the target at");
+    return OK;
+}
+
+static enum status change(struct landing *l, const struct change *c, struct error *err)
+{
+    TRY(remove_old(l, c, err));
+    for (size_t i = 0; i < c->n; i++)
+        if (c->missing[i])
+            TRY(move(l, c, &c->pieces[i], err));
+    return OK;
+}
+
+/* All that were brought change places, whatever is in the way of one. */
+static enum status change_all(struct landing *l, struct error *err)
+{
+    enum status first = OK;
+
+    TRY(owned_write(&l->owned, err));
+    for (size_t i = 0; i < l->n_changes; i++) {
+        struct error reason;
+        const enum status s = change(l, &l->changes[i], &reason);
+        if (s != OK && first == OK)
+            *err = reason;
+        if (s != OK && s != ERR_INPUT)
+            return s;
+        first = first == OK ? s : first;
+    }
+    return first;
+}
+
+static enum status end_batch(struct landing *l, struct error *err)
+{
+    const enum status s = change_all(l, err);
+
+    arena_close(l->batch);
+    l->n_changes = l->changes_capacity = l->n_pieces = 0;
+    l->changes = NULL;
+    l->bytes = 0;
+    l->batch = arena_open();
+    return l->batch ? s : error_memory(err);
+}
+
+/*
+ * What a target that is one file looks like in its place. It holds what was brought: no write to it
+ * has the time that it had as it left near, and one after now will have another than now.
+ */
+static void look_at_arrivals(const struct landing *l)
+{
+    for (size_t i = 0; i < l->n_arrivals; i++) {
+        const struct arrival *a = &l->arrivals[i];
+        const int64_t now = now_ns();
+        struct stamp there;
+        struct stat st;
+        a->stamp->settled = false;
+        if (!S_ISREG(look(l, a->target, &st)))
+            continue;
+        there = stamp_of(&st);
+        there.settled =
+            stamp_same_content(&there, a->stamp) && stamp_is_settled(&there, now, l->tick_ns);
+        *a->stamp = there;
+    }
+}
+
+/* ---- landing ---- */
+
+/* What is new in a target, and why nothing of it must be changed. */
+static enum status add_names(struct landing *l, const struct change *c, struct error *err)
+{
+    for (size_t i = 0; i < c->n; i++) {
+        const char *name = own_name(l, &c->pieces[i]);
+        if (!name)
+            return error_memory(err);
+        if (!owned_is(&l->owned, name))
+            TRY(owned_add(&l->owned, name, err));
+    }
+    return OK;
+}
+
+static enum status prepare(struct landing *l, struct change *c, struct error *err)
+{
+    struct change *last;
+    bool right = false, same = false;
+
+    TRY(look_at_all(l, c, &right, err));
+    TRY(compare_names(l, c, &same, err));
+    if (right && same)
+        return OK;
+    for (size_t i = 0; i < c->n; i++)
+        if (c->missing[i])
+            TRY(check_free(l, c->target, &c->pieces[i], err));
+    TRY(make_near(l, err));
+    TRY(bring_all(l, c, err));
+    if (!same)
+        TRY(add_names(l, c, err));
+    if (!(last = arena_push(l->batch, l->changes, l->n_changes, l->changes_capacity)))
+        return error_memory(err);
+    *last = *c;
+    return OK;
+}
+
+enum status landing_put(struct landing *l, const char *target, const struct piece *pieces, size_t n,
+                        struct stamp *stamp, struct error *err)
+{
+    struct change c = {.target = target, .pieces = pieces, .n = n, .stamp = stamp};
 
     *stamp = (struct stamp){.settled = false};
-    TRY(owner_read(c->folder, target, c->arena, &l.owned, err));
-    TRY(look_at_all(&l, stamp, err));
-    TRY(compare_names(&l, &same, err));
-    if (l.n_missing == 0 && same)
-        return OK;
-    if (!(l.near = file_join(c->arena, c->folder, OWNER_FOLDER "/new")))
+    TRY(prepare(l, &c, err));
+    l->n_pieces += n;
+    return l->n_pieces < BATCH_PIECES && l->bytes < batch_bytes ? OK : end_batch(l, err);
+}
+
+enum status landing_open(struct store *store, const char *folder, int at, struct landing **out,
+                         struct error *err)
+{
+    struct arena *arena = arena_open();
+    struct landing *l = arena ? arena_alloc(arena, sizeof *l) : NULL;
+    enum status s;
+    struct statfs fs;
+
+    if (!l || !(l->batch = arena_open())) {
+        arena_close(arena);
         return error_memory(err);
-    for (size_t i = 0; i < n; i++)
-        if (l.missing[i])
-            TRY(check_free(&l, &pieces[i], err));
-    TRY(file_remove(l.near, err)); /* of a build that was killed */
-    for (size_t i = 0; s == OK && i < n; i++)
-        if (l.missing[i])
-            s = bring(&l, &pieces[i], err);
-    if (s == OK)
-        s = change(&l, err);
-    if (l.n_missing > 0)
-        (void)!file_remove(l.near, &ignored);
+    }
+    l->store = store;
+    l->folder = folder;
+    l->at = at;
+    l->arena = arena;
+    l->tick_ns = filesystem_tick_ns(fstatfs(at, &fs) == 0 ? (unsigned long)fs.f_type : 0);
+    l->near = file_join(arena, folder, OWNER_FOLDER "/new");
+    s = l->near ? owned_open(&l->owned, folder, arena, err) : error_memory(err);
+    if (s == OK) {
+        *out = l;
+        return OK;
+    }
+    arena_close(l->batch);
+    arena_close(arena);
     return s;
+}
+
+enum status landing_close(struct landing *l, struct error *err)
+{
+    struct error ignored;
+    enum status s, closed;
+
+    if (!l)
+        return OK;
+    s = l->batch ? end_batch(l, err) : OK;
+    closed = owned_close(&l->owned, s == OK ? err : &ignored);
+    if (l->made_near)
+        (void)!file_remove(l->near, &ignored);
+    look_at_arrivals(l);
+    arena_close(l->batch);
+    arena_close(l->arena);
+    return s == OK ? closed : s;
 }

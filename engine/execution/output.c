@@ -21,7 +21,8 @@
 /* The targets on their way to out/. */
 struct outputs {
     struct build *b;
-    struct landing_context to;
+    struct landing *to;
+    int at; /* out/RECIPE, open and locked */
 };
 
 /* An absolute path: the stat cache knows files by it. */
@@ -53,21 +54,21 @@ static enum status text_piece(struct build *b, const char *target, const char *n
 
 /* table.csv, table.json, table.txt in the target's folder; the text also goes to standard
  * output. */
-static enum status output_table(const struct outputs *o, const char *kind, const char *json,
-                                const char *target, struct error *err)
+static enum status output_table(const struct outputs *o, size_t i, const char *kind,
+                                const char *json, struct error *err)
 {
     struct build *b = o->b;
+    const char *target = b->targets[i].name;
     char *text, *csv, *line = arena_printf(b->arena, "%s\n", json);
-    struct piece pieces[3];
-    struct stamp ignored;
+    struct piece *pieces = arena_array(b->arena, 3, sizeof *pieces);
 
-    if (!line)
+    if (!line || !pieces)
         return error_memory(err);
     TRY(recipe_table(kind, json, b->arena, &text, &csv, err));
     TRY(text_piece(b, target, "table.csv", csv, &pieces[0], err));
     TRY(text_piece(b, target, "table.json", line, &pieces[1], err));
     TRY(text_piece(b, target, "table.txt", text, &pieces[2], err));
-    TRY(landing_put(&o->to, target, pieces, 3, &ignored, err));
+    TRY(landing_put(o->to, target, pieces, 3, recall_landing(b, i), err));
     if (b->o->json)
         return OK;
     progress_clear(b->progress);
@@ -128,44 +129,35 @@ static enum status list_pieces(struct build *b, const char *target, struct conte
     return OK;
 }
 
-/* What is needed for one target only lives in the arena. */
 static enum status put_content(const struct outputs *o, size_t i, const char *path,
-                               struct arena *arena, struct error *err)
+                               struct error *err)
 {
     struct build *b = o->b;
     const struct target *target = &b->targets[i];
-    struct content content = work_of(b, target->node)->content;
-    struct landing_context to = o->to;
-    struct stamp stamp = {.settled = false};
+    struct arena *arena = landing_arena(o->to);
+    struct content *content = arena_alloc(arena, sizeof *content);
     struct piece *pieces;
     enum status s;
     size_t n;
 
-    to.arena = arena;
-    s = list_pieces(b, target->name, &content, path, arena, &pieces, &n, err);
+    if (!content)
+        return error_memory(err);
+    *content = work_of(b, target->node)->content; /* what is read of its tree goes with the arena */
+    s = list_pieces(b, target->name, content, path, arena, &pieces, &n, err);
     if (s == ERR_INPUT)
         error_place(err, "target %s", target->name);
-    if (s == OK)
-        s = landing_put(&to, target->name, pieces, n, &stamp, err);
-    recall_note_landed(b, i, &stamp);
-    return s;
+    TRY(s);
+    return landing_put(o->to, target->name, pieces, n, recall_landing(b, i), err);
 }
 
 static enum status output_content(const struct outputs *o, size_t i, bool *again, struct error *err)
 {
     struct build *b = o->b;
     const int node = b->targets[i].node;
-    struct arena *arena;
     bool nothing;
     const char *path = landing_path(b, &b->targets[i], &nothing);
-    enum status s;
+    enum status s = nothing ? OK : put_content(o, i, path, err);
 
-    if (nothing)
-        return OK;
-    if (!(arena = arena_open()))
-        return error_memory(err);
-    s = put_content(o, i, path, arena, err);
-    arena_close(arena);
     if ((s == ERR_NOT_FOUND || s == ERR_CORRUPT) &&
         work_of(b, node)->content.origin == FROM_STORE) {
         *again = true;
@@ -186,10 +178,10 @@ static enum status output_target(const struct outputs *o, size_t i, bool *again,
         TRY(study_table(work_of(b, target->node)->study, graph_label(b->graph, target->node), false,
                         &table, err));
         TRY(text_finish(&table, &json, NULL, err));
-        return output_table(o, "study", json, target->name, err);
+        return output_table(o, i, "study", json, err);
     case NODE_COMPARE:
         TRY(compare_json(b, target->node, &json, err));
-        return output_table(o, "compare", json, target->name, err);
+        return output_table(o, i, "compare", json, err);
     case NODE_SOURCE:
     case NODE_TEXT:
     case NODE_ACTION:
@@ -217,7 +209,7 @@ static enum status output_done(const struct outputs *o, bool *again, struct erro
         enum status s = OK;
         if (plan_state(b->plan, b->targets[i].node) != PLAN_DONE)
             continue;
-        if (fstatat(o->to.at, b->targets[i].name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+        if (fstatat(o->at, b->targets[i].name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
             !recall_landed(b, i, &st))
             s = output_target(o, i, again, &reason);
         if (s != OK && refused == OK)
@@ -228,6 +220,20 @@ static enum status output_done(const struct outputs *o, bool *again, struct erro
             refused = s;
     }
     return refused;
+}
+
+static enum status output_all(struct build *b, const char *folder, int at, bool *again,
+                              struct error *err)
+{
+    struct outputs o = {.b = b, .at = at};
+    struct error ignored;
+    enum status s, closed;
+
+    TRY(landing_open(b->store, folder, at, &o.to, err));
+    s = output_done(&o, again, err);
+    closed = landing_close(o.to, s == OK ? err : &ignored);
+    recall_end_landing(b);
+    return s == OK ? closed : s;
 }
 
 /* out/RECIPE, absolute. */
@@ -306,7 +312,6 @@ enum status output_refuse(struct build *b, struct error *err)
 
 enum status output_targets(struct build *b, bool *again, struct error *err)
 {
-    struct outputs o = {.b = b};
     char *folder;
     enum status s;
     int at;
@@ -322,13 +327,12 @@ enum status output_targets(struct build *b, bool *again, struct error *err)
         TRY(source_preload(b->store, folder, err));
     if ((at = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
         return error_system(err, folder, "open");
-    o.to = (struct landing_context){b->store, b->arena, folder, at};
     /* Another build may put its results there, too: one after the other. */
     s = lock_wait(at, folder, &b->patience, err);
     if (s == OK)
         s = owner_claim(folder, b->recipe_path, b->arena, err);
     if (s == OK)
-        s = output_done(&o, again, err);
+        s = output_all(b, folder, at, again, err);
     close(at);
     return s;
 }

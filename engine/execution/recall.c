@@ -306,11 +306,19 @@ bool recall_landed(struct build *b, size_t target, const struct stat *now)
     return true;
 }
 
-void recall_note_landed(struct build *b, size_t target, const struct stamp *stamp)
+struct stamp *recall_landing(struct build *b, size_t target)
 {
-    b->recall.landed[target] = *stamp;
-    if (b->recall.landed[target].settled)
-        b->recall.changed = true;
+    return &b->recall.landed[target];
+}
+
+void recall_end_landing(struct build *b)
+{
+    const struct snapshot *past = b->recall.past;
+
+    for (size_t i = 0; past && !b->recall.changed && i < b->n_targets; i++)
+        b->recall.changed =
+            b->recall.landed[i].settled && (i >= past->n_landed || !past->landed[i].settled ||
+                                            !stamp_same(&b->recall.landed[i], &past->landed[i]));
 }
 
 /* ---- what the next build will recall ---- */

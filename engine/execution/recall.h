@@ -21,8 +21,9 @@ void recall_compare(struct build *b, int node);
 /* Whether the file in out/ of a target, which looks like `now`, is known to be right. */
 bool recall_landed(struct build *b, size_t target, const struct stat *now);
 
-/* How it looked when it was read and found right; not settled where that is not known. */
-void recall_note_landed(struct build *b, size_t target, const struct stamp *stamp);
+/* Where its look goes, once it is right; not settled where that is not known. Then, of all: */
+struct stamp *recall_landing(struct build *b, size_t target);
+void recall_end_landing(struct build *b);
 
 /* Whether the history's newest keys are those of the recalled nodes, and their results are used
  * today. */

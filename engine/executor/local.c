@@ -50,7 +50,8 @@ struct local {
     struct local_machine machine;
     struct slots slots;
     struct child *children;
-    int n_running;           /* of those, that have not ended */
+    int children_list;       /* the kernel's: see strays.h */
+    int n_running;           /* of ours, that have not ended */
     int64_t real_ns, now_ns; /* when time was last looked at, and what it was by our own count */
     char bytes[READ_BYTES];
 };
@@ -358,7 +359,7 @@ static void reap_orphans(const struct local *l)
 static void note_end(struct local *l, struct child *c)
 {
     l->n_running--;
-    if (strays_any(l->n_running + 1)) { /* 1: the reaper */
+    if (strays_any(l->children_list, l->n_running + 1)) { /* 1: the reaper */
         strays_end(c->task.dir);
         reap_orphans(l);
     }
@@ -436,7 +437,8 @@ static enum status look_at_child(struct local *l, struct child *c, struct execut
     TRY(read_output(l, c, event, err));
     if (event->kind == EVENT_NONE && c->process.ended && c->process.output < 0 && !c->told) {
         c->told = true;
-        workspace_leave(&c->workspace); /* all it said is known: what it left may be taken */
+        if (c->task.out) /* all it said is known: its checkpoint may be taken */
+            workspace_leave(&c->workspace);
         *event = (struct executor_event){
             .kind = EVENT_EXIT, .task = &c->task, .exit_code = c->process.exit_code};
     }
@@ -560,7 +562,7 @@ enum status local_executor_open(const struct local_machine *machine, struct aren
     l->machine = *machine;
     l->slots = (struct slots){.cpus = machine->cpus, .gpus = machine->gpus};
     l->real_ns = runner_now_ns();
-    strays_adopt();
+    l->children_list = strays_adopt();
     *out = &l->executor;
     return OK;
 }
@@ -569,4 +571,6 @@ void local_executor_close(struct executor *x)
 {
     while (x && of(x)->children)
         local_close(x, &of(x)->children->task, false);
+    if (x && of(x)->children_list >= 0)
+        close(of(x)->children_list);
 }

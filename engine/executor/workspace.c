@@ -19,21 +19,31 @@ static enum status make_folder(const char *path, struct error *err)
     return mkdir(path, 0777) == 0 ? OK : error_system(err, path, "make the folder");
 }
 
-/* Removes a folder, unless a run is in it or another build takes something out of it: nobody does
- * while it goes. */
+/* The folder, open and locked. -1 and *busy: a run is in it, or another build takes something out
+ * of it; -1: it cannot be opened. */
+static int lock_folder(const char *folder, bool *busy)
+{
+    const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    *busy = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0;
+    if (*busy)
+        close(fd);
+    return *busy ? -1 : fd;
+}
+
+/* Removes a folder that nobody is in, and nobody comes to while it goes. */
 static enum status remove_left(const char *folder, struct error *err)
 {
-    const int lock = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    enum status s = OK;
+    bool busy;
+    const int lock = lock_folder(folder, &busy);
+    const enum status s = busy ? OK : file_remove(folder, err);
 
-    if (lock < 0 || flock(lock, LOCK_EX | LOCK_NB) == 0)
-        s = file_remove(folder, err);
     if (lock >= 0)
         close(lock);
     return s;
 }
 
-/* What is left of earlier runs; what somebody still writes into may not go at once. */
+/* Removes what is left of earlier runs; what somebody still writes into may not go at once. */
 static enum status clear(const char *above, struct arena *arena, struct error *err)
 {
     struct error left;
@@ -66,16 +76,19 @@ static enum status draw_folder(struct workspace *w, struct error *err)
 enum status workspace_make(struct workspace *w, struct store *store, const char *name,
                            struct arena *arena, struct error *err)
 {
+    bool busy;
+
     *w = (struct workspace){.arena = arena, .lock = -1};
     if (!(w->above = file_join(arena, store_work(store), name)))
         return error_memory(err);
     w->name = strrchr(w->above, '/') + 1;
-    TRY(file_make_folders(w->above, err));
-    TRY(clear(w->above, arena, err));
+    if (mkdir(w->above, 0777) != 0) {
+        TRY(file_make_folders(w->above, err));
+        TRY(clear(w->above, arena, err));
+    }
     TRY(draw_folder(w, err));
     TRY(make_folder(w->folder, err));
-    w->lock = open(w->folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (w->lock < 0 || flock(w->lock, LOCK_EX | LOCK_NB) != 0)
+    if ((w->lock = lock_folder(w->folder, &busy)) < 0)
         return error_system(err, w->folder, "lock");
     return make_folder(w->dir, err);
 }
@@ -114,10 +127,10 @@ enum status workspace_remove(struct workspace *w, struct error *err)
 {
     enum status s;
 
-    workspace_leave(w);
     if (!w->folder)
         return OK;
-    s = remove_left(w->folder, err);
+    s = w->lock >= 0 ? file_remove(w->folder, err) : remove_left(w->folder, err);
+    workspace_leave(w);
     (void)rmdir(w->above); /* another may be kept there */
     return s;
 }

@@ -12,26 +12,26 @@
 
 enum { ROUNDS = 100 }; /* what forks as fast as it is killed is left to its luck */
 
-void strays_adopt(void)
+int strays_adopt(void)
 {
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
+    return open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
 }
 
-/* Counts the words of /proc/self/task/TID/children, of our one thread that starts processes. */
-bool strays_any(int known)
+/* Counts the words of the list: the numbers of our children. */
+bool strays_any(int list, int known)
 {
-    const int fd = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
     char bytes[4096];
+    off_t at = 0;
     ssize_t n;
     int words = 0;
 
-    if (fd < 0)
-        return true; /* not every kernel tells: look closely */
-    while ((n = read(fd, bytes, sizeof bytes)) > 0)
+    while ((n = pread(list, bytes, sizeof bytes, at)) > 0) {
         for (ssize_t i = 0; i < n; i++)
             words += bytes[i] == ' ';
-    close(fd);
-    return words > known;
+        at += n;
+    }
+    return n < 0 || words > known; /* not every kernel tells: then look closely */
 }
 
 /* Whether the environment of a process has an entry that begins with "HOME=" and home. */

@@ -11,11 +11,13 @@
 
 #include <stdbool.h>
 
-/* Orphans below us become our children from here on. */
-void strays_adopt(void);
+/* Orphans below us become our children from here on: those of this thread, which starts all
+ * processes. Gives the kernel's list of them, open, or -1 where the kernel has none; the caller
+ * closes it. */
+int strays_adopt(void);
 
 /* Whether we have other children than `known` of them. */
-bool strays_any(int known);
+bool strays_any(int list, int known);
 
 /* Kills every process of this machine whose HOME begins with `home`, until none is found; reaps
  * those that are our children. */

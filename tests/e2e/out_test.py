@@ -227,20 +227,19 @@ class Out(Case):
         self.recipe("t = " + folder("echo 1 > m/a; echo 1 > m/b"))
         self.build("r.lua")
         own = self.folder / "out/r/.hpo-out"
-        (own / "next").mkdir(exist_ok=True)
-        (own / "next/t").write_bytes(b"t/a\0t/c\0")  # a build put c there, and had not removed b
+        (own / "coming").write_bytes(b"t/c\0t/hal")  # a build put c there, and had not removed b
         self.write("out/r/t/c", "1\n")
         self.write("out/r/.hpo-out/new/t/c", "half")
         self.build("r.lua")
         self.assertEqual(self.listing(), {"t/a": "1\n", "t/b": "1\n"})
-        self.assertEqual(sorted(os.listdir(own)), ["made", "next", "recipe"])
-        self.assertEqual(os.listdir(own / "next"), [])
+        self.assertEqual(sorted(os.listdir(own)), ["names", "recipe"])
+        self.assertEqual((own / "names").read_bytes(), b"t/a\0t/b\0")
 
     def test_a_damaged_record_reaches_nothing_else(self):
         self.write("precious", "mine")
         self.recipe("t = " + folder("echo 1 > m/a"))
         self.build("r.lua")
-        (self.folder / "out/r/.hpo-out/made/t").write_bytes(b"../../precious\0t/../../../precious\0/" + bytes(self.folder / "precious") + b"\0\0/\0t/a")
+        (self.folder / "out/r/.hpo-out/names").write_bytes(b"../../precious\0t/../../../precious\0/" + bytes(self.folder / "precious") + b"\0\0/\0t/a\0")
         self.recipe("t = " + folder("echo 1 > m/b"))
         self.build("r.lua")
         self.assertEqual(self.read("precious"), "mine")
@@ -249,7 +248,7 @@ class Out(Case):
     def test_what_is_right_is_not_touched(self):
         self.recipe("t = " + folder("echo 1 > m/a; echo 1 > m/b") + ', u = hpo.text "x"')
         self.build("r.lua")
-        paths = [self.folder / "out/r" / name for name in ("t/a", "u", ".hpo-out/recipe", ".hpo-out/made/t")]
+        paths = [self.folder / "out/r" / name for name in ("t/a", "u", ".hpo-out/recipe", ".hpo-out/names")]
         before = [os.stat(path).st_ino for path in paths]
         self.write("out/r/t/b", "edited")
         self.build("r.lua")

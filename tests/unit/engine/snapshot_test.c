@@ -50,7 +50,7 @@ static struct digest digest_of(unsigned char byte)
     return digest;
 }
 
-static struct stamp stamp_of(int64_t ino, bool settled)
+static struct stamp make_stamp(int64_t ino, bool settled)
 {
     return (struct stamp){1, ino, -3, INT64_MAX, INT64_MIN, settled};
 }
@@ -110,7 +110,7 @@ static struct snapshot full_snapshot(void)
     files[0] = (struct snapshot_file){"r.lua", digest_of(1)};
     files[1] = (struct snapshot_file){"lib/m.lua", digest_of(2)};
     nodes[0] = (struct past){
-        .known = true, .executable = true, .digest = digest_of(3), .stamp = stamp_of(7, true)};
+        .known = true, .executable = true, .digest = digest_of(3), .stamp = make_stamp(7, true)};
     nodes[1] = (struct past){.known = true};
     nodes[2] =
         (struct past){.known = true, .key = digest_of(4), .digest = digest_of(5), .identity = "c0"};
@@ -120,8 +120,8 @@ static struct snapshot full_snapshot(void)
                              .digest = digest_of(7),
                              .identity = "digest 1"};
     nodes[4] = (struct past){.known = false, .identity = "left out"};
-    landed[0] = stamp_of(8, true);
-    landed[1] = stamp_of(9, false);
+    landed[0] = make_stamp(8, true);
+    landed[1] = make_stamp(9, false);
     return (struct snapshot){digest_of(9), "printed\n", files, 2, folders, 2, nodes, landed, 2};
 }
 
