@@ -116,6 +116,7 @@ struct build {
     struct work **work; /* by node */
     size_t n_work, work_capacity;
     struct nodes studies; /* that were opened */
+    struct nodes folders; /* sources that are folders */
     struct nodes remakes; /* best nodes whose checkpoint must be made again */
     struct rerun rerun;
     struct job *jobs;

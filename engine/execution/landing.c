@@ -26,19 +26,22 @@ enum { BATCH_PIECES = 4096 };
 /* Bytes that are brought near before they change places: what the old and the new need at once. */
 static const int64_t batch_bytes = INT64_C(1) << 28;
 
+/* What lies where a piece belongs: the piece, nothing, or something else, also in its way there. */
+enum place { RIGHT, FREE, TAKEN };
+
 /* A target that changes. */
 struct change {
     const char *target;
     const struct piece *pieces;
     size_t n;
-    bool *missing; /* by piece: it does not lie there as it should */
+    enum place *places; /* by piece */
     struct stamp *stamp;
 };
 
 /* A target that is one file, and was put into place: its look is known once all are. */
 struct arrival {
     const char *target;
-    struct stamp *stamp; /* as it was near */
+    struct stamp *stamp; /* as it was near; its own look, at the end */
 };
 
 struct landing {
@@ -100,8 +103,8 @@ static int64_t now_ns(void)
 
 /* ---- look ---- */
 
-static enum status is_right_file(const struct landing *l, const struct change *c,
-                                 const struct piece *p, bool *right, struct error *err)
+static enum status find_file(const struct landing *l, const struct change *c, const struct piece *p,
+                             enum place *place, struct error *err)
 {
     char *path = file_join(l->batch, l->folder, p->path);
     struct source there;
@@ -111,35 +114,43 @@ static enum status is_right_file(const struct landing *l, const struct change *c
         return error_memory(err);
     if (source_digest(l->store, path, l->batch, &there, &ignored) != OK)
         return OK; /* it cannot be read: it is not right */
-    *right = !there.folder && there.executable == (p->kind == TREE_EXECUTABLE) &&
-             digest_equal(&there.digest, &p->digest);
-    if (*right && strcmp(p->path, c->target) == 0)
+    if (there.folder || there.executable != (p->kind == TREE_EXECUTABLE) ||
+        !digest_equal(&there.digest, &p->digest))
+        return OK;
+    *place = RIGHT;
+    if (strcmp(p->path, c->target) == 0)
         *c->stamp = there.stamps[0];
     return OK;
 }
 
-static enum status is_right(const struct landing *l, const struct change *c, const struct piece *p,
-                            bool *right, struct error *err)
+/* What lies where a piece belongs. */
+static enum status find_piece(const struct landing *l, const struct change *c,
+                              const struct piece *p, enum place *place, struct error *err)
 {
     char target[TREE_PATH_MAX + 1], *obstacle;
     struct stat st;
     ssize_t n;
 
-    *right = false;
+    *place = TAKEN;
     TRY(find_obstacle(l, p->path, &obstacle, err));
-    if (obstacle || !look(l, p->path, &st))
+    if (obstacle)
         return OK;
+    if (!look(l, p->path, &st)) {
+        *place = FREE;
+        return OK;
+    }
     switch (p->kind) {
     case TREE_FOLDER:
-        *right = S_ISDIR(st.st_mode);
+        *place = S_ISDIR(st.st_mode) ? RIGHT : TAKEN;
         return OK;
     case TREE_LINK:
         n = readlinkat(l->at, p->path, target, sizeof target);
-        *right = n == (ssize_t)strlen(p->target) && memcmp(target, p->target, (size_t)n) == 0;
+        if (n == (ssize_t)strlen(p->target) && memcmp(target, p->target, (size_t)n) == 0)
+            *place = RIGHT;
         return OK;
     case TREE_FILE:
     case TREE_EXECUTABLE:
-        return S_ISREG(st.st_mode) ? is_right_file(l, c, p, right, err) : OK;
+        return S_ISREG(st.st_mode) ? find_file(l, c, p, place, err) : OK;
     }
     return OK;
 }
@@ -148,14 +159,12 @@ static enum status is_right(const struct landing *l, const struct change *c, con
 static enum status look_at_all(const struct landing *l, struct change *c, bool *right,
                                struct error *err)
 {
-    if (!(c->missing = arena_array(l->batch, c->n + 1, sizeof *c->missing)))
+    if (!(c->places = arena_array(l->batch, c->n + 1, sizeof *c->places)))
         return error_memory(err);
     *right = true;
     for (size_t i = 0; i < c->n; i++) {
-        bool there;
-        TRY(is_right(l, c, &c->pieces[i], &there, err));
-        c->missing[i] = !there;
-        *right = *right && there;
+        TRY(find_piece(l, c, &c->pieces[i], &c->places[i], err));
+        *right = *right && c->places[i] == RIGHT;
     }
     return OK;
 }
@@ -216,7 +225,8 @@ static enum status check_free(const struct landing *l, const char *target, const
 
 /* ---- bring near ---- */
 
-static enum status bring(struct landing *l, const struct piece *p, struct error *err)
+static enum status bring(struct landing *l, const struct change *c, const struct piece *p,
+                         struct error *err)
 {
     char *path = file_join(l->batch, l->near, p->path);
     char *above = path ? arena_copy(l->batch, path, (size_t)(strrchr(path, '/') - path)) : NULL;
@@ -236,8 +246,11 @@ static enum status bring(struct landing *l, const struct piece *p, struct error 
         break;
     }
     TRY(content_place(l->store, p->content, p->inside, l->batch, path, err));
-    if (lstat(path, &st) == 0)
-        l->bytes += st.st_size;
+    if (lstat(path, &st) != 0)
+        return error_system(err, path, "look at");
+    l->bytes += st.st_size;
+    if (strcmp(p->path, c->target) == 0)
+        *c->stamp = stamp_of(&st);
     return OK;
 }
 
@@ -255,8 +268,8 @@ static enum status make_near(struct landing *l, struct error *err)
 static enum status bring_all(struct landing *l, const struct change *c, struct error *err)
 {
     for (size_t i = 0; i < c->n; i++)
-        if (c->missing[i])
-            TRY(bring(l, &c->pieces[i], err));
+        if (c->places[i] != RIGHT)
+            TRY(bring(l, c, &c->pieces[i], err));
     return OK;
 }
 
@@ -310,15 +323,12 @@ static enum status remove_old(struct landing *l, const struct change *c, struct 
     return OK;
 }
 
-/* Before a target that is one file leaves near. */
-static enum status note_arrival(struct landing *l, const struct change *c, const struct stat *st,
-                                struct error *err)
+/* A target that is one file leaves near. */
+static enum status note_arrival(struct landing *l, const struct change *c, struct error *err)
 {
     struct arrival *last;
 
-    *c->stamp = stamp_of(st);
-    c->stamp->settled = stamp_is_settled(c->stamp, now_ns(), l->tick_ns);
-    if (!c->stamp->settled)
+    if (!stamp_is_settled(c->stamp, now_ns(), l->tick_ns))
         return OK;
     if (!(last = arena_push(l->arena, l->arrivals, l->n_arrivals, l->arrivals_capacity)))
         return error_memory(err);
@@ -328,24 +338,26 @@ static enum status note_arrival(struct landing *l, const struct change *c, const
 
 /* Moves a piece from near to its place, with the first folder above it that is not there. */
 static enum status move(struct landing *l, const struct change *c, const struct piece *p,
-                        struct error *err)
+                        enum place place, struct error *err)
 {
+    const bool is_file = p->kind == TREE_FILE || p->kind == TREE_EXECUTABLE;
     char *obstacle, *from;
     const char *path;
-    struct stat near, st;
+    struct stat st;
 
     TRY(find_obstacle(l, p->path, &obstacle, err));
     path = obstacle ? obstacle : p->path;
     if (!(from = file_join(l->batch, l->near, path)))
         return error_memory(err);
-    if (lstat(from, &near) != 0)
+    if (strchr(path, '/') && lstat(from, &st) != 0)
         return OK; /* it went with another */
     if (obstacle || p->kind == TREE_FOLDER)
         (void)unlinkat(l->at, path, 0);
-    else if (S_ISDIR(look(l, path, &st)) && unlinkat(l->at, path, AT_REMOVEDIR) != 0)
+    else if (place == TAKEN && S_ISDIR(look(l, path, &st)) &&
+             unlinkat(l->at, path, AT_REMOVEDIR) != 0)
         return refuse(l, c->target, path, err); /* in hpo's folder lies something of the user's */
-    if (S_ISREG(near.st_mode) && strcmp(path, c->target) == 0)
-        TRY(note_arrival(l, c, &near, err));
+    if (is_file && strcmp(path, c->target) == 0 && !obstacle)
+        TRY(note_arrival(l, c, err));
     if (renameat(AT_FDCWD, from, l->at, path) != 0)
         return error_system(err, file_join(l->batch, l->folder, path), "put the target at");
     return OK;
@@ -355,8 +367,8 @@ static enum status change(struct landing *l, const struct change *c, struct erro
 {
     TRY(remove_old(l, c, err));
     for (size_t i = 0; i < c->n; i++)
-        if (c->missing[i])
-            TRY(move(l, c, &c->pieces[i], err));
+        if (c->places[i] != RIGHT)
+            TRY(move(l, c, &c->pieces[i], c->places[i], err));
     return OK;
 }
 
@@ -436,7 +448,7 @@ static enum status prepare(struct landing *l, struct change *c, struct error *er
     if (right && same)
         return OK;
     for (size_t i = 0; i < c->n; i++)
-        if (c->missing[i])
+        if (c->places[i] == TAKEN)
             TRY(check_free(l, c->target, &c->pieces[i], err));
     TRY(make_near(l, err));
     TRY(bring_all(l, c, err));

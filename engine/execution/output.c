@@ -209,7 +209,7 @@ static enum status output_done(const struct outputs *o, bool *again, struct erro
         enum status s = OK;
         if (plan_state(b->plan, b->targets[i].node) != PLAN_DONE)
             continue;
-        if (fstatat(o->at, b->targets[i].name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+        if (!b->recall.past || fstatat(o->at, b->targets[i].name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
             !recall_landed(b, i, &st))
             s = output_target(o, i, again, &reason);
         if (s != OK && refused == OK)
@@ -280,13 +280,12 @@ static enum status refuse_sources(struct build *b, const char *folder, struct er
 {
     char *real, *source;
 
+    if (b->folders.n == 0)
+        return OK;
     TRY(resolve(b, folder, &real, err));
-    for (int i = 0; i < graph_size(b->graph); i++) {
-        const struct node *node = graph_node(b->graph, i);
-        const struct work *w = node->kind == NODE_SOURCE ? work_of(b, i) : NULL;
+    for (size_t i = 0; i < b->folders.n; i++) {
+        const struct node *node = graph_node(b->graph, b->folders.nodes[i]);
         size_t n;
-        if (!w || plan_state(b->plan, i) != PLAN_DONE || !w->content.source.folder)
-            continue;
         TRY(file_absolute(node->source, b->arena, &source, err));
         n = strlen(source);
         if (strncmp(real, source, n) != 0 || (real[n] && real[n] != '/' && n > 1))

@@ -86,13 +86,16 @@ static int compare_names(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Sorts, each once. */
+/* Sorts, each once. Most often they are: hpo wrote them so. */
 static void sort(const char **names, size_t *n)
 {
-    size_t kept = 0;
+    size_t kept = 0, sorted = 1;
 
-    if (*n > 0)
-        qsort(names, *n, sizeof *names, compare_names);
+    while (sorted < *n && strcmp(names[sorted - 1], names[sorted]) < 0)
+        sorted++;
+    if (sorted >= *n)
+        return;
+    qsort(names, *n, sizeof *names, compare_names);
     for (size_t i = 0; i < *n; i++)
         if (kept == 0 || strcmp(names[kept - 1], names[i]) != 0)
             names[kept++] = names[i];

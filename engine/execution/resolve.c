@@ -185,6 +185,8 @@ static enum status resolve_source(struct build *b, int node, struct error *err)
         error_place(err, "%s", n->where);
         return s == ERR_NOT_FOUND || s == ERR_SYSTEM ? ERR_INPUT : s;
     }
+    if (w->content.source.folder)
+        TRY(nodes_add(b, &b->folders, node, err));
     return node_done(b, node, err);
 }
 

@@ -118,8 +118,10 @@ enum status workspace_put(const struct workspace *w, struct store *store, struct
 
 void workspace_leave(struct workspace *w)
 {
-    if (w->folder && w->lock >= 0)
+    if (w->folder && w->lock >= 0) {
+        (void)flock(w->lock, LOCK_UN); /* closing is not enough: see reaper_start */
         close(w->lock);
+    }
     w->lock = -1;
 }
 

@@ -60,36 +60,28 @@ static void close_all(const int *fds, size_t n)
             close(fds[i]);
 }
 
-/* Two pipes: by one the reaper hears of us; the other says, by its end, that it holds none of our
- * descriptors any more, above all no lock. */
+/* For a moment the reaper has our descriptors too: a lock that we give up just by closing (flock)
+ * would be held still. */
 static enum status reaper_start(struct reaper *reaper, struct error *err)
 {
-    int words[2] = {-1, -1}, held[2] = {-1, -1};
-    char none;
+    int words[2];
 
-    if (pipe2(words, O_CLOEXEC) != 0 || pipe2(held, O_CLOEXEC) != 0) {
-        close_all(words, 2);
+    if (pipe2(words, O_CLOEXEC) != 0)
         return error_system(err, "", "make a pipe");
-    }
     reaper->pid = fork(); /* once, before the engine holds much */
     if (reaper->pid < 0) {
         reaper->pid = 0;
         close_all(words, 2);
-        close_all(held, 2);
         return error_system(err, "", "start a process");
     }
     if (reaper->pid == 0) {
-        (void)setsid(); /* an interrupt from the terminal is not for us */
-        (void)signal(SIGPIPE, SIG_IGN);
         (void)dup2(words[0], 0);
         (void)syscall(SYS_close_range, 1U, ~0U, 0U);
+        (void)setsid(); /* an interrupt from the terminal is not for us */
+        (void)signal(SIGPIPE, SIG_IGN);
         reaper_main(0);
     }
     close(words[0]);
-    close(held[1]);
-    while (read(held[0], &none, 1) < 0 && errno == EINTR)
-        ;
-    close(held[0]);
     reaper->pipe = words[1];
     return OK;
 }
