@@ -10,18 +10,17 @@ local study = require "hpo.study"
 return function(searched, make)
   if not study.is(searched) then check.expected("hpo.after", "a study", searched) end
   check.callable("hpo.after(" .. tostring(searched) .. ")", make)
-  local origin = {
-    show = "hpo.after(" .. tostring(searched) .. ")",
-    unnamed = "has no name before the study is decided",
-  }
+  local origin = {}
   local self = artifact.new(origin)
   local where = core.where()
   local function outcome(json)
     local best = core.decode(json)
     best.checkpoint = searched.best.checkpoint
-    return artifact.node(artifact.rule(origin.show, make(best)))
+    return artifact.node(artifact.rule(tostring(self), make(best)))
   end
-  function origin.make() return core.after((study.node(searched)), outcome, where) end
-  function origin.study() return study.node(searched), (artifact.node(self)) end
+  function origin:show() return "hpo.after(" .. tostring(searched) .. ")" end
+  function origin:unnamed() return "has no name before the study is decided" end
+  function origin:make() return core.after((study.node(searched)), outcome, where) end
+  function origin:study() return study.node(searched), (artifact.node(self)) end
   return self
 end

@@ -140,6 +140,6 @@ return function(spec, o, view)
       core.fail("study.trial", "the scheduler's max_t is " .. spec.max_t .. ", but hpo.train has epochs = " .. origin.last_t,
         "past its epochs the learning rate is 0: raise epochs, which is another experiment, or lower max_t")
     end
-    return origin.template(params)
+    return origin:template(params)
   end
 end

@@ -48,7 +48,7 @@ command.common = {
   name = check.text,
   resources = command.resources,
   timeout = check.number { above = 0 },
-  retries = { check.whole(0, 100), default = 0 },
+  retries = check.whole(0, 100),
 }
 
 local function truth(field, value)
@@ -67,43 +67,47 @@ local rules = {
 }
 for _, name in ipairs(check.names(command.common)) do rules[name] = command.common[name] end
 
--- The origin of an action: spec as core.action takes it, but inputs = { { name =, artifact = }, ... }.
--- as_template(params) adds it as a trial's template: anew for each trial, and without its name.
-function command.origin(show, spec)
-  spec.where = core.where()
-  local function add(params, template)
-    local copy = {}
-    for _, field in ipairs(check.names(spec)) do copy[field] = spec[field] end
-    copy.inputs, copy.params = inputs.nodes(spec.inputs), spec.params or params
-    if template then copy.name, copy.template = nil, true end
-    return core.action(copy)
-  end
-  return {
-    show = spec.name and show .. ' "' .. spec.name .. '"' or show,
-    make = function() return add(nil, false) end,
-    as_template = function(params) return add(params, true) end,
-    whole = #spec.outputs == 1 and spec.outputs[1] or nil,
-    holds = spec.outputs,
-    inputs = spec.inputs,
-    unnamed = #spec.outputs == 0 and "has no outputs" or "has several outputs, and no name as a whole",
-    study = function() return inputs.study(spec.inputs) end,
-  }
+-- What an action is, as core.action takes it, but inputs = { { name =, artifact = }, ... }.
+local fields = { "kind", "run", "outputs", "env", "resources", "timeout", "retries", "identity", "stateless", "where" }
+
+local function add(self, params, name)
+  local spec = { name = name, inputs = inputs.nodes(self.inputs), params = self.params or params }
+  for _, field in ipairs(fields) do spec[field] = self[field] end
+  return core.action(spec)
 end
+
+-- The class of actions' origins.
+local action = {}
+function action:show() return self.name and self.step .. ' "' .. self.name .. '"' or self.step end
+function action:make() return add(self, nil, self.name) end
+function action:study() return inputs.study(self.inputs) end
+function action:unnamed() return #self.outputs == 0 and "has no outputs" or "has several outputs, and no name as a whole" end
+
+-- As a trial's template: anew for each trial, and without its name.
+function command.template(origin, params) return add(origin, params, nil) end
+
+local of_step = { __index = action }
+local of_command = { __index = setmetatable({ step = "hpo.command", kind = "command", template = command.template }, of_step) }
+
+local function origin(self, class)
+  self.where = core.where()
+  self.whole = #self.outputs == 1 and self.outputs[1] or nil
+  return setmetatable(self, class)
+end
+
+-- The origin of a step of our own: an action's fields, and `step`, what people call it.
+function command.origin(self) return origin(self, of_step) end
 
 function command.new(options)
   local o = check.fields("hpo.command", options, rules)
-  local list, declared = o.inputs or {}, {}
+  local declared = {}
+  o.inputs = o.inputs or {}
   for _, name in ipairs(o.outputs or {}) do declared[name] = true end
-  local argv = inputs.resolve(o.run, list, declared)
-  local outputs = check.names(declared)
-  inputs.check_clashes(list, outputs)
-  local origin = command.origin("hpo.command", {
-    kind = "command", name = o.name, run = argv, inputs = list, outputs = outputs, env = o.env or {},
-    resources = o.resources or { cpus = 1, gpus = 0 }, timeout = o.timeout, retries = o.retries,
-    identity = o.identity, params = o.params and core.encode(o.params), stateless = o.stateless,
-  })
-  origin.template = origin.as_template
-  return artifact.new(origin)
+  o.run = inputs.resolve(o.run, o.inputs, declared)
+  o.outputs = check.names(declared)
+  inputs.check_clashes(o.inputs, o.outputs)
+  o.params = o.params and core.encode(o.params)
+  return artifact.new(origin(o, of_command))
 end
 
 return command

@@ -9,11 +9,16 @@ local sources = {}
 
 local function last_name(path) return path:match "([^/]+)/*$" or path end
 
+local file, text, clone = {}, {}, {} -- classes of origins
+function file:show() return "hpo.source " .. check.show(self.source) end
+function text:show() return "hpo.text" end
+function clone:show() return "hpo.clone " .. check.show(self.url) end
+local of_file, of_text, of_clone = { __index = file }, { __index = text }, { __index = clone }
+
 -- hpo.source "path": a file or folder of the user's, relative to the recipe's folder.
 function sources.source(path)
   check.text("hpo.source", path)
-  local node = core.source(path)
-  return artifact.new { show = "hpo.source " .. check.show(path), node = node, name = last_name(path) }
+  return artifact.new(setmetatable({ node = core.source(path), source = path, name = last_name(path) }, of_file))
 end
 
 -- hpo.text(content, name): a file with that content, called "text" where nobody says more.
@@ -22,7 +27,7 @@ function sources.text(content, name)
   name = name == nil and "text" or check.inner_path("hpo.text: name", name)
   if name:find "/" then check.expected("hpo.text: name", 'a name without "/"', name) end
   local node = core.text(digits.whole("hpo.text", content), name)
-  return artifact.new { show = "hpo.text", node = node, name = name, is_file = true }
+  return artifact.new(setmetatable({ node = node, name = name, is_file = true }, of_text))
 end
 
 local function revision(field, value)
@@ -43,7 +48,7 @@ function sources.clone(options)
     kind = "clone", url = o.url, rev = o.rev, paths = o.paths or {}, name = o.name, where = core.where(),
   }
   local name = last_name(o.url):gsub("%.git$", ""):match "[^:]*$"
-  return artifact.new { show = "hpo.clone " .. check.show(o.url), node = node, name = name, holds = o.paths }
+  return artifact.new(setmetatable({ node = node, name = name, url = o.url, outputs = o.paths }, of_clone))
 end
 
 return sources

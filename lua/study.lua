@@ -61,8 +61,8 @@ end
 -- The best trial's checkpoint: an artifact.
 local function checkpoint_of(state)
   return artifact.new {
-    show = state.show .. ".best.checkpoint",
     name = "checkpoint",
+    show = function() return state.show .. ".best.checkpoint" end,
     study = function() return state.node end,
     make = function() return core.best(state.node) end,
   }

@@ -2,6 +2,7 @@
 
 local artifact = require "hpo.artifact"
 local check = require "hpo.check"
+local command = require "hpo.command"
 local fifo = require "hpo.scheduler.fifo"
 local points = require "hpo.search.points"
 local study = require "hpo.study"
@@ -60,19 +61,18 @@ function train.train(options)
     "--accumulate", o.accumulate, "--eval-batch-size", o.eval_batch_size }
   given(flags, o, "loss_denominator", "decay", "max_grad_norm", "loss_scale")
   local inputs = { model = o.model, data = o.data, eval = o.eval }
-  local template = trainer.origin("hpo.train", "train", o, flags, inputs, nil)
-  local self, one
-  local origin = {
-    show = template.show, name = "checkpoint", last_t = o.epochs,
-    template = function() return template.as_template(nil) end, -- argv holds what it needs of the parameters
-  }
-  function origin.make()
-    one = alone(o.name, o.epochs, self)
+  local training = trainer.origin("hpo.train", "train", o, flags, inputs, nil)
+  local trained, one
+  local origin = { name = "checkpoint", last_t = o.epochs }
+  function origin:show() return training:show() end
+  function origin:template() return command.template(training, nil) end -- argv holds what it needs of the parameters
+  function origin:make()
+    one = alone(o.name, o.epochs, trained)
     return (artifact.node(one.best.checkpoint))
   end
-  function origin.study() return one and (study.node(one)) end
-  self = artifact.new(origin)
-  return self
+  function origin:study() return one and (study.node(one)) end
+  trained = artifact.new(origin)
+  return trained
 end
 
 -- hpo.evaluate: exact match, F1 and loss of a checkpoint on the data's validation part.

@@ -28,15 +28,15 @@ function trainer.origin(step, kind, o, flags, inputs, output)
   if o.precision and o.precision ~= "fp32" then table.move({ "--precision", o.precision }, 1, 2, 3, identity) end
   local resources = o.resources or { cpus = 1, gpus = 0 }
   resources.share = kind == "train" or kind == "evaluate" or nil
-  return command.origin(step, {
-    kind = kind, name = o.name, run = run, inputs = list, outputs = { output }, env = {}, resources = resources,
+  return command.origin {
+    step = step, kind = kind, name = o.name, run = run, inputs = list, outputs = { output }, resources = resources,
     timeout = o.timeout, retries = o.retries, identity = identity,
-  })
+  }
 end
 
 -- The artifact of a step whose output is one folder, from which "/" picks.
 function trainer.folder(origin)
-  origin.root, origin.holds = origin.whole, nil
+  origin.root = origin.whole
   return artifact.new(origin)
 end
 

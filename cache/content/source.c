@@ -186,9 +186,10 @@ static enum status make_tree(const struct walk *walk, const struct file *files, 
 {
     struct tree_entry *entries = arena_array(arena, walk->n, sizeof *entries);
     struct stamp *stamps = arena_array(arena, walk->n, sizeof *stamps);
+    struct tree *tree = arena_alloc(arena, sizeof *tree);
     size_t k = 0;
 
-    if (!entries || !stamps)
+    if (!entries || !stamps || !tree)
         return error_memory(err);
     for (size_t i = 0; i < walk->n; i++) {
         const struct walk_entry *w = &walk->found[i];
@@ -200,13 +201,14 @@ static enum status make_tree(const struct walk *walk, const struct file *files, 
             entries[i].size = files[k++].stamp.size;
         }
     }
-    TRY(listing_make(entries, walk->n, arena, &out->tree, err));
+    TRY(listing_make(entries, walk->n, arena, tree, err));
     k = 0;
     for (size_t i = 0; i < walk->n; i++)
         if (is_file(walk->found[i].kind)) {
-            const struct tree_entry *e = listing_find(&out->tree, walk->found[i].path);
-            stamps[e - out->tree.entries] = files[k++].stamp;
+            const struct tree_entry *e = listing_find(tree, walk->found[i].path);
+            stamps[e - tree->entries] = files[k++].stamp;
         }
+    out->tree = tree;
     out->stamps = stamps;
     return OK;
 }
@@ -225,8 +227,8 @@ static enum status digest_folder(struct store *store, const char *path, const st
     TRY(find_digests(store, path, files, n, (int64_t)st->st_dev, false, err));
     *out = (struct source){.folder = true};
     TRY(make_tree(&walk, files, arena, out, err));
-    out->size = out->tree.bytes;
-    out->digest = out->tree.digest;
+    out->size = out->tree->bytes;
+    out->digest = out->tree->digest;
     return OK;
 }
 
@@ -337,16 +339,16 @@ static enum status folder_unchanged(struct store *store, const char *path,
     expected = arena_array(arena, walk.n, sizeof *expected);
     if (!scans || !expected)
         return error_memory(err);
-    if (walk.n != source->tree.n)
+    if (walk.n != source->tree->n)
         return OK;
     for (size_t i = 0; i < walk.n; i++) {
         const struct walk_entry *w = &walk.found[i];
-        const struct tree_entry *e = listing_find(&source->tree, w->path);
+        const struct tree_entry *e = listing_find(source->tree, w->path);
         enum verdict verdict = UNCHANGED;
         if (!e || e->kind != w->kind || (w->target && strcmp(e->target, w->target) != 0))
             return OK;
         if (is_file(e->kind))
-            verdict = compare(&w->st, &source->stamps[e - source->tree.entries]);
+            verdict = compare(&w->st, &source->stamps[e - source->tree->entries]);
         if (verdict == CHANGED)
             return OK;
         if (verdict == DOUBTFUL) {
@@ -429,7 +431,7 @@ static enum status place_tree(struct store *store, const char *path, const struc
 enum status source_place(struct store *store, const char *path, const struct source *source,
                          const char *dest, struct error *err)
 {
-    return source->folder ? place_tree(store, path, &source->tree, dest, err)
+    return source->folder ? place_tree(store, path, source->tree, dest, err)
                           : place_file(store, path, source->size, source->executable,
                                        &source->digest, dest, err);
 }

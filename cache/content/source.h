@@ -29,7 +29,7 @@ struct source {
     bool executable;            /* a file */
     int64_t size;               /* bytes of the file, or of all files of the folder */
     struct digest digest;       /* a file: of its bytes; a folder: of its tree's text */
-    struct tree tree;           /* a folder */
+    const struct tree *tree;    /* a folder */
     const struct stamp *stamps; /* of the file, or of each entry of the tree */
 };
 

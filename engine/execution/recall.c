@@ -338,9 +338,10 @@ enum status recall_covers(struct build *b, const char *recipe, bool *covers, str
     return OK;
 }
 
-static struct past past_from(struct build *b, int node)
+static struct past past_from(const void *build, int node)
 {
-    const struct work *w = b->work[node];
+    const struct build *b = build;
+    const struct work *w = (size_t)node < b->n_work ? b->work[node] : NULL;
     struct past p = {.known = w && plan_state(b->plan, node) == PLAN_DONE};
 
     if (!p.known)
@@ -394,46 +395,66 @@ static enum status take_origins(struct build *b, struct snapshot *s, bool *whole
     return find_program(b, &s->program, err);
 }
 
-/* Whole under its name or not there, but not durable: the index has its digest. */
-static enum status put_file(struct build *b, const char *bytes, size_t n, struct error *err)
-{
-    char *fresh;
-    enum status s;
+/* The file that becomes the snapshot. */
+struct fresh {
+    const char *path;
     int fd;
+    struct hasher *hasher;
+};
 
-    TRY(store_temporary(b->store, b->arena, &fresh, &fd, err));
-    s = file_write_all(fd, fresh, bytes, n, err);
-    (void)fchmod(fd, 0644); /* of a store that several people share; who cannot read it makes his */
-    close(fd);
-    if (s == OK && rename(fresh, b->recall.path) != 0)
-        s = error_system(err, b->recall.path, "replace");
-    if (s != OK)
-        (void)unlink(fresh);
-    return s;
+static enum status add_bytes(void *to, const char *bytes, size_t n, struct error *err)
+{
+    struct fresh *f = to;
+
+    hasher_add(f->hasher, bytes, n);
+    return file_write_all(f->fd, f->path, bytes, n, err);
+}
+
+static enum status fill(struct build *b, const struct snapshot *s, struct fresh *f,
+                        struct digest *digest, struct error *err)
+{
+    enum status status;
+
+    TRY(hasher_open(&f->hasher, err));
+    status = snapshot_write(s, b->graph, past_from, b, add_bytes, f, err);
+    if (status == OK)
+        status = hasher_finish(f->hasher, digest, err);
+    hasher_close(f->hasher);
+    return status;
+}
+
+/* Whole under its name or not there, but not durable: the index has its digest. */
+static enum status put_file(struct build *b, const struct snapshot *s, struct digest *digest,
+                            struct error *err)
+{
+    struct fresh f;
+    char *path;
+    enum status status;
+
+    TRY(store_temporary(b->store, b->arena, &path, &f.fd, err));
+    f.path = path;
+    status = fill(b, s, &f, digest, err);
+    (void)fchmod(f.fd,
+                 0644); /* of a store that several people share; who cannot read it makes his */
+    close(f.fd);
+    if (status == OK && rename(path, b->recall.path) != 0)
+        status = error_system(err, b->recall.path, "replace");
+    if (status != OK)
+        (void)unlink(path);
+    return status;
 }
 
 static enum status write_snapshot(struct build *b, struct snapshot_row *row, bool *written,
                                   struct error *err)
 {
-    const size_t n_nodes = (size_t)graph_size(b->graph);
-    struct text t = text_in(b->arena);
     struct snapshot s = {.n_files = 0};
-    char *bytes;
-    size_t n;
 
     TRY(take_origins(b, &s, written, err));
     if (!*written)
         return OK;
-    if (!(s.nodes = arena_array(b->arena, n_nodes + 1, sizeof *s.nodes)))
-        return error_memory(err);
-    for (size_t i = 0; i < n_nodes && i < b->n_work; i++)
-        s.nodes[i] = past_from(b, (int)i);
     s.landed = b->recall.landed;
     s.n_landed = b->n_targets;
-    snapshot_write(&s, b->graph, &t);
-    TRY(text_finish(&t, &bytes, &n, err));
-    TRY(digest_bytes(bytes, n, &row->digest, err));
-    return put_file(b, bytes, n, err);
+    return put_file(b, &s, &row->digest, err);
 }
 
 enum status recall_save(struct build *b, struct error *err)

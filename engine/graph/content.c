@@ -15,14 +15,19 @@
 static enum status load(struct store *store, struct content *c, struct arena *arena,
                         const struct tree **tree, struct error *err)
 {
+    struct tree *read;
+
     *tree = NULL;
     if (c->origin == FROM_SOURCE && c->source.folder) {
-        *tree = &c->source.tree;
+        *tree = c->source.tree;
     } else if (c->origin == FROM_STORE) {
-        if (!c->loaded)
-            TRY(tree_read(store, &c->digest, arena, &c->tree, err));
-        c->loaded = true;
-        *tree = &c->tree;
+        if (!c->tree) {
+            if (!(read = arena_alloc(arena, sizeof *read)))
+                return error_memory(err);
+            TRY(tree_read(store, &c->digest, arena, read, err));
+            c->tree = read;
+        }
+        *tree = c->tree;
     }
     return OK;
 }

@@ -26,9 +26,8 @@ struct content {
     const char *bytes;    /* FROM_TEXT */
     size_t n;
     const char *inside; /* the path of all this in what the rest describes; NULL: it is the whole */
-    struct digest digest; /* FROM_TEXT: of the bytes; FROM_STORE: of the tree */
-    bool loaded;          /* FROM_STORE: tree is read */
-    struct tree tree;
+    struct digest digest;    /* FROM_TEXT: of the bytes; FROM_STORE: of the tree */
+    const struct tree *tree; /* FROM_STORE: once it was read; lives in the arena of that call */
 };
 
 /* Where `path` lies, counted from where `inside` is. NULL: no memory. */

@@ -22,13 +22,16 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/digest.h"
 #include "base/error.h"
 #include "cache/content/source.h"
 
 struct graph;
-struct text;
+
+#define SNAPSHOT_MAGIC "hpo snapshot 1\n"
+#define SNAPSHOT_ABSENT UINT32_MAX /* the length of NULL */
 
 /* What a node came to. */
 struct past {
@@ -54,7 +57,7 @@ struct snapshot {
     size_t n_files;
     struct pair *folders; /* name, answer or NULL */
     size_t n_folders;
-    struct past *nodes;   /* by number: graph_size of them */
+    struct past *nodes;   /* by number: graph_size of them; as they were read */
     struct stamp *landed; /* of the files of the targets that were asked for, in their order */
     size_t n_landed;
 };
@@ -62,8 +65,19 @@ struct snapshot {
 /* False for a graph that is not known before a build ends. */
 bool snapshot_suits(struct graph *graph);
 
-/* The bytes, into t. The graph must be one that suits. */
-void snapshot_write(const struct snapshot *s, struct graph *graph, struct text *t);
+/* What a node came to; asked for more than once. */
+typedef struct past snapshot_past(const void *of, int node);
+
+/* Takes the next bytes. */
+typedef enum status snapshot_sink(void *to, const char *bytes, size_t n, struct error *err);
+
+/*
+ * Writes all of it into the sink, some kB at a time: there may be much. The graph must be one that
+ * suits; s->nodes is not looked at. Errors are the sink's, and ERR_MEMORY.
+ */
+enum status snapshot_write(const struct snapshot *s, struct graph *graph, snapshot_past *past,
+                           const void *of, snapshot_sink *sink, void *to,
+                           struct error *err) MUST_CHECK;
 
 /*
  * Reads n bytes, behind which stands a NUL, into *out and an empty graph, in whose arena the bytes

@@ -209,9 +209,9 @@ static void a_folder_has_the_digest_of_its_tree(void **state)
     make_folder(p);
     source = find(p, "d");
     assert_true(source.folder);
-    assert_int_equal(source.tree.n, 5);
+    assert_int_equal(source.tree->n, 5);
     assert_int_equal(source.size, 5 + 6 + 70000);
-    memcpy(entries, source.tree.entries, sizeof entries);
+    memcpy(entries, source.tree->entries, sizeof entries);
     assert_ok(p, listing_make(entries, 5, p->arena, &expected, &p->err));
     assert_true(digest_equal(&source.digest, &expected.digest));
     let_time_pass();
@@ -310,10 +310,10 @@ static void sources_are_placed(void **state)
     assert_ok(p, place(p, "d", &source, "copied"));
     assert_string_equal(content(p, "copied/link"), "second");
     assert_true(exists("copied/sub/empty"));
-    assert_ok(p, tree_pick(&source.tree, "link", p->arena, &pick, &p->err));
+    assert_ok(p, tree_pick(source.tree, "link", p->arena, &pick, &p->err));
     assert_ok(p, source_place_pick(p->store, absolute(p, "d"), "link", &pick, "picked", &p->err));
     assert_string_equal(content(p, "picked"), "second");
-    assert_ok(p, tree_pick(&source.tree, "sub", p->arena, &pick, &p->err));
+    assert_ok(p, tree_pick(source.tree, "sub", p->arena, &pick, &p->err));
     assert_ok(p, source_place_pick(p->store, absolute(p, "d"), "sub", &pick, "folder", &p->err));
     assert_int_equal(strlen(content(p, "folder/large")), 70000);
 }

@@ -35,7 +35,7 @@ t.test("asha, mini", function()
   t.equal({ study.samples, study.concurrency, study.max_t, study.name }, { 12, 4, 5, "asha" })
   local template = core.node(study.trial(study.suggest(0)))
   t.equal(argument(template.run, "--epochs"), "5")
-  t.equal(template.template, true)
+  t.equal({ template.node_kind, template.name }, { "action", nil })
 end)
 
 t.test("asha: more samples, a shorter or longer search keep what was drawn", function()

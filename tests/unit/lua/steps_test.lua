@@ -28,7 +28,7 @@ t.test("run holds names; inputs are sorted; an output in run is declared", funct
   t.equal({ action.inputs[1].name, action.inputs[2].name }, { "clean.py", "words" })
   t.equal({ action.name, action.kind, action.timeout, action.retries }, { "clean", "command", 10, 1 })
   t.equal(action.resources, { cpus = 2, gpus = 0 })
-  t.equal({ action.params, action.template, action.stateless }, {})
+  t.equal({ action.params, action.stateless }, {})
   t.equal(node(hpo.command { run = { "true" }, stateless = true }).stateless, true)
 end)
 
@@ -222,7 +222,7 @@ t.test("a training outside of a study is a study of one, added once", function()
   t.equal(study.suggest(0), "{}")
   t.equal(study.suggest(1), nil)
   local template = core.node(study.trial "{}")
-  t.equal({ template.template, template.params, template.name }, { true, nil, nil })
+  t.equal({ template.node_kind, template.params, template.name }, { "action", nil, nil })
   t.equal(table.concat(template.run, " "), "hpo-trainer train --model model --data data --eval data --lr 1e-05 " ..
     "--batch-size 8 --weight-decay 0 --epochs 3 --seed 42 --accumulate 1 --eval-batch-size 8")
   t.equal(template.outputs, {})

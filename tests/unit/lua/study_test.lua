@@ -123,7 +123,7 @@ t.test("a trial's template is made anew, with its parameters file", function()
   local made = hpo.command { run = { "train" }, name = "mine" }
   local s = spec_of { trial = function() return made end }
   local a, b = core.node(s.trial '{"lr": 1}'), core.node(s.trial '{"lr": 2}')
-  t.equal({ a.params, b.params, a.template, a.name }, { '{"lr": 1}', '{"lr": 2}', true, nil })
+  t.equal({ a.params, b.params, a.node_kind, a.name }, { '{"lr": 1}', '{"lr": 2}', "action", nil })
   local own = spec_of { trial = function(p) return hpo.command { run = { "x" }, params = { rate = p.lr } } end }
   t.equal(core.node(own.trial '{"lr": 3}').params, '{"rate": 3}')
   t.equal(spec_of { trial = function(p) return hpo.command { run = { p.bs, p.lr } } end }.trial '{"lr": 1e-05, "bs": 4}' ~= nil, true)
