@@ -23,7 +23,8 @@ end
 
 -- A rule: a text that has every digit of the parameters in it.
 function digits.whole(field, text)
-  for name, short in pairs(short_of) do
+  for _, name in ipairs(next(short_of) and core.names(short_of) or {}) do
+    local short = short_of[name]
     if text:find(short, 1, true) and not text:find(exact_of[name], 1, true) then
       core.fail(field, "it has " .. short .. " for " .. name .. ", which is " .. exact_of[name],
         ".. writes 14 digits of a number: pass " .. name .. " as an argument of its own, or tostring(" .. name .. ")")

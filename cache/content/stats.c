@@ -14,8 +14,8 @@ enum { SLOTS_FIRST = 2 };
 enum { SLOTS_FIRST = 1024 };
 #endif
 
-struct slot {
-    const char *path; /* NULL: free */
+struct entry {
+    const char *path;
     struct stats_row row;
 };
 
@@ -26,7 +26,7 @@ struct folder {
 
 struct stats {
     struct arena *arena;
-    struct slot *slots; /* open addressing; a power of two of them, at most half full */
+    struct entry **slots; /* open addressing; a power of two of them, at most half full */
     size_t n, n_slots;
     struct folder *loaded;
     struct stats_row single; /* of the last lookup by itself */
@@ -52,11 +52,11 @@ static size_t hash_path(const char *path)
     return (size_t)(h ^ h >> 32);
 }
 
-static struct slot *find_slot(struct slot *slots, size_t n_slots, const char *path)
+static struct entry **find_slot(struct entry **slots, size_t n_slots, const char *path)
 {
     size_t i = hash_path(path) & (n_slots - 1);
 
-    while (slots[i].path && strcmp(slots[i].path, path) != 0)
+    while (slots[i] && strcmp(slots[i]->path, path) != 0)
         i = (i + 1) & (n_slots - 1);
     return &slots[i];
 }
@@ -64,13 +64,13 @@ static struct slot *find_slot(struct slot *slots, size_t n_slots, const char *pa
 static bool grow(struct stats *stats)
 {
     const size_t n_slots = stats->n_slots ? stats->n_slots * 2 : SLOTS_FIRST;
-    struct slot *slots = arena_array(stats->arena, n_slots, sizeof *slots);
+    struct entry **slots = arena_array(stats->arena, n_slots, sizeof *slots);
 
     if (!slots)
         return false;
     for (size_t i = 0; i < stats->n_slots; i++)
-        if (stats->slots[i].path)
-            *find_slot(slots, n_slots, stats->slots[i].path) = stats->slots[i];
+        if (stats->slots[i])
+            *find_slot(slots, n_slots, stats->slots[i]->path) = stats->slots[i];
     stats->slots = slots;
     stats->n_slots = n_slots;
     return true;
@@ -79,13 +79,17 @@ static bool grow(struct stats *stats)
 /* Adds or replaces a row of the hash table; path lives in the arena. False: no memory. */
 static bool insert(struct stats *stats, const char *path, const struct stats_row *row)
 {
-    struct slot *slot;
+    struct entry **slot;
 
     if (stats->n * 2 >= stats->n_slots && !grow(stats))
         return false;
     slot = find_slot(stats->slots, stats->n_slots, path);
-    stats->n += slot->path == NULL;
-    *slot = (struct slot){path, *row};
+    if (!*slot) {
+        if (!(*slot = arena_alloc(stats->arena, sizeof **slot)))
+            return false;
+        stats->n++;
+    }
+    **slot = (struct entry){path, *row};
     return true;
 }
 
@@ -144,12 +148,12 @@ enum status stats_get(struct store *store, const char *path, const struct stats_
 {
     struct stats *stats = stats_of(store);
     struct statement *st;
-    struct slot *slot;
+    struct entry **slot;
 
     if (!stats)
         return error_memory(err);
     slot = stats->n_slots ? find_slot(stats->slots, stats->n_slots, path) : NULL;
-    *row = slot && slot->path ? &slot->row : NULL;
+    *row = slot && *slot ? &(*slot)->row : NULL;
     if (*row || is_loaded(stats, path))
         return OK;
     st = database_statement(store_database(store),
