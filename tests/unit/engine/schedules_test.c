@@ -24,7 +24,8 @@
 #include "tests/unit/engine/made_up.h"
 
 enum {
-    EACH = 400,      /* schedules of each study; HPO_SCHEDULES sets another number */
+    SHORT = 600,     /* schedules of each short study; HPO_SCHEDULES sets another number */
+    LONG = 60,       /* of a study twice as long */
     A_RECIPE = 200,  /* schedules that one recipe serves: its graph grows with each */
     MOST_FAULTS = 12 /* of one schedule */
 };
@@ -40,14 +41,19 @@ static const char recipe_text[] =
     "  }\n"
     "end\n"
     "local s = hpo.scheduler\n"
-    "local asha = search('asha', s.asha { max_t = 4, grace_period = 1, reduction_factor = 2 }, 8)\n"
-    "local step = hpo.command { run = { 'true' }, outputs = { 'a' }, retries = 100, timeout = 3 }\n"
-    "return {\n"
-    "  asha = asha, best = asha.best.checkpoint, step = step,\n"
-    "  fifo = search('fifo', s.fifo { max_t = 3 }, 6),\n"
-    "  hyperband = search('hyperband', s.hyperband { max_t = 4, reduction_factor = 2 }, 8),\n"
-    "  pbt = search('pbt', s.pbt { max_t = 4, perturbation_interval = 1, mutations = {} }, 6),\n"
-    "}\n";
+    "local targets = { step = hpo.command { run = { 'true' }, outputs = { 'a' }, retries = 100, "
+    "timeout = 3 } }\n"
+    "for prefix, n in pairs { ['short '] = 2, ['long '] = 4 } do\n"
+    "  local function add(name, scheduler, samples)\n"
+    "    targets[prefix .. name] = search(prefix .. name, scheduler, samples)\n"
+    "  end\n"
+    "  add('fifo', s.fifo { max_t = n }, n + 1)\n"
+    "  add('asha', s.asha { max_t = n, grace_period = 1, reduction_factor = 2 }, 2 * n)\n"
+    "  add('hyperband', s.hyperband { max_t = n, reduction_factor = 2 }, 2 * n)\n"
+    "  add('pbt', s.pbt { max_t = n, perturbation_interval = 1, mutations = {} }, n + 2)\n"
+    "  targets[prefix .. 'best'] = targets[prefix .. 'asha'].best.checkpoint\n"
+    "end\n"
+    "return targets\n";
 
 /* What all schedules share. */
 struct shared {
@@ -225,15 +231,15 @@ static char *run(const char *name, uint64_t seed, int slots, int faults, struct 
     return without_times(json, arena);
 }
 
-static int how_many(void)
+static int how_many(int usual)
 {
     const char *asked = getenv("HPO_SCHEDULES");
 
-    return asked ? (int)strtol(asked, NULL, 10) : EACH;
+    return asked ? (int)strtol(asked, NULL, 10) : usual;
 }
 
 /* All schedules of a target against the calm one: one slot, no fault. */
-static void all_are_alike(const char *name)
+static void all_are_alike(const char *name, int usual)
 {
     struct arena *calm = arena_open();
     char *expected;
@@ -241,7 +247,7 @@ static void all_are_alike(const char *name)
     open_recipe();
     hush();
     expected = run(name, 1, 1, 0, calm);
-    for (int seed = 1; seed <= how_many(); seed++) {
+    for (int seed = 1; seed <= how_many(usual); seed++) {
         struct arena *arena = arena_open();
         char *table;
         if (++shared.served % A_RECIPE == 0)
@@ -260,37 +266,42 @@ static void all_are_alike(const char *name)
 static void one_table_under_asha(void **state)
 {
     (void)state;
-    all_are_alike("asha");
+    all_are_alike("short asha", SHORT);
+    all_are_alike("long asha", LONG);
 }
 
 static void one_table_under_fifo(void **state)
 {
     (void)state;
-    all_are_alike("fifo");
+    all_are_alike("short fifo", SHORT);
+    all_are_alike("long fifo", LONG);
 }
 
 static void one_table_under_hyperband(void **state)
 {
     (void)state;
-    all_are_alike("hyperband");
+    all_are_alike("short hyperband", SHORT);
+    all_are_alike("long hyperband", LONG);
 }
 
 static void one_table_under_pbt(void **state)
 {
     (void)state;
-    all_are_alike("pbt");
+    all_are_alike("short pbt", SHORT);
+    all_are_alike("long pbt", LONG);
 }
 
 static void the_best_checkpoint_is_made(void **state)
 {
     (void)state;
-    all_are_alike("best");
+    all_are_alike("short best", SHORT);
+    all_are_alike("long best", LONG);
 }
 
 static void an_action_is_made(void **state)
 {
     (void)state;
-    all_are_alike("step");
+    all_are_alike("step", SHORT);
 }
 
 /* Every kind of mishap has happened, or the tests above say nothing. */
