@@ -64,34 +64,79 @@ static enum status read_all(int fd, const char *path, char *bytes, size_t size, 
     return OK;
 }
 
-enum status file_read(const char *path, size_t limit, struct arena *arena, char **bytes, size_t *n,
-                      struct error *err)
+/* Opens a regular file and finds its size. ERR_NOT_FOUND: there is none. */
+static enum status open_regular(const char *path, int *fd, off_t *size, struct error *err)
 {
-    enum status s = OK;
+    enum status s;
     struct stat st;
-    size_t used = 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
-    if (fd < 0) {
+    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (*fd < 0) {
         bool absent = errno == ENOENT || errno == ENOTDIR;
         s = error_system(err, path, "open");
         return absent ? ERR_NOT_FOUND : s;
     }
-    if (fstat(fd, &st) != 0) {
+    if (fstat(*fd, &st) != 0)
         s = error_system(err, path, "stat");
-    } else if (!S_ISREG(st.st_mode)) {
+    else if (!S_ISREG(st.st_mode))
         s = error_set(err, ERR_INPUT, path, "expected a regular file");
-    } else if ((uintmax_t)st.st_size > limit) {
-        s = error_set(err, ERR_INPUT, path, "expected at most %zu bytes, found %jd", limit,
-                      (intmax_t)st.st_size);
-    } else if (!(*bytes = arena_alloc(arena, (size_t)st.st_size + 1))) {
-        s = error_memory(err);
-    } else {
-        s = read_all(fd, path, *bytes, (size_t)st.st_size, &used, err);
-        (*bytes)[used] = '\0';
+    else {
+        *size = st.st_size;
+        return OK;
     }
+    close(*fd);
+    return s;
+}
+
+/* The bytes from `at` to the end that the file had; a NUL stands behind them. n may be NULL. */
+static enum status read_from(int fd, const char *path, off_t at, off_t end, struct arena *arena,
+                             char **bytes, size_t *n, struct error *err)
+{
+    const size_t size = (size_t)(end - at);
+    size_t used = 0;
+    enum status s;
+
+    if (!(*bytes = arena_alloc(arena, size + 1)))
+        s = error_memory(err);
+    else if (at > 0 && lseek(fd, at, SEEK_SET) != at)
+        s = error_system(err, path, "read");
+    else
+        s = read_all(fd, path, *bytes, size, &used, err);
+    if (*bytes)
+        (*bytes)[used] = '\0';
     if (n)
         *n = used;
+    return s;
+}
+
+enum status file_read(const char *path, size_t limit, struct arena *arena, char **bytes, size_t *n,
+                      struct error *err)
+{
+    enum status s;
+    off_t size;
+    int fd;
+
+    if (n)
+        *n = 0;
+    TRY(open_regular(path, &fd, &size, err));
+    s = (uintmax_t)size > limit
+            ? error_set(err, ERR_INPUT, path, "expected at most %zu bytes, found %jd", limit,
+                        (intmax_t)size)
+            : read_from(fd, path, 0, size, arena, bytes, n, err);
+    close(fd);
+    return s;
+}
+
+enum status file_read_end(const char *path, size_t most, struct arena *arena, char **bytes,
+                          size_t *n, struct error *err)
+{
+    enum status s;
+    off_t size;
+    int fd;
+
+    TRY(open_regular(path, &fd, &size, err));
+    s = read_from(fd, path, (uintmax_t)size > most ? size - (off_t)most : 0, size, arena, bytes, n,
+                  err);
     close(fd);
     return s;
 }

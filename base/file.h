@@ -22,6 +22,10 @@ struct arena;
 enum status file_read(const char *path, size_t limit, struct arena *arena, char **bytes, size_t *n,
                       struct error *err) MUST_CHECK;
 
+/* The last bytes of a file, at most `most` of them; else as file_read. */
+enum status file_read_end(const char *path, size_t most, struct arena *arena, char **bytes,
+                          size_t *n, struct error *err) MUST_CHECK;
+
 /*
  * The first call of a program. Who started it may have closed descriptor 0, 1 or 2; then the next
  * file opened, perhaps a database, would get that number, and output would be written into it. This

@@ -10,7 +10,7 @@
 #include "cache/records/history.h"
 #include "engine/execution/resolve.h"
 
-enum { TAIL_LINES = 20, TAIL_BYTES = 16 * 1024, LOG_LIMIT = 1 << 30, DISK_IS_FULL = 1 << 16 };
+enum { TAIL_LINES = 20, TAIL_BYTES = 16 * 1024, DISK_IS_FULL = 1 << 16 };
 
 const char *failure_verdict(struct build *b, const struct job *job, int exit_code)
 {
@@ -35,12 +35,12 @@ static const char *tail(const struct job *job)
     size_t n, lines = 0;
 
     if (!job->task->log ||
-        file_read(job->task->log, LOG_LIMIT, job->arena, &bytes, &n, &ignored) != OK)
+        file_read_end(job->task->log, TAIL_BYTES, job->arena, &bytes, &n, &ignored) != OK)
         return "";
-    for (size_t i = n; i > 0 && n - i < TAIL_BYTES; i--)
+    for (size_t i = n; i > 0; i--)
         if (bytes[i - 1] == '\n' && i < n && ++lines == TAIL_LINES)
             return bytes + i;
-    return n > TAIL_BYTES ? bytes + n - TAIL_BYTES : bytes;
+    return bytes;
 }
 
 /* What failed may not have been able to say so: its log is on this disk, too. */

@@ -51,6 +51,27 @@ static void what_is_written_is_read(void **state)
     assert_int_equal(file_read("a", 100, p->arena, &bytes, NULL, &p->err), OK);
 }
 
+static void the_end_of_a_file_is_read(void **state)
+{
+    struct place *p = *state;
+    char *bytes;
+    size_t n;
+
+    put(p, "a", "0123456789");
+    assert_int_equal(file_read_end("a", 4, p->arena, &bytes, &n, &p->err), OK);
+    assert_int_equal(n, 4);
+    assert_string_equal(bytes, "6789");
+    assert_int_equal(file_read_end("a", 11, p->arena, &bytes, &n, &p->err), OK);
+    assert_int_equal(n, 10);
+    assert_string_equal(bytes, "0123456789");
+    assert_int_equal(truncate("a", (off_t)1 << 40), 0); /* a hole: nothing of it is held */
+    assert_int_equal(file_read_end("a", 3, p->arena, &bytes, &n, &p->err), OK);
+    assert_int_equal(n, 3);
+    assert_memory_equal(bytes, "\0\0\0", 4);
+    assert_int_equal(file_read_end("absent", 3, p->arena, &bytes, &n, &p->err), ERR_NOT_FOUND);
+    assert_int_equal(file_read_end(".", 3, p->arena, &bytes, &n, &p->err), ERR_INPUT);
+}
+
 static void a_written_file_is_ordinary(void **state)
 {
     struct place *p = *state;
@@ -344,6 +365,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_A_FOLDER(what_is_written_is_read),
+        IN_A_FOLDER(the_end_of_a_file_is_read),
         IN_A_FOLDER(a_written_file_is_ordinary),
         IN_A_FOLDER(reading_is_bounded_and_says_why),
         IN_A_FOLDER(a_write_that_fails_leaves_what_was),
