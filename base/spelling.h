@@ -7,8 +7,8 @@
  *     if (s.nearest)
  *         error_hint(err, "did you mean %s?", s.nearest);
  *
- * A name is near when changing, adding or removing at most a third of the letters, or one, makes it
- * of the other; of equally near ones the first that was offered is taken.
+ * A name is near when at most a third of the letters, or one, are to be changed, added, removed or
+ * swapped to make it of the other; of equally near ones the first that was offered is taken.
  */
 #ifndef BASE_SPELLING_H
 #define BASE_SPELLING_H

@@ -2,17 +2,18 @@
 
 local spelling = {}
 
--- How many letters to change, add or remove to make b of a (Levenshtein 1966).
+-- How many letters to change, add, remove, or swap with the next to make b of a (optimal string alignment).
 local function distance(a, b)
-  local row = {}
+  local above, row = {}, {}
   for j = 0, #b do row[j] = j end
   for i = 1, #a do
-    local diagonal = row[0]
-    row[0] = i
+    local two_above
+    two_above, above, row = above, row, { [0] = i }
     for j = 1, #b do
-      local change = diagonal + (a:byte(i) == b:byte(j) and 0 or 1)
-      diagonal = row[j]
-      row[j] = math.min(change, row[j] + 1, row[j - 1] + 1)
+      local same = a:byte(i) == b:byte(j)
+      row[j] = math.min(above[j - 1] + (same and 0 or 1), above[j] + 1, row[j - 1] + 1)
+      local swapped = i > 1 and j > 1 and a:byte(i) == b:byte(j - 1) and a:byte(i - 1) == b:byte(j)
+      if swapped then row[j] = math.min(row[j], two_above[j - 2] + 1) end
     end
   end
   return row[#b]

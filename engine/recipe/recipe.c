@@ -188,8 +188,9 @@ enum status recipe_open(const struct recipe_options *options, struct graph *grap
     r->share = options->share;
     r->change = options->change;
     r->interrupted = options->interrupted;
-    r->set_use = arena_array(r->arena, options->n_sets + 1, sizeof *r->set_use);
-    s = r->set_use ? recipe_lua_watch(r, err) : error_memory(err);
+    s = recipe_param_open(r, err);
+    if (s == OK)
+        s = recipe_lua_watch(r, err);
     if (s == OK)
         s = run(r, err);
     if (s != OK) {

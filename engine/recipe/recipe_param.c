@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/spelling.h"
 #include "base/text.h"
 #include "engine/recipe/recipe_state.h"
 
@@ -81,12 +82,33 @@ static bool is_default(lua_State *L, bool list)
     return same;
 }
 
+enum status recipe_param_open(struct recipe *r, struct error *err)
+{
+    r->set_use = arena_array(r->arena, r->n_sets + 1, sizeof *r->set_use);
+    r->near = arena_array(r->arena, r->n_sets + 1, sizeof *r->near);
+    if (!r->set_use || !r->near)
+        return error_memory(err);
+    for (size_t i = 0; i < r->n_sets; i++)
+        r->near[i] = spelling_of(r->sets[i].name, strlen(r->sets[i].name));
+    return OK;
+}
+
 /* Remembers what the --set of this name is to the recipe. */
 static void note_read(struct recipe *r, const char *name, enum set_use use)
 {
     for (size_t i = 0; i < r->n_sets; i++)
         if (strcmp(r->sets[i].name, name) == 0 && r->set_use[i] < use)
             r->set_use[i] = use;
+}
+
+/* A --set that nothing reads may be meant for this parameter. */
+static void offer(struct recipe *r, const char *name)
+{
+    for (size_t i = 0; i < r->n_sets; i++) {
+        spelling_offer(&r->near[i], name);
+        if (r->near[i].nearest == name) /* Lua's: it may go */
+            r->near[i].nearest = arena_string(r->arena, name);
+    }
 }
 
 /* core.param(name, default) */
@@ -99,6 +121,7 @@ static int api_param(lua_State *L)
     int kind;
 
     lua_settop(L, 2);
+    offer(r, name);
     for (size_t i = 0; i < r->n_sets; i++)
         if (strcmp(r->sets[i].name, name) == 0)
             value = r->sets[i].value;
@@ -173,11 +196,16 @@ enum status recipe_check_sets(struct recipe *r, bool last, struct error *err)
 {
     const bool unasked = is_unasked(r);
 
-    for (size_t i = 0; i < r->n_sets && !unasked; i++)
-        if (r->set_use[i] == SET_UNREAD && (last || !is_written(r, r->sets[i].name)))
-            return error_set(err, ERR_INPUT, "--set",
-                             "%s has no parameter \"%s\": hpo.param(\"%s\", default) reads one",
-                             r->path, r->sets[i].name, r->sets[i].name);
+    for (size_t i = 0; i < r->n_sets && !unasked; i++) {
+        if (r->set_use[i] != SET_UNREAD || (!last && is_written(r, r->sets[i].name)))
+            continue;
+        (void)error_set(err, ERR_INPUT, "--set",
+                        "%s has no parameter \"%s\": hpo.param(\"%s\", default) reads one", r->path,
+                        r->sets[i].name, r->sets[i].name);
+        if (r->near[i].nearest)
+            error_hint(err, "did you mean %s=%s?", r->near[i].nearest, r->sets[i].value);
+        return ERR_INPUT;
+    }
     return OK;
 }
 

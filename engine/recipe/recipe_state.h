@@ -32,6 +32,7 @@ struct recipe {
     size_t n_sets;
     const struct recipe_change *change;
     enum set_use *set_use; /* of each --set */
+    struct spelling *near; /* of each --set: the name that was read and is most like it */
     int *asked;            /* callbacks of the studies and hpo.after that were called */
     size_t n_asked, asked_capacity;
     struct text printed;
@@ -99,6 +100,9 @@ enum status recipe_digest(const struct recipe *r, const char *const *chunks, siz
                           const char **out, struct error *err) MUST_CHECK;
 enum status recipe_digest_all(const struct recipe *r, const char **out,
                               struct error *err) MUST_CHECK;
+
+/* Nothing of the recipe's sets was read yet. */
+enum status recipe_param_open(struct recipe *r, struct error *err) MUST_CHECK;
 
 /* ERR_INPUT where a --set is unread, and nothing is left that may read it; `last`: or might. */
 enum status recipe_check_sets(struct recipe *r, bool last, struct error *err) MUST_CHECK;

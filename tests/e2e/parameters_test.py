@@ -39,6 +39,8 @@ class Parameters(Case):
         """It is said before the first trial runs; of a name that the recipe has elsewhere, at the end."""
         self.study("1")
         self.assertIn('--set: r.lua has no parameter "inne"', self.hpo("build", "r.lua", "--set", "inne=1", status=2)[1])
+        self.write("p.lua", 'local hpo = require "hpo"\nreturn { x = hpo.text(hpo.param("samples", "3")) }')
+        self.assertIn("did you mean samples=12?", self.hpo("build", "p.lua", "--set", "smaples=12", status=2)[1])
         self.assertEqual(self.build("r.lua")["units_trained"], 2)
         self.assertIn('has no parameter "inner"', self.hpo("build", "r.lua", "--set", "inner=1", status=2)[1])
         self.write("r.lua", 'local hpo = require "hpo"\nreturn { x = hpo.text "inner" }')

@@ -25,6 +25,7 @@ static void a_slip_of_the_finger_is_near(void **state)
     (void)state;
     assert_string_equal(nearest("buld"), "build");
     assert_string_equal(nearest("builds"), "build");
+    assert_string_equal(nearest("biuld"), "build");
     assert_string_equal(nearest("--cahce"), "--cache");
     assert_string_equal(nearest("--cached"), "--cache");
     assert_string_equal(nearest("--cache-only"), "--cached-only");
