@@ -474,7 +474,7 @@ static enum status place_large(struct store *store, const struct digest *digest,
     TRY(trusted_holds(store, digest, st, &believed, err));
     TRY(store_let_others(store, err));
     if (believed)
-        return copy_known(fd, dest, executable, err);
+        return copy_known(fd, dest, executable, store_watch(store), err);
     TRY(place_copy(store, digest, fd, dest, executable, err));
     return store_is_writable(store) ? trusted_put(store, digest, st, err) : OK;
 }

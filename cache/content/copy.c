@@ -14,9 +14,9 @@
 #include "cache/watch.h"
 
 #ifdef HPO_SMALL
-enum { BUFFER = 7 };
+enum { BUFFER = 7, PART = 11 };
 #else
-enum { BUFFER = 64 * 1024 };
+enum { BUFFER = 64 * 1024, PART = 1 << 26 }; /* PART: what the kernel copies at a time */
 #endif
 
 static enum status create(const char *dest, int *fd, struct error *err)
@@ -119,14 +119,15 @@ enum status copy_file(int from, const char *dest, bool executable, const struct 
 
 /* Copies the bytes from `at` to `end` to the same place of the other file. */
 static enum status copy_part(int from, int to, const char *dest, off_t at, off_t end,
-                             struct error *err)
+                             const struct watch *watch, struct error *err)
 {
     unsigned char buffer[BUFFER];
     bool in_kernel = true;
 
     for (off_t to_at = at; at < end;) {
-        const size_t left = (size_t)(end - at);
+        const size_t left = end - at < PART ? (size_t)(end - at) : PART;
         ssize_t n = in_kernel ? copy_file_range(from, &at, to, &to_at, left, 0) : -1;
+        TRY(watch_check(watch, dest, err));
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0 && in_kernel) { /* two file systems, or one that cannot */
@@ -151,7 +152,8 @@ static enum status copy_part(int from, int to, const char *dest, off_t at, off_t
 }
 
 /* Part by part, from hole to hole; where holes are not told, all is one part. */
-static enum status copy_parts(int from, int to, const char *dest, off_t size, struct error *err)
+static enum status copy_parts(int from, int to, const char *dest, off_t size,
+                              const struct watch *watch, struct error *err)
 {
     for (off_t at = 0; at < size;) {
         off_t data = lseek(from, at, SEEK_DATA), hole;
@@ -161,13 +163,14 @@ static enum status copy_parts(int from, int to, const char *dest, off_t size, st
             data = at;
         if ((hole = lseek(from, data, SEEK_HOLE)) < 0)
             hole = size;
-        TRY(copy_part(from, to, dest, data, hole < size ? hole : size, err));
+        TRY(copy_part(from, to, dest, data, hole < size ? hole : size, watch, err));
         at = hole;
     }
     return set_size(to, dest, size, err);
 }
 
-enum status copy_known(int from, const char *dest, bool executable, struct error *err)
+enum status copy_known(int from, const char *dest, bool executable, const struct watch *watch,
+                       struct error *err)
 {
     struct stat st;
     enum status s = OK;
@@ -175,7 +178,7 @@ enum status copy_known(int from, const char *dest, bool executable, struct error
 
     TRY(create(dest, &fd, err));
     if (ioctl(fd, FICLONE, from) != 0)
-        s = fstat(from, &st) == 0 ? copy_parts(from, fd, dest, st.st_size, err)
+        s = fstat(from, &st) == 0 ? copy_parts(from, fd, dest, st.st_size, watch, err)
                                   : error_system(err, dest, "look at what is to be copied");
     return finish(fd, dest, executable, true, s, err);
 }

@@ -24,9 +24,10 @@ enum status copy_file(int from, const char *dest, bool executable, const struct 
 
 /*
  * The same without that check, for bytes that are known to be right: a reflink, else a copy inside
- * the kernel. What is a hole stays a hole.
+ * the kernel. What is a hole stays a hole. ERR_INTERRUPTED: the watch said so.
  */
-enum status copy_known(int from, const char *dest, bool executable, struct error *err) MUST_CHECK;
+enum status copy_known(int from, const char *dest, bool executable, const struct watch *watch,
+                       struct error *err) MUST_CHECK;
 
 /* Makes the file dest of n bytes. */
 enum status copy_bytes(const void *bytes, size_t n, const char *dest, bool executable,
