@@ -22,7 +22,11 @@
 
 /* Pieces that are looked at before those brought near change places: few enough to be held, and
  * enough that between the bringing and the change of one a tick passes. */
+#ifdef HPO_SMALL
+enum { BATCH_PIECES = 3 };
+#else
 enum { BATCH_PIECES = 4096 };
+#endif
 /* Bytes that are brought near before they change places: what the old and the new need at once. */
 static const int64_t batch_bytes = INT64_C(1) << 28;
 

@@ -10,20 +10,9 @@
 #include "base/text.h"
 #include "engine/graph/graph.h"
 #include "engine/graph/snapshot.h"
+#include "tests/snapshot_text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
-
-static struct past past_of(const void *of, int node)
-{
-    return ((const struct snapshot *)of)->nodes[node];
-}
-
-static enum status add_bytes(void *to, const char *bytes, size_t n, struct error *err)
-{
-    (void)err;
-    text_add_bytes(to, bytes, n);
-    return OK;
-}
 
 /* Reads the bytes and writes what they say into arena; NULL where they say nothing. */
 static char *rewritten(const void *bytes, size_t n, struct arena *arena, size_t *n_out)
@@ -41,8 +30,7 @@ static char *rewritten(const void *bytes, size_t n, struct arena *arena, size_t 
     if (status != OK && (status != ERR_CORRUPT || !err.text[0]))
         abort();
     if (status == OK) {
-        if (!snapshot_suits(graph) ||
-            snapshot_write(&s, graph, past_of, &s, add_bytes, &t, &err) != OK ||
+        if (!snapshot_suits(graph) || snapshot_text(&s, graph, &t, &err) != OK ||
             text_finish(&t, &out, n_out, &err) != OK)
             abort();
     }

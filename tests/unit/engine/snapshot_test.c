@@ -1,6 +1,7 @@
 /* snapshot: what was written is read again, field by field; whatever else is refused, and harms
  * nobody. */
 #include "engine/graph/snapshot.h"
+#include "tests/snapshot_text.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -125,25 +126,13 @@ static struct snapshot full_snapshot(void)
     return (struct snapshot){digest_of(9), "printed\n", files, 2, folders, 2, nodes, landed, 2};
 }
 
-static struct past past_of(const void *of, int node)
-{
-    return ((const struct snapshot *)of)->nodes[node];
-}
-
-static enum status add_bytes(void *to, const char *bytes, size_t n, struct error *err)
-{
-    (void)err;
-    text_add_bytes(to, bytes, n);
-    return OK;
-}
-
 static char *written(const struct snapshot *s, struct graph *graph, struct arena *arena, size_t *n)
 {
     struct text t = text_in(arena);
     struct error err;
     char *bytes;
 
-    assert_int_equal(snapshot_write(s, graph, past_of, s, add_bytes, &t, &err), OK);
+    assert_int_equal(snapshot_text(s, graph, &t, &err), OK);
     assert_int_equal(text_finish(&t, &bytes, n, &err), OK);
     return bytes;
 }
