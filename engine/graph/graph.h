@@ -84,6 +84,13 @@ struct compare_item {
 
 enum keep { KEEP_LAST, KEEP_BEST, KEEP_ALL };
 
+/* A metric is that good. */
+struct goal {
+    const char *metric; /* NULL: there is no goal */
+    double limit;
+    bool at_least; /* that high; else that low */
+};
+
 /* What a recipe says of a study. Its functions stay in Lua: `callbacks` is engine/recipe's
  * reference to them. */
 struct study_spec {
@@ -93,9 +100,9 @@ struct study_spec {
     bool prune;       /* on_failure = "prune": a failed trial ends, the study goes on */
     bool best_of_all; /* best = "any": of all reports, not of each trial's last */
     enum keep keep;
-    const char *stop_metric;    /* NULL: no such criterion */
-    double stop;                /* a trial whose stop_metric is that high or low ends */
-    bool stop_at_least;         /* that high; else that low */
+    struct goal stop;           /* a trial that meets it ends */
+    struct goal stop_study;     /* the study ends with the report that meets it */
+    int budget;                 /* or with so many delivered units; 0: no such limit */
     bool blind;                 /* its searcher hears no reports */
     bool exploits;              /* its scheduler may set a trial back, */
     double units_with_exploits; /* until so many units are delivered: 2 x samples x max_t */

@@ -352,6 +352,22 @@ static void refuse_second(lua_State *L, const char *name, const char *where)
     }
 }
 
+/* { metric =, limit =, at_least = } */
+static struct goal goal_field(lua_State *L, const char *name)
+{
+    struct goal goal = {.metric = NULL};
+    const int index = lua_gettop(L) + 1;
+
+    if (lua_getfield(L, 1, name) != LUA_TNIL) {
+        luaL_checktype(L, index, LUA_TTABLE);
+        goal.metric = string_field(L, index, "metric");
+        goal.limit = number_field(L, index, "limit", 0);
+        goal.at_least = boolean_field(L, index, "at_least");
+    }
+    lua_pop(L, 1);
+    return goal;
+}
+
 static int api_study(lua_State *L)
 {
     static const char *const modes[] = {"min", "max", NULL}, *const bests[] = {"last", "any", NULL},
@@ -372,9 +388,9 @@ static int api_study(lua_State *L)
     study->prune = choice_field(L, "on_failure", failures) == 1;
     study->best_of_all = choice_field(L, "best", bests) == 1;
     study->keep = (enum keep)choice_field(L, "keep", keeps);
-    study->stop_metric = string_field(L, 1, "stop_metric");
-    study->stop = number_field(L, 1, "stop", 0);
-    study->stop_at_least = boolean_field(L, 1, "stop_at_least");
+    study->stop = goal_field(L, "stop");
+    study->stop_study = goal_field(L, "stop_study");
+    study->budget = integer_field(L, 1, "budget", 0);
     study->identity = string_field(L, 1, "identity");
     study->source = source_of(L);
     study->warm = node_field(L, 1, "warm", -1);

@@ -32,10 +32,11 @@ enum {
 
 static const char recipe_text[] =
     "local hpo = require 'hpo'\n"
-    "local function search(name, scheduler, samples)\n"
+    "local function search(name, scheduler, samples, units)\n"
     "  return hpo.study {\n"
     "    name = name, space = { x = hpo.uniform(0, 1) }, samples = samples, concurrency = 3,\n"
     "    metric = 'loss', mode = 'min', seed = 1, scheduler = scheduler,\n"
+    "    budget = units and { units = units },\n"
     "    trial = function(p) return hpo.command { run = { 'true' }, retries = 100, timeout = 3 } "
     "end,\n"
     "  }\n"
@@ -44,10 +45,11 @@ static const char recipe_text[] =
     "local targets = { step = hpo.command { run = { 'true' }, outputs = { 'a' }, retries = 100, "
     "timeout = 3 } }\n"
     "for prefix, n in pairs { ['short '] = 2, ['long '] = 4 } do\n"
-    "  local function add(name, scheduler, samples)\n"
-    "    targets[prefix .. name] = search(prefix .. name, scheduler, samples)\n"
+    "  local function add(name, scheduler, samples, units)\n"
+    "    targets[prefix .. name] = search(prefix .. name, scheduler, samples, units)\n"
     "  end\n"
     "  add('fifo', s.fifo { max_t = n }, n + 1)\n"
+    "  add('spent', s.fifo { max_t = n }, n + 1, n * n)\n"
     "  add('asha', s.asha { max_t = n, grace_period = 1, reduction_factor = 2 }, 2 * n)\n"
     "  add('hyperband', s.hyperband { max_t = n, reduction_factor = 2 }, 2 * n)\n"
     "  add('pbt', s.pbt { max_t = n, perturbation_interval = 1, mutations = {} }, n + 2)\n"
@@ -277,6 +279,13 @@ static void one_table_under_fifo(void **state)
     all_are_alike("long fifo", LONG);
 }
 
+static void one_table_under_a_budget(void **state)
+{
+    (void)state;
+    all_are_alike("short spent", SHORT);
+    all_are_alike("long spent", LONG);
+}
+
 static void one_table_under_hyperband(void **state)
 {
     (void)state;
@@ -323,10 +332,10 @@ static void all_of_it_has_happened(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_table_under_fifo),        cmocka_unit_test(one_table_under_asha),
-        cmocka_unit_test(one_table_under_hyperband),   cmocka_unit_test(one_table_under_pbt),
-        cmocka_unit_test(the_best_checkpoint_is_made), cmocka_unit_test(an_action_is_made),
-        cmocka_unit_test(all_of_it_has_happened),
+        cmocka_unit_test(one_table_under_fifo),      cmocka_unit_test(one_table_under_asha),
+        cmocka_unit_test(one_table_under_hyperband), cmocka_unit_test(one_table_under_a_budget),
+        cmocka_unit_test(one_table_under_pbt),       cmocka_unit_test(the_best_checkpoint_is_made),
+        cmocka_unit_test(an_action_is_made),         cmocka_unit_test(all_of_it_has_happened),
     };
 
     return cmocka_run_group_tests(tests, open_shared, close_shared);
