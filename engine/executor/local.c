@@ -41,6 +41,7 @@ struct child {
     int64_t kill_ns; /* when it is ended by force, by now(); 0: nobody asked it to end */
     int64_t logged;  /* bytes of its output that are in its log */
     size_t late;     /* bytes that came after its end */
+    bool rests;      /* it waits for a word, and others have its share */
     bool told;       /* its EVENT_EXIT has been given */
     bool ready;      /* something may be read from it, or it may have ended */
 };
@@ -319,6 +320,30 @@ static void local_pause(struct executor *x, struct task *task, bool paused)
     runner_signal(&child_of(task)->process, paused ? SIGSTOP : SIGCONT);
 }
 
+/* What is on a GPU stays there: its share is kept. */
+static void local_rest(struct executor *x, struct task *task)
+{
+    struct child *c = child_of(task);
+
+    if (c->rests || c->share.gpus)
+        return;
+    slots_give(&of(x)->slots, &c->share);
+    c->rests = true;
+}
+
+static bool local_wake(struct executor *x, struct task *task)
+{
+    struct slots *slots = &of(x)->slots;
+    struct child *c = child_of(task);
+
+    if (c->rests && slots->cpus - slots->cpus_used < c->share.cpus)
+        return false;
+    if (c->rests)
+        slots_take(slots, &c->share);
+    c->rests = false;
+    return true;
+}
+
 static void local_end(struct executor *x, struct task *task, bool by_force)
 {
     struct child *c = child_of(task);
@@ -375,7 +400,8 @@ static void local_close(struct executor *x, struct task *task, bool keep_folder)
     runner_close(l->machine.reaper, &c->process);
     if (runs)
         note_end(l, c);
-    slots_give(&l->slots, &c->share);
+    if (!c->rests)
+        slots_give(&l->slots, &c->share);
     free_child(l, c, keep_folder);
 }
 
@@ -545,6 +571,8 @@ static const struct executor_calls calls = {
     .start = local_start,
     .say = local_say,
     .pause = local_pause,
+    .rest = local_rest,
+    .wake = local_wake,
     .end = local_end,
     .close = local_close,
     .next = local_next,

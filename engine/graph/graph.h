@@ -67,6 +67,7 @@ struct action {
     double timeout; /* seconds, 0: none */
     int retries;
     bool stateless;            /* of a trainer: an empty checkpoint is a whole one */
+    bool alone;                /* of a trainer: it is never asked to go on; in no key */
     const char **identity;     /* argv, NULL-terminated; NULL: the content of run[0] */
     const char *params;        /* JSON of the parameters file, or NULL */
     const struct fetch *fetch; /* NULL: a command. All that is fetched is its output */

@@ -240,6 +240,7 @@ static int api_action(lua_State *L)
     a->timeout = number_field(L, 1, "timeout", 0);
     a->retries = integer_field(L, 1, "retries", 0);
     a->stateless = boolean_field(L, 1, "stateless");
+    a->alone = boolean_field(L, 1, "alone");
     a->identity = strings_field(L, 1, "identity", &n_identity);
     a->params = string_field(L, 1, "params");
     return add(L, &node);

@@ -522,7 +522,12 @@ static enum status demand(struct study *study, struct trial *trial, struct deman
     struct unit *from = trial->last, *u;
     bool fails;
 
-    *out = (struct demand){trial->number, trial->template, from, trial->t + 1, trial->params};
+    *out = (struct demand){.trial = trial->number,
+                           .template = trial->template,
+                           .from = from,
+                           .until = trial->t + 1,
+                           .saves = study->spec->exploits || study->spec->keep == KEEP_ALL,
+                           .params = trial->params};
     *needed = false;
     if (study_units_left(study, trial, 1) == 0)
         return OK;
@@ -558,4 +563,12 @@ enum status study_demands(struct study *study, struct arena *arena, struct deman
         *n += needed;
     }
     return OK;
+}
+
+bool study_may_go_on(const struct study *study, const struct unit *u)
+{
+    for (size_t i = 0; !study->decided && i < study->n_trials; i++)
+        if (study->trials[i]->last == u && study->trials[i]->status < TRIAL_COMPLETED)
+            return true;
+    return false;
 }
