@@ -532,11 +532,17 @@ enum status run_finish(struct build *b, struct job *job, const struct executor_e
 {
     struct run *run = job->run;
     enum status s;
+    bool saved;
 
     run->ended = true;
     TRY(run_take_rest(b, job, err));
-    if (waiting_is(job))
-        return waiting_finish(b, job, end, err);
+    if (waiting_is(job)) {
+        TRY(waiting_finish(b, job, end, &saved, err));
+        if (!saved)
+            TRY(break_off(b, job, false, err));
+        job_close(b, job, b->o->keep_failed);
+        return OK;
+    }
     for (size_t i = 0; i < run->n; i++)
         run->units[i]->running = false;
     if (job->unwanted || b->interrupted || end->lost) {

@@ -131,6 +131,8 @@ static enum status take_saved(struct build *b, struct job *job, const char *name
     if (run->waiting != WAITS_SAVING)
         return OK;
     TRY(results_locate(b->results, job->task->out, name, job->arena, &folder, err));
+    if (run->held)
+        results_drop(b->results, &run->held_unit->key, run->ended ? NULL : run->held);
     run->held = folder;
     run->held_unit = run->units[run->n - 1];
     return OK;

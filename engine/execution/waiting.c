@@ -202,16 +202,17 @@ static enum status keep_saved(struct build *b, struct job *job, struct error *er
 }
 
 enum status waiting_finish(struct build *b, struct job *job, const struct executor_event *end,
-                           struct error *err)
+                           bool *saved, struct error *err)
 {
     enum status s = OK;
 
-    if (job->run->waiting == WAITS_SAVING && end->exit_code == 0 && !end->lost && !job->timed_out)
+    *saved =
+        job->run->waiting == WAITS_SAVING && end->exit_code == 0 && !end->lost && !job->timed_out;
+    if (*saved)
         s = keep_saved(b, job, err);
+    *saved = *saved && s == OK;
     if (s == ERR_FAILED || s == ERR_NOT_FOUND) /* it is made again where it is wanted */
         s = OK;
-    TRY(s);
     b->changes++;
-    job_close(b, job, b->o->keep_failed);
-    return OK;
+    return s;
 }

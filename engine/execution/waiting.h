@@ -36,8 +36,8 @@ enum status waiting_sort(struct build *b, bool goes_on, struct error *err) MUST_
 /* One run is told to save. */
 enum status waiting_end(struct build *b, struct job *job, struct error *err) MUST_CHECK;
 
-/* The task of a run that waited has ended. */
+/* The task of a run that waited has ended; *saved: the checkpoint of its last unit is kept. */
 enum status waiting_finish(struct build *b, struct job *job, const struct executor_event *end,
-                           struct error *err) MUST_CHECK;
+                           bool *saved, struct error *err) MUST_CHECK;
 
 #endif

@@ -565,10 +565,22 @@ enum status study_demands(struct study *study, struct arena *arena, struct deman
     return OK;
 }
 
+/* Whether the trial stands at the unit, or will when the study hears of what is known. */
+static bool leads_to(const struct trial *trial, const struct unit *u)
+{
+    if (trial->status >= TRIAL_COMPLETED || trial->t > u->t || !trial->template->keyed)
+        return false;
+    if (trial->last != u && !digest_equal(&trial->template->key, &u->template->key))
+        return false;
+    while (u && u->t > trial->t)
+        u = u->parent;
+    return u == trial->last;
+}
+
 bool study_may_go_on(const struct study *study, const struct unit *u)
 {
     for (size_t i = 0; !study->decided && i < study->n_trials; i++)
-        if (study->trials[i]->last == u && study->trials[i]->status < TRIAL_COMPLETED)
+        if (leads_to(study->trials[i], u))
             return true;
     return false;
 }

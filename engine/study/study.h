@@ -67,7 +67,7 @@ struct demand {
 enum status study_demands(struct study *study, struct arena *arena, struct demand **out, size_t *n,
                           struct error *err) MUST_CHECK;
 
-/* Whether a trial that has not ended has this unit as its last: it may go on from there. */
+/* Whether a trial that has not ended may go on from this unit. */
 bool study_may_go_on(const struct study *study, const struct unit *u);
 
 /* Counts for the status line. */
