@@ -4,8 +4,9 @@
  *
  *     {"t": 3, "eval_loss": 9.72, "checkpoint": "t3"}
  *
- * Going on       "more": true says that the trainer can train on, and waits for a word if its run is
- *                over: "saved": "t3", on a line of its own, names the checkpoint that it was asked for.
+ * Going on       "more": true says that the trainer can train on, and waits for a word where its
+ *                run is over. "saved": "t3", on a line of its own, names the checkpoint that it was
+ *                asked for.
  * Around it      Escape sequences of terminals, blanks and a byte order mark do no harm.
  * Numbers        at the top are the result; nulls and NaN are numbers that are missing. The rest is
  *                not kept.

@@ -97,45 +97,72 @@ static enum status go_on(struct build *b, struct job *job, struct unit **units, 
     return executor_say(b->executor, job->task, line, err);
 }
 
-/* Room, claims, and the word; where one of the first two is not to be had, it waits on. */
-static enum status try_to_go_on(struct build *b, struct job *job, int until, struct error *err)
+/* Claims and the word, where there is room; *goes false: it waits on. */
+static enum status try_units(struct build *b, struct job *job, int until, bool *goes,
+                             struct error *err)
 {
     struct unit **units;
     struct chain chain;
     size_t n;
     int taken;
 
+    *goes = false;
     TRY(list_units(b, job, until, &units, &n, err));
-    if (units[0]->running || units[0]->state != UNIT_UNKNOWN ||
-        !executor_wake(b->executor, job->task))
+    if (units[0]->running || units[0]->state != UNIT_UNKNOWN)
         return OK;
     chain = (struct chain){.root = units[0]->root->key, .first = units[0]->t, .n = (int)n};
     TRY(results_claim(b->results, &chain, &taken, err));
-    chain.n = taken;
-    if (taken > 0) {
-        TRY(unit_refresh(b->units, units[0], err));
-        if (units[0]->state == UNIT_UNKNOWN)
-            return go_on(b, job, units, (size_t)taken, err);
-        b->changes++; /* another build has trained it meanwhile */
-        results_release(b->results, &chain);
-    } else {
+    if (taken == 0) {
         b->waits_for = job->label;
+        return OK;
     }
-    executor_rest(b->executor, job->task);
+    TRY(unit_refresh(b->units, units[0], err));
+    *goes = units[0]->state == UNIT_UNKNOWN;
+    if (*goes)
+        return go_on(b, job, units, (size_t)taken, err);
+    b->changes++; /* another build has trained it meanwhile */
+    chain.n = taken;
+    results_release(b->results, &chain);
     return OK;
+}
+
+static enum status try_to_go_on(struct build *b, struct job *job, int until, struct error *err)
+{
+    enum status s;
+    bool goes;
+
+    if (!executor_wake(b->executor, job->task))
+        return OK;
+    s = try_units(b, job, until, &goes, err);
+    if (!goes)
+        executor_rest(b->executor, job->task);
+    return s;
+}
+
+/* The run that waits nearest before a demand, where no checkpoint that is kept is nearer. */
+static struct job *find_before(const struct build *b, const struct unit *from)
+{
+    for (const struct unit *u = from; u; u = u->parent) {
+        struct job *job = find_behind(b, u);
+        if (job || u->kept)
+            return job;
+    }
+    return NULL;
 }
 
 enum status waiting_serve(struct build *b, const struct demand *demand, bool *taken,
                           struct error *err)
 {
-    struct job *job = demand->from ? find_behind(b, demand->from) : NULL;
+    struct job *job = find_before(b, demand->from);
+    const bool same = job && last_unit(job->run) == demand->from &&
+                      digest_equal(&job->run->template->key, &demand->template->key);
 
-    *taken = job != NULL;
-    if (!job || job->run->waiting != WAITS)
+    *taken = job && (same || !last_unit(job->run)->kept);
+    if (!*taken || job->run->waiting != WAITS)
         return OK;
-    if (digest_equal(&job->run->template->key, &demand->template->key))
+    if (same && !job->run->saves)
         return try_to_go_on(b, job, demand->until, err);
-    return waiting_end(b, job, err); /* the demand goes on with other parameters */
+    return waiting_end(b, job, err); /* its checkpoint is wanted */
 }
 
 /* ---- ending ---- */

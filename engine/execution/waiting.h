@@ -2,14 +2,14 @@
  * waiting: runs that have reported their last unit and could train on. Starting a process can cost
  * more than a unit. Part of a build: see build.h.
  *
- * Protocol   HPO_MORE=1 says that there may be more. A trainer that can go on adds "more": true to the
- *            report of its last t and reads a line: {"until": N}, {"end": "save"}. The end of its
- *            input means that nobody wants more of it.
+ * Protocol   HPO_MORE=1 says that there may be more. A trainer that can go on adds "more": true to
+ *            the report of its last t and reads a line: {"until": N}, {"end": "save"}. The end of
+ *            its input means that nobody wants more of it.
  * Rule       A run that goes on reports what a new process would have reported from its checkpoint.
  *            It waits without a claim, and without cpus; going on, it takes both.
- * Ends       It is told to save where no study may ask for more, where its checkpoint is wanted, and
- *            where more wait than may: the one that waited longest. A run that dies while it waits
- *            has failed nobody; one that fails after it went on is begun anew.
+ * Ends       It is told to save where no study may ask for more, where its checkpoint is wanted,
+ *            and where more wait than may: the one that waited longest. A run that dies while it
+ *            waits has failed nobody; one that fails after it went on is begun anew.
  */
 #ifndef ENGINE_EXECUTION_WAITING_H
 #define ENGINE_EXECUTION_WAITING_H
@@ -22,11 +22,13 @@ void waiting_begin(struct build *b, struct job *job);
 /* Whether a run waits, or is told to save. */
 bool waiting_is(const struct job *job);
 
-/* Whether some run still has the checkpoint of this unit to give: it waits behind it, or saves it. */
+/* Whether some run has the checkpoint of this unit to give: it waits behind it, or saves it. */
 bool waiting_behind(const struct build *b, const struct unit *u);
 
-/* A run that waits where the demand begins goes on, if there is room, or saves what the demand needs.
- * *taken: there is such a run, and no other is to be started. */
+/*
+ * A run that waits where the demand begins goes on, if there is room; one whose checkpoint the
+ * demand needs saves it. *taken: there is such a run, and no other is to be started yet.
+ */
 enum status waiting_serve(struct build *b, const struct demand *demand, bool *taken,
                           struct error *err) MUST_CHECK;
 

@@ -14,8 +14,8 @@
  * Ending     executor_end asks the task to end (SIGTERM), and ends it by force when it has not
  *            after 5 s; executor_kill ends it by force at once. Both lead to its EVENT_EXIT.
  * Pausing    A paused task stands still until it goes on, or is ended.
- * Waiting    A task that speaks may wait for a word: from executor_rest on others have its cpus, where
- *            it holds no GPU, and executor_wake takes them again before the word is said.
+ * Waiting    A task that speaks may wait for a word: from executor_rest on others have its cpus,
+ *            where it holds no GPU, and executor_wake takes them again before the word is said.
  * Loss       A task whose place is gone (a node of a cluster) ends with `lost`: by no fault of its
  *            own, so it may be started anew.
  * Time       executor_now counts while the executor could watch its tasks: it stands still while
