@@ -308,7 +308,7 @@ static void a_study_has_no_place(void **state)
     graph_close(graph);
 }
 
-/* The bad ones of the corpus are made from it: of another format, each is refused for that alone. */
+/* The bad ones of the corpus are made from it: in another format each would be refused for that. */
 static void the_good_one_of_the_corpus_is_one(void **state)
 {
     struct snapshot got;
