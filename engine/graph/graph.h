@@ -121,7 +121,11 @@ struct node {
     const char *number; /* graph_add sets it: NULL for its place, see graph_number_under */
     const char *where;  /* "recipes/asha.lua:12" */
     union {
-        const char *source; /* absolute path */
+        struct {
+            const char *path;     /* absolute */
+            const char **exclude; /* patterns: what of a folder is left out besides the usual */
+            size_t n_exclude;
+        } source;
         struct {
             const char *name, *bytes;
             size_t n;

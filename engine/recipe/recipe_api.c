@@ -267,16 +267,21 @@ static int api_fetch(lua_State *L)
 static int api_source(lua_State *L)
 {
     struct recipe *r = recipe_of(L);
-    const char *path = copied(L, 1);
-    struct node node = {.kind = NODE_SOURCE, .where = where_of(L), .source = path};
+    struct node node = {.kind = NODE_SOURCE, .where = where_of(L)};
+    const char *path;
     struct stat st;
 
-    if (path[0] != '/' && !(node.source = file_join(graph_arena(r->graph), r->folder, path)))
+    luaL_checktype(L, 1, LUA_TTABLE);
+    if (!(path = string_field(L, 1, "path")))
+        return luaL_error(L, "a source without a path");
+    node.source.path = path;
+    node.source.exclude = strings_field(L, 1, "exclude", &node.source.n_exclude);
+    if (path[0] != '/' && !(node.source.path = file_join(graph_arena(r->graph), r->folder, path)))
         return raise_memory(L);
-    if (stat(node.source, &st) != 0 || !(S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))) {
+    if (stat(node.source.path, &st) != 0 || !(S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))) {
         r->missed = true;
         (void)error_set(&r->raised, ERR_INPUT, node.where,
-                        access(node.source, F_OK) == 0
+                        access(node.source.path, F_OK) == 0
                             ? "hpo.source: expected a file or folder, found a socket, a pipe or a "
                               "device at \"%s\""
                             : "hpo.source: expected a file or folder, found nothing at \"%s\"",
