@@ -11,57 +11,6 @@
 #include "engine/execution/run_state.h"
 #include "engine/execution/waiting.h"
 
-struct chain run_chain(const struct run *run, size_t i, size_t n)
-{
-    const struct unit *u = run->units[i];
-
-    return (struct chain){.root = u->root->key, .first = u->t, .n = (int)n};
-}
-
-enum status run_result(const struct build *b, const struct unit *u, const char *label,
-                       const char *reports, double seconds, struct result *r, struct error *err)
-{
-    *r = (struct result){.key = u->key,
-                         .kind = "unit",
-                         .name = label,
-                         .description = unit_description(u, b->arena),
-                         .reports = reports,
-                         .seconds = seconds,
-                         .run = b->run,
-                         .used_day = b->today};
-    return r->description ? OK : error_memory(err);
-}
-
-enum status run_published(struct build *b, const char *label, struct unit *u,
-                          const struct result *r, const struct numbers *numbers,
-                          enum put_outcome outcome, struct error *err)
-{
-    const bool differs = outcome == PUT_DIFFERENT;
-
-    b->counts.marked += differs;
-    if (differs && u->reports && strcmp(u->reports, r->reports) != 0)
-        progress_warning(b->progress, "%s is not reproducible: t = %d was %s, and now is %s", label,
-                         u->t, u->reports, r->reports);
-    else if (differs)
-        progress_warning(b->progress,
-                         "%s is not reproducible: t = %d has given two different results", label,
-                         u->t);
-    if (u->state != UNIT_KNOWN) {
-        TRY(unit_report(b->units, u, r->reports, numbers, err));
-        u->state = UNIT_KNOWN;
-        u->seconds = r->seconds;
-        u->run = b->run;
-    }
-    u->bare |= r->has_log && !r->has_tree;
-    /* The first tree stays, where it is there; where it is gone, what was made again stands for it
-     * under its own digest. */
-    if (r->has_tree && !(differs && u->kept)) {
-        u->checkpoint = r->tree;
-        u->has_checkpoint = u->kept = true;
-    }
-    return OK;
-}
-
 /* A checkpoint that another run left of this unit, in the middle, becomes its own now. */
 static enum status adopt(struct build *b, struct unit *u, const char *label, const char *log,
                          struct error *err)

@@ -1,6 +1,6 @@
 /*
- * run_state: what a run of units carries along, shared by run.c (start and end) and serve.c (its
- * reports). Nobody else includes it.
+ * run_state: what a run of units carries along, shared by run.c (start and end), serve.c (its
+ * reports), waiting.c (between two stretches) and run_outcome.c. Nobody else includes it.
  */
 #ifndef ENGINE_EXECUTION_RUN_STATE_H
 #define ENGINE_EXECUTION_RUN_STATE_H
