@@ -353,12 +353,14 @@ bool run_is_remake(const struct job *job)
 bool run_serves(const struct job *job, const struct demand *demand)
 {
     const struct run *run = job->run;
-    int t = demand->from ? demand->from->t + 1 : 1;
+    const int t = demand->from ? demand->from->t + 1 : 1;
 
-    for (size_t i = 0; i < run->n; i++)
-        if (run->units[i]->t == t && run->units[i]->parent == demand->from &&
-            run->units[i]->template == demand->template)
+    for (size_t i = 0; i < run->n; i++) {
+        const struct unit *u = run->units[i];
+        if (u->t == t && u->parent == demand->from && /* the unit may be another study's, too */
+            digest_equal(&u->template->key, &demand->template->key))
             return true;
+    }
     return false;
 }
 
