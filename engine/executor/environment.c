@@ -33,6 +33,16 @@ static void add_number(struct list *list, const char *name, int value)
     add(list, name, text ? text : "");
 }
 
+/* Those that the caller has. Their values are in nothing but the process. */
+static void add_passed(struct list *list, const struct action *a)
+{
+    for (size_t i = 0; i < a->n_pass; i++) {
+        const char *value = getenv(a->pass[i]);
+        if (value)
+            add(list, a->pass[i], value);
+    }
+}
+
 char **environment_of(const struct request *r, const struct surroundings *s, struct arena *arena)
 {
     struct list list = {.arena = arena};
@@ -55,6 +65,7 @@ char **environment_of(const struct request *r, const struct surroundings *s, str
         add(&list, "HPO_CHECKPOINT_IN", s->checkpoint);
     if (s->params)
         add(&list, "HPO_PARAMS", s->params);
+    add_passed(&list, r->action);
     for (size_t i = 0; i < r->action->n_env; i++)
         add(&list, r->action->env[i].name, r->action->env[i].value);
     if (!(end = arena_push(arena, list.entries, list.n, list.capacity)))

@@ -193,6 +193,29 @@ static void of_the_callers_environment_it_sees_the_path_alone(void **state)
     (void)unsetenv("SECRET");
 }
 
+/* What the caller does not have is not set, not even to nothing. */
+static void what_is_passed_comes_from_the_caller(void **state)
+{
+    static const char *pass[] = {"TOKEN", "EMPTY", "ABSENT"};
+    struct place *p = *state;
+    struct request r = shell(p, "echo \"$TOKEN|${EMPTY-unset}|${ABSENT-unset}|${SECRET-unset}\"");
+    struct heard *h;
+
+    (void)setenv("TOKEN", "a b=c", 1);
+    (void)setenv("EMPTY", "", 1);
+    (void)setenv("SECRET", "x", 1);
+    (void)unsetenv("ABSENT");
+    action_of(&r)->pass = pass;
+    action_of(&r)->n_pass = 3;
+    h = listen_to(p, start(p, &r));
+    assert_int_equal(hear_all(p, h), 0);
+    assert_string_equal(h->said, "a b=c||unset|unset\n");
+    executor_close(p->x, h->task, false);
+    (void)unsetenv("TOKEN");
+    (void)unsetenv("EMPTY");
+    (void)unsetenv("SECRET");
+}
+
 static void a_trainer_is_told_where_it_begins(void **state)
 {
     struct place *p = *state;
@@ -302,6 +325,8 @@ int main(void)
                                         executor_leave),
         cmocka_unit_test_setup_teardown(of_the_callers_environment_it_sees_the_path_alone,
                                         executor_enter, executor_leave),
+        cmocka_unit_test_setup_teardown(what_is_passed_comes_from_the_caller, executor_enter,
+                                        executor_leave),
         cmocka_unit_test_setup_teardown(a_trainer_is_told_where_it_begins, executor_enter,
                                         executor_leave),
         cmocka_unit_test_setup_teardown(there_is_room_until_it_is_taken, executor_enter,
