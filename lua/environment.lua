@@ -34,6 +34,9 @@ local set = {
   CUDA_VISIBLE_DEVICES = "resources = { gpus = N } asks for GPUs",
 }
 for _, name in ipairs { "LANG", "TZ" } do set[name] = "env = { " .. name .. ' = "..." } gives it another value, which is in the key' end
+for _, library in ipairs { "OMP_NUM", "OPENBLAS_NUM", "MKL_NUM", "BLIS_NUM", "NUMEXPR_NUM", "VECLIB_MAXIMUM" } do
+  set[library .. "_THREADS"] = "it follows resources = { cpus = N }; env gives it another value, which is in the key"
+end
 
 local function passed(field, value)
   local name = check.text(field, value)
