@@ -1,5 +1,5 @@
--- environment: what an action's process sees of variables: `env` gives them values, which are in the key, and `pass`
--- names those that come from whoever builds, which are in no key.
+-- environment: what an action's process sees of variables: `env` gives them values, which are in
+-- the key, and `pass` names those that come from whoever builds, which are in no key.
 
 local core = require "hpo.core"
 local check = require "hpo.check"

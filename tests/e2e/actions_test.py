@@ -64,12 +64,12 @@ return { a = same(), b = same(), c = same() }''')
     def test_out_is_put_right(self):
         self.chain()
         self.build("r.lua", "upper")
-        self.write("out/r/upper", "edited\n")
+        self.write("out/r/upper.txt", "edited\n")
         self.assertEqual(self.build("r.lua", "upper")["ran"], 0)
-        self.assertEqual(self.read("out/r/upper"), "HELLO\n")
-        os.remove(self.folder / "out/r/upper")
+        self.assertEqual(self.read("out/r/upper.txt"), "HELLO\n")
+        os.remove(self.folder / "out/r/upper.txt")
         self.build("r.lua", "upper")
-        self.assertEqual(self.read("out/r/upper"), "HELLO\n")
+        self.assertEqual(self.read("out/r/upper.txt"), "HELLO\n")
 
     def test_targets_of_any_name(self):
         self.write("r.lua", """local hpo = require "hpo"
