@@ -149,6 +149,8 @@ enum {
 static const struct flag flags[] = {
     {"--set", "NAME=VALUE", WITH_RECIPE, take_set, 0, "a parameter of the recipe"},
     {"-j", "N", BUILD, take_count, FIELD(jobs), "processes at once (default: all processors)"},
+    {"--waiting", "N", BUILD, take_count, FIELD(waiting),
+     "processes that may wait to be asked to go on (default: 2 × -j)"},
     {"--gpus", "LIST", BUILD, take_gpus, 0, "numbers of the GPUs to use: 0,1"},
     {"--out", "DIR", BUILD, take_string, FIELD(out), "where targets land (default: out)"},
     {"--cache", "DIR", ALL & ~GRAPH, take_string, FIELD(cache),

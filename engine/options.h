@@ -21,8 +21,9 @@ struct options {
     const char *recipe;  /* NULL where a command takes none */
     const char **words;  /* what follows the recipe: targets, a node, a study */
     size_t n_words;
-    int jobs; /* -j */
-    int gpus; /* how many --gpus names */
+    int jobs;    /* -j */
+    int waiting; /* --waiting; 0: twice as many as jobs */
+    int gpus;    /* how many --gpus names */
     const char **gpu_names;
     struct pair *sets; /* --set, in the order typed */
     size_t n_sets, sets_capacity;

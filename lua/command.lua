@@ -40,7 +40,11 @@ local function truth(field, value)
   return value
 end
 
+-- A rule of trainers: live = false, it is never asked to go on.
+function command.live(field, value) return truth(field, value) end
+
 local rules = {
+  live = command.live,
   run = { check.list(argument, 1), required = 'a list such as { "program", "argument" }' },
   inputs = inputs.rule,
   outputs = check.list(check.inner_path, 0),
@@ -54,6 +58,7 @@ for _, name in ipairs(check.names(command.common)) do rules[name] = command.comm
 -- What an action is, as core.action takes it, but inputs = { { name =, artifact = }, ... }.
 local fields = {
   "kind", "run", "outputs", "env", "pass", "resources", "timeout", "retries", "identity", "stateless", "where",
+  "alone",
 }
 
 local function add(self, params, name)
@@ -94,6 +99,7 @@ function command.new(options)
   o.outputs = check.names(declared)
   inputs.check_clashes(o.inputs, o.outputs)
   o.params = o.params and core.encode(o.params)
+  o.alone = o.live == false or nil
   return artifact.new(origin(o, of_command))
 end
 

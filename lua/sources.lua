@@ -15,10 +15,28 @@ function text:show() return "hpo.text" end
 function clone:show() return "hpo.clone " .. check.show(self.url) end
 local of_file, of_text, of_clone = { __index = file }, { __index = text }, { __index = clone }
 
+local function pattern(field, value)
+  check.text(field, value)
+  if value:find "[\r\n]" then check.expected(field, "one pattern, without an end of line", value, 'exclude = { "ONE", "ANOTHER" }') end
+  if value:find "^#" then check.expected(field, "a pattern", value, 'what begins with "#" is a comment; for a file of that name "\\\\#..."') end
+  return value
+end
+
+local source_fields = { exclude = { check.list(pattern, 0), default = {} } }
+
 -- hpo.source "path": a file or folder of the user's, relative to the recipe's folder.
-function sources.source(path)
+-- hpo.source { "path", exclude = { pattern, ... } }: a folder without what the patterns name, which are those of a
+-- .gitignore. A folder's .hpoignore, and what versions, editors and Python leave there, is left out anyway.
+function sources.source(options)
+  local path, exclude = options, nil
+  if type(options) == "table" and not check.is_object(options) then
+    local named = {}
+    for name, value in pairs(options) do if name ~= 1 then named[name] = value end end
+    path, exclude = options[1], check.fields("hpo.source", named, source_fields).exclude
+  end
   check.text("hpo.source", path)
-  return artifact.new(setmetatable({ node = core.source(path), source = path, name = last_name(path) }, of_file))
+  local node = core.source { path = path, exclude = exclude }
+  return artifact.new(setmetatable({ node = node, source = path, name = last_name(path) }, of_file))
 end
 
 -- hpo.text(content, name): a file with that content, called "text" where nobody says more.

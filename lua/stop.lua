@@ -1,4 +1,4 @@
--- stop: a study's metric, and the limit at which a trial ends before its scheduler is asked.
+-- stop: a study's metric, and what ends a trial, or the study, before its scheduler is asked.
 
 local core = require "hpo.core"
 local check = require "hpo.check"
@@ -23,12 +23,17 @@ function stop.rule(field, value)
   return { metric = metric, limit = o.at_least or o.at_most, at_least = o.at_least ~= nil }
 end
 
--- A number alone ends a trial of the study's own metric that is that good; any other needs a direction.
-function stop.direct(o)
-  local limit = o.stop
+-- A rule: { units = N }: so many units are delivered, then the study ends.
+function stop.budget(field, value)
+  return check.fields(field, value, { units = { check.whole(1, 1000000000), required = "a whole number ≥ 1" } })
+end
+
+-- A number alone is a limit of the study's own metric; any other needs a direction. name: "stop" or "stop_study".
+function stop.direct(o, name)
+  local limit = o[name]
   if not limit or limit.at_least ~= nil then return end
   if limit.metric ~= o.metric then
-    check.expected("study.stop." .. limit.metric, "{ at_least = NUMBER } or { at_most = NUMBER }", limit.limit,
+    check.expected("study." .. name .. "." .. limit.metric, "{ at_least = NUMBER } or { at_most = NUMBER }", limit.limit,
       "a number alone is for the study's metric, " .. o.metric .. ", whose mode says which way is good")
   end
   limit.at_least = o.mode == "max"

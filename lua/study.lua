@@ -42,6 +42,8 @@ local rules = {
   end,
   first = { check.list(function(_, point) return point end, 0), default = {} },
   stop = stop.rule,
+  stop_study = stop.rule,
+  budget = stop.budget,
   on_failure = { check.one_of("stop", "prune"), default = "stop" },
   keep = { check.one_of("last", "best", "all"), default = "last" },
   best = { check.one_of("last", "any"), default = "last" },
@@ -70,7 +72,8 @@ end
 
 function study.new(options)
   local o = check.fields("study", changed(options), rules)
-  stop.direct(o)
+  stop.direct(o, "stop")
+  stop.direct(o, "stop_study")
   local allows = o.where and space.condition("study.where", o.where)
   o.first = check.list(space.allowed(space.point(o.space), allows), 0)("study.first", o.first)
   if o.warm and o.warm.node and (o.warm.metric ~= o.metric or o.warm.mode ~= o.mode) then
@@ -84,7 +87,7 @@ function study.new(options)
   local spec = {
     name = o.name, where = core.where(), concurrency = o.concurrency, metric = o.metric, mode = o.mode, seed = o.seed,
     warm = o.warm and o.warm.node, history = o.warm and o.warm.file, on_failure = o.on_failure, keep = o.keep, best = o.best,
-    stop = o.stop and o.stop.limit, stop_metric = o.stop and o.stop.metric, stop_at_least = o.stop and o.stop.at_least,
+    stop = o.stop, stop_study = o.stop_study, budget = o.budget and o.budget.units,
   }
   add_calls(spec, o, view)
   local searcher, scheduler = spec.open()

@@ -51,6 +51,7 @@ function train.train(options)
     lr = { check.number { above = 0 }, required = "a number > 0" },
     batch_size = { trainer.natural, default = 8 },
     weight_decay = { check.number { least = 0 }, default = 0 },
+    live = command.live,
     epochs = { trainer.natural, required = "a whole number ≥ 1" },
     seed = { trainer.seed, default = 42 },
     accumulate = { trainer.natural, default = 1 },

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -213,19 +212,23 @@ static enum status make_tree(const struct walk *walk, const struct file *files, 
     return OK;
 }
 
-static enum status digest_folder(struct store *store, const char *path, const struct stat *st,
-                                 struct arena *arena, struct source *out, struct error *err)
+static enum status digest_folder(struct store *store, const char *path, dev_t dev,
+                                 const struct filter *filter, struct arena *arena,
+                                 struct source *out, struct error *err)
 {
     struct walk walk = walk_in(arena);
     struct file *files;
     size_t n;
 
+    walk.filter = filter;
     TRY(walk_add(&walk, path, "", err));
+    if (walk.n == 0 && walk.left_out > 0)
+        return error_set(err, ERR_INPUT, path, "all that is in this folder is left out");
     if (!(files = arena_array(arena, walk.n, sizeof *files)))
         return error_memory(err);
     n = list_files(&walk, files);
-    TRY(find_digests(store, path, files, n, (int64_t)st->st_dev, false, err));
-    *out = (struct source){.folder = true};
+    TRY(find_digests(store, path, files, n, (int64_t)dev, false, err));
+    *out = (struct source){.folder = true, .filter = filter};
     TRY(make_tree(&walk, files, arena, out, err));
     out->size = out->tree->bytes;
     out->digest = out->tree->digest;
@@ -245,34 +248,13 @@ static enum status look(const char *path, struct stat *st, struct error *err)
     return OK;
 }
 
-/* A build writes to its store: a source with the store in it would never be the same twice. */
-static enum status refuse_store(const struct store *store, const char *path, struct error *err)
-{
-    const char *folder = store_folder(store);
-    char absolute[PATH_MAX];
-    size_t n;
-
-    if (!realpath(path, absolute))
-        return error_system(err, path, "find");
-    n = strcmp(absolute, "/") == 0 ? 0 : strlen(absolute);
-    if (strncmp(folder, absolute, n) != 0 || (folder[n] != '/' && folder[n] != '\0'))
-        return OK;
-    (void)error_set(err, ERR_INPUT, path,
-                    "the source holds the store (%s), which each build changes", folder);
-    error_hint(err, "name the files and folders that are read, or keep the store elsewhere: "
-                    "--cache DIR");
-    return ERR_INPUT;
-}
-
-enum status source_digest(struct store *store, const char *path, struct arena *arena,
-                          struct source *out, struct error *err)
+enum status source_digest(struct store *store, const char *path, const struct filter *filter,
+                          struct arena *arena, struct source *out, struct error *err)
 {
     struct stat st;
 
     TRY(look(path, &st, err));
-    if (S_ISDIR(st.st_mode))
-        TRY(refuse_store(store, path, err));
-    return S_ISDIR(st.st_mode) ? digest_folder(store, path, &st, arena, out, err)
+    return S_ISDIR(st.st_mode) ? digest_folder(store, path, st.st_dev, filter, arena, out, err)
                                : digest_file(store, path, &st, arena, out, err);
 }
 
@@ -334,6 +316,7 @@ static enum status folder_unchanged(struct store *store, const char *path,
     size_t n = 0;
 
     *unchanged = false;
+    walk.filter = source->filter;
     TRY(walk_add(&walk, path, "", err));
     scans = arena_array(arena, walk.n, sizeof *scans);
     expected = arena_array(arena, walk.n, sizeof *expected);

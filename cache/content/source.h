@@ -7,6 +7,7 @@
  *            systems, 60 s elsewhere. A store opened with STORE_REHASH reads every source, and
  *            remembers it anew.
  * Folders    are read in place, and become a tree (see tree.h) whose files are not in the store.
+ *            What a filter leaves out is absent: from the digest, the tree, and all later looks.
  * Links      The path itself may be a symbolic link; inside a folder, the rules of trees hold.
  */
 #ifndef CACHE_CONTENT_SOURCE_H
@@ -22,15 +23,17 @@
 #include "cache/content/tree.h"
 
 struct arena;
+struct filter;
 struct store;
 
 struct source {
     bool folder;
-    bool executable;            /* a file */
-    int64_t size;               /* bytes of the file, or of all files of the folder */
-    struct digest digest;       /* a file: of its bytes; a folder: of its tree's text */
-    const struct tree *tree;    /* a folder */
-    const struct stamp *stamps; /* of the file, or of each entry of the tree */
+    bool executable;             /* a file */
+    int64_t size;                /* bytes of the file, or of all files of the folder */
+    struct digest digest;        /* a file: of its bytes; a folder: of its tree's text */
+    const struct tree *tree;     /* a folder */
+    const struct stamp *stamps;  /* of the file, or of each entry of the tree */
+    const struct filter *filter; /* of a folder: the one it was found with, or NULL */
 };
 
 /*
@@ -40,19 +43,20 @@ struct source {
 enum status source_preload(struct store *store, const char *folder, struct error *err) MUST_CHECK;
 
 /*
- * Finds the digest of the file or folder at path (absolute). ERR_NOT_FOUND: it is not there.
- * ERR_INPUT: a folder with the store in it. ERR_INTERRUPTED: the store's watch said so. ERR_FAILED:
- * it changes while it is read, or is neither file nor folder, or a tree's rule. ERR_SYSTEM: it
- * cannot be read.
+ * Finds the digest of the file or folder at path (absolute). The filter (NULL: nothing is left out)
+ * is for folders, and lives as long as *out. ERR_NOT_FOUND: it is not there. ERR_INPUT: all that is
+ * in the folder is left out. ERR_INTERRUPTED: the store's watch said so. ERR_FAILED: it changes
+ * while it is read, or is neither file nor folder, or a tree's rule. ERR_SYSTEM: it cannot be read.
+ * An error of the filter.
  */
-enum status source_digest(struct store *store, const char *path, struct arena *arena,
-                          struct source *out, struct error *err) MUST_CHECK;
+enum status source_digest(struct store *store, const char *path, const struct filter *filter,
+                          struct arena *arena, struct source *out, struct error *err) MUST_CHECK;
 
 /*
  * Whether the source is still what source_digest found: for the check after an action has read it.
  * A file whose stamp was not settled, or whose inode alone changed (a new link, another mode), is
  * read again. One written with the bytes it had before counts as changed: what was in it meanwhile
- * is not known.
+ * is not known. What is left out may change.
  */
 enum status source_unchanged(struct store *store, const char *path, const struct source *source,
                              bool *unchanged, struct error *err) MUST_CHECK;

@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "cache/content/filter.h"
 
 struct walk walk_in(struct arena *arena)
 {
@@ -47,6 +48,18 @@ static void open_up(const struct walk_entry *e)
         (void)!chmod(e->full, (e->st.st_mode & 07777) | needed);
 }
 
+static enum status filter_out(struct walk *walk, const char *path, bool folder, bool *out,
+                              struct error *err)
+{
+    const struct filter *f = walk->filter;
+
+    *out = false;
+    if (f && path[0])
+        TRY(f->leaves_out(f->of, path, folder, out, err));
+    walk->left_out += *out;
+    return OK;
+}
+
 static enum status add_folder(struct walk *walk, const struct walk_entry *folder,
                               struct error *err) MUST_CHECK;
 
@@ -54,8 +67,14 @@ static enum status add(struct walk *walk, const char *full, const char *path, st
 {
     struct walk_entry e = {.path = path, .full = full};
     const int rc = path[0] ? lstat(full, &e.st) : stat(full, &e.st);
+    const int reason = errno;
+    bool out;
 
+    TRY(filter_out(walk, path, rc == 0 && S_ISDIR(e.st.st_mode), &out, err));
+    if (out)
+        return OK; /* also where it is gone again: editors' files come and go */
     if (rc != 0) {
+        errno = reason;
         const bool absent = errno == ENOENT || errno == ENOTDIR;
         if (errno == ENAMETOOLONG)
             return error_set(err, ERR_FAILED, full, "the path is too long");
@@ -85,12 +104,12 @@ static enum status add(struct walk *walk, const char *full, const char *path, st
 /* The depth is bounded by the length of a path that can be listed. */
 static enum status add_folder(struct walk *walk, const struct walk_entry *folder, struct error *err)
 {
+    const struct filter *f = walk->filter;
+    const size_t before = walk->n;
     char **names;
     size_t n;
 
     TRY(file_list(folder->full, walk->arena, &names, &n, err));
-    if (n == 0 && folder->path[0])
-        return append(walk, folder, err);
     for (size_t i = 0; i < n; i++) {
         char *full = file_join(walk->arena, folder->full, names[i]);
         char *path = folder->path[0] ? file_join(walk->arena, folder->path, names[i]) : names[i];
@@ -98,7 +117,9 @@ static enum status add_folder(struct walk *walk, const struct walk_entry *folder
             return error_memory(err);
         TRY(add(walk, full, path, err));
     }
-    return OK;
+    if (walk->n > before || !folder->path[0] || (f && f->leaves_out_empty(f->of, folder->path)))
+        return OK;
+    return append(walk, folder, err);
 }
 
 enum status walk_add(struct walk *walk, const char *full, const char *path, struct error *err)

@@ -3,6 +3,7 @@
  *
  * walk_in, any number of walk_add; then `found` has every file, link and empty folder, in the order
  * of the calls, and within one sorted by bytes. No link is followed below the place that is added.
+ * What the filter leaves out is not looked into, and may be what else would be refused.
  */
 #ifndef CACHE_CONTENT_WALK_H
 #define CACHE_CONTENT_WALK_H
@@ -15,6 +16,7 @@
 #include "cache/content/listing.h"
 
 struct arena;
+struct filter;
 
 struct walk_entry {
     enum tree_kind kind;
@@ -29,6 +31,8 @@ struct walk {
     struct walk_entry *found;
     size_t n, capacity;
     bool open; /* what the owner may not read, or a folder's names not change, is made so */
+    const struct filter *filter; /* NULL: nothing is left out */
+    size_t left_out;
 };
 
 struct walk walk_in(struct arena *arena);

@@ -32,6 +32,7 @@
 #include "engine/study/unit.h"
 
 struct arena;
+struct exclusions;
 struct pins;
 struct run;
 struct snapshot;
@@ -115,9 +116,9 @@ struct build {
     struct recall recall;
     struct work **work; /* by node */
     size_t n_work, work_capacity;
-    struct nodes studies; /* that were opened */
-    struct nodes folders; /* sources that are folders */
-    struct nodes remakes; /* best nodes whose checkpoint must be made again */
+    struct nodes studies;          /* that were opened */
+    struct exclusions *exclusions; /* of sources that are folders */
+    struct nodes remakes;          /* best nodes whose checkpoint must be made again */
     struct rerun rerun;
     struct job *jobs;
     struct unit **replaced; /* whose checkpoints are in the store though newer ones are: retain.c */

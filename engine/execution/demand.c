@@ -6,6 +6,7 @@
 #include "engine/execution/job.h"
 #include "engine/execution/resolve.h"
 #include "engine/execution/run.h"
+#include "engine/execution/waiting.h"
 
 /* Of a study: undecided; of a best node: it waits for its checkpoint. */
 static bool is_open(const struct build *b, int node)
@@ -116,7 +117,7 @@ static enum status serve(struct build *b, int study, const struct demand *demand
 static void end_unwanted(struct build *b, const struct demands *demands)
 {
     for (struct job *job = b->jobs; job; job = job->next) {
-        bool serves = !job->run || run_is_remake(job);
+        bool serves = !job->run || run_is_remake(job) || waiting_is(job);
         for (size_t i = 0; i < demands->n && !serves; i++)
             serves = run_serves(job, &demands->runs[i]);
         if (!serves && !job->unwanted) {
@@ -124,6 +125,24 @@ static void end_unwanted(struct build *b, const struct demands *demands)
             job_end(b, job);
         }
     }
+}
+
+/* Runs that wait go on before others start. */
+static enum status serve_waiting(struct build *b, struct demands *demands, struct error *err)
+{
+    size_t left = 0;
+
+    for (size_t i = 0; i < demands->n; i++) {
+        bool taken = false;
+        if (demands->runs[i].template->keyed && is_open(b, demands->studies[i]))
+            TRY(waiting_serve(b, &demands->runs[i], &taken, err));
+        if (taken)
+            continue;
+        demands->runs[left] = demands->runs[i];
+        demands->studies[left++] = demands->studies[i];
+    }
+    demands->n = left;
+    return OK;
 }
 
 enum status demand_serve(struct build *b, bool may_start, struct error *err)
@@ -135,12 +154,16 @@ enum status demand_serve(struct build *b, bool may_start, struct error *err)
     if (!arena)
         return error_memory(err);
     s = collect(b, arena, &demands, err);
+    if (s == OK && may_start)
+        end_unwanted(b, &demands);
+    if (s == OK && may_start)
+        s = serve_waiting(b, &demands, err);
     for (size_t i = 0; i < demands.n && s == OK; i++)
         if (is_open(b, demands.studies[i]))
             s = serve(b, demands.studies[i], &demands.runs[i],
                       may_start && executor_has_room(b->executor), (int)(demands.n - i) - 1, err);
-    if (s == OK && may_start)
-        end_unwanted(b, &demands);
+    if (s == OK)
+        s = waiting_sort(b, may_start, err);
     arena_close(arena);
     return s;
 }

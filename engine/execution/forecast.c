@@ -92,11 +92,12 @@ static enum status imagine(struct build *b, struct study *study, struct trial **
     return OK;
 }
 
-/* With `stop` any report may end a trial: then one unit is sure, where no known one comes first. */
+/* With `stop` any report may end a trial, with `stop_study` all of them: then one unit is sure,
+ * where no known one comes first. */
 static int sure(const struct study *study, const struct unit *from, const struct trial *trial,
                 int until)
 {
-    if (!study->spec->stop_metric)
+    if (!study->spec->stop.metric && !study->spec->stop_study.metric)
         return until;
     return from == trial->last ? (from ? from->t : 0) + 1 : 0;
 }
@@ -195,6 +196,17 @@ static enum status pace(struct build *b, int node, double *out, struct error *er
     return cost > 0 ? OK : past_pace(b, node, out, err);
 }
 
+/* No more units than the study's budget still has. */
+static void limit(const struct study *study, struct bound *bound)
+{
+    const int64_t left = study->spec->budget - study->n_delivered;
+
+    if (study->spec->budget == 0 || bound->units <= left)
+        return;
+    bound->cost *= (double)left / (double)bound->units;
+    bound->units = left;
+}
+
 enum status forecast_study(struct build *b, int node, struct forecast *out, struct error *err)
 {
     struct study *study = work_of(b, node)->study;
@@ -209,11 +221,13 @@ enum status forecast_study(struct build *b, int node, struct forecast *out, stru
     forget(&least);
     TRY(find_most(b, study, &most, to_come, n, err));
     forget(&most);
+    limit(study, &least);
+    limit(study, &most);
     TRY(pace(b, node, &seconds, err));
     *out = (struct forecast){.least = least.units,
                              .most = most.units,
                              .least_seconds = least.cost * seconds,
                              .most_seconds = most.cost * seconds,
-                             .unbounded = study->spec->exploits};
+                             .unbounded = study->spec->exploits && study->spec->budget == 0};
     return OK;
 }

@@ -122,7 +122,7 @@ static enum status find_file(const struct landing *l, const struct change *c, co
 
     if (!path)
         return error_memory(err);
-    if (source_digest(l->store, path, l->batch, &there, &ignored) != OK)
+    if (source_digest(l->store, path, NULL, l->batch, &there, &ignored) != OK)
         return OK; /* it cannot be read: it is not right */
     if (there.folder || there.executable != (p->kind == TREE_EXECUTABLE) ||
         !digest_equal(&there.digest, &p->digest))

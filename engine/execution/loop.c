@@ -10,6 +10,7 @@
 #include "engine/execution/resolve.h"
 #include "engine/execution/retain.h"
 #include "engine/execution/run.h"
+#include "engine/execution/waiting.h"
 #include "engine/interrupt.h"
 #include "engine/process/runner.h"
 
@@ -122,21 +123,25 @@ static enum status next_event(struct build *b, struct executor_event *event, str
 
 /* ---- take ---- */
 
-static void take_interrupt(struct build *b)
+static enum status take_interrupt(struct build *b, struct error *err)
 {
     const int asked = interrupt_take();
 
     if (asked == 0)
-        return;
+        return OK;
     for (struct job *job = b->jobs; job; job = job->next) {
         if (asked > 1)
             executor_kill(b->executor, job->task);
-        job_end(b, job);
+        if (waiting_is(job) && asked == 1)
+            TRY(waiting_end(b, job, err));
+        else
+            job_end(b, job);
     }
     if (!b->interrupted)
         progress_line(b->progress, "interrupted: what is finished is kept");
     b->interrupted = true;
     b->waits_for = NULL;
+    return OK;
 }
 
 /* Nothing came for as long as was said: only now, when all that has come is read. */
@@ -161,8 +166,7 @@ static enum status take_event(struct build *b, const struct executor_event *even
         keep_time(b);
         return OK;
     case EVENT_WAKE:
-        take_interrupt(b);
-        return OK;
+        return take_interrupt(b, err);
     case EVENT_OUTPUT:
         return run_take(b, job, event->bytes, event->n, err);
     case EVENT_EXIT:
@@ -237,7 +241,7 @@ static enum status go_on(struct build *b, struct error *err)
     enum status s = b->interrupted ? OK : settle(b, err);
 
     if (*interrupt_count() > 0)
-        take_interrupt(b);
+        TRY(take_interrupt(b, err));
     return b->interrupted && s == ERR_INTERRUPTED ? OK : s;
 }
 

@@ -265,59 +265,11 @@ static enum status find_folder(struct build *b, char **folder, struct error *err
     return *folder ? OK : error_memory(err);
 }
 
-/* A path without links, whose last two names may not be there yet. */
-static enum status resolve(struct build *b, const char *path, char **real, struct error *err)
-{
-    enum status s = file_absolute(path, b->arena, real, err);
-    const char *last = path;
-
-    for (int names = 0; s == ERR_NOT_FOUND && names < 2; names++) {
-        char *above;
-        while (last > path && *--last != '/')
-            ;
-        if (!(above = arena_copy(b->arena, path, (size_t)(last - path))))
-            return error_memory(err);
-        s = file_absolute(above[0] ? above : "/", b->arena, real, err);
-        if (s == OK && !(*real = file_join(b->arena, *real, last + 1)))
-            return error_memory(err);
-    }
-    if (s != ERR_NOT_FOUND)
-        return s;
-    *real = arena_string(b->arena, path);
-    return *real ? OK : error_memory(err);
-}
-
-/* What one build puts there the next would read, and never come to an end. */
-static enum status refuse_sources(struct build *b, const char *folder, struct error *err)
-{
-    char *real, *source;
-
-    if (b->folders.n == 0)
-        return OK;
-    TRY(resolve(b, folder, &real, err));
-    for (size_t i = 0; i < b->folders.n; i++) {
-        const struct node *node = graph_node(b->graph, b->folders.nodes[i]);
-        size_t n;
-        TRY(file_absolute(node->source, b->arena, &source, err));
-        n = strlen(source);
-        if (strncmp(real, source, n) != 0 || (real[n] && real[n] != '/' && n > 1))
-            continue;
-        (void)error_set(err, ERR_INPUT, node->where,
-                        "hpo.source: in this folder lies %s, where the targets go", real);
-        error_hint(err,
-                   "name what is needed of it, or put targets and the store elsewhere: --out DIR, "
-                   "--cache DIR");
-        return ERR_INPUT;
-    }
-    return OK;
-}
-
 enum status output_refuse(struct build *b, struct error *err)
 {
     char *folder;
 
     TRY(find_folder(b, &folder, err));
-    TRY(refuse_sources(b, folder, err));
     return owner_refuse(folder, b->recipe_path, b->arena, err);
 }
 
@@ -328,9 +280,8 @@ enum status output_targets(struct build *b, bool *again, struct error *err)
     int at;
 
     TRY(find_folder(b, &folder, err));
-    TRY(refuse_sources(b, folder, err)); /* of trials they came later, */
     if (!b->recall.past)
-        TRY(target_names_check(b->graph, err)); /* and what an hpo.after is */
+        TRY(target_names_check(b->graph, err)); /* of an hpo.after it is known by now */
     if (!b->recall.landed &&
         !(b->recall.landed = arena_array(b->arena, b->n_targets + 1, sizeof *b->recall.landed)))
         return error_memory(err);

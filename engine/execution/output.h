@@ -6,7 +6,7 @@
 
 /*
  * Once all targets are wanted, and before anything runs. ERR_INPUT: the recipe's folder in out/ is
- * another's, or it can have none, or it lies in a source that was found.
+ * another's, or it can have none.
  */
 enum status output_refuse(struct build *b, struct error *err) MUST_CHECK;
 

@@ -62,7 +62,7 @@ static enum status find_program(struct build *b, struct digest *program, struct 
 {
     struct source self;
 
-    TRY(source_digest(b->store, "/proc/self/exe", b->arena, &self, err));
+    TRY(source_digest(b->store, "/proc/self/exe", NULL, b->arena, &self, err));
     *program = self.digest;
     return OK;
 }
@@ -136,7 +136,7 @@ static bool look_at_sources(struct build *b, const struct snapshot *past)
         struct stat st;
         if (node->kind != NODE_SOURCE)
             continue;
-        path = node->source; /* a short way where there is one: most lie beside the recipe */
+        path = node->source.path; /* a short way where there is one: most lie beside the recipe */
         if (at >= 0 && strncmp(path, folder, n_folder) == 0 && path[n_folder] == '/' &&
             path[n_folder + 1] != '/' && path[n_folder + 1] != '\0')
             path += n_folder + 1;
@@ -211,7 +211,7 @@ bool recall_source(struct build *b, int node)
     if (!p || !p->still)
         return false;
     w->content = (struct content){.origin = FROM_SOURCE,
-                                  .path = graph_node(b->graph, node)->source,
+                                  .path = graph_node(b->graph, node)->source.path,
                                   .source = {.executable = p->executable,
                                              .size = p->stamp.size,
                                              .digest = p->digest,

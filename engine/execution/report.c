@@ -140,19 +140,45 @@ static const char *parse(const char *line, size_t n, struct arena *arena, struct
     return arena_printf(arena, "a report is one object on one line, and here %s", refusal.text);
 }
 
+static const char *string_member(const struct json *object, const char *name)
+{
+    const struct json *member = json_get(object, name);
+
+    return member && member->kind == JSON_STRING ? member->string : NULL;
+}
+
+/* {"saved": "t3"} */
+static enum status read_saved(const char *line, size_t n, struct arena *arena, enum line_kind *kind,
+                              struct report_line *out, struct error *err)
+{
+    struct json *object;
+    enum status s = OK;
+    char *text = clean(line, &n, arena);
+
+    if (!text)
+        return error_memory(err);
+    *out = (struct report_line){.t = 0};
+    if (!parse(text, n, arena, &object, &s))
+        out->checkpoint = string_member(object, "saved");
+    if (s == ERR_MEMORY)
+        return error_memory(err);
+    *kind = out->checkpoint ? LINE_SAVED : LINE_LOG;
+    return OK;
+}
+
 enum status report_read(const char *line, size_t n, struct arena *arena, enum line_kind *kind,
                         struct report_line *out, const char **why, struct error *err)
 {
     struct json *object;
     const struct json_member **members;
-    const struct json *t, *checkpoint;
+    const struct json *t, *more;
     size_t n_members;
     enum status s = OK;
     char *text;
 
     *kind = LINE_LOG;
     if (!speaks_of_t(line))
-        return OK;
+        return strstr(line, "\"saved\"") ? read_saved(line, n, arena, kind, out, err) : OK;
     if (!(text = clean(line, &n, arena)))
         return error_memory(err);
     *kind = LINE_ALMOST;
@@ -166,9 +192,10 @@ enum status report_read(const char *line, size_t n, struct arena *arena, enum li
         *why = "t is a whole number";
         return OK;
     }
-    checkpoint = json_get(object, "checkpoint");
+    more = json_get(object, "more");
     out->t = (int)t->number;
-    out->checkpoint = checkpoint && checkpoint->kind == JSON_STRING ? checkpoint->string : NULL;
+    out->checkpoint = string_member(object, "checkpoint");
+    out->more = more && ((more->kind == JSON_BOOLEAN && more->truth) || more->kind == JSON_STRING);
     *kind = LINE_REPORT;
     TRY(find_numbers(object, arena, &members, &n_members, err));
     TRY(take_numbers(members, n_members, arena, &out->numbers, err));

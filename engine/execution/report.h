@@ -4,6 +4,9 @@
  *
  *     {"t": 3, "eval_loss": 9.72, "checkpoint": "t3"}
  *
+ * Going on       "more": true says that the trainer can train on, and waits for a word where its
+ *                run is over. "saved": "t3", on a line of its own, names the checkpoint that it was
+ *                asked for.
  * Around it      Escape sequences of terminals, blanks and a byte order mark do no harm.
  * Numbers        at the top are the result; nulls and NaN are numbers that are missing. The rest is
  *                not kept.
@@ -24,11 +27,13 @@ struct report_line {
     const char *text;       /* t and the numbers, as canonical JSON */
     struct numbers numbers; /* the same, parsed once */
     const char *checkpoint; /* a folder that it names, or NULL */
+    bool more;
 };
 
 enum line_kind {
     LINE_LOG,
     LINE_REPORT,
+    LINE_SAVED, /* only the checkpoint is set */
     LINE_ALMOST /* someone may have meant a report: *why says what it lacks */
 };
 

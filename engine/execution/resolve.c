@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "engine/execution/exclusions.h"
 #include "engine/execution/prior.h"
 #include "engine/execution/recall.h"
 #include "engine/graph/key.h"
@@ -175,18 +176,22 @@ static enum status resolve_source(struct build *b, int node, struct error *err)
 {
     struct node *n = graph_node(b->graph, node);
     struct work *w = work_of(b, node);
+    const struct filter *filter;
     enum status s;
 
     if (recall_source(b, node))
         return node_done(b, node, err);
-    w->content = (struct content){.origin = FROM_SOURCE, .path = n->source};
-    s = source_digest(b->store, n->source, b->arena, &w->content.source, err);
+    w->content = (struct content){.origin = FROM_SOURCE, .path = n->source.path};
+    s = exclusions_find(b, node, &filter, err);
+    if (s == OK && (s = source_digest(b->store, n->source.path, filter, b->arena,
+                                      &w->content.source, err)) == ERR_INPUT)
+        error_hint(err,
+                   "by .hpoignore, by exclude, or as usual; a later pattern !NAME takes a name "
+                   "back");
     if (s != OK) {
         error_place(err, "%s", n->where);
         return s == ERR_NOT_FOUND || s == ERR_SYSTEM ? ERR_INPUT : s;
     }
-    if (w->content.source.folder)
-        TRY(nodes_add(b, &b->folders, node, err));
     return node_done(b, node, err);
 }
 

@@ -9,6 +9,7 @@
 #include "engine/execution/resolve.h"
 #include "engine/execution/retain.h"
 #include "engine/execution/run_state.h"
+#include "engine/execution/waiting.h"
 
 struct chain run_chain(const struct run *run, size_t i, size_t n)
 {
@@ -164,6 +165,7 @@ struct stretch {
     struct template *template;
     struct unit *from;
     int until, others;
+    bool saves;
 };
 
 /* What a task must train first, so that another can go on with other parameters; false: nothing. */
@@ -205,6 +207,7 @@ static void fill_request(const struct run *run, struct request *r)
 {
     r->key = &run->units[0]->key;
     r->trains = true;
+    r->speaks = run->speaks;
     r->from = run->from ? run->from->t : 0;
     r->until = run->units[run->n - 1]->t;
     r->checkpoint = run->from ? &run->from->checkpoint : NULL;
@@ -231,8 +234,12 @@ static enum status open_run(struct build *b, struct stretch s, struct job **out,
     }
     *job->run = (struct run){.purpose = s.purpose,
                              .best_node = s.best_node,
+                             .saves = s.saves,
                              .template = s.template,
+                             .begun = start,
                              .from = start,
+                             .speaks = s.purpose == FOR_STUDY &&
+                                       !graph_node(b->graph, s.template->node)->action.alone,
                              .lines = lines_in(job->arena)};
     status = reserve(b, job, &s, request, &ready, refused, err);
     if (status != OK || !ready) {
@@ -290,8 +297,14 @@ static void say_what_is_trained_again(struct build *b, const struct job *job,
 enum status run_start(struct build *b, const char *label, const struct demand *demand, int others,
                       bool *refused, struct error *err)
 {
-    const struct stretch s = {FOR_STUDY,     -1,    label, demand->template, demand->from,
-                              demand->until, others};
+    const struct stretch s = {.purpose = FOR_STUDY,
+                              .best_node = -1,
+                              .label = label,
+                              .template = demand->template,
+                              .from = demand->from,
+                              .until = demand->until,
+                              .others = others,
+                              .saves = demand->saves};
     struct unit *first;
     struct request r;
     struct job *job;
@@ -328,20 +341,21 @@ static enum status best_done(struct build *b, int best_node, struct error *err)
 enum status run_remake(struct build *b, int best_node, bool *refused, struct error *err)
 {
     struct unit *u = work_of(b, best_node)->best;
-    const struct stretch s = {FOR_BEST,
-                              best_node,
-                              graph_label(b->graph, best_node),
-                              (struct template *)u->template,
-                              u->parent,
-                              u->t,
-                              0};
+    const struct stretch s = {.purpose = FOR_BEST,
+                              .best_node = best_node,
+                              .label = graph_label(b->graph, best_node),
+                              .template = (struct template *)u->template,
+                              .from = u->parent,
+                              .until = u->t};
     struct request r;
     struct job *job;
     bool again = true;
 
     *refused = false;
-    if (u->running)
+    if (u->running || waiting_behind(b, u))
         return OK;
+    if (u->kept && u->has_checkpoint && !work_of(b, best_node)->force)
+        return best_done(b, best_node, err); /* a run that waited has saved it meanwhile */
     u->kept = false;
     while (again) {
         TRY(adopt(b, u, NULL, NULL, err));
@@ -363,8 +377,12 @@ enum status run_remake(struct build *b, int best_node, bool *refused, struct err
 enum status run_again(struct build *b, const char *label, struct unit *u, bool *started,
                       struct error *err)
 {
-    const struct stretch s = {FOR_RERUN, -1,   label, (struct template *)u->template,
-                              u->parent, u->t, 0};
+    const struct stretch s = {.purpose = FOR_RERUN,
+                              .best_node = -1,
+                              .label = label,
+                              .template = (struct template *)u->template,
+                              .from = u->parent,
+                              .until = u->t};
     struct request r;
     struct job *job;
     bool again, refused;
@@ -434,6 +452,11 @@ static enum status fail(struct build *b, struct job *job, const char *sentence, 
 
     if (!sentence || !w)
         return error_memory(err);
+    if (run->went_on) { /* whether the trainer fails, a new task will show */
+        progress_line(b->progress, "again: %s, which had gone on: %s", job->label, sentence);
+        TRY(break_off(b, job, true, err));
+        return let_go(b, job, false, err);
+    }
     if (w->failures++ < graph_node(b->graph, job->node)->action.retries) {
         progress_line(b->progress, "again: %s: %s", job->label, sentence);
         TRY(break_off(b, job, true, err));
@@ -488,8 +511,8 @@ static enum status succeed(struct build *b, struct job *job, struct error *err)
     const struct unit *u = run->units[run->n - 1];
     const int best_node = run->purpose == FOR_BEST ? run->best_node : -1;
 
-    if (run->from && run->purpose == FOR_STUDY && u->kept)
-        TRY(retain_replaced(b, run->from, err));
+    if (run->begun && run->purpose == FOR_STUDY && u->kept)
+        TRY(retain_replaced(b, run->begun, err));
     progress_done(b->progress, "%s t = %d (%.1f s)", job->label, u->t, job_seconds(job));
     TRY(let_go(b, job, b->o->keep_failed, err));
     return best_node >= 0 ? best_done(b, best_node, err) : OK;
@@ -509,9 +532,17 @@ enum status run_finish(struct build *b, struct job *job, const struct executor_e
 {
     struct run *run = job->run;
     enum status s;
+    bool saved;
 
     run->ended = true;
     TRY(run_take_rest(b, job, err));
+    if (waiting_is(job)) {
+        TRY(waiting_finish(b, job, end, &saved, err));
+        if (!saved)
+            TRY(break_off(b, job, false, err));
+        job_close(b, job, b->o->keep_failed);
+        return OK;
+    }
     for (size_t i = 0; i < run->n; i++)
         run->units[i]->running = false;
     if (job->unwanted || b->interrupted || end->lost) {

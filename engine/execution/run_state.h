@@ -17,13 +17,26 @@ enum purpose {
     FOR_RERUN    /* its units are known, and are compared */
 };
 
+/* What a run does between its units. */
+enum waiting {
+    WAITS_NOT,   /* it trains, or ends by itself */
+    WAITS,       /* for a word: all its units are known, and it holds no claim */
+    WAITS_SAVING /* it was told to save, and to end */
+};
+
 struct run {
     enum purpose purpose;
     int best_node; /* FOR_BEST */
+    bool saves;    /* it is not asked to go on: its checkpoint is wanted */
     struct template *template;
-    struct unit *from;   /* its checkpoint is the start; NULL: the beginning */
+    struct unit *begun;  /* its task began with this one's checkpoint; NULL: with none */
+    struct unit *from;   /* the unit before the first of: */
     struct unit **units; /* that it will report, in order; the claim of all is ours */
     size_t n, reported;
+    enum waiting waiting;
+    int64_t waits_since; /* by executor_now */
+    bool went_on;
+    bool speaks; /* it was told that it may be asked to go on */
     struct lines lines;
     const char **names; /* of checkpoints that its lines have named */
     size_t n_names, name_capacity;

@@ -9,6 +9,7 @@
 #include "engine/execution/report.h"
 #include "engine/execution/run.h"
 #include "engine/execution/run_state.h"
+#include "engine/execution/waiting.h"
 #include "engine/process/runner.h"
 
 enum { SHOWN = 200 }; /* bytes of a line in a message */
@@ -84,7 +85,8 @@ static enum status take_unit(struct build *b, struct job *job, const struct repo
 {
     struct run *run = job->run;
     struct unit *u = run->units[run->reported];
-    const bool last = run->reported + 1 == run->n;
+    const bool waits = run->reported + 1 == run->n && run->speaks && line->more;
+    const bool last = run->reported + 1 == run->n && !waits;
     const int64_t now = runner_now_ns();
     const char *text = arena_string(b->arena, line->text);
 
@@ -102,7 +104,11 @@ static enum status take_unit(struct build *b, struct job *job, const struct repo
     run->reported++;
     progress_verbose(b->progress, "%s %s", job->label, text);
     if (!last)
-        return keep_report(b, job, u, text, &line->numbers, err);
+        TRY(keep_report(b, job, u, text, &line->numbers, err));
+    if (waits)
+        waiting_begin(b, job);
+    if (!last)
+        return OK;
     TRY(report_copy(line, job->arena, &run->last, err));
     run->last.text = text; /* the unit's, which outlives the job */
     return OK;
@@ -114,6 +120,22 @@ const char *run_with_almost(struct build *b, const struct run *run, const char *
         return sentence;
     return arena_printf(b->arena, "%s; of the line `%s`: %s", sentence, run->almost,
                         run->almost_why);
+}
+
+/* Where the checkpoint lies that it was told to save. */
+static enum status take_saved(struct build *b, struct job *job, const char *name, struct error *err)
+{
+    struct run *run = job->run;
+    const char *folder;
+
+    if (run->waiting != WAITS_SAVING)
+        return OK;
+    TRY(results_locate(b->results, job->task->out, name, job->arena, &folder, err));
+    if (run->held)
+        results_drop(b->results, &run->held_unit->key, run->ended ? NULL : run->held);
+    run->held = folder;
+    run->held_unit = run->units[run->n - 1];
+    return OK;
 }
 
 static enum status take_report(struct build *b, struct job *job, const struct report_line *line,
@@ -166,6 +188,10 @@ static enum status take_line(struct build *b, struct job *job, const char *line,
     s = report_read(line, n, arena, &kind, &report, &why, err);
     if (s == OK && kind == LINE_REPORT && !job->run->wrong)
         s = take_report(b, job, &report, err);
+    if (s == OK && kind == LINE_SAVED)
+        s = take_saved(b, job, report.checkpoint, err);
+    if (s == ERR_FAILED || s == ERR_NOT_FOUND) /* then the whole folder is the checkpoint */
+        s = OK;
     if (s == OK && kind == LINE_ALMOST)
         s = note_almost(b, job->run, line, why, err);
     arena_close(arena);

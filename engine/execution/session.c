@@ -17,6 +17,7 @@
 #include "cache/records/history.h"
 #include "engine/execution/build.h"
 #include "engine/execution/dry_run.h"
+#include "engine/execution/exclusions.h"
 #include "engine/execution/job.h"
 #include "engine/execution/loop.h"
 #include "engine/execution/output.h"
@@ -262,6 +263,7 @@ static void end(struct session *s, bool close_store)
     runner_end(&s->reaper);
     pins_close(b->pins);
     local_results_close(b->results);
+    exclusions_close(b);
     if (close_store)
         store_close(b->store);
     recipe_close(b->recipe);

@@ -92,6 +92,8 @@ char **environment_of(const struct request *r, const struct surroundings *s, str
         add_number(&list, "HPO_UNTIL", r->until);
         add(&list, "HPO_CHECKPOINT_OUT", s->task->out);
     }
+    if (r->speaks)
+        add(&list, "HPO_MORE", "1");
     if (s->checkpoint)
         add(&list, "HPO_CHECKPOINT_IN", s->checkpoint);
     if (s->params)

@@ -14,6 +14,8 @@
  * Ending     executor_end asks the task to end (SIGTERM), and ends it by force when it has not
  *            after 5 s; executor_kill ends it by force at once. Both lead to its EVENT_EXIT.
  * Pausing    A paused task stands still until it goes on, or is ended.
+ * Waiting    A task that speaks may wait for a word: from executor_rest on others have its cpus,
+ *            where it holds no GPU, and executor_wake takes them again before the word is said.
  * Loss       A task whose place is gone (a node of a cluster) ends with `lost`: by no fault of its
  *            own, so it may be started anew.
  * Time       executor_now counts while the executor could watch its tasks: it stands still while
@@ -44,7 +46,8 @@ struct request {
     const struct content **inputs; /* in the order of the action's */
     const char *identity;          /* what a fetcher fetches, pinned */
     bool trains;     /* its standard output comes as events; checkpoints go in and out */
-    bool speaks;     /* its standard input is open to executor_say; else it is empty */
+    bool speaks;     /* its standard input is open to executor_say, and HPO_MORE says so; else it is
+                        empty */
     int from, until; /* of a run of units: HPO_FROM, HPO_UNTIL */
     const struct digest *checkpoint; /* the tree that becomes HPO_CHECKPOINT_IN, or NULL */
     int others; /* further requests that could start now: idle cpus are shared with them */
@@ -96,6 +99,8 @@ struct executor_calls {
                          enum start_outcome *outcome, size_t *lost, struct error *err);
     enum status (*say)(struct executor *x, struct task *task, const char *line, struct error *err);
     void (*pause)(struct executor *x, struct task *task, bool paused);
+    void (*rest)(struct executor *x, struct task *task);
+    bool (*wake)(struct executor *x, struct task *task);
     void (*end)(struct executor *x, struct task *task, bool by_force);
     void (*close)(struct executor *x, struct task *task, bool keep_folder);
     enum status (*next)(struct executor *x, int64_t until_ns, struct executor_event *event,
@@ -140,6 +145,17 @@ static inline void executor_pause(struct executor *x, struct task *task)
 static inline void executor_go_on(struct executor *x, struct task *task)
 {
     x->calls->pause(x, task, false);
+}
+
+static inline void executor_rest(struct executor *x, struct task *task)
+{
+    x->calls->rest(x, task);
+}
+
+/* False: there is no room for it now. */
+static inline bool executor_wake(struct executor *x, struct task *task)
+{
+    return x->calls->wake(x, task);
 }
 
 static inline void executor_end(struct executor *x, struct task *task)

@@ -36,6 +36,17 @@ static void pause(struct executor *x, struct task *task, bool paused)
     (void)x, (void)task, (void)paused;
 }
 
+static void rest(struct executor *x, struct task *task)
+{
+    (void)x, (void)task;
+}
+
+static bool wake(struct executor *x, struct task *task)
+{
+    (void)x, (void)task;
+    return true;
+}
+
 static void end(struct executor *x, struct task *task, bool by_force)
 {
     (void)x, (void)task, (void)by_force;
@@ -61,6 +72,8 @@ static const struct executor_calls calls = {
     .start = start,
     .say = say,
     .pause = pause,
+    .rest = rest,
+    .wake = wake,
     .end = end,
     .close = end,
     .next = next,

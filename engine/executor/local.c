@@ -16,6 +16,7 @@
 #include "cache/content/tree.h"
 #include "cache/store.h"
 #include "engine/executor/environment.h"
+#include "engine/executor/local_state.h"
 #include "engine/executor/slots.h"
 #include "engine/executor/workspace.h"
 #include "engine/fetch/fetch.h"
@@ -26,35 +27,9 @@
 #include "engine/process/tool.h"
 #include "engine/progress.h"
 
-enum { TERM_SECONDS = 5, NAP_MS = 500, READ_BYTES = 64 * 1024, PIPE_BYTES = 1024 * 1024 };
+enum { TERM_SECONDS = 5, NAP_MS = 500, PIPE_BYTES = 1024 * 1024 };
 
 static const int64_t second_ns = 1000000000;
-
-struct child {
-    struct task task; /* first: a task is its child */
-    struct child *next;
-    struct arena *arena;
-    struct workspace workspace;
-    struct process process;
-    struct share share;
-    int log;         /* of a task that trains: what it prints goes there, wherever its name leads */
-    int64_t kill_ns; /* when it is ended by force, by now(); 0: nobody asked it to end */
-    int64_t logged;  /* bytes of its output that are in its log */
-    size_t late;     /* bytes that came after its end */
-    bool told;       /* its EVENT_EXIT has been given */
-    bool ready;      /* something may be read from it, or it may have ended */
-};
-
-struct local {
-    struct executor executor;
-    struct local_machine machine;
-    struct slots slots;
-    struct child *children;
-    int children_list;       /* the kernel's: see strays.h */
-    int n_running;           /* of ours, that have not ended */
-    int64_t real_ns, now_ns; /* when time was last looked at, and what it was by our own count */
-    char bytes[READ_BYTES];
-};
 
 static struct local *of(struct executor *x)
 {
@@ -103,97 +78,6 @@ static enum status local_room(struct executor *x, const struct request *r, enum 
     *room =
         slots_find(&of(x)->slots, &r->action->resources, r->others, &share) ? ROOM_FREE : ROOM_BUSY;
     return OK;
-}
-
-static bool is_lost(enum status s)
-{
-    return s == ERR_NOT_FOUND || s == ERR_CORRUPT;
-}
-
-static enum status put_inputs(struct local *l, struct child *c, const struct request *r,
-                              enum start_outcome *outcome, size_t *lost, struct error *err)
-{
-    const struct action *a = r->action;
-
-    for (size_t i = 0; i < a->n_inputs; i++) {
-        struct content content = *r->inputs[i]; /* what is read of it lives as long as the task */
-        const enum status s = workspace_put(&c->workspace, l->machine.store, &content,
-                                            a->inputs[i].path, a->inputs[i].name, c->arena, err);
-        if (is_lost(s) && r->inputs[i]->origin == FROM_STORE) {
-            *outcome = START_LOST_INPUT;
-            *lost = i;
-            return OK;
-        }
-        TRY(s);
-    }
-    for (size_t i = 0; i < a->n_outputs; i++)
-        TRY(workspace_expect(&c->workspace, a->outputs[i], err));
-    return OK;
-}
-
-static enum status put_checkpoint(struct local *l, struct child *c, const struct request *r,
-                                  const char **in, enum start_outcome *outcome, struct error *err)
-{
-    struct tree tree;
-    enum status s;
-
-    if (!(*in = file_join(c->arena, c->workspace.folder, "in")))
-        return error_memory(err);
-    if ((s = tree_read(l->machine.store, r->checkpoint, c->arena, &tree, err)) == OK)
-        s = tree_place(l->machine.store, &tree, *in, err);
-    if (!is_lost(s))
-        return s;
-    *outcome = START_LOST_CHECKPOINT;
-    return OK;
-}
-
-static enum status write_params(const char *path, const char *params, struct error *err)
-{
-    const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    enum status s;
-
-    if (fd < 0)
-        return error_system(err, path, "write");
-    s = file_write_all(fd, path, params, strlen(params), err);
-    close(fd);
-    return s;
-}
-
-/* Everything that a task prints is also its log. */
-static enum status open_log(struct child *c, struct error *err)
-{
-    c->log = open(c->task.log, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0666);
-    return c->log < 0 ? error_system(err, c->task.log, "open") : OK;
-}
-
-/* The folder with all that the task will find in it. */
-static enum status fill_folder(struct local *l, struct child *c, const struct request *r,
-                               struct surroundings *s, enum start_outcome *outcome, size_t *lost,
-                               struct error *err)
-{
-    char hex[DIGEST_HEX + 1];
-
-    digest_hex(r->key, hex);
-    hex[16] = '\0';
-    TRY(workspace_make(&c->workspace, l->machine.store, hex, c->arena, err));
-    c->task.folder = c->workspace.folder;
-    c->task.name = c->workspace.name;
-    c->task.dir = c->workspace.dir;
-    c->task.log = c->workspace.log;
-    TRY(put_inputs(l, c, r, outcome, lost, err));
-    if (!r->trains || *outcome != START_STARTED)
-        return OK;
-    TRY(open_log(c, err));
-    if (!(c->task.out = file_join(c->arena, c->task.folder, "out")))
-        return error_memory(err);
-    TRY(file_make_folders(c->task.out, err));
-    if (r->checkpoint)
-        TRY(put_checkpoint(l, c, r, &s->checkpoint, outcome, err));
-    if (!r->action->params)
-        return OK;
-    if (!(s->params = file_join(c->arena, c->task.folder, "params.json")))
-        return error_memory(err);
-    return write_params(s->params, r->action->params, err);
 }
 
 static enum status name_gpus(const struct local *l, struct child *c, const char **names,
@@ -285,7 +169,7 @@ static enum status local_start(struct executor *x, const struct request *r, stru
     *outcome = START_STARTED;
     (void)slots_find(&l->slots, &r->action->resources, r->others, &c->share);
     surroundings.task = &c->task;
-    s = fill_folder(l, c, r, &surroundings, outcome, lost, err);
+    s = local_fill_folder(l, c, r, &surroundings, outcome, lost, err);
     if (s == OK && *outcome == START_STARTED)
         s = run_command(l, c, r, &surroundings, err);
     if (s != OK || *outcome != START_STARTED) {
@@ -317,6 +201,30 @@ static void local_pause(struct executor *x, struct task *task, bool paused)
 {
     (void)x;
     runner_signal(&child_of(task)->process, paused ? SIGSTOP : SIGCONT);
+}
+
+/* What is on a GPU stays there: its share is kept. */
+static void local_rest(struct executor *x, struct task *task)
+{
+    struct child *c = child_of(task);
+
+    if (c->rests || c->share.gpus)
+        return;
+    slots_give(&of(x)->slots, &c->share);
+    c->rests = true;
+}
+
+static bool local_wake(struct executor *x, struct task *task)
+{
+    struct slots *slots = &of(x)->slots;
+    struct child *c = child_of(task);
+
+    if (c->rests && slots->cpus - slots->cpus_used < c->share.cpus)
+        return false;
+    if (c->rests)
+        slots_take(slots, &c->share);
+    c->rests = false;
+    return true;
 }
 
 static void local_end(struct executor *x, struct task *task, bool by_force)
@@ -375,7 +283,8 @@ static void local_close(struct executor *x, struct task *task, bool keep_folder)
     runner_close(l->machine.reaper, &c->process);
     if (runs)
         note_end(l, c);
-    slots_give(&l->slots, &c->share);
+    if (!c->rests)
+        slots_give(&l->slots, &c->share);
     free_child(l, c, keep_folder);
 }
 
@@ -545,6 +454,8 @@ static const struct executor_calls calls = {
     .start = local_start,
     .say = local_say,
     .pause = local_pause,
+    .rest = local_rest,
+    .wake = local_wake,
     .end = local_end,
     .close = local_close,
     .next = local_next,

@@ -292,8 +292,8 @@ const char *graph_label(struct graph *graph, int id)
     if (node->name || node->target)
         return node->name ? node->name : node->target;
     if (node->kind == NODE_SOURCE) {
-        const char *slash = strrchr(node->source, '/');
-        return slash ? slash + 1 : node->source;
+        const char *slash = strrchr(node->source.path, '/');
+        return slash ? slash + 1 : node->source.path;
     }
     if (node->kind == NODE_TEXT)
         return node->text.name;

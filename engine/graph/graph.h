@@ -69,6 +69,7 @@ struct action {
     double timeout; /* seconds, 0: none */
     int retries;
     bool stateless;            /* of a trainer: an empty checkpoint is a whole one */
+    bool alone;                /* of a trainer: it is never asked to go on; in no key */
     const char **identity;     /* argv, NULL-terminated; NULL: the content of run[0] */
     const char *params;        /* JSON of the parameters file, or NULL */
     const struct fetch *fetch; /* NULL: a command. All that is fetched is its output */
@@ -86,6 +87,13 @@ struct compare_item {
 
 enum keep { KEEP_LAST, KEEP_BEST, KEEP_ALL };
 
+/* A metric is that good. */
+struct goal {
+    const char *metric; /* NULL: there is no goal */
+    double limit;
+    bool at_least; /* that high; else that low */
+};
+
 /* What a recipe says of a study. Its functions stay in Lua: `callbacks` is engine/recipe's
  * reference to them. */
 struct study_spec {
@@ -95,9 +103,9 @@ struct study_spec {
     bool prune;       /* on_failure = "prune": a failed trial ends, the study goes on */
     bool best_of_all; /* best = "any": of all reports, not of each trial's last */
     enum keep keep;
-    const char *stop_metric;    /* NULL: no such criterion */
-    double stop;                /* a trial whose stop_metric is that high or low ends */
-    bool stop_at_least;         /* that high; else that low */
+    struct goal stop;           /* a trial that meets it ends */
+    struct goal stop_study;     /* the study ends with the report that meets it */
+    int budget;                 /* or with so many delivered units; 0: no such limit */
     bool blind;                 /* its searcher hears no reports */
     bool exploits;              /* its scheduler may set a trial back, */
     double units_with_exploits; /* until so many units are delivered: 2 x samples x max_t */
@@ -115,7 +123,11 @@ struct node {
     const char *number; /* graph_add sets it: NULL for its place, see graph_number_under */
     const char *where;  /* "recipes/asha.lua:12" */
     union {
-        const char *source; /* absolute path */
+        struct {
+            const char *path;     /* absolute */
+            const char **exclude; /* patterns: what of a folder is left out besides the usual */
+            size_t n_exclude;
+        } source;
         struct {
             const char *name, *bytes;
             size_t n;

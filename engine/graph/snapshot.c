@@ -193,7 +193,8 @@ static void write_node(struct text *t, const struct node *node)
     write_string(t, node->name);
     write_string(t, node->where);
     if (node->kind == NODE_SOURCE) {
-        write_string(t, node->source);
+        write_string(t, node->source.path);
+        write_strings(t, node->source.exclude, node->source.n_exclude);
     } else if (node->kind == NODE_TEXT) {
         write_string(t, node->text.name);
         write_bytes(t, node->text.bytes, node->text.n);

@@ -236,7 +236,8 @@ static void read_node(struct reader *r, int id, struct node *node)
     node->name = read_optional(r);
     node->where = read_string(r);
     if (kind == NODE_SOURCE) {
-        node->source = read_string(r);
+        node->source.path = read_string(r);
+        node->source.exclude = read_strings(r, &node->source.n_exclude);
     } else if (kind == NODE_TEXT) {
         node->text.name = read_string(r);
         if (!(node->text.bytes = read_bytes(r, &node->text.n)))

@@ -50,7 +50,7 @@ static const char *find_file(struct graph *graph, int id, const char *path)
         const struct node *node = graph_node(graph, id);
         switch (node->kind) {
         case NODE_SOURCE:
-            return node->source;
+            return node->source.path;
         case NODE_TEXT:
             return node->text.name;
         case NODE_ACTION:

@@ -145,7 +145,7 @@ static enum status digest_of_program(struct tools *tools, const char *path, char
 {
     struct source source;
 
-    TRY(source_digest(tools->c.store, path, tools->c.arena, &source, err));
+    TRY(source_digest(tools->c.store, path, NULL, tools->c.arena, &source, err));
     digest_hex(&source.digest, hex);
     return OK;
 }

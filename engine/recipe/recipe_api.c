@@ -241,6 +241,7 @@ static int api_action(lua_State *L)
     a->timeout = number_field(L, 1, "timeout", 0);
     a->retries = integer_field(L, 1, "retries", 0);
     a->stateless = boolean_field(L, 1, "stateless");
+    a->alone = boolean_field(L, 1, "alone");
     a->identity = strings_field(L, 1, "identity", &n_identity);
     a->params = string_field(L, 1, "params");
     return add(L, &node);
@@ -267,16 +268,21 @@ static int api_fetch(lua_State *L)
 static int api_source(lua_State *L)
 {
     struct recipe *r = recipe_of(L);
-    const char *path = copied(L, 1);
-    struct node node = {.kind = NODE_SOURCE, .where = where_of(L), .source = path};
+    struct node node = {.kind = NODE_SOURCE, .where = where_of(L)};
+    const char *path;
     struct stat st;
 
-    if (path[0] != '/' && !(node.source = file_join(graph_arena(r->graph), r->folder, path)))
+    luaL_checktype(L, 1, LUA_TTABLE);
+    if (!(path = string_field(L, 1, "path")))
+        return luaL_error(L, "a source without a path");
+    node.source.path = path;
+    node.source.exclude = strings_field(L, 1, "exclude", &node.source.n_exclude);
+    if (path[0] != '/' && !(node.source.path = file_join(graph_arena(r->graph), r->folder, path)))
         return raise_memory(L);
-    if (stat(node.source, &st) != 0 || !(S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))) {
+    if (stat(node.source.path, &st) != 0 || !(S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))) {
         r->missed = true;
         (void)error_set(&r->raised, ERR_INPUT, node.where,
-                        access(node.source, F_OK) == 0
+                        access(node.source.path, F_OK) == 0
                             ? "hpo.source: expected a file or folder, found a socket, a pipe or a "
                               "device at \"%s\""
                             : "hpo.source: expected a file or folder, found nothing at \"%s\"",
@@ -353,6 +359,22 @@ static void refuse_second(lua_State *L, const char *name, const char *where)
     }
 }
 
+/* { metric =, limit =, at_least = } */
+static struct goal goal_field(lua_State *L, const char *name)
+{
+    struct goal goal = {.metric = NULL};
+    const int index = lua_gettop(L) + 1;
+
+    if (lua_getfield(L, 1, name) != LUA_TNIL) {
+        luaL_checktype(L, index, LUA_TTABLE);
+        goal.metric = string_field(L, index, "metric");
+        goal.limit = number_field(L, index, "limit", 0);
+        goal.at_least = boolean_field(L, index, "at_least");
+    }
+    lua_pop(L, 1);
+    return goal;
+}
+
 static int api_study(lua_State *L)
 {
     static const char *const modes[] = {"min", "max", NULL}, *const bests[] = {"last", "any", NULL},
@@ -373,9 +395,9 @@ static int api_study(lua_State *L)
     study->prune = choice_field(L, "on_failure", failures) == 1;
     study->best_of_all = choice_field(L, "best", bests) == 1;
     study->keep = (enum keep)choice_field(L, "keep", keeps);
-    study->stop_metric = string_field(L, 1, "stop_metric");
-    study->stop = number_field(L, 1, "stop", 0);
-    study->stop_at_least = boolean_field(L, 1, "stop_at_least");
+    study->stop = goal_field(L, "stop");
+    study->stop_study = goal_field(L, "stop_study");
+    study->budget = integer_field(L, 1, "budget", 0);
     study->identity = string_field(L, 1, "identity");
     study->source = source_of(L);
     study->warm = node_field(L, 1, "warm", -1);

@@ -160,7 +160,12 @@ static enum status fill_workers(struct study *study, struct error *err)
 
 static double due(const struct trial *trial)
 {
-    return trial->start + (trial->t + 1 - trial->start_t) * trial->cost;
+    return study_due(trial, 1);
+}
+
+static bool comes_before(const struct trial *a, const struct trial *b)
+{
+    return due(a) < due(b) || (due(a) == due(b) && a->number < b->number);
 }
 
 /* The running trial whose report comes next. */
@@ -170,8 +175,7 @@ static struct trial *next_due(const struct study *study)
 
     for (int i = 0; i < study->n_running; i++) {
         struct trial *trial = study->trials[study->running[i]];
-        if (!next || due(trial) < due(next) ||
-            (due(trial) == due(next) && trial->number < next->number))
+        if (!next || comes_before(trial, next))
             next = trial;
     }
     return next;
@@ -316,17 +320,17 @@ static enum status read_metric(const struct study *study, const struct trial *tr
     return s;
 }
 
-static enum status meets_stop(const struct study *study, const struct trial *trial,
-                              const struct unit *u, bool *meets, struct error *err)
+/* Whether the trial's unit meets the goal that the study's FIELD is. */
+static enum status meets(const struct study *study, const struct trial *trial, const struct unit *u,
+                         const char *field, const struct goal *goal, bool *out, struct error *err)
 {
     double value;
 
-    *meets = false;
-    if (!study->spec->stop_metric)
+    *out = false;
+    if (!goal->metric)
         return OK;
-    TRY(read_metric(study, trial, u, "stop", study->spec->stop_metric, &value, err));
-    *meets = !isnan(value) &&
-             (study->spec->stop_at_least ? value >= study->spec->stop : value <= study->spec->stop);
+    TRY(read_metric(study, trial, u, field, goal->metric, &value, err));
+    *out = !isnan(value) && (goal->at_least ? value >= goal->limit : value <= goal->limit);
     return OK;
 }
 
@@ -349,13 +353,55 @@ static enum status meet_failure(struct study *study, struct trial *trial, struct
     return study->c.replay ? OK : unit_accept(study->c.units, u, study->c.today, err);
 }
 
+/* What has not ended by now ends: nobody hears of it any more. */
+static enum status end_study(struct study *study, const struct event *e, const char *why,
+                             struct error *err)
+{
+    if (!why)
+        return error_memory(err);
+    for (size_t i = 0; i < study->n_trials; i++) {
+        struct trial *trial = study->trials[i];
+        const bool runs = trial->status == TRIAL_RUNNING;
+        const struct decision d = {.trial = trial->number,
+                                   .kind = runs ? DECISION_STOP : DECISION_DROP,
+                                   .parent = -1,
+                                   .why = why};
+        if (trial->status >= TRIAL_COMPLETED)
+            continue;
+        TRY(study_note(study, &d, e, err));
+        end_trial(study, trial, TRIAL_STOPPED);
+        TRY(add_row(study, trial->number, trial->t, d.kind, -1, err));
+    }
+    study->decided = true;
+    return OK;
+}
+
+/* The report may be the study's last: it meets stop_study, or nothing of the budget is left. */
+static enum status meet_end(struct study *study, const struct trial *trial, const struct event *e,
+                            bool meets_stop_study, struct error *err)
+{
+    const struct study_spec *spec = study->spec;
+
+    if (meets_stop_study)
+        return end_study(study, e,
+                         arena_printf(study->c.arena, "trial %d meets the study's stop_study: %s",
+                                      trial->number, spec->stop_study.metric),
+                         err);
+    if (spec->budget > 0 && study->n_delivered >= spec->budget)
+        return end_study(
+            study, e,
+            arena_printf(study->c.arena, "the study's budget of %d units is spent", spec->budget),
+            err);
+    return OK;
+}
+
 /* Delivers the report of u, or its failure, and applies what is decided. */
 static enum status deliver(struct study *study, struct trial *trial, struct unit *u,
                            struct error *err)
 {
     struct event e = {.kind = EVENT_REPORT, .report = {trial->number, u->t, NAN, END_NONE}};
     struct decision *decisions, *own = NULL;
-    bool failed = u->state != UNIT_KNOWN, meets;
+    bool failed = u->state != UNIT_KNOWN, stops, ends = false;
     size_t n;
 
     study->now = due(trial);
@@ -368,8 +414,10 @@ static enum status deliver(struct study *study, struct trial *trial, struct unit
         trial->t = u->t;
         trial->last = u;
         TRY(add_report(study, trial, u, e.report.value, err));
-        TRY(meets_stop(study, trial, u, &meets, err));
-        e.report.end = meets ? END_COMPLETED : END_NONE;
+        TRY(meets(study, trial, u, "stop", &study->spec->stop, &stops, err));
+        TRY(meets(study, trial, u, "stop_study", &study->spec->stop_study, &ends, err));
+        e.report.end = stops || ends ? END_COMPLETED : END_NONE;
+        e.met = stops ? &study->spec->stop : ends ? &study->spec->stop_study : NULL;
     }
     TRY(study_ask(study, &e, &decisions, &n, err));
     TRY(find_own(study, trial, decisions, n, &own, err));
@@ -382,7 +430,7 @@ static enum status deliver(struct study *study, struct trial *trial, struct unit
     TRY(apply_all(study, &e, trial, decisions, n, err));
     if (failed)
         end_trial(study, trial, TRIAL_FAILED);
-    return OK;
+    return meet_end(study, trial, &e, ends, err);
 }
 
 /* No worker is busy and nothing is left to suggest: paused trials will not go on. */
@@ -446,6 +494,7 @@ enum status study_advance(struct study *study, bool *decided, struct error *err)
         if (fails)
             TRY(meet_failure(study, trial, u, err));
         TRY(deliver(study, trial, u, err));
+        *decided = study->decided;
     }
     return OK;
 }
@@ -473,7 +522,15 @@ static enum status demand(struct study *study, struct trial *trial, struct deman
     struct unit *from = trial->last, *u;
     bool fails;
 
-    *out = (struct demand){trial->number, trial->template, from, trial->t + 1, trial->params};
+    *out = (struct demand){.trial = trial->number,
+                           .template = trial->template,
+                           .from = from,
+                           .until = trial->t + 1,
+                           .saves = study->spec->exploits || study->spec->keep == KEEP_ALL,
+                           .params = trial->params};
+    *needed = false;
+    if (study_units_left(study, trial, 1) == 0)
+        return OK;
     *needed = !trial->template->keyed;
     if (*needed)
         return OK;
@@ -485,8 +542,8 @@ static enum status demand(struct study *study, struct trial *trial, struct deman
         if (u->state == UNIT_UNKNOWN) {
             TRY(find_until(study, trial, err));
             out->from = from;
-            out->until = trial->until;
-            *needed = true;
+            out->until = trial->t + study_units_left(study, trial, trial->until - trial->t);
+            *needed = t <= out->until;
             return OK;
         }
         from = u;
@@ -506,4 +563,24 @@ enum status study_demands(struct study *study, struct arena *arena, struct deman
         *n += needed;
     }
     return OK;
+}
+
+/* Whether the trial stands at the unit, or will when the study hears of what is known. */
+static bool leads_to(const struct trial *trial, const struct unit *u)
+{
+    if (trial->status >= TRIAL_COMPLETED || trial->t > u->t || !trial->template->keyed)
+        return false;
+    if (trial->last != u && !digest_equal(&trial->template->key, &u->template->key))
+        return false;
+    while (u && u->t > trial->t)
+        u = u->parent;
+    return u == trial->last;
+}
+
+bool study_may_go_on(const struct study *study, const struct unit *u)
+{
+    for (size_t i = 0; !study->decided && i < study->n_trials; i++)
+        if (leads_to(study->trials[i], u))
+            return true;
+    return false;
 }

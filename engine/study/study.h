@@ -59,12 +59,16 @@ struct demand {
     struct template *template; /* not keyed: its node's inputs come first */
     struct unit *from;         /* NULL: from the beginning */
     int until;
+    bool saves; /* another trial may go on from its last unit, or its checkpoint is kept */
     const char *params;
 };
 
 /* What the running trials need whatever is decided, in order of trial number. */
 enum status study_demands(struct study *study, struct arena *arena, struct demand **out, size_t *n,
                           struct error *err) MUST_CHECK;
+
+/* Whether a trial that has not ended may go on from this unit. */
+bool study_may_go_on(const struct study *study, const struct unit *u);
 
 /* Counts for the status line. */
 struct study_counts {

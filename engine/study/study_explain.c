@@ -16,8 +16,8 @@ enum status study_note(struct study *study, const struct decision *d, const stru
     last = arena_push(study->c.arena, study->reasons, study->n_reasons, study->reason_capacity);
     if (!last)
         return error_memory(err);
-    *last =
-        (struct reason){*d, trial->t, e->report.trial, e->report.t, trial->status, e->report.end};
+    *last = (struct reason){
+        *d, trial->t, e->report.trial, e->report.t, trial->status, e->report.end, e->met};
     return OK;
 }
 
@@ -29,8 +29,8 @@ static void tell_own(const struct study *study, const struct reason *r, struct t
     if (r->end == END_FAILED)
         text_printf(out, "failed at t = %d", r->reporter_t);
     else if (r->end == END_COMPLETED)
-        text_printf(out, "stopped at t = %d: its %s meets the study's stop", r->t,
-                    study->spec->stop_metric);
+        text_printf(out, "stopped at t = %d: its %s meets the study's %s", r->t, r->met->metric,
+                    r->met == &study->spec->stop ? "stop" : "stop_study");
     else if (kind == DECISION_EXPLOIT)
         text_printf(out, "at t = %d exploited trial %d", r->t, r->decision.parent);
     else if (kind == DECISION_COMPLETE)

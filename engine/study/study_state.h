@@ -54,6 +54,7 @@ struct event {
     enum event_kind kind;
     struct trial_report report;
     const char *answer; /* as the journal has it: parameters or "null", or a list of decisions */
+    const struct goal *met; /* of the study's, by this report; or NULL */
 };
 
 struct decision_row {
@@ -69,6 +70,7 @@ struct reason {
     int reporter, reporter_t; /* whose report it answers */
     enum trial_status was;    /* its trial, until then */
     enum trial_end end;       /* as in struct trial_report */
+    const struct goal *met;   /* as in struct event */
 };
 
 struct study {
@@ -115,6 +117,14 @@ enum status study_wake(struct study *study, struct error *err) MUST_CHECK;
  * an earlier one. */
 enum status study_fails_at(struct study *study, struct unit *u, bool *fails,
                            struct error *err) MUST_CHECK;
+
+/* The virtual time at which the unit so far ahead of a running trial's last one is due: 1 is the
+ * next. */
+double study_due(const struct trial *trial, int64_t ahead);
+
+/* How many of the next `most` units of the running trial the study's budget still has, if all
+ * running trials go on. */
+int study_units_left(const struct study *study, const struct trial *trial, int most);
 
 /* Gives the trial the template and the cost of params. */
 enum status study_shape(struct study *study, struct trial *trial, const char *params,

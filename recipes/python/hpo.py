@@ -9,8 +9,8 @@ inputs in the recipe, so that they are part of what a trial is.
         loss = train_one_epoch(model, lr)
         hpo.report(eval_loss=loss, checkpoint=lambda folder: save(model, folder))
 
-A process trains several units in a row, so starting up is paid once. When it is asked to end (SIGTERM), it ends after the
-unit that is under way, with its checkpoint.
+A process trains several units in a row, so starting up is paid once: when its units are trained, hpo.steps() waits, and goes
+on where the trial does. When it is asked to end (SIGTERM), it ends after the unit that is under way, with its checkpoint.
 """
 import json
 import os
@@ -54,6 +54,9 @@ _MISSING = object()
 _unit: Optional[int] = None  # under way, and not reported yet
 _until = 0
 _named = False  # this run has named a checkpoint
+_more = inside and os.environ.get("HPO_MORE") == "1"  # it may be asked to go on
+_save: Optional[Callable[[str], Any]] = None  # writes the checkpoint of the last unit, where that is asked for
+_waiting = False
 _kept_at = time.monotonic()
 _ending = False
 _line_is_open = False  # on standard output: a progress bar, say
@@ -82,6 +85,23 @@ def param(name: str, default: Any = _MISSING) -> Any:
 def _end(_signal: int, _frame: Any) -> None:
     global _ending
     _ending = True
+    if _waiting:
+        sys.exit(128 + signal.SIGTERM)
+
+
+def _wait() -> bool:
+    """Whether to train on, once all units are reported. What is asked for is a line of standard input."""
+    global _until, _waiting
+    _waiting = True
+    line = sys.stdin.readline()
+    _waiting = False
+    word = json.loads(line) if line else {"end": "stop"}
+    if "until" in word:
+        _until = int(word["until"])
+        return True
+    if word.get("end") == "save" and _save is not None:
+        print(json.dumps({"saved": _keep(_until, _save)}), flush=True)
+    return False
 
 
 def steps(by_hand: int = 1) -> Iterator[int]:
@@ -91,10 +111,11 @@ def steps(by_hand: int = 1) -> Iterator[int]:
     _until = int(os.environ["HPO_UNTIL"]) if inside else by_hand
     if inside:
         signal.signal(signal.SIGTERM, _end)
-    for t in range(first + 1, _until + 1):
+    t = first
+    while t < _until or (_more and _wait()):
         if _ending:
             sys.exit(128 + signal.SIGTERM)
-        _unit = t
+        _unit = t = t + 1
         yield t
         if _unit is not None:
             raise RuntimeError(f"t = {t} was not reported: call hpo.report once in each turn of the loop")
@@ -130,7 +151,7 @@ def report(*, checkpoint: Union[None, str, "os.PathLike[str]", Callable[[str], A
     writes it into the folder that it is given, called only where a checkpoint is wanted; or a folder, which is moved.
     Give it at every unit or at none. info: what was measured, such as seconds; it is never part of a result.
     """
-    global _unit, _named, _kept_at
+    global _unit, _named, _kept_at, _save
     if _unit is None:
         raise RuntimeError("hpo.report: no unit is under way: it belongs into `for t in hpo.steps():`, once a turn")
     if _checkpoint is not None and not _went_on and os.listdir(_checkpoint):
@@ -142,6 +163,11 @@ def report(*, checkpoint: Union[None, str, "os.PathLike[str]", Callable[[str], A
     if info:
         line["info"] = info
     wanted = _unit == _until or _ending or time.monotonic() - _kept_at >= CHECKPOINT_SECONDS
+    _save = None
+    if _more and _unit == _until and not _ending:
+        line["more"] = True
+        if callable(checkpoint):
+            wanted, _save = False, checkpoint  # written when hpo asks for it
     if inside and _named and wanted and checkpoint is None:
         raise RuntimeError(f"hpo.report: t = {_unit} comes without a checkpoint, though an earlier unit had one")
     if inside and checkpoint is not None and wanted:

@@ -230,7 +230,7 @@ class InPython(Checkpoints):
     def test_a_checkpoint_that_is_not_read_is_an_error(self):
         self.write("hpo.py", (ROOT / "recipes/python/hpo.py").read_text())
         body = "import hpo\n%s\nfor t in hpo.steps():\n    state += t\n    hpo.report(loss=state, checkpoint=save_in)\n"
-        self.trial("def save_in(folder): save(folder)\n" + body % "pass", RUNGS, 'inputs = { ["hpo.py"] = hpo.source "hpo.py" }')
+        self.trial("def save_in(folder): save(folder)\n" + body % "pass", RUNGS, 'live = false, inputs = { ["hpo.py"] = hpo.source "hpo.py" }')
         self.refused("t = 2 goes on from a checkpoint that was not read")
         self.write("train.py", self.read("train.py").replace("\npass\n", "\nassert hpo.checkpoint == given\n"))
         self.build("r.lua")

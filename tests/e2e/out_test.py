@@ -75,19 +75,6 @@ class Out(Case):
         self.recipe('[".hpo-out"] = hpo.text "x"')
         self.refused('".hpo-out" cannot be a target\'s name')
 
-    def test_a_source_that_holds_it(self):
-        """What a build puts there would be read by the next."""
-        self.write("p/in", "x")
-        self.recipe('default = hpo.command { run = { "sh", "-c", "touch %s/ran; cat s/in > y" }, inputs = { s = hpo.source "." }, outputs = { "y" } }, '
-                    'fine = hpo.text "x"' % self.folder, "p/r.lua")
-        for out in ("p/out", "p", "p/a/b"):
-            err = self.refused("r.lua:2: hpo.source: in this folder lies ", f"{self.folder}/{out}/r, where", recipe="p/r.lua", arguments=("--out", out))
-            self.assertNotIn("changed", err)
-        self.assertFalse((self.folder / "ran").exists())
-        self.assertEqual(self.build("p/r.lua", "fine", "--out", "p/out")["failed"], 0)
-        shutil.rmtree(self.folder / "p/out")
-        self.assertEqual([self.build("p/r.lua", "--out", "p2/out")["ran"] for _ in range(3)], [1, 0, 0])
-
     # ---- what is in the way ----
 
     def test_what_stands_there_already_stays(self):

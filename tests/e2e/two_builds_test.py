@@ -127,12 +127,13 @@ class Builds(Case):
         self.assertIn("all right", self.hpo("cache", "verify")[0])
 
     def counting_programs(self):
-        """A folder with hpo and a trainer that writes down what it is asked for."""
+        """A folder with hpo and a trainer that writes down what it is asked for, and never goes on: that it could not see."""
         (self.folder / "install/bin").mkdir(parents=True)
         shutil.copy2(BIN / "hpo", self.folder / "install/bin/hpo")
         (self.folder / "install/share").symlink_to(BIN.parent / "share")
         self.write("install/bin/hpo-trainer", f'''#!/bin/sh
 [ "$1" = fingerprint ] || printf '%s\\t%s\\t%s\\n' "${{HPO_FROM:-0}}" "${{HPO_UNTIL:-1}}" "$*" >> {self.folder}/count
+unset HPO_MORE
 exec {BIN}/hpo-trainer "$@"
 ''', mode=0o755)
         return self.folder / "install/bin/hpo"

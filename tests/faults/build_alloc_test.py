@@ -18,7 +18,7 @@ SOME = 60
 
 RECIPE = '''
 local hpo = require "hpo"
-local big = hpo.command { run = { "sh", "-c", "cat a b; seq 1 3000 > big" }, inputs = { a = hpo.text "x", b = hpo.source "in" }, outputs = { "big" } }
+local big = hpo.command { run = { "sh", "-c", "cat a b/x; seq 1 3000 > big" }, inputs = { a = hpo.text "x", b = hpo.source { "in", exclude = { "y" } } }, outputs = { "big" } }
 local study = hpo.study {
   name = "s", space = { x = hpo.choice { 1, 2 } }, search = hpo.search.grid {}, metric = "loss",
   warm = hpo.history { file = "past.json" },
@@ -43,7 +43,8 @@ class Allocations(Case):
             self.skipTest("built without HPO_FAULTS: allocations cannot be made to fail")
         self.write("r.lua", RECIPE)
         self.write("trainer.sh", TRAINER)
-        self.write("in", "x")
+        self.write("in/x", "x")
+        self.write("in/.hpoignore", "*.log\n")
 
     def failing(self, n, *arguments):
         return subprocess.run([BIN / "hpo", *arguments], cwd=self.folder, env=dict(self.environment, HPO_FAIL_ALLOC=str(n)),

@@ -99,7 +99,7 @@ static enum status find_source(struct store *store, struct arena *arena, struct 
     if (!path)
         return error_memory(err);
     TRY(source_preload(store, path, err));
-    TRY(source_digest(store, path, arena, &source, err));
+    TRY(source_digest(store, path, NULL, arena, &source, err));
     return source_unchanged(store, path, &source, &unchanged, err);
 }
 

@@ -29,13 +29,14 @@ FOLDERS_MAY_INCLUDE = {
         "graph": {"graph"},
         "recipe": {"recipe", "graph"},
         "clone": {"clone", "graph"},
+        "ignore": {"ignore"},
         "study": {"study", "recipe", "graph", "results"},
         "": {"", "clone", "graph"},
         "process": {"process", "", "graph"},
         "fetch": {"fetch", "process", "", "clone", "graph"},
         "executor": {"executor", "fetch", "process", "", "graph"},
         "execution": {
-            "execution", "executor", "plan", "results", "fetch", "process", "", "study", "recipe", "graph",
+            "execution", "executor", "plan", "results", "fetch", "process", "", "study", "recipe", "ignore", "graph",
         },
         "commands": {"commands", "execution", "plan", "", "clone", "recipe", "study", "graph"},
     },
@@ -51,7 +52,7 @@ FOLDERS_MAY_INCLUDE = {
 
 # A library's headers, and the files that may know them.
 OWNERS = {
-    r"git2(/.*)?\.h": r"engine/clone/clone(_\w+)?\.[ch]",
+    r"git2(/.*)?\.h": r"engine/(clone/clone(_\w+)?|ignore/ignore)\.[ch]",
     r"sqlite3\.h": r"cache/database(_\w+)?\.[ch]",
     r"(lua|lauxlib|lualib|luaconf)\.h": r"engine/recipe/recipe(_\w+)?\.[ch]",
     r"openssl/.*": r"(base/digest|cache/sign)\.c",

@@ -158,6 +158,7 @@ static void fill(struct train *t, const struct options *o, const struct position
     t->log_steps = o->log_steps;
     t->out = o->out;
     t->named = o->named;
+    t->more = o->named && getenv("HPO_MORE") != NULL;
     t->checkpoint_seconds = o->checkpoint_seconds;
     t->skipped = at->skipped;
     t->loss_denominator = o->switches.loss_denominator;

@@ -11,6 +11,7 @@
 #include "trainer/lines.h"
 #include "trainer/permutation.h"
 #include "trainer/training/saver.h"
+#include "trainer/training/word.h"
 
 /* A finished epoch that is not reported yet, because its checkpoint is still being written. */
 struct ended {
@@ -124,7 +125,7 @@ static enum status begin_checkpoint(struct train *t, struct progress *p, int64_t
         {epochs, t->optimizer.updates, p->schedule.skipped, t->optimizer.loss_scale}};
 
     p->stalled = 0;
-    if (epochs != t->until &&
+    if ((epochs != t->until || t->more) &&
         (!t->named || seconds() - p->saved_at < (double)t->checkpoint_seconds))
         return OK;
     if (t->named) {
@@ -158,7 +159,7 @@ static enum status end_checkpoint(struct progress *p, struct error *err)
 }
 
 static enum status print_report(const struct progress *p, const struct ended *e, const char *name,
-                                struct error *err)
+                                bool more, struct error *err)
 {
     struct text line = text_in(p->arena);
 
@@ -168,6 +169,8 @@ static enum status print_report(const struct progress *p, const struct ended *e,
     lines_number(&line, e->loss);
     if (name)
         text_printf(&line, ", \"checkpoint\": \"%s\"", name);
+    if (more)
+        text_add(&line, ", \"more\": true");
     text_printf(&line, ", \"info\": {\"seconds\": %.3f, \"tokens_per_s\": %.0f", e->elapsed,
                 (double)e->tokens / e->elapsed);
     if (e->saved)
@@ -193,10 +196,11 @@ static enum status report(struct train *t, struct progress *p, bool now, struct 
     p->ended.epochs = 0;
     if (p->saver && (s = end_checkpoint(p, err)) != OK) {
         e.saved = false;
-        (void)print_report(p, &e, NULL, &ignored); /* the first failure is the one to report */
+        (void)print_report(p, &e, NULL, false,
+                           &ignored); /* the first failure is the one to report */
         return s;
     }
-    TRY(print_report(p, &e, e.saved ? p->saved_as : NULL, err));
+    TRY(print_report(p, &e, e.saved ? p->saved_as : NULL, t->more && e.epochs == t->until, err));
     if (!e.saved || !p->saved_as)
         return OK;
     if (!(p->checkpoint = file_join(p->arena, t->out, p->saved_as)))
@@ -249,6 +253,40 @@ static enum status end_run(struct train *t, struct progress *p, struct error *er
     return p->saver ? end_checkpoint(p, err) : OK;
 }
 
+/* Writes the checkpoint that is asked for, if the last report did not name it. */
+static enum status save(struct train *t, struct progress *p, struct error *err)
+{
+    struct text line = text_in(p->arena);
+
+    t->more = false; /* now it is due */
+    TRY(begin_checkpoint(t, p, t->until, err));
+    TRY(end_checkpoint(p, err));
+    text_printf(&line, "{\"saved\": \"%s\"}", p->saved_as);
+    return lines_report(&line, err);
+}
+
+/* All epochs so far are reported: what now? */
+static enum status obey(struct train *t, struct progress *p, struct error *err)
+{
+    struct word word;
+
+    TRY(word_read(&word, err));
+    switch (word.kind) {
+    case WORD_UNTIL:
+        if (word.until <= t->until || word.until > t->epochs)
+            return error_set(err, ERR_INPUT, "standard input",
+                             "until: expected from %lld to %lld, found %lld",
+                             (long long)t->until + 1, (long long)t->epochs, (long long)word.until);
+        t->until = word.until;
+        return OK;
+    case WORD_SAVE:
+        return save(t, p, err);
+    case WORD_STOP:
+        return OK;
+    }
+    return OK;
+}
+
 enum status train_measure(const struct dataset *data, int64_t batch_size,
                           const struct dataset *validation, int64_t eval_batch_size,
                           struct batch_limits *out, struct error *err)
@@ -274,6 +312,8 @@ enum status train_run(struct train *t, struct error *err)
         p.tokens = 0;
         if ((s = train_epoch(t, &p, epoch, err)) == OK)
             s = end_epoch(t, &p, epoch + 1, err);
+        if (s == OK && t->more && epoch + 1 == t->until)
+            s = obey(t, &p, err);
     }
     end = end_run(t, &p, s == OK ? err : &ignored);
     arena_close(p.arena);

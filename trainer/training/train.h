@@ -10,6 +10,8 @@
  * Reports    {"t": 3, "eval_loss": 0.5, "info": {...}} after epoch 3. A report that names a
  *            checkpoint comes when that is whole: it is written while the evaluation and the next
  *            steps go on. What is in info is measured.
+ * Going on   With `more` the last report says so, and is without a checkpoint, which is written
+ *            when that is asked for: {"saved": "t3"} names it.
  * Ends       train_run ends after `until` epochs, or with ERR_INTERRUPTED between two steps.
  */
 #ifndef TRAINER_TRAINING_TRAIN_H
@@ -44,6 +46,7 @@ struct train {
      * the last always, others where checkpoint_seconds have passed since the one before. */
     const char *out;
     bool named;
+    bool more; /* after `until` it may be asked to train on: see word.h */
     int64_t checkpoint_seconds;
 };
 

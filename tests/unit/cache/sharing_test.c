@@ -98,20 +98,6 @@ static void who_waits_to_write_says_so_and_can_be_interrupted(void **state)
     store_close(other);
 }
 
-static void a_source_that_holds_the_store_is_refused(void **state)
-{
-    struct place *p = *state;
-    struct source source;
-
-    assert_int_equal(source_digest(p->store, p->folder, p->arena, &source, &p->err), ERR_INPUT);
-    assert_non_null(strstr(p->err.text, "holds the store"));
-    assert_int_equal(source_digest(p->store, store_folder(p->store), p->arena, &source, &p->err),
-                     ERR_INPUT);
-    assert_int_equal(mkdir("store2", 0777), 0); /* a name that only begins like it */
-    assert_ok(p,
-              source_digest(p->store, format(p, p->folder, "/store2"), p->arena, &source, &p->err));
-}
-
 /* A row that says something else about a file, as if it had been written through an old mapping. */
 static void rehashing_does_not_trust_what_is_remembered(void **state)
 {
@@ -123,7 +109,7 @@ static void rehashing_does_not_trust_what_is_remembered(void **state)
     put_file("file", "hello");
     make_old("file");
     let_time_pass();
-    assert_ok(p, source_digest(p->store, path, p->arena, &source, &p->err));
+    assert_ok(p, source_digest(p->store, path, NULL, p->arena, &source, &p->err));
     assert_ok(p, statement_run(database_statement(store_database(p->store),
                                                   "UPDATE stat SET " ROW_SET(
                                                       STAT, "content = zeroblob(32)",
@@ -132,15 +118,15 @@ static void rehashing_does_not_trust_what_is_remembered(void **state)
                                &p->err));
     assert_ok(p, store_sync(p->store, &p->err));
     reopen(p);
-    assert_ok(p, source_digest(p->store, path, p->arena, &source, &p->err));
+    assert_ok(p, source_digest(p->store, path, NULL, p->arena, &source, &p->err));
     assert_false(digest_equal(&source.digest, &hello));
     store_close(p->store);
     assert_ok(p, store_open("store", STORE_REHASH, NULL, &p->store, &p->err));
-    assert_ok(p, source_digest(p->store, path, p->arena, &source, &p->err));
+    assert_ok(p, source_digest(p->store, path, NULL, p->arena, &source, &p->err));
     assert_true(digest_equal(&source.digest, &hello));
     assert_ok(p, store_sync(p->store, &p->err));
     reopen(p); /* and it is remembered anew */
-    assert_ok(p, source_digest(p->store, path, p->arena, &source, &p->err));
+    assert_ok(p, source_digest(p->store, path, NULL, p->arena, &source, &p->err));
     assert_true(digest_equal(&source.digest, &hello));
 }
 
@@ -175,7 +161,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_reader_leaves_nothing, enter, leave),
         cmocka_unit_test_setup_teardown(who_waits_to_write_says_so_and_can_be_interrupted, enter,
                                         leave),
-        cmocka_unit_test_setup_teardown(a_source_that_holds_the_store_is_refused, enter, leave),
         cmocka_unit_test_setup_teardown(rehashing_does_not_trust_what_is_remembered, enter, leave),
         cmocka_unit_test_setup_teardown(a_folder_with_a_blobs_name_is_named, enter, leave),
     };

@@ -1,8 +1,10 @@
 /*
  * source: a digest is that of the bytes, however recently they were written; what is believed is
- * not read again, and what changed is never believed.
+ * not read again, and what changed is never believed. What is left out is not there.
  */
 #include "cache/content/blob.h"
+#include "cache/content/filter.h"
+#include "cache/content/listing.h"
 #include "cache/content/source.h"
 #include "tests/unit/cache/place.h"
 
@@ -18,7 +20,7 @@ static struct source find(struct place *p, const char *name)
 {
     struct source source;
 
-    assert_ok(p, source_digest(p->store, absolute(p, name), p->arena, &source, &p->err));
+    assert_ok(p, source_digest(p->store, absolute(p, name), NULL, p->arena, &source, &p->err));
     return source;
 }
 
@@ -269,18 +271,19 @@ static void what_is_no_source_is_refused(void **state)
     struct place *p = *state;
     struct source source;
 
-    assert_int_equal(source_digest(p->store, absolute(p, "absent"), p->arena, &source, &p->err),
-                     ERR_NOT_FOUND);
+    assert_int_equal(
+        source_digest(p->store, absolute(p, "absent"), NULL, p->arena, &source, &p->err),
+        ERR_NOT_FOUND);
     assert_int_equal(mkfifo("fifo", 0666), 0);
-    assert_int_equal(source_digest(p->store, absolute(p, "fifo"), p->arena, &source, &p->err),
+    assert_int_equal(source_digest(p->store, absolute(p, "fifo"), NULL, p->arena, &source, &p->err),
                      ERR_FAILED);
     assert_int_equal(mkdir("d", 0777), 0);
     assert_int_equal(rename("fifo", "d/fifo"), 0);
-    assert_int_equal(source_digest(p->store, absolute(p, "d"), p->arena, &source, &p->err),
+    assert_int_equal(source_digest(p->store, absolute(p, "d"), NULL, p->arena, &source, &p->err),
                      ERR_FAILED);
     assert_int_equal(unlink("d/fifo"), 0);
     assert_int_equal(symlink("../store", "d/out"), 0);
-    assert_int_equal(source_digest(p->store, absolute(p, "d"), p->arena, &source, &p->err),
+    assert_int_equal(source_digest(p->store, absolute(p, "d"), NULL, p->arena, &source, &p->err),
                      ERR_FAILED);
     assert_string_equal(p->err.where, "out");
 }
@@ -359,6 +362,96 @@ static void a_large_source_is_copied(void **state)
     assert_false(exists("copy"));
 }
 
+/* It leaves out what is called "out", and the folder "sub" where nothing is left in it. */
+static enum status leaves_out(const void *of, const char *path, bool folder, bool *out,
+                              struct error *err)
+{
+    const char *slash = strrchr(path, '/');
+
+    (void)of, (void)folder, (void)err;
+    *out = strcmp(slash ? slash + 1 : path, "out") == 0;
+    return OK;
+}
+
+static bool leaves_out_empty(const void *of, const char *path)
+{
+    (void)of;
+    return strcmp(path, "sub") == 0;
+}
+
+static const struct filter filter = {NULL, leaves_out, leaves_out_empty};
+
+static struct source find_filtered(struct place *p, const char *name)
+{
+    struct source source;
+
+    assert_ok(p, source_digest(p->store, absolute(p, name), &filter, p->arena, &source, &p->err));
+    return source;
+}
+
+static void what_is_left_out_is_absent(void **state)
+{
+    struct place *p = *state;
+    struct source source, plain;
+    struct pick pick;
+
+    make_folder(p);
+    plain = find(p, "d");
+    let_time_pass();
+    source = find_filtered(p, "d");
+    assert_true(digest_equal(&source.digest, &plain.digest));
+    assert_int_equal(mkdir("d/out", 0777), 0); /* with what would be refused in it, and beside it */
+    assert_int_equal(mkfifo("d/out/fifo", 0666), 0);
+    assert_int_equal(mkfifo("d/sub/out", 0666), 0);
+    assert_true(unchanged(p, "d", &source));
+    source = find_filtered(p, "d");
+    assert_true(digest_equal(&source.digest, &plain.digest));
+    assert_ok(p, place(p, "d", &source, "copied"));
+    assert_true(exists("copied/sub/b") && !exists("copied/out") && !exists("copied/sub/out"));
+    assert_int_equal(tree_pick(source.tree, "out", p->arena, &pick, &p->err), ERR_NOT_FOUND);
+    assert_ok(p, tree_pick(source.tree, "sub", p->arena, &pick, &p->err));
+    assert_ok(p, source_place_pick(p->store, absolute(p, "d"), "sub", &pick, "picked", &p->err));
+    assert_true(exists("picked/b") && !exists("picked/out"));
+    put_file("d/sub/new", "");
+    assert_false(unchanged(p, "d", &source));
+}
+
+/* Where nothing is left in a folder it is an empty one, unless the filter leaves that out too. */
+static void folders_in_which_nothing_is_left(void **state)
+{
+    struct place *p = *state;
+    struct source before, after;
+
+    assert_int_equal(mkdir("d", 0777), 0);
+    put_file("d/a", "a");
+    before = find_filtered(p, "d");
+    assert_int_equal(mkdir("d/sub", 0777), 0);
+    after = find_filtered(p, "d");
+    assert_true(digest_equal(&before.digest, &after.digest));
+    put_file("d/sub/out", "x");
+    assert_true(unchanged(p, "d", &before));
+    assert_int_equal(mkdir("d/other", 0777), 0);
+    before = find_filtered(p, "d");
+    assert_non_null(listing_find(before.tree, "other"));
+    put_file("d/other/out", "x");
+    after = find_filtered(p, "d");
+    assert_true(digest_equal(&before.digest, &after.digest));
+}
+
+static void a_folder_of_which_nothing_is_left_is_refused(void **state)
+{
+    struct place *p = *state;
+    struct source source;
+
+    assert_int_equal(mkdir("d", 0777), 0);
+    source = find_filtered(p, "d"); /* it has always been empty */
+    assert_int_equal(source.tree->n, 0);
+    put_file("d/out", "x");
+    assert_int_equal(source_digest(p->store, absolute(p, "d"), &filter, p->arena, &source, &p->err),
+                     ERR_INPUT);
+    assert_string_equal(p->err.where, absolute(p, "d"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -376,6 +469,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(sources_are_placed, enter, leave),
         cmocka_unit_test_setup_teardown(a_changed_source_is_not_placed, enter, leave),
         cmocka_unit_test_setup_teardown(a_large_source_is_copied, enter, leave),
+        cmocka_unit_test_setup_teardown(what_is_left_out_is_absent, enter, leave),
+        cmocka_unit_test_setup_teardown(folders_in_which_nothing_is_left, enter, leave),
+        cmocka_unit_test_setup_teardown(a_folder_of_which_nothing_is_left_is_refused, enter, leave),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,7 +20,7 @@ struct made_up_task {
     int at; /* the t before which its fate comes */
     int t, until;
     double x, loss; /* all of its state: a checkpoint is the loss reported with it */
-    bool trains, ending;
+    bool trains, ending, speaks, rests, saving;
     char line[128];
     size_t n_line, said; /* bytes of the line, of which so many were given */
 };
@@ -83,7 +83,7 @@ static bool has_room(const struct executor *x)
 {
     const struct made_up *m = (const struct made_up *)x;
 
-    return m->running < m->slots;
+    return m->running - m->resting < m->slots;
 }
 
 static enum status room(struct executor *x, const struct request *r, enum room *room,
@@ -122,6 +122,7 @@ static enum status start(struct executor *x, const struct request *r, struct tas
     m->starts++;
     m->running++;
     t->trains = r->trains;
+    t->speaks = r->speaks && draw(m, 4) != 0; /* some trainers cannot go on */
     t->t = r->from;
     t->until = r->until;
     t->x = r->action->params ? strtod(strstr(r->action->params, ":") + 1, NULL) : 0;
@@ -141,8 +142,40 @@ static enum status start(struct executor *x, const struct request *r, struct tas
 
 static enum status say(struct executor *x, struct task *task, const char *line, struct error *err)
 {
-    (void)x, (void)task, (void)line, (void)err;
+    static const char until[] = "{\"until\": ";
+    struct made_up *m = of_executor(x);
+    struct made_up_task *t = (struct made_up_task *)task;
+
+    (void)err;
+    if (strncmp(line, until, sizeof until - 1) == 0) {
+        assert(!t->rests && t->t == t->until);
+        t->until = (int)strtol(line + sizeof until - 1, NULL, 10);
+        assert(t->until > t->t);
+        m->gone_on++;
+    } else {
+        assert(strcmp(line, "{\"end\": \"save\"}") == 0);
+        t->saving = true;
+    }
     return OK;
+}
+
+static void rest(struct executor *x, struct task *task)
+{
+    struct made_up_task *t = (struct made_up_task *)task;
+
+    of_executor(x)->resting += !t->rests;
+    t->rests = true;
+}
+
+static bool wake(struct executor *x, struct task *task)
+{
+    struct made_up_task *t = (struct made_up_task *)task;
+
+    if (t->rests && !has_room(x))
+        return false;
+    of_executor(x)->resting -= t->rests;
+    t->rests = false;
+    return true;
 }
 
 static void pause_task(struct executor *x, struct task *task, bool paused)
@@ -165,6 +198,7 @@ static void close_task(struct executor *x, struct task *task, bool keep_folder)
         if (&(*t)->task == task) {
             *t = (*t)->next;
             m->running--;
+            m->resting -= ((struct made_up_task *)task)->rests;
             return;
         }
 }
@@ -186,15 +220,19 @@ static void exit_with(struct made_up_task *t, int code, bool lost, struct execut
         .kind = EVENT_EXIT, .task = &t->task, .exit_code = code, .lost = lost};
 }
 
-/* The next report, with the checkpoint that it names. */
+/* The next report, with the checkpoint that it names, or the word that there may be more. */
 static void report(struct made_up_task *t)
 {
     const bool last = ++t->t == t->until;
+    char rest[64];
 
     t->loss = 0.5 * t->loss + fabs(t->x - 0.3);
-    (void)snprintf(t->line, sizeof t->line,
-                   "{\"t\": %d, \"loss\": %.17g, \"checkpoint\": \"%s%d\"}\n", t->t, t->loss,
-                   last ? "last" : "t", t->t);
+    if (last && t->speaks)
+        (void)snprintf(rest, sizeof rest, "\"more\": true");
+    else
+        (void)snprintf(rest, sizeof rest, "\"checkpoint\": \"%s%d\"", last ? "last" : "t", t->t);
+    (void)snprintf(t->line, sizeof t->line, "{\"t\": %d, \"loss\": %.17g, %s}\n", t->t, t->loss,
+                   rest);
     t->n_line = strlen(t->line);
     t->said = 0;
 }
@@ -215,6 +253,11 @@ static bool go_on(struct made_up *m, struct made_up_task *t, struct executor_eve
     } else if (t->trains && t->t < t->until) {
         report(t);
         speak(m, t, event);
+    } else if (t->rests && !t->saving) {
+        if (!goes_wrong(m, 20))
+            return false; /* it waits for a word */
+        m->deaths++;
+        exit_with(t, 137, false, event);
     } else {
         exit_with(t, 0, false, event);
     }
@@ -254,6 +297,8 @@ static const struct executor_calls executor_calls = {
     .start = start,
     .say = say,
     .pause = pause_task,
+    .rest = rest,
+    .wake = wake,
     .end = end_task,
     .close = close_task,
     .next = next_event,

@@ -32,10 +32,11 @@ enum {
 
 static const char recipe_text[] =
     "local hpo = require 'hpo'\n"
-    "local function search(name, scheduler, samples)\n"
+    "local function search(name, scheduler, samples, units)\n"
     "  return hpo.study {\n"
     "    name = name, space = { x = hpo.uniform(0, 1) }, samples = samples, concurrency = 3,\n"
     "    metric = 'loss', mode = 'min', seed = 1, scheduler = scheduler,\n"
+    "    budget = units and { units = units },\n"
     "    trial = function(p) return hpo.command { run = { 'true' }, retries = 100, timeout = 3 } "
     "end,\n"
     "  }\n"
@@ -44,10 +45,11 @@ static const char recipe_text[] =
     "local targets = { step = hpo.command { run = { 'true' }, outputs = { 'a' }, retries = 100, "
     "timeout = 3 } }\n"
     "for prefix, n in pairs { ['short '] = 2, ['long '] = 4 } do\n"
-    "  local function add(name, scheduler, samples)\n"
-    "    targets[prefix .. name] = search(prefix .. name, scheduler, samples)\n"
+    "  local function add(name, scheduler, samples, units)\n"
+    "    targets[prefix .. name] = search(prefix .. name, scheduler, samples, units)\n"
     "  end\n"
     "  add('fifo', s.fifo { max_t = n }, n + 1)\n"
+    "  add('spent', s.fifo { max_t = n }, n + 1, n * n)\n"
     "  add('asha', s.asha { max_t = n, grace_period = 1, reduction_factor = 2 }, 2 * n)\n"
     "  add('hyperband', s.hyperband { max_t = n, reduction_factor = 2 }, 2 * n)\n"
     "  add('pbt', s.pbt { max_t = n, perturbation_interval = 1, mutations = {} }, n + 2)\n"
@@ -223,6 +225,7 @@ static char *run(const char *name, uint64_t seed, int slots, int faults, struct 
     total.late += m.late;
     total.refused += m.refused;
     total.starts += m.starts;
+    total.gone_on += m.gone_on;
     schedules++;
     if (graph_node(b.graph, target->node)->kind != NODE_STUDY)
         return NULL;
@@ -277,6 +280,13 @@ static void one_table_under_fifo(void **state)
     all_are_alike("long fifo", LONG);
 }
 
+static void one_table_under_a_budget(void **state)
+{
+    (void)state;
+    all_are_alike("short spent", SHORT);
+    all_are_alike("long spent", LONG);
+}
+
 static void one_table_under_hyperband(void **state)
 {
     (void)state;
@@ -314,19 +324,20 @@ static void all_of_it_has_happened(void **state)
     assert_true(total.gone > 0);
     assert_true(total.late > 0);
     assert_true(total.refused > 0);
-    printf("%lld schedules: %d tasks, %d died, %d hung, %d lost, %d checkpoints gone, %d answers "
-           "late, %d claims refused\n",
-           (long long)schedules, total.starts, total.deaths, total.hangs, total.losses, total.gone,
-           total.late, total.refused);
+    assert_true(total.gone_on > 0);
+    printf("%lld schedules: %d tasks, %d went on, %d died, %d hung, %d lost, %d checkpoints gone, "
+           "%d answers late, %d claims refused\n",
+           (long long)schedules, total.starts, total.gone_on, total.deaths, total.hangs,
+           total.losses, total.gone, total.late, total.refused);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_table_under_fifo),        cmocka_unit_test(one_table_under_asha),
-        cmocka_unit_test(one_table_under_hyperband),   cmocka_unit_test(one_table_under_pbt),
-        cmocka_unit_test(the_best_checkpoint_is_made), cmocka_unit_test(an_action_is_made),
-        cmocka_unit_test(all_of_it_has_happened),
+        cmocka_unit_test(one_table_under_fifo),      cmocka_unit_test(one_table_under_asha),
+        cmocka_unit_test(one_table_under_hyperband), cmocka_unit_test(one_table_under_a_budget),
+        cmocka_unit_test(one_table_under_pbt),       cmocka_unit_test(the_best_checkpoint_is_made),
+        cmocka_unit_test(an_action_is_made),         cmocka_unit_test(all_of_it_has_happened),
     };
 
     return cmocka_run_group_tests(tests, open_shared, close_shared);

@@ -89,7 +89,8 @@ static void whose_it_is(void **state)
     static const struct fetch fetch = {"u.git", "HEAD", NULL, 0};
     struct graph *g = *state;
     const int text = add_text(g, "best.json");
-    const int source = add(g, (struct node){.kind = NODE_SOURCE, .source = "/data/words.txt"});
+    const int source =
+        add(g, (struct node){.kind = NODE_SOURCE, .source = {.path = "/data/words.txt"}});
     const int single =
         add(g, (struct node){.kind = NODE_ACTION,
                              .action = {.kind = "command", .outputs = one, .n_outputs = 1}});

@@ -297,6 +297,19 @@ t.test("what a recipe returns becomes targets, sorted", function()
   t.fails(function() targets { x = hpo.output "y" } end, 'target "x"', 'found hpo.output "y"')
 end)
 
+t.test("a source and what it leaves out", function()
+  local before = #core.nodes
+  t.equal(tostring(hpo.source { "src", exclude = { "*.log", "a/b" } }), 'hpo.source "src"')
+  t.equal(core.nodes[before + 1].path, "src")
+  t.equal(core.nodes[before + 1].exclude, { "*.log", "a/b" })
+  hpo.source { "src" }
+  t.equal(core.nodes[before + 2].exclude, {})
+  t.fails(function() hpo.source { "src", "other" } end, "hpo.source", "without a name", "there are: exclude")
+  t.fails(function() hpo.source { "src", exclude = { "" } } end, "hpo.source.exclude[1]", "an empty one")
+  t.fails(function() hpo.source { "src", exclude = { "a\r" } } end, "hpo.source.exclude[1]", "one pattern")
+  t.fails(function() hpo.source(hpo.text "x") end, "hpo.source", "expected a text, found hpo.text")
+end)
+
 t.test("parameters and JSON", function()
   core.sets.n = 7
   t.equal({ hpo.param("n", 3), hpo.param("m", 3) }, { 7, 3 })

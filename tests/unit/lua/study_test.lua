@@ -32,7 +32,7 @@ t.test("defaults", function()
   local s = spec_of()
   t.equal({ s.concurrency, s.metric, s.mode, s.seed, s.on_failure, s.keep, s.best, s.max_t, s.samples },
     { 1, "eval_loss", "min", 1, "stop", "last", "last", 3, 5 })
-  t.equal({ s.custom, s.name, s.stop, s.stop_metric }, { false })
+  t.equal({ s.custom, s.name, s.stop, s.stop_study, s.budget }, { false })
   t.equal(s.cost "{}", 1)
 end)
 
@@ -179,8 +179,8 @@ end)
 t.test("a stop has a metric, a limit and a direction", function()
   local function study(options) return function() spec_of(options) end end
   local function stop_of(options)
-    local spec = spec_of(options)
-    return { spec.stop_metric, spec.stop, spec.stop_at_least }
+    local stop = spec_of(options).stop or spec_of(options).stop_study or {}
+    return { stop.metric, stop.limit, stop.at_least }
   end
   t.equal(stop_of {}, {})
   t.equal(stop_of { stop = { eval_loss = 0.5 } }, { "eval_loss", 0.5, false })
@@ -189,6 +189,12 @@ t.test("a stop has a metric, a limit and a direction", function()
   t.equal(stop_of { stop = { acc = { at_most = 0.5 } }, mode = "max" }, { "acc", 0.5, false })
   t.fails(study { stop = { acc = 0.5 } }, "study.stop.acc", "expected { at_least = NUMBER } or { at_most = NUMBER }, found 0.5", "metric, eval_loss")
   t.fails(study { stop = { acc = { above = 0.5 } } }, "study.stop.acc.above", "no such field")
+  t.equal(stop_of { stop_study = { eval_loss = 0.5 } }, { "eval_loss", 0.5, false })
+  t.equal(spec_of { budget = { units = 7 } }.budget, 7)
+  t.fails(study { stop_study = { acc = 0.5 } }, "study.stop_study.acc", "expected { at_least = NUMBER } or { at_most = NUMBER }, found 0.5")
+  t.fails(study { budget = { units = 0 } }, "study.budget.units", "expected a whole number ≥ 1, found 0")
+  t.fails(study { budget = {} }, "study.budget.units", "expected a whole number ≥ 1, found nothing")
+  t.fails(study { budget = { minutes = 3 } }, "study.budget.minutes", "no such field")
   t.fails(study { stop = { t = 3 } }, "study.stop.t", "is no metric", "max_t")
   t.fails(study { metric = "t" }, "study.metric", "is no metric")
 end)

@@ -1,0 +1,127 @@
+"""Runs that go on: a trainer that can train more is asked to, and no table shows it."""
+import unittest
+
+from case import ROOT, Case, without_measured
+
+# Its state is a sum that depends on everything before; STARTS gets a line for each process. What goes wrong lies beside it, in
+# no key.
+TRAINER = '''
+echo "start $HPO_PARAMS from $HPO_FROM until $HPO_UNTIL" >> "$STARTS"
+x=$(sed 's/[^0-9]//g' "$HPO_PARAMS")
+s=0
+[ -n "$HPO_CHECKPOINT_IN" ] && s=$(cat "$HPO_CHECKPOINT_IN/s")
+t=$((HPO_FROM + 1))
+until=$HPO_UNTIL
+while [ $t -le $until ]; do
+  s=$(( (s * 7 + x * t) % 101 ))
+  more=
+  [ -n "$HPO_MORE" ] && [ $t -eq $until ] && more=', "more": true'
+  echo "{\\"t\\": $t, \\"loss\\": $s$more}"
+  if [ -n "$more" ]; then
+    [ -e "$STARTS.before" ] && . "$STARTS.before"
+    read -r word || exit 0
+    echo "$word" >> "$STARTS.words"
+    case $word in *until*) until=$(echo "$word" | tr -dc 0-9) ;; esac
+    [ -e "$STARTS.after" ] && . "$STARTS.after"
+  fi
+  t=$((t + 1))
+done
+echo $s > "$HPO_CHECKPOINT_OUT/s"
+'''
+RECIPE = '''
+local hpo = require "hpo"
+local points = {}
+for i = 1, 12 do points[i] = { x = i * 5 } end
+local s = hpo.study {
+  name = "s", space = { x = hpo.randint(1, 100) }, search = hpo.search.points(points), concurrency = 4, metric = "loss", seed = 3,
+  scheduler = hpo.scheduler.%s,
+  trial = function(p)
+    return hpo.command { run = { "sh", hpo.source "train.sh" }, env = { STARTS = "%s" }, live = %s, retries = 3 }
+  end,
+}
+return { default = s, best = s.best.checkpoint / "s" }
+'''
+SCHEDULERS = ("fifo { max_t = 3 }", "asha { max_t = 9, reduction_factor = 3 }", "hyperband { max_t = 9 }", "median { max_t = 6 }",
+              "pbt { max_t = 6, perturbation_interval = 2, mutations = { x = hpo.randint(1, 100) } }")
+
+
+class GoingOn(Case):
+    def setUp(self):
+        super().setUp()
+        self.write("train.sh", TRAINER)
+
+    def run_once(self, scheduler, *arguments, live="true"):
+        """The table, the best's checkpoint, how many processes were started, and the words said to them."""
+        for name in ("starts", "starts.words"):
+            (self.folder / name).unlink(missing_ok=True)
+        self.write("r.lua", RECIPE % (scheduler, self.folder / "starts", live))
+        self.number = getattr(self, "number", 0) + 1
+        cache = f"store-{self.number}"
+        self.build("r.lua", "--cache", cache, "default", "best", *arguments)
+        words = self.read("starts.words").splitlines() if (self.folder / "starts.words").exists() else []
+        table = without_measured(self.table("r.lua", "--cache", cache))
+        return (table, self.read("out/r/best")), self.read("starts").count("start"), words
+
+    def test_the_same_tables(self):
+        for scheduler in SCHEDULERS:
+            expected, alone, words = self.run_once(scheduler, live="false")
+            self.assertEqual(words, [])
+            for arguments in (("-j1",), ("-j4",), ("-j3", "--waiting", "1")):
+                found, starts, words = self.run_once(scheduler, *arguments)
+                self.assertEqual(found, expected, (scheduler, arguments))
+                self.assertLessEqual(starts, alone, (scheduler, arguments))
+
+    def test_no_more_starts_than_trials(self):
+        _, starts, words = self.run_once("asha { max_t = 9, reduction_factor = 3 }", "-j4")
+        self.assertEqual(starts, 12, self.read("starts"))
+        self.assertTrue(any("until" in word for word in words))
+
+    def test_who_dies_while_it_waits_has_not_failed(self):
+        expected = self.run_ordinary()
+        self.write("starts.before", "[ $((x % 10)) -eq 0 ] && exit 7\n")
+        found, _, _ = self.run_once("asha { max_t = 9, reduction_factor = 3 }", "-j2")
+        self.assertEqual(found, expected)
+
+    def test_who_fails_after_it_went_on_is_begun_anew(self):
+        expected = self.run_ordinary()
+        self.write("starts.after", "case $word in *until*) exit 9 ;; esac\n")
+        found, _, _ = self.run_once("asha { max_t = 9, reduction_factor = 3 }", "-j2")
+        self.assertEqual(found, expected)
+
+    def run_ordinary(self):
+        return self.run_once("asha { max_t = 9, reduction_factor = 3 }", live="false")[0]
+
+    def test_it_is_told_to_save_where_nobody_wants_more(self):
+        _, _, words = self.run_once("fifo { max_t = 2 }", "-j2")
+        self.assertEqual(set(words), {'{"end": "save"}'})
+
+    def test_the_python_module(self):
+        self.write("hpo.py", (ROOT / "recipes/python/hpo.py").read_text())
+        self.write("train.py", '''
+import json, os
+import hpo
+open(os.environ["STARTS"], "a").write("start\\n")
+x, s = hpo.param("x"), 0
+if hpo.checkpoint:
+    s = int(open(hpo.checkpoint + "/s").read())
+def save(folder):
+    open(folder + "/s", "w").write(f"{s}\\n")
+for t in hpo.steps(9):
+    s = (s * 7 + x * t) % 101
+    hpo.report(loss=s, checkpoint=save)
+''')
+        recipe, tables = RECIPE.replace('"sh", hpo.source "train.sh"', '"python3", hpo.source "train.py"').replace(
+            "live =", 'inputs = { ["hpo.py"] = hpo.source "hpo.py" }, live ='), []
+        for live in ("true", "false"):
+            (self.folder / "starts").unlink(missing_ok=True)
+            self.write("r.lua", recipe % ("asha { max_t = 9, reduction_factor = 3 }", self.folder / "starts", live))
+            self.build("r.lua", "--cache", "store-" + live, "-j2", "default", "best")
+            tables.append((without_measured(self.table("r.lua", "--cache", "store-" + live)), self.read("out/r/best"),
+                           self.read("starts").count("start")))
+        self.assertEqual(tables[0][:2], tables[1][:2])
+        self.assertEqual(tables[0][2], 12)
+        self.assertGreater(tables[1][2], 12)
+
+
+if __name__ == "__main__":
+    unittest.main()
