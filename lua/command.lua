@@ -4,28 +4,11 @@ local core = require "hpo.core"
 local artifact = require "hpo.artifact"
 local check = require "hpo.check"
 local digits = require "hpo.digits"
+local environment = require "hpo.environment"
 local inputs = require "hpo.inputs"
 local json = require "hpo.json"
 
 local command = {}
-
-local function variable(field, name)
-  if not name:find "^[%a_][%w_]*$" then check.expected(field, "a variable's name", name) end
-  if name:find "^HPO_" then core.fail(field, "variables that begin with HPO_ are the engine's") end
-end
-
-local function environment(field, value)
-  if type(value) ~= "table" or check.is_object(value) or #value > 0 then
-    check.expected(field, "a table of names and values", value)
-  end
-  local list = {}
-  for _, name in ipairs(check.names(value)) do
-    local inner, x = field .. "." .. name, value[name]
-    variable(inner, name)
-    list[#list + 1] = { name, check.is_finite(x) and core.number(x) or digits.whole(inner, check.text(inner, x)) }
-  end
-  return list
-end
 
 local function argument(field, value)
   if artifact.is(value) or artifact.output_name(value) then return value end
@@ -49,6 +32,7 @@ command.common = {
   resources = command.resources,
   timeout = check.number { above = 0 },
   retries = check.whole(0, 100),
+  pass = environment.pass,
 }
 
 local function truth(field, value)
@@ -64,7 +48,7 @@ local rules = {
   run = { check.list(argument, 1), required = 'a list such as { "program", "argument" }' },
   inputs = inputs.rule,
   outputs = check.list(check.inner_path, 0),
-  env = environment,
+  env = environment.env,
   identity = check.list(check.text, 1),
   params = json.object,
   stateless = truth,
@@ -72,7 +56,10 @@ local rules = {
 for _, name in ipairs(check.names(command.common)) do rules[name] = command.common[name] end
 
 -- What an action is, as core.action takes it, but inputs = { { name =, artifact = }, ... }.
-local fields = { "kind", "run", "outputs", "env", "resources", "timeout", "retries", "identity", "stateless", "where", "alone" }
+local fields = {
+  "kind", "run", "outputs", "env", "pass", "resources", "timeout", "retries", "identity", "stateless", "where",
+  "alone",
+}
 
 local function add(self, params, name)
   local spec = { name = name, inputs = inputs.nodes(self.inputs), params = self.params or params }
@@ -105,6 +92,7 @@ function command.origin(self) return origin(self, of_step) end
 function command.new(options)
   local o = check.fields("hpo.command", options, rules)
   local declared = {}
+  environment.check("hpo.command", o.env, o.pass)
   o.inputs = o.inputs or {}
   for _, name in ipairs(o.outputs or {}) do declared[name] = true end
   o.run = inputs.resolve(o.run, o.inputs, declared)

@@ -30,7 +30,7 @@ function trainer.origin(step, kind, o, flags, inputs, output)
   resources.share = kind == "train" or kind == "evaluate" or nil
   return command.origin {
     step = step, kind = kind, name = o.name, run = run, inputs = list, outputs = { output }, resources = resources,
-    timeout = o.timeout, retries = o.retries, identity = identity, alone = o.live == false or nil,
+    timeout = o.timeout, retries = o.retries, pass = o.pass, identity = identity, alone = o.live == false or nil,
   }
 end
 

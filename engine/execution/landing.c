@@ -44,7 +44,7 @@ struct change {
 
 /* A target that is one file, and was put into place: its look is known once all are. */
 struct arrival {
-    const char *target;
+    const char *path;
     struct stamp *stamp; /* as it was near; its own look, at the end */
 };
 
@@ -97,6 +97,12 @@ static enum status find_obstacle(const struct landing *l, const char *path, char
     return OK;
 }
 
+/* All that its target is; else it lies in the target's folder. */
+static bool is_whole(const struct piece *p)
+{
+    return !strchr(p->path, '/');
+}
+
 static int64_t now_ns(void)
 {
     struct timespec now = {0};
@@ -122,7 +128,7 @@ static enum status find_file(const struct landing *l, const struct change *c, co
         !digest_equal(&there.digest, &p->digest))
         return OK;
     *place = RIGHT;
-    if (strcmp(p->path, c->target) == 0)
+    if (is_whole(p))
         *c->stamp = there.stamps[0];
     return OK;
 }
@@ -174,12 +180,22 @@ static enum status look_at_all(const struct landing *l, struct change *c, bool *
 }
 
 /* A name as owned.h has it. NULL: no memory. */
-static const char *own_name(const struct landing *l, const struct piece *p)
+static const char *own_name(const struct landing *l, const struct change *c, const struct piece *p)
 {
-    return p->kind == TREE_FOLDER ? arena_printf(l->batch, "%s/", p->path) : p->path;
+    if (p->kind == TREE_FOLDER)
+        return arena_printf(l->batch, "%s/", p->path);
+    if (is_whole(p) && strcmp(p->path, c->target) != 0)
+        return arena_printf(l->batch, "%s//%s", c->target, p->path);
+    return p->path;
 }
 
-/* *same: these are the names that hpo has put there. */
+/* The name in the folder that the target has. */
+static const char *top_name(const struct change *c)
+{
+    return c->n == 1 && is_whole(c->pieces) ? c->pieces[0].path : c->target;
+}
+
+/* *same: these are the names that hpo has put there, and no other target's. */
 static enum status compare_names(const struct landing *l, const struct change *c, bool *same,
                                  struct error *err)
 {
@@ -187,9 +203,9 @@ static enum status compare_names(const struct landing *l, const struct change *c
 
     for (size_t i = 0; (i = owned_next(&l->owned, c->target, i)) < l->owned.n; i++)
         n++;
-    *same = n == c->n;
+    *same = n == c->n && !owned_by_other(&l->owned, c->target, top_name(c));
     for (size_t i = 0; *same && i < c->n; i++) {
-        const char *name = own_name(l, &c->pieces[i]);
+        const char *name = own_name(l, c, &c->pieces[i]);
         if (!name)
             return error_memory(err);
         *same = owned_is(&l->owned, name);
@@ -253,7 +269,7 @@ static enum status bring(struct landing *l, const struct change *c, const struct
     if (lstat(path, &st) != 0)
         return error_system(err, path, "look at");
     l->bytes += st.st_size;
-    if (strcmp(p->path, c->target) == 0)
+    if (is_whole(p))
         *c->stamp = stamp_of(&st);
     return OK;
 }
@@ -279,7 +295,7 @@ static enum status bring_all(struct landing *l, const struct change *c, struct e
 
 /* ---- change ---- */
 
-static bool is_wanted(const struct change *c, const char *path)
+static const struct piece *find_wanted(const struct change *c, const char *path)
 {
     size_t low = 0, high = c->n;
 
@@ -287,13 +303,13 @@ static bool is_wanted(const struct change *c, const char *path)
         const size_t middle = low + (high - low) / 2;
         const int order = strcmp(c->pieces[middle].path, path);
         if (order == 0)
-            return true;
+            return &c->pieces[middle];
         if (order < 0)
             low = middle + 1;
         else
             high = middle;
     }
-    return false;
+    return NULL;
 }
 
 /* Removes the folders above a path that are empty now and are nobody's. */
@@ -301,42 +317,71 @@ static void prune(const struct landing *l, const struct change *c, char *path)
 {
     for (char *slash; (slash = strrchr(path, '/'));) {
         *slash = '\0';
-        if (is_wanted(c, path) || unlinkat(l->at, path, AT_REMOVEDIR) != 0)
+        if (find_wanted(c, path) || unlinkat(l->at, path, AT_REMOVEDIR) != 0)
             return;
     }
 }
 
-/* Removes what hpo put there and the target has no more. What the user put in its place stays. */
+/* What becomes of one of hpo's names as a target changes. */
+static enum status remove_name(struct landing *l, const struct change *c, size_t i,
+                               struct error *err)
+{
+    char *path = arena_string(l->batch, owned_path(&l->owned, i)), *obstacle;
+    const size_t n = path ? strlen(path) : 0;
+    const bool folder = n > 0 && path[n - 1] == '/';
+    const struct piece *wanted;
+    const char *name;
+
+    if (!path)
+        return error_memory(err);
+    if (folder)
+        path[n - 1] = '\0';
+    wanted = find_wanted(c, path);
+    name = wanted ? own_name(l, c, wanted) : "";
+    if (!name)
+        return error_memory(err);
+    if (strcmp(name, l->owned.names[i]) == 0)
+        return OK;
+    owned_drop(&l->owned, i);
+    if (wanted || (!strchr(path, '/') && owned_by_other(&l->owned, c->target, path)))
+        return OK;
+    TRY(find_obstacle(l, path, &obstacle, err));
+    if (!obstacle && unlinkat(l->at, path, folder ? AT_REMOVEDIR : 0) == 0)
+        prune(l, c, path);
+    return OK;
+}
+
+/*
+ * Removes what hpo put there and the target has no more, and what a target of which the recipe
+ * knows no more had put where this one belongs. What the user put in its place stays.
+ */
 static enum status remove_old(struct landing *l, const struct change *c, struct error *err)
 {
-    for (size_t i = 0; (i = owned_next(&l->owned, c->target, i)) < l->owned.n; i++) {
-        char *path = arena_string(l->batch, l->owned.names[i]), *obstacle;
-        const size_t n = path ? strlen(path) : 0;
-        const bool folder = n > 0 && path[n - 1] == '/';
-        if (!path)
-            return error_memory(err);
-        if (folder)
-            path[n - 1] = '\0';
-        if (is_wanted(c, path))
-            continue;
-        owned_drop(&l->owned, i);
-        TRY(find_obstacle(l, path, &obstacle, err));
-        if (!obstacle && unlinkat(l->at, path, folder ? AT_REMOVEDIR : 0) == 0)
-            prune(l, c, path);
-    }
+    const char *top = top_name(c);
+
+    for (size_t i = 0; (i = owned_next(&l->owned, c->target, i)) < l->owned.n; i++)
+        TRY(remove_name(l, c, i, err));
+    if (strcmp(top, c->target) == 0)
+        return OK;
+    for (size_t i = 0; (i = owned_next(&l->owned, top, i)) < l->owned.n; i++)
+        if (owned_path(&l->owned, i) == l->owned.names[i])
+            TRY(remove_name(l, c, i, err));
     return OK;
 }
 
 /* A target that is one file leaves near. */
-static enum status note_arrival(struct landing *l, const struct change *c, struct error *err)
+static enum status note_arrival(struct landing *l, const struct change *c, const struct piece *p,
+                                struct error *err)
 {
     struct arrival *last;
+    const char *path;
 
     if (!stamp_is_settled(c->stamp, now_ns(), l->tick_ns))
         return OK;
-    if (!(last = arena_push(l->arena, l->arrivals, l->n_arrivals, l->arrivals_capacity)))
+    if (!(path = arena_string(l->arena, p->path)) ||
+        !(last = arena_push(l->arena, l->arrivals, l->n_arrivals, l->arrivals_capacity)))
         return error_memory(err);
-    *last = (struct arrival){c->target, c->stamp};
+    *last = (struct arrival){path, c->stamp};
     return OK;
 }
 
@@ -360,8 +405,8 @@ static enum status move(struct landing *l, const struct change *c, const struct 
     else if (place == TAKEN && S_ISDIR(look(l, path, &st)) &&
              unlinkat(l->at, path, AT_REMOVEDIR) != 0)
         return refuse(l, c->target, path, err); /* in hpo's folder lies something of the user's */
-    if (is_file && strcmp(path, c->target) == 0 && !obstacle)
-        TRY(note_arrival(l, c, err));
+    if (is_file && is_whole(p))
+        TRY(note_arrival(l, c, p, err));
     if (renameat(AT_FDCWD, from, l->at, path) != 0)
         return error_system(err, file_join(l->batch, l->folder, path), "put the target at");
     return OK;
@@ -418,7 +463,7 @@ static void look_at_arrivals(const struct landing *l)
         struct stamp there;
         struct stat st;
         a->stamp->settled = false;
-        if (!S_ISREG(look(l, a->target, &st)))
+        if (!S_ISREG(look(l, a->path, &st)))
             continue;
         there = stamp_of(&st);
         there.settled =
@@ -429,11 +474,14 @@ static void look_at_arrivals(const struct landing *l)
 
 /* ---- landing ---- */
 
-/* What is new in a target, and why nothing of it must be changed. */
+/* What is new in a target, and why nothing of it must be changed. What was another's file is not
+ * that one's to remove any more, in this batch too. */
 static enum status add_names(struct landing *l, const struct change *c, struct error *err)
 {
+    for (size_t i; (i = owned_other(&l->owned, c->target, top_name(c))) < l->owned.n;)
+        owned_drop(&l->owned, i);
     for (size_t i = 0; i < c->n; i++) {
-        const char *name = own_name(l, &c->pieces[i]);
+        const char *name = own_name(l, c, &c->pieces[i]);
         if (!name)
             return error_memory(err);
         if (!owned_is(&l->owned, name))

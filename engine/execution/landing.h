@@ -26,7 +26,7 @@ struct store;
 
 /* One file, link or empty folder. */
 struct piece {
-    const char *path;        /* counted from the folder: the target's name, or below it */
+    const char *path;        /* counted from the folder: below the target's name, or one file's */
     enum tree_kind kind;     /* what it is */
     struct digest digest;    /* of a file */
     const char *target;      /* of a link */

@@ -17,6 +17,7 @@
 #include "engine/execution/owner.h"
 #include "engine/execution/recall.h"
 #include "engine/execution/resolve.h"
+#include "engine/graph/target_name.h"
 
 /* The targets on their way to out/. */
 struct outputs {
@@ -92,20 +93,23 @@ static const char *landing_path(struct build *b, const struct target *t, bool *n
 }
 
 /* The file, or what lies in the folder, sorted by path. */
-static enum status list_pieces(struct build *b, const char *target, struct content *c,
+static enum status list_pieces(struct build *b, const struct target *t, struct content *c,
                                const char *path, struct arena *arena, struct piece **out, size_t *n,
                                struct error *err)
 {
+    const char *target = t->name, *file = target_file_name(b->graph, t);
     const struct tree *tree;
     struct content_key key;
 
+    if (!file)
+        return error_memory(err);
     TRY(content_key(b->store, c, path, arena, &key, err));
     TRY(content_tree(b->store, c, path, arena, &tree, err));
     *n = tree && tree->n > 0 ? tree->n : 1;
     if (!(*out = arena_array(arena, *n, sizeof **out)))
         return error_memory(err);
     if (!tree || tree->n == 0) {
-        **out = (struct piece){.path = target,
+        **out = (struct piece){.path = tree ? target : file,
                                .kind = tree                          ? TREE_FOLDER
                                        : key.kind == CONTENT_PROGRAM ? TREE_EXECUTABLE
                                                                      : TREE_FILE,
@@ -136,14 +140,14 @@ static enum status put_content(const struct outputs *o, size_t i, const char *pa
     const struct target *target = &b->targets[i];
     struct arena *arena = landing_arena(o->to);
     struct content *content = arena_alloc(arena, sizeof *content);
-    struct piece *pieces;
+    struct piece *pieces = NULL;
     enum status s;
-    size_t n;
+    size_t n = 0;
 
     if (!content)
         return error_memory(err);
     *content = work_of(b, target->node)->content; /* what is read of its tree goes with the arena */
-    s = list_pieces(b, target->name, content, path, arena, &pieces, &n, err);
+    s = list_pieces(b, target, content, path, arena, &pieces, &n, err);
     if (s == ERR_INPUT)
         error_place(err, "target %s", target->name);
     TRY(s);
@@ -194,6 +198,16 @@ static enum status output_target(const struct outputs *o, size_t i, bool *again,
 
 /* ---- all of them ---- */
 
+/* Whether it is the file that the last build left, by its look. */
+static bool looks_right(const struct outputs *o, size_t i)
+{
+    struct build *b = o->b;
+    const char *name = b->recall.past ? target_file_name(b->graph, &b->targets[i]) : NULL;
+    struct stat st;
+
+    return name && fstatat(o->at, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && recall_landed(b, i, &st);
+}
+
 /*
  * Every target that is done. One look at each spares most of them the rest. What is in the way of
  * one keeps no other from its place.
@@ -205,12 +219,10 @@ static enum status output_done(const struct outputs *o, bool *again, struct erro
 
     for (size_t i = 0; i < b->n_targets; i++) {
         struct error reason;
-        struct stat st;
         enum status s = OK;
         if (plan_state(b->plan, b->targets[i].node) != PLAN_DONE)
             continue;
-        if (!b->recall.past || fstatat(o->at, b->targets[i].name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
-            !recall_landed(b, i, &st))
+        if (!looks_right(o, i))
             s = output_target(o, i, again, &reason);
         if (s != OK && refused == OK)
             *err = reason;
@@ -268,6 +280,8 @@ enum status output_targets(struct build *b, bool *again, struct error *err)
     int at;
 
     TRY(find_folder(b, &folder, err));
+    if (!b->recall.past)
+        TRY(target_names_check(b->graph, err)); /* of an hpo.after it is known by now */
     if (!b->recall.landed &&
         !(b->recall.landed = arena_array(b->arena, b->n_targets + 1, sizeof *b->recall.landed)))
         return error_memory(err);

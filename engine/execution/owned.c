@@ -39,11 +39,15 @@ static size_t find(const struct owned *owned, const char *path, char end)
     return low;
 }
 
+/* Of names in `names` alone: those that are gone do not count. */
+static bool is_at(const struct owned *owned, size_t i, const char *name)
+{
+    return i < owned->n && strcmp(owned->names[i], name) == 0 && !owned->gone[i];
+}
+
 bool owned_is(const struct owned *owned, const char *name)
 {
-    const size_t i = find(owned, name, '\0');
-
-    return i < owned->n && strcmp(owned->names[i], name) == 0;
+    return is_at(owned, find(owned, name, '\0'), name);
 }
 
 size_t owned_next(const struct owned *owned, const char *target, size_t from)
@@ -51,28 +55,101 @@ size_t owned_next(const struct owned *owned, const char *target, size_t from)
     const size_t n = strlen(target), itself = find(owned, target, '\0');
     size_t i = find(owned, target, '/'); /* between the two may lie others: "a", "a-b", "a/…" */
 
-    if (itself >= from && itself < owned->n && strcmp(owned->names[itself], target) == 0)
+    if (itself >= from && is_at(owned, itself, target))
         return itself;
-    i = i < from ? from : i;
-    return i < owned->n && strncmp(owned->names[i], target, n) == 0 && owned->names[i][n] == '/'
-               ? i
-               : owned->n;
+    for (i = i < from ? from : i; i < owned->n; i++) {
+        if (strncmp(owned->names[i], target, n) != 0 || owned->names[i][n] != '/')
+            break;
+        if (!owned->gone[i])
+            return i;
+    }
+    return owned->n;
+}
+
+const char *owned_path(const struct owned *owned, size_t i)
+{
+    const char *target_ends = strstr(owned->names[i], "//");
+
+    return target_ends ? target_ends + 2 : owned->names[i];
+}
+
+/* What is put at the path, or below it, under the path's own name. */
+static bool has_below(const struct owned *owned, const char *path)
+{
+    size_t i = 0;
+
+    while ((i = owned_next(owned, path, i)) < owned->n && owned_path(owned, i) != owned->names[i])
+        i++;
+    return i < owned->n;
+}
+
+/* The index of TARGET//path, where the target is the first n bytes of the path. */
+static size_t find_named(const struct owned *owned, const char *path, size_t n)
+{
+    size_t low = 0, high = owned->n;
+
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        const char *name = owned->names[middle];
+        int order = strncmp(name, path, n);
+        if (order == 0)
+            order = strncmp(name + n, "//", 2);
+        if (order == 0)
+            order = strcmp(name + n + 2, path);
+        if (order == 0)
+            return owned->gone[middle] ? owned->n : middle;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return owned->n;
+}
+
+size_t owned_other(const struct owned *owned, const char *target, const char *path)
+{
+    for (const char *dot = path; (dot = strchr(dot, '.')); dot++) {
+        const size_t n = (size_t)(dot - path), i = find_named(owned, path, n);
+        if (i < owned->n && (strncmp(target, path, n) != 0 || target[n] != '\0'))
+            return i;
+    }
+    return owned->n;
+}
+
+bool owned_by_other(const struct owned *owned, const char *target, const char *path)
+{
+    return owned_other(owned, target, path) < owned->n ||
+           (strcmp(target, path) != 0 && has_below(owned, path));
 }
 
 bool owned_has(const struct owned *owned, const char *path)
 {
-    return owned_next(owned, path, 0) < owned->n;
+    return has_below(owned, path) ||
+           (!strchr(path, '/') && owned_other(owned, "", path) < owned->n);
 }
 
 /* ---- reading ---- */
+
+/* A target, "//", and its one file, whose name begins with the target's. */
+static bool is_named(const char *name, const char *target_ends)
+{
+    const char *file = target_ends + 2;
+    const size_t n = (size_t)(target_ends - name);
+
+    return n > 0 && !memchr(name, '/', n) && strncmp(file, name, n) == 0 && file[n] == '.' &&
+           !strchr(file, '/') && file_is_inner_path(file);
+}
 
 /* A name that leads nowhere else, whoever wrote it there. */
 static bool is_name(char *name)
 {
     const size_t n = strlen(name);
     const bool folder = n > 0 && name[n - 1] == '/';
+    const char *target_ends = strstr(name, "//");
     bool inner;
 
+    if (target_ends)
+        return is_named(name, target_ends);
     if (folder)
         name[n - 1] = '\0';
     inner = file_is_inner_path(name);

@@ -37,15 +37,23 @@ struct owned {
 enum status owned_open(struct owned *owned, const char *folder, struct arena *arena,
                        struct error *err) MUST_CHECK;
 
-/* Whether this very name, with its '/' where it is an empty folder's, is hpo's. */
+/* Whether this very entry is there: a name, with its '/' or the target before it. */
 bool owned_is(const struct owned *owned, const char *name);
 
 /* Whether what lies at the path may be hpo's: a name of hpo's, or a folder above one. */
 bool owned_has(const struct owned *owned, const char *path);
 
-/* The first of the names, from index `from` on, that is a target's: the target itself or below it.
- * n: there is none. */
+/* The first of the names, from index `from` on, that is a target's: the target itself, below it,
+ * or its file of another name. n: there is none. */
 size_t owned_next(const struct owned *owned, const char *target, size_t from);
+
+/* The path of the name at this index: without the target before it. */
+const char *owned_path(const struct owned *owned, size_t i);
+
+/* Whether other targets put what lies at a path without '/'; and, of their names, the first where
+ * one file bears another name than its target. n: there is none. */
+bool owned_by_other(const struct owned *owned, const char *target, const char *path);
+size_t owned_other(const struct owned *owned, const char *target, const char *path);
 
 /* A new name, copied, that is to be hpo's. Nothing may be put there before owned_write. */
 enum status owned_add(struct owned *owned, const char *name, struct error *err) MUST_CHECK;

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/arena.h"
 #include "engine/executor/executor.h"
@@ -33,19 +34,59 @@ static void add_number(struct list *list, const char *name, int value)
     add(list, name, text ? text : "");
 }
 
+static bool is_given(const struct action *a, const char *name)
+{
+    for (size_t i = 0; i < a->n_env; i++)
+        if (strcmp(a->env[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* What the action's `env` may say otherwise: of two entries each program believes another. */
+static void add_default(struct list *list, const struct action *a, const char *name,
+                        const char *value)
+{
+    if (!is_given(a, name))
+        add(list, name, value);
+}
+
+/* Libraries for numbers begin as many threads as the machine has processors, unless told. */
+static void add_threads(struct list *list, const struct action *a, int cpus)
+{
+    static const char *const names[] = {"OMP_NUM_THREADS",     "OPENBLAS_NUM_THREADS",
+                                        "MKL_NUM_THREADS",     "BLIS_NUM_THREADS",
+                                        "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!is_given(a, names[i]))
+            add_number(list, names[i], cpus);
+}
+
+/* Those that the caller has. Their values are in nothing but the process. */
+static void add_passed(struct list *list, const struct action *a)
+{
+    for (size_t i = 0; i < a->n_pass; i++) {
+        const char *value = getenv(a->pass[i]);
+        if (value)
+            add(list, a->pass[i], value);
+    }
+}
+
 char **environment_of(const struct request *r, const struct surroundings *s, struct arena *arena)
 {
     struct list list = {.arena = arena};
+    const struct action *a = r->action;
     const char *path = getenv("PATH");
     char **end;
 
-    add(&list, "PATH", path ? path : "/usr/local/bin:/usr/bin:/bin");
-    add(&list, "HOME", s->task->dir);
-    add(&list, "TMPDIR", s->task->dir);
-    add(&list, "LANG", "C.UTF-8");
-    add(&list, "TZ", "UTC");
+    add_default(&list, a, "PATH", path ? path : "/usr/local/bin:/usr/bin:/bin");
+    add(&list, "HOME", s->task->dir); /* strays are known by it */
+    add_default(&list, a, "TMPDIR", s->task->dir);
+    add_default(&list, a, "LANG", "C.UTF-8");
+    add_default(&list, a, "TZ", "UTC");
     add_number(&list, "HPO_CPUS", s->cpus);
-    add(&list, "CUDA_VISIBLE_DEVICES", s->gpus);
+    add_threads(&list, a, s->cpus);
+    add_default(&list, a, "CUDA_VISIBLE_DEVICES", s->gpus);
     if (r->trains) {
         add_number(&list, "HPO_FROM", r->from);
         add_number(&list, "HPO_UNTIL", r->until);
@@ -57,8 +98,9 @@ char **environment_of(const struct request *r, const struct surroundings *s, str
         add(&list, "HPO_CHECKPOINT_IN", s->checkpoint);
     if (s->params)
         add(&list, "HPO_PARAMS", s->params);
-    for (size_t i = 0; i < r->action->n_env; i++)
-        add(&list, r->action->env[i].name, r->action->env[i].value);
+    add_passed(&list, a);
+    for (size_t i = 0; i < a->n_env; i++)
+        add(&list, a->env[i].name, a->env[i].value);
     if (!(end = arena_push(arena, list.entries, list.n, list.capacity)))
         return NULL;
     *end = NULL;

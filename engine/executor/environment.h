@@ -1,6 +1,6 @@
 /*
  * environment: what a task sees of the world besides its folder. A clean one: of the caller's
- * nothing but PATH.
+ * PATH and what the action passes, and nothing else.
  */
 #ifndef ENGINE_EXECUTOR_ENVIRONMENT_H
 #define ENGINE_EXECUTOR_ENVIRONMENT_H

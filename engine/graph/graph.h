@@ -63,6 +63,8 @@ struct action {
     size_t n_outputs;
     struct pair *env;
     size_t n_env;
+    const char **pass; /* variables that come from whoever builds; in no key */
+    size_t n_pass;
     struct resources resources;
     double timeout; /* seconds, 0: none */
     int retries;

@@ -150,6 +150,7 @@ static void write_action(struct text *t, const struct action *a)
     }
     write_strings(t, a->outputs, a->n_outputs);
     write_pairs(t, a->env, a->n_env);
+    write_strings(t, a->pass, a->n_pass);
     write_number(t, (uint32_t)a->resources.cpus);
     write_number(t, (uint32_t)a->resources.gpus);
     write_string(t, a->resources.gpu);

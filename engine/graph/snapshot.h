@@ -7,13 +7,13 @@
  *            items. A digest is 32 bytes. A stamp is five long numbers; where there is none to
  *            believe it is only the first, -1.
  *
- *            "hpo snapshot 1\n", program, printed, files (path, digest), folders (name, answer),
+ *            "hpo snapshot 2\n", program, printed, files (path, digest), folders (name, answer),
  *            identities (strings), nodes, targets (name, node, path), landed (stamps)
  *
  *            A node is kind, name, where, what its kind has (see write_node), known, and what it
  *            came to: a source folder, executable, digest, stamp; an action key, tree, identity,
  *            marked. A node needs only nodes before it. A study has no place here: a graph with one
- *            is decided while it is built.
+ *            is decided while it is built. Of variables that are passed it has the names alone.
  * Trust      Whoever keeps the bytes keeps their digest elsewhere, and compares it first. The
  *            parser is bounded all the same, and gives back only graphs that graph_add takes.
  */
@@ -30,7 +30,7 @@
 
 struct graph;
 
-#define SNAPSHOT_MAGIC "hpo snapshot 1\n"
+#define SNAPSHOT_MAGIC "hpo snapshot 2\n"
 #define SNAPSHOT_ABSENT UINT32_MAX /* the length of NULL */
 
 /* What a node came to. */

@@ -211,6 +211,7 @@ static void read_action(struct reader *r, int id, struct action *a)
     for (size_t i = 0; i < a->n_env; i++)
         if (!a->env[i].value)
             fail(r);
+    a->pass = read_strings(r, &a->n_pass);
     a->resources.cpus = read_int(r, -1);
     a->resources.gpus = read_int(r, -1);
     a->resources.gpu = read_optional(r);

@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "engine/graph/target_name.h"
 #include "engine/recipe/recipe_state.h"
 
 static const luaL_Reg libraries[] = {
@@ -127,7 +128,7 @@ static enum status take_targets(struct recipe *r, struct error *err)
             return error_memory(err);
         TRY(graph_add_target(r->graph, &t, err));
     }
-    return OK;
+    return target_names_check(r->graph, err);
 }
 
 /* Studies that the recipe's own Lua decides in: by now all of it is known. */

@@ -236,6 +236,7 @@ static int api_action(lua_State *L)
     read_inputs(L, a);
     a->outputs = strings_field(L, 1, "outputs", &a->n_outputs);
     read_env(L, a);
+    a->pass = strings_field(L, 1, "pass", &a->n_pass);
     read_resources(L, a);
     a->timeout = number_field(L, 1, "timeout", 0);
     a->retries = integer_field(L, 1, "retries", 0);

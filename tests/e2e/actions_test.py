@@ -1,5 +1,6 @@
 """Plain commands through the whole program: caching, cut-off, failure, order, messages."""
 import os
+import re
 import time
 import unittest
 
@@ -63,12 +64,12 @@ return { a = same(), b = same(), c = same() }''')
     def test_out_is_put_right(self):
         self.chain()
         self.build("r.lua", "upper")
-        self.write("out/r/upper", "edited\n")
+        self.write("out/r/upper.txt", "edited\n")
         self.assertEqual(self.build("r.lua", "upper")["ran"], 0)
-        self.assertEqual(self.read("out/r/upper"), "HELLO\n")
-        os.remove(self.folder / "out/r/upper")
+        self.assertEqual(self.read("out/r/upper.txt"), "HELLO\n")
+        os.remove(self.folder / "out/r/upper.txt")
         self.build("r.lua", "upper")
-        self.assertEqual(self.read("out/r/upper"), "HELLO\n")
+        self.assertEqual(self.read("out/r/upper.txt"), "HELLO\n")
 
     def test_targets_of_any_name(self):
         self.write("r.lua", """local hpo = require "hpo"
@@ -180,6 +181,22 @@ return { default = hpo.command { run = { "sh", "-c", "env | cut -d= -f1 | sort >
         for name in ("PATH", "HOME", "TMPDIR", "LANG", "TZ", "HPO_CPUS", "MINE"):
             self.assertIn(name, names)
         self.assertEqual(self.read("out/r/default/where").splitlines()[1:], ["names", "where"])
+
+    def test_threads_follow_the_cpus_and_are_in_no_key(self):
+        recipe = '''
+local hpo = require "hpo"
+return { default = hpo.command { name = "x", run = { "sh", "-c", 'echo "$HPO_CPUS $OMP_NUM_THREADS $MKL_NUM_THREADS" > y' },
+  outputs = { "y" }, resources = { cpus = %d }, env = { %s } } }
+'''
+        self.write("r.lua", recipe % (2, ""))
+        self.assertEqual(self.build("r.lua", "-j", 4)["ran"], 1)
+        self.assertEqual(self.read("out/r/default"), "2 2 2\n")
+        self.write("r.lua", recipe % (3, ""))
+        self.assertEqual(self.build("r.lua", "-j", 4)["ran"], 0)
+        self.assertNotIn("THREADS", re.sub("run .*", "", self.hpo("why", "r.lua", "x")[0]))
+        self.write("r.lua", recipe % (3, 'MKL_NUM_THREADS = "1"'))
+        self.assertEqual(self.build("r.lua", "-j", 4)["ran"], 1)
+        self.assertEqual(self.read("out/r/default"), "3 3 1\n")
 
     def test_dry_run_says_what_and_why(self):
         self.chain()

@@ -60,7 +60,7 @@ class After(Case):
         for blob in self.folder.glob(".hpo/blobs/*/*"):
             blob.unlink()
         again = self.build("r.lua")
-        self.assertEqual(json.loads(self.read("out/r/default")), {"exact_match": 5, "f1": 60}, again)
+        self.assertEqual(json.loads(self.read("out/r/default.json")), {"exact_match": 5, "f1": 60}, again)
 
     def test_it_knows_the_best_and_how_it_came_about(self):
         self.write("r.lua", HEAD + '''
@@ -75,7 +75,7 @@ local told = hpo.after(b, function(best)
 end)
 return { default = told, count = hpo.after(b, function(best) return best.checkpoint end) / "n" }''')
         self.build("r.lua", "default", "count")
-        self.assertEqual(json.loads(self.read("out/r/default")), {
+        self.assertEqual(json.loads(self.read("out/r/default.json")), {
             "trial": 0, "t": 4, "metric": -4, "params": {"x": 0},
             "schedule": [{"t": 2, "params": {"x": 7}}, {"t": 3, "params": {"x": 4}}, {"t": 4, "params": {"x": 0}}]})
         self.assertEqual(self.read("out/r/count"), "4\n")

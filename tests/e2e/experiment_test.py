@@ -53,7 +53,7 @@ class Experiment(Case):
         sets = self.settings(**trial["params"], max_t=trial["reached"])
         answer = self.build("one.lua", *sets, timeout=300)
         self.assertEqual(answer["ran"], ran)  # the evaluation at most: the units are the search's
-        return json.loads(self.read("out/one/scores"))
+        return json.loads(self.read("out/one/scores.json"))
 
     def test_the_default_build(self):
         """Cold, nothing to do, more samples, another max_t; best and worst."""

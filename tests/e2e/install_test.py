@@ -26,7 +26,7 @@ class Install(Case):
         self.environment["PATH"] = f"{moved}/bin:{os.environ['PATH']}"
         self.write("r.lua", RECIPE)
         self.assertEqual(self.build("r.lua", "-j1")["ran"], 2)
-        self.assertIn('"merges"', self.read("out/r/default"))
+        self.assertIn('"merges"', self.read("out/r/default.json"))
         self.assertEqual(self.build("r.lua")["ran"], 0)
 
     def test_through_a_link(self):

@@ -51,7 +51,7 @@ class Kill(Case):
         for trial in table["trials"]:
             for segment in trial["segments"]:
                 del segment["key"]  # the counter's path is in it
-        return table, self.read("out/r/default")
+        return table, self.read("out/r/default.txt")
 
     def test_kills(self):
         self.prepare("calm")

@@ -131,7 +131,7 @@ class Search(Case):
         again = self.table("one.lua")["trials"][0]
         self.assertEqual(again["metrics"], trial["metrics"])
         self.assertTrue(all(segment["cached"] for segment in again["segments"]))
-        return json.loads(self.read("out/one/default"))["exact_match"]
+        return json.loads(self.read("out/one/default.json"))["exact_match"]
 
     def test_the_search_finds_a_model_that_answers(self):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -245,6 +245,150 @@ class Out(Case):
         self.assertEqual([os.stat(path).st_ino for path in paths], before)
         self.assertEqual(self.listing(), {"t/a": "1\n", "t/b": "1\n", "u": "x"})
 
+    # ---- extensions ----
+
+    def test_one_file_keeps_its_extension(self):
+        self.write("words.txt", "w")
+        self.write("data/a.csv", "a")
+        self.write("data/LICENSE", "l")
+        self.recipe("""plot = hpo.command { run = { "sh", "-c", "mkdir fig; echo p > fig/plot.png" }, outputs = { "fig/plot.png" } },
+            ["same.json"] = hpo.text("1", "x.json"), note = hpo.text "2", words = hpo.source "words.txt",
+            data = hpo.source "data", part = hpo.source "data" / "a.csv", plain = hpo.source "data" / "LICENSE",
+            packed = hpo.text("3", "x.tar.gz"), other = hpo.text("4", "x.c++"),
+            folder = hpo.command { run = { "sh", "-c", "mkdir m.v1; echo f > m.v1/f.txt" }, outputs = { "m.v1" } },
+            empty = hpo.command { run = { "mkdir", hpo.output "e.v1" } },
+            both = hpo.command { run = { "touch", hpo.output "a.txt", hpo.output "b.txt" } }""")
+        expected = {"plot.png": "p\n", "same.json": "1", "note": "2", "words.txt": "w", "data/a.csv": "a", "data/LICENSE": "l",
+                    "part.csv": "a", "plain": "l", "packed.tar.gz": "3", "other": "4", "folder/f.txt": "f\n", "empty/": "",
+                    "both/a.txt": "", "both/b.txt": ""}
+        self.build("r.lua")
+        self.assertEqual(self.listing(), expected)
+        own = self.folder / "out/r/.hpo-out"
+        self.assertIn("plot//plot.png", (own / "names").read_text().split("\0"))
+        before = (own / "names").stat().st_ino
+        for name in ("plot.png", "words.txt"):  # put right, like any other
+            self.write("out/r/" + name, "edited")
+        self.build("r.lua")
+        self.assertEqual(self.listing(), expected)
+        self.assertEqual((own / "names").stat().st_ino, before)
+
+    def test_another_extension(self):
+        """The old file goes, by whatever the target changes its name, and nothing else goes."""
+        shapes = {'hpo.text("x", "x.png")': {"t.png": "x"}, 'hpo.text("x", "x.csv")': {"t.csv": "x"}, 'hpo.text("x", "x")': {"t": "x"},
+                  'hpo.text("y", "x.tar.gz")': {"t.tar.gz": "y"}, folder("echo 1 > m/t.png"): {"t/t.png": "1\n"}, folder(":"): {"t/": ""}}
+        neighbours = 'u = hpo.text("u", "u.png"), ["t-t"] = hpo.text "t", ["t.t"] = hpo.text "t"'
+        for first in shapes:
+            for second in shapes:
+                for target in (first, second):
+                    self.recipe(f"t = {target}, {neighbours}")
+                    self.build("r.lua")
+                    self.assertEqual(self.listing(), {**shapes[target], "u.png": "u", "t-t": "t", "t.t": "t"}, (first, second))
+
+    def test_the_name_goes_to_another_target(self):
+        """plot.png was of `plot` and is of `plot.png` now, in one build or in two, in each order."""
+        before = 'plot = hpo.text("1", "x.png")'
+        after = 'plot = hpo.text("2", "x.csv"), ["plot.png"] = hpo.text(%s, "y.png")'
+        for content in ('"1"', '"3"'):
+            for builds in ((), ("plot",), ("plot.png",)):
+                shutil.rmtree(self.folder / "out", ignore_errors=True)
+                self.recipe(before)
+                self.build("r.lua")
+                self.recipe(after % content)
+                for target in builds:
+                    self.build("r.lua", target)
+                self.build("r.lua")
+                expected = {"plot.csv": "2", "plot.png": content.strip('"')}
+                self.assertEqual(self.listing(), expected, (content, builds))
+                self.recipe('plot = hpo.text("4", "x.txt"), ["plot.png"] = hpo.text(%s, "y.png")' % content)
+                self.build("r.lua", "plot")
+                del expected["plot.csv"]
+                self.assertEqual(self.listing(), {**expected, "plot.txt": "4"}, (content, builds))
+                self.recipe(before)  # and back, from a target that the recipe has no more
+                self.build("r.lua")
+                self.assertEqual(self.listing(), {"plot.png": "1"})
+        self.recipe('["plot.png"] = ' + folder("echo 1 > m/a; mkdir m/b"))
+        self.build("r.lua")
+        self.assertEqual(self.listing(), {"plot.png/a": "1\n", "plot.png/b/": ""})
+        self.recipe(before)
+        self.build("r.lua")
+        self.assertEqual(self.listing(), {"plot.png": "1"})
+
+    def test_a_build_was_killed_while_a_name_went_to_another(self):
+        """Both have put it there, by what the record says: neither takes it from the other."""
+        self.recipe('plot = hpo.text("1", "x.png")')
+        self.build("r.lua")
+        (self.folder / "out/r/.hpo-out/coming").write_bytes(b"plot.png\0")
+        self.recipe('plot = hpo.text("2", "x.csv"), ["plot.png"] = hpo.text("1", "y.png")')
+        self.build("r.lua", "plot")
+        self.assertEqual(self.listing(), {"plot.csv": "2", "plot.png": "1"})
+        self.build("r.lua")
+        self.assertEqual(self.listing(), {"plot.csv": "2", "plot.png": "1"})
+
+    def test_what_the_user_has_under_such_a_name_stays(self):
+        self.recipe('plot = hpo.text("1", "x.png")')
+        self.write("out/r/plot.png", "mine")
+        self.refused("out/r/plot.png: target plot belongs there", "hpo did not make")
+        self.assertEqual(self.listing(), {"plot.png": "mine"})
+        os.remove(self.folder / "out/r/plot.png")
+        self.build("r.lua")
+        self.write("out/r/plot", "mine")  # the target's own name, which it does not use
+        self.write("out/r/plot.csv", "mine")
+        self.recipe('plot = hpo.text "2"')
+        self.refused("out/r/plot: target plot belongs there")
+        self.assertEqual(self.listing(), {"plot.png": "1", "plot": "mine", "plot.csv": "mine"})
+        self.recipe('plot = hpo.text("2", "x.txt")')
+        self.build("r.lua")
+        self.assertEqual(self.listing(), {"plot.txt": "2", "plot": "mine", "plot.csv": "mine"})
+
+    def test_what_an_older_hpo_left(self):
+        self.recipe('plot = hpo.text("1", "x.png")')
+        self.write("out/r/plot", "1")
+        self.write("out/r/.hpo-out/recipe", "../../r.lua")
+        (self.folder / "out/r/.hpo-out/names").write_bytes(b"plot\0")
+        self.build("r.lua")
+        self.assertEqual(self.listing(), {"plot.png": "1"})
+
+    def test_two_targets_of_one_name(self):
+        """Said before anything runs; of an hpo.after as soon as it is known."""
+        ran = 'hpo.command { run = { "sh", "-c", "touch %s/ran; touch y.png" }, outputs = { "y.png" } }' % self.folder
+        self.recipe(f'plot = {ran}, ["plot.png"] = hpo.text "x"')
+        for command in (("build", "r.lua"), ("build", "r.lua", "plot"), ("graph", "r.lua")):
+            err = self.hpo(*command, status=2)[1]
+            self.assertIn('r.lua:2: targets "plot" and "plot.png" would both be "plot.png" in out/', err)
+            self.assertIn("another name", err)
+        self.assertFalse((self.folder / "ran").exists())
+        self.write("train.sh", 'echo "{\\"t\\": 1, \\"loss\\": 1}"; touch "$HPO_CHECKPOINT_OUT/x"\n')
+        study = ('hpo.study { name = "s", samples = 1, metric = "loss", space = { x = hpo.uniform(0, 1) }, scheduler = hpo.scheduler.fifo { max_t = 1 },'
+                 ' trial = function(p) return hpo.command { run = { "sh", hpo.source "train.sh" } } end }')
+        self.recipe(f'told = hpo.after({study}, function(best) return hpo.text("y", "best.json") end), ["told.json"] = hpo.text "x"')
+        self.refused('targets "told" and "told.json" would both be "told.json"')
+        self.assertEqual(self.listing(), {})
+
+    def test_a_remembered_build_knows_the_name(self):
+        self.write("in.txt", "1\n")
+        self.recipe('plot = hpo.command { run = { "cp", hpo.source "in.txt", hpo.output "plot.png" } }')
+        for _ in range(3):
+            self.build("r.lua")
+        self.assertEqual(self.listing(), {"plot.png": "1\n"})
+        self.write("out/r/plot.png", "edited")
+        self.build("r.lua")
+        self.assertEqual(self.listing(), {"plot.png": "1\n"})
+        self.write("in.txt", "2\n")
+        self.build("r.lua")
+        self.assertEqual(self.listing(), {"plot.png": "2\n"})
+
+    def test_names_in_a_damaged_record(self):
+        self.write("precious", "mine")
+        self.recipe('t = hpo.text("1", "x.png")')
+        self.build("r.lua")
+        names = b"\0".join([b"t//../../precious", b"t//t.x/../../../precious", b"t//u", b"//t", b"a/t//a/t.x", b"t//t.png//x", b"t//t.png", b""])
+        (self.folder / "out/r/.hpo-out/names").write_bytes(names)
+        self.write("out/r/u", "mine")
+        self.recipe('t = hpo.text("2", "x.csv")')
+        self.build("r.lua")
+        self.assertEqual(self.read("precious"), "mine")
+        self.assertEqual(self.listing(), {"t.csv": "2", "u": "mine"})
+
 
 if __name__ == "__main__":
     unittest.main()

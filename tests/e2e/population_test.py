@@ -61,7 +61,7 @@ class Population(Case):
         self.assertEqual(answer["units_trained"], 0, answer)
         self.assertEqual(self.read("out/r/again/way"), self.read("out/r/best/way"))
         way, t = "", 0
-        for part in json.loads(self.read("out/r/schedule")):
+        for part in json.loads(self.read("out/r/schedule.json")):
             way, t = way + str(part["params"]["x"]) * (part["t"] - t), part["t"]
         self.assertEqual(self.read("out/r/best/way").strip(), way)
 

@@ -86,7 +86,7 @@ class Densities(Case):
         } for c in cases]))
         self.write("r.lua", DENSITIES)
         self.build("r.lua")
-        answers = json.loads(self.read("out/r/default"))
+        answers = json.loads(self.read("out/r/default.json"))
         for case, answer in zip(cases, answers, strict=True):
             for found, expected in zip(answer["tpe"], case["tpe"]["log_density"], strict=True):
                 self.assertEqual(sorted(found), sorted(expected))

@@ -176,10 +176,10 @@ class Snapshot(Case):
             self.build("r.lua", "upper")
             self.write("in.txt", f"two {k}\n")
             self.build("r.lua", "upper")
-            self.assertEqual(self.read("out/r/upper"), f"TWO {k}\n")
-            self.write("out/r/upper", f"SIX {k}\n")
+            self.assertEqual(self.read("out/r/upper.txt"), f"TWO {k}\n")
+            self.write("out/r/upper.txt", f"SIX {k}\n")
             self.build("r.lua", "upper")
-            self.assertEqual(self.read("out/r/upper"), f"TWO {k}\n")
+            self.assertEqual(self.read("out/r/upper.txt"), f"TWO {k}\n")
 
     def test_two_builds_at_once(self):
         self.chain()
@@ -190,7 +190,7 @@ class Snapshot(Case):
             for build in builds:
                 out, err = build.communicate(timeout=60)
                 self.assertEqual(build.returncode, 0, err)
-            self.assertEqual(self.read("out/r/upper"), f"ROUND {k}\n")
+            self.assertEqual(self.read("out/r/upper.txt"), f"ROUND {k}\n")
         self.settle()
         self.recalls()
 
@@ -311,7 +311,7 @@ class Twins(Case):
     def test_out_is_put_right(self):
         self.chain()
         self.settle()
-        out = "out/r/upper"
+        out = "out/r/upper.txt"
         for damage in (lambda f: (f / out).write_text("edited"), lambda f: (f / out).unlink(), lambda f: (f / out).chmod(0o755),
                        lambda f: ((f / out).unlink(), (f / out).mkdir()),
                        lambda f: ((f / out).rename(f / "out/r/there"), (f / out).symlink_to("there")),
@@ -500,7 +500,7 @@ return {{ default = hpo.clone {{ name = "c", url = "{repository}", rev = "main" 
                  lambda: self.put("side.txt", draw.choice(("1\n", "2\n")), draw.choice((0o644, 0o755))),
                  lambda: self.put("folder/x/y", draw.choice(("1\n", "2\n"))),
                  lambda: self.put("r.lua", CHAIN.replace("some", draw.choice(("some", "more")))),
-                 lambda: self.put("out/r/upper", "edited\n"),
+                 lambda: self.put("out/r/upper.txt", "edited\n"),
                  lambda: self.both(lambda folder: shutil.rmtree(folder / "out", ignore_errors=True)),
                  lambda: None, lambda: None]
         for _ in range(40):

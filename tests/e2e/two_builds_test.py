@@ -91,7 +91,7 @@ class Builds(Case):
                 self.assertEqual({int(a["run"]): (a["ran"], a["cached"], a["failed"]) for a in answers}, runs)
                 tables = [json.loads(self.read(f"out{i}/r/trials/table.json")) for i in range(builds)]
                 self.assertEqual([without_measured(t) for t in tables], [without_measured(table)] * builds)
-                self.assertEqual(len({self.read(f"out{i}/r/default") for i in range(builds)}), 1)
+                self.assertEqual(len({self.read(f"out{i}/r/default.txt") for i in range(builds)}), 1)
                 self.assertEqual(self.build("r.lua", "trials", "default")["ran"], 0)
                 self.assertIn("all right", self.hpo("cache", "verify")[0])
                 shutil.rmtree(self.folder / ".hpo")

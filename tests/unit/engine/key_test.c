@@ -123,9 +123,12 @@ static void every_field_counts(void **state)
 static void some_fields_do_not(void **state)
 {
     struct fixture *f = *state;
+    static const char *pass[] = {"TOKEN"};
     char *description;
     struct digest key = key_of(f, "i", &description), same;
 
+    f->action.pass = pass;
+    f->action.n_pass = 1;
     f->action.timeout = 5;
     f->action.retries = 3;
     f->action.resources.cpus = 7;

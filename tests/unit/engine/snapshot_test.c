@@ -62,7 +62,8 @@ static struct graph *full_graph(void)
 {
     static const char *run[] = {"tool", "in", NULL}, *paths[] = {"a", "b"},
                       *outputs[] = {"o", "p/q"}, *identity[] = {"tool", "--version", NULL},
-                      *bare[] = {"./in", NULL}, *exclude[] = {"*.log", "!a"};
+                      *bare[] = {"./in", NULL}, *pass[] = {"HF_HOME", "TOKEN"},
+                      *exclude[] = {"*.log", "!a"};
     static struct edge inputs[] = {{"file", 0, NULL}, {"part", 2, "a/b"}, {"text", 1, NULL}};
     static struct pair env[] = {{"A", "1"}, {"B", ""}};
     static struct fetch fetch = {"https://example.org/r", "main", paths, 2};
@@ -87,6 +88,8 @@ static struct graph *full_graph(void)
                                   .n_outputs = 2,
                                   .env = env,
                                   .n_env = 2,
+                                  .pass = pass,
+                                  .n_pass = 2,
                                   .resources = {2, 1, "h100", true},
                                   .timeout = 0.25,
                                   .retries = 3,
@@ -177,6 +180,9 @@ static void assert_action(const struct node *node)
     assert_string_equal(a->outputs[1], "p/q");
     assert_string_equal(a->env[1].name, "B");
     assert_string_equal(a->env[1].value, "");
+    assert_int_equal(a->n_pass, 2);
+    assert_string_equal(a->pass[0], "HF_HOME");
+    assert_string_equal(a->pass[1], "TOKEN");
     assert_int_equal(a->resources.cpus, 2);
     assert_int_equal(a->resources.gpus, 1);
     assert_string_equal(a->resources.gpu, "h100");
@@ -214,6 +220,7 @@ static void assert_graph(struct graph *graph)
     assert_null(bare->name);
     assert_null(bare->action.identity);
     assert_null(bare->action.params);
+    assert_int_equal(bare->action.n_pass, 0);
     assert_null(bare->action.resources.gpu);
     assert_int_equal(graph_targets(graph, &targets), 2);
     assert_string_equal(targets[0].name, "first");

@@ -193,6 +193,71 @@ static void of_the_callers_environment_it_sees_the_path_alone(void **state)
     (void)unsetenv("SECRET");
 }
 
+/* What the caller does not have is not set, not even to nothing. */
+static void what_is_passed_comes_from_the_caller(void **state)
+{
+    static const char *pass[] = {"TOKEN", "EMPTY", "ABSENT"};
+    struct place *p = *state;
+    struct request r = shell(p, "echo \"$TOKEN|${EMPTY-unset}|${ABSENT-unset}|${SECRET-unset}\"");
+    struct heard *h;
+
+    (void)setenv("TOKEN", "a b=c", 1);
+    (void)setenv("EMPTY", "", 1);
+    (void)setenv("SECRET", "x", 1);
+    (void)unsetenv("ABSENT");
+    action_of(&r)->pass = pass;
+    action_of(&r)->n_pass = 3;
+    h = listen_to(p, start(p, &r));
+    assert_int_equal(hear_all(p, h), 0);
+    assert_string_equal(h->said, "a b=c||unset|unset\n");
+    executor_close(p->x, h->task, false);
+    (void)unsetenv("TOKEN");
+    (void)unsetenv("EMPTY");
+    (void)unsetenv("SECRET");
+}
+
+static void threads_follow_its_cpus(void **state)
+{
+    static struct pair env[] = {{"MKL_NUM_THREADS", "7"}};
+    struct place *p = *state;
+    struct request r = shell(p, "env | grep THREADS | sort");
+    struct heard *h;
+
+    action_of(&r)->env = env;
+    action_of(&r)->n_env = 1;
+    action_of(&r)->resources = (struct resources){.cpus = 3};
+    h = listen_to(p, start(p, &r));
+    assert_int_equal(hear_all(p, h), 0);
+    assert_string_equal(h->said, "BLIS_NUM_THREADS=3\nMKL_NUM_THREADS=7\nNUMEXPR_NUM_THREADS=3\n"
+                                 "OMP_NUM_THREADS=3\nOPENBLAS_NUM_THREADS=3\n"
+                                 "VECLIB_MAXIMUM_THREADS=3\n");
+    executor_close(p->x, h->task, false);
+}
+
+/* Each name once: of two entries a shell takes the last, and the C library the first. */
+static void what_env_gives_is_there_once(void **state)
+{
+    static const char *run[] = {"cat", "/proc/self/environ", NULL};
+    static struct pair env[] = {{"LANG", "C"}, {"TZ", "CET"}};
+    struct place *p = *state;
+    struct request r = shell(p, "");
+    struct heard *h;
+
+    action_of(&r)->run = run;
+    action_of(&r)->n_run = 2;
+    action_of(&r)->env = env;
+    action_of(&r)->n_env = 2;
+    h = listen_to(p, start(p, &r));
+    assert_int_equal(hear_all(p, h), 0);
+    for (size_t i = 0; i < h->n; i++)
+        if (h->said[i] == '\0')
+            h->said[i] = '\n';
+    assert_non_null(strstr(h->said, "\nLANG=C\nTZ=CET\n"));
+    assert_null(strstr(h->said, "LANG=C.UTF-8"));
+    assert_null(strstr(h->said, "TZ=UTC"));
+    executor_close(p->x, h->task, false);
+}
+
 static void a_trainer_is_told_where_it_begins(void **state)
 {
     struct place *p = *state;
@@ -302,6 +367,11 @@ int main(void)
                                         executor_leave),
         cmocka_unit_test_setup_teardown(of_the_callers_environment_it_sees_the_path_alone,
                                         executor_enter, executor_leave),
+        cmocka_unit_test_setup_teardown(what_is_passed_comes_from_the_caller, executor_enter,
+                                        executor_leave),
+        cmocka_unit_test_setup_teardown(threads_follow_its_cpus, executor_enter, executor_leave),
+        cmocka_unit_test_setup_teardown(what_env_gives_is_there_once, executor_enter,
+                                        executor_leave),
         cmocka_unit_test_setup_teardown(a_trainer_is_told_where_it_begins, executor_enter,
                                         executor_leave),
         cmocka_unit_test_setup_teardown(there_is_room_until_it_is_taken, executor_enter,

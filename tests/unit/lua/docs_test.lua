@@ -29,7 +29,7 @@ local function read(word)
 end
 
 t.test("every example can be read", function()
-  t.equal(#examples, 5)
+  t.equal(#examples, 6)
   for _, code in ipairs(examples) do hpo.targets(assert(load(code, "=example"))()) end
 end)
 
