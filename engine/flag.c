@@ -48,6 +48,15 @@ static enum status take_count(const struct value *v, struct error *err)
     return OK;
 }
 
+static enum status take_rows(const struct value *v, struct error *err)
+{
+    int64_t n;
+
+    TRY(text_parse_integer(v->string, v->flag, 1, INT32_MAX, &n, err));
+    *(int *)v->field = (int)n;
+    return OK;
+}
+
 static enum status take_limit(const struct value *v, struct error *err)
 {
     double x;
@@ -185,6 +194,10 @@ static const struct flag flags[] = {
     {"--json", NULL, BUILD | TABLE | GRAPH | SIMULATE | RUNS | STAT, take_switch, FIELD(json),
      "answer in one line of JSON"},
     {"--csv", NULL, TABLE, take_switch, FIELD(csv), "answer in CSV"},
+    {"--sort", "COLUMN", TABLE, take_string, FIELD(sort),
+     "the best of the study's metric first, else the least; -COLUMN turns it round"},
+    {"--top", "N", TABLE, take_rows, FIELD(top),
+     "only the first N rows: the N best, or those of --sort"},
     {"--help", NULL, ALL, take_switch, FIELD(help), "show this"},
     {"-h", NULL, ALL, take_switch, FIELD(help), NULL},
 };

@@ -30,11 +30,14 @@ function columns.width(text) return utf8.len(text) or #text end
 -- A control character in visible letters.
 local function escape(c) return c == "\n" and "\\n" or ("\\u%04X"):format(utf8.codepoint(c)) end
 
--- A text on one line, its end cut off where it is long.
+-- A text on one line.
+function columns.line(text) return (text:gsub("%c", escape):gsub("\xc2[\x80-\x9f]", escape)) end
+
+-- The same, its end cut off where it is long.
 function columns.cut(text)
   local end_of = #text > WIDEST and utf8.offset(text, WIDEST)
   if end_of and utf8.offset(text, 2, end_of) <= #text then text = text:sub(1, end_of - 1) .. "…" end
-  return (text:gsub("%c", escape):gsub("\xc2[\x80-\x9f]", escape))
+  return columns.line(text)
 end
 
 function columns.for_eyes(x)

@@ -24,16 +24,28 @@ local function given_row(field, value)
   local rules = setmetatable({}, { __index = row_rules })
   for _, name in ipairs(check.names(value)) do rules[name] = row_rules[name] or check.number {} end
   rules.run = row_rules.run
-  return { row = core.encode(check.fields(field, value, rules)) }
+  local row = check.fields(field, value, rules)
+  return { row = core.encode(row), name = row.run }
 end
 
--- A row: a study, the scores of a checkpoint, or one given by hand.
-local function item(field, value)
+local item
+
+-- A study or scores, with a name for their row.
+local function named(field, value)
+  local given = check.fields(field, value, { run = row_rules.run, of = { function(_, of) return of end, required = "a study or scores" } })
+  local row = item(field .. ".of", given.of)
+  if row.row then check.expected(field .. ".of", "a study or scores", given.of) end
+  row.name = given.run
+  return row
+end
+
+-- A row: a study, the scores of a checkpoint, either of them with a name, or one given by hand.
+function item(field, value)
   if study.is(value) then
     local node, name = study.node(value)
     return { study = node, name = name }
   end
-  if type(value) == "table" and not check.is_object(value) then return given_row(field, value) end
+  if type(value) == "table" and not check.is_object(value) then return (value.of ~= nil and named or given_row)(field, value) end
   if not artifact.is(value) then check.expected(field, "a study, or scores such as hpo.evaluate { ... }", value) end
   local node, path = artifact.node(value)
   local best_of, after = artifact.study(value)
@@ -42,8 +54,16 @@ end
 
 -- hpo.compare { study, scores, ... }: a table, drawn when a build ends.
 function compare.new(items)
-  local self = setmetatable({}, methods)
-  nodes[self] = core.compare { items = check.list(item, 1)("hpo.compare", items), where = core.where() }
+  local self, row_of = setmetatable({}, methods), {}
+  local list = check.list(item, 1)("hpo.compare", items)
+  for i, row in ipairs(list) do
+    local other = row.name and row_of[row.name]
+    if other and (row.row or list[other].row) then
+      core.fail(("hpo.compare[%d]"):format(i), ("row %d is called %s, too"):format(other, check.show(row.name)), "each row has a name of its own: run")
+    end
+    if row.name then row_of[row.name] = row_of[row.name] or i end
+  end
+  nodes[self] = core.compare { items = list, where = core.where() }
   return self
 end
 

@@ -1,84 +1,49 @@
--- table: what people see of a study and of a comparison, drawn from the JSON that programs get.
+-- table: what people see of studies and of a comparison, drawn from the JSON that programs get.
 
 local core = require "hpo.core"
-local check = require "hpo.check"
 local columns = require "hpo.columns"
+local comparison = require "hpo.comparison"
 local effort = require "hpo.effort"
+local order = require "hpo.order"
 local simulation = require "hpo.simulation"
+local trials = require "hpo.trials"
 
 local tables = {}
-local seconds, hundredths = columns.rounded "%.1f s", columns.rounded "%.2f"
 
--- The report by which a trial is judged, or nothing of one.
-local function judged(trial) return trial.judged_by or {} end
-
--- The parameters of that report: the trial's own, unless an exploit has given it others since.
-local function params_of(trial) return judged(trial).params or trial.params end
-
-local function runtime(trial)
-  local sum = 0
-  for _, segment in ipairs(trial.segments) do sum = sum + (segment.seconds or 0) end
-  return sum
-end
-
-local function total_runtime(study)
-  local sum = 0
-  for _, trial in ipairs(study.trials) do sum = sum + runtime(trial) end
-  return sum
-end
-
--- Every parameter that some trial has, sorted.
-local function parameters(study)
-  local seen = {}
+local function best_of(study)
   for _, trial in ipairs(study.trials) do
-    for name in pairs(params_of(trial)) do seen[name] = true end
+    if trial.trial == study.best then return trial end
   end
-  return check.names(seen)
 end
 
-local function spaced(name) return (name:gsub("_", " ")) end
+-- A study that did not come to its end has no best trial yet: only one that is the best so far.
+local function best_words(study) return study.decided == false and "best so far" or "best trial" end
 
--- What tables call the metric, and each parameter: no two columns have one name, nor one title. The metric
--- gives way to our own columns, a parameter to both: it is then "params." and its name.
-local function names_of(study)
-  local taken, names = { combo = true, runtime = true, runtime_s = true, epochs = true, status = true, t = true, ["at t"] = true }, {}
-  local metric = taken[study.metric] and "metric" or study.metric
-  taken[metric], taken[spaced(metric)] = true, true
-  for _, name in ipairs(parameters(study)) do
-    names[name] = name
-    while taken[names[name]] do names[name] = "params." .. names[name] end
-    taken[names[name]] = true
+-- "study asha: best trial 7, t = 5, eval_loss 1.234 (min)"
+local function heading(study)
+  local best = best_of(study)
+  local outcome = "no finite " .. study.metric
+  if best then
+    local words = study.decided == false and "undecided, best so far trial" or "best trial"
+    outcome = ("%s %d, t = %d, %s %s"):format(words, best.trial, trials.judged_t(best), study.metric, columns.for_eyes(trials.value(best)))
   end
-  return metric, names
-end
-
-local function study_columns(study)
-  local list = { { title = "combo", key = "combo", value = function(trial) return trial.trial end } }
-  local metric, names = names_of(study)
-  local function add(title, key, value, show)
-    list[#list + 1] = { title = title, key = key, value = value, show = show }
-  end
-  for _, name in ipairs(parameters(study)) do
-    add(names[name], names[name], function(trial) return params_of(trial)[name] end)
-  end
-  add(spaced(metric), metric, function(trial) return judged(trial).value end)
-  if study.best_of == "any" then add("at t", "t", function(trial) return judged(trial).t end) end
-  add("runtime", "runtime_s", runtime, seconds)
-  add("epochs", "epochs", function(trial) return trial.reached end)
-  add("status", "status", function(trial) return trial.status end)
-  return list
+  return columns.line(("study %s: %s (%s)"):format(study.study, outcome, study.mode)) .. "\n"
 end
 
 -- The best trial, a line a fact.
-local function best_block(study)
-  local best
-  for _, trial in ipairs(study.trials) do best = trial.trial == study.best and trial or best end
-  if not best then return "\nbest trial  –\n" end
-  local facts, metric, names = { { "best trial", best.trial } }, names_of(study)
-  for _, name in ipairs(parameters(study)) do facts[#facts + 1] = { "  " .. names[name], params_of(best)[name] } end
-  facts[#facts + 1] = { "  " .. spaced(metric), judged(best).value }
-  if judged(best).t ~= best.reached then facts[#facts + 1] = { "  at t", judged(best).t } end
-  facts[#facts + 1] = { "  total runtime", seconds(study.seconds or total_runtime(study)) }
+local function best_block(study, found)
+  local best = best_of(study)
+  if not best then return "\n" .. best_words(study) .. "  –\n" end
+  local facts = { { best_words(study), best.trial } }
+  local function add(list)
+    for _, column in ipairs(list) do facts[#facts + 1] = { "  " .. column.title, column.value(best) } end
+  end
+  local total = 0
+  for _, trial in ipairs(study.trials) do total = total + trials.runtime(trial) end
+  add(found.params)
+  add(found.metrics)
+  if trials.judged_t(best) ~= best.reached then facts[#facts + 1] = { "  at t", trials.judged_t(best) } end
+  facts[#facts + 1] = { "  total runtime", trials.seconds(study.seconds or total) }
   facts[#facts + 1] = { "  epochs", best.reached }
   local widest, lines = 0, { "\n" }
   for _, fact in ipairs(facts) do
@@ -92,39 +57,42 @@ local function best_block(study)
   return table.concat(lines)
 end
 
-local compare_columns = {
-  columns.new("run type", "run"), columns.new("EM", "exact_match", hundredths), columns.new("F1", "f1", hundredths),
-  columns.new("best params", "params", columns.points(columns.for_eyes), columns.points(columns.plain)), columns.new("epochs", "t"),
-  columns.new("runtime to find", "runtime_s", seconds), columns.new("slots", "slots"),
-  columns.new("minutes", "minutes", hundredths), columns.new("ratio", "ratio", hundredths),
-}
-
--- Those, and behind the first one the metrics of the studies (eval loss, as a rule).
-local function columns_of(rows)
-  local known, titles, metrics, list = {}, {}, {}, {}
-  for i, c in ipairs(compare_columns) do known[c.key], titles[c.title], list[i] = true, true, c end
-  for _, row in ipairs(rows) do
-    for name in pairs(row) do metrics[name] = not known[name] or nil end
-  end
-  if next(metrics) == nil then metrics.eval_loss = true end
-  for i, name in ipairs(check.names(metrics)) do
-    local title = spaced(name)
-    table.insert(list, i + 1, columns.new(titles[title] and "metric " .. title or title, name))
-  end
-  return list
+-- A table of some of its trials, and what there is to say of all.
+local function text_of(study, list, found, rows)
+  local lines = effort(study)
+  table.insert(lines, 1, columns.text(list, rows) .. best_block(study, found))
+  if #lines > 1 then lines[#lines + 1] = "" end
+  return table.concat(lines, "\n")
 end
 
--- The object of `hpo table --json` → text, CSV.
-function tables.study(json)
-  local study = core.decode(json)
-  if not study.best_of then
-    core.fail("table", "an older hpo wrote it, and does not say by which report a trial is judged", "hpo build RECIPE draws it anew, and runs nothing that is known")
+-- studies: the objects of `hpo table --json`; view: { sort =, top =, headed = } → text, CSV.
+local function draw(studies, view)
+  for _, study in ipairs(studies) do
+    if not study.best_of then
+      core.fail("table", "an older hpo wrote it, and does not say by which report a trial is judged", "hpo build RECIPE draws it anew, and runs nothing that is known")
+    end
+    trials.open(study)
   end
-  local list = study_columns(study)
-  local lines = effort(study)
-  table.insert(lines, 1, columns.text(list, study.trials) .. best_block(study))
-  if #lines > 1 then lines[#lines + 1] = "" end
-  return table.concat(lines, "\n"), columns.csv(list, study.trials)
+  local columns_of = trials.columns(studies)
+  local all = columns_of()
+  local rows_of, texts, rows = order(all, view), {}, {}
+  for i, study in ipairs(studies) do
+    local list, found = columns_of(study)
+    local shown = rows_of(study)
+    texts[i] = (view.headed and heading(study) or "") .. text_of(study, list, found, shown)
+    table.move(shown, 1, #shown, #rows + 1, rows)
+  end
+  return table.concat(texts, "\n"), columns.csv(all, rows)
+end
+
+-- What a build draws of a study.
+function tables.study(json) return draw({ core.decode(json) }, { headed = true }) end
+
+-- What `hpo table` shows: { "studies": [...], "sort": , "top": }.
+function tables.studies(json)
+  local view = core.decode(json)
+  view.headed = #view.studies > 1
+  return draw(view.studies, view)
 end
 
 -- What the end of a build says of a study: a line with its name for each text of effort.lua.
@@ -135,13 +103,7 @@ function tables.effort(json)
   return table.concat(lines)
 end
 
--- { "rows": [...] } → text, CSV.
-function tables.compare(json)
-  local rows = core.decode(json).rows
-  local list = columns_of(rows)
-  return columns.text(list, rows), columns.csv(list, rows)
-end
-
+tables.compare = comparison
 tables.simulation = simulation
 
 return tables

@@ -339,6 +339,15 @@ enum status history_tables(struct store *store, const char *recipe, const char *
     return statement_end(st, err);
 }
 
+int64_t history_tables_run(const struct study_table *tables, size_t n)
+{
+    int64_t newest = 0;
+
+    for (size_t i = 0; i < n; i++)
+        newest = tables[i].run > newest ? tables[i].run : newest;
+    return newest;
+}
+
 /* ---- snapshots ---- */
 
 enum status history_snapshot_get(struct store *store, const struct digest *name,

@@ -86,6 +86,9 @@ enum status history_tables(struct store *store, const char *recipe, const char *
                            const char *study, struct arena *arena, struct study_table **tables,
                            size_t *n, struct error *err) MUST_CHECK;
 
+/* The newest run that wrote one of them, 0 for none. */
+int64_t history_tables_run(const struct study_table *tables, size_t n);
+
 /* ---- snapshots: what builds left in STORE/graphs for the next ones like them ---- */
 
 struct snapshot_row {

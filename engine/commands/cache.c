@@ -1,4 +1,6 @@
 /* hpo cache stat|gc|verify */
+#include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/arena.h"
@@ -23,14 +25,40 @@ static enum status print(struct text *t, struct error *err)
     return progress_result(string, n, err);
 }
 
+/* How many columns the words of `hpo cache stat` take. */
+struct widths {
+    int kind, results, kept, megabytes;
+};
+
+static int wider(int width, int length)
+{
+    return length > width ? length : width;
+}
+
+static struct widths widths_of(const struct cache_stat *s)
+{
+    struct widths w = {0};
+
+    for (size_t i = 0; i < s->n_kinds; i++) {
+        const struct kind_stat *k = &s->kinds[i];
+        w.kind = wider(w.kind, (int)strlen(k->kind));
+        w.results = wider(w.results, snprintf(NULL, 0, "%zu", k->results));
+        w.kept = wider(w.kept, snprintf(NULL, 0, "%zu", k->kept));
+        w.megabytes = wider(w.megabytes, snprintf(NULL, 0, "%.1f", (double)k->bytes / 1e6));
+    }
+    return w;
+}
+
 static enum status stat_store(const struct options *o, struct store *store, struct arena *arena,
                               struct error *err)
 {
     struct text t = text_in(arena);
     struct cache_stat s;
+    struct widths w;
     int64_t bytes;
 
     TRY(cache_stat(store, arena, &s, err));
+    w = widths_of(&s);
     bytes = s.blob_bytes + s.inline_bytes;
     if (o->json)
         text_printf(&t, "{\"blobs\": %zu, \"bytes\": %lld, \"index_bytes\": %lld, \"kinds\": [",
@@ -46,9 +74,9 @@ static enum status stat_store(const struct options *o, struct store *store, stru
             text_printf(&t, ", \"results\": %zu, \"kept\": %zu, \"marked\": %zu, \"bytes\": %lld}",
                         k->results, k->kept, k->marked, (long long)k->bytes);
         } else {
-            text_printf(&t, "  %-15s %6zu results, %6zu kept, %.1f MB", k->kind, k->results,
-                        k->kept, (double)k->bytes / 1e6);
-            text_add(&t, k->marked ? ", some not reproducible\n" : "\n");
+            text_printf(&t, "  %-*s  %*zu results  %*zu kept  %*.1f MB", w.kind, k->kind, w.results,
+                        k->results, w.kept, k->kept, w.megabytes, (double)k->bytes / 1e6);
+            text_add(&t, k->marked ? "  some not reproducible\n" : "\n");
         }
     }
     if (o->json)

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "cache/records/history.h"
 #include "engine/commands/commands.h"
@@ -27,6 +28,37 @@ static enum status print_json(const struct study_table *tables, size_t n, bool o
     return progress_result(line, length, err);
 }
 
+/* {"studies": [...], "sort": , "top": } */
+static enum status write_view(const struct options *o, const struct study_table *tables, size_t n,
+                              struct arena *arena, char **view, struct error *err)
+{
+    struct text t = text_in(arena);
+
+    text_add(&t, "{\"studies\": [");
+    for (size_t i = 0; i < n; i++)
+        text_printf(&t, "%s%s", i ? ", " : "", tables[i].body);
+    text_add(&t, "]");
+    if (o->sort) {
+        text_add(&t, ", \"sort\": ");
+        json_write_string(&t, o->sort);
+    }
+    if (o->top > 0)
+        text_printf(&t, ", \"top\": %d", o->top);
+    text_add(&t, "}");
+    return text_finish(&t, view, NULL, err);
+}
+
+static enum status refuse_rows(const struct options *o, struct error *err)
+{
+    const char *flag = o->sort ? "--sort" : "--top";
+
+    if (!o->json || (!o->sort && o->top == 0))
+        return OK;
+    (void)error_set(err, ERR_INPUT, flag, "--json has all trials, in their order");
+    error_hint(err, "%s goes with the table for people, and with --csv", flag);
+    return ERR_INPUT;
+}
+
 static enum status print_tables(const struct options *o, struct store *store, struct arena *arena,
                                 struct error *err)
 {
@@ -34,9 +66,10 @@ static enum status print_tables(const struct options *o, struct store *store, st
     struct study_table *tables;
     struct error unread;
     enum status s = OK;
-    char *text, *csv;
+    char *view, *text, *csv;
     size_t n;
 
+    TRY(refuse_rows(o, err));
     TRY(session_recipe(o, arena, &recipe, err));
     if (o->n_sets > 0 && (s = session_arguments(o, arena, &arguments, &unread)) != OK &&
         !(arguments = options_arguments(o, arena))) /* tables outlive a recipe that can be read */
@@ -52,16 +85,12 @@ static enum status print_tables(const struct options *o, struct store *store, st
         error_hint(err, "hpo build %s, with the same --set", o->recipe);
         return ERR_INPUT;
     }
+    TRY(session_say_build(o, history_tables_run(tables, n), tables[0].arguments, arena, err));
     if (o->json)
         return print_json(tables, n, n == 1, arena, err);
-    for (size_t i = 0; i < n; i++) {
-        TRY(recipe_table("study", tables[i].body, arena, &text, &csv, err));
-        if (i > 0)
-            TRY(progress_result("\n", 1, err));
-        TRY(o->csv ? progress_data(csv, strlen(csv), err)
-                   : progress_result(text, strlen(text), err));
-    }
-    return OK;
+    TRY(write_view(o, tables, n, arena, &view, err));
+    TRY(recipe_table("studies", view, arena, &text, &csv, err));
+    return o->csv ? progress_data(csv, strlen(csv), err) : progress_result(text, strlen(text), err);
 }
 
 enum status table_command(const struct options *o, struct arena *arena, struct error *err)

@@ -104,23 +104,34 @@ static enum status tell(struct build *b, int node, void *context, struct error *
     return study_explain(work_of(b, node)->study, asked->trial, asked->out, err);
 }
 
+/* Whether the node is STUDY/TRIAL. */
+static bool is_trial(const char *name, int *trial)
+{
+    const char *slash = strrchr(name, '/');
+    struct error ignored;
+    int64_t number;
+
+    if (!slash || slash == name || strchr(name, '/') != slash ||
+        text_parse_integer(slash + 1, "", 0, INT32_MAX, &number, &ignored) != OK)
+        return false;
+    *trial = (int)number;
+    return true;
+}
+
 /* STUDY/TRIAL: what was decided about it, by the recipe as it is now; else nothing. */
 static enum status add_story(const struct options *o, struct store *store, struct arena *arena,
                              struct text *t, struct error *err)
 {
-    const char *name = o->words[0], *slash = strrchr(name, '/');
+    const char *name = o->words[0];
     struct asked asked = {.out = t};
-    struct error ignored, reason;
-    int64_t trial;
+    struct error reason;
     enum status s;
     char *study;
 
-    if (!slash || slash == name || strchr(name, '/') != slash ||
-        text_parse_integer(slash + 1, "", 0, INT32_MAX, &trial, &ignored) != OK)
+    if (!is_trial(name, &asked.trial))
         return OK;
-    if (!(study = arena_copy(arena, name, (size_t)(slash - name))))
+    if (!(study = arena_copy(arena, name, (size_t)(strchr(name, '/') - name))))
         return error_memory(err);
-    asked.trial = (int)trial;
     s = session_replay(o, store, study, NULL, tell, &asked, &reason);
     if (s == ERR_INPUT) /* the recipe is not what it was: its keys are told all the same */
         text_printf(t, "  its decisions cannot be told: %s%s%s\n", reason.where,
@@ -158,6 +169,45 @@ static enum status add_keyless(const struct options *o, struct text *t, bool *fo
     return OK;
 }
 
+/*
+ * With --set: the keys that the node had in the last build with these, and before. Without: those
+ * of the last build, which is named where it had some (by a trial's story, too). A key's own
+ * digits are of no build.
+ */
+static enum status choose_build(const struct options *o, struct store *store, const char *recipe,
+                                struct arena *arena, struct node_key **keys, size_t *n,
+                                struct error *err)
+{
+    const char *arguments = NULL;
+    struct error unread;
+    struct run *runs;
+    size_t n_runs, r = 0;
+    int trial;
+
+    if ((*keys)[0].run == 0 || (o->n_sets == 0 && is_trial(o->words[0], &trial)))
+        return OK;
+    TRY(history_runs(store, recipe, SIZE_MAX, arena, &runs, &n_runs, err));
+    if (o->n_sets > 0 && session_arguments(o, arena, &arguments, &unread) != OK &&
+        !(arguments = options_arguments(o, arena))) /* keys outlive a recipe that can be read */
+        return error_memory(err);
+    if (!arguments) {
+        while (r < n_runs && runs[r].id != (*keys)[0].run)
+            r++;
+        return r < n_runs ? session_say_build(o, runs[r].id, runs[r].arguments, arena, err) : OK;
+    }
+    while (r < n_runs && strcmp(runs[r].arguments, arguments) != 0)
+        r++;
+    while (r<n_runs && * n> 0 && (*keys)[0].run > runs[r].id) {
+        ++*keys;
+        --*n;
+    }
+    if (r<n_runs && * n> 0)
+        return OK;
+    (void)error_set(err, ERR_INPUT, o->words[0], "no build of it here had these --set");
+    error_hint(err, "hpo runs lists builds with their --set; without --set it is the last one");
+    return ERR_INPUT;
+}
+
 static enum status explain(const struct options *o, struct store *store, struct arena *arena,
                            struct error *err)
 {
@@ -183,6 +233,7 @@ static enum status explain(const struct options *o, struct store *store, struct 
         return progress_result(string, n, err);
     }
     TRY(s);
+    TRY(choose_build(o, store, recipe, arena, &keys, &n, err));
     digest_hex(&keys[0].key, hex);
     text_printf(&t, "%s\n", o->words[0]);
     TRY(add_story(o, store, arena, &t, err));

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "cache/content/blob.h"
 #include "engine/execution/build.h"
+#include "engine/progress.h"
 
 enum { SCORES_LIMIT = 1 << 20 };
 
@@ -70,9 +71,41 @@ static struct unit *scored(struct build *b, const struct compare_item *item, dou
     return study_best(work_of(b, study)->study, &trial, &params, value);
 }
 
+/* The names of rows. */
+struct row_names {
+    const char **names;
+    size_t n;
+};
+
+static bool is_taken(const struct row_names *rows, const char *name)
+{
+    for (size_t i = 0; i < rows->n; i++)
+        if (strcmp(rows->names[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* Two rows of one name cannot be told apart: the later one has its number in its name. */
+static enum status name_row(struct build *b, struct row_names *rows, const char **name,
+                            struct error *err)
+{
+    const char *own = *name;
+
+    for (int i = 2; is_taken(rows, *name); i++)
+        if (!(*name = arena_printf(b->arena, "%s (%d)", own, i)))
+            return error_memory(err);
+    if (*name != own)
+        progress_line(b->progress,
+                      "hpo.compare: two rows are called \"%s\", one of them is shown as \"%s\"; "
+                      "{ run = NAME, of = ... } gives it a name",
+                      own, *name);
+    rows->names[rows->n++] = *name;
+    return OK;
+}
+
 /* One row: a study's best, with the scores of its checkpoint. */
-static enum status add_row(struct build *b, const struct compare_item *item, double *reference,
-                           struct text *t, struct error *err)
+static enum status add_row(struct build *b, const struct compare_item *item, struct row_names *rows,
+                           double *reference, struct text *t, struct error *err)
 {
     struct study *study = work_of(b, item->study)->study;
     const char *name = item->name ? item->name : graph_label(b->graph, item->study);
@@ -83,6 +116,7 @@ static enum status add_row(struct build *b, const struct compare_item *item, dou
     struct unit *u = scored(b, item, &value);
 
     (void)study_best(study, &trial, &params, &found);
+    TRY(name_row(b, rows, &name, err));
     TRY(read_scores(b, item, &exact_match, &f1, err));
     if (isnan(*reference))
         *reference = minutes;
@@ -113,9 +147,16 @@ enum status compare_json(struct build *b, int node, char **json, struct error *e
 {
     const struct node *n = graph_node(b->graph, node);
     struct text t = text_in(b->arena);
+    struct row_names names = {arena_array(b->arena, n->compare.n + 1, sizeof(char *)), 0};
     double reference = NAN;
     int rows = 0;
 
+    if (!names.names)
+        return error_memory(err);
+    for (size_t i = 0; i < n->compare.n; i++)
+        if (n->compare.items[i].row &&
+            n->compare.items[i].name) /* as it was written, so its name is not changed */
+            names.names[names.n++] = n->compare.items[i].name;
     text_add(&t, "{\"rows\": [");
     for (size_t i = 0; i < n->compare.n; i++) {
         const struct compare_item *item = &n->compare.items[i], *alone, *scores;
@@ -135,7 +176,7 @@ enum status compare_json(struct build *b, int node, char **json, struct error *e
             row = *scores;
             row.name = item->name;
         }
-        TRY(add_row(b, &row, &reference, &t, err));
+        TRY(add_row(b, &row, &names, &reference, &t, err));
     }
     text_add(&t, "]}");
     return text_finish(&t, json, NULL, err);

@@ -53,6 +53,22 @@ static enum status text_piece(struct build *b, const char *target, const char *n
     return OK;
 }
 
+/* A study's table says of which it is; a comparison's only where others are printed, too. */
+static enum status print_heading(const struct build *b, size_t i, struct error *err)
+{
+    int tables = 0;
+    char *line;
+
+    for (size_t k = 0; k < b->n_targets; k++) {
+        enum node_kind kind = graph_node(b->graph, b->targets[k].node)->kind;
+        tables += kind == NODE_STUDY || kind == NODE_COMPARE;
+    }
+    if (tables < 2 || graph_node(b->graph, b->targets[i].node)->kind != NODE_COMPARE)
+        return OK;
+    line = arena_printf(b->arena, "comparison %s\n", b->targets[i].name);
+    return line ? progress_result(line, strlen(line), err) : error_memory(err);
+}
+
 /* table.csv, table.json, table.txt in the target's folder; the text also goes to standard
  * output. */
 static enum status output_table(const struct outputs *o, size_t i, const char *kind,
@@ -73,6 +89,7 @@ static enum status output_table(const struct outputs *o, size_t i, const char *k
     if (b->o->json)
         return OK;
     progress_clear(b->progress);
+    TRY(print_heading(b, i, err));
     TRY(progress_result(text, strlen(text), err));
     return progress_result("\n", 1, err);
 }

@@ -390,11 +390,53 @@ enum status session_build(const struct options *o, struct error *err)
     return status;
 }
 
+/* ---- which build is spoken of ---- */
+
+/* " --set NAME=VALUE" as a shell reads it: in quotes where that is needed. */
+static void add_set(struct text *t, const struct pair *set)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "_-+.,:/@%=";
+    const bool quoted =
+        set->name[strspn(set->name, plain)] || set->value[strspn(set->value, plain)];
+
+    text_add(t, quoted ? " --set '" : " --set ");
+    text_printf(t, "%s=", set->name);
+    for (const char *c = set->value; *c; c++)
+        if (*c == '\'')
+            text_add(t, "'\\''");
+        else
+            text_add_bytes(t, c, 1);
+    text_add(t, quoted ? "'" : "");
+}
+
+enum status session_say_build(const struct options *o, int64_t run, const char *arguments,
+                              struct arena *arena, struct error *err)
+{
+    struct options had = {0};
+    struct text t = text_in(arena);
+    struct progress *progress;
+    char *words;
+
+    if (o->n_sets > 0)
+        return OK;
+    TRY(options_take_arguments(&had, arguments, arena, err));
+    if (had.n_sets == 0)
+        return OK;
+    for (size_t i = 0; i < had.n_sets; i++)
+        add_set(&t, &had.sets[i]);
+    TRY(text_finish(&t, &words, NULL, err));
+    TRY(progress_open(false, &progress, err));
+    progress_line(progress, "without --set, this is of run %lld:%s", (long long)run, words);
+    progress_close(progress);
+    return OK;
+}
+
 /* ---- replay ---- */
 
 /* As in hpo table: without --set, those of the last build of the recipe. */
-static enum status take_last_sets(const struct build *b, const char *study, struct options *o,
-                                  struct error *err)
+static enum status take_last_sets(const struct build *b, const char *study, bool say,
+                                  struct options *o, struct error *err)
 {
     struct study_table *tables;
     const char *recipe = NULL;
@@ -404,7 +446,12 @@ static enum status take_last_sets(const struct build *b, const char *study, stru
         return OK;
     TRY(session_recipe(o, b->arena, &recipe, err));
     TRY(history_tables(b->store, recipe, NULL, study, b->arena, &tables, &n, err));
-    return n > 0 ? options_take_arguments(o, tables[0].arguments, b->arena, err) : OK;
+    if (n == 0)
+        return OK;
+    if (say)
+        TRY(session_say_build(o, history_tables_run(tables, n), tables[0].arguments, b->arena,
+                              err));
+    return options_take_arguments(o, tables[0].arguments, b->arena, err);
 }
 
 static enum status run_replay(struct build *b, const char *name, replay *answer, void *context,
@@ -430,7 +477,7 @@ enum status session_replay(const struct options *o, struct store *store, const c
 
     TRY(begin(&s, &last, MODE_REPLAY, err));
     s.b.store = store;
-    status = take_last_sets(&s.b, name, &last, err);
+    status = take_last_sets(&s.b, name, !change, &last, err);
     if (status == OK)
         status = open_build(&s, change, err);
     if (status == OK)

@@ -6,6 +6,8 @@
 #ifndef ENGINE_EXECUTION_SESSION_H
 #define ENGINE_EXECUTION_SESSION_H
 
+#include <stdint.h>
+
 #include "base/error.h"
 
 struct arena;
@@ -28,11 +30,18 @@ enum status session_arguments(const struct options *o, struct arena *arena, cons
                               struct error *err) MUST_CHECK;
 
 /*
+ * Where no --set was typed, and the build that is spoken of had some: says so, on standard error.
+ * arguments: its canonical text of --set.
+ */
+enum status session_say_build(const struct options *o, int64_t run, const char *arguments,
+                              struct arena *arena, struct error *err) MUST_CHECK;
+
+/*
  * Goes through a study as `hpo build` would, as far as the store knows its units: asks searcher and
  * scheduler anew, with reasons; starts nothing, writes nothing (the store may be open for reading).
- * Without --set it takes those of the recipe's last build. Then calls `answer` with the build and
- * the study's node. name NULL: the only study of the recipe. change: see engine/recipe/recipe.h; or
- * NULL.
+ * Without --set it takes those of the recipe's last build, and says so where nothing is changed.
+ * Then calls `answer` with the build and the study's node. name NULL: the only study of the recipe.
+ * change: see engine/recipe/recipe.h; or NULL.
  */
 typedef enum status replay(struct build *b, int node, void *context, struct error *err);
 enum status session_replay(const struct options *o, struct store *store, const char *name,

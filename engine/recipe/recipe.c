@@ -243,7 +243,7 @@ enum status recipe_table(const char *kind, const char *json, struct arena *arena
     struct recipe *r = NULL;
     enum status s;
 
-    TRY(open_state("hpo.table", NULL, &r, err));
+    TRY(open_state("", NULL, &r, err)); /* no recipe is at fault */
     assert(r);
     lua_getglobal(r->lua, "require");
     lua_pushliteral(r->lua, "hpo.table");

@@ -122,7 +122,10 @@ void study_keeps(const struct study *study, void (*visit)(void *context, struct 
 void study_asks(const struct study *study, void (*visit)(void *context, struct unit *u),
                 void *context);
 
-/* The object of `hpo table --json`; without the fields `cached` where that is false. */
+/*
+ * The object of `hpo table --json`, of a study whose build has ended; without the fields `cached`
+ * where that is false.
+ */
 enum status study_table(const struct study *study, const char *name, bool cached, struct text *out,
                         struct error *err) MUST_CHECK;
 

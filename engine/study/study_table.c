@@ -317,11 +317,35 @@ static void write_judged(const struct study *study, const struct trial *trial, s
     text_add(out, "}, ");
 }
 
-static void write_trial(const struct study *study, const struct trial *trial, bool cached,
-                        struct text *out)
+/* Tables are written when a build ends, and then nothing runs: a process of the trial has failed,
+ * perhaps at a unit that the study has not come to, or the build was over before it. */
+static enum status status_word(const struct study *study, const struct trial *trial,
+                               const char **word, struct error *err)
 {
+    struct unit *u = trial->last;
+
+    *word = status_names[trial->status];
+    if (trial->status != TRIAL_RUNNING)
+        return OK;
+    *word = trial->failed ? "failed" : "interrupted";
+    for (int t = trial->t; trial->template->keyed && t < study->spec->max_t; t++) {
+        TRY(unit_get(study->c.units, trial->template, u, &u, err));
+        if (u->state == UNIT_FAILED)
+            *word = "failed";
+        if (u->state != UNIT_KNOWN)
+            break;
+    }
+    return OK;
+}
+
+static enum status write_trial(const struct study *study, const struct trial *trial, bool cached,
+                               struct text *out, struct error *err)
+{
+    const char *word;
+
+    TRY(status_word(study, trial, &word, err));
     text_printf(out, "{\"trial\": %d, \"params\": %s, \"status\": \"%s\", \"reached\": %d, ",
-                trial->number, trial->params, status_names[trial->status], trial->t);
+                trial->number, trial->params, word, trial->t);
     write_judged(study, trial, out);
     text_add(out, "\"metrics\": [");
     for (size_t i = 0; i < trial->n_reports; i++) {
@@ -334,6 +358,7 @@ static void write_trial(const struct study *study, const struct trial *trial, bo
         write_segment(&trial->reports[i], cached, out);
     }
     text_add(out, "]}");
+    return OK;
 }
 
 /* How virtual time was spent; costs of the trials in order, where not each is 1. */
@@ -374,10 +399,12 @@ enum status study_table(const struct study *study, const char *name, bool cached
         text_add(out, "null");
     else
         text_printf(out, "%d", best);
+    if (!study->decided) /* what is best may still change */
+        text_add(out, ", \"decided\": false");
     text_add(out, ", \"trials\": [");
     for (size_t i = 0; i < study->n_trials; i++) {
         text_add(out, i ? ", " : "");
-        write_trial(study, study->trials[i], cached, out);
+        TRY(write_trial(study, study->trials[i], cached, out, err));
     }
     text_add(out, "], \"decisions\": [");
     for (size_t i = 0; i < study->n_rows; i++) {

@@ -118,7 +118,7 @@ return { folder = a, file = a / "x", both = hpo.command { run = { "cp", "in/x", 
         self.write("r.lua", HEAD + FINAL + SCORES + best + 'return { default = hpo.compare { own, scores, a } }')
         self.build("r.lua")
         rows = json.loads(self.read("out/r/default/table.json"))["rows"]
-        self.assertEqual([(r["run"], r["loss"], r["exact_match"], r["t"]) for r in rows], [("a", 95, 5, 5), ("a", 98, 2, 2)])
+        self.assertEqual([(r["run"], r["loss"], r["exact_match"], r["t"]) for r in rows], [("a", 95, 5, 5), ("a (2)", 98, 2, 2)])
 
     def test_a_row_of_a_paper(self):
         self.write("r.lua", HEAD + 'return { default = hpo.compare { a, { run = "paper", loss = 0.5, minutes = 354, ratio = 1 } } }')

@@ -14,8 +14,13 @@ local study = [[{"study": "asha", "metric": "eval_loss", "mode": "min", "best_of
   {"trial": 2, "params": {"lr": 1, "bs": 8}, "status": "failed", "reached": 0, "judged_by": null, "metrics": [], "segments": []}],
   "decisions": []}]]
 
+-- What `hpo table` shows of one study, or of several with a view of them: text, CSV.
+local function shown(studies, view)
+  return tables.studies('{"studies": [' .. studies .. "]" .. (view and ", " .. view or "") .. "}")
+end
+
 t.test("a study as text", function()
-  t.equal((tables.study(study)), [[
+  t.equal((shown(study)), [[
 combo  bs          lr  opt  eval loss  runtime  epochs  status
     0   4  0.00123457  a,b        3.5    1.2 s       1  stopped
     1   8     1.2e-05  ü          2.5    3.8 s       2  completed
@@ -33,12 +38,26 @@ best trial       1
 end)
 
 t.test("a study as CSV", function()
-  t.equal(select(2, tables.study(study)), [[
+  t.equal(select(2, shown(study)), [[
 combo,bs,lr,opt,eval_loss,runtime_s,epochs,status
 0,4,0.0012345678901,"a,b",3.5,1.25,1,stopped
 1,8,1.2e-05,ü,2.5,3.75,2,completed
 2,8,1,,,0,0,failed
 ]])
+end)
+
+t.test("what a build draws has a heading", function()
+  local function heading(json) return (tables.study(json):match "[^\n]*") end
+  t.equal({ tables.study(study) }, { "study asha: best trial 1, t = 1, eval_loss 2.5 (min)\n" .. shown(study), select(2, shown(study)) })
+  t.equal(heading(study:gsub('"best": 1', '"best": null')), "study asha: no finite eval_loss (min)")
+  t.equal(heading(study:gsub('"best": 1', '"best": 1, "decided": false'):gsub("asha", "a\\n\\u009b")),
+    "study a\\n\\u009B: undecided, best so far trial 1, t = 1, eval_loss 2.5 (min)")
+end)
+
+t.test("a study that did not come to its end has a best so far", function()
+  local text = shown((study:gsub('"best": 1', '"best": 1, "decided": false')))
+  t.equal(text:match "\nbest so far +%d\n", "\nbest so far      1\n")
+  t.equal(text:find "best trial", nil)
 end)
 
 -- A study of trials with these parameters, costs and seconds of their units.
@@ -96,8 +115,8 @@ end)
 
 t.test("a study without a best trial", function()
   local empty = [[{"study": "s", "metric": "m", "mode": "max", "best_of": "last", "best": null, "trials": [], "decisions": []}]]
-  t.equal((tables.study(empty)), "combo  m  runtime  epochs  status\n\nbest trial  –\n")
-  t.equal(select(2, tables.study(empty)), "combo,m,runtime_s,epochs,status\n")
+  t.equal((shown(empty)), "combo  m  runtime  epochs  status\n\nbest trial  –\n")
+  t.equal(select(2, shown(empty)), "combo,m,runtime_s,epochs,status\n")
 end)
 
 -- A study of one completed trial; fields are put over those of the table and the trial.
@@ -110,7 +129,7 @@ local function one(params, fields, trial_fields)
 end
 
 t.test("best of any report: its value, its t, the parameters it was trained with", function()
-  local text, csv = tables.study(one({ lr = 0.2 }, { best_of = "any" }, { judged_by = { t = 1, value = 0.25, params = { lr = 0.1 } } }))
+  local text, csv = shown(one({ lr = 0.2 }, { best_of = "any" }, { judged_by = { t = 1, value = 0.25, params = { lr = 0.1 } } }))
   t.equal(csv, "combo,lr,loss,t,runtime_s,epochs,status\n0,0.1,0.25,1,0,2,completed\n")
   t.equal(text, [[
 combo   lr  loss  at t  runtime  epochs  status
@@ -127,7 +146,7 @@ end)
 
 t.test("no two columns have one name", function()
   local function heads(params, metric)
-    local text, csv = tables.study(one(params, { metric = metric }))
+    local text, csv = shown(one(params, { metric = metric }))
     return { csv:match "[^\n]*", (text:match "[^\n]*":gsub("  +", ",")) }
   end
   t.equal(heads({ epochs = 10, runtime = 2, ["eval loss"] = 3, trial = 4 }, "eval_loss"),
@@ -137,7 +156,7 @@ t.test("no two columns have one name", function()
     { "combo,params.metric,params.status,params.params.status,metric,runtime_s,epochs,status",
       "combo,params.metric,params.status,params.params.status,metric,runtime,epochs,status" })
   t.equal((tables.compare '{"rows": [{"run": "a", "EM": 0.5, "epochs": 2}]}'):match "^[^\n]*",
-    "run type  metric EM  metric epochs  EM  F1  best params  epochs  runtime to find  slots  minutes  ratio")
+    "run type  metric EM  metric epochs  best params  epochs  runtime to find  slots  minutes  ratio")
 end)
 
 t.test("options that are tables of names are shown with them", function()
@@ -148,15 +167,15 @@ end)
 
 t.test("long values are cut for the eye, and whole for programs", function()
   local long = ("wörd "):rep(20000)
-  local text, csv = tables.study(one { prompt = long, say = "a\nb\27[2J" })
+  local text, csv = shown(one { prompt = long, say = "a\nb\27[2J" })
   t.equal(text:match "wörd.-…", ("wörd "):rep(12):sub(1, -2) .. "…")
   t.equal({ #text < 1000, text:find("a\\nb\\u001B[2J", 1, true) ~= nil, text:find "\27" }, { true, true })
   t.equal(csv:match "0,([^,]*)", long)
-  t.equal((tables.study(one { prompt = ("w"):rep(60) })):match "w+", ("w"):rep(60))
+  t.equal((shown(one { prompt = ("w"):rep(60) })):match "w+", ("w"):rep(60))
 end)
 
 t.test("a table that does not say by what a trial is judged is refused, not shown without its values", function()
-  t.fails(function() tables.study(one({ x = 1 }):gsub('"best_of": "last", ', "")) end, "table", "an older hpo wrote it", "hpo build RECIPE")
+  t.fails(function() shown((one({ x = 1 }):gsub('"best_of": "last", ', ""))) end, "table", "an older hpo wrote it", "hpo build RECIPE")
 end)
 
 local rows = [[{"rows": [
@@ -182,7 +201,18 @@ end)
 
 t.test("a comparison of studies with a metric of their own", function()
   t.equal(select(2, tables.compare('{"rows": [{"run": "a", "accuracy": 0.5}]}')),
-    "run,accuracy,exact_match,f1,params,t,runtime_s,slots,minutes,ratio\na,0.5,,,,,,,,\n")
+    "run,accuracy,params,t,runtime_s,slots,minutes,ratio\na,0.5,,,,,,\n")
+end)
+
+t.test("EM and F1 are columns where some row answers questions, and only there", function()
+  local function heads(row)
+    local text, csv = tables.compare('{"rows": [{"run": "a", "loss": 0.5}, {"run": "b", "loss": 0.5' .. row .. "}]}")
+    return { text:match "[^\n]*", csv:match "[^\n]*" }
+  end
+  t.equal(heads ', "exact_match": null, "f1": null',
+    { "run type  loss  best params  epochs  runtime to find  slots  minutes  ratio", "run,loss,params,t,runtime_s,slots,minutes,ratio" })
+  t.equal(heads ', "f1": 0',
+    { "run type  loss  EM    F1  best params  epochs  runtime to find  slots  minutes  ratio", "run,loss,exact_match,f1,params,t,runtime_s,slots,minutes,ratio" })
 end)
 
 os.exit(t.finish())
