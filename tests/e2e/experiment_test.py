@@ -138,7 +138,7 @@ class Experiment(Case):
                 for name in ("runtime_s", "minutes", "slots", "ratio"):
                     self.assertIn(name, row)
                     del row[name]
-            results.append(json.dumps([without_measured(table), rows, self.read(f"out{jobs}/{recipe[:-4]}/scores")]))
+            results.append(json.dumps([without_measured(table), rows, self.read(f"out{jobs}/{recipe[:-4]}/scores.json")]))
             self.assertEqual(self.build(recipe, "default", "trials", "scores", *arguments, *store)["ran"], 0)
         self.assertEqual(*results)
 
