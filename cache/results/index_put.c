@@ -143,6 +143,21 @@ static enum status keep_tree(struct store *store, const struct result *r, struct
     return statement_run(st, err);
 }
 
+/* A unit was known before its run ended, and had no log: a run keeps one with its last unit. */
+static enum status keep_log(struct store *store, const struct result *r, struct error *err)
+{
+    struct statement *st = database_statement(
+        store_database(store),
+        "UPDATE result SET " ROW_SET(
+            RESULT, "log = ?2",
+            "key, kind, name, tree, bytes, reports, ?2, seconds, run, kept, "
+            "marked, used_day") " WHERE key = ?1 AND log IS NULL AND " ROW_IS(RESULT));
+
+    statement_bind_digest(st, 1, &r->key);
+    statement_bind_digest(st, 2, &r->log);
+    return statement_run(st, err);
+}
+
 static enum status keep_other(struct store *store, const struct result *r, struct error *err)
 {
     struct statement *st = database_statement(
@@ -204,6 +219,8 @@ static enum status put(struct store *store, const struct result *r, const struct
         return add_needs(store, r, tree, err);
     }
     *outcome = PUT_SAME;
+    if (r->has_log && !known->has_log)
+        TRY(keep_log(store, r, err));
     if (!r->has_tree || known->kept)
         return OK;
     TRY(keep_tree(store, r, err));

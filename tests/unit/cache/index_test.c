@@ -119,6 +119,24 @@ static void the_same_again_changes_nothing(void **state)
     assert_true(get(p, "k").kept);
 }
 
+/* A unit may be known before its run has ended. */
+static void a_log_may_come_later(void **state)
+{
+    struct place *p = *state;
+    struct result r = unit(p, "k", "t 1\n", NULL);
+    const struct digest log = digest_of(p, "log"), other = digest_of(p, "other");
+
+    assert_int_equal(put(p, &r, NULL), PUT_NEW);
+    assert_false(get(p, "k").has_log);
+    r.has_log = true;
+    r.log = log;
+    assert_int_equal(put(p, &r, NULL), PUT_SAME);
+    assert_true(get(p, "k").has_log && digest_equal(&get(p, "k").log, &log));
+    r.log = other; /* the first stays */
+    assert_int_equal(put(p, &r, NULL), PUT_SAME);
+    assert_true(digest_equal(&get(p, "k").log, &log));
+}
+
 static void a_checkpoint_may_come_later(void **state)
 {
     struct place *p = *state;
