@@ -75,6 +75,7 @@ class GoingOn(Case):
         _, starts, words = self.run_once("asha { max_t = 9, reduction_factor = 3 }", "-j4")
         self.assertEqual(starts, 12, self.read("starts"))
         self.assertTrue(any("until" in word for word in words))
+        self.assertIn('"more": true', self.hpo("log", "r.lua", "s/0", "--cache", "store-1")[0])
 
     def test_who_dies_while_it_waits_has_not_failed(self):
         expected = self.run_ordinary()

@@ -123,7 +123,7 @@ static void the_same_again_changes_nothing(void **state)
 static void a_log_may_come_later(void **state)
 {
     struct place *p = *state;
-    struct result r = unit(p, "k", "t 1\n", NULL);
+    struct result r = unit(p, "k", "t 1\n", NULL), found;
     const struct digest log = digest_of(p, "log"), other = digest_of(p, "other");
 
     assert_int_equal(put(p, &r, NULL), PUT_NEW);
@@ -131,10 +131,12 @@ static void a_log_may_come_later(void **state)
     r.has_log = true;
     r.log = log;
     assert_int_equal(put(p, &r, NULL), PUT_SAME);
-    assert_true(get(p, "k").has_log && digest_equal(&get(p, "k").log, &log));
+    found = get(p, "k");
+    assert_true(found.has_log && digest_equal(&found.log, &log));
     r.log = other; /* the first stays */
     assert_int_equal(put(p, &r, NULL), PUT_SAME);
-    assert_true(digest_equal(&get(p, "k").log, &log));
+    found = get(p, "k");
+    assert_true(digest_equal(&found.log, &log));
 }
 
 static void a_checkpoint_may_come_later(void **state)
@@ -488,6 +490,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_result_comes_back, enter, leave),
         cmocka_unit_test_setup_teardown(what_is_absent_is_absent, enter, leave),
         cmocka_unit_test_setup_teardown(the_same_again_changes_nothing, enter, leave),
+        cmocka_unit_test_setup_teardown(a_log_may_come_later, enter, leave),
         cmocka_unit_test_setup_teardown(a_checkpoint_may_come_later, enter, leave),
         cmocka_unit_test_setup_teardown(another_outcome_is_kept_beside, enter, leave),
         cmocka_unit_test_setup_teardown(an_action_without_reports_differs_by_its_tree, enter,
