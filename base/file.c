@@ -379,14 +379,10 @@ static bool remove_name(int parent, const char *name, int flags)
     return false;
 }
 
-static enum status remove_in(int parent, const char *name, struct error *err)
+static enum status remove_folder_in(int parent, const char *name, struct error *err)
 {
     int fd;
 
-    if (remove_name(parent, name, 0) || errno == ENOENT || errno == ENOTDIR)
-        return OK;
-    if (errno != EISDIR && errno != EPERM)
-        return refuse(parent, name, "remove", err);
     if (remove_name(parent, name, AT_REMOVEDIR))
         return OK;
     if ((fd = open_below(parent, name)) < 0 && errno == EACCES) {
@@ -399,6 +395,15 @@ static enum status remove_in(int parent, const char *name, struct error *err)
     if (!remove_name(parent, name, AT_REMOVEDIR) && errno != ENOENT)
         return refuse(parent, name, "remove the folder", err);
     return OK;
+}
+
+static enum status remove_in(int parent, const char *name, struct error *err)
+{
+    if (remove_name(parent, name, 0) || errno == ENOENT || errno == ENOTDIR)
+        return OK;
+    if (errno != EISDIR && errno != EPERM)
+        return refuse(parent, name, "remove", err);
+    return remove_folder_in(parent, name, err);
 }
 
 /* The last name of a path is what is removed; the folders before it may be mounts or links. */
@@ -418,7 +423,7 @@ enum status file_remove(const char *path, struct error *err)
     if (snprintf(folder, sizeof folder, "%.*s", (int)(slash - path + 1), path) >= PATH_MAX)
         errno = ENAMETOOLONG;
     else if ((parent = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC)) >= 0) {
-        s = remove_in(parent, slash + 1, err);
+        s = remove_folder_in(parent, slash + 1, err);
         close(parent);
         return s;
     }
