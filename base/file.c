@@ -113,7 +113,7 @@ enum status file_read(const char *path, size_t limit, struct arena *arena, char 
                       struct error *err)
 {
     enum status s;
-    off_t size;
+    off_t size = 0;
     int fd;
 
     if (n)
@@ -131,7 +131,7 @@ enum status file_read_end(const char *path, size_t most, struct arena *arena, ch
                           size_t *n, struct error *err)
 {
     enum status s;
-    off_t size;
+    off_t size = 0;
     int fd;
 
     TRY(open_regular(path, &fd, &size, err));

@@ -326,7 +326,8 @@ static enum status kept_trees(struct store *store, const struct digest *key, str
 
 /* Gives up what a tree needs, unless another result keeps the same tree. */
 static enum status release_tree(struct store *store, const struct digest *tree, struct arena *arena,
-                                struct digest **blobs, size_t *n, size_t *capacity,
+                                struct digest **blobs, size_t *n,
+                                size_t *capacity, /* NOLINT(readability-non-const-parameter) */
                                 struct error *err)
 {
     struct database *db = store_database(store);

@@ -1,6 +1,7 @@
 /* exclusions: from a source's node to the filter that the cache asks. Start at exclusions_find. */
 #include "engine/execution/exclusions.h"
 
+#include <assert.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,7 +18,7 @@
 /* As people see them in docs/recipes.md. */
 static const char usual[] = ".git\n.hpo\n__pycache__\n*.pyc\n.ipynb_checkpoints\n"
                             ".*.sw[nop]\n*~\n\\#*#\n.#*\n";
-static const size_t longest = 1024 * 1024; /* a .hpoignore */
+static const size_t longest = (size_t)1 << 20; /* a .hpoignore */
 
 enum { OWN = 3 }; /* the store, out/, out/RECIPE */
 
@@ -142,11 +143,12 @@ static enum status place_own(struct build *b, const struct node *node, struct ex
                              struct error *err)
 {
     static const char *const what[OWN] = {"the store", NULL, "the folder where the targets go"};
-    char *own[OWN], *source;
+    char *own[OWN] = {NULL}, *source = NULL;
     size_t n;
 
     TRY(file_absolute(node->source.path, b->arena, &source, err));
     TRY(find_own(b, own, err));
+    assert(source && own[0] && own[1] && own[2]);
     n = strcmp(source, "/") == 0 ? 0 : strlen(source);
     for (int i = 0; i < OWN; i++) {
         if (strncmp(own[i], source, n) != 0)

@@ -1,6 +1,7 @@
 /* loop: settle, start, wait, take. Start at loop_run, the story of a build. */
 #include "engine/execution/loop.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 #include "base/arena.h"
@@ -170,6 +171,7 @@ static enum status take_event(struct build *b, const struct executor_event *even
     case EVENT_OUTPUT:
         return run_take(b, job, event->bytes, event->n, err);
     case EVENT_EXIT:
+        assert(job);
         return job->run ? run_finish(b, job, event, err) : action_finish(b, job, event, err);
     }
     return OK;

@@ -4,6 +4,7 @@
  */
 #include "engine/execution/output.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -292,11 +293,12 @@ enum status output_refuse(struct build *b, struct error *err)
 
 enum status output_targets(struct build *b, bool *again, struct error *err)
 {
-    char *folder;
+    char *folder = NULL;
     enum status s;
     int at;
 
     TRY(find_folder(b, &folder, err));
+    assert(folder);
     if (!b->recall.past)
         TRY(target_names_check(b->graph, err)); /* of an hpo.after it is known by now */
     if (!b->recall.landed &&

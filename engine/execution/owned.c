@@ -1,6 +1,7 @@
 /* owned: two lists of names, and how one becomes the other. Start at owned_open. */
 #include "engine/execution/owned.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -185,8 +186,8 @@ static enum status read_names(const struct owned *owned, const char *list, const
                               size_t *n, bool *there, struct error *err)
 {
     const char *path = path_of(owned, list);
-    size_t size, count = 0;
-    char *bytes;
+    size_t size = 0, count = 0;
+    char *bytes = NULL;
     enum status s =
         path ? file_read(path, names_limit, owned->arena, &bytes, &size, err) : error_memory(err);
 
@@ -195,6 +196,7 @@ static enum status read_names(const struct owned *owned, const char *list, const
     if (s == ERR_NOT_FOUND)
         return OK;
     TRY(s);
+    assert(bytes);
     for (size_t i = 0; i < size; i++)
         count += bytes[i] == '\0';
     if (!(*names = arena_array(owned->arena, count + 1, sizeof **names)))

@@ -1,6 +1,7 @@
 /* owner: one line, the way to the recipe. Start at owner_claim. */
 #include "engine/execution/owner.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -93,11 +94,13 @@ enum status owner_refuse(const char *folder, const char *recipe, struct arena *a
 enum status owner_claim(const char *folder, const char *recipe, struct arena *arena,
                         struct error *err)
 {
-    char *path = file_join(arena, folder, OWNER_FOLDER "/recipe"), *known, *real, *line;
+    char *path = file_join(arena, folder, OWNER_FOLDER "/recipe");
+    char *known = NULL, *real = NULL, *line = NULL;
 
     TRY(compare_owner(folder, recipe, arena, &known, err));
     TRY(file_absolute(folder, arena, &real, err));
     TRY(way(real, recipe, arena, &line, err));
+    assert(line);
     if (known && strcmp(known, line) == 0)
         return OK;
     if (!path || !(line = arena_printf(arena, "%s\n", line)))

@@ -15,7 +15,7 @@
 /* The bytes behind an escape sequence that begins at s: ECMA-48, 5.4 (CSI) and 5.6 (OSC). */
 static const char *behind_escape(const char *s, const char *end)
 {
-    const char second = ++s < end ? *s : '\0';
+    const char second = (char)(++s < end ? *s : '\0');
 
     if (second == '[') {
         for (s++; s < end && (*s < 0x40 || *s > 0x7e); s++)

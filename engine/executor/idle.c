@@ -20,7 +20,9 @@ static enum status room(struct executor *x, const struct request *r, enum room *
 static enum status start(struct executor *x, const struct request *r, struct task **task,
                          enum start_outcome *outcome, size_t *lost, struct error *err)
 {
-    (void)x, (void)task, (void)outcome, (void)lost;
+    (void)x, (void)task;
+    *outcome = START_STARTED;
+    *lost = 0;
     return error_set(err, ERR_SYSTEM, r->label, "it was started where nothing runs");
 }
 

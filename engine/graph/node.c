@@ -1,6 +1,7 @@
 /* node: names of the command line → keys of the history. Start at node_keys. */
 #include "engine/graph/node.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -19,7 +20,7 @@ enum status node_trial(struct store *store, const char *recipe, const char *name
     if (!slash || !slash[1] || strspn(slash + 1, "0123456789") != strlen(slash + 1))
         return OK;
     for (int t = 1;; t++) {
-        struct node_key *found, *last;
+        struct node_key *found = NULL;
         size_t count;
         char *unit = arena_printf(arena, "%s/%d", name, t);
         if (!unit)
@@ -27,9 +28,11 @@ enum status node_trial(struct store *store, const char *recipe, const char *name
         TRY(history_node_keys(store, recipe, unit, 1, arena, &found, &count, err));
         if (count == 0)
             return OK;
-        if (!(last = arena_push(arena, *keys, *n, capacity)))
+        assert(found);
+        if (!arena_reserve(arena, keys, *n, sizeof **keys, &capacity))
             return error_memory(err);
-        *last = *found;
+        assert(*keys);
+        (*keys)[(*n)++] = *found;
     }
 }
 

@@ -1,6 +1,7 @@
 /* tool: finds programs and says what they are. Start at tool_identity. */
 #include "engine/process/tool.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -254,7 +255,7 @@ enum status tool_identity(struct tools *tools, const struct node *node, const ch
     const char *const *argv = (const char *const *)node->action.identity;
     const char *name = argv ? argv[0] : node->action.run[0], *path;
     char hex[DIGEST_HEX + 1];
-    struct known *k;
+    struct known *k = NULL;
 
     TRY(tool_path(tools, name, &path, err));
     if (!path) {
@@ -262,6 +263,7 @@ enum status tool_identity(struct tools *tools, const struct node *node, const ch
         return OK;
     }
     TRY(find_known(tools, name, path, argv, &k, err));
+    assert(k);
     if (!k->identity && argv) {
         TRY(is_ours(k) ? recall_or_ask(tools, k, err) : ask(tools, k, err));
     } else if (!k->identity) {
