@@ -440,20 +440,13 @@ static enum status miss_checkpoint(const struct run *run, const struct unit *u, 
 /* The last unit and its checkpoint. */
 static enum status keep_last(struct build *b, struct job *job, struct error *err)
 {
-    struct run *run = job->run;
-    struct unit *u = run->units[run->n - 1];
-    const struct files files = {.folder = run->held ? run->held : job->task->out,
-                                .log = job->task->log,
-                                .empty_is_none =
-                                    !graph_node(b->graph, job->node)->action.stateless};
-    enum put_outcome outcome;
-    struct result r;
+    const struct run *run = job->run;
+    const struct unit *u = run->units[run->n - 1];
+    const char *folder = run->held ? run->held : job->task->out;
+    bool has_tree;
 
-    TRY(job_check_sources(b, job, err));
-    TRY(run_result(b, u, job->label, run->last.text, run->seconds, &r, err));
-    TRY(results_publish(b->results, &r, &files, &outcome, err));
-    TRY(run_published(b, job->label, u, &r, &run->last.numbers, outcome, err));
-    return r.has_tree ? OK : miss_checkpoint(run, u, err);
+    TRY(run_keep(b, job, run->last.text, run->seconds, &run->last.numbers, folder, &has_tree, err));
+    return has_tree ? OK : miss_checkpoint(run, u, err);
 }
 
 static enum status succeed(struct build *b, struct job *job, struct error *err)

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "engine/execution/job.h"
 #include "engine/execution/run_state.h"
 
 struct chain run_chain(const struct run *run, size_t i, size_t n)
@@ -53,4 +54,23 @@ enum status run_published(struct build *b, const char *label, struct unit *u,
         u->has_checkpoint = u->kept = true;
     }
     return OK;
+}
+
+enum status run_keep(struct build *b, const struct job *job, const char *reports, double seconds,
+                     const struct numbers *numbers, const char *folder, bool *has_tree,
+                     struct error *err)
+{
+    struct unit *u = job->run->units[job->run->n - 1];
+    const struct files files = {.folder = folder,
+                                .log = job->task->log,
+                                .empty_is_none =
+                                    !graph_node(b->graph, job->node)->action.stateless};
+    enum put_outcome outcome;
+    struct result r;
+
+    TRY(job_check_sources(b, job, err));
+    TRY(run_result(b, u, job->label, reports, seconds, &r, err));
+    TRY(results_publish(b->results, &r, &files, &outcome, err));
+    *has_tree = r.has_tree;
+    return run_published(b, job->label, u, &r, numbers, outcome, err);
 }

@@ -65,6 +65,14 @@ enum status run_published(struct build *b, const char *label, struct unit *u,
                           const struct result *r, const struct numbers *numbers,
                           enum put_outcome outcome, struct error *err) MUST_CHECK;
 
+/*
+ * Publishes the run's last unit, with the folder as its checkpoint and the task's log. numbers: as
+ * in run_published. *has_tree false: the folder was empty, and the trainer is not stateless.
+ */
+enum status run_keep(struct build *b, const struct job *job, const char *reports, double seconds,
+                     const struct numbers *numbers, const char *folder, bool *has_tree,
+                     struct error *err) MUST_CHECK;
+
 /* The sentence that a report is missing, with the line that was almost one. NULL: no memory. */
 const char *run_with_almost(struct build *b, const struct run *run, const char *sentence);
 

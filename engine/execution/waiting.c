@@ -214,17 +214,10 @@ static enum status keep_saved(struct build *b, struct job *job, struct error *er
     struct run *run = job->run;
     struct unit *u = last_unit(run);
     const bool named = run->held && run->held_unit == u;
-    const struct files files = {.folder = named ? run->held : job->task->out,
-                                .log = job->task->log,
-                                .empty_is_none =
-                                    !graph_node(b->graph, job->node)->action.stateless};
-    enum put_outcome outcome;
-    struct result r;
+    const char *folder = named ? run->held : job->task->out;
+    bool has_tree;
 
-    TRY(job_check_sources(b, job, err));
-    TRY(run_result(b, u, job->label, u->reports, u->seconds, &r, err));
-    TRY(results_publish(b->results, &r, &files, &outcome, err));
-    TRY(run_published(b, job->label, u, &r, NULL, outcome, err));
+    TRY(run_keep(b, job, u->reports, u->seconds, NULL, folder, &has_tree, err));
     return run->begun && u->kept ? retain_replaced(b, run->begun, err) : OK;
 }
 
