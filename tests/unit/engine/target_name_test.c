@@ -10,22 +10,7 @@
 
 #include <cmocka.h>
 
-static int setup(void **state)
-{
-    struct graph *graph;
-    struct error err;
-
-    if (graph_open(&graph, &err) != OK)
-        return -1;
-    *state = graph;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    graph_close(*state);
-    return 0;
-}
+#include "tests/unit/engine/graph_setup.h"
 
 static void what_an_extension_is(void **state)
 {
