@@ -41,7 +41,7 @@ local function truth(field, value)
 end
 
 -- A rule of trainers: live = false, it is never asked to go on.
-function command.live(field, value) return truth(field, value) end
+command.live = truth
 
 local rules = {
   live = command.live,
