@@ -149,6 +149,7 @@ static enum status reserve(struct build *b, struct job *job, const struct stretc
     TRY(job_request(b, job, s->others, r, err));
     TRY(executor_room(b->executor, r, &room, err));
     *refused = room == ROOM_REFUSED;
+    b->gpu_wanted |= room == ROOM_BUSY && r->action->resources.gpus > 0;
     return room == ROOM_FREE ? claim(b, job, known, ready, err) : OK;
 }
 
@@ -187,6 +188,7 @@ static enum status open_run(struct build *b, struct stretch s, struct job **out,
                              .template = s.template,
                              .begun = start,
                              .from = start,
+                             .saved_ns = executor_now(b->executor),
                              .speaks = s.purpose == FOR_STUDY &&
                                        !graph_node(b->graph, s.template->node)->action.alone,
                              .lines = lines_in(job->arena)};

@@ -17,6 +17,7 @@
 #include "cache/store.h"
 #include "engine/executor/environment.h"
 #include "engine/executor/local_state.h"
+#include "engine/executor/memory.h"
 #include "engine/executor/slots.h"
 #include "engine/executor/workspace.h"
 #include "engine/fetch/fetch.h"
@@ -203,14 +204,19 @@ static void local_pause(struct executor *x, struct task *task, bool paused)
     runner_signal(&child_of(task)->process, paused ? SIGSTOP : SIGCONT);
 }
 
-/* What is on a GPU stays there: its share is kept. */
+/* What is on a GPU stays there. */
+static struct share cpus_of(const struct child *c)
+{
+    return (struct share){.cpus = c->share.cpus};
+}
+
 static void local_rest(struct executor *x, struct task *task)
 {
     struct child *c = child_of(task);
+    const struct share cpus = cpus_of(c);
 
-    if (c->rests || c->share.gpus)
-        return;
-    slots_give(&of(x)->slots, &c->share);
+    if (!c->rests)
+        slots_give(&of(x)->slots, &cpus);
     c->rests = true;
 }
 
@@ -218,13 +224,26 @@ static bool local_wake(struct executor *x, struct task *task)
 {
     struct slots *slots = &of(x)->slots;
     struct child *c = child_of(task);
+    const struct share cpus = cpus_of(c);
 
     if (c->rests && slots->cpus - slots->cpus_used < c->share.cpus)
         return false;
     if (c->rests)
-        slots_take(slots, &c->share);
+        slots_take(slots, &cpus);
     c->rests = false;
     return true;
+}
+
+/* The kernel is asked twice a second. */
+static bool local_is_short(struct executor *x)
+{
+    struct local *l = of(x);
+
+    if (l->now_ns >= l->ask_memory_ns) {
+        l->ask_memory_ns = l->now_ns + NAP_MS * (int64_t)1000000;
+        l->memory_is_short = memory_is_short();
+    }
+    return l->memory_is_short;
 }
 
 static void local_end(struct executor *x, struct task *task, bool by_force)
@@ -283,8 +302,9 @@ static void local_close(struct executor *x, struct task *task, bool keep_folder)
     runner_close(l->machine.reaper, &c->process);
     if (runs)
         note_end(l, c);
-    if (!c->rests)
-        slots_give(&l->slots, &c->share);
+    if (c->rests)
+        c->share.cpus = 0;
+    slots_give(&l->slots, &c->share);
     free_child(l, c, keep_folder);
 }
 
@@ -456,6 +476,7 @@ static const struct executor_calls calls = {
     .pause = local_pause,
     .rest = local_rest,
     .wake = local_wake,
+    .is_short = local_is_short,
     .end = local_end,
     .close = local_close,
     .next = local_next,
