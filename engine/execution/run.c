@@ -149,7 +149,7 @@ static enum status reserve(struct build *b, struct job *job, const struct stretc
     TRY(job_request(b, job, s->others, r, err));
     TRY(executor_room(b->executor, r, &room, err));
     *refused = room == ROOM_REFUSED;
-    b->gpu_wanted |= room == ROOM_BUSY && r->action->resources.gpus > 0;
+    b->held_wanted |= room == ROOM_HELD;
     return room == ROOM_FREE ? claim(b, job, known, ready, err) : OK;
 }
 

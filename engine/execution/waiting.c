@@ -305,21 +305,24 @@ static bool is_useless(const struct build *b, const struct unit *u)
     return true;
 }
 
-static bool has_gpu(const struct build *b, const struct job *job)
+/* Whether others lack something while it waits. */
+static bool holds(const struct build *b, const struct job *job)
 {
-    return graph_node(b->graph, job->node)->action.resources.gpus > 0;
+    const struct resources *r = &graph_node(b->graph, job->node)->action.resources;
+
+    return r->gpus > 0 || r->memory > 0;
 }
 
-/* Of those that wait (on a GPU), how many do and which one waits longest. *leaving: one is told to
- * end already. */
-static struct job *longest(const struct build *b, bool on_gpu, int *n, bool *leaving)
+/* Of those that wait (and hold something), how many do and which one waits longest. *leaving: one
+ * is told to end already. */
+static struct job *longest(const struct build *b, bool that_hold, int *n, bool *leaving)
 {
     struct job *first = NULL;
 
     *n = 0;
     *leaving = false;
     for (struct job *job = b->jobs; job; job = job->next) {
-        if (!waiting_is(job) || (on_gpu && !has_gpu(b, job)))
+        if (!waiting_is(job) || (that_hold && !holds(b, job)))
             continue;
         *leaving |= job->run->waiting >= WAITS_SAVING;
         if (job->run->waiting != WAITS)
@@ -343,9 +346,9 @@ static enum status make_room(struct build *b, struct error *err)
         TRY(waiting_end(b, job, err));
     if (job && !leaving && executor_is_short(b->executor))
         TRY(waiting_end(b, job, err));
-    if (b->gpu_wanted && (job = longest(b, true, &n, &leaving)) && !leaving)
+    if (b->held_wanted && (job = longest(b, true, &n, &leaving)) && !leaving)
         TRY(waiting_end(b, job, err));
-    b->gpu_wanted = false;
+    b->held_wanted = false;
     return OK;
 }
 

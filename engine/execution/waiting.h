@@ -12,9 +12,9 @@
  * Saves      It is told to where its checkpoint is wanted, and before it goes on when a minute has
  *            passed since it did: it waits on where it can, else that ends it.
  * Ends       It is told to where no study may ask for more, and where those that wait longest make
- *            room: where more wait than may, where memory is short, where another needs the GPU.
- *            A run that dies while it waits has failed nobody; one that fails after it went on is
- *            begun anew.
+ *            room: where more wait than may, where memory is short, where another needs what they
+ *            hold. A run that dies while it waits has failed nobody; one that fails after it went
+ *            on is begun anew.
  */
 #ifndef ENGINE_EXECUTION_WAITING_H
 #define ENGINE_EXECUTION_WAITING_H

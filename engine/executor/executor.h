@@ -15,8 +15,8 @@
  *            after 5 s; executor_kill ends it by force at once. Both lead to its EVENT_EXIT.
  * Pausing    A paused task stands still until it goes on, or is ended.
  * Waiting    A task that speaks may wait for a word: from executor_rest on others have its cpus
- *            (not its GPU, where its state lies), and executor_wake takes them again before the
- *            word is said. Where executor_is_short says so, fewer should wait.
+ *            (not its GPU and memory, where its state lies), and executor_wake takes them again
+ *            before the word is said. Where executor_is_short says so, fewer should wait.
  * Loss       A task whose place is gone (a node of a cluster) ends with `lost`: by no fault of its
  *            own, so it may be started anew.
  * Time       executor_now counts while the executor could watch its tasks: it stands still while
@@ -80,7 +80,12 @@ struct executor_event {
     bool lost;
 };
 
-enum room { ROOM_FREE, ROOM_BUSY, ROOM_REFUSED };
+enum room {
+    ROOM_FREE,
+    ROOM_HELD, /* there would be, without what tasks hold that wait for a word */
+    ROOM_BUSY,
+    ROOM_REFUSED
+};
 
 enum start_outcome {
     START_STARTED,

@@ -73,11 +73,18 @@ static bool local_has_room(const struct executor *x)
 static enum status local_room(struct executor *x, const struct request *r, enum room *room,
                               struct error *err)
 {
+    const struct resources *asked = &r->action->resources;
+    struct slots without = of(x)->slots;
     struct share share;
 
-    TRY(slots_refuse(&of(x)->slots, &r->action->resources, r->where, err));
-    *room =
-        slots_find(&of(x)->slots, &r->action->resources, r->others, &share) ? ROOM_FREE : ROOM_BUSY;
+    TRY(slots_refuse(&without, asked, r->where, err));
+    *room = ROOM_FREE;
+    if (slots_find(&without, asked, r->others, &share))
+        return OK;
+    for (const struct child *c = of(x)->children; c; c = c->next)
+        if (c->rests)
+            slots_give(&without, &(struct share){.gpus = c->share.gpus, .memory = c->share.memory});
+    *room = slots_find(&without, asked, r->others, &share) ? ROOM_HELD : ROOM_BUSY;
     return OK;
 }
 
@@ -204,7 +211,7 @@ static void local_pause(struct executor *x, struct task *task, bool paused)
     runner_signal(&child_of(task)->process, paused ? SIGSTOP : SIGCONT);
 }
 
-/* What is on a GPU stays there. */
+/* What is on a GPU and in memory stays there. */
 static struct share cpus_of(const struct child *c)
 {
     return (struct share){.cpus = c->share.cpus};
@@ -492,7 +499,8 @@ enum status local_executor_open(const struct local_machine *machine, struct aren
         return error_memory(err);
     l->executor.calls = &calls;
     l->machine = *machine;
-    l->slots = (struct slots){.cpus = machine->cpus, .gpus = machine->gpus};
+    l->slots =
+        (struct slots){.cpus = machine->cpus, .gpus = machine->gpus, .memory = machine->memory};
     l->real_ns = runner_now_ns();
     l->children_list = strays_adopt();
     *out = &l->executor;

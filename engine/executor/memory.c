@@ -64,37 +64,66 @@ static void read_text(const char *path, char text[TEXT_BYTES])
         close(fd);
 }
 
-static bool group_is_short(const char *group)
+static void read_of_group(const char *group, const char *name, char text[TEXT_BYTES])
 {
-    static const char *const names[] = {"memory.max", "memory.current", "memory.stat"};
-    char texts[3][TEXT_BYTES], path[PATH_BYTES];
+    char path[PATH_BYTES];
 
-    for (int i = 0; i < 3; i++) {
-        (void)snprintf(path, sizeof path, "/sys/fs/cgroup%s/%s", group, names[i]);
-        read_text(path, texts[i]);
-    }
-    return memory_short_in_group(texts[0], texts[1], texts[2]);
+    (void)snprintf(path, sizeof path, "/sys/fs/cgroup%s/%s", group, name);
+    read_text(path, text);
 }
 
-/* The group that we are in, the line "0::/PATH", and those around it. */
-static bool any_group_is_short(void)
+static bool group_is_short(const char *group)
 {
-    char text[TEXT_BYTES], *group, *end;
+    char most[TEXT_BYTES], used[TEXT_BYTES], stat[TEXT_BYTES];
+
+    read_of_group(group, "memory.max", most);
+    read_of_group(group, "memory.current", used);
+    read_of_group(group, "memory.stat", stat);
+    return memory_short_in_group(most, used, stat);
+}
+
+/* The group that we are in, from the line "0::/PATH"; cut, those around it. "": none. */
+static const char *own_group(char text[TEXT_BYTES])
+{
+    char *group;
 
     read_text("/proc/self/cgroup", text);
     if (!(group = strstr(text, "0::/")))
-        return false;
-    group += strlen("0::");
+        return "";
     group[strcspn(group, "\n")] = '\0';
+    return group + strlen("0::");
+}
+
+bool memory_is_short(void)
+{
+    char text[TEXT_BYTES], *end;
+    const char *group;
+
+    read_text("/proc/meminfo", text);
+    if (memory_short_of(text))
+        return true;
+    group = own_group(text);
     while ((end = strrchr(group, '/')) && !group_is_short(group))
         *end = '\0';
     return end;
 }
 
-bool memory_is_short(void)
+int64_t memory_size(void)
 {
-    char text[TEXT_BYTES];
+    char text[TEXT_BYTES], most[TEXT_BYTES], *end;
+    const char *group;
+    int64_t size;
 
     read_text("/proc/meminfo", text);
-    return memory_short_of(text) || any_group_is_short();
+    size = value_of(text, "MemTotal:") * 1024;
+    group = own_group(text);
+    while ((end = strrchr(group, '/'))) {
+        int64_t bytes;
+        read_of_group(group, "memory.max", most);
+        bytes = value_of(most, "");
+        if (bytes >= 0 && bytes < size)
+            size = bytes;
+        *end = '\0';
+    }
+    return size;
 }

@@ -1,4 +1,6 @@
 """Runs that go on: a trainer that can train more is asked to, and no table shows it."""
+import pathlib
+import re
 import unittest
 
 from case import ROOT, Case, without_measured
@@ -124,7 +126,20 @@ class GoingOn(Case):
         self.assertIn('{"end": "stop"}', words)  # what it would save is kept already
 
     def test_who_waits_on_a_gpu_makes_room_for_another(self):
-        recipe = RECIPE.replace("retries = 3", "retries = 3, resources = { gpus = 1 }")
+        self.held_by_those_that_wait("gpus = 1")
+
+    def test_who_waits_in_memory_makes_room_for_another(self):
+        total, = re.findall(r"MemTotal: +([0-9]+) kB", pathlib.Path("/proc/meminfo").read_text())
+        self.held_by_those_that_wait(f"memory = {int(total) * 1024 * 0.6 / 1e9}")
+
+    def test_more_memory_than_there_is(self):
+        recipe = RECIPE.replace("retries = 3", "resources = { memory = 1e6 }")
+        self.write("r.lua", recipe % ("fifo { max_t = 1 }", self.folder / "starts", "true"))
+        _, err = self.hpo("build", "r.lua", status=2)
+        self.assertRegex(err, r"r.lua:5: resources.memory: it needs 1e\+06 GB, there are [0-9.]+")
+
+    def held_by_those_that_wait(self, resources):
+        recipe = RECIPE.replace("retries = 3", f"retries = 3, resources = {{ {resources} }}")
         scheduler = "asha { max_t = 9, reduction_factor = 3 }"
         expected = self.run_once(scheduler, "--gpus", "0", live="false", recipe=recipe)[0]
         for arguments in (("-j1",), ("-j4", "--waiting", "99")):
