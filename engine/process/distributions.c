@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/digest.h"
@@ -69,7 +70,8 @@ static void join_words(char *text)
             *text = '_';
 }
 
-/* Reads FOLDER/NAME, having looked at it; *bytes NULL: it is not there. */
+/* Reads FOLDER/NAME, having looked at it; *bytes NULL: it is not there, which is known by the look
+ * of the folder that it would be in. */
 static enum status read_file(struct reading *r, const char *name, char **bytes, size_t *n,
                              struct error *err)
 {
@@ -81,9 +83,9 @@ static enum status read_file(struct reading *r, const char *name, char **bytes, 
     *n = 0;
     if (!path)
         return error_memory(err);
-    TRY(looks_at(r->looks, path, &there, err));
-    if (!there)
+    if (access(path, F_OK) != 0)
         return OK;
+    TRY(looks_at(r->looks, path, &there, err));
     s = file_read(path, longest, r->arena, bytes, n, err);
     if (s == ERR_NOT_FOUND) /* gone since */
         r->looks->unsettled = true;

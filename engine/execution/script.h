@@ -1,0 +1,10 @@
+/* script: a program that begins with "#!" runs in another program, which is in no key. */
+#ifndef ENGINE_EXECUTION_SCRIPT_H
+#define ENGINE_EXECUTION_SCRIPT_H
+
+#include "engine/execution/build.h"
+
+/* Warns of the first one of a build, once its inputs are known. */
+void script_warn(struct build *b, int node);
+
+#endif
