@@ -45,24 +45,6 @@ static bool template_of(const char *description, struct digest *key)
     return digest_parse(hex, key);
 }
 
-/* A Python is in a key by the digest of what it can import, which the journal has. */
-static enum status add_packages(struct store *store, const char *was, const char *is,
-                                struct arena *arena, struct text *t, struct error *err)
-{
-    const char *before = NULL, *after = NULL;
-    struct digest a, b;
-    struct error unknown;
-    char *difference;
-
-    if (!packages_named(was, &a) || !packages_named(is, &b) || digest_equal(&a, &b) ||
-        history_journal_get(store, &a, arena, &before, &unknown) != OK ||
-        history_journal_get(store, &b, arena, &after, &unknown) != OK)
-        return OK;
-    TRY(packages_difference(before, after, arena, &difference, err));
-    text_add(t, difference);
-    return OK;
-}
-
 /* A unit's own fields name its template by digest: what differs in the template says more. */
 static enum status add_difference(struct store *store, const char *was, const char *is,
                                   struct arena *arena, struct text *t, struct error *err)
@@ -74,7 +56,7 @@ static enum status add_difference(struct store *store, const char *was, const ch
 
     TRY(key_difference(was, is, arena, &difference, err));
     text_add(t, difference);
-    TRY(add_packages(store, was, is, arena, t, err));
+    TRY(packages_explain(store, was, is, t, err));
     if (!template_of(was, &a) || !template_of(is, &b) || digest_equal(&a, &b))
         return OK;
     TRY(describe(store, &a, arena, &before, &r, err));
@@ -83,7 +65,7 @@ static enum status add_difference(struct store *store, const char *was, const ch
         return OK;
     TRY(key_difference(before, after, arena, &difference, err));
     text_add(t, difference);
-    return add_packages(store, before, after, arena, t, err);
+    return packages_explain(store, before, after, t, err);
 }
 
 static enum status add_state(struct store *store, const struct result *r, struct arena *arena,

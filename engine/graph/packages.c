@@ -1,4 +1,5 @@
-/* packages: the text of an environment, written and compared. */
+/* packages: the text of an environment, written and compared. Start at packages_text,
+ * packages_explain. */
 #include "engine/graph/packages.h"
 
 #include <stdlib.h>
@@ -6,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/text.h"
+#include "cache/records/history.h"
 
 static const char tool[] = "tool \"python ";
 
@@ -50,22 +52,6 @@ enum status packages_text(struct packages *p, const char *version, char **text,
     digest_hex(digest, hex);
     *identity = arena_printf(p->arena, "python %s %s", version, hex);
     return *identity ? OK : error_memory(err);
-}
-
-bool packages_named(const char *description, struct digest *out)
-{
-    const char *at = description, *end, *hex;
-    char copy[DIGEST_HEX + 1];
-
-    while (at && strncmp(at, tool, sizeof tool - 1) != 0)
-        at = (at = strchr(at, '\n')) ? at + 1 : NULL;
-    if (!at || !(end = strchr(at + sizeof tool - 1, '"')) ||
-        end - at < DIGEST_HEX + (ptrdiff_t)sizeof tool)
-        return false;
-    hex = end - DIGEST_HEX;
-    memcpy(copy, hex, DIGEST_HEX);
-    copy[DIGEST_HEX] = '\0';
-    return digest_parse(copy, out);
 }
 
 /* ---- compared ---- */
@@ -145,16 +131,15 @@ static void add_alone(struct text *t, const struct line *line, const char *word)
     text_printf(t, " %s\n", word);
 }
 
-enum status packages_difference(const char *was, const char *is, struct arena *arena, char **out,
-                                struct error *err)
+/* A line for each package in which two texts differ. */
+static void add_difference(const char *was, const char *is, struct text *t)
 {
-    struct text t = text_in(arena);
     struct line a, b;
     const size_t n_was = strcspn(was, "\n"), n_is = strcspn(is, "\n");
     bool has_a, has_b;
 
     if (n_was != n_is || memcmp(was, is, n_is) != 0)
-        text_printf(&t, "  python: %.*s → %.*s\n", (int)n_was, was, (int)n_is, is);
+        text_printf(t, "  python: %.*s → %.*s\n", (int)n_was, was, (int)n_is, is);
     was += n_was + (was[n_was] == '\n');
     is += n_is + (is[n_is] == '\n');
     has_a = next_line(&was, &a);
@@ -162,15 +147,48 @@ enum status packages_difference(const char *was, const char *is, struct arena *a
     while (has_a || has_b) {
         const int order = !has_a ? 1 : !has_b ? -1 : compare_names(&a, &b);
         if (order < 0)
-            add_alone(&t, &a, "removed");
+            add_alone(t, &a, "removed");
         else if (order > 0)
-            add_alone(&t, &b, "added");
+            add_alone(t, &b, "added");
         else if (a.n != b.n || memcmp(a.text, b.text, a.n) != 0)
-            add_change(&t, &a, &b);
+            add_change(t, &a, &b);
         if (order <= 0)
             has_a = next_line(&was, &a);
         if (order >= 0)
             has_b = next_line(&is, &b);
     }
-    return text_finish(&t, out, NULL, err);
+}
+
+/* The digest in `tool "python VERSION DIGEST"`. */
+static bool find_digest(const char *description, struct digest *out)
+{
+    const char *at = description, *end, *hex;
+    char copy[DIGEST_HEX + 1];
+
+    while (at && strncmp(at, tool, sizeof tool - 1) != 0)
+        at = (at = strchr(at, '\n')) ? at + 1 : NULL;
+    if (!at || !(end = strchr(at + sizeof tool - 1, '"')) ||
+        end - at < DIGEST_HEX + (ptrdiff_t)sizeof tool)
+        return false;
+    hex = end - DIGEST_HEX;
+    memcpy(copy, hex, DIGEST_HEX);
+    copy[DIGEST_HEX] = '\0';
+    return digest_parse(copy, out);
+}
+
+enum status packages_explain(struct store *store, const char *was, const char *is, struct text *t,
+                             struct error *err)
+{
+    const char *before, *after;
+    struct digest a, b;
+    enum status s;
+
+    if (!find_digest(was, &a) || !find_digest(is, &b) || digest_equal(&a, &b))
+        return OK;
+    s = history_journal_get(store, &a, t->arena, &before, err);
+    if (s == OK)
+        s = history_journal_get(store, &b, t->arena, &after, err);
+    if (s == OK)
+        add_difference(before, after, t);
+    return s == ERR_NOT_FOUND ? OK : s;
 }

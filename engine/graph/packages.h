@@ -20,6 +20,8 @@
 #include "base/error.h"
 
 struct arena;
+struct store;
+struct text;
 
 struct package {
     const char *kind, *name, *version, *digest; /* no spaces in them */
@@ -42,11 +44,11 @@ enum status packages_text(struct packages *p, const char *version, char **text,
                           struct digest *digest, const char **identity,
                           struct error *err) MUST_CHECK;
 
-/* The digest of the text that a description of a key names; false: its tool is something else. */
-bool packages_named(const char *description, struct digest *out);
-
-/* The packages in which two texts differ: a line "  python: torch 1.13.0 → 2.1.0" for each. */
-enum status packages_difference(const char *was, const char *is, struct arena *arena, char **out,
-                                struct error *err) MUST_CHECK;
+/*
+ * The packages in which the Pythons of two descriptions of keys differ, where the journal knows what
+ * they hold: a line "  python: torch 1.13.0 → 2.1.0" for each.
+ */
+enum status packages_explain(struct store *store, const char *was, const char *is, struct text *t,
+                             struct error *err) MUST_CHECK;
 
 #endif

@@ -83,6 +83,7 @@ class PythonIdentity(Case):
         self.recipe(step(python))
         self.assertEqual([self.ran(), self.ran()], [1, 0])
         self.install("torch", "2.1.0")
+        self.assertIn("  python: torch 1.13.0 → 2.1.0\n", self.hpo("build", "r.lua", "--dry-run")[0])
         self.assertEqual([self.ran(), self.ran()], [1, 0])
         self.assertEqual(self.why(), ["python: torch 1.13.0 → 2.1.0"])
         self.install("torch", "1.13.0")
