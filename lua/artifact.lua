@@ -8,7 +8,7 @@
 --   whole     the path that the artifact stands for before "/" picks; nil: the whole tree
 --   root      where "/" starts; nil: at the top of the tree
 --   outputs   the paths that the tree has, where they are known
---   is_file   nothing can be picked
+--   is_file   nothing can be picked; modules: list of { name =, artifact = } that go where it goes (hpo.python)
 --   name      what an input is called where nobody names it; nil: the last part of `whole`, or
 --   unnamed   a method: why there is none
 --   study     a method: the node of the study whose best it comes from, or nil; of hpo.after in between

@@ -97,6 +97,7 @@ function command.new(options)
   o.inputs = o.inputs or {}
   for _, name in ipairs(o.outputs or {}) do declared[name] = true end
   o.run = inputs.resolve(o.run, o.inputs, declared)
+  inputs.add_modules(o.inputs)
   o.outputs = check.names(declared)
   inputs.check_clashes(o.inputs, o.outputs)
   o.params = o.params and core.encode(o.params)

@@ -8,6 +8,7 @@ local choices = require "hpo.choices"
 local command = require "hpo.command"
 local compare = require "hpo.compare"
 local prior = require "hpo.prior"
+local python = require "hpo.python"
 local json = require "hpo.json"
 local param = require "hpo.param"
 local ranges = require "hpo.ranges"
@@ -39,7 +40,7 @@ end
 
 return named("hpo", {
   param = param.read,
-  source = sources.source, text = sources.text, clone = sources.clone,
+  source = sources.source, text = sources.text, clone = sources.clone, python = python.script,
   json = function(value) return json.encode("hpo.json", value) end,
   command = command.new, output = artifact.output,
   tokenizer = steps.tokenizer, model = steps.model, squad = steps.squad,

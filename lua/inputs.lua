@@ -56,6 +56,22 @@ function inputs.resolve(run, list, outputs)
   return argv
 end
 
+local function folder_of(path) return path:match "^(.*/)[^/]*$" or "" end
+
+-- Adds what scripts of hpo.python import, at the same places beside them; what has such a name already stays.
+function inputs.add_modules(list)
+  local taken = {}
+  for _, input in ipairs(list) do taken[input.name] = true end
+  for i = 1, #list do
+    local origin = artifact.origin(list[i].artifact)
+    for _, module in ipairs(origin.modules or {}) do
+      local was, name = folder_of(origin.name), module.name
+      if name:sub(1, #was) == was then name = folder_of(list[i].name) .. name:sub(#was + 1) end
+      if not taken[name] then list[#list + 1], taken[name] = { name = name, artifact = module.artifact }, true end
+    end
+  end
+end
+
 -- No two names are the same, and none lies inside another.
 function inputs.check_clashes(list, outputs)
   local taken = {}

@@ -12,6 +12,7 @@
 #include "engine/graph/graph.h"
 #include "engine/graph/key.h"
 #include "engine/graph/node.h"
+#include "engine/graph/packages.h"
 #include "engine/options.h"
 #include "engine/progress.h"
 #include "engine/recipe/recipe.h"
@@ -55,6 +56,7 @@ static enum status add_difference(struct store *store, const char *was, const ch
 
     TRY(key_difference(was, is, arena, &difference, err));
     text_add(t, difference);
+    TRY(packages_explain(store, was, is, t, err));
     if (!template_of(was, &a) || !template_of(is, &b) || digest_equal(&a, &b))
         return OK;
     TRY(describe(store, &a, arena, &before, &r, err));
@@ -63,7 +65,7 @@ static enum status add_difference(struct store *store, const char *was, const ch
         return OK;
     TRY(key_difference(before, after, arena, &difference, err));
     text_add(t, difference);
-    return OK;
+    return packages_explain(store, before, after, t, err);
 }
 
 static enum status add_state(struct store *store, const struct result *r, struct arena *arena,

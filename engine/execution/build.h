@@ -140,6 +140,7 @@ struct build {
     bool replays;     /* studies are gone through anew: see session_replay */
     bool held_wanted; /* something could start, were it not for what waiting runs hold */
     bool said_waiting;
+    bool said_script; /* that what a "#!" program runs in is in no key */
     bool said_again; /* that units are trained again for want of a checkpoint */
     bool interrupted, failed;
 };

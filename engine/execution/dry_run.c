@@ -12,6 +12,7 @@
 #include "engine/execution/forecast.h"
 #include "engine/execution/resolve.h"
 #include "engine/graph/key.h"
+#include "engine/graph/packages.h"
 
 /* "it has not run yet", or the fields that differ from its last key. */
 static enum status why(struct build *b, int node, struct text *t, struct error *err)
@@ -45,7 +46,7 @@ static enum status why(struct build *b, int node, struct text *t, struct error *
     TRY(s);
     TRY(key_difference(r.description, w->description, b->arena, &difference, err));
     text_add(t, difference);
-    return OK;
+    return packages_explain(b->store, r.description, w->description, t, err);
 }
 
 static void add_minutes(struct text *t, double seconds)

@@ -90,8 +90,8 @@ static enum status read_snapshot(struct build *b, struct snapshot *past, struct 
     return snapshot_parse(bytes, n, b->graph, past, err);
 }
 
-/* Whether the recipe would describe this graph now: it is made of the same files, and would find
- * the same folders. */
+/* Whether the recipe would describe this graph now: it is made of the same files, and its questions
+ * have the same answers. */
 static enum status check_recipe(struct build *b, const struct snapshot *past, bool *same,
                                 struct error *err)
 {
@@ -110,10 +110,10 @@ static enum status check_recipe(struct build *b, const struct snapshot *past, bo
         if (!digest_equal(&digest, &past->files[i].digest))
             return OK;
     }
-    for (size_t i = 0; i < past->n_folders; i++) {
-        const char *then = past->folders[i].value;
-        TRY(recipe_find_folder(recipe_folder(b->recipe), past->folders[i].name, b->arena, &answer,
-                               err));
+    for (size_t i = 0; i < past->n_questions; i++) {
+        const char *then = past->questions[i].value;
+        TRY(recipe_answer(recipe_folder(b->recipe), past->questions[i].name, b->arena, &answer,
+                          err));
         if (!then != !answer || (then && strcmp(then, answer) != 0))
             return OK;
     }
@@ -383,8 +383,8 @@ static enum status take_origins(struct build *b, struct snapshot *s, bool *whole
     }
     *whole = recipe_origins(b->recipe, &o);
     s->printed = recipe_printed(b->recipe);
-    s->folders = (struct pair *)o.folders;
-    s->n_folders = o.n_folders;
+    s->questions = (struct pair *)o.questions;
+    s->n_questions = o.n_questions;
     s->n_files = o.n_sources;
     if (!(s->files = arena_array(b->arena, o.n_sources + 1, sizeof *s->files)))
         return error_memory(err);

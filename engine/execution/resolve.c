@@ -7,6 +7,7 @@
 #include "engine/execution/exclusions.h"
 #include "engine/execution/prior.h"
 #include "engine/execution/recall.h"
+#include "engine/execution/shebang.h"
 #include "engine/graph/key.h"
 
 /* ---- said to the plan ---- */
@@ -160,6 +161,7 @@ static enum status resolve_action(struct build *b, int node, struct error *err)
     if (s != OK)
         return lost >= 0 ? node_lost(b, lost, node, err) : s;
     w->keyed = true;
+    shebang_warn(b, node);
     if (!w->force)
         TRY(results_lookup(b->results, &w->key, &w->asker, b->arena, &r, &answer, err));
     if (answer == ANSWER_LATER) {
@@ -325,6 +327,8 @@ enum status resolve_template(struct build *b, struct template *template, bool *f
         return OK;
     s = key_action(b, template->node, &template->key, &template->description, &lost, err);
     template->keyed = s == OK;
+    if (s == OK)
+        shebang_warn(b, template->node);
     b->changes += s == OK; /* how far it may run is asked only now */
     return lost >= 0 ? node_lost(b, lost, -1, err) : s;
 }

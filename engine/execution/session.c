@@ -95,6 +95,7 @@ static enum status open_executor(struct session *s, struct error *err)
                                           .reaper = &s->reaper,
                                           .tools = b->tools,
                                           .fetch = &b->fetch,
+                                          .modules = file_join(b->arena, b->o->share, "python"),
                                           .cpus = b->o->jobs,
                                           .gpus = b->o->gpus,
                                           .memory = memory_size(),
@@ -103,6 +104,8 @@ static enum status open_executor(struct session *s, struct error *err)
                                           .most_logged = LOG_BYTES,
                                           .wake = interrupt_descriptor()};
 
+    if (!machine.modules)
+        return error_memory(err);
     switch (s->mode) {
     case MODE_BUILD:
         TRY(local_executor_open(&machine, b->arena, &s->local, err));

@@ -9,6 +9,8 @@
 #include "engine/executor/executor.h"
 #include "engine/graph/graph.h"
 
+static const char python_path[] = "PYTHONPATH";
+
 struct list {
     struct arena *arena;
     char **entries;
@@ -72,6 +74,21 @@ static void add_passed(struct list *list, const struct action *a)
     }
 }
 
+/* Behind what `env` says: a module that the action declares is found first. */
+static void add_modules(struct list *list, const struct action *a, const char *modules)
+{
+    const char *given = "", *all;
+
+    for (size_t i = 0; i < a->n_env; i++)
+        if (strcmp(a->env[i].name, python_path) == 0)
+            given = a->env[i].value;
+    all = arena_printf(list->arena, "%s%s%s", given, *given && modules ? ":" : "",
+                       modules ? modules : "");
+    list->failed |= !all;
+    if (all && *all)
+        add(list, python_path, all);
+}
+
 char **environment_of(const struct request *r, const struct surroundings *s, struct arena *arena)
 {
     struct list list = {.arena = arena};
@@ -99,8 +116,10 @@ char **environment_of(const struct request *r, const struct surroundings *s, str
     if (s->params)
         add(&list, "HPO_PARAMS", s->params);
     add_passed(&list, a);
+    add_modules(&list, a, s->modules);
     for (size_t i = 0; i < a->n_env; i++)
-        add(&list, a->env[i].name, a->env[i].value);
+        if (strcmp(a->env[i].name, python_path) != 0)
+            add(&list, a->env[i].name, a->env[i].value);
     if (!(end = arena_push(arena, list.entries, list.n, list.capacity)))
         return NULL;
     *end = NULL;

@@ -16,6 +16,7 @@ struct surroundings {
     const struct task *task;
     const char *params;     /* a file, or NULL */
     const char *checkpoint; /* HPO_CHECKPOINT_IN, or NULL */
+    const char *modules;    /* the end of PYTHONPATH, or NULL: it is in no key */
     int cpus;
     const char *gpus; /* names of CUDA_VISIBLE_DEVICES, or "" */
 };

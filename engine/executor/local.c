@@ -117,6 +117,7 @@ static enum status run_command(struct local *l, struct child *c, const struct re
         if (!command.program) /* an input, which lies in the folder */
             command.program = file_join(c->arena, c->task.dir, a->run[0] + 2);
         command.argv = (char *const *)a->run;
+        s->modules = l->machine.modules;
         s->cpus = c->share.cpus;
         TRY(name_gpus(l, c, &s->gpus, err));
         command.env = environment_of(r, s, c->arena);

@@ -22,6 +22,7 @@ struct local_machine {
     struct reaper *reaper; /* shared with the short commands of the build; see runner.h */
     struct tools *tools;   /* where programs are found */
     const struct fetch_context *fetch;
+    const char *modules; /* a folder that Python finds modules in, or NULL */
     int cpus, gpus;
     int64_t memory;               /* bytes that tasks may declare together */
     const char *const *gpu_names; /* of CUDA_VISIBLE_DEVICES */

@@ -214,7 +214,7 @@ static void write_head(struct text *t, const struct snapshot *s)
         write_string(t, s->files[i].path);
         write_digest(t, &s->files[i].digest);
     }
-    write_pairs(t, s->folders, s->n_folders);
+    write_pairs(t, s->questions, s->n_questions);
 }
 
 /* Where the bytes go, and those on their way. */

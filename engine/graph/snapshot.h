@@ -7,7 +7,7 @@
  *            items. A digest is 32 bytes. A stamp is five long numbers; where there is none to
  *            believe it is only the first, -1.
  *
- *            "hpo snapshot 3\n", program, printed, files (path, digest), folders (name, answer),
+ *            "hpo snapshot 3\n", program, printed, files (path, digest), questions (name, answer),
  *            identities (strings), nodes, targets (name, node, path), landed (stamps)
  *
  *            A node is kind, name, where, what its kind has (see write_node), known, and what it
@@ -55,8 +55,8 @@ struct snapshot {
     const char *printed;   /* by the recipe */
     struct snapshot_file *files;
     size_t n_files;
-    struct pair *folders; /* name, answer or NULL */
-    size_t n_folders;
+    struct pair *questions; /* what it asked of files beside it; answer or NULL */
+    size_t n_questions;
     struct past *nodes;   /* by number: graph_size of them; as they were read */
     struct stamp *landed; /* of the files of the targets that were asked for, in their order */
     size_t n_landed;

@@ -334,7 +334,7 @@ enum status snapshot_parse(const char *bytes, size_t n, struct graph *graph, str
         out->files[i].path = read_string(&r);
         out->files[i].digest = read_digest(&r);
     }
-    out->folders = read_pairs(&r, &out->n_folders);
+    out->questions = read_pairs(&r, &out->n_questions);
     read_nodes(&r, graph, out);
     read_targets(&r, graph);
     out->landed = read_list(&r, sizeof *out->landed, &out->n_landed);

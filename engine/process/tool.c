@@ -17,11 +17,14 @@
 #include "cache/store.h"
 #include "engine/options.h"
 #include "engine/process/capture.h"
+#include "engine/process/python.h"
 
 struct known {
     const char *name;            /* as an action calls it */
     const char *const *argv;     /* of its identity command, or NULL */
     const char *path, *identity; /* identity NULL: not asked yet */
+    struct python *python;       /* an interpreter, for the variables of: */
+    const struct action *action;
     struct known *next;
 };
 
@@ -117,21 +120,28 @@ static bool same_argv(const char *const *a, const char *const *b)
     return *a == *b;
 }
 
-/* The entry of an identity; it is made where there is none. */
+/* The entry of an action's identity; it is made where there is none. */
 static enum status find_known(struct tools *tools, const char *name, const char *path,
-                              const char *const *argv, struct known **out, struct error *err)
+                              const struct action *action, struct known **out, struct error *err)
 {
+    const char *const *argv = (const char *const *)action->identity;
+    const struct python_context context = {tools->c.options, tools->c.store, tools->c.arena};
     struct known *k;
 
     for (k = tools->identities; k; k = k->next)
-        if (k->path == path && same_argv(k->argv, argv))
+        if (k->path == path && same_argv(k->argv, argv) &&
+            (!k->python || python_same(k->action, action)))
             break;
-    if (!k) {
-        if (!(k = arena_alloc(tools->c.arena, sizeof *k)))
-            return error_memory(err);
-        *k = (struct known){.name = name, .argv = argv, .path = path, .next = tools->identities};
-        tools->identities = k;
-    }
+    *out = k;
+    if (k)
+        return OK;
+    if (!(k = arena_alloc(tools->c.arena, sizeof *k)))
+        return error_memory(err);
+    *k = (struct known){.name = name, .argv = argv, .path = path, .action = action};
+    if (!argv && python_is(path))
+        TRY(python_open(&context, path, action, &k->python, err));
+    k->next = tools->identities;
+    tools->identities = k;
     *out = k;
     return OK;
 }
@@ -178,13 +188,42 @@ static enum status list_unknown(struct tools *tools, struct known ***entries, si
     *entries = NULL;
     *n = 0;
     for (struct known *k = tools->identities; k; k = k->next)
-        if (k->argv && !k->identity) {
+        if ((k->argv || k->python) && !k->identity) {
             struct known **last = arena_push(tools->c.arena, *entries, *n, capacity);
             if (!last)
                 return error_memory(err);
             *last = k;
         }
     return OK;
+}
+
+/* What is asked for the identity of an entry, in the folder that all have. */
+static void fill_question(struct tools *tools, const struct known *k, char *const *env,
+                          struct question *q)
+{
+    *q = (struct question){.what = "identity",
+                           .command = {.program = k->path,
+                                       .argv = (char *const *)k->argv,
+                                       .env = env,
+                                       .folder = store_work(tools->c.store)}};
+    if (k->python) {
+        q->what = k->path;
+        python_question(k->python, &q->command);
+    }
+}
+
+/* Takes what one has answered, or its refusal. */
+static enum status take_answer(struct known *k, const struct question *q, struct error *err)
+{
+    if (q->status == OK && k->python)
+        return python_answer(k->python, q->answer, &k->identity, err);
+    if (q->status == OK)
+        k->identity = q->answer;
+    else
+        *err = q->error;
+    if (q->status != OK && k->python)
+        error_hint(err, "this Python was asked for its version and where it looks for modules");
+    return q->status;
 }
 
 /* Asks all that are not known; a refusal is told to whoever wants to know that one. */
@@ -204,18 +243,15 @@ static enum status ask(struct tools *tools, struct known *wanted, struct error *
     if (!questions || !env[2])
         return error_memory(err);
     for (size_t i = 0; i < n; i++)
-        questions[i] = (struct question){.what = "identity",
-                                         .command = {.program = entries[i]->path,
-                                                     .argv = (char *const *)entries[i]->argv,
-                                                     .env = env,
-                                                     .folder = store_work(tools->c.store)}};
+        fill_question(tools, entries[i], env, &questions[i]);
     TRY(capture_all(tools->c.capture, questions, n, arena, err));
     for (size_t i = 0; i < n; i++) {
-        entries[i]->identity = questions[i].status == OK ? questions[i].answer : NULL;
-        if (entries[i] != wanted || questions[i].status == OK)
+        struct error refusal;
+        const enum status answered = take_answer(entries[i], &questions[i], &refusal);
+        if (answered == OK || entries[i] != wanted)
             continue;
-        *err = questions[i].error;
-        s = questions[i].status;
+        *err = refusal;
+        s = answered;
     }
     return s;
 }
@@ -236,35 +272,48 @@ static enum status recall_or_ask(struct tools *tools, struct known *k, struct er
                : OK;
 }
 
+/* The program that says what the action's tool is; *path NULL: an input. */
+static enum status find_program(struct tools *tools, const struct action *a, const char **name,
+                                const char **path, struct error *err)
+{
+    *name = a->identity ? a->identity[0] : a->run[0];
+    return tool_path(tools, *name, path, err);
+}
+
 enum status tool_expect(struct tools *tools, const struct node *node, struct error *err)
 {
-    const char *const *argv = (const char *const *)node->action.identity;
+    const struct action *a = &node->action;
+    const char *name, *path;
     struct error later;
     struct known *k;
-    const char *path;
 
-    if (!argv || strcmp(argv[0], "hpo-trainer") == 0 ||
-        tool_path(tools, argv[0], &path, &later) != OK || !path)
+    if (a->fetch || find_program(tools, a, &name, &path, &later) != OK || !path ||
+        strcmp(name, "hpo-trainer") == 0)
         return OK;
-    return find_known(tools, argv[0], path, argv, &k, err);
+    TRY(find_known(tools, name, path, a, &k, err));
+    if (k->python && !k->identity && python_recall(k->python, &k->identity, &later) != OK)
+        k->identity = NULL;
+    return OK;
 }
 
 enum status tool_identity(struct tools *tools, const struct node *node, const char **identity,
                           struct error *err)
 {
-    const char *const *argv = (const char *const *)node->action.identity;
-    const char *name = argv ? argv[0] : node->action.run[0], *path;
+    const struct action *a = &node->action;
     char hex[DIGEST_HEX + 1];
+    const char *name, *path;
     struct known *k = NULL;
 
-    TRY(tool_path(tools, name, &path, err));
+    TRY(find_program(tools, a, &name, &path, err));
     if (!path) {
         *identity = "input"; /* its content is among the inputs */
         return OK;
     }
-    TRY(find_known(tools, name, path, argv, &k, err));
+    TRY(find_known(tools, name, path, a, &k, err));
     assert(k);
-    if (!k->identity && argv) {
+    if (!k->identity && k->python)
+        TRY(python_recall(k->python, &k->identity, err));
+    if (!k->identity && (k->argv || k->python)) {
         TRY(is_ours(k) ? recall_or_ask(tools, k, err) : ask(tools, k, err));
     } else if (!k->identity) {
         TRY(digest_of_program(tools, path, hex, err));

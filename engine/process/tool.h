@@ -6,8 +6,8 @@
  * Identity   The standard output of the action's `identity` command, asked once in each build, as
  *            it may depend on anything; those that are expected are asked side by side. Only that
  *            of hpo-trainer is remembered in the store, by the content of the program: it is a
- *            constant of the program and its arguments. Without a command, the digest of the
- *            program's file.
+ *            constant of the program and its arguments. Without a command, of a Python what its
+ *            imports can find (python.h), and of anything else the digest of the program's file.
  */
 #ifndef ENGINE_PROCESS_TOOL_H
 #define ENGINE_PROCESS_TOOL_H

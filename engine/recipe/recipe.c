@@ -213,7 +213,7 @@ void recipe_close(struct recipe *r)
 
 bool recipe_origins(const struct recipe *r, struct recipe_origins *out)
 {
-    *out = (struct recipe_origins){r->sources, r->n_sources, r->folders, r->n_folders};
+    *out = (struct recipe_origins){r->sources, r->n_sources, r->questions, r->n_questions};
     return !r->missed;
 }
 

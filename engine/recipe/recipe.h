@@ -55,8 +55,8 @@ struct recipe_source {
 struct recipe_origins {
     const struct recipe_source *sources; /* its own file, then what it required */
     size_t n_sources;
-    const struct pair *folders; /* that it asked for: name, and absolute path or NULL */
-    size_t n_folders;
+    const struct pair *questions; /* about what lies beside it, and answers or NULL */
+    size_t n_questions;
 };
 
 enum status recipe_open(const struct recipe_options *options, struct graph *graph,
@@ -78,9 +78,12 @@ enum status recipe_finish(struct recipe *r, struct error *err) MUST_CHECK;
 /* False where the graph depends on more: on a file that was not there. */
 bool recipe_origins(const struct recipe *r, struct recipe_origins *out);
 
-/* What core.folder answers: NAME beside the recipe, else in the working folder; else NULL. */
-enum status recipe_find_folder(const char *beside, const char *name, struct arena *arena,
-                               const char **absolute, struct error *err) MUST_CHECK;
+/*
+ * The answer now to one of a recipe's questions, where `beside` is its folder. "folder NAME": a
+ * folder there, else in the working folder, else NULL. "python SCRIPT": python_modules.h.
+ */
+enum status recipe_answer(const char *beside, const char *question, struct arena *arena,
+                          const char **answer, struct error *err) MUST_CHECK;
 
 /* The file's name without ".lua", and the absolute path of its folder. */
 const char *recipe_name(const struct recipe *r);

@@ -489,50 +489,6 @@ static int api_compare(lua_State *L)
     return add(L, &node);
 }
 
-static bool is_folder(const char *path)
-{
-    struct stat st;
-
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
-enum status recipe_find_folder(const char *beside, const char *name, struct arena *arena,
-                               const char **absolute, struct error *err)
-{
-    const char *path = name[0] == '/' ? name : file_join(arena, beside, name);
-    enum status s;
-
-    *absolute = NULL;
-    if (!path)
-        return error_memory(err);
-    if (!is_folder(path))
-        path = name;
-    if (!is_folder(path))
-        return OK;
-    s = file_absolute(path, arena, (char **)absolute, err);
-    return s == ERR_MEMORY ? s : OK;
-}
-
-/* core.folder(name): its absolute path where there is one, beside the recipe or in the working
- * folder */
-static int api_folder(lua_State *L)
-{
-    struct recipe *r = recipe_of(L);
-    const char *name = luaL_checkstring(L, 1), *absolute;
-    struct pair *folder;
-
-    if (!(name = arena_string(r->arena, name)) ||
-        recipe_find_folder(r->folder, name, r->arena, &absolute, &r->raised) != OK ||
-        !(folder = arena_push(r->arena, r->folders, r->n_folders, r->folder_capacity)))
-        return raise_memory(L);
-    *folder = (struct pair){name, absolute};
-    if (absolute)
-        lua_pushstring(L, absolute);
-    else
-        lua_pushnil(L);
-    return 1;
-}
-
 static int api_print(lua_State *L)
 {
     struct recipe *r = recipe_of(L);
@@ -542,15 +498,15 @@ static int api_print(lua_State *L)
 }
 
 static const luaL_Reg core[] = {
-    {"fail", api_fail},     {"where", api_where},   {"source", api_source},   {"text", api_text},
-    {"folder", api_folder}, {"action", api_action}, {"fetch", api_fetch},     {"study", api_study},
-    {"best", api_best},     {"after", api_after},   {"compare", api_compare}, {"print", api_print},
-    {NULL, NULL},
+    {"fail", api_fail},     {"where", api_where},     {"source", api_source}, {"text", api_text},
+    {"action", api_action}, {"fetch", api_fetch},     {"study", api_study},   {"best", api_best},
+    {"after", api_after},   {"compare", api_compare}, {"print", api_print},   {NULL, NULL},
 };
 
 void recipe_api_push(lua_State *L)
 {
     luaL_newlib(L, core);
+    recipe_beside_add(L);
     recipe_json_add(L);
     recipe_param_add(L);
     recipe_names_add(L);

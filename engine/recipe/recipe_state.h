@@ -23,10 +23,10 @@ struct recipe {
     const char *path, *name, *folder, *share;
     struct recipe_source *sources; /* the recipe's own file, then what it required, in order */
     size_t n_sources, source_capacity;
-    bool is_read;         /* the recipe's file has returned: no more files are loaded */
-    bool *required;       /* [modules][modules]: the first one requires the second */
-    struct pair *folders; /* that it asked for: name, and absolute path or NULL */
-    size_t n_folders, folder_capacity;
+    bool is_read;           /* the recipe's file has returned: no more files are loaded */
+    bool *required;         /* [modules][modules]: the first one requires the second */
+    struct pair *questions; /* about what lies beside it, and answers or NULL */
+    size_t n_questions, question_capacity;
     bool missed; /* it looked for a file that is absent */
     const struct pair *sets;
     size_t n_sets;
@@ -118,6 +118,7 @@ void recipe_type(lua_State *L, const char *name, const luaL_Reg *methods);
 void recipe_api_push(lua_State *L);
 
 /* Each adds what its file has to the table on top of the stack. */
+void recipe_beside_add(lua_State *L);
 void recipe_json_add(lua_State *L);
 void recipe_kde_add(lua_State *L);
 void recipe_limits_add(lua_State *L);

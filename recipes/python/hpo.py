@@ -1,5 +1,4 @@
-"""Report from a Python trainer to hpo. One file, standard library only: keep a copy beside your trainer, and name both as
-inputs in the recipe, so that they are part of what a trial is.
+"""Report from a Python trainer to hpo. One file, standard library only; hpo puts it on the PYTHONPATH of every action.
 
     import hpo
 

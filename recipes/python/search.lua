@@ -7,7 +7,7 @@ local study = hpo.study {
   samples = 9, concurrency = 3, metric = "loss", mode = "min", seed = 1,
   scheduler = hpo.scheduler.asha { max_t = 8, grace_period = 1, reduction_factor = 2 },
   trial = function()
-    return hpo.command { run = { "python3", hpo.source "train.py" }, inputs = { ["hpo.py"] = hpo.source "hpo.py" } }
+    return hpo.command { run = { "python3", hpo.source "train.py" } }
   end,
 }
 return { default = study, best = study.best.checkpoint }

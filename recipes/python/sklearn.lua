@@ -7,10 +7,7 @@ local study = hpo.study {
   name = "digits", space = space, samples = 4, concurrency = 4, metric = "loss", seed = 1,
   scheduler = hpo.scheduler.pbt { max_t = 4, perturbation_interval = 2, mutations = space },
   trial = function()
-    return hpo.command {
-      run = { python, hpo.source "train_sklearn.py" },
-      inputs = { ["hpo.py"] = hpo.source "hpo.py" },
-    }
+    return hpo.command { run = { python, hpo.source "train_sklearn.py" } }
   end,
 }
 return { default = study, best = study.best.checkpoint }

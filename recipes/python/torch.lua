@@ -7,10 +7,7 @@ local study = hpo.study {
   samples = 4, concurrency = 2, metric = "loss", seed = 1,
   scheduler = hpo.scheduler.asha { max_t = 4, grace_period = 1, reduction_factor = 2 },
   trial = function()
-    return hpo.command {
-      run = { python, hpo.source "train_torch.py" },
-      inputs = { ["hpo.py"] = hpo.source "hpo.py" },
-    }
+    return hpo.command { run = { python, hpo.source "train_torch.py" } }
   end,
 }
 return { default = study, best = study.best.checkpoint }

@@ -6,10 +6,7 @@ local study = hpo.study {
   name = "trainer", space = { lr = hpo.loguniform(1e-3, 1e-1) }, samples = 3, concurrency = 3, metric = "eval_loss", seed = 1,
   scheduler = hpo.scheduler.asha { max_t = 4, grace_period = 1, reduction_factor = 2 },
   trial = function()
-    return hpo.command {
-      run = { python, hpo.source "train_trainer.py" },
-      inputs = { ["hpo.py"] = hpo.source "hpo.py" },
-    }
+    return hpo.command { run = { python, hpo.source "train_trainer.py" } }
   end,
 }
 return { default = study, best = study.best.checkpoint }

@@ -108,7 +108,7 @@ static struct graph *full_graph(void)
 static struct snapshot full_snapshot(void)
 {
     static struct snapshot_file files[2];
-    static struct pair folders[] = {{"model", "/models/m"}, {"other", NULL}};
+    static struct pair questions[] = {{"folder model", "/models/m"}, {"folder other", NULL}};
     static struct past nodes[5];
     static struct stamp landed[2];
 
@@ -127,7 +127,7 @@ static struct snapshot full_snapshot(void)
     nodes[4] = (struct past){.known = false, .identity = "left out"};
     landed[0] = make_stamp(8, true);
     landed[1] = make_stamp(9, false);
-    return (struct snapshot){digest_of(9), "printed\n", files, 2, folders, 2, nodes, landed, 2};
+    return (struct snapshot){digest_of(9), "printed\n", files, 2, questions, 2, nodes, landed, 2};
 }
 
 static char *written(const struct snapshot *s, struct graph *graph, struct arena *arena, size_t *n)
@@ -244,9 +244,9 @@ static void what_is_written_is_read(void **state)
     assert_int_equal(got.n_files, 2);
     assert_string_equal(got.files[1].path, "lib/m.lua");
     assert_true(digest_equal(&got.files[1].digest, &s.files[1].digest));
-    assert_int_equal(got.n_folders, 2);
-    assert_string_equal(got.folders[0].value, "/models/m");
-    assert_null(got.folders[1].value);
+    assert_int_equal(got.n_questions, 2);
+    assert_string_equal(got.questions[0].value, "/models/m");
+    assert_null(got.questions[1].value);
     assert_true(got.nodes[0].known && got.nodes[0].executable && !got.nodes[0].folder);
     assert_true(digest_equal(&got.nodes[0].digest, &s.nodes[0].digest));
     assert_stamp(&got.nodes[0].stamp, &s.nodes[0].stamp);

@@ -3,7 +3,7 @@
 
 local parzen = require "parzen"
 
-local core = { nodes = {}, sets = {}, folders = {}, studies = {} }
+local core = { nodes = {}, sets = {}, folders = {}, modules = {}, studies = {} }
 
 local function add(kind, spec)
   spec.node_kind = kind
@@ -17,6 +17,7 @@ function core.where() return "recipe.lua:1" end
 function core.source(spec) return add("source", spec) end
 function core.text(content, name) return add("text", { content = content, name = name }) end
 function core.folder(name) return core.folders[name] end
+function core.python(name) return core.modules[name] or name .. "\n" end
 function core.action(spec) return add("action", spec) end
 function core.fetch(spec) return add("fetch", spec) end
 function core.study(spec) return add("study", spec) end

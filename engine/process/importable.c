@@ -1,0 +1,110 @@
+/* importable: the filter that leaves of a folder what Python can import. Start at
+ * importable_digest. */
+#include "engine/process/importable.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "cache/content/filter.h"
+#include "cache/content/source.h"
+#include "cache/store.h"
+
+struct modules {
+    const char *root;
+    const char *own[2]; /* the store, out/: absolute */
+};
+
+enum { PATH_BYTES = 4096 };
+
+static bool ends_with(const char *name, const char *end)
+{
+    const size_t n = strlen(name), n_end = strlen(end);
+
+    return n >= n_end && strcmp(name + n - n_end, end) == 0;
+}
+
+/* ASCII letters, digits, "_", and whatever is not ASCII: what `import` can name. */
+static bool is_identifier(const char *name)
+{
+    for (const char *c = name; *c; c++)
+        if (!isalnum((unsigned char)*c) && *c != '_' && (unsigned char)*c < 0x80)
+            return false;
+    return !isdigit((unsigned char)*name);
+}
+
+static bool holds(const char *folder, size_t n, const char *name)
+{
+    char path[PATH_BYTES];
+    const int length = snprintf(path, sizeof path, "%.*s/%s", (int)n, folder, name);
+
+    return length > 0 && length < PATH_BYTES && access(path, F_OK) == 0;
+}
+
+/* Whether the full path lies in a package, which has it with all its data. */
+static bool is_in_package(const struct modules *m, const char *full)
+{
+    const size_t n_root = strlen(m->root);
+
+    for (size_t n = strlen(full); n > n_root; n--)
+        if (full[n] == '/' && holds(full, n, "__init__.py"))
+            return true;
+    return holds(m->root, n_root, "__init__.py");
+}
+
+static bool is_own(const struct modules *m, const char *full)
+{
+    return strcmp(full, m->own[0]) == 0 || strcmp(full, m->own[1]) == 0;
+}
+
+static enum status leaves_out(const void *of, const char *path, bool folder, bool *out,
+                              struct error *err)
+{
+    const struct modules *m = of;
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    char full[PATH_BYTES];
+    const int n = snprintf(full, sizeof full, "%s/%s", m->root, path);
+    struct stat st;
+
+    *out = true;
+    if (n < 0 || n >= PATH_BYTES)
+        return error_set(err, ERR_FAILED, m->root, "a path in it is too long: %.100s…", path);
+    if (*name == '.' || strcmp(name, "__pycache__") == 0 || ends_with(name, ".pyc") ||
+        ends_with(name, "~") || lstat(full, &st) != 0 || S_ISLNK(st.st_mode))
+        return OK;
+    if (folder && (is_own(m, full) || holds(full, (size_t)n, "pyvenv.cfg") ||
+                   holds(full, (size_t)n, "conda-meta")))
+        return OK;
+    *out = !(folder ? is_identifier(name) : ends_with(name, ".py") || ends_with(name, ".so")) &&
+           !is_in_package(m, full);
+    return OK;
+}
+
+static bool leaves_out_empty(const void *of, const char *path)
+{
+    (void)of;
+    (void)path;
+    return true;
+}
+
+enum status importable_digest(struct store *store, const char *path, const char *out,
+                              struct arena *arena, const char **hex, struct error *err)
+{
+    const struct modules modules = {path, {store_folder(store), out}};
+    const struct filter filter = {&modules, leaves_out, leaves_out_empty};
+    char *text = arena_alloc(arena, DIGEST_HEX + 1);
+    struct source source;
+    enum status s = source_digest(store, path, &filter, arena, &source, err);
+
+    if (!text)
+        return error_memory(err);
+    *hex = text;
+    if (s == OK)
+        digest_hex(&source.digest, text);
+    else if (s == ERR_NOT_FOUND || s == ERR_INPUT)
+        memcpy(text, "nothing", sizeof "nothing");
+    return s == ERR_NOT_FOUND || s == ERR_INPUT ? OK : s;
+}
