@@ -16,6 +16,7 @@
 #include "engine/fetch/fetch.h"
 #include "engine/graph/graph.h"
 #include "engine/process/tool.h"
+#include "engine/progress.h"
 
 enum { LOAD_SECONDS = 60, BIRTH_SECONDS = 10 };
 
@@ -97,8 +98,11 @@ enum status local_begin(struct local *l, struct child *c, const struct request *
 enum status local_bear(struct local *l, struct child *c, struct error *err)
 {
     TRY(log_loading(c, err));
-    if (!interpreter_take(l->machine.reaper, c->command.home, &c->birth, &c->process))
+    if (!interpreter_take(l->machine.reaper, c->command.home, &c->birth, &c->process)) {
+        progress_verbose(l->machine.progress, "no child came for %s: it is begun fresh",
+                         c->task.folder);
         return begin_fresh(l, c, err);
+    }
     c->unborn = false;
     return OK;
 }

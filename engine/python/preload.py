@@ -21,7 +21,10 @@ before = set(sys.modules)
 
 import _imp  # noqa: E402
 import _socket  # noqa: E402
+from _weakref import ref as weakref  # noqa: E402
 import ast  # noqa: E402
+import atexit  # noqa: E402
+import ctypes  # noqa: E402
 import gc  # noqa: E402
 import io  # noqa: E402
 import time  # noqa: E402
@@ -325,7 +328,7 @@ def fresh_main(path):
     return main
 
 
-def become(fds):
+def become(fds, parent):
     """What a fresh interpreter is that is about to run the script. Returns its __main__ and the code."""
     place, argv, env = read_request(fds[0])
     reply = _socket.socket(fileno=fds[4])
@@ -346,6 +349,8 @@ def become(fds):
     open_input()
     if "numpy.random" in sys.modules:  # `random` does so itself, at each fork
         sys.modules["numpy.random"].seed()
+    while os.getppid() == parent:  # it takes a moment to end
+        time.sleep(0.0002)
     reply.send(str(os.getpid()).encode())
     if not reply.recv(1):
         os._exit(1)
@@ -373,16 +378,60 @@ def serve():
             fds = receive()
             if fds is None:
                 os._exit(1)
+            parent = os.getpid()
             if os.fork():
                 os._exit(0)
             control.close()
             try:
-                return become(fds)
+                return become(fds, parent)
             except BaseException:
                 sys.excepthook(*sys.exc_info())
                 os._exit(1)
         if os.waitpid(waiting, 0)[1] != 0:
             os._exit(0)
+
+
+def clear(names):
+    """Takes a module's names away, in the order in which Python does."""
+    for private in (True, False):
+        for name in list(names):
+            if name != "__builtins__" and (not private or name.startswith("_") and not name.startswith("__")):
+                names[name] = None
+
+
+def drop_modules():
+    """What the script is, and what it imported itself: nothing of it is left but what others hold."""
+    own = [name for name, module in sys.modules.items() if name not in before and loaded.get(name) is not module]
+    alive = [weakref(sys.modules.pop(name)) for name in ["__main__", *own] if isinstance(sys.modules.get(name), type(sys))]
+    globals().pop("main")
+    gc.collect()
+    for module in reversed([module() for module in alive]):
+        if hasattr(module, "__dict__"):
+            clear(module.__dict__)
+
+
+def flush_files():
+    """Also those that a library holds still. The status that a failure ends with."""
+    status = 0
+    for thing in [sys.stdout, sys.stderr, *gc.get_objects()]:
+        try:
+            if isinstance(thing, (io.TextIOWrapper, io.BufferedWriter)) and not thing.closed:
+                thing.flush()
+        except (OSError, ValueError):
+            status = 120 if thing is sys.stdout else status
+    c_library.fflush(None)
+    return status
+
+
+def leave():
+    """
+    The last thing that Python calls before it takes an interpreter down. To take to pieces what was loaded here it would
+    be copied first, page by page, so where all went well the process ends as those of multiprocessing do: what the script
+    made goes, and what was written is written out.
+    """
+    if went_well:
+        drop_modules()
+        os._exit(flush_files())
 
 
 def hide_ours(error):
@@ -400,12 +449,15 @@ with open("/dev/null", "rb") as nothing:
     os.dup2(nothing.fileno(), 0)
 if not getattr(sys.flags, "safe_path", False):
     del sys.path[0]  # where this file lies
+c_library, went_well = ctypes.CDLL(None), False
+atexit.register(leave)  # before anybody else: it is called last
 try:
     load()
 except Fresh as why:
-    control.send(f"fresh {why}".encode(errors="replace")[:MESSAGE])
+    control.send(b"fresh " + " ".join(str(why).split()).encode(errors="replace")[:MESSAGE])
     os._exit(1)
 remembered = remember()
+loaded = {name: module for name, module in sys.modules.items() if name not in before}
 gc.collect()
 gc.freeze()
 control.send(b"ready")
@@ -417,4 +469,6 @@ try:
 except BaseException as error:
     if not isinstance(error, SystemExit):
         hide_ours(error)
+    went_well = isinstance(error, SystemExit) and error.code in (None, 0)
     raise
+went_well = True
