@@ -35,30 +35,31 @@ command.common = {
   pass = environment.pass,
 }
 
-local function truth(field, value)
+function command.truth(field, value)
   if type(value) ~= "boolean" then check.expected(field, "true or false", value) end
   return value
 end
 
 -- A rule of trainers: live = false, it is never asked to go on.
-command.live = truth
+command.live = command.truth
 
-local rules = {
-  live = command.live,
+-- Fields of every program that a recipe runs.
+command.program = {
   run = { check.list(argument, 1), required = 'a list such as { "program", "argument" }' },
   inputs = inputs.rule,
   outputs = check.list(check.inner_path, 0),
   env = environment.env,
   identity = check.list(check.text, 1),
-  params = json.object,
-  stateless = truth,
 }
-for _, name in ipairs(check.names(command.common)) do rules[name] = command.common[name] end
+for _, name in ipairs(check.names(command.common)) do command.program[name] = command.common[name] end
+
+local rules = { live = command.live, params = json.object, stateless = command.truth, may_end = command.truth }
+for _, name in ipairs(check.names(command.program)) do rules[name] = command.program[name] end
 
 -- What an action is, as core.action takes it, but inputs = { { name =, artifact = }, ... }.
 local fields = {
   "kind", "run", "outputs", "env", "pass", "resources", "timeout", "retries", "identity", "stateless", "where",
-  "alone",
+  "alone", "may_end", "report", "tty",
 }
 
 local function add(self, params, name)
@@ -89,15 +90,24 @@ end
 -- The origin of a step of our own: an action's fields, and `step`, what people call it.
 function command.origin(self) return origin(self, of_step) end
 
-function command.new(options)
-  local o = check.fields("hpo.command", options, rules)
+-- The origin of what is a trial and nothing else: methods has `template` besides.
+function command.trial(self, methods) return origin(self, { __index = setmetatable(methods, of_step) }) end
+
+-- The checked fields of `step`, which runs a program: what its run names is found among inputs and outputs.
+function command.fields(step, options, step_rules)
+  local o = check.fields(step, options, step_rules)
   local declared = {}
-  environment.check("hpo.command", o.env, o.pass)
+  environment.check(step, o.env, o.pass)
   o.inputs = o.inputs or {}
   for _, name in ipairs(o.outputs or {}) do declared[name] = true end
-  o.run = inputs.resolve(o.run, o.inputs, declared)
+  o.run = inputs.resolve(step, o.run, o.inputs, declared)
   o.outputs = check.names(declared)
-  inputs.check_clashes(o.inputs, o.outputs)
+  inputs.check_clashes(step, o.inputs, o.outputs)
+  return o
+end
+
+function command.new(options)
+  local o = command.fields("hpo.command", options, rules)
   o.params = o.params and core.encode(o.params)
   o.alone = o.live == false or nil
   return artifact.new(origin(o, of_command))

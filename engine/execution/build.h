@@ -69,6 +69,7 @@ struct job {
     int64_t started_ns;
     int64_t deadline_ns; /* by executor_now; 0: none */
     bool timed_out, unwanted;
+    bool ending; /* its task is asked to end */
 };
 
 /* What the last build like this one left: see recall.c. */

@@ -70,6 +70,9 @@ struct action {
     int retries;
     bool stateless;            /* of a trainer: an empty checkpoint is a whole one */
     bool alone;                /* of a trainer: it is never asked to go on; in no key */
+    bool may_end;              /* of a trainer: ending with 0 before its last t ends the trial */
+    const char *report;        /* JSON, of a script: where its reports stand; NULL: no script */
+    bool tty;                  /* of a script: what it prints goes to a terminal */
     const char **identity;     /* argv, NULL-terminated; NULL: the content of run[0] */
     const char *params;        /* JSON of the parameters file, or NULL */
     const struct fetch *fetch; /* NULL: a command. All that is fetched is its output */

@@ -5,11 +5,14 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -99,7 +102,7 @@ static void tell(const struct reaper *reaper, int group, const char *home)
 /* What the child needs, and where it leaves its errno when it cannot become the command. */
 struct launch {
     const struct command *command;
-    int log, output, input;
+    int error, output, input;
     int failed;
     const char *step;
 };
@@ -125,7 +128,7 @@ __attribute__((no_sanitize("address"))) static int child_main(void *context)
     if (chdir(l->command->folder) != 0)
         goto failed;
     l->step = "redirect its output";
-    if (dup2(l->input, 0) < 0 || dup2(l->output, 1) < 0 || dup2(l->log, 2) < 0)
+    if (dup2(l->input, 0) < 0 || dup2(l->output, 1) < 0 || dup2(l->error, 2) < 0)
         goto failed;
     l->step = "close what is not its own"; /* also what the caller of hpo left open */
     if (syscall(SYS_close_range, 3U, ~0U, 0U) != 0)
@@ -175,6 +178,28 @@ struct streams {
     int from, to;           /* ours, or -1 */
 };
 
+/* A terminal of its own, that changes nothing of what is written to it. */
+static enum status open_terminal(int ends[2], struct error *err)
+{
+    const struct winsize size = {.ws_row = 24, .ws_col = 160};
+    struct termios mode;
+    char name[64];
+
+    ends[1] = -1;
+    ends[0] = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (ends[0] >= 0 && grantpt(ends[0]) == 0 && unlockpt(ends[0]) == 0 &&
+        ptsname_r(ends[0], name, sizeof name) == 0)
+        ends[1] = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (ends[1] >= 0 && tcgetattr(ends[1], &mode) == 0) {
+        mode.c_oflag &= ~(tcflag_t)OPOST;
+        if (tcsetattr(ends[1], TCSANOW, &mode) == 0 && ioctl(ends[1], TIOCSWINSZ, &size) == 0)
+            return OK;
+    }
+    (void)error_system(err, "", "make a terminal");
+    close_all(ends, 2);
+    return ERR_SYSTEM;
+}
+
 static enum status open_streams(const struct command *command, struct streams *s, struct error *err)
 {
     int ends[2];
@@ -184,7 +209,9 @@ static enum status open_streams(const struct command *command, struct streams *s
     if (s->log < 0)
         return error_system(err, command->log, "open");
     if (command->pipe_output) {
-        if (pipe2(ends, O_CLOEXEC) != 0)
+        if (command->terminal)
+            TRY(open_terminal(ends, err));
+        else if (pipe2(ends, O_CLOEXEC) != 0)
             return error_system(err, "", "make a pipe");
         s->from = ends[0];
         s->output = ends[1];
@@ -214,8 +241,8 @@ enum status runner_start(struct reaper *reaper, const struct command *command, s
         TRY(reaper_start(reaper, err));
     s = open_streams(command, &streams, err);
     if (s == OK) {
-        l.log = streams.log;
         l.output = streams.output >= 0 ? streams.output : streams.log;
+        l.error = command->pipe_error ? l.output : streams.log;
         l.input = streams.input;
         s = clone_child(&l, out, err);
     }

@@ -242,6 +242,9 @@ static int api_action(lua_State *L)
     a->retries = integer_field(L, 1, "retries", 0);
     a->stateless = boolean_field(L, 1, "stateless");
     a->alone = boolean_field(L, 1, "alone");
+    a->may_end = boolean_field(L, 1, "may_end");
+    a->report = string_field(L, 1, "report");
+    a->tty = boolean_field(L, 1, "tty");
     a->identity = strings_field(L, 1, "identity", &n_identity);
     a->params = string_field(L, 1, "params");
     return add(L, &node);
