@@ -122,7 +122,8 @@ static enum status read_cells(struct reader *r, const char **names, size_t n_nam
     for (size_t i = 0; i < n && i < n_names; i++) {
         const bool is_metric = strcmp(names[i], r->metric) == 0;
         double x;
-        if (!*cells[i] || is_there(&row.numbers, names[i]) || !text_is_utf8(names[i], strlen(names[i])))
+        if (!*cells[i] || is_there(&row.numbers, names[i]) ||
+            !text_is_utf8(names[i], strlen(names[i])))
             continue;
         if (report_number(cells[i], &x)) {
             add_number(&row, kept, values, names[i], x);

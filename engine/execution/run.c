@@ -337,9 +337,8 @@ static bool is_wanted(const struct work *w, const struct unit *u)
 
 enum status run_remake(struct build *b, int best_node, bool *refused, struct error *err)
 {
-    struct stretch s = {.purpose = FOR_BEST,
-                        .best_node = best_node,
-                        .label = graph_label(b->graph, best_node)};
+    struct stretch s = {
+        .purpose = FOR_BEST, .best_node = best_node, .label = graph_label(b->graph, best_node)};
     struct unit *u;
     struct request r;
     struct job *job;

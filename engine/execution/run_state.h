@@ -20,8 +20,8 @@ enum purpose {
 
 /* What a run does between its units. */
 enum waiting {
-    WAITS_NOT,   /* it trains, or ends by itself */
-    WAITS,       /* for a word: all its units are known, and it holds no claim; a script is paused */
+    WAITS_NOT, /* it trains, or ends by itself */
+    WAITS,     /* for a word: all its units are known, and it holds no claim; a script is paused */
     WAITS_SAVING /* it was told to save, and to end; a script only to end */
 };
 
@@ -33,7 +33,7 @@ struct run {
     struct unit *begun;  /* its task began with this one's checkpoint; NULL: with none */
     struct unit *from;   /* the unit before the first of: */
     struct unit **units; /* that it will report, in order; the claim of the first is ours: */
-    size_t capacity;             /* of units, once a script's have grown */
+    size_t capacity;     /* of units, once a script's have grown */
     size_t n, reported, claimed; /* claimed < n: a script has reported more than was wanted */
     struct script *script;       /* of a program that knows no protocol, else NULL */
     bool pauses;                 /* of a script: what comes behind its units is not decided yet */

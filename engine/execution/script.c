@@ -135,11 +135,10 @@ static enum status match(struct build *b, struct job *job, struct pattern *p, co
     p->ever = true;
     if ((*found = report_number(capture, x)))
         return OK;
-    return run_wrong(b, job,
-                     arena_printf(b->arena,
-                                  "expected a number for %s, found \"%.*s\" in the line `%.*s%s`",
-                                  p->metric, (int)SHOWN, capture, (int)SHOWN, line,
-                                  n > SHOWN ? "..." : ""));
+    return run_wrong(
+        b, job,
+        arena_printf(b->arena, "expected a number for %s, found \"%.*s\" in the line `%.*s%s`",
+                     p->metric, (int)SHOWN, capture, (int)SHOWN, line, n > SHOWN ? "..." : ""));
 }
 
 static void forget(struct script *script)
@@ -243,9 +242,9 @@ enum status script_take_line(struct build *b, struct job *job, const char *line,
 static enum status wrong_row(struct build *b, struct job *job, const struct row *row,
                              const char *what, struct error *err)
 {
-    const char *sentence = arena_printf(b->arena, "%s: %s: `%.*s%s`", job->run->script->file, what,
-                                        (int)SHOWN, row->shown,
-                                        strlen(row->shown) > SHOWN ? "..." : "");
+    const char *sentence =
+        arena_printf(b->arena, "%s: %s: `%.*s%s`", job->run->script->file, what, (int)SHOWN,
+                     row->shown, strlen(row->shown) > SHOWN ? "..." : "");
 
     (void)err;
     return run_wrong(b, job, sentence);
@@ -277,8 +276,7 @@ static enum status take_row(struct build *b, struct job *job, const struct row *
                             struct error *err)
 {
     struct script *script = job->run->script;
-    const bool known =
-        isnan(row->t) ? i < script->k : script->k > 0 && row->t <= script->row_t;
+    const bool known = isnan(row->t) ? i < script->k : script->k > 0 && row->t <= script->row_t;
 
     if (known && isnan(row->t) && i == script->k - 1 && row->value != script->row_value &&
         !(isnan(row->value) && isnan(script->row_value)))
@@ -335,8 +333,7 @@ static enum status read_file(struct build *b, struct job *job, bool ended, bool 
     if (!path || stat(path, &st) != 0 || !S_ISREG(st.st_mode))
         s = path ? OK : error_memory(err);
     else if (!ended && st.st_ino == script->look.ino && st.st_dev == script->look.dev &&
-             st.st_size == script->look.size &&
-             st.st_mtim.tv_sec == script->look.changed.tv_sec &&
+             st.st_size == script->look.size && st.st_mtim.tv_sec == script->look.changed.tv_sec &&
              st.st_mtim.tv_nsec == script->look.changed.tv_nsec)
         s = OK;
     else if ((s = file_read(path, FILE_MAX, arena, &bytes, &n, err)) == OK) {

@@ -175,8 +175,8 @@ static enum status take_report(struct build *b, struct job *job, const struct re
         TRY(add_unit(b, job, err));
     if (run->reported == run->n)
         return run_wrong(b, job,
-                     arena_printf(b->arena, "it reported t = %d after its last t = %d", line->t,
-                                  run->units[run->n - 1]->t));
+                         arena_printf(b->arena, "it reported t = %d after its last t = %d", line->t,
+                                      run->units[run->n - 1]->t));
     if (line->t != run->units[run->reported]->t)
         return run_wrong(
             b, job,
