@@ -71,7 +71,10 @@ end
 -- The class of actions' origins.
 local action = {}
 function action:show() return self.name and self.step .. ' "' .. self.name .. '"' or self.step end
-function action:make() return add(self, nil, self.name) end
+function action:make()
+  self.may_end = nil -- of a trial's process alone
+  return add(self, nil, self.name)
+end
 function action:study() return inputs.study(self.inputs) end
 function action:unnamed() return #self.outputs == 0 and "has no outputs" or "has several outputs, and no name as a whole" end
 

@@ -220,7 +220,6 @@ static void read_action(struct reader *r, int id, struct action *a)
     memcpy(&a->timeout, &timeout, sizeof timeout);
     a->retries = read_int(r, -1);
     a->stateless = read_truth(r);
-    a->may_end = read_truth(r);
     a->identity = read_strings(r, &n_identity);
     if (n_identity == 0)
         a->identity = NULL;

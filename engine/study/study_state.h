@@ -1,6 +1,6 @@
 /*
- * study_state: the struct that study.c, study_ask.c and study_demand.c move forward, study_table.c and
- * study_explain.c draw, and forecast.c looks beyond. Nobody else includes it.
+ * study_state: the struct that study.c, study_ask.c and study_demand.c move forward, study_table.c
+ * and study_explain.c draw, and forecast.c looks beyond. Nobody else includes it.
  */
 #ifndef ENGINE_STUDY_STUDY_STATE_H
 #define ENGINE_STUDY_STUDY_STATE_H
