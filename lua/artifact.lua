@@ -12,7 +12,7 @@
 --   name      what an input is called where nobody names it; nil: the last part of `whole`, or
 --   unnamed   a method: why there is none
 --   study     a method: the node of the study whose best it comes from, or nil; of hpo.after in between
---   template  a method (params JSON) → number of a new node, where a trial may return this artifact
+--   template  a method (params JSON, the study's metric, whether it exploits) → number of a new node, where a trial may return this artifact
 
 local core = require "hpo.core"
 local check = require "hpo.check"

@@ -94,12 +94,13 @@ return function(spec, o, view)
   end
   -- Called after spec.report, and after spec.idle with n = -1.
   function spec.observe(n, t, value, how)
-    if n >= 0 and searcher.observe then searcher:observe(n, t, value) end
-    settle(n, t, how)
+    if n >= 0 and how ~= "ended" and searcher.observe then searcher:observe(n, t, value) end
+    settle(n, t, how == "ended" and "completed" or how)
   end
-  -- `how` the trial ends by itself ("completed", "failed"): then the scheduler decides about others only.
+  -- `how` the trial ends whatever the scheduler says ("completed", "failed"; "ended": its process ended before t, without a
+  -- report): then it decides about others only.
   function spec.report(n, t, value, how)
-    delivered = delivered + 1
+    if how == "ended" then how = "completed" else delivered = delivered + 1 end
     if not how then
       answer = checked("report", n, scheduler:report(n, t, value))
     else
@@ -135,11 +136,11 @@ return function(spec, o, view)
     local step = o.trial(p)
     digits.of {}
     local origin = artifact.is(step) and not artifact.is_picked(step) and artifact.origin(step)
-    if not origin or not origin.template then check.expected("study.trial", "hpo.train or hpo.command", step) end
+    if not origin or not origin.template then check.expected("study.trial", "hpo.train, hpo.command or hpo.script", step) end
     if origin.last_t and spec.max_t > origin.last_t then
       core.fail("study.trial", "the scheduler's max_t is " .. spec.max_t .. ", but hpo.train has epochs = " .. origin.last_t,
         "past its epochs the learning rate is 0: raise epochs, which is another experiment, or lower max_t")
     end
-    return origin:template(params)
+    return origin:template(params, o.metric, method.code(o.scheduler) and scheduler.exploits)
   end
 end

@@ -7,6 +7,7 @@ local digits = require "hpo.digits"
 local environment = require "hpo.environment"
 local inputs = require "hpo.inputs"
 local json = require "hpo.json"
+local preload = require "hpo.preload"
 
 local command = {}
 
@@ -36,53 +37,32 @@ command.common = {
   pass = environment.pass,
 }
 
-local function truth(field, value)
+function command.truth(field, value)
   if type(value) ~= "boolean" then check.expected(field, "true or false", value) end
   return value
 end
 
 -- A rule of trainers: live = false, it is never asked to go on.
-command.live = truth
+command.live = command.truth
 
-local function preload(field, value)
-  if type(value) == "boolean" then return value end
-  if type(value) ~= "table" then check.expected(field, "true, false or a list of modules", value) end
-  return check.list(check.text, 1)(field, value)
-end
-
--- Each module is a file or lies in a folder of that name, beside the script: that is run[2].
-local function check_modules(modules, run, list)
-  local beside, names = (run[2] or ""):match "^.*/" or "", {}
-  for i, input in ipairs(list) do names[i] = input.name end
-  for i, module in ipairs(modules) do
-    local found, path = false, beside .. module:gsub("%.", "/")
-    for _, name in ipairs(names) do
-      found = found or name == path .. ".py" or (path .. "/"):sub(1, #name + 1) == name .. "/" or name:sub(1, #path + 1) == path .. "/"
-    end
-    if not found then
-      check.expected("hpo.command.preload[" .. i .. "]", "a module among the inputs", module,
-        "the inputs are: " .. table.concat(names, ", ") .. "; what the script imports of libraries at its top is preloaded anyway")
-    end
-  end
-end
-
-local rules = {
-  preload = preload,
-  live = command.live,
+-- Fields of every program that a recipe runs.
+command.program = {
   run = { check.list(argument, 1), required = 'a list such as { "program", "argument" }' },
   inputs = inputs.rule,
   outputs = check.list(check.inner_path, 0),
   env = environment.env,
   identity = check.list(check.text, 1),
-  params = json.object,
-  stateless = truth,
+  preload = preload.rule,
 }
-for _, name in ipairs(check.names(command.common)) do rules[name] = command.common[name] end
+for _, name in ipairs(check.names(command.common)) do command.program[name] = command.common[name] end
+
+local rules = { live = command.live, params = json.object, stateless = command.truth, may_end = command.truth }
+for _, name in ipairs(check.names(command.program)) do rules[name] = command.program[name] end
 
 -- What an action is, as core.action takes it, but inputs = { { name =, artifact = }, ... }.
 local fields = {
   "kind", "run", "outputs", "env", "pass", "resources", "timeout", "retries", "identity", "stateless", "where",
-  "alone", "fresh", "preload",
+  "alone", "fresh", "preload", "may_end", "report", "tty",
 }
 
 local function add(self, params, name)
@@ -94,7 +74,10 @@ end
 -- The class of actions' origins.
 local action = {}
 function action:show() return self.name and self.step .. ' "' .. self.name .. '"' or self.step end
-function action:make() return add(self, nil, self.name) end
+function action:make()
+  self.may_end = nil -- of a trial's process alone
+  return add(self, nil, self.name)
+end
 function action:study() return inputs.study(self.inputs) end
 function action:unnamed() return #self.outputs == 0 and "has no outputs" or "has several outputs, and no name as a whole" end
 
@@ -113,21 +96,28 @@ end
 -- The origin of a step of our own: an action's fields, and `step`, what people call it.
 function command.origin(self) return origin(self, of_step) end
 
-function command.new(options)
-  local o = check.fields("hpo.command", options, rules)
+-- The origin of what is a trial and nothing else: methods has `template` besides.
+function command.trial(self, methods) return origin(self, { __index = setmetatable(methods, of_step) }) end
+
+-- The checked fields of `step`, which runs a program: what its run names is found among inputs and outputs.
+function command.fields(step, options, step_rules)
+  local o = check.fields(step, options, step_rules)
   local declared = {}
-  environment.check("hpo.command", o.env, o.pass)
+  environment.check(step, o.env, o.pass)
   o.inputs = o.inputs or {}
   for _, name in ipairs(o.outputs or {}) do declared[name] = true end
-  o.run = inputs.resolve(o.run, o.inputs, declared)
+  o.run = inputs.resolve(step, o.run, o.inputs, declared)
   inputs.add_modules(o.inputs)
+  preload.apply(step, o)
   o.outputs = check.names(declared)
-  inputs.check_clashes(o.inputs, o.outputs)
+  inputs.check_clashes(step, o.inputs, o.outputs)
+  return o
+end
+
+function command.new(options)
+  local o = command.fields("hpo.command", options, rules)
   o.params = o.params and core.encode(o.params)
   o.alone = o.live == false or nil
-  o.fresh = o.preload == false or nil
-  o.preload = type(o.preload) == "table" and o.preload or nil
-  if o.preload then check_modules(o.preload, o.run, o.inputs) end
   return artifact.new(origin(o, of_command))
 end
 

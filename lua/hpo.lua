@@ -12,6 +12,7 @@ local python = require "hpo.python"
 local json = require "hpo.json"
 local param = require "hpo.param"
 local ranges = require "hpo.ranges"
+local script = require "hpo.script"
 local sources = require "hpo.sources"
 local spelling = require "hpo.spelling"
 local steps = require "hpo.steps"
@@ -42,7 +43,7 @@ return named("hpo", {
   param = param.read,
   source = sources.source, text = sources.text, clone = sources.clone, python = python.script,
   json = function(value) return json.encode("hpo.json", value) end,
-  command = command.new, output = artifact.output,
+  command = command.new, script = script.new, output = artifact.output,
   tokenizer = steps.tokenizer, model = steps.model, squad = steps.squad,
   train = train.train, evaluate = train.evaluate,
   study = study.new, history = prior.new, after = after, compare = compare.new,

@@ -37,11 +37,11 @@ local function name_in_run(list, field, x)
 end
 
 -- run with names in place of artifacts and outputs; what it meets goes into the list of inputs and the
--- set of outputs.
-function inputs.resolve(run, list, outputs)
+-- set of outputs. step: what the recipe calls, for messages.
+function inputs.resolve(step, run, list, outputs)
   local argv = {}
   for i, x in ipairs(run) do
-    local field, output = "hpo.command.run[" .. i .. "]", artifact.output_name(x)
+    local field, output = step .. ".run[" .. i .. "]", artifact.output_name(x)
     if output then
       if i == 1 then core.fail(field, "expected a program, found an output") end
       argv[i], outputs[output] = output, true
@@ -52,7 +52,7 @@ function inputs.resolve(run, list, outputs)
       argv[i] = x
     end
   end
-  if argv[1] == "" then core.fail("hpo.command.run[1]", 'expected a program, found ""') end
+  if argv[1] == "" then core.fail(step .. ".run[1]", 'expected a program, found ""') end
   return argv
 end
 
@@ -73,22 +73,22 @@ function inputs.add_modules(list)
 end
 
 -- No two names are the same, and none lies inside another.
-function inputs.check_clashes(list, outputs)
+function inputs.check_clashes(step, list, outputs)
   local taken = {}
   local hint = 'name them apart: inputs = { ["NAME"] = artifact }'
   for _, input in ipairs(list) do
-    if taken[input.name] then core.fail("hpo.command.inputs", 'two inputs are called "' .. input.name .. '"', hint) end
+    if taken[input.name] then core.fail(step .. ".inputs", 'two inputs are called "' .. input.name .. '"', hint) end
     taken[input.name] = "input"
   end
   for _, name in ipairs(outputs) do
-    if taken[name] then core.fail("hpo.command.outputs", 'an input is called "' .. name .. '" too', hint) end
+    if taken[name] then core.fail(step .. ".outputs", 'an input is called "' .. name .. '" too', hint) end
     taken[name] = "output"
   end
   for _, name in ipairs(check.names(taken)) do
     local folder = name:match "^(.*)/[^/]*$"
     while folder do
       if taken[folder] then
-        core.fail("hpo.command." .. taken[name] .. "s",
+        core.fail(step .. "." .. taken[name] .. "s",
           '"' .. name .. '" lies inside the ' .. taken[folder] .. ' "' .. folder .. '"', hint)
       end
       folder = folder:match "^(.*)/[^/]*$"

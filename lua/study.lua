@@ -32,7 +32,7 @@ local rules = {
   search = { method.rule("search", "suggest"), default = random {} },
   scheduler = { method.rule("scheduler", "report"),
     required = "a scheduler, such as hpo.scheduler.fifo { max_t = 5 }" },
-  trial = { check.callable, required = "a function (p) that returns hpo.train or hpo.command" },
+  trial = { check.callable, required = "a function (p) that returns hpo.train, hpo.command or hpo.script" },
   cost = check.callable,
   where = check.callable,
   warm = function(field, value)

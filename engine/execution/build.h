@@ -69,6 +69,7 @@ struct job {
     int64_t started_ns;
     int64_t deadline_ns; /* by executor_now; 0: none */
     bool timed_out, unwanted;
+    bool ending; /* its task is asked to end */
 };
 
 /* What the last build like this one left: see recall.c. */
@@ -141,7 +142,7 @@ struct build {
     bool held_wanted; /* something could start, were it not for what waiting runs hold */
     bool said_waiting;
     bool said_script; /* that what a "#!" program runs in is in no key */
-    bool said_again; /* that units are trained again for want of a checkpoint */
+    bool said_again;  /* that units are trained again for want of a checkpoint */
     bool interrupted, failed;
 };
 

@@ -117,7 +117,7 @@ static enum status serve(struct build *b, int study, const struct demand *demand
 static void end_unwanted(struct build *b, const struct demands *demands)
 {
     for (struct job *job = b->jobs; job; job = job->next) {
-        bool serves = !job->run || run_is_remake(job) || waiting_is(job);
+        bool serves = !job->run || run_is_remake(job) || waiting_is(job) || run_ends_itself(job);
         for (size_t i = 0; i < demands->n && !serves; i++)
             serves = run_serves(job, &demands->runs[i]);
         if (!serves && !job->unwanted) {

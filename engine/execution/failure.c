@@ -27,6 +27,23 @@ const char *failure_verdict(struct build *b, const struct job *job, int exit_cod
     return text ? text : "it failed";
 }
 
+/* What a terminal would show: of a line that was written over itself the last of it. */
+static void drop_overwritten(char *text)
+{
+    char *line = text, *to = text;
+
+    for (const char *from = text; *from; from++) {
+        const bool over = *from == '\r' && from[1] && from[1] != '\n' && from[1] != '\r';
+        if (over)
+            to = line;
+        else
+            *to++ = *from;
+        if (*from == '\n')
+            line = to;
+    }
+    *to = '\0';
+}
+
 /* The last lines of the log, as much as a screen holds. */
 static const char *tail(const struct job *job)
 {
@@ -37,6 +54,8 @@ static const char *tail(const struct job *job)
     if (!job->task->log ||
         file_read_end(job->task->log, TAIL_BYTES, job->arena, &bytes, &n, &ignored) != OK)
         return "";
+    drop_overwritten(bytes);
+    n = strlen(bytes);
     for (size_t i = n; i > 0; i--)
         if (bytes[i - 1] == '\n' && i < n && ++lines == TAIL_LINES)
             return bytes + i;

@@ -43,7 +43,7 @@ static enum status walk(struct build *b, struct study *study, struct bound *boun
         bool fails;
         TRY(unit_get(b->units, trial->template, from, &from, err));
         TRY(study_fails_at(study, from, &fails, err));
-        if (fails)
+        if (fails || from->ended)
             return OK;
         TRY(count(b, bound, from, trial->cost, err));
     }

@@ -76,6 +76,7 @@ enum status job_start(struct build *b, struct job *job, const struct request *r,
 void job_end(struct build *b, struct job *job)
 {
     job->deadline_ns = 0;
+    job->ending = true;
     executor_end(b->executor, job->task);
 }
 

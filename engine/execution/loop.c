@@ -11,11 +11,12 @@
 #include "engine/execution/resolve.h"
 #include "engine/execution/retain.h"
 #include "engine/execution/run.h"
+#include "engine/execution/script.h"
 #include "engine/execution/waiting.h"
 #include "engine/interrupt.h"
 #include "engine/process/runner.h"
 
-enum { SYNC_MS = 40, CLAIM_MS = 20, STATUS_MS = 500, SILENT_MS = 2000 };
+enum { SYNC_MS = 40, CLAIM_MS = 20, LOOK_MS = 10, STATUS_MS = 500, SILENT_MS = 2000 };
 
 static const int64_t ms_ns = 1000000;
 
@@ -108,6 +109,25 @@ static int64_t wake_ns(const struct build *b)
     return next;
 }
 
+/* Waits for an event, and looks at the files of scripts meanwhile: what they say is none. */
+static enum status wait_and_look(struct build *b, struct executor_event *event, struct error *err)
+{
+    const int64_t until = wake_ns(b);
+    bool came = false;
+
+    event->kind = EVENT_NONE;
+    while (event->kind == EVENT_NONE && !came && script_watches(b)) {
+        const int64_t now = executor_now(b->executor);
+        if (now >= until)
+            return OK;
+        TRY(executor_next(b->executor,
+                          now + LOOK_MS * ms_ns < until ? now + LOOK_MS * ms_ns : until, event,
+                          err));
+        TRY(script_look(b, &came, err));
+    }
+    return event->kind == EVENT_NONE && !came ? executor_next(b->executor, until, event, err) : OK;
+}
+
 /* The next event. What has come already is taken before a sync, so that one serves many. */
 static enum status next_event(struct build *b, struct executor_event *event, struct error *err)
 {
@@ -119,7 +139,7 @@ static enum status next_event(struct build *b, struct executor_event *event, str
             return OK;
     }
     TRY(sync_results(b, err));
-    return executor_next(b->executor, wake_ns(b), event, err);
+    return wait_and_look(b, event, err);
 }
 
 /* ---- take ---- */

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/arena.h"
 #include "base/json.h"
@@ -29,8 +30,7 @@ static const char *behind_escape(const char *s, const char *end)
     return s < end ? s + 1 : end;
 }
 
-/* The line without escape sequences, a byte order mark, and blanks around it. NULL: no memory. */
-static char *clean(const char *line, size_t *n, struct arena *arena)
+char *report_plain(const char *line, size_t *n, struct arena *arena)
 {
     const char *end = line + *n;
     char *out = arena_alloc(arena, *n + 1), *to = out;
@@ -42,16 +42,46 @@ static char *clean(const char *line, size_t *n, struct arena *arena)
             s = behind_escape(s, end);
         else if (end - s >= 3 && memcmp(s, "\xef\xbb\xbf", 3) == 0)
             s += 3;
-        else if (to == out && (*s == ' ' || *s == '\t'))
+        else if (*s == '\b')
             s++;
         else
             *to++ = *s++;
     }
-    while (to > out && (to[-1] == ' ' || to[-1] == '\t'))
-        to--;
     *to = '\0';
     *n = (size_t)(to - out);
     return out;
+}
+
+/* The same without blanks around it. */
+static char *clean(const char *line, size_t *n, struct arena *arena)
+{
+    char *out = report_plain(line, n, arena), *end;
+
+    if (!out)
+        return NULL;
+    end = out + *n;
+    out += strspn(out, " \t");
+    while (end > out && (end[-1] == ' ' || end[-1] == '\t'))
+        end--;
+    *end = '\0';
+    *n = (size_t)(end - out);
+    return out;
+}
+
+/* ---- numbers ---- */
+
+bool report_number(const char *text, double *x)
+{
+    static const char *const words[] = {"nan", "inf", "infinity"};
+    const char *word = text + (*text == '-' || *text == '+');
+    struct error ignored;
+
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcasecmp(word, words[i]) == 0) {
+            *x = i == 0 ? NAN : *text == '-' ? -INFINITY : INFINITY;
+            return true;
+        }
+    return text_parse_number(text, "", x, &ignored) == OK;
 }
 
 /* ---- the canonical text ---- */

@@ -39,6 +39,13 @@ enum line_kind {
     LINE_ALMOST /* someone may have meant a report: *why says what it lacks */
 };
 
+/* A number as programs print it, "nan" and "inf" among them; false: it is none. */
+bool report_number(const char *text, double *x);
+
+/* The *n bytes of the line without what terminals are told: escape sequences, backspaces, a byte
+ * order mark. NULL: no memory. */
+char *report_plain(const char *line, size_t *n, struct arena *arena);
+
 /* Reads a line of n bytes. What it gives lives in the arena. ERR_MEMORY. */
 enum status report_read(const char *line, size_t n, struct arena *arena, enum line_kind *kind,
                         struct report_line *out, const char **why, struct error *err) MUST_CHECK;

@@ -226,6 +226,25 @@ static enum status resolve_study(struct build *b, int node, struct error *err)
     return nodes_add(b, &b->studies, node, err);
 }
 
+/* Of a script the checkpoint is what is left at its end. */
+static enum status find_script_end(struct build *b, struct work *w, struct error *err)
+{
+    const struct node *n = graph_node(b->graph, w->best->template->node);
+    struct unit *end;
+
+    if (n->action.n_outputs == 0) {
+        (void)error_set(err, ERR_FAILED, n->where,
+                        "study.best.checkpoint is what the best trial's script leaves in its "
+                        "outputs, and it declares none");
+        error_hint(err, "hpo.output \"NAME\" in its run, or outputs = { \"NAME\" }");
+        return ERR_FAILED;
+    }
+    TRY(unit_end(b->units, w->best, &end, err));
+    if (end)
+        w->best = end;
+    return OK;
+}
+
 /* The study is decided: its best unit's checkpoint, by its recorded digest where there is one. */
 static enum status resolve_best(struct build *b, int node, struct error *err)
 {
@@ -237,6 +256,8 @@ static enum status resolve_best(struct build *b, int node, struct error *err)
     w->best = study_best(work_of(b, study)->study, &trial, &params, &value);
     if (!w->best)
         return study_without_best(work_of(b, study)->study, err);
+    if (w->best->template->script)
+        TRY(find_script_end(b, w, err));
     if (w->best->has_checkpoint && !w->force) {
         w->content = (struct content){.origin = FROM_STORE, .digest = w->best->checkpoint};
         return node_done(b, node, err);

@@ -4,11 +4,13 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "engine/execution/ended.h"
 #include "engine/execution/failure.h"
 #include "engine/execution/job.h"
 #include "engine/execution/resolve.h"
 #include "engine/execution/retain.h"
 #include "engine/execution/run_state.h"
+#include "engine/execution/script.h"
 #include "engine/execution/waiting.h"
 
 /* A checkpoint that another run left of this unit, in the middle, becomes its own now. */
@@ -32,6 +34,8 @@ static enum status adopt(struct build *b, struct unit *u, const char *label, con
 static enum status find_start(struct build *b, struct unit *from, struct unit **start,
                               struct error *err)
 {
+    if (from && from->template->script) /* from the beginning, always */
+        from = NULL;
     for (; from && !from->kept; from = from->parent) {
         TRY(adopt(b, from, NULL, NULL, err));
         if (from->kept)
@@ -61,7 +65,7 @@ static enum status list_units(struct build *b, struct run *run, struct unit *fro
 
 static void release(struct build *b, const struct run *run)
 {
-    const struct chain chain = run_chain(run, 0, run->n);
+    const struct chain chain = run_chain(run, 0, run->claimed);
 
     results_release(b->results, &chain);
 }
@@ -82,7 +86,8 @@ static enum status claim(struct build *b, struct job *job, size_t known, bool *e
     int taken;
 
     TRY(results_claim(b->results, &chain, &taken, err));
-    run->n = (size_t)taken;
+    run->pauses |= run->purpose == FOR_STUDY && (size_t)taken < run->n;
+    run->n = run->claimed = (size_t)taken;
     *enough = run->n > known;
     if (*enough)
         return OK;
@@ -114,7 +119,7 @@ struct stretch {
     struct template *template;
     struct unit *from;
     int until, others;
-    bool saves;
+    bool saves, ends;
 };
 
 /* What a task must train first, so that another can go on with other parameters; false: nothing. */
@@ -163,6 +168,17 @@ static void fill_request(const struct run *run, struct request *r)
     r->checkpoint = run->from ? &run->from->checkpoint : NULL;
 }
 
+/* What reads the reports of a program that knows no protocol, where it is one. */
+static enum status open_script(struct build *b, struct job *job, struct error *err)
+{
+    const struct action *action = &graph_node(b->graph, job->node)->action;
+
+    if (!action->report)
+        return OK;
+    job->run->speaks = false;
+    return script_open(action, job->arena, &job->run->script, err);
+}
+
 /* A job for it, with room and claims; NULL: they are not to be had now. */
 static enum status open_run(struct build *b, struct stretch s, struct job **out,
                             struct request *request, bool *refused, struct error *err)
@@ -185,6 +201,7 @@ static enum status open_run(struct build *b, struct stretch s, struct job **out,
     *job->run = (struct run){.purpose = s.purpose,
                              .best_node = s.best_node,
                              .saves = s.saves,
+                             .pauses = s.purpose == FOR_STUDY && !s.ends,
                              .template = s.template,
                              .begun = start,
                              .from = start,
@@ -192,7 +209,9 @@ static enum status open_run(struct build *b, struct stretch s, struct job **out,
                              .speaks = s.purpose == FOR_STUDY &&
                                        !graph_node(b->graph, s.template->node)->action.alone,
                              .lines = lines_in(job->arena)};
-    status = reserve(b, job, &s, request, &ready, refused, err);
+    status = open_script(b, job, err);
+    if (status == OK)
+        status = reserve(b, job, &s, request, &ready, refused, err);
     if (status != OK || !ready) {
         job_close(b, job, true);
         return status;
@@ -235,7 +254,7 @@ static void say_what_is_trained_again(struct build *b, const struct job *job,
 {
     const struct unit *start = job->run->from;
 
-    if (b->said_again || !from || from == start || !from->bare)
+    if (b->said_again || !from || from == start || !from->bare || job->run->script)
         return;
     b->said_again = true;
     progress_warning(b->progress,
@@ -255,7 +274,8 @@ enum status run_start(struct build *b, const char *label, const struct demand *d
                               .from = demand->from,
                               .until = demand->until,
                               .others = others,
-                              .saves = demand->saves};
+                              .saves = demand->saves && !demand->template->script,
+                              .ends = demand->ends};
     struct unit *first;
     struct request r;
     struct job *job;
@@ -281,41 +301,70 @@ enum status run_start(struct build *b, const char *label, const struct demand *d
     return OK;
 }
 
-/* The checkpoint of the best is there. */
-static enum status best_done(struct build *b, int best_node, struct error *err)
+enum status run_best_done(struct build *b, int best_node, struct error *err)
 {
     work_of(b, best_node)->content =
         (struct content){.origin = FROM_STORE, .digest = work_of(b, best_node)->best->checkpoint};
     return node_done(b, best_node, err);
 }
 
+/* Whether a task will leave what the whole script does. */
+static bool will_end(const struct build *b, const struct template *template)
+{
+    for (const struct job *job = b->jobs; job; job = job->next)
+        if (job->run && job->run->script && job->run->waiting == WAITS_NOT && !job->ending &&
+            !job->run->pauses && digest_equal(&job->run->template->key, &template->key))
+            return true;
+    return false;
+}
+
+/* Of a script the end stands for every unit's checkpoint: as soon as it is known it is the best. */
+static enum status find_best(struct build *b, int best_node, struct unit **u, struct error *err)
+{
+    struct work *w = work_of(b, best_node);
+    struct unit *end = NULL;
+
+    if (w->best->template->script)
+        TRY(unit_end(b->units, w->best, &end, err));
+    if (end)
+        w->best = end;
+    *u = w->best;
+    return OK;
+}
+
+static bool is_wanted(const struct work *w, const struct unit *u)
+{
+    return (u->template->script && !u->ended) || w->force || !u->kept || !u->has_checkpoint;
+}
+
 enum status run_remake(struct build *b, int best_node, bool *refused, struct error *err)
 {
-    struct unit *u = work_of(b, best_node)->best;
-    const struct stretch s = {.purpose = FOR_BEST,
-                              .best_node = best_node,
-                              .label = graph_label(b->graph, best_node),
-                              .template = (struct template *)u->template,
-                              .from = u->parent,
-                              .until = u->t};
+    struct stretch s = {
+        .purpose = FOR_BEST, .best_node = best_node, .label = graph_label(b->graph, best_node)};
+    struct unit *u;
     struct request r;
     struct job *job;
     bool again = true;
 
     *refused = false;
-    if (u->running || waiting_behind(b, u))
+    TRY(find_best(b, best_node, &u, err));
+    if (u->running || waiting_behind(b, u) || (u->template->script && will_end(b, u->template)))
         return OK;
-    if (u->kept && u->has_checkpoint && !work_of(b, best_node)->force)
-        return best_done(b, best_node, err); /* a run that waited has saved it meanwhile */
+    if (!is_wanted(work_of(b, best_node), u))
+        return run_best_done(b, best_node, err); /* a run that waited has saved it meanwhile */
     u->kept = false;
+    s.template = (struct template *)u->template;
+    s.from = u->ended ? u->parent->parent : u->parent;
+    s.until = u->ended ? u->t - 1 : u->t;
     while (again) {
-        TRY(adopt(b, u, NULL, NULL, err));
+        if (!u->template->script)
+            TRY(adopt(b, u, NULL, NULL, err));
         if (u->kept)
-            return best_done(b, best_node, err);
+            return run_best_done(b, best_node, err);
         TRY(open_run(b, s, &job, &r, refused, err));
         if (!job)
             return OK;
-        if (job->run->purpose == FOR_BEST && job->run->units[job->run->n - 1] != u) {
+        if (job->run->purpose == FOR_BEST && job->run->units[job->run->n - 1]->t != s.until) {
             give_up(b, job); /* another build has the claim of its last units */
             b->waits_for = s.label;
             return OK;
@@ -352,6 +401,13 @@ bool run_is_remake(const struct job *job)
     return job->run->purpose != FOR_STUDY;
 }
 
+bool run_ends_itself(const struct job *job)
+{
+    const struct run *run = job->run;
+
+    return run->script && !run->pauses && run->reported >= run->claimed;
+}
+
 bool run_serves(const struct job *job, const struct demand *demand)
 {
     const struct run *run = job->run;
@@ -378,10 +434,9 @@ static enum status break_off(struct build *b, struct job *job, bool with_log, st
                      : OK;
 }
 
-/* Its claims go once what it left is durable. */
-static enum status let_go(struct build *b, struct job *job, bool keep_folder, struct error *err)
+enum status run_let_go(struct build *b, struct job *job, bool keep_folder, struct error *err)
 {
-    const struct chain chain = run_chain(job->run, 0, job->run->n);
+    const struct chain chain = run_chain(job->run, 0, job->run->claimed);
 
     TRY(hold_claim(b, &chain, err));
     job_close(b, job, keep_folder);
@@ -397,7 +452,7 @@ static struct unit *failed_unit(const struct run *run)
     return NULL;
 }
 
-static enum status fail(struct build *b, struct job *job, const char *sentence, struct error *err)
+enum status run_fail(struct build *b, struct job *job, const char *sentence, struct error *err)
 {
     struct run *run = job->run;
     struct unit *u = failed_unit(run);
@@ -408,12 +463,12 @@ static enum status fail(struct build *b, struct job *job, const char *sentence, 
     if (run->went_on) { /* whether the trainer fails, a new task will show */
         progress_line(b->progress, "again: %s, which had gone on: %s", job->label, sentence);
         TRY(break_off(b, job, true, err));
-        return let_go(b, job, false, err);
+        return run_let_go(b, job, false, err);
     }
     if (w->failures++ < graph_node(b->graph, job->node)->action.retries) {
         progress_line(b->progress, "again: %s: %s", job->label, sentence);
         TRY(break_off(b, job, true, err));
-        return let_go(b, job, false, err);
+        return run_let_go(b, job, false, err);
     }
     failure_tell(b, job, sentence);
     b->counts.failed++;
@@ -426,7 +481,7 @@ static enum status fail(struct build *b, struct job *job, const char *sentence, 
     if (run->purpose == FOR_BEST)
         node_failed(b, run->best_node);
     b->failed |= !u;
-    return let_go(b, job, true, err);
+    return run_let_go(b, job, true, err);
 }
 
 /* The trainer left nothing to go on from: who came for that gets nothing. */
@@ -460,11 +515,11 @@ static enum status succeed(struct build *b, struct job *job, struct error *err)
     if (run->begun && run->purpose == FOR_STUDY && u->kept)
         TRY(retain_replaced(b, run->begun, err));
     progress_done(b->progress, "%s t = %d (%.1f s)", job->label, u->t, job_seconds(job));
-    TRY(let_go(b, job, b->o->keep_failed, err));
-    return best_node >= 0 ? best_done(b, best_node, err) : OK;
+    TRY(run_let_go(b, job, b->o->keep_failed, err));
+    return best_node >= 0 ? run_best_done(b, best_node, err) : OK;
 }
 
-static const char *missing_report(struct build *b, const struct run *run)
+const char *run_missing_report(struct build *b, const struct run *run)
 {
     const char *missing =
         arena_printf(b->arena, "it ended with status 0 without the report of t = %d",
@@ -482,6 +537,8 @@ enum status run_finish(struct build *b, struct job *job, const struct executor_e
 
     run->ended = true;
     TRY(run_take_rest(b, job, err));
+    if (run->script)
+        return ended_script(b, job, end, err);
     if (waiting_is(job)) {
         TRY(waiting_finish(b, job, end, &saved, err));
         if (!saved)
@@ -493,17 +550,22 @@ enum status run_finish(struct build *b, struct job *job, const struct executor_e
         run->units[i]->running = false;
     if (job->unwanted || b->interrupted || end->lost) {
         TRY(break_off(b, job, true, err));
-        return let_go(b, job, false, err);
+        return run_let_go(b, job, false, err);
     }
     if (run->wrong)
-        return fail(b, job, run->wrong, err);
+        return run_fail(b, job, run->wrong, err);
     if (job->timed_out || end->exit_code != 0)
-        return fail(b, job, failure_verdict(b, job, end->exit_code), err);
-    if (run->reported < run->n)
-        return fail(b, job, missing_report(b, run), err);
-    s = keep_last(b, job, err);
+        return run_fail(b, job, failure_verdict(b, job, end->exit_code), err);
+    if (ended_may(b, job)) {
+        if ((s = ended_keep(b, job, err)) == OK)
+            return run_let_go(b, job, b->o->keep_failed, err);
+    } else if (run->reported < run->n) {
+        return run_fail(b, job, run_missing_report(b, run), err);
+    } else {
+        s = keep_last(b, job, err);
+    }
     if (s == ERR_FAILED || s == ERR_NOT_FOUND)
-        return fail(
+        return run_fail(
             b, job,
             arena_printf(b->arena, "%s%s%s", err->where, err->where[0] ? ": " : "", err->text),
             err);

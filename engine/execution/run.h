@@ -35,6 +35,9 @@ enum status run_finish(struct build *b, struct job *job, const struct executor_e
 /* Whether this run goes on whatever studies demand. */
 bool run_is_remake(const struct job *job);
 
+/* Whether it is a script that has reported all that can be wanted, and is left to end by itself. */
+bool run_ends_itself(const struct job *job);
+
 /* Whether this run will report the first unit of a demand. */
 bool run_serves(const struct job *job, const struct demand *demand);
 

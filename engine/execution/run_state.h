@@ -1,6 +1,7 @@
 /*
- * run_state: what a run of units carries along, shared by run.c (start and end), serve.c (its
- * reports), waiting.c (between two stretches) and run_outcome.c. Nobody else includes it.
+ * run_state: what a run of units carries along, shared by run.c (start and end), serve.c and
+ * script.c (its reports), waiting.c (between two stretches), ended.c (where it ends by itself) and
+ * run_outcome.c. Nobody else includes it.
  */
 #ifndef ENGINE_EXECUTION_RUN_STATE_H
 #define ENGINE_EXECUTION_RUN_STATE_H
@@ -19,11 +20,11 @@ enum purpose {
 
 /* What a run does between its units. */
 enum waiting {
-    WAITS_NOT,     /* it trains, or ends by itself */
-    WAITS,         /* for a word: all its units are known, and it holds no claim */
+    WAITS_NOT, /* it trains, or ends by itself */
+    WAITS,     /* for a word: all its units are known, and it holds no claim; a script is paused */
     WAITS_KEEPING, /* it was told to save, and waits on */
     WAITS_SAVING,  /* it was told to save, and to end */
-    WAITS_ENDING   /* it was told to end: nobody wants more of it */
+    WAITS_ENDING   /* it was told to end: nobody wants more of it; or it is a script */
 };
 
 struct run {
@@ -33,8 +34,11 @@ struct run {
     struct template *template;
     struct unit *begun;  /* its task began with this one's checkpoint; NULL: with none */
     struct unit *from;   /* the unit before the first of: */
-    struct unit **units; /* that it will report, in order; the claim of all is ours */
-    size_t n, reported;
+    struct unit **units; /* that it will report, in order; the claim of the first is ours: */
+    size_t capacity;     /* of units, once a script's have grown */
+    size_t n, reported, claimed; /* claimed < n: a script has reported more than was wanted */
+    struct script *script;       /* of a program that knows no protocol, else NULL */
+    bool pauses;                 /* of a script: what comes behind its units is not decided yet */
     enum waiting waiting;
     bool keeps;                    /* it can save, and wait on */
     int64_t waits_since, saved_ns; /* by executor_now; the start counts as saved */
@@ -84,6 +88,27 @@ enum status run_name_checkpoint(struct build *b, struct job *job, const char *na
 
 /* The sentence that a report is missing, with the line that was almost one. NULL: no memory. */
 const char *run_with_almost(struct build *b, const struct run *run, const char *sentence);
+
+/* The sentence that its next report is missing. NULL: no memory. */
+const char *run_missing_report(struct build *b, const struct run *run);
+
+/* The checkpoint of the best is there. */
+enum status run_best_done(struct build *b, int best_node, struct error *err) MUST_CHECK;
+
+/* Its claims go once what it left is durable. */
+enum status run_let_go(struct build *b, struct job *job, bool keep_folder,
+                       struct error *err) MUST_CHECK;
+
+/* It has failed, as the sentence says; NULL: no memory for one. */
+enum status run_fail(struct build *b, struct job *job, const char *sentence,
+                     struct error *err) MUST_CHECK;
+
+/* Takes a line of the protocol. */
+enum status run_take_line(struct build *b, struct job *job, const char *line, size_t n,
+                          struct error *err) MUST_CHECK;
+
+/* The run has done what it may not, as the sentence says (NULL: no memory for one): it ends. */
+enum status run_wrong(struct build *b, struct job *job, const char *sentence);
 
 /* Takes a last line that nothing ended. */
 enum status run_take_rest(struct build *b, struct job *job, struct error *err) MUST_CHECK;

@@ -9,16 +9,22 @@
 #include "engine/execution/report.h"
 #include "engine/execution/run.h"
 #include "engine/execution/run_state.h"
+#include "engine/execution/script.h"
 #include "engine/execution/waiting.h"
 #include "engine/process/runner.h"
 
 enum { SHOWN = 200 }; /* bytes of a line in a message */
 
-static enum status wrong(struct build *b, struct job *job, const char *sentence)
+enum status run_wrong(struct build *b, struct job *job, const char *sentence)
 {
     job->run->wrong = sentence ? sentence : "out of memory";
     job_end(b, job);
     return OK;
+}
+
+static int last_claimed(const struct run *run)
+{
+    return run->units[0]->t + (int)run->claimed - 1;
 }
 
 /* A unit before the last is known now. What was known before must be the same. */
@@ -32,7 +38,7 @@ static enum status keep_report(struct build *b, struct job *job, struct unit *u,
     TRY(run_result(b, u, job->label, text, job->run->seconds, &r, err));
     TRY(results_publish(b->results, &r, NULL, &outcome, err));
     TRY(run_published(b, job->label, u, &r, numbers, outcome, err));
-    return hold_claim(b, &chain, err);
+    return u->t <= last_claimed(job->run) ? hold_claim(b, &chain, err) : OK;
 }
 
 static bool was_named(const struct run *run, const char *folder)
@@ -92,8 +98,10 @@ static enum status take_unit(struct build *b, struct job *job, const struct repo
 {
     struct run *run = job->run;
     struct unit *u = run->units[run->reported];
-    const bool waits = run->reported + 1 == run->n && run->speaks && line->more;
-    const bool last = run->reported + 1 == run->n && !waits;
+    const bool final = run->reported + 1 == run->n;
+    const bool waits = final && run->waiting == WAITS_NOT &&
+                       (run->script ? run->pauses : run->speaks && line->more);
+    const bool last = final && !waits && !run->script; /* it counts with status 0 */
     const int64_t now = runner_now_ns();
     const char *text = arena_string(b->arena, line->text);
 
@@ -110,7 +118,8 @@ static enum status take_unit(struct build *b, struct job *job, const struct repo
     TRY(job_check_sources(b, job, err));
     run->seconds = (double)(now - run->line_ns) / 1e9;
     run->line_ns = now;
-    job_wind(b, job);
+    if (run->waiting == WAITS_NOT)
+        job_wind(b, job);
     run->reported++;
     progress_verbose(b->progress, "%s %s", job->label, text);
     if (!last)
@@ -132,25 +141,45 @@ const char *run_with_almost(struct build *b, const struct run *run, const char *
                         run->almost_why);
 }
 
+/* A script does not know how far it should go: the unit behind the last. */
+static enum status add_unit(struct build *b, struct job *job, struct error *err)
+{
+    struct run *run = job->run;
+
+    if (run->n >= run->capacity) {
+        struct unit **units = arena_array(job->arena, 2 * run->n, sizeof(struct unit *));
+        if (!units)
+            return error_memory(err);
+        memcpy(units, run->units, run->n * sizeof(struct unit *));
+        run->units = units;
+        run->capacity = 2 * run->n;
+    }
+    TRY(unit_get(b->units, run->template, run->units[run->n - 1], &run->units[run->n], err));
+    run->n++;
+    return OK;
+}
+
 static enum status take_report(struct build *b, struct job *job, const struct report_line *line,
                                struct error *err)
 {
     const struct run *run = job->run;
     enum status s;
 
+    if (run->script && run->reported == run->n)
+        TRY(add_unit(b, job, err));
     if (run->reported == run->n)
-        return wrong(b, job,
-                     arena_printf(b->arena, "it reported t = %d after its last t = %d", line->t,
-                                  run->units[run->n - 1]->t));
+        return run_wrong(b, job,
+                         arena_printf(b->arena, "it reported t = %d after its last t = %d", line->t,
+                                      run->units[run->n - 1]->t));
     if (line->t != run->units[run->reported]->t)
-        return wrong(
+        return run_wrong(
             b, job,
             run_with_almost(b, run,
                             arena_printf(b->arena, "expected the report of t = %d, found t = %d",
                                          run->units[run->reported]->t, line->t)));
     s = take_unit(b, job, line, err);
     if (s == ERR_FAILED)
-        return wrong(
+        return run_wrong(
             b, job,
             arena_printf(b->arena, "%s%s%s", err->where, err->where[0] ? ": " : "", err->text));
     return s;
@@ -168,8 +197,8 @@ static enum status note_almost(struct build *b, struct run *run, const char *lin
     return run->almost && run->almost_why ? OK : error_memory(err);
 }
 
-static enum status take_line(struct build *b, struct job *job, const char *line, size_t n,
-                             struct error *err)
+enum status run_take_line(struct build *b, struct job *job, const char *line, size_t n,
+                          struct error *err)
 {
     struct arena *arena = arena_open();
     struct report_line report;
@@ -190,6 +219,14 @@ static enum status take_line(struct build *b, struct job *job, const char *line,
     return s;
 }
 
+static enum status take_line(struct build *b, struct job *job, const char *line, size_t n,
+                             struct error *err)
+{
+    if (job->run->script)
+        return script_take_line(b, job, line, n, err);
+    return run_take_line(b, job, line, n, err);
+}
+
 enum status run_take(struct build *b, struct job *job, const char *bytes, size_t n,
                      struct error *err)
 {
@@ -198,6 +235,8 @@ enum status run_take(struct build *b, struct job *job, const char *bytes, size_t
     const char *line;
     size_t n_line;
 
+    if (job->run->script && job->ending) /* what it says of a signal is no report */
+        return OK;
     while (n > 0) {
         TRY(lines_take(lines, &bytes, &n, &line, &n_line, err));
         if (line)
@@ -214,5 +253,5 @@ enum status run_take_rest(struct build *b, struct job *job, struct error *err)
     size_t n;
     const char *line = lines_rest(&job->run->lines, &n);
 
-    return line ? take_line(b, job, line, n, err) : OK;
+    return line && !(job->run->script && job->ending) ? take_line(b, job, line, n, err) : OK;
 }

@@ -20,7 +20,7 @@ static void count(void *context, int trial, struct unit *u)
     struct walk *walk = context;
 
     (void)trial;
-    if (u->state != UNIT_KNOWN)
+    if (u->state != UNIT_KNOWN || u->ended)
         return;
     if (u->run == walk->b->run && !u->counted) {
         u->counted = true;

@@ -52,6 +52,8 @@ void waiting_begin(struct build *b, struct job *job, bool keeps)
     run->waits_since = executor_now(b->executor);
     for (size_t i = 0; i < run->n; i++)
         run->units[i]->running = false;
+    if (run->script)
+        executor_pause(b->executor, job->task);
     executor_rest(b->executor, job->task);
     progress_done(b->progress, "%s t = %d (%.1f s)", job->label, last_unit(run)->t,
                   job_seconds(job));
@@ -155,6 +157,10 @@ enum status waiting_saved(struct build *b, struct job *job, const char *name, st
 static enum status stop(struct build *b, struct job *job, struct error *err)
 {
     job->run->waiting = WAITS_ENDING;
+    if (job->run->script) { /* it cannot be told to */
+        job_end(b, job);
+        return OK;
+    }
     job->deadline_ns = executor_now(b->executor) + END_SECONDS * second_ns;
     return executor_say(b->executor, job->task, "{\"end\": \"stop\"}", err);
 }
@@ -169,7 +175,7 @@ enum status waiting_end(struct build *b, struct job *job, struct error *err)
     }
     if (run->waiting != WAITS)
         return OK;
-    if (last_unit(run)->kept)
+    if (last_unit(run)->kept || run->script)
         return stop(b, job, err);
     run->waiting = WAITS_SAVING;
     job_wind(b, job);
@@ -196,7 +202,7 @@ static enum status list_units(struct build *b, const struct job *job, int until,
 }
 
 /* It trains the units whose claims are ours. */
-static enum status go_on(struct build *b, struct job *job, struct unit **units, size_t n,
+static enum status go_on(struct build *b, struct job *job, struct unit **units, size_t n, bool ends,
                          struct error *err)
 {
     struct run *run = job->run;
@@ -204,21 +210,27 @@ static enum status go_on(struct build *b, struct job *job, struct unit **units, 
 
     run->from = last_unit(run);
     run->units = units;
-    run->n = n;
+    run->n = run->claimed = n;
+    run->capacity = 0;
     run->reported = 0;
+    run->pauses = run->script && !ends;
     run->waiting = WAITS_NOT;
     run->went_on = true;
     for (size_t i = 0; i < n; i++)
         units[i]->running = true;
     run->line_ns = job->started_ns = runner_now_ns();
     job_wind(b, job);
+    if (run->script) {
+        executor_go_on(b->executor, job->task);
+        return OK;
+    }
     (void)snprintf(line, sizeof line, "{\"until\": %d}", units[n - 1]->t);
     return executor_say(b->executor, job->task, line, err);
 }
 
 /* Claims and the word, where there is room; *goes false: it waits on. */
-static enum status try_units(struct build *b, struct job *job, int until, bool *goes,
-                             struct error *err)
+static enum status try_units(struct build *b, struct job *job, const struct demand *demand,
+                             bool *goes, struct error *err)
 {
     struct unit **units;
     struct chain chain;
@@ -226,7 +238,7 @@ static enum status try_units(struct build *b, struct job *job, int until, bool *
     int taken;
 
     *goes = false;
-    TRY(list_units(b, job, until, &units, &n, err));
+    TRY(list_units(b, job, demand->until, &units, &n, err));
     if (units[0]->running || units[0]->state != UNIT_UNKNOWN)
         return OK;
     chain = (struct chain){.root = units[0]->root->key, .first = units[0]->t, .n = (int)n};
@@ -238,21 +250,22 @@ static enum status try_units(struct build *b, struct job *job, int until, bool *
     TRY(unit_refresh(b->units, units[0], err));
     *goes = units[0]->state == UNIT_UNKNOWN;
     if (*goes)
-        return go_on(b, job, units, (size_t)taken, err);
+        return go_on(b, job, units, (size_t)taken, demand->ends && (size_t)taken == n, err);
     b->changes++; /* another build has trained it meanwhile */
     chain.n = taken;
     results_release(b->results, &chain);
     return OK;
 }
 
-static enum status try_to_go_on(struct build *b, struct job *job, int until, struct error *err)
+static enum status try_to_go_on(struct build *b, struct job *job, const struct demand *demand,
+                                struct error *err)
 {
     enum status s;
     bool goes;
 
     if (!executor_wake(b->executor, job->task))
         return OK;
-    s = try_units(b, job, until, &goes, err);
+    s = try_units(b, job, demand, &goes, err);
     if (!goes)
         executor_rest(b->executor, job->task);
     return s;
@@ -281,7 +294,7 @@ enum status waiting_serve(struct build *b, const struct demand *demand, bool *ta
         return OK;
     if (!same || (job->run->saves && !last_unit(job->run)->kept) || is_due(b, job->run))
         return save(b, job, err);
-    return try_to_go_on(b, job, demand->until, err);
+    return try_to_go_on(b, job, demand, err);
 }
 
 /* ---- making room ---- */
@@ -392,13 +405,13 @@ enum status waiting_finish(struct build *b, struct job *job, const struct execut
     if (job->timed_out)
         progress_warning(b->progress, "%s waited, and did not do what it was told within its time",
                          job->label);
-    if (end->exit_code != 0 || end->lost || job->timed_out)
-        return OK;
-    if (run->waiting == WAITS_SAVING)
-        s = keep(b, job, named(run) ? named(run) : job->task->out, err);
-    else if (run->waiting == WAITS_ENDING)
+    if (run->waiting == WAITS_ENDING && !end->lost)
         s = keep_log(b, job, err);
-    *saved = s == OK && run->waiting >= WAITS_SAVING;
+    else if (run->waiting == WAITS_SAVING && !end->lost && !job->timed_out && end->exit_code == 0)
+        s = keep(b, job, named(run) ? named(run) : job->task->out, err);
+    else
+        return OK;
+    *saved = s == OK;
     if (s == ERR_FAILED || s == ERR_NOT_FOUND) /* it is made again where it is wanted */
         s = OK;
     return s;

@@ -105,7 +105,9 @@ char **environment_of(const struct request *r, const struct surroundings *s, str
     add_number(&list, "HPO_CPUS", s->cpus);
     add_threads(&list, a, s->cpus);
     add_default(&list, a, "CUDA_VISIBLE_DEVICES", s->gpus);
-    if (r->trains) {
+    if (r->trains && a->report) {
+        add_default(&list, a, "PYTHONUNBUFFERED", "1"); /* its reports come while it runs */
+    } else if (r->trains) {
         add_number(&list, "HPO_FROM", r->from);
         add_number(&list, "HPO_UNTIL", r->until);
         add(&list, "HPO_CHECKPOINT_OUT", s->task->out);

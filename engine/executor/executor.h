@@ -46,7 +46,8 @@ struct request {
     const struct action *action; /* command, environment, resources, names of inputs and outputs */
     const struct content **inputs; /* in the order of the action's */
     const char *identity;          /* what a fetcher fetches, pinned */
-    bool trains;     /* its standard output comes as events; checkpoints go in and out */
+    bool trains;     /* its standard output comes as events, and standard error too where the action
+                        is a script, which knows of no protocol; else checkpoints go in and out */
     bool speaks;     /* its standard input is open to executor_say, and HPO_MORE says so; else it is
                         empty */
     int from, until; /* of a run of units: HPO_FROM, HPO_UNTIL */
@@ -60,13 +61,13 @@ struct task {
     const char *folder; /* all that is the task's; NULL where it has none */
     const char *name;   /* under which it is kept after a failure: see struct failure */
     const char *dir;    /* its working folder: outputs are found here */
-    const char *out;    /* HPO_CHECKPOINT_OUT of a task that trains */
+    const char *out;    /* HPO_CHECKPOINT_OUT of a task that trains; a script leaves it empty */
     const char *log;    /* what it wrote */
 };
 
 enum executor_event_kind {
     EVENT_NONE,   /* the time is over */
-    EVENT_OUTPUT, /* bytes of standard output of a task that trains */
+    EVENT_OUTPUT, /* bytes that a task which trains has written */
     EVENT_EXIT,   /* nothing more comes from this task */
     EVENT_WAKE    /* something outside asks for attention: a signal */
 };

@@ -320,6 +320,8 @@ static enum status read_output(struct local *l, struct child *c, struct executor
     do
         n = read(c->process.output, l->bytes, sizeof l->bytes);
     while (n < 0 && errno == EINTR);
+    if (n < 0 && errno == EIO) /* so a terminal ends */
+        n = 0;
     if (n < 0 && errno != EAGAIN)
         return error_system(err, c->task.log, "read the output of the command");
     if (n > 0)

@@ -42,6 +42,8 @@ static enum status make_command(struct local *l, struct child *c, const struct r
                                 .home = c->task.dir,
                                 .log = c->task.log,
                                 .pipe_output = r->trains,
+                                .pipe_error = r->trains && a->report,
+                                .terminal = r->trains && a->tty,
                                 .pipe_input = r->speaks};
     if (a->fetch)
         return fetch_command(l->machine.fetch, a, r->identity, c->task.dir, c->task.folder,

@@ -75,6 +75,9 @@ struct action {
     bool fresh;                /* of a trainer: preload = false; in no key */
     const char **preload;      /* modules among the inputs that are preloaded; in no key */
     size_t n_preload;
+    bool may_end;              /* of a trainer: ending with 0 before its last t ends the trial */
+    const char *report;        /* JSON, of a script: where its reports stand; NULL: no script */
+    bool tty;                  /* of a script: what it prints goes to a terminal */
     const char **identity;     /* argv, NULL-terminated; NULL: the content of run[0] */
     const char *params;        /* JSON of the parameters file, or NULL */
     const struct fetch *fetch; /* NULL: a command. All that is fetched is its output */

@@ -77,6 +77,12 @@ enum status key_of_action(const struct action *a, const struct content_key *cont
         add_string(&t, "gpu", a->resources.gpu);
     if (a->stateless)
         text_add(&t, "stateless true\n");
+    if (a->may_end)
+        text_add(&t, "may_end true\n");
+    if (a->report)
+        add_string(&t, "report", a->report);
+    if (a->tty)
+        text_add(&t, "tty true\n");
     TRY(text_finish(&t, description, &n, err));
     return digest_bytes(*description, n, key, err);
 }

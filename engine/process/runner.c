@@ -5,11 +5,14 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -169,6 +172,40 @@ static enum status clone_child(struct launch *l, struct process *out, struct err
     return OK;
 }
 
+/* A terminal of its own, that changes nothing of what is written to it. */
+static enum status open_terminal(int ends[2], struct error *err)
+{
+    const struct winsize size = {.ws_row = 24, .ws_col = 160};
+    struct termios mode;
+    char name[64];
+
+    ends[1] = -1;
+    ends[0] = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (ends[0] >= 0 && grantpt(ends[0]) == 0 && unlockpt(ends[0]) == 0 &&
+        ptsname_r(ends[0], name, sizeof name) == 0)
+        ends[1] = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (ends[1] >= 0 && tcgetattr(ends[1], &mode) == 0) {
+        mode.c_oflag &= ~(tcflag_t)OPOST;
+        if (tcsetattr(ends[1], TCSANOW, &mode) == 0 && ioctl(ends[1], TIOCSWINSZ, &size) == 0)
+            return OK;
+    }
+    (void)error_system(err, "", "make a terminal");
+    close_all(ends, 2);
+    return ERR_SYSTEM;
+}
+
+/* Standard error goes where standard output goes. */
+static enum status join_error(const struct command *command, int theirs[3], struct error *err)
+{
+    const int joined = fcntl(theirs[1], F_DUPFD_CLOEXEC, 0);
+
+    if (joined < 0)
+        return error_system(err, command->log, "open");
+    close(theirs[2]);
+    theirs[2] = joined;
+    return OK;
+}
+
 static enum status open_streams(const struct command *command, int theirs[3], struct process *out,
                                 struct error *err)
 {
@@ -178,7 +215,9 @@ static enum status open_streams(const struct command *command, int theirs[3], st
     if (theirs[2] < 0)
         return error_system(err, command->log, "open");
     if (command->pipe_output) {
-        if (pipe2(ends, O_CLOEXEC) != 0)
+        if (command->terminal)
+            TRY(open_terminal(ends, err));
+        else if (pipe2(ends, O_CLOEXEC) != 0)
             return error_system(err, "", "make a pipe");
         out->output = ends[0];
         theirs[1] = ends[1];
@@ -197,7 +236,9 @@ static enum status open_streams(const struct command *command, int theirs[3], st
     } else {
         theirs[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
     }
-    return theirs[0] >= 0 ? OK : error_system(err, "/dev/null", "open");
+    if (theirs[0] < 0)
+        return error_system(err, "/dev/null", "open");
+    return command->pipe_error ? join_error(command, theirs, err) : OK;
 }
 
 void runner_drop_streams(struct process *p)

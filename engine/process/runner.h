@@ -28,6 +28,8 @@ struct command {
     const char *home;    /* what has this HOME when we die is a stray: see strays.h. Or NULL */
     const char *log;     /* file that receives standard error, and standard output unless piped */
     bool pipe_output;    /* standard output comes to us: process.output */
+    bool pipe_error;     /* and standard error with it, in one stream */
+    bool terminal;       /* which is a terminal's, not a pipe */
     bool pipe_input;     /* standard input is ours to write: process.input; else it is empty */
     int given_input;     /* or this descriptor of the caller's; 0: none */
 };

@@ -23,5 +23,7 @@ const char *decision_word(enum decision_kind kind)
 
 const char *trial_end_word(enum trial_end end)
 {
-    return end == END_COMPLETED ? "completed" : end == END_FAILED ? "failed" : NULL;
+    static const char *const ends[] = {NULL, "completed", "ended", "failed"};
+
+    return ends[end];
 }

@@ -35,10 +35,11 @@ const char *decision_word(enum decision_kind kind);
 enum trial_end {
     END_NONE,
     END_COMPLETED, /* it met the study's stop */
+    END_ENDED,     /* its process ended by itself instead of reporting t */
     END_FAILED,    /* t is the unit that did */
 };
 
-/* "completed", "failed", NULL. */
+/* "completed", "ended", "failed", NULL. */
 const char *trial_end_word(enum trial_end end);
 
 #endif

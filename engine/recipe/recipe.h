@@ -142,6 +142,12 @@ enum status recipe_after(struct recipe *r, int callbacks, const char *where, con
 enum status recipe_cost(struct recipe *r, int callbacks, const char *params, double *cost,
                         struct error *err) MUST_CHECK;
 
+/* What the pattern, which has one capture, finds in n bytes of text; *capture NULL: nothing. where:
+ * the place of the pattern in the recipe. A match is within the limits of every call. */
+enum status recipe_match(struct recipe *r, const char *where, const char *pattern, const char *text,
+                         size_t n, struct arena *arena, const char **capture,
+                         struct error *err) MUST_CHECK;
+
 /* What people read, drawn by lua/table.lua, and the same for spreadsheets where that has it: kind
  * "study", "studies", "compare", "effort" or "simulation". */
 enum status recipe_table(const char *kind, const char *json, struct arena *arena, char **text,

@@ -257,6 +257,9 @@ static int api_action(lua_State *L)
     a->alone = boolean_field(L, 1, "alone");
     a->fresh = boolean_field(L, 1, "fresh");
     a->preload = strings_field(L, 1, "preload", &a->n_preload);
+    a->may_end = boolean_field(L, 1, "may_end");
+    a->report = string_field(L, 1, "report");
+    a->tty = boolean_field(L, 1, "tty");
     a->identity = strings_field(L, 1, "identity", &n_identity);
     a->params = string_field(L, 1, "params");
     return add(L, &node);

@@ -207,3 +207,18 @@ enum status recipe_cost(struct recipe *r, int callbacks, const char *params, dou
                          params);
     return OK;
 }
+
+enum status recipe_match(struct recipe *r, const char *where, const char *pattern, const char *text,
+                         size_t n, struct arena *arena, const char **capture, struct error *err)
+{
+    lua_State *L = r->lua;
+
+    r->place = where;
+    lua_getglobal(L, "string");
+    lua_getfield(L, -1, "match");
+    lua_remove(L, -2);
+    lua_pushlstring(L, text, n);
+    lua_pushstring(L, pattern);
+    TRY(recipe_call(r, 2, 1, err));
+    return recipe_take_string(r, arena, capture, err);
+}

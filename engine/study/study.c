@@ -88,6 +88,7 @@ enum status study_shape(struct study *study, struct trial *trial, const char *pa
     struct template *template = arena_alloc(study->c.arena, sizeof *template);
     const char *part = arena_printf(study->c.arena, "%s/%d",
                                     graph_number(study->c.graph, study->node), trial->number);
+    const struct action *action;
     enum status s;
 
     if (part && trial->n_reports > 0)
@@ -100,7 +101,10 @@ enum status study_shape(struct study *study, struct trial *trial, const char *pa
     TRY(s);
     TRY(graph_refuse_cycle(study->c.graph, template->node, study->node, err));
     TRY(recipe_cost(study->c.recipe, study->spec->callbacks, params, &trial->cost, err));
-    template->stateless = graph_node(study->c.graph, template->node)->action.stateless;
+    action = &graph_node(study->c.graph, template->node)->action;
+    template->stateless = action->stateless;
+    template->may_end = action->may_end;
+    template->script = action->report != NULL;
     trial->params = params;
     trial->template = template;
     return OK;
@@ -231,6 +235,11 @@ static enum status exploit(struct study *study, struct trial *trial, const struc
                          "there, as max_t is %d",
                          d->parent, from->t, study->spec->max_t);
     TRY(study_shape(study, trial, d->params ? d->params : donor->params, err));
+    if (trial->template->script)
+        return error_set(err, ERR_INPUT, graph_node(study->c.graph, study->node)->where,
+                         "the scheduler's exploit of trial %d: its trials are scripts, which have "
+                         "no checkpoint to go on from",
+                         d->parent);
     trial->last = from;
     trial->t = from->t;
     trial->parent_trial = donor->number;
@@ -336,7 +345,9 @@ static enum status meets(const struct study *study, const struct trial *trial, c
 
 enum status study_fails_at(struct study *study, struct unit *u, bool *fails, struct error *err)
 {
-    *fails = u->state == UNIT_FAILED;
+    *fails = u->state == UNIT_FAILED || (u->ended && !u->template->may_end);
+    if (u->state == UNIT_KNOWN && *fails)
+        u->failure = "it ended by itself, with status 0, and did not report it (may_end = false)";
     if (u->state != UNIT_UNKNOWN || !study->spec->prune || study->c.retry_failed)
         return OK;
     return unit_accepted(study->c.units, u, fails, err);
@@ -350,7 +361,9 @@ static enum status meet_failure(struct study *study, struct trial *trial, struct
     if (!study->spec->prune)
         return error_set(err, ERR_FAILED, "", "trial %d failed at t = %d: %s", trial->number, u->t,
                          u->failure);
-    return study->c.replay ? OK : unit_accept(study->c.units, u, study->c.today, err);
+    return study->c.replay || u->state == UNIT_KNOWN
+               ? OK
+               : unit_accept(study->c.units, u, study->c.today, err);
 }
 
 /* What has not ended by now ends: nobody hears of it any more. */
@@ -395,13 +408,30 @@ static enum status meet_end(struct study *study, const struct trial *trial, cons
     return OK;
 }
 
+/* The process has ended by itself: what the trial has reported is all that there will be. */
+static enum status deliver_end(struct study *study, struct trial *trial, struct unit *u,
+                               struct error *err)
+{
+    struct event e = {.kind = EVENT_REPORT, .report = {trial->number, u->t, NAN, END_ENDED}};
+    struct decision *decisions;
+    size_t n;
+
+    study->now = due(trial);
+    study->busy += trial->cost;
+    trial->end = u;
+    TRY(study_ask(study, &e, &decisions, &n, err));
+    TRY(apply_all(study, &e, trial, decisions, n, err));
+    end_trial(study, trial, TRIAL_COMPLETED);
+    return OK;
+}
+
 /* Delivers the report of u, or its failure, and applies what is decided. */
-static enum status deliver(struct study *study, struct trial *trial, struct unit *u,
+static enum status deliver(struct study *study, struct trial *trial, struct unit *u, bool failed,
                            struct error *err)
 {
     struct event e = {.kind = EVENT_REPORT, .report = {trial->number, u->t, NAN, END_NONE}};
     struct decision *decisions, *own = NULL;
-    bool failed = u->state != UNIT_KNOWN, stops, ends = false;
+    bool stops, ends = false;
     size_t n;
 
     study->now = due(trial);
@@ -493,94 +523,9 @@ enum status study_advance(struct study *study, bool *decided, struct error *err)
             break;
         if (fails)
             TRY(meet_failure(study, trial, u, err));
-        TRY(deliver(study, trial, u, err));
+        TRY(u->ended && !fails ? deliver_end(study, trial, u, err)
+                               : deliver(study, trial, u, fails, err));
         *decided = study->decided;
     }
     return OK;
-}
-
-/* How far the trial may be trained without asking again. */
-static enum status find_until(struct study *study, struct trial *trial, struct error *err)
-{
-    if (trial->until > trial->t)
-        return OK;
-    TRY(study_wake(study, err));
-    TRY(recipe_until(study->c.recipe, study->spec->callbacks, trial->number, trial->t,
-                     &trial->until, err));
-    trial->asked = trial->last;
-    if (trial->until > study->spec->max_t)
-        trial->until = study->spec->max_t;
-    if (trial->until <= trial->t)
-        trial->until = trial->t + 1;
-    return OK;
-}
-
-/* The first unit of the running trial that nobody knows, if one is certainly needed. */
-static enum status demand(struct study *study, struct trial *trial, struct demand *out,
-                          bool *needed, struct error *err)
-{
-    struct unit *from = trial->last, *u;
-    bool fails;
-
-    *out = (struct demand){.trial = trial->number,
-                           .template = trial->template,
-                           .from = from,
-                           .until = trial->t + 1,
-                           .saves = study->spec->exploits || study->spec->keep == KEEP_ALL,
-                           .params = trial->params};
-    *needed = false;
-    if (study_units_left(study, trial, 1) == 0)
-        return OK;
-    *needed = !trial->template->keyed;
-    if (*needed)
-        return OK;
-    for (int t = trial->t + 1; t == trial->t + 1 || t <= trial->until; t++) {
-        TRY(unit_get(study->c.units, trial->template, from, &u, err));
-        TRY(study_fails_at(study, u, &fails, err));
-        if (fails || u->state == UNIT_ASKED)
-            return OK;
-        if (u->state == UNIT_UNKNOWN) {
-            TRY(find_until(study, trial, err));
-            out->from = from;
-            out->until = trial->t + study_units_left(study, trial, trial->until - trial->t);
-            *needed = t <= out->until;
-            return OK;
-        }
-        from = u;
-    }
-    return OK;
-}
-
-enum status study_demands(struct study *study, struct arena *arena, struct demand **out, size_t *n,
-                          struct error *err)
-{
-    *n = 0;
-    if (!(*out = arena_array(arena, (size_t)study->n_running + 1, sizeof **out)))
-        return error_memory(err);
-    for (int i = 0; i < study->n_running && !study->decided; i++) {
-        bool needed;
-        TRY(demand(study, study->trials[study->running[i]], &(*out)[*n], &needed, err));
-        *n += needed;
-    }
-    return OK;
-}
-
-/* Whether the trial stands at the unit, or will when the study hears of what is known. */
-static bool leads_to(const struct trial *trial, const struct unit *u)
-{
-    if (trial->status >= TRIAL_COMPLETED || trial->t > u->t || !trial->template->keyed)
-        return false;
-    if (trial->last != u && !digest_equal(&trial->template->key, &u->template->key))
-        return false;
-    while (u && u->t > trial->t)
-        u = u->parent;
-    return u == trial->last;
-}
-
-bool study_may_go_on(const struct study *study, const struct unit *u)
-{
-    for (size_t i = 0; !study->decided && i < study->n_trials; i++)
-        if (leads_to(study->trials[i], u))
-            return true;
-    return false;
 }

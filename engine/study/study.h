@@ -59,6 +59,7 @@ struct demand {
     struct template *template; /* not keyed: its node's inputs come first */
     struct unit *from;         /* NULL: from the beginning */
     int until;
+    bool ends;  /* until is the last t that the scheduler could ask for */
     bool saves; /* another trial may go on from its last unit, or its checkpoint is kept */
     const char *params;
 };

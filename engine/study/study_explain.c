@@ -28,6 +28,8 @@ static void tell_own(const struct study *study, const struct reason *r, struct t
 
     if (r->end == END_FAILED)
         text_printf(out, "failed at t = %d", r->reporter_t);
+    else if (r->end == END_ENDED)
+        text_printf(out, "completed at t = %d: its process ended by itself", r->t);
     else if (r->end == END_COMPLETED)
         text_printf(out, "stopped at t = %d: its %s meets the study's %s", r->t, r->met->metric,
                     r->met == &study->spec->stop ? "stop" : "stop_study");

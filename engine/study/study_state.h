@@ -1,6 +1,6 @@
 /*
- * study_state: the struct that study.c and study_ask.c move forward, study_table.c and
- * study_explain.c draw, and forecast.c looks beyond. Nobody else includes it.
+ * study_state: the struct that study.c, study_ask.c and study_demand.c move forward, study_table.c
+ * and study_explain.c draw, and forecast.c looks beyond. Nobody else includes it.
  */
 #ifndef ENGINE_STUDY_STUDY_STATE_H
 #define ENGINE_STUDY_STUDY_STATE_H
@@ -40,6 +40,7 @@ struct trial {
     size_t order;        /* in which released trials go on */
     int parent_trial;    /* donor of the unit that comes next, or -1 */
     struct unit *failed; /* the unit it could not train, or NULL */
+    struct unit *end;    /* the unit before which its process ended by itself, or NULL */
     struct report *reports;
     size_t n_reports, report_capacity;
 };

@@ -157,6 +157,18 @@ enum status study_outcome(const struct study *study, struct arena *arena, char *
     return text_finish(&t, json, NULL, err);
 }
 
+/* Of a script what is left at its end stands for the checkpoint of each of its units. */
+static void visit_kept(const struct study *study, struct unit *u,
+                       void (*visit)(void *context, struct unit *u), void *context)
+{
+    struct unit *end = NULL;
+    struct error ignored; /* then it is made again */
+
+    visit(context, u);
+    if (u->template->script && unit_end(study->c.units, u, &end, &ignored) == OK && end)
+        visit(context, end);
+}
+
 void study_keeps(const struct study *study, void (*visit)(void *context, struct unit *u),
                  void *context)
 {
@@ -164,12 +176,12 @@ void study_keeps(const struct study *study, void (*visit)(void *context, struct 
     const struct report *best = best_report(study, &number);
 
     if (best)
-        visit(context, best->unit);
+        visit_kept(study, best->unit, visit, context);
     for (size_t i = 0; i < study->n_trials; i++) {
         const struct trial *trial = study->trials[i];
         bool undecided = trial->status < TRIAL_COMPLETED;
         if (trial->last && (undecided || study->spec->keep != KEEP_BEST))
-            visit(context, trial->last);
+            visit_kept(study, trial->last, visit, context);
         if (trial->asked && undecided)
             visit(context, trial->asked);
         for (size_t r = 0; study->spec->keep == KEEP_ALL && r < trial->n_reports; r++)
@@ -227,7 +239,7 @@ static void count_unit(void *context, int trial, struct unit *u)
     struct study_totals *totals = context;
 
     (void)trial;
-    totals->units += u->state == UNIT_KNOWN && !u->counted;
+    totals->units += u->state == UNIT_KNOWN && !u->ended && !u->counted;
     u->counted = true;
 }
 
@@ -276,6 +288,8 @@ void study_units(const struct study *study, void (*visit)(void *context, int tri
             visit(context, (int)i, trial->reports[r].unit);
         if (trial->failed)
             visit(context, (int)i, trial->failed);
+        if (trial->end)
+            visit(context, (int)i, trial->end);
     }
 }
 
@@ -340,7 +354,7 @@ static enum status status_word(const struct study *study, const struct trial *tr
         TRY(unit_get(study->c.units, trial->template, u, &u, err));
         if (u->state == UNIT_FAILED)
             *word = "failed";
-        if (u->state != UNIT_KNOWN)
+        if (u->state != UNIT_KNOWN || u->ended)
             break;
     }
     return OK;

@@ -89,7 +89,9 @@ static enum status fill(struct units *units, struct unit *u, const struct result
     if (u->state != UNIT_KNOWN)
         u->cached = true;
     u->state = UNIT_KNOWN;
-    TRY(unit_read_report(units, u, r->reports, err));
+    u->ended = strcmp(r->reports, UNIT_ENDED) == 0;
+    TRY(unit_read_report(units, u, u->ended ? "{}" : r->reports, err));
+    u->reports = r->reports;
     u->seconds = r->seconds;
     u->run = r->run;
     u->has_checkpoint = has_checkpoint(units, u, r);
@@ -174,6 +176,19 @@ enum status unit_get(struct units *units, const struct template *template, struc
         TRY(look_up(units, *slot, &(*slot)->asker, err));
     }
     *out = *slot;
+    return OK;
+}
+
+enum status unit_end(struct units *units, struct unit *u, struct unit **end, struct error *err)
+{
+    *end = NULL;
+    while (u->state == UNIT_KNOWN && !u->ended) {
+        TRY(unit_get(units, u->template, u, &u, err));
+        if (u->state == UNIT_UNKNOWN) /* another build may have come to it */
+            TRY(unit_refresh(units, u, err));
+    }
+    if (u->ended)
+        *end = u;
     return OK;
 }
 

@@ -8,6 +8,8 @@
  *            turns unknown units into known ones.
  * Result     A unit may be known by its reports alone. `checkpoint` is the digest that was recorded
  *            for the folder after it; `kept` says whether the store still has that folder.
+ * End        Where the process ended by itself, with 0 and before it reported the unit, that is the
+ *            unit's result: it has no numbers, and of a script the declared outputs for checkpoint.
  */
 #ifndef ENGINE_STUDY_UNIT_H
 #define ENGINE_STUDY_UNIT_H
@@ -29,6 +31,8 @@ struct template
     int node;       /* in the graph */
     bool keyed;     /* all its inputs are known */
     bool stateless; /* an empty checkpoint is a whole one: as its action says */
+    bool may_end;   /* it may end by itself: as its action says */
+    bool script;    /* its process begins with t = 1, always */
     struct digest key;
     const char *description; /* field by field */
 };
@@ -63,6 +67,7 @@ struct unit {
     const char *reports; /* canonical JSON of its numbers, where known */
     const struct metric_names *names;
     const double *numbers; /* one for each name; NaN where it reported null */
+    bool ended;            /* known: the process ended by itself and never reported it */
     bool cached;           /* known without running anything in this build */
     double seconds;        /* measured by the run that trained it */
     int64_t run;           /* id of the build that trained it */
@@ -92,6 +97,14 @@ enum status unit_get(struct units *units, const struct template *template, struc
 /* Takes the answer to a unit that was ASKED; r NULL: it is not known. */
 enum status unit_answer(struct units *units, struct unit *u, const struct result *r,
                         struct error *err) MUST_CHECK;
+
+/* The reports of a unit before which the process ended by itself. */
+#define UNIT_ENDED "{\"ended\": true}"
+
+/* The unit before which the process ended, at u or behind it on the chain of its template; NULL: it
+ * is not known. */
+enum status unit_end(struct units *units, struct unit *u, struct unit **end,
+                     struct error *err) MUST_CHECK;
 
 /* How many units are ASKED. */
 int units_asked(const struct units *units);

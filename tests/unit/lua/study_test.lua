@@ -134,7 +134,7 @@ t.test("what trial returns is checked", function()
   local function trial(f)
     return function() spec_of { trial = f }.trial "{}" end
   end
-  t.fails(trial(function() end), "study.trial", "expected hpo.train or hpo.command, found nothing")
+  t.fails(trial(function() end), "study.trial", "expected hpo.train, hpo.command or hpo.script, found nothing")
   t.fails(trial(function() return hpo.source "x" end), "study.trial", 'found hpo.source "x"')
   t.fails(trial(function() return hpo.command { run = { "x" }, outputs = { "y" } } / "y" end), "study.trial", "expected")
   t.fails(trial(function()
