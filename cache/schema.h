@@ -54,7 +54,7 @@
 #define SNAPSHOT "snapshot", "name, content, run, day, revision"
 #define FAILURE "failure", "key, run, name, folder, log, text, day"
 #define REVISION "revision", "number"
-#define ACCEPTANCE "acceptance", "key, stands_for, recipe, who, uid, time"
+#define ACCEPTANCE "acceptance", "key, stands_for, recipe, name, who, uid, time"
 
 /* Whether the row is whole; one that is not is noted (database.h, damage) and passed over. */
 #define ROW_IS(table) ROW_IS_(table)

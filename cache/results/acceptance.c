@@ -11,7 +11,7 @@
 #include "cache/schema.h"
 #include "cache/store.h"
 
-#define COLUMNS "key, stands_for, recipe, who, uid, time"
+#define COLUMNS "key, stands_for, recipe, name, who, uid, time"
 
 static void read_row(struct statement *st, struct arena *arena, struct acceptance *a)
 {
@@ -19,9 +19,10 @@ static void read_row(struct statement *st, struct arena *arena, struct acceptanc
         .key = statement_digest(st, 0),
         .stands_for = statement_digest(st, 1),
         .recipe = statement_text(st, 2, arena),
-        .who = statement_text(st, 3, arena),
-        .uid = statement_integer(st, 4),
-        .time = statement_integer(st, 5),
+        .name = statement_text(st, 3, arena),
+        .who = statement_text(st, 4, arena),
+        .uid = statement_integer(st, 5),
+        .time = statement_integer(st, 6),
     };
 }
 
@@ -78,15 +79,16 @@ enum status acceptance_remove(struct store *store, const struct digest *key, str
 static enum status insert(struct store *store, const struct acceptance *a,
                           const struct digest *stands_for, struct error *err)
 {
-    struct statement *st =
-        database_statement(store_database(store), ROW_PUT(ACCEPTANCE, "?1, ?2, ?3, ?4, ?5, ?6"));
+    struct statement *st = database_statement(store_database(store),
+                                              ROW_PUT(ACCEPTANCE, "?1, ?2, ?3, ?4, ?5, ?6, ?7"));
 
     statement_bind_digest(st, 1, &a->key);
     statement_bind_digest(st, 2, stands_for);
     statement_bind_text(st, 3, a->recipe);
-    statement_bind_text(st, 4, a->who);
-    statement_bind_integer(st, 5, a->uid);
-    statement_bind_integer(st, 6, a->time);
+    statement_bind_text(st, 4, a->name);
+    statement_bind_text(st, 5, a->who);
+    statement_bind_integer(st, 6, a->uid);
+    statement_bind_integer(st, 7, a->time);
     return statement_run(st, err);
 }
 
@@ -142,6 +144,21 @@ static bool read_parent(const char *description, struct digest *parent)
     memcpy(hex, at + strlen(field), DIGEST_HEX);
     hex[DIGEST_HEX] = '\0';
     return digest_parse(hex, parent);
+}
+
+enum status acceptance_origin(struct store *store, const struct digest *key, struct arena *arena,
+                              struct acceptance *out, struct error *err)
+{
+    struct digest at = *key;
+    struct result r;
+    enum status s;
+
+    while ((s = acceptance_get(store, &at, arena, out, err)) == ERR_NOT_FOUND) {
+        TRY(index_result_get(store, &at, arena, &r, err));
+        if (!read_parent(r.description, &at))
+            return error_set(err, ERR_NOT_FOUND, "", "it rests on no acceptance");
+    }
+    return s;
 }
 
 /* All units that go on from others, by those. */

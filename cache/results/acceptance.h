@@ -29,7 +29,8 @@ struct store;
 struct acceptance {
     struct digest key;
     struct digest stands_for; /* the key whose result it has */
-    const char *recipe;       /* for which it was accepted */
+    const char *recipe;       /* for which it was accepted, */
+    const char *name;         /* and its node's name there */
     const char *who;          /* name of the user */
     int64_t uid;
     int64_t time; /* seconds since 1970, given by the caller */
@@ -50,6 +51,11 @@ enum status acceptance_get(struct store *store, const struct digest *key, struct
 /* Those of a recipe, in the order of their keys; NULL: of every recipe. */
 enum status acceptance_list(struct store *store, const char *recipe, struct arena *arena,
                             struct acceptance **out, size_t *n, struct error *err) MUST_CHECK;
+
+/* What the result of a key rests on: its own acceptance, or that of the nearest unit before it.
+ * ERR_NOT_FOUND: on none. */
+enum status acceptance_origin(struct store *store, const struct digest *key, struct arena *arena,
+                              struct acceptance *out, struct error *err) MUST_CHECK;
 
 /* The results of units that were trained on from these keys and from no other accepted one. */
 enum status acceptance_followers(struct store *store, const struct digest *keys, size_t n,

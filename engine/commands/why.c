@@ -16,6 +16,7 @@
 #include "engine/progress.h"
 #include "engine/recipe/recipe.h"
 #include "engine/study/accepted.h"
+#include "engine/study/unit.h"
 
 /* The description behind a key: of a result, or of a template or failed action. NULL: unknown. */
 static enum status describe(struct store *store, const struct digest *key, struct arena *arena,
@@ -31,19 +32,6 @@ static enum status describe(struct store *store, const struct digest *key, struc
     return s == ERR_NOT_FOUND ? OK : s;
 }
 
-/* The digest in the line `template "..."` of a unit's description. */
-static bool template_of(const char *description, struct digest *key)
-{
-    const char *at = description ? strstr(description, "template \"") : NULL;
-    char hex[DIGEST_HEX + 1];
-
-    if (!at || strlen(at) < 10 + DIGEST_HEX)
-        return false;
-    memcpy(hex, at + 10, DIGEST_HEX);
-    hex[DIGEST_HEX] = '\0';
-    return digest_parse(hex, key);
-}
-
 /* A unit's own fields name its template by digest: what differs in the template says more. */
 static enum status add_difference(struct store *store, const char *was, const char *is,
                                   struct arena *arena, struct text *t, struct error *err)
@@ -55,7 +43,7 @@ static enum status add_difference(struct store *store, const char *was, const ch
 
     TRY(key_difference(was, is, arena, &difference, err));
     text_add(t, difference);
-    if (!template_of(was, &a) || !template_of(is, &b) || digest_equal(&a, &b))
+    if (!unit_template(was, &a) || !unit_template(is, &b) || digest_equal(&a, &b))
         return OK;
     TRY(describe(store, &a, arena, &before, &r, err));
     TRY(describe(store, &b, arena, &after, &r, err));

@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "cache/maintenance/gc.h"
 #include "cache/records/history.h"
+#include "engine/execution/accept.h"
 #include "engine/execution/build.h"
 #include "engine/execution/dry_run.h"
 #include "engine/execution/exclusions.h"
@@ -45,6 +46,7 @@ enum mode {
     MODE_BUILD,  /* everything */
     MODE_CACHED, /* what is not known is refused: --cached-only */
     MODE_DRY,    /* nothing is started, pinned or put into out/: --dry-run */
+    MODE_ACCEPT, /* and results are looked for under older keys, too */
     MODE_REPLAY  /* and studies are gone through anew, without their journals */
 };
 
@@ -56,6 +58,7 @@ struct session {
     struct capture capture;
     struct idle_executor idle;
     struct executor *local;
+    struct results *results; /* of this machine; b.results may stand before them */
 };
 
 enum status session_recipe(const struct options *o, struct arena *arena, const char **path,
@@ -110,6 +113,7 @@ static enum status open_executor(struct session *s, struct error *err)
         idle_executor(ROOM_REFUSED, &s->idle);
         break;
     case MODE_DRY:
+    case MODE_ACCEPT:
     case MODE_REPLAY:
         idle_executor(ROOM_BUSY, &s->idle);
         break;
@@ -232,7 +236,10 @@ static enum status open_build(struct session *s, const struct recipe_change *cha
     TRY(pins_open(lock, &b->pins, err));
     TRY(open_tools(s, err));
     TRY(open_executor(s, err));
-    TRY(local_results_open(b->store, s->mode == MODE_BUILD, b->arena, &b->results, err));
+    TRY(local_results_open(b->store, s->mode == MODE_BUILD, b->arena, &s->results, err));
+    b->results = s->results;
+    if (s->mode == MODE_ACCEPT)
+        TRY(accept_open(b, err));
     TRY(units_open(b->results, b->store, b->arena, &b->units, err));
     TRY(plan_open(needs_of, b->graph, b->arena, &b->plan, err));
     if (!b->recall.past) /* else few are looked up */
@@ -262,7 +269,7 @@ static void end(struct session *s, bool close_store)
     local_executor_close(s->local);
     runner_end(&s->reaper);
     pins_close(b->pins);
-    local_results_close(b->results);
+    local_results_close(s->results);
     exclusions_close(b);
     if (close_store)
         store_close(b->store);
@@ -386,6 +393,33 @@ enum status session_build(const struct options *o, struct error *err)
         status = targets_choose_rerun(&s.b, err);
     if (status == OK)
         status = mode == MODE_DRY ? run_dry(&s.b, err) : run_build(&s.b, err);
+    end(&s, true);
+    return status;
+}
+
+/* ---- accept ---- */
+
+static enum status run_accept(struct build *b, accepting *answer, void *context, struct error *err)
+{
+    TRY(targets_choose_all(b, err));
+    TRY(begin_targets(b, err));
+    TRY(loop_run(b, err));
+    TRY(accept_finish(b, err));
+    TRY(store_sync(b->store, err)); /* others need not wait while somebody is asked */
+    progress_clear(b->progress);
+    return answer(b, context, err);
+}
+
+enum status session_accept(const struct options *o, accepting *answer, void *context,
+                           struct error *err)
+{
+    struct session s;
+    enum status status;
+
+    TRY(begin(&s, o, MODE_ACCEPT, err));
+    status = open_build(&s, NULL, err);
+    if (status == OK)
+        status = run_accept(&s.b, answer, context, err);
     end(&s, true);
     return status;
 }

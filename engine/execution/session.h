@@ -48,6 +48,14 @@ enum status session_replay(const struct options *o, struct store *store, const c
                            const struct recipe_change *change, replay *answer, void *context,
                            struct error *err) MUST_CHECK;
 
+/*
+ * Goes through the recipe as `hpo build` would, all its targets, with results also looked for under
+ * older keys: see accept.h. Starts nothing. Then calls `answer` with the build.
+ */
+typedef enum status accepting(struct build *b, void *context, struct error *err);
+enum status session_accept(const struct options *o, accepting *answer, void *context,
+                           struct error *err) MUST_CHECK;
+
 /* The absolute path under which the store knows the recipe. ERR_INPUT: there is no such file. */
 enum status session_recipe(const struct options *o, struct arena *arena, const char **path,
                            struct error *err) MUST_CHECK;

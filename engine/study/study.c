@@ -101,6 +101,8 @@ enum status study_shape(struct study *study, struct trial *trial, const char *pa
     TRY(graph_refuse_cycle(study->c.graph, template->node, study->node, err));
     TRY(recipe_cost(study->c.recipe, study->spec->callbacks, params, &trial->cost, err));
     template->stateless = graph_node(study->c.graph, template->node)->action.stateless;
+    template->study = study->node;
+    template->trial = trial->number;
     trial->params = params;
     trial->template = template;
     return OK;
