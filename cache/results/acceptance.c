@@ -46,9 +46,8 @@ enum status acceptance_list(struct store *store, const char *recipe, struct aren
 {
     struct statement *st = database_statement(
         store_database(store),
-        "SELECT " COLUMNS
-        " FROM acceptance WHERE (?1 IS NULL OR recipe = ?1) AND " ROW_IS(ACCEPTANCE) " ORDER BY "
-                                                                                     "key");
+        "SELECT " COLUMNS " FROM acceptance WHERE (?1 IS NULL OR recipe = ?1) AND " ROW_IS(
+            ACCEPTANCE) " ORDER BY time, name");
     size_t capacity = 0;
 
     *out = NULL;

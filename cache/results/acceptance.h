@@ -48,7 +48,7 @@ enum status acceptance_put(struct store *store, const struct acceptance *a, cons
 enum status acceptance_get(struct store *store, const struct digest *key, struct arena *arena,
                            struct acceptance *out, struct error *err) MUST_CHECK;
 
-/* Those of a recipe, in the order of their keys; NULL: of every recipe. */
+/* Those of a recipe, the oldest first, then by name; NULL: of every recipe. */
 enum status acceptance_list(struct store *store, const char *recipe, struct arena *arena,
                             struct acceptance **out, size_t *n, struct error *err) MUST_CHECK;
 

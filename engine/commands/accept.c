@@ -203,50 +203,73 @@ static enum status choose_revoked(const struct options *o, struct store *store, 
     return acceptance_followers(store, r->keys, r->n, arena, &r->followers, &r->n_followers, err);
 }
 
-static void write_revoked(const struct options *o, const struct revocation *r, struct text *t)
+static void write_revoked_json(const struct options *o, const struct revocation *r, struct text *t)
 {
-    if (o->json)
-        text_printf(t, "{\"dry_run\": %s, \"revoked\": [", o->dry_run ? "true" : "false");
+    text_printf(t, "{\"dry_run\": %s, \"revoked\": [", o->dry_run ? "true" : "false");
     for (size_t i = 0; i < r->n; i++) {
-        char hex[DIGEST_HEX + 1], when[32] = "";
-        const time_t at = (time_t)r->all[i].time;
+        const struct acceptance *a = &r->all[i];
+        char key[DIGEST_HEX + 1], stands_for[DIGEST_HEX + 1];
+        digest_hex(&a->key, key);
+        digest_hex(&a->stands_for, stands_for);
+        text_add(t, i ? ", {\"name\": " : "{\"name\": ");
+        json_write_string(t, a->name);
+        text_printf(t, ", \"key\": \"%s\", \"stands_for\": \"%s\", \"who\": ", key, stands_for);
+        json_write_string(t, a->who);
+        text_printf(t, ", \"time\": %lld}", (long long)a->time);
+    }
+    text_printf(t, "], \"forgotten\": %zu}\n", r->n_followers);
+}
+
+/* Whether both are said in one line: nodes of one study, accepted at once. */
+static bool are_together(const struct acceptance *a, const struct acceptance *b)
+{
+    const size_t n = strcspn(a->name, "/");
+
+    return a->name[n] && strncmp(a->name, b->name, n + 1) == 0 && a->time == b->time &&
+           strcmp(a->who, b->who) == 0;
+}
+
+static void write_revoked(const struct revocation *r, struct text *t)
+{
+    for (size_t i = 0, n; i < r->n; i += n) {
+        const struct acceptance *a = &r->all[i];
+        const time_t at = (time_t)a->time;
+        char when[32] = "";
         struct tm tm;
-        digest_hex(&r->keys[i], hex);
+        for (n = 1; i + n < r->n && are_together(a, &r->all[i + n]);)
+            n++;
         if (gmtime_r(&at, &tm))
             (void)!strftime(when, sizeof when, "%Y-%m-%d %H:%M:%SZ", &tm);
-        if (o->json) {
-            text_add(t, i ? ", {\"name\": " : "{\"name\": ");
-            json_write_string(t, r->all[i].name);
-            text_printf(t, ", \"key\": \"%s\", \"who\": ", hex);
-            json_write_string(t, r->all[i].who);
-            text_printf(t, ", \"time\": %lld}", (long long)r->all[i].time);
-        } else {
-            text_printf(t, "%s  %.12s  accepted by %s, %s\n", r->all[i].name, hex, r->all[i].who,
-                        when);
-        }
+        if (n > 1)
+            text_printf(t, "%.*s: %zu units", (int)strcspn(a->name, "/"), a->name, n);
+        else
+            text_add(t, a->name);
+        text_printf(t, ", accepted by %s, %s\n", a->who, when);
     }
-    if (o->json)
-        text_printf(t, "], \"forgotten\": %zu}\n", r->n_followers);
-    else if (r->n == 0)
+    if (r->n == 0)
         text_add(t, "nothing of this recipe was accepted\n");
-    else if (r->n_followers > 0)
-        text_printf(t, "and %zu unit%s that were trained on from these\n", r->n_followers,
-                    r->n_followers > 1 ? "s" : "");
+    if (r->n_followers > 0)
+        text_printf(t, "and %zu unit%s that %s trained on from these\n", r->n_followers,
+                    r->n_followers > 1 ? "s" : "", r->n_followers > 1 ? "were" : "was");
 }
 
 static enum status take_back(const struct options *o, struct store *store, struct arena *arena,
-                          struct error *err)
+                             struct error *err)
 {
     struct text t = text_in(arena);
     struct revocation r;
     const char *question;
 
     TRY(choose_revoked(o, store, arena, &r, err));
-    write_revoked(o, &r, &t);
+    if (o->json)
+        write_revoked_json(o, &r, &t);
+    else
+        write_revoked(&r, &t);
     TRY(print(&t, err));
     if (r.n == 0 || o->dry_run)
         return OK;
-    question = arena_printf(arena, "take back %zu, forget %zu?", r.n, r.n_followers);
+    question =
+        arena_printf(arena, "take back %zu, and forget the results of %zu?", r.n, r.n_followers);
     if (!question)
         return error_memory(err);
     TRY(confirm(o, question, err));

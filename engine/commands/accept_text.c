@@ -1,6 +1,7 @@
 /* accept_text: proposals, grouped by what differs. Start at accept_write_text. */
 #include "engine/commands/accept_text.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -14,8 +15,9 @@
 struct group {
     const struct proposal *first;
     const char *difference;
-    size_t units, trials;
-    int trial; /* the last that was counted */
+    size_t units;
+    int *trials; /* of each unit, and of each trial that is refused */
+    size_t n_trials, trial_capacity;
 };
 
 struct groups {
@@ -44,12 +46,33 @@ static enum status add(struct build *b, struct groups *groups, const struct prop
     if (!g) {
         if (!(g = arena_push(b->arena, groups->all, groups->n, groups->capacity)))
             return error_memory(err);
-        *g = (struct group){.first = p, .difference = difference, .trial = -1};
+        *g = (struct group){.first = p, .difference = difference};
     }
     g->units += p->unit != NULL;
-    g->trials += p->trial >= 0 && p->trial != g->trial;
-    g->trial = p->trial;
+    if (p->trial < 0)
+        return OK;
+    if (!arena_reserve(b->arena, &g->trials, g->n_trials, sizeof *g->trials, &g->trial_capacity))
+        return error_memory(err);
+    g->trials[g->n_trials++] = p->trial;
     return OK;
+}
+
+static int compare_numbers(const void *a, const void *b)
+{
+    const int x = *(const int *)a, y = *(const int *)b;
+
+    return (x > y) - (x < y);
+}
+
+static size_t count_trials(const struct group *g)
+{
+    size_t n = 0;
+
+    if (g->n_trials > 0)
+        qsort(g->trials, g->n_trials, sizeof *g->trials, compare_numbers);
+    for (size_t i = 0; i < g->n_trials; i++)
+        n += i == 0 || g->trials[i] != g->trials[i - 1];
+    return n;
 }
 
 static void add_count(struct text *t, size_t n, const char *noun)
@@ -82,16 +105,17 @@ static enum status write_group(struct build *b, const struct group *g, struct te
 {
     const struct proposal *p = g->first;
     struct wrong wrong = {b, p->node, out, 0};
+    const size_t trials = count_trials(g);
 
     text_printf(out, "%s%s", p->refused ? "cannot be accepted: " : "", p->subject);
-    if (g->trials > 0)
+    if (trials > 0)
         text_add(out, ": ");
     if (g->units > 0) {
         add_count(out, g->units, "unit");
         text_add(out, " of ");
     }
-    if (g->trials > 0)
-        add_count(out, g->trials, "trial");
+    if (trials > 0)
+        add_count(out, trials, "trial");
     text_printf(out, "\n%s", g->difference);
     if (!p->refused)
         return OK;
