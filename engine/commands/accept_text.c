@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/json.h"
+#include "engine/execution/code.h"
 #include "engine/execution/earlier.h"
 #include "engine/graph/key.h"
 
@@ -100,6 +101,21 @@ static enum status add_wrong(void *context, const struct key_field *was, const s
     return OK;
 }
 
+/* Says of each source whose tokens are the same that it is so. */
+static enum status add_same_code(void *context, const struct key_field *was,
+                                 const struct key_field *is, struct error *err)
+{
+    struct wrong *w = context;
+    bool same = false;
+
+    if (was && is)
+        TRY(code_is_same(w->b, was, is, &same, err));
+    if (same)
+        text_printf(w->out, "  %.*s: only comments and white space differ\n", (int)is->n_name,
+                    is->name);
+    return OK;
+}
+
 static enum status write_group(struct build *b, const struct group *g, struct text *out,
                                struct error *err)
 {
@@ -117,6 +133,7 @@ static enum status write_group(struct build *b, const struct group *g, struct te
     if (trials > 0)
         add_count(out, trials, "trial");
     text_printf(out, "\n%s", g->difference);
+    TRY(earlier_differences(p->was, p->is, add_same_code, &wrong, err));
     if (!p->refused)
         return OK;
     text_add(out, "  not the content of a source, the tool or env: ");
@@ -140,7 +157,7 @@ enum status accept_write_text(struct build *b, const struct chosen *c, struct te
 /* ---- for programs ---- */
 
 struct fields {
-    struct arena *arena;
+    struct build *b;
     struct text *out;
     size_t n;
 };
@@ -160,22 +177,25 @@ static enum status add_field(void *context, const struct key_field *was, const s
 {
     struct fields *fields = context;
     const struct key_field *f = was ? was : is;
-    const char *name = arena_copy(fields->arena, f->name, f->n_name);
+    const char *name = arena_copy(fields->b->arena, f->name, f->n_name);
+    bool same = false;
 
     if (!name)
         return error_memory(err);
+    if (was && is)
+        TRY(code_is_same(fields->b, was, is, &same, err));
     text_add(fields->out, fields->n++ ? ", {\"field\": " : "{\"field\": ");
     json_write_string(fields->out, name);
     add_value(fields->out, "was", was);
     add_value(fields->out, "is", is);
-    text_add(fields->out, "}");
+    text_add(fields->out, same ? ", \"only_comments\": true}" : "}");
     return OK;
 }
 
 static enum status write_one(struct build *b, const struct proposal *p, struct text *out,
                              struct error *err)
 {
-    struct fields fields = {b->arena, out, 0};
+    struct fields fields = {b, out, 0};
     char key[DIGEST_HEX + 1], stands_for[DIGEST_HEX + 1];
 
     digest_hex(&p->key, key);

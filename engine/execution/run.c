@@ -9,6 +9,7 @@
 #include "engine/execution/resolve.h"
 #include "engine/execution/retain.h"
 #include "engine/execution/run_state.h"
+#include "engine/execution/suggestion.h"
 #include "engine/execution/waiting.h"
 
 /* A checkpoint that another run left of this unit, in the middle, becomes its own now. */
@@ -263,6 +264,7 @@ enum status run_start(struct build *b, const char *label, const struct demand *d
     TRY(unit_get(b->units, demand->template, demand->from, &first, err));
     if (first->running || first->state != UNIT_UNKNOWN)
         return OK;
+    TRY(suggestion_of_template(b, demand->template, err));
     while (again) {
         TRY(open_run(b, s, &job, &r, refused, err));
         if (!job)

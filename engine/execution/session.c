@@ -426,8 +426,7 @@ enum status session_accept(const struct options *o, accepting *answer, void *con
 
 /* ---- which build is spoken of ---- */
 
-/* " --set NAME=VALUE" as a shell reads it: in quotes where that is needed. */
-static void add_set(struct text *t, const struct pair *set)
+void session_add_set(struct text *t, const struct pair *set)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
                                 "_-+.,:/@%=";
@@ -458,7 +457,7 @@ enum status session_say_build(const struct options *o, int64_t run, const char *
     if (had.n_sets == 0)
         return OK;
     for (size_t i = 0; i < had.n_sets; i++)
-        add_set(&t, &had.sets[i]);
+        session_add_set(&t, &had.sets[i]);
     TRY(text_finish(&t, &words, NULL, err));
     TRY(progress_open(false, &progress, err));
     progress_line(progress, "without --set, this is of run %lld:%s", (long long)run, words);

@@ -16,7 +16,9 @@ struct graph;
 struct options;
 struct recipe;
 struct recipe_change;
+struct pair;
 struct store;
+struct text;
 
 /* `hpo build`. ERR_FAILED: something failed, and was said. */
 enum status session_build(const struct options *o, struct error *err) MUST_CHECK;
@@ -35,6 +37,9 @@ enum status session_arguments(const struct options *o, struct arena *arena, cons
  */
 enum status session_say_build(const struct options *o, int64_t run, const char *arguments,
                               struct arena *arena, struct error *err) MUST_CHECK;
+
+/* " --set NAME=VALUE" as a shell reads it: in quotes where that is needed. */
+void session_add_set(struct text *t, const struct pair *set);
 
 /*
  * Goes through a study as `hpo build` would, as far as the store knows its units: asks searcher and

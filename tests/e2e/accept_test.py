@@ -191,6 +191,55 @@ class Flow(Accept):
         self.hpo("cache", "verify")
 
 
+class Suggestion(Accept):
+    WORDS = "differs only in comments and white space: `hpo accept r.lua` keeps the older results\n"
+
+    def test_comments(self):
+        answer = self.build("r.lua")
+        self.assertNotIn("hpo accept", answer["messages"])
+        self.edit("prep.py")
+        self.edit()
+        answer = self.build("r.lua", "--cached-only", status=1)
+        self.assertIn("prep.py " + self.WORDS, answer["messages"])
+        self.assertEqual(answer["messages"].count("hpo accept"), 1)
+        text = self.hpo("accept", "r.lua", "--dry-run")[0]
+        self.assertIn("  input.prep.py: only comments and white space differ\n", text)
+        self.assertIn("  input.train.py: only comments and white space differ\n", text)
+        self.assertTrue(all(node["differs"][0]["only_comments"] for node in self.accept("prep")["accepted"]))
+        answer = self.build("r.lua")
+        self.assertIn("train.py " + self.WORDS, answer["messages"])
+        self.assertEqual(answer["units_trained"], 8)
+
+    def test_with_set(self):
+        self.trained("--set", "n=2")
+        self.edit()
+        self.assertIn("`hpo accept r.lua --set n=2` keeps", self.build("r.lua", "--set", "n=2", "--cached-only", status=1)["messages"])
+
+    def test_code(self):
+        self.trained()
+        self.write("train.py", TRAIN.replace("CODE = 0", "CODE = 1"))
+        self.assertNotIn("hpo accept", self.build("r.lua", "--cached-only", status=1)["messages"])
+        self.assertNotIn("only comments", self.hpo("accept", "r.lua", "--dry-run")[0])
+        self.write("train.py", '"""A docstring is code."""\n' + TRAIN)
+        self.assertNotIn("hpo accept", self.build("r.lua", "--cached-only", status=1)["messages"])
+
+    def test_a_folder(self):
+        self.write("r.lua", """local hpo = require "hpo"
+return { a = hpo.command { run = { "python3", "-c", "import src.m; open('x', 'w').write(str(src.m.X))" },
+  inputs = { src = hpo.source "src" }, outputs = { "x" } } }""")
+        self.write("src/m.py", "from .n import Y\nX = Y\n")
+        self.write("src/n.py", "Y = 1\n")
+        self.write("src/data.txt", "1\n")
+        self.build("r.lua")
+        self.edit("src/n.py")
+        self.assertIn("src " + self.WORDS, self.build("r.lua", "--cached-only", status=1)["messages"])
+        self.write("src/data.txt", "2\n")
+        self.assertNotIn("hpo accept", self.build("r.lua", "--cached-only", status=1)["messages"])
+        self.write("src/data.txt", "1\n")
+        self.accept()
+        self.assertEqual(self.build("r.lua")["ran"], 0)
+
+
 class Later(Accept):
     def test_trained_on(self):
         """What goes on from accepted units carries the word, and goes with them."""
