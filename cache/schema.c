@@ -59,7 +59,8 @@ const char *const schema_objects[] = {
     " log BLOB, text TEXT NOT NULL, day INTEGER NOT NULL, digest INTEGER NOT NULL) STRICT",
 
     "CREATE TABLE acceptance(key BLOB PRIMARY KEY, stands_for BLOB NOT NULL, recipe TEXT NOT NULL,"
-    " name TEXT NOT NULL, who TEXT NOT NULL, uid INTEGER NOT NULL, time INTEGER NOT NULL, digest INTEGER NOT NULL)"
+    " name TEXT NOT NULL, who TEXT NOT NULL, uid INTEGER NOT NULL, time INTEGER NOT NULL, digest "
+    "INTEGER NOT NULL)"
     " STRICT, WITHOUT ROWID",
     "CREATE INDEX acceptance_stands_for ON acceptance(stands_for)",
 };

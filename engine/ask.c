@@ -15,12 +15,11 @@ static char read_answer(void)
     struct pollfd in[] = {{.fd = STDIN_FILENO, .events = POLLIN},
                           {.fd = interrupt_descriptor(), .events = POLLIN}};
     char line[256];
-    ssize_t n;
 
     while (poll(in, 2, -1) < 0)
         if (errno != EINTR)
             return 0;
-    if (in[1].revents || (n = read(STDIN_FILENO, line, sizeof line)) <= 0)
+    if (in[1].revents || read(STDIN_FILENO, line, sizeof line) <= 0)
         return 0;
     return line[0];
 }

@@ -7,8 +7,9 @@
 #include "base/error.h"
 
 /*
- * Puts the question to standard error, with "[y/N]" behind it, and reads a line from standard input;
- * an interrupt (see interrupt.h) is a no. ERR_INPUT: no terminal is there, with a hint to `flag`.
+ * Puts the question to standard error, with "[y/N]" behind it, and reads a line from standard
+ * input; an interrupt (see interrupt.h) is a no. ERR_INPUT: no terminal is there; the hint is
+ * `flag`.
  */
 enum status ask_yes(const char *question, const char *flag, bool *yes,
                     struct error *err) MUST_CHECK;

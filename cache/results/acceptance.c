@@ -169,6 +169,7 @@ static enum status read_links(struct store *store, struct arena *arena, struct l
                                "AND description < 'unit!' AND " ROW_IS(DETAIL));
     struct arena *texts = arena_open();
     size_t capacity = 0;
+    enum status s;
 
     *links = NULL;
     *n = 0;
@@ -185,20 +186,31 @@ static enum status read_links(struct store *store, struct arena *arena, struct l
     }
     if (!texts)
         statement_no_memory(st);
+    s = statement_end(st, err);
     arena_close(texts);
-    if (*n > 0)
+    if (*links)
         qsort(*links, *n, sizeof **links, compare_digests);
-    return statement_end(st, err);
+    return s;
 }
 
+/* The units behind some, as far as they were found. */
+struct walk {
+    struct store *store;
+    struct arena *arena;
+    struct link *links; /* sorted by parent */
+    size_t n_links;
+    struct digest *found;
+    size_t n, capacity;
+};
+
 /* The first link whose parent is not before this one. */
-static size_t find_first(const struct link *links, size_t n, const struct digest *parent)
+static size_t find_first(const struct walk *w, const struct digest *parent)
 {
-    size_t low = 0, high = n;
+    size_t low = 0, high = w->n_links;
 
     while (low < high) {
         const size_t middle = low + (high - low) / 2;
-        if (compare_digests(&links[middle].parent, parent) < 0)
+        if (compare_digests(&w->links[middle].parent, parent) < 0)
             low = middle + 1;
         else
             high = middle;
@@ -218,19 +230,18 @@ static enum status is_accepted(struct store *store, const struct digest *key, bo
 }
 
 /* Adds the units behind one; an accepted one stands for itself. */
-static enum status add_behind(struct store *store, const struct link *links, size_t n,
-                              const struct digest *key, struct arena *arena,
-                              struct digest **followers, size_t *n_followers, size_t *capacity,
-                              struct error *err)
+static enum status add_behind(struct walk *w, const struct digest key, struct error *err)
 {
-    for (size_t i = find_first(links, n, key); i < n && digest_equal(&links[i].parent, key); i++) {
+    for (size_t i = find_first(w, &key); i < w->n_links && digest_equal(&w->links[i].parent, &key);
+         i++) {
+        struct digest *last;
         bool accepted;
-        TRY(is_accepted(store, &links[i].key, &accepted, err));
+        TRY(is_accepted(w->store, &w->links[i].key, &accepted, err));
         if (accepted)
             continue;
-        if (!arena_reserve(arena, followers, *n_followers, sizeof **followers, capacity))
+        if (!(last = arena_push(w->arena, w->found, w->n, w->capacity)))
             return error_memory(err);
-        (*followers)[(*n_followers)++] = links[i].key;
+        *last = w->links[i].key;
     }
     return OK;
 }
@@ -239,19 +250,15 @@ enum status acceptance_followers(struct store *store, const struct digest *keys,
                                  struct arena *arena, struct digest **followers,
                                  size_t *n_followers, struct error *err)
 {
-    struct link *links;
-    size_t n_links, capacity = 0;
+    struct walk w = {.store = store, .arena = arena};
 
-    *followers = NULL;
-    *n_followers = 0;
-    TRY(read_links(store, arena, &links, &n_links, err));
+    TRY(read_links(store, arena, &w.links, &w.n_links, err));
     for (size_t i = 0; i < n; i++)
-        TRY(add_behind(store, links, n_links, &keys[i], arena, followers, n_followers, &capacity,
-                       err));
-    for (size_t i = 0; i < *n_followers; i++) {
-        const struct digest key = (*followers)[i];
-        TRY(add_behind(store, links, n_links, &key, arena, followers, n_followers, &capacity, err));
-    }
+        TRY(add_behind(&w, keys[i], err));
+    for (size_t i = 0; i < w.n; i++)
+        TRY(add_behind(&w, w.found[i], err));
+    *followers = w.found;
+    *n_followers = w.n;
     return OK;
 }
 

@@ -51,14 +51,14 @@ struct result {
 enum put_outcome {
     PUT_NEW,
     PUT_SAME,     /* as known; a tree that had been dropped, or never stored, is kept again */
-    PUT_DIFFERENT /* stored beside the first, which stays the result; the key is marked. Of an
-                     accepted key: it is the result now; what it was accepted as is marked too */
+    PUT_DIFFERENT /* stored beside the first, which stays the result; the key is marked */
 };
 
 /*
- * Stores a result. tree gives the blobs behind r->tree (the same digest), NULL where there is none;
- * r->kept and r->marked are not looked at. Outcomes are compared by tree and reports; one without
- * a tree is the same as one with it when the reports are.
+ * Stores a result. Of an accepted key it is the first result, compared with the one that stood for
+ * it: where they differ both keys are marked. tree gives the blobs behind r->tree (the same
+ * digest), NULL where there is none; r->kept and r->marked are not looked at. Outcomes are compared
+ * by tree and reports; one without a tree is the same as one with it when the reports are.
  */
 enum status index_result_put(struct store *store, const struct result *r, const struct tree *tree,
                              enum put_outcome *outcome, struct error *err) MUST_CHECK;
@@ -71,8 +71,8 @@ enum status index_result_get(struct store *store, const struct digest *key, stru
                              struct result *out, struct error *err) MUST_CHECK;
 
 /*
- * Many rows at once: out[i] is the result that keys[i] has of its own, or NULL. description and info are not read
- * (NULL). Ten thousand take some 20 ms; keys in sorted order are faster.
+ * Many rows at once: out[i] is the result that keys[i] has of its own, or NULL. description and
+ * info are not read (NULL). Ten thousand take some 20 ms; keys in sorted order are faster.
  */
 enum status index_results_get(struct store *store, const struct digest *keys, size_t n,
                               struct arena *arena, const struct result **out,

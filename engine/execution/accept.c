@@ -233,7 +233,7 @@ enum status accept_open(struct build *b, struct error *err)
 
 /* ---- the end ---- */
 
-/* Units that were trained further than the recipe asks for now. */
+/* Units that were trained further than the recipe asks for. */
 static enum status go_on(struct accept *a, struct error *err)
 {
     for (size_t i = 0; i < a->n; i++) { /* the list grows meanwhile */

@@ -8,7 +8,7 @@
  * Older      An action had its older keys under the same name. A trial's template had them under
  *            the same study and number; with it, the older key of each unit follows from that of
  *            the unit before, through exploits too.
- * May differ see earlier.h.
+ * Allowed    What may differ, and still be accepted: see earlier.h.
  */
 #ifndef ENGINE_EXECUTION_ACCEPT_H
 #define ENGINE_EXECUTION_ACCEPT_H

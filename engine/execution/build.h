@@ -138,8 +138,8 @@ struct build {
     int n_asked;     /* results that were asked for, and not answered yet */
     bool writes;     /* what is found out is kept: pins, histories. Not in a dry run */
     bool replays;    /* studies are gone through anew: see session_replay */
-    int looked_at;  /* by suggestion.c */
-    bool suggested; /* that `hpo accept` would keep results */
+    int looked_at;   /* by suggestion.c */
+    bool suggested;  /* that `hpo accept` would keep results */
     bool said_waiting;
     bool said_again; /* that units are trained again for want of a checkpoint */
     bool interrupted, failed;

@@ -49,8 +49,8 @@ enum status run_published(struct build *b, const char *label, struct unit *u,
         u->run = b->run;
     }
     u->bare |= r->has_log && !r->has_tree;
-    /* The first tree stays, where it is there; where it is gone, or was another key's, what was made
-     * again stands for it under its own digest. */
+    /* The first tree stays, where it is there; where it is gone, or was another key's, what was
+     * made again stands for it, under its own digest. */
     if (r->has_tree && !(differs && u->kept && !was_accepted)) {
         u->checkpoint = r->tree;
         u->has_checkpoint = u->kept = true;

@@ -32,14 +32,12 @@ static enum status note_field(void *context, const struct key_field *was,
     struct difference *d = context;
     bool same = false;
 
-    if (!was || !is) {
-        d->more = true;
-    } else if (begins(is->name, is->n_name, input)) {
+    if (was && is && begins(is->name, is->n_name, input)) {
         TRY(code_is_same(d->b, was, is, &same, err));
         d->more |= !same;
         text_printf(&d->sources, "%s%.*s", d->n_sources++ ? ", " : "",
                     (int)(is->n_name - strlen(input)), is->name + strlen(input));
-    } else if (is->n_name == strlen("tool") && begins(is->name, is->n_name, "tool") &&
+    } else if (was && is && is->n_name == strlen("tool") && begins(is->name, is->n_name, "tool") &&
                begins(was->value, was->n_value, "\"digest ") &&
                begins(is->value, is->n_value, "\"python ")) {
         d->python = true;

@@ -4,7 +4,7 @@
  * Digested   A letter and the bytes of each token, and a NUL: w a word, n a number (with all that
  *            stands to it without a gap), s a string with its prefix, o an operator, ! the first
  *            line where it is no comment. N ends a logical line, I and D are indentation.
- * Start at tokens_digest.
+ * Start      at tokens_digest.
  */
 #include "engine/graph/tokens.h"
 
@@ -26,7 +26,7 @@ struct reader {
 
 static char peek(const struct reader *r, size_t ahead)
 {
-    return (size_t)(r->end - r->at) > ahead ? r->at[ahead] : '\0';
+    return (size_t)(r->end - r->at) > ahead ? r->at[ahead] : (char)0;
 }
 
 static void lose(struct reader *r)
@@ -67,7 +67,7 @@ static bool ends_here(const struct reader *r, const struct quote *q)
     return peek(r, 0) == q->c && (q->n == 1 || (peek(r, 1) == q->c && peek(r, 2) == q->c));
 }
 
-/* A string inside of a {}: only a plain one of the other quote, of which all Pythons think alike. */
+/* A string inside of a {}: only a plain one of the other quote, which all Pythons read alike. */
 static bool skip_inner(struct reader *r, const struct quote *q)
 {
     const char quote = *r->at++;
