@@ -9,11 +9,11 @@
 
 enum { APPLICATION = 0x68706f31 }; /* "hpo1", in the file's header: see file(1) */
 
-static enum status make_objects(struct database *db, struct error *err)
+static enum status make_objects(struct database *db, size_t first, struct error *err)
 {
-    for (size_t i = 0; i < schema_n_objects; i++)
+    for (size_t i = first; i < schema_n_objects; i++)
         TRY(database_run(db, schema_objects[i], err));
-    return database_run(db, ROW_PUT(REVISION, "0"), err);
+    return first == 0 ? database_run(db, ROW_PUT(REVISION, "0"), err) : OK;
 }
 
 /* Both numbers of one moment: another process may be making the tables. */
@@ -47,17 +47,19 @@ static enum status finish(struct database *db, struct error *err)
 static enum status make(struct database *db, struct error *err)
 {
     TRY(database_run(db, "PRAGMA journal_mode=WAL; BEGIN IMMEDIATE;", err));
-    TRY(make_objects(db, err));
+    TRY(make_objects(db, 0, err));
     return finish(db, err);
 }
 
 /* Whoever fails here closes the database, which takes everything back. */
-static enum status upgrade(struct database *db, struct error *err)
+static enum status upgrade(struct database *db, int64_t version, struct error *err)
 {
     TRY(database_run(db, "BEGIN IMMEDIATE", err));
-    TRY(database_run(db, schema_upgrade_before, err));
-    TRY(make_objects(db, err));
-    TRY(database_run(db, schema_upgrade_after, err));
+    if (version == 1)
+        TRY(database_run(db, schema_upgrade_before, err));
+    TRY(make_objects(db, version == 1 ? 0 : SCHEMA_OBJECTS_2, err));
+    if (version == 1)
+        TRY(database_run(db, schema_upgrade_after, err));
     return finish(db, err);
 }
 
@@ -119,6 +121,6 @@ enum status tables_open(struct database *db, enum database_mode mode, bool *old,
     if (*old && mode != DATABASE_UPGRADE)
         return error_set(err, ERR_NOT_FOUND, db->path, "the index has tables of an older version");
     if (*old)
-        TRY(upgrade(db, err));
+        TRY(upgrade(db, version, err));
     return check_objects(db, err);
 }

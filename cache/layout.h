@@ -18,7 +18,7 @@
 
 struct arena;
 
-enum { LAYOUT_VERSION = 2 };
+enum { LAYOUT_VERSION = 3 };
 
 /*
  * *version is what the file says, 0 where there is none and a store could begin in the folder.

@@ -57,6 +57,12 @@ const char *const schema_objects[] = {
     "CREATE TABLE revision(number INTEGER NOT NULL, digest INTEGER NOT NULL) STRICT",
     "CREATE TABLE failure(key BLOB PRIMARY KEY, run INTEGER NOT NULL, name TEXT, folder TEXT,"
     " log BLOB, text TEXT NOT NULL, day INTEGER NOT NULL, digest INTEGER NOT NULL) STRICT",
+
+    "CREATE TABLE acceptance(key BLOB PRIMARY KEY, stands_for BLOB NOT NULL, recipe TEXT NOT NULL,"
+    " name TEXT NOT NULL, who TEXT NOT NULL, uid INTEGER NOT NULL, time INTEGER NOT NULL, digest "
+    "INTEGER NOT NULL)"
+    " STRICT, WITHOUT ROWID",
+    "CREATE INDEX acceptance_stands_for ON acceptance(stands_for)",
 };
 const size_t schema_n_objects = sizeof schema_objects / sizeof *schema_objects;
 
@@ -77,6 +83,7 @@ const struct schema_table schema_tables[SCHEMA_TABLES] = {
     {SNAPSHOT, "graphs of builds", "the next build looks at everything"},
     {FAILURE, "failures", "what failed is tried again"},
     {REVISION, "the number of changed answers", "the next build looks at everything"},
+    {ACCEPTANCE, "keys accepted by hand", "what was accepted runs, or is accepted again"},
 };
 
 const char schema_upgrade_before[] =

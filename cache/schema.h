@@ -30,6 +30,7 @@
  *            study_table       each build with that study writes it anew
  *            snapshot          the next build looks at everything
  *            failure           what failed is tried again
+ *            acceptance        the key is not known any more: it runs, or is accepted again
  *            revision          snapshots do not hold any more
  */
 #ifndef CACHE_SCHEMA_H
@@ -53,6 +54,7 @@
 #define SNAPSHOT "snapshot", "name, content, run, day, revision"
 #define FAILURE "failure", "key, run, name, folder, log, text, day"
 #define REVISION "revision", "number"
+#define ACCEPTANCE "acceptance", "key, stands_for, recipe, name, who, uid, time"
 
 /* Whether the row is whole; one that is not is noted (database.h, damage) and passed over. */
 #define ROW_IS(table) ROW_IS_(table)
@@ -73,7 +75,7 @@
 #define ROW_GONE(table) ROW_GONE_(table)
 #define ROW_GONE_(name, columns) " RETURNING row_gone('" name "', digest, " columns ")"
 
-enum { SCHEMA_VERSION = 2 }; /* user_version: one higher, and older programs refuse it */
+enum { SCHEMA_VERSION = 3 }; /* user_version: one higher, and older programs refuse it */
 
 /* A table whose rows are guarded. */
 struct schema_table {
@@ -83,15 +85,17 @@ struct schema_table {
 };
 
 extern const struct schema_table schema_tables[];
-enum { SCHEMA_TABLES = 14 };
+enum { SCHEMA_TABLES = 15 };
 
 /* CREATE statements, one an object of sqlite_schema, in the order in which they are run. */
 extern const char *const schema_objects[];
 extern const size_t schema_n_objects;
+enum { SCHEMA_OBJECTS_2 = 23 }; /* the first so many are those of version 2 */
 
 /*
  * SQL that turns an index of version 1 into one of this version, inside a transaction: its old
- * tables are renamed, the objects above made, rows copied, the old tables dropped.
+ * tables are renamed, the objects above made, rows copied, the old tables dropped. One of version 2
+ * only lacks the last objects.
  */
 extern const char schema_upgrade_before[], schema_upgrade_after[];
 

@@ -1,7 +1,7 @@
 /*
  * store: the folder that holds everything the project keeps.
  *
- * Layout     STORE/version     "hpo store 2\n"; written last, so a folder that has it is whole
+ * Layout     STORE/version     "hpo store 3\n"; written last, so a folder that has it is whole
  *            STORE/index.db    SQLite (WAL, synchronous=FULL): rows, and blobs of up to 4 KB
  *            STORE/blobs/ab/…  the other blobs, 0444, under the SHA-256 of their bytes (see blob.h)
  *            STORE/tmp/        blobs being written; what a killed process left is removed by the

@@ -31,6 +31,12 @@ static const struct command_usage commands[COMMANDS] = {
          "what another scheduler or searcher would have done, at no cost",
          "Needs --scheduler or --search. Without --set it takes the parameters of the "
          "last build."},
+    [COMMAND_ACCEPT] =
+        {"accept", "RECIPE [NODE...]", 1, COMMAND_WORDS_ANY, false,
+         "let results stand though sources, tool or env were edited",
+         "Shows which fields of which keys differ, and asks. Arguments, parameters and names must "
+         "be the same.\nWhat is trained on from an accepted unit goes with it when --revoke takes "
+         "it back."},
     [COMMAND_RUNS] = {"runs", "", 0, 0, false, "the builds so far", ""},
     [COMMAND_CACHE_STAT] = {"cache stat", "", 0, 0, false, "what the store holds", ""},
     [COMMAND_CACHE_VERIFY] = {"cache verify", "", 0, 0, false,

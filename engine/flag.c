@@ -145,12 +145,14 @@ enum {
     GRAPH = 1 << COMMAND_GRAPH,
     CHECK = 1 << COMMAND_CHECK,
     SIMULATE = 1 << COMMAND_SIMULATE,
+    ACCEPT = 1 << COMMAND_ACCEPT,
     RUNS = 1 << COMMAND_RUNS,
     STAT = 1 << COMMAND_CACHE_STAT,
     GC = 1 << COMMAND_CACHE_GC,
     ALL = (1 << COMMANDS) - 1,
-    WITH_RECIPE = BUILD | TABLE | WHY | GRAPH | CHECK | SIMULATE, /* runs or compares with it */
-    WITH_CLONES = BUILD | WHY | CHECK | SIMULATE                  /* looks up commits */
+    WITH_RECIPE =
+        BUILD | TABLE | WHY | GRAPH | CHECK | SIMULATE | ACCEPT, /* runs or compares with it */
+    WITH_CLONES = BUILD | WHY | CHECK | SIMULATE | ACCEPT        /* looks up commits */
 };
 
 #define FIELD(name) offsetof(struct options, name)
@@ -166,7 +168,8 @@ static const struct flag flags[] = {
      "the store (default: $HPO_CACHE, else .hpo)"},
     {"--mirror", "FROM=TO", WITH_CLONES, take_mirror, 0,
      "clone from TO what the recipe clones from FROM"},
-    {"--dry-run", NULL, BUILD | GC, take_switch, FIELD(dry_run), "say what would be done, and why"},
+    {"--dry-run", NULL, BUILD | GC | ACCEPT, take_switch, FIELD(dry_run),
+     "say what would be done, and why"},
     {"--keep-going", NULL, BUILD, take_switch, FIELD(keep_going),
      "after a failure, do all that does not need what failed"},
     {"--keep-failed", NULL, BUILD, take_switch, FIELD(keep_failed),
@@ -183,7 +186,10 @@ static const struct flag flags[] = {
      "read every source again, whatever its times say"},
     {"--sandbox", "off|on", BUILD, take_sandbox, 0,
      "changes nothing: a command always has an empty folder and a clean environment"},
-    {"-v", NULL, BUILD, take_switch, FIELD(verbose), "say what is started"},
+    {"--revoke", NULL, ACCEPT, take_switch, FIELD(revoke),
+     "take back what was accepted, and what was trained on from it"},
+    {"--yes", NULL, ACCEPT, take_switch, FIELD(yes), "do it without asking"},
+    {"-v", NULL, BUILD | ACCEPT, take_switch, FIELD(verbose), "say what is started"},
     {"--scheduler", "S", SIMULATE, take_string, FIELD(scheduler),
      "the scheduler to try: 'asha { max_t = 5 }'"},
     {"--search", "S", SIMULATE, take_string, FIELD(search), "the searcher to try: 'random {}'"},
@@ -191,8 +197,8 @@ static const struct flag flags[] = {
     {"--max-days", "N", GC, take_limit, FIELD(max_days), "leave what was used in the last N days"},
     {"--format", "dot|json|text", GRAPH, take_format, FIELD(format),
      "how the graph is written (default: text)"},
-    {"--json", NULL, BUILD | TABLE | GRAPH | SIMULATE | RUNS | STAT, take_switch, FIELD(json),
-     "answer in one line of JSON"},
+    {"--json", NULL, BUILD | TABLE | GRAPH | SIMULATE | RUNS | STAT | ACCEPT, take_switch,
+     FIELD(json), "answer in one line of JSON"},
     {"--csv", NULL, TABLE, take_switch, FIELD(csv), "answer in CSV"},
     {"--sort", "COLUMN", TABLE, take_string, FIELD(sort),
      "the best of the study's metric first, else the least; -COLUMN turns it round"},

@@ -36,6 +36,7 @@ struct options {
     const char *sort;               /* of table: a column, perhaps with "-" in front, or NULL */
     int top;                        /* of table: so many rows; 0: all */
     bool dry_run, keep_going, keep_failed, retry_failed, cached_only, update, rehash;
+    bool revoke, yes; /* of accept */
     bool json, csv, verbose;
     const char *format;      /* --format of graph */
     double max_gb, max_days; /* of cache gc; negative: no such bound */

@@ -168,16 +168,22 @@ static enum status let_go(struct collection *c, struct holder *h, bool all, stru
     return all ? index_result_forget(c->store, &h->key, err) : OK;
 }
 
+/* What marked results and accepted keys hold on to stays, however old. */
+static bool may_go(const struct holder *h)
+{
+    return !h->marked && !h->accepted;
+}
+
 static enum status evict(struct collection *c, struct holder *holders, size_t n, struct error *err)
 {
     for (size_t i = 0; i < n; i++)
-        if (!holders[i].marked && holders[i].used_day < oldest_day(c) &&
+        if (may_go(&holders[i]) && holders[i].used_day < oldest_day(c) &&
             (holders[i].kept || !holders[i].unit))
             TRY(let_go(c, &holders[i], !holders[i].unit, err));
     if (c->limits->max_bytes < 0)
         return OK;
     for (size_t i = 0; i < n && c->inventory.needed_bytes > c->limits->max_bytes; i++)
-        if (!holders[i].marked && holders[i].kept && holders[i].bytes > 0)
+        if (may_go(&holders[i]) && holders[i].kept && holders[i].bytes > 0)
             TRY(let_go(c, &holders[i], false, err));
     return OK;
 }

@@ -16,6 +16,7 @@ static void read_holder(struct statement *st, struct holder *h)
         .unit = statement_integer(st, 5) != 0,
         .used_day = statement_integer(st, 6),
         .bytes = statement_integer(st, 7),
+        .accepted = statement_integer(st, 8) != 0,
     };
     if (h->kept)
         h->tree = statement_digest(st, 1);
@@ -28,10 +29,11 @@ enum status holders_read(struct store *store, struct arena *arena, struct holder
 {
     struct statement *st = database_statement(
         store_database(store),
-        "SELECT key, tree, kept AND tree IS NOT NULL, log, marked, kind = 'unit', used_day, bytes "
+        "SELECT key, tree, kept AND tree IS NOT NULL, log, marked, kind = 'unit', used_day, bytes, "
+        "EXISTS(SELECT 1 FROM acceptance WHERE stands_for = result.key) "
         "FROM result WHERE " ROW_IS(
             RESULT) " UNION ALL "
-                    "SELECT key, tree, kept AND tree IS NOT NULL, log, 1, 0, 0, bytes "
+                    "SELECT key, tree, kept AND tree IS NOT NULL, log, 1, 0, 0, bytes, 0 "
                     "FROM other_result WHERE " ROW_IS(OTHER_RESULT) " ORDER BY 7, 1, 2");
     size_t capacity = 0;
 

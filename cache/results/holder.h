@@ -23,6 +23,7 @@ struct holder {
     bool has_log;
     struct digest log;
     bool marked, unit;
+    bool accepted; /* another key stands for it: see acceptance.h */
     int64_t used_day, bytes;
 };
 

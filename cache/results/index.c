@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "cache/database.h"
+#include "cache/results/acceptance.h"
 #include "cache/schema.h"
 #include "cache/store.h"
 
@@ -48,16 +49,16 @@ static void read_result(struct statement *st, struct arena *arena, struct result
 
 /* ---- getting ---- */
 
-/* What lies beside the row; a result without it is one all the same. */
-static enum status read_detail(struct store *store, struct arena *arena, struct result *r,
-                               struct error *err)
+/* What lies beside the key; a result without it is one all the same. */
+static enum status read_detail(struct store *store, const struct digest *key, struct arena *arena,
+                               struct result *r, struct error *err)
 {
     struct statement *st = database_statement(
         store_database(store),
         "SELECT description, info FROM detail WHERE key = ?1 AND " ROW_IS(DETAIL));
 
     r->description = "";
-    statement_bind_digest(st, 1, &r->key);
+    statement_bind_digest(st, 1, key);
     if (statement_row(st)) {
         r->description = statement_text(st, 0, arena);
         r->info = statement_text(st, 1, arena);
@@ -73,8 +74,9 @@ static enum status not_found(const struct digest *key, struct error *err)
     return error_set(err, ERR_NOT_FOUND, "", "there is no result for the key %.12s", hex);
 }
 
-enum status index_result_get(struct store *store, const struct digest *key, struct arena *arena,
-                             struct result *out, struct error *err)
+/* The row of the key itself. */
+static enum status get_own(struct store *store, const struct digest *key, struct arena *arena,
+                           struct result *out, struct error *err)
 {
     struct statement *st = database_statement(
         store_database(store), "SELECT " WIDE " FROM result WHERE key = ?1 AND " ROW_IS(RESULT));
@@ -85,7 +87,21 @@ enum status index_result_get(struct store *store, const struct digest *key, stru
     if (found)
         read_result(st, arena, out);
     TRY(statement_end(st, err));
-    return found ? read_detail(store, arena, out, err) : not_found(key, err);
+    return found ? OK : not_found(key, err);
+}
+
+enum status index_result_get(struct store *store, const struct digest *key, struct arena *arena,
+                             struct result *out, struct error *err)
+{
+    struct acceptance a;
+    enum status s = get_own(store, key, arena, out, err);
+
+    if (s == ERR_NOT_FOUND && (s = acceptance_get(store, key, arena, &a, err)) == OK)
+        s = get_own(store, &a.stands_for, arena, out, err);
+    if (s == ERR_NOT_FOUND)
+        return not_found(key, err);
+    TRY(s);
+    return read_detail(store, key, arena, out, err);
 }
 
 static enum status get_many(struct store *store, const struct digest *keys, size_t n,
@@ -167,7 +183,7 @@ enum status index_result_next(struct store *store, const struct digest *after, s
     if (found)
         read_result(st, arena, out);
     TRY(statement_end(st, err));
-    return found ? read_detail(store, arena, out, err)
+    return found ? read_detail(store, &out->key, arena, out, err)
                  : error_set(err, ERR_NOT_FOUND, "", "there are no more results");
 }
 
@@ -199,9 +215,10 @@ enum status index_result_find(struct store *store, const char *prefix, size_t li
         return error_memory(err);
     if (!complete(prefix, '0', &low) || !complete(prefix, 'f', &high))
         return OK;
-    st = database_statement(
-        store_database(store),
-        "SELECT key FROM result WHERE key BETWEEN ?1 AND ?2 AND " ROW_IS(RESULT) " ORDER BY key");
+    st = database_statement(store_database(store),
+                            "SELECT key FROM result WHERE key BETWEEN ?1 AND ?2 AND " ROW_IS(
+                                RESULT) " UNION SELECT key FROM acceptance WHERE key BETWEEN ?1 "
+                                        "AND ?2 AND " ROW_IS(ACCEPTANCE) " ORDER BY key");
     statement_bind_digest(st, 1, &low);
     statement_bind_digest(st, 2, &high);
     while (*n < limit && statement_row(st))
@@ -261,6 +278,7 @@ enum status index_result_forget(struct store *store, const struct digest *key, s
 {
     TRY(store_write_begin(store, err));
     TRY(revise(store, err));
+    TRY(acceptance_remove(store, key, err));
     TRY(change(store, "DELETE FROM result WHERE key = ?1" ROW_GONE(RESULT), key, err));
     TRY(change(store, "DELETE FROM detail WHERE key = ?1" ROW_GONE(DETAIL), key, err));
     TRY(change(store, "DELETE FROM other_result WHERE key = ?1" ROW_GONE(OTHER_RESULT), key, err));

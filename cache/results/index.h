@@ -30,7 +30,7 @@ struct store;
 struct tree;
 
 struct result {
-    struct digest key;
+    struct digest key;       /* where it lies: see index_result_get */
     const char *kind;        /* "command", "clone", "unit", … */
     const char *name;        /* the node's, for people; or NULL */
     const char *description; /* canonical text of all that the key hashes */
@@ -55,20 +55,24 @@ enum put_outcome {
 };
 
 /*
- * Stores a result. tree gives the blobs behind r->tree (the same digest), NULL where there is none;
- * r->kept and r->marked are not looked at. Outcomes are compared by tree and reports; one without
- * a tree is the same as one with it when the reports are.
+ * Stores a result. Of an accepted key it is the first result, compared with the one that stood for
+ * it: where they differ both keys are marked. tree gives the blobs behind r->tree (the same
+ * digest), NULL where there is none; r->kept and r->marked are not looked at. Outcomes are compared
+ * by tree and reports; one without a tree is the same as one with it when the reports are.
  */
 enum status index_result_put(struct store *store, const struct result *r, const struct tree *tree,
                              enum put_outcome *outcome, struct error *err) MUST_CHECK;
 
-/* The whole row. ERR_NOT_FOUND: the key is not known. */
+/*
+ * The whole row. Of a key that was accepted (acceptance.h), the row that it stands for: out->key is
+ * that one's, out->description its own. ERR_NOT_FOUND: the key is not known.
+ */
 enum status index_result_get(struct store *store, const struct digest *key, struct arena *arena,
                              struct result *out, struct error *err) MUST_CHECK;
 
 /*
- * Many rows at once: out[i] is the result of keys[i] or NULL. description and info are not read
- * (NULL). Ten thousand take some 20 ms; keys in sorted order are faster.
+ * Many rows at once: out[i] is the result that keys[i] has of its own, or NULL. description and
+ * info are not read (NULL). Ten thousand take some 20 ms; keys in sorted order are faster.
  */
 enum status index_results_get(struct store *store, const struct digest *keys, size_t n,
                               struct arena *arena, const struct result **out,
@@ -92,7 +96,7 @@ enum status index_result_others(struct store *store, const struct digest *key, s
 enum status index_result_next(struct store *store, const struct digest *after, struct arena *arena,
                               struct result *out, struct error *err) MUST_CHECK;
 
-/* All keys whose hexadecimal form begins with prefix (at least 1 digit), at most limit. */
+/* All known keys whose hexadecimal form begins with prefix (at least 1 digit), at most limit. */
 enum status index_result_find(struct store *store, const char *prefix, size_t limit,
                               struct arena *arena, struct digest **keys, size_t *n,
                               struct error *err) MUST_CHECK;
@@ -107,7 +111,8 @@ enum status index_revision(struct store *store, int64_t *revision, struct error 
 enum status index_result_mark(struct store *store, const struct digest *key,
                               struct error *err) MUST_CHECK;
 
-/* Forgets a result altogether, so that it is made again. Absent is fine. Blobs are left to gc. */
+/* Forgets a result, or an acceptance, altogether, so that it is made again. Absent is fine. Blobs
+ * are left to gc. */
 enum status index_result_forget(struct store *store, const struct digest *key,
                                 struct error *err) MUST_CHECK;
 
@@ -116,6 +121,10 @@ enum status index_results_touch(struct store *store, const struct digest *keys, 
                                 int64_t today, struct error *err) MUST_CHECK;
 
 /* ---- for the modules of this room ---- */
+
+/* What lies beside a key: r->description and r->info. The write transaction is open. */
+enum status index_detail_put(struct store *store, const struct result *r,
+                             struct error *err) MUST_CHECK;
 
 /*
  * Says that the tree of a result is not in the store any more, in its row and beside it; the blobs

@@ -10,6 +10,7 @@
 #include "cache/content/inline_blob.h"
 #include "cache/content/tree.h"
 #include "cache/database.h"
+#include "cache/results/acceptance.h"
 #include "cache/results/index.h"
 #include "cache/schema.h"
 #include "cache/store.h"
@@ -60,7 +61,7 @@ static enum status add_needs(struct store *store, const struct result *r, const 
 
 /* ---- putting ---- */
 
-static enum status put_detail(struct store *store, const struct result *r, struct error *err)
+enum status index_detail_put(struct store *store, const struct result *r, struct error *err)
 {
     struct database *db = store_database(store);
     struct statement *st =
@@ -95,7 +96,7 @@ static enum status insert_result(struct store *store, const struct result *r, st
     statement_bind_integer(st, 10, r->has_tree);
     statement_bind_integer(st, 11, r->used_day);
     TRY(statement_run(st, err));
-    return put_detail(store, r, err);
+    return index_detail_put(store, r, err);
 }
 
 static enum status next_other(struct store *store, int64_t *id, struct error *err)
@@ -201,6 +202,41 @@ static enum status put_beside(struct store *store, const struct result *r, struc
     return insert_other(store, r, err);
 }
 
+/* What the new result refutes: it, what it was accepted as, and what was trained on from that. */
+static enum status refute(struct store *store, const struct acceptance *a, struct arena *arena,
+                          struct error *err)
+{
+    struct digest *followers;
+    size_t n;
+
+    TRY(index_result_mark(store, &a->key, err));
+    TRY(index_result_mark(store, &a->stands_for, err));
+    TRY(acceptance_followers(store, &a->key, 1, arena, &followers, &n, err));
+    for (size_t i = 0; i < n; i++)
+        TRY(index_result_forget(store, &followers[i], err));
+    return OK;
+}
+
+/* The key has its own result now: one that it was accepted as has done its service. */
+static enum status replace_accepted(struct store *store, const struct result *r,
+                                    struct arena *arena, enum put_outcome *outcome,
+                                    struct error *err)
+{
+    const struct result *meant;
+    struct acceptance a;
+    const enum status s = acceptance_get(store, &r->key, arena, &a, err);
+
+    if (s == ERR_NOT_FOUND)
+        return OK;
+    TRY(s);
+    TRY(acceptance_remove(store, &r->key, err));
+    TRY(index_results_get(store, &a.stands_for, 1, arena, &meant, err));
+    if (!meant)
+        return OK;
+    *outcome = same_outcome(meant, r) ? PUT_SAME : PUT_DIFFERENT;
+    return *outcome == PUT_SAME ? OK : refute(store, &a, arena, err);
+}
+
 static enum status put(struct store *store, const struct result *r, const struct tree *tree,
                        struct arena *arena, enum put_outcome *outcome, struct error *err)
 {
@@ -211,7 +247,8 @@ static enum status put(struct store *store, const struct result *r, const struct
     if (!known) {
         *outcome = PUT_NEW;
         TRY(insert_result(store, r, err));
-        return add_needs(store, r, tree, err);
+        TRY(add_needs(store, r, tree, err));
+        return replace_accepted(store, r, arena, outcome, err);
     }
     if (!same_outcome(known, r)) {
         *outcome = PUT_DIFFERENT;

@@ -1,9 +1,11 @@
 /* hpo why: what a node's key says, and which fields differ from the key it had before. */
 #include <string.h>
+#include <time.h>
 
 #include "base/arena.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "cache/results/acceptance.h"
 #include "cache/results/index.h"
 #include "engine/commands/commands.h"
 #include "engine/commands/reader.h"
@@ -17,6 +19,7 @@
 #include "engine/progress.h"
 #include "engine/recipe/recipe.h"
 #include "engine/study/accepted.h"
+#include "engine/study/unit.h"
 
 /* The description behind a key: of a result, or of a template or failed action. NULL: unknown. */
 static enum status describe(struct store *store, const struct digest *key, struct arena *arena,
@@ -32,19 +35,6 @@ static enum status describe(struct store *store, const struct digest *key, struc
     return s == ERR_NOT_FOUND ? OK : s;
 }
 
-/* The digest in the line `template "..."` of a unit's description. */
-static bool template_of(const char *description, struct digest *key)
-{
-    const char *at = description ? strstr(description, "template \"") : NULL;
-    char hex[DIGEST_HEX + 1];
-
-    if (!at || strlen(at) < 10 + DIGEST_HEX)
-        return false;
-    memcpy(hex, at + 10, DIGEST_HEX);
-    hex[DIGEST_HEX] = '\0';
-    return digest_parse(hex, key);
-}
-
 /* A unit's own fields name its template by digest: what differs in the template says more. */
 static enum status add_difference(struct store *store, const char *was, const char *is,
                                   struct arena *arena, struct text *t, struct error *err)
@@ -57,7 +47,7 @@ static enum status add_difference(struct store *store, const char *was, const ch
     TRY(key_difference(was, is, arena, &difference, err));
     text_add(t, difference);
     TRY(packages_explain(store, was, is, t, err));
-    if (!template_of(was, &a) || !template_of(is, &b) || digest_equal(&a, &b))
+    if (!unit_template(was, &a) || !unit_template(is, &b) || digest_equal(&a, &b))
         return OK;
     TRY(describe(store, &a, arena, &before, &r, err));
     TRY(describe(store, &b, arena, &after, &r, err));
@@ -68,8 +58,32 @@ static enum status add_difference(struct store *store, const char *was, const ch
     return packages_explain(store, before, after, t, err);
 }
 
-static enum status add_state(struct store *store, const struct result *r, struct arena *arena,
-                             struct text *t, struct error *err)
+/* Whether the result rests on what somebody has accepted, and on what. */
+static enum status add_acceptance(struct store *store, const struct digest *key,
+                                  struct arena *arena, struct text *t, struct error *err)
+{
+    char hex[DIGEST_HEX + 1], when[32] = "";
+    struct acceptance a;
+    struct tm tm;
+    time_t time;
+    const enum status s = acceptance_origin(store, key, arena, &a, err);
+
+    if (s != OK)
+        return s == ERR_NOT_FOUND ? OK : s;
+    time = (time_t)a.time;
+    digest_hex(&a.stands_for, hex);
+    if (gmtime_r(&time, &tm))
+        (void)!strftime(when, sizeof when, "%Y-%m-%d", &tm);
+    if (digest_equal(&a.key, key))
+        text_printf(t, "  accepted by %s on %s: the result is that of the key %s\n", a.who, when,
+                    hex);
+    else
+        text_printf(t, "  trained on from %s, which %s accepted on %s\n", a.name, a.who, when);
+    return OK;
+}
+
+static enum status add_state(struct store *store, const struct digest *key, const struct result *r,
+                             struct arena *arena, struct text *t, struct error *err)
 {
     struct failure f;
     const char *accepted;
@@ -78,7 +92,7 @@ static enum status add_state(struct store *store, const struct result *r, struct
     if (r->description) {
         text_printf(t, "  known: made in run %lld, in %.1f s%s\n", (long long)r->run, r->seconds,
                     r->marked ? "; not reproducible: it has given two different results" : "");
-        return OK;
+        return add_acceptance(store, key, arena, t, err);
     }
     s = history_failure_get(store, &r->key, arena, &f, err);
     if (s == ERR_NOT_FOUND) {
@@ -241,7 +255,7 @@ static enum status explain(const struct options *o, struct store *store, struct 
     TRY(add_story(o, store, arena, &t, err));
     text_printf(&t, "  key %s\n", hex);
     TRY(describe(store, &keys[0].key, arena, &is, &r, err));
-    TRY(add_state(store, &r, arena, &t, err));
+    TRY(add_state(store, &keys[0].key, &r, arena, &t, err));
     if (n == 1) {
         text_printf(&t, "  its first key, since run %lld:\n", (long long)keys[0].run);
         for (const char *line = is ? is : ""; *line;) {

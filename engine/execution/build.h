@@ -140,6 +140,8 @@ struct build {
     bool writes;      /* what is found out is kept: pins, histories. Not in a dry run */
     bool replays;     /* studies are gone through anew: see session_replay */
     bool held_wanted; /* something could start, were it not for what waiting runs hold */
+    int looked_at;    /* by suggestion.c */
+    bool suggested;   /* that `hpo accept` would keep results */
     bool said_waiting;
     bool said_script; /* that what a "#!" program runs in is in no key */
     bool said_again;  /* that units are trained again for want of a checkpoint */

@@ -54,7 +54,7 @@ static void add_want(void *context, struct unit *u)
         arena_push(names->b->arena, names->wants, names->n_wants, names->want_capacity);
 
     if (last)
-        *last = u->key;
+        *last = u->result;
     else
         names->status = error_memory(names->err);
 }

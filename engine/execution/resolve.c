@@ -4,10 +4,12 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "engine/execution/code.h"
 #include "engine/execution/exclusions.h"
 #include "engine/execution/prior.h"
 #include "engine/execution/recall.h"
 #include "engine/execution/shebang.h"
+#include "engine/execution/suggestion.h"
 #include "engine/graph/key.h"
 
 /* ---- said to the plan ---- */
@@ -171,6 +173,7 @@ static enum status resolve_action(struct build *b, int node, struct error *err)
     }
     if (answer == ANSWER_KNOWN && r.has_tree)
         return take_result(b, node, &r, err);
+    TRY(suggestion_of_action(b, node, err));
     return plan_ready(b->plan, node, err);
 }
 
@@ -194,6 +197,7 @@ static enum status resolve_source(struct build *b, int node, struct error *err)
         error_place(err, "%s", n->where);
         return s == ERR_NOT_FOUND || s == ERR_SYSTEM ? ERR_INPUT : s;
     }
+    TRY(code_note(b, node, err));
     return node_done(b, node, err);
 }
 

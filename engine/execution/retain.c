@@ -59,7 +59,7 @@ static void take_unasked(struct build *b, struct unit **taken, struct digest *ke
             b->replaced[left++] = u;
             continue;
         }
-        keys[*n] = u->key;
+        keys[*n] = u->result;
         taken[(*n)++] = u;
     }
     b->n_replaced = left;

@@ -11,6 +11,7 @@
 #include "engine/execution/retain.h"
 #include "engine/execution/run_state.h"
 #include "engine/execution/script.h"
+#include "engine/execution/suggestion.h"
 #include "engine/execution/waiting.h"
 
 /* A checkpoint that another run left of this unit, in the middle, becomes its own now. */
@@ -285,6 +286,7 @@ enum status run_start(struct build *b, const char *label, const struct demand *d
     TRY(unit_get(b->units, demand->template, demand->from, &first, err));
     if (first->running || first->state != UNIT_UNKNOWN)
         return OK;
+    TRY(suggestion_of_template(b, demand->template, err));
     while (again) {
         TRY(open_run(b, s, &job, &r, refused, err));
         if (!job)

@@ -30,8 +30,10 @@ enum status run_published(struct build *b, const char *label, struct unit *u,
                           const struct result *r, const struct numbers *numbers,
                           enum put_outcome outcome, struct error *err)
 {
-    const bool differs = outcome == PUT_DIFFERENT;
+    const bool differs = outcome == PUT_DIFFERENT, was_accepted = unit_is_accepted(u);
 
+    u->result = u->key;
+    u->by_hand = u->parent && u->parent->by_hand;
     b->counts.marked += differs;
     if (differs && u->reports && strcmp(u->reports, r->reports) != 0)
         progress_warning(b->progress, "%s is not reproducible: t = %d was %s, and now is %s", label,
@@ -47,9 +49,9 @@ enum status run_published(struct build *b, const char *label, struct unit *u,
         u->run = b->run;
     }
     u->bare |= r->has_log && !r->has_tree;
-    /* The first tree stays, where it is there; where it is gone, what was made again stands for it
-     * under its own digest. */
-    if (r->has_tree && !(differs && u->kept)) {
+    /* The first tree stays, where it is there; where it is gone, or was another key's, what was
+     * made again stands for it, under its own digest. */
+    if (r->has_tree && !(differs && u->kept && !was_accepted)) {
         u->checkpoint = r->tree;
         u->has_checkpoint = u->kept = true;
     }

@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "cache/maintenance/gc.h"
 #include "cache/records/history.h"
+#include "engine/execution/accept.h"
 #include "engine/execution/build.h"
 #include "engine/execution/dry_run.h"
 #include "engine/execution/exclusions.h"
@@ -46,6 +47,7 @@ enum mode {
     MODE_BUILD,  /* everything */
     MODE_CACHED, /* what is not known is refused: --cached-only */
     MODE_DRY,    /* nothing is started, pinned or put into out/: --dry-run */
+    MODE_ACCEPT, /* and results are looked for under older keys, too */
     MODE_REPLAY  /* and studies are gone through anew, without their journals */
 };
 
@@ -57,6 +59,7 @@ struct session {
     struct capture capture;
     struct idle_executor idle;
     struct executor *local;
+    struct results *results; /* of this machine; b.results may stand before them */
 };
 
 enum status session_recipe(const struct options *o, struct arena *arena, const char **path,
@@ -117,6 +120,7 @@ static enum status open_executor(struct session *s, struct error *err)
         idle_executor(ROOM_REFUSED, &s->idle);
         break;
     case MODE_DRY:
+    case MODE_ACCEPT:
     case MODE_REPLAY:
         idle_executor(ROOM_BUSY, &s->idle);
         break;
@@ -239,7 +243,10 @@ static enum status open_build(struct session *s, const struct recipe_change *cha
     TRY(pins_open(lock, &b->pins, err));
     TRY(open_tools(s, err));
     TRY(open_executor(s, err));
-    TRY(local_results_open(b->store, s->mode == MODE_BUILD, b->arena, &b->results, err));
+    TRY(local_results_open(b->store, s->mode == MODE_BUILD, b->arena, &s->results, err));
+    b->results = s->results;
+    if (s->mode == MODE_ACCEPT)
+        TRY(accept_open(b, err));
     TRY(units_open(b->results, b->store, b->arena, &b->units, err));
     TRY(plan_open(needs_of, b->graph, b->arena, &b->plan, err));
     if (!b->recall.past) /* else few are looked up */
@@ -269,7 +276,7 @@ static void end(struct session *s, bool close_store)
     local_executor_close(s->local);
     runner_end(&s->reaper);
     pins_close(b->pins);
-    local_results_close(b->results);
+    local_results_close(s->results);
     exclusions_close(b);
     if (close_store)
         store_close(b->store);
@@ -397,10 +404,36 @@ enum status session_build(const struct options *o, struct error *err)
     return status;
 }
 
+/* ---- accept ---- */
+
+static enum status run_accept(struct build *b, accepting *answer, void *context, struct error *err)
+{
+    TRY(targets_choose_all(b, err));
+    TRY(begin_targets(b, err));
+    TRY(loop_run(b, err));
+    TRY(accept_finish(b, err));
+    TRY(store_sync(b->store, err)); /* others need not wait while somebody is asked */
+    progress_clear(b->progress);
+    return answer(b, context, err);
+}
+
+enum status session_accept(const struct options *o, accepting *answer, void *context,
+                           struct error *err)
+{
+    struct session s;
+    enum status status;
+
+    TRY(begin(&s, o, MODE_ACCEPT, err));
+    status = open_build(&s, NULL, err);
+    if (status == OK)
+        status = run_accept(&s.b, answer, context, err);
+    end(&s, true);
+    return status;
+}
+
 /* ---- which build is spoken of ---- */
 
-/* " --set NAME=VALUE" as a shell reads it: in quotes where that is needed. */
-static void add_set(struct text *t, const struct pair *set)
+void session_add_set(struct text *t, const struct pair *set)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
                                 "_-+.,:/@%=";
@@ -431,7 +464,7 @@ enum status session_say_build(const struct options *o, int64_t run, const char *
     if (had.n_sets == 0)
         return OK;
     for (size_t i = 0; i < had.n_sets; i++)
-        add_set(&t, &had.sets[i]);
+        session_add_set(&t, &had.sets[i]);
     TRY(text_finish(&t, &words, NULL, err));
     TRY(progress_open(false, &progress, err));
     progress_line(progress, "without --set, this is of run %lld:%s", (long long)run, words);

@@ -16,7 +16,9 @@ struct graph;
 struct options;
 struct recipe;
 struct recipe_change;
+struct pair;
 struct store;
+struct text;
 
 /* `hpo build`. ERR_FAILED: something failed, and was said. */
 enum status session_build(const struct options *o, struct error *err) MUST_CHECK;
@@ -36,6 +38,9 @@ enum status session_arguments(const struct options *o, struct arena *arena, cons
 enum status session_say_build(const struct options *o, int64_t run, const char *arguments,
                               struct arena *arena, struct error *err) MUST_CHECK;
 
+/* " --set NAME=VALUE" as a shell reads it: in quotes where that is needed. */
+void session_add_set(struct text *t, const struct pair *set);
+
 /*
  * Goes through a study as `hpo build` would, as far as the store knows its units: asks searcher and
  * scheduler anew, with reasons; starts nothing, writes nothing (the store may be open for reading).
@@ -46,6 +51,14 @@ enum status session_say_build(const struct options *o, int64_t run, const char *
 typedef enum status replay(struct build *b, int node, void *context, struct error *err);
 enum status session_replay(const struct options *o, struct store *store, const char *name,
                            const struct recipe_change *change, replay *answer, void *context,
+                           struct error *err) MUST_CHECK;
+
+/*
+ * Goes through the recipe as `hpo build` would, all its targets, with results also looked for under
+ * older keys: see accept.h. Starts nothing. Then calls `answer` with the build.
+ */
+typedef enum status accepting(struct build *b, void *context, struct error *err);
+enum status session_accept(const struct options *o, accepting *answer, void *context,
                            struct error *err) MUST_CHECK;
 
 /* The absolute path under which the store knows the recipe. ERR_INPUT: there is no such file. */

@@ -52,6 +52,14 @@ enum status targets_choose(struct build *b, struct error *err)
     return OK;
 }
 
+enum status targets_choose_all(struct build *b, struct error *err)
+{
+    b->n_targets = graph_targets(b->graph, &b->targets);
+    return b->n_targets > 0
+               ? OK
+               : error_set(err, ERR_INPUT, b->o->recipe, "the recipe returns no targets");
+}
+
 /* The node of this target or label, or -1. */
 static int find_node(struct build *b, const char *name, size_t n_name)
 {

@@ -7,6 +7,9 @@
 /* The targets that were asked for by name, else `default`, else all. ERR_INPUT. */
 enum status targets_choose(struct build *b, struct error *err) MUST_CHECK;
 
+/* All of them, whatever words stand on the command line. ERR_INPUT: there are none. */
+enum status targets_choose_all(struct build *b, struct error *err) MUST_CHECK;
+
 /* Of a replay: the study of this name (NULL: the only one), or each hpo.after that may make it. */
 enum status targets_choose_study(struct build *b, const char *name, struct error *err) MUST_CHECK;
 

@@ -25,7 +25,7 @@ static void add_list(struct text *t, const char *field, const char *const *value
 }
 
 /* Names go into field names percent-free: a space in one would end it, so they are JSON strings. */
-static void add_named(struct text *t, const char *field, const char *name, const char *value)
+void key_add_name(struct text *t, const char *field, const char *name)
 {
     text_printf(t, "%s", field);
     for (const char *c = name; *c; c++)
@@ -33,6 +33,11 @@ static void add_named(struct text *t, const char *field, const char *name, const
             text_printf(t, "\\x%02x", (unsigned)*c);
         else
             text_add_bytes(t, c, 1);
+}
+
+static void add_named(struct text *t, const char *field, const char *name, const char *value)
+{
+    key_add_name(t, field, name);
     text_add(t, " ");
     json_write_string(t, value);
     text_add(t, "\n");
@@ -87,14 +92,8 @@ enum status key_of_action(const struct action *a, const struct content_key *cont
     return digest_bytes(*description, n, key, err);
 }
 
-/* One line of a description. */
-struct field {
-    const char *name, *value;
-    size_t n_name, n_value;
-};
-
 /* The field that begins at *at, which moves to the next; false at the end. */
-static bool next_field(const char **at, struct field *f)
+bool key_next_field(const char **at, struct key_field *f)
 {
     const char *space = strchr(*at, ' '), *end;
 
@@ -103,21 +102,22 @@ static bool next_field(const char **at, struct field *f)
     end = strchr(space, '\n');
     if (!end)
         end = space + strlen(space);
-    *f = (struct field){*at, space + 1, (size_t)(space - *at), (size_t)(end - space - 1)};
+    *f = (struct key_field){*at, space + 1, (size_t)(space - *at), (size_t)(end - space - 1)};
     *at = *end ? end + 1 : end;
     return true;
 }
 
-static bool find_field(const char *description, const struct field *wanted, struct field *f)
+bool key_find_field(const char *description, const struct key_field *wanted, struct key_field *f)
 {
-    while (next_field(&description, f))
+    while (key_next_field(&description, f))
         if (f->n_name == wanted->n_name && memcmp(f->name, wanted->name, f->n_name) == 0)
             return true;
     return false;
 }
 
 /* Two lists of strings: only the elements that differ. */
-static bool add_list_difference(struct text *t, const struct field *a, const struct field *b)
+static bool add_list_difference(struct text *t, const struct key_field *a,
+                                const struct key_field *b)
 {
     struct json *was, *is;
     struct error ignored;
@@ -142,10 +142,10 @@ enum status key_difference(const char *was, const char *is, struct arena *arena,
                            struct error *err)
 {
     struct text t = text_in(arena);
-    struct field a, b;
+    struct key_field a, b;
 
-    for (const char *at = was; next_field(&at, &a);) {
-        if (!find_field(is, &a, &b))
+    for (const char *at = was; key_next_field(&at, &a);) {
+        if (!key_find_field(is, &a, &b))
             text_printf(&t, "  %.*s: %.*s → absent\n", (int)a.n_name, a.name, (int)a.n_value,
                         a.value);
         else if ((a.n_value != b.n_value || memcmp(a.value, b.value, a.n_value) != 0) &&
@@ -153,8 +153,8 @@ enum status key_difference(const char *was, const char *is, struct arena *arena,
             text_printf(&t, "  %.*s: %.*s → %.*s\n", (int)a.n_name, a.name, (int)a.n_value, a.value,
                         (int)b.n_value, b.value);
     }
-    for (const char *at = is; next_field(&at, &b);)
-        if (!find_field(was, &b, &a))
+    for (const char *at = is; key_next_field(&at, &b);)
+        if (!key_find_field(was, &b, &a))
             text_printf(&t, "  %.*s: absent → %.*s\n", (int)b.n_name, b.name, (int)b.n_value,
                         b.value);
     return text_finish(&t, out, NULL, err);

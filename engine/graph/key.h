@@ -9,11 +9,15 @@
 #ifndef ENGINE_GRAPH_KEY_H
 #define ENGINE_GRAPH_KEY_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "base/digest.h"
 #include "base/error.h"
 #include "engine/graph/graph.h"
 
 struct arena;
+struct text;
 
 /* What an input holds: one file, one program (an executable file), or a folder's tree. */
 enum content_kind { CONTENT_FILE, CONTENT_PROGRAM, CONTENT_FOLDER };
@@ -31,6 +35,21 @@ struct content_key {
 enum status key_of_action(const struct action *action, const struct content_key *contents,
                           const char *identity, struct arena *arena, char **description,
                           struct digest *key, struct error *err) MUST_CHECK;
+
+/* One line of a description; both strings are parts of it. */
+struct key_field {
+    const char *name, *value;
+    size_t n_name, n_value;
+};
+
+/* The field that begins at *at, which moves to the next; false at the end. */
+bool key_next_field(const char **at, struct key_field *f);
+
+/* The field of the same name in another description. */
+bool key_find_field(const char *description, const struct key_field *wanted, struct key_field *f);
+
+/* The name of a field that is one of several: "input." and the input's name. */
+void key_add_name(struct text *t, const char *field, const char *name);
 
 /*
  * The fields in which two descriptions differ, one line each: "input.data: WAS → IS". Lists are

@@ -105,6 +105,8 @@ enum status study_shape(struct study *study, struct trial *trial, const char *pa
     template->stateless = action->stateless;
     template->may_end = action->may_end;
     template->script = action->report != NULL;
+    template->study = study->node;
+    template->trial = trial->number;
     trial->params = params;
     trial->template = template;
     return OK;

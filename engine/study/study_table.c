@@ -317,6 +317,8 @@ static void write_segment(const struct report *r, bool cached, struct text *out)
         text_printf(out, "\"cached\": %s, ", r->unit->cached ? "true" : "false");
     text_add(out, "\"seconds\": ");
     json_write_number(out, r->unit->seconds);
+    if (r->unit->by_hand)
+        text_add(out, ", \"accepted\": true");
     if (r->parent_trial >= 0)
         text_printf(out, ", \"parent_trial\": %d", r->parent_trial);
     text_add(out, "}");

@@ -63,15 +63,39 @@ static enum status grow(struct units *units, struct error *err)
     return OK;
 }
 
+bool unit_is_accepted(const struct unit *u)
+{
+    return !digest_equal(&u->result, &u->key);
+}
+
+char *unit_describe(const struct digest *template, int t, const struct digest *parent,
+                    struct arena *arena)
+{
+    char parent_hex[DIGEST_HEX + 1] = "", template_hex[DIGEST_HEX + 1];
+
+    if (parent)
+        digest_hex(parent, parent_hex);
+    digest_hex(template, template_hex);
+    return arena_printf(arena, "unit 1\ntemplate \"%s\"\nt %d\nparent \"%s\"\n", template_hex, t,
+                        parent_hex);
+}
+
 char *unit_description(const struct unit *u, struct arena *arena)
 {
-    char parent[DIGEST_HEX + 1] = "", template[DIGEST_HEX + 1];
+    return unit_describe(&u->template->key, u->t, u->parent ? &u->parent->key : NULL, arena);
+}
 
-    if (u->parent)
-        digest_hex(&u->parent->key, parent);
-    digest_hex(&u->template->key, template);
-    return arena_printf(arena, "unit 1\ntemplate \"%s\"\nt %d\nparent \"%s\"\n", template, u->t,
-                        parent);
+bool unit_template(const char *description, struct digest *key)
+{
+    static const char field[] = "\ntemplate \"";
+    const char *at = description ? strstr(description, field) : NULL;
+    char hex[DIGEST_HEX + 1];
+
+    if (!at || strncmp(description, "unit ", 5) != 0 || strlen(at) < strlen(field) + DIGEST_HEX)
+        return false;
+    memcpy(hex, at + strlen(field), DIGEST_HEX);
+    hex[DIGEST_HEX] = '\0';
+    return digest_parse(hex, key);
 }
 
 /* An older hpo has kept the empty folder of a trainer that leaves none. */
@@ -89,6 +113,8 @@ static enum status fill(struct units *units, struct unit *u, const struct result
     if (u->state != UNIT_KNOWN)
         u->cached = true;
     u->state = UNIT_KNOWN;
+    u->result = r->key;
+    u->by_hand = unit_is_accepted(u) || (u->parent && u->parent->by_hand);
     u->ended = strcmp(r->reports, UNIT_ENDED) == 0;
     TRY(unit_read_report(units, u, u->ended ? "{}" : r->reports, err));
     u->reports = r->reports;
@@ -170,6 +196,8 @@ enum status unit_get(struct units *units, const struct template *template, struc
             return error_memory(err);
         **slot = wanted;
         (*slot)->root = *slot;
+        (*slot)->result = wanted.key;
+        (*slot)->by_hand = parent && parent->by_hand;
         if (parent && digest_equal(&parent->template->key, &template->key))
             (*slot)->root = parent->root;
         (*slot)->asker.unit = *slot;

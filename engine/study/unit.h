@@ -28,11 +28,12 @@ struct store;
 /* What a trial's segments come from: the action that trial(p) returned, and its key once known. */
 struct template
 {
-    int node;       /* in the graph */
-    bool keyed;     /* all its inputs are known */
-    bool stateless; /* an empty checkpoint is a whole one: as its action says */
-    bool may_end;   /* it may end by itself: as its action says */
-    bool script;    /* its process begins with t = 1, always */
+    int node;         /* in the graph */
+    int study, trial; /* whose trial(p) it was: the study's node, the trial's number */
+    bool keyed;       /* all its inputs are known */
+    bool stateless;   /* an empty checkpoint is a whole one: as its action says */
+    bool may_end;     /* it may end by itself: as its action says */
+    bool script;      /* its process begins with t = 1, always */
     struct digest key;
     const char *description; /* field by field */
 };
@@ -73,13 +74,16 @@ struct unit {
     int64_t run;           /* id of the build that trained it */
     bool has_checkpoint, kept;
     struct digest checkpoint;
-    bool bare;           /* a run ended with it, and left no checkpoint */
-    bool running;        /* a run of ours will report it */
-    bool wanted;         /* scratch of retain.c */
-    bool counted;        /* scratch of those who count each unit once; false outside */
-    const char *failure; /* where failed: the sentence */
-    bool looked;         /* for an accepted failure of an earlier build, */
-    bool accepted;       /* and there is one */
+    bool bare;                    /* a run ended with it, and left no checkpoint */
+    bool running;                 /* a run of ours will report it */
+    bool wanted;                  /* scratch of retain.c */
+    bool counted;                 /* scratch of those who count each unit once; false outside */
+    const char *failure;          /* where failed: the sentence */
+    bool looked;                  /* for an accepted failure of an earlier build, */
+    bool accepted;                /* and there is one */
+    const struct digest *earlier; /* scratch of accept.c: the key that it would have had before */
+    struct digest result; /* the key whose result it has: its own, or what that was accepted as */
+    bool by_hand;         /* it was accepted (hpo accept), or trained on from such a unit */
     struct asker asker;
 };
 
@@ -129,8 +133,18 @@ enum status unit_report(struct units *units, struct unit *u, const char *text,
 enum status unit_read_report(struct units *units, struct unit *u, const char *text,
                              struct error *err) MUST_CHECK;
 
+/* Whether an older key's result stands for it. */
+bool unit_is_accepted(const struct unit *u);
+
 /* The text that is hashed for the key, and stored beside the result. */
 char *unit_description(const struct unit *u, struct arena *arena);
+
+/* The same of the unit t of a template after another unit, by their keys. */
+char *unit_describe(const struct digest *template, int t, const struct digest *parent,
+                    struct arena *arena);
+
+/* The template that a unit's description names; false: it is no unit's. */
+bool unit_template(const char *description, struct digest *key);
 
 /* A number of the report; NaN where it is null. ERR_INPUT: there is none of that name. */
 enum status unit_value(const struct unit *u, const char *metric, double *value,

@@ -73,7 +73,7 @@ class Damage(Case):
         self.assertIn(status, (2, 4), f"{what}: {err}")
         self.assertIn("store", err, what)
         if status == 2:
-            self.assertRegex(err, "newer version|expected \"hpo store 2\"", what)
+            self.assertRegex(err, "newer version|expected \"hpo store 3\"", what)
             return False
         self.assertIn("hpo cache gc", err, what)
         self.hpo("cache", "gc")

@@ -1,4 +1,4 @@
-"""A store of version 1 is upgraded in place by the first program that opens it; what it knows stays known."""
+"""A store of version 1 or 2 is upgraded in place by the first program that opens it; what it knows stays known."""
 import shutil
 import sqlite3
 import unittest
@@ -67,7 +67,6 @@ class Upgrade(Case):
         self.write("train.sh", TRAINER)
         self.hpo("build", "r.lua")
         self.before = without_measured(self.table("r.lua"))
-        self.make_old()
 
     def make_old(self):
         """Turns the store into what a program of version 1 would have left."""
@@ -90,6 +89,7 @@ class Upgrade(Case):
         (store / "graphs").mkdir()
 
     def test_a_build_goes_on_with_what_was_known(self):
+        self.make_old()
         answer = self.build("r.lua")
         self.assertEqual((answer["ran"], answer["units_trained"]), (0, 0))
         self.assertEqual(without_measured(self.table("r.lua")), self.before)
@@ -98,22 +98,38 @@ class Upgrade(Case):
         self.hpo("cache", "verify")
 
     def test_a_reader_upgrades_it_too(self):
+        self.make_old()
         self.assertEqual(without_measured(self.table("r.lua")), self.before)
         self.hpo("cache", "verify")
-        self.assertEqual((self.folder / ".hpo/version").read_text(), "hpo store 2\n")
+        self.assertEqual((self.folder / ".hpo/version").read_text(), "hpo store 3\n")
         self.assertEqual(sorted(p.name for p in (self.folder / ".hpo").glob("index.db*")), ["index.db"])
 
     def test_older_programs_are_kept_out(self):
+        self.make_old()
         self.hpo("build", "r.lua")
-        self.assertEqual((self.folder / ".hpo/version").read_text(), "hpo store 2\n")
+        self.assertEqual((self.folder / ".hpo/version").read_text(), "hpo store 3\n")
         index = sqlite3.connect(self.folder / ".hpo/index.db")
-        self.assertEqual(index.execute("PRAGMA user_version").fetchone(), (2,))
+        self.assertEqual(index.execute("PRAGMA user_version").fetchone(), (3,))
         index.close()
 
     def test_newer_stores_are_refused(self):
-        (self.folder / ".hpo/version").write_text("hpo store 3\n")
+        (self.folder / ".hpo/version").write_text("hpo store 4\n")
         out, err = self.hpo("build", "r.lua", status=2)
         self.assertIn("store of a newer version", err)
+
+    def test_one_of_version_2(self):
+        """It has all but the last table."""
+        (self.folder / ".hpo/version").write_text("hpo store 2\n")
+        index = sqlite3.connect(self.folder / ".hpo/index.db")
+        index.executescript("DROP TABLE acceptance; PRAGMA user_version=2")
+        index.close()
+        self.assertEqual(without_measured(self.table("r.lua")), self.before)
+        self.hpo("cache", "verify")
+        self.assertEqual((self.folder / ".hpo/version").read_text(), "hpo store 3\n")
+        self.write("train.sh", "# a comment\n" + TRAINER)
+        self.hpo("accept", "r.lua", "--yes")
+        self.assertEqual(self.build("r.lua")["units_trained"], 0)
+        self.hpo("cache", "verify")
 
 
 if __name__ == "__main__":

@@ -189,7 +189,7 @@ class Places(Disk):
 
     def test_a_store_of_a_newer_version(self):
         self.hpo("build", "r.lua", "f01")
-        self.write(".hpo/version", "hpo store 3\n")
+        self.write(".hpo/version", "hpo store 4\n")
         before = sorted(p for p in (self.folder / ".hpo").rglob("*"))
         for arguments in (["build", "r.lua", "f01"], ["runs"], ["cache", "gc"], ["cache", "verify"]):
             done = self.run_hpo(*arguments)
@@ -199,7 +199,7 @@ class Places(Disk):
         for text in ("", "x", "hpo store 0\n", "hpo store 99999999999999999999\n", "hpo store one\n", "\0" * 64, "y" * 5000):
             self.write(".hpo/version", text)
             self.assertEqual(self.run_hpo("build", "r.lua", "f01").returncode, 2, text)
-        self.write(".hpo/version", "hpo store 2\n")
+        self.write(".hpo/version", "hpo store 3\n")
         self.assertEqual(self.build("r.lua", "f01")["ran"], 0)
 
     def test_a_store_that_lost_a_part(self):

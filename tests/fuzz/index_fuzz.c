@@ -61,7 +61,7 @@ static void make_folder(void)
     insist(atexit(remove_folder) == 0);
     (void)snprintf(path, sizeof path, "%s/blobs", folder);
     insist(file_make_folders(path, &err) == OK);
-    write_file("version", "hpo store 2\n", 12);
+    write_file("version", "hpo store 3\n", 12);
     write_file("lock", "", 0);
 }
 

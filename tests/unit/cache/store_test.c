@@ -30,7 +30,7 @@ static void a_new_store_has_its_layout(void **state)
 {
     struct place *p = *state;
 
-    assert_string_equal(content(p, "store/version"), "hpo store 2\n");
+    assert_string_equal(content(p, "store/version"), "hpo store 3\n");
     assert_true(exists("store/index.db") && exists("store/blobs") && exists("store/tmp"));
     assert_true(exists("store/work") && exists("store/claims"));
     assert_int_equal(store_folder(p->store)[0], '/');
@@ -82,16 +82,16 @@ static void other_folders_are_refused(void **state)
     put_file("other/thesis.tex", "x");
     refuse(p, ERR_INPUT, "thesis.tex");
     put_file("other/version", "12\n");
-    refuse(p, ERR_INPUT, "hpo store 2");
+    refuse(p, ERR_INPUT, "hpo store 3");
     put_file("other/version", "hpo store x\n");
-    refuse(p, ERR_INPUT, "hpo store 2");
-    put_file("other/version", "hpo store 3\n");
-    refuse(p, ERR_INPUT, "it is 3, this program knows 2");
+    refuse(p, ERR_INPUT, "hpo store 3");
+    put_file("other/version", "hpo store 4\n");
+    refuse(p, ERR_INPUT, "it is 4, this program knows 3");
     assert_non_null(strstr(p->err.text, "newer version"));
     assert_true(p->err.hint[0] != '\0');
     assert_int_equal(unlink("other/version"), 0);
     assert_int_equal(unlink("other/thesis.tex"), 0);
-    put_bytes("other/version", "hpo store 2\n", 1000);
+    put_bytes("other/version", "hpo store 3\n", 1000);
     refuse(p, ERR_INPUT, "64 bytes");
     assert_int_equal(unlink("other/version"), 0);
     assert_int_equal(rmdir("other"), 0);
@@ -105,7 +105,7 @@ static void an_index_that_is_none_is_damage(void **state)
     struct store *store = NULL;
 
     assert_int_equal(mkdir("other", 0777), 0);
-    put_file("other/version", "hpo store 2\n");
+    put_file("other/version", "hpo store 3\n");
     put_bytes("other/index.db", "this is no database", 8192);
     assert_int_equal(store_open("other", STORE_WRITE, NULL, &store, &p->err), ERR_CORRUPT);
     assert_int_equal(store_open("other", STORE_READ, NULL, &store, &p->err), ERR_CORRUPT);
@@ -123,7 +123,7 @@ static void half_a_store_is_finished(void **state)
     assert_int_equal(rmdir("store/work"), 0);
     put_file("store/version.abc123", "hpo st");
     reopen(p);
-    assert_string_equal(content(p, "store/version"), "hpo store 2\n");
+    assert_string_equal(content(p, "store/version"), "hpo store 3\n");
     assert_true(exists("store/work"));
     put_file("store/index.db-wal", "");
     store_close(p->store);
@@ -323,7 +323,7 @@ static void many_may_make_it_at_once(void **state)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
         assert_int_equal(writers[i].done, 20);
     }
-    assert_string_equal(content(p, "fresh/version"), "hpo store 2\n");
+    assert_string_equal(content(p, "fresh/version"), "hpo store 3\n");
 }
 
 static void what_one_puts_the_other_sees_after_the_sync(void **state)
