@@ -33,6 +33,7 @@
 
 struct arena;
 struct exclusions;
+struct live;
 struct pins;
 struct run;
 struct snapshot;
@@ -109,6 +110,7 @@ struct build {
     struct fetch_context fetch;
     struct pins *pins;
     struct progress *progress;
+    struct live *live; /* what is shown of it while it goes on; NULL: nothing */
     struct plan *plan;
     struct executor *executor;
     struct results *results;

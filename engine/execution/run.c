@@ -10,6 +10,7 @@
 #include "engine/execution/retain.h"
 #include "engine/execution/run_state.h"
 #include "engine/execution/waiting.h"
+#include "engine/process/runner.h"
 
 /* A checkpoint that another run left of this unit, in the middle, becomes its own now. */
 static enum status adopt(struct build *b, struct unit *u, const char *label, const char *log,
@@ -348,6 +349,13 @@ enum status run_again(struct build *b, const char *label, struct unit *u, bool *
 bool run_is_remake(const struct job *job)
 {
     return job->run->purpose != FOR_STUDY;
+}
+
+double run_since(const struct job *job)
+{
+    return job->run && job->run->purpose == FOR_STUDY && !waiting_is(job)
+               ? (double)(runner_now_ns() - job->run->line_ns) / 1e9
+               : -1;
 }
 
 bool run_serves(const struct job *job, const struct demand *demand)

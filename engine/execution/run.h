@@ -35,6 +35,9 @@ enum status run_finish(struct build *b, struct job *job, const struct executor_e
 /* Whether this run goes on whatever studies demand. */
 bool run_is_remake(const struct job *job);
 
+/* Seconds that it has trained the unit that it reports next; negative: it trains none for a study. */
+double run_since(const struct job *job);
+
 /* Whether this run will report the first unit of a demand. */
 bool run_serves(const struct job *job, const struct demand *demand);
 

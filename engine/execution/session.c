@@ -19,6 +19,7 @@
 #include "engine/execution/dry_run.h"
 #include "engine/execution/exclusions.h"
 #include "engine/execution/job.h"
+#include "engine/execution/live.h"
 #include "engine/execution/loop.h"
 #include "engine/execution/output.h"
 #include "engine/execution/recall.h"
@@ -259,6 +260,7 @@ static void end(struct session *s, bool close_store)
 
     while (b->jobs)
         job_close(b, b->jobs, false);
+    live_end(b);
     local_executor_close(s->local);
     runner_end(&s->reaper);
     pins_close(b->pins);
@@ -345,11 +347,13 @@ static enum status run_build(struct build *b, struct error *err)
     struct error second;
 
     TRY(history_run_begin(b->store, &run, &b->run, err));
+    TRY(live_begin(b, run.started, err));
     s = make_targets(b, err);
     if (s == OK && !b->failed && !b->recall.past)
         s = recipe_finish(b->recipe, err);
     run.seconds = (double)(runner_now_ns() - started_ns) / 1e9;
     kept = keep(b, s, &run, &second);
+    live_end(b);
     if (s == OK || s == ERR_FAILED || s == ERR_INTERRUPTED) {
         const enum status said = summary_print(b, run.seconds, kept == OK ? &second : err);
         kept = kept == OK ? said : kept;
