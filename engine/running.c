@@ -290,40 +290,38 @@ enum status running_tables(const struct running_build *r, const char *study, str
     return OK;
 }
 
-/* The key in hexadecimal; NULL: it has none yet. Of nodes of one name the last. */
-static enum status find_key(const struct running_build *r, const char *node, struct arena *arena,
-                            const char **hex, struct error *err)
+/* Whether the name is the node's, or that of a unit of the trial. */
+static bool is_of(const char *name, const char *node)
 {
-    struct json *nodes;
+    const size_t n = strlen(node);
 
-    *hex = NULL;
-    if (!r->nodes || !r->nodes[0])
-        return OK;
-    TRY(json_parse(r->nodes, strlen(r->nodes), "the state of a build", JSON_STRICT, arena, &nodes,
-                   err));
-    for (size_t i = 0; nodes->kind == JSON_ARRAY && i + 1 < nodes->n; i += 2)
-        if (nodes->items[i].kind == JSON_STRING && nodes->items[i + 1].kind == JSON_STRING &&
-            strcmp(nodes->items[i].string, node) == 0)
-            *hex = nodes->items[i + 1].string;
-    return OK;
+    if (strncmp(name, node, n) != 0)
+        return false;
+    return !name[n] ||
+           (name[n] == '/' && name[n + 1] && strspn(name + n + 1, "0123456789") == strlen(name + n + 1));
 }
 
 enum status running_keys(const struct running_build *r, const char *node, struct arena *arena,
                          struct node_key **keys, size_t *n, struct error *err)
 {
-    struct node_key *all, now = {.name = node, .run = r->run};
-    const char *hex;
+    struct json *nodes;
+    size_t capacity = 0;
 
-    TRY(find_key(r, node, arena, &hex, err));
-    if (!hex || !digest_parse(hex, &now.key) ||
-        (*n > 0 && digest_equal(&now.key, &(*keys)[0].key)))
+    *keys = NULL;
+    *n = 0;
+    if (!r->nodes || !r->nodes[0])
         return OK;
-    if (!(all = arena_array(arena, *n + 1, sizeof *all)))
-        return error_memory(err);
-    all[0] = now;
-    if (*n > 0)
-        memcpy(all + 1, *keys, *n * sizeof *all);
-    *keys = all;
-    ++*n;
+    TRY(json_parse(r->nodes, strlen(r->nodes), "the state of a build", JSON_STRICT, arena, &nodes,
+                   err));
+    for (size_t i = 0; nodes->kind == JSON_ARRAY && i + 1 < nodes->n; i += 2) {
+        struct node_key key = {.name = nodes->items[i].string, .run = r->run};
+        struct node_key *last;
+        if (nodes->items[i].kind != JSON_STRING || nodes->items[i + 1].kind != JSON_STRING ||
+            !is_of(key.name, node) || !digest_parse(nodes->items[i + 1].string, &key.key))
+            continue;
+        if (!(last = arena_push(arena, *keys, *n, capacity)))
+            return error_memory(err);
+        *last = key;
+    }
     return OK;
 }

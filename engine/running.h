@@ -71,7 +71,8 @@ enum status running_find(const struct store *store, const char *recipe, const ch
 enum status running_tables(const struct running_build *r, const char *study, struct arena *arena,
                            struct study_table **tables, size_t *n, struct error *err) MUST_CHECK;
 
-/* Puts the key that the node has in this build before those of earlier ones, where it differs. */
+/* The key that the node has in this build; of STUDY/TRIAL that of each unit, by its full name, in
+ * order. None of what it has not come to. */
 enum status running_keys(const struct running_build *r, const char *node, struct arena *arena,
                          struct node_key **keys, size_t *n, struct error *err) MUST_CHECK;
 

@@ -6,6 +6,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/visible.h"
 
 bool screen_is_terminal(int fd)
@@ -91,4 +92,11 @@ void screen_fill(struct text *t, const char *const *lines, size_t n)
         text_add(t, "\033[K");
     }
     text_add(t, "\033[J");
+}
+
+enum status screen_put(int fd, const struct text *t, struct error *err)
+{
+    if (t->failed)
+        return error_memory(err);
+    return file_write_all(fd, "the terminal", t->bytes, t->n, err);
 }

@@ -41,6 +41,9 @@ void screen_show(struct text *t, const struct region *shown);
 bool screen_enter(int fd, struct termios *before, struct text *t);
 void screen_leave(int fd, const struct termios *before, struct text *t);
 
+/* Writes what was gathered. */
+enum status screen_put(int fd, const struct text *t, struct error *err) MUST_CHECK;
+
 /* All lines, from the first row on; the rest of the screen is emptied. */
 void screen_fill(struct text *t, const char *const *lines, size_t n);
 

@@ -111,7 +111,7 @@ static struct unit *end_of_stretch(const struct unit *start, struct unit *from)
 struct stretch {
     enum purpose purpose;
     int best_node;
-    const char *label;
+    const char *label, *metric, *params;
     struct template *template;
     struct unit *from;
     int until, others;
@@ -185,6 +185,8 @@ static enum status open_run(struct build *b, struct stretch s, struct job **out,
     *job->run = (struct run){.purpose = s.purpose,
                              .best_node = s.best_node,
                              .saves = s.saves,
+                             .metric = s.metric,
+                             .params = s.params,
                              .template = s.template,
                              .begun = start,
                              .from = start,
@@ -250,6 +252,8 @@ enum status run_start(struct build *b, const char *label, const struct demand *d
     const struct stretch s = {.purpose = FOR_STUDY,
                               .best_node = -1,
                               .label = label,
+                              .metric = demand->metric,
+                              .params = demand->params,
                               .template = demand->template,
                               .from = demand->from,
                               .until = demand->until,
@@ -421,7 +425,7 @@ static enum status fail(struct build *b, struct job *job, const char *sentence, 
         TRY(break_off(b, job, true, err));
         return let_go(b, job, false, err);
     }
-    failure_tell(b, job, sentence);
+    failure_tell(b, job, sentence, run->params);
     b->counts.failed++;
     if (u) {
         u->state = UNIT_FAILED;
@@ -465,7 +469,7 @@ static enum status succeed(struct build *b, struct job *job, struct error *err)
 
     if (run->begun && run->purpose == FOR_STUDY && u->kept)
         TRY(retain_replaced(b, run->begun, err));
-    progress_done(b->progress, "%s t = %d (%.1f s)", job->label, u->t, job_seconds(job));
+    run_say(b, job);
     TRY(let_go(b, job, b->o->keep_failed, err));
     return best_node >= 0 ? best_done(b, best_node, err) : OK;
 }

@@ -32,6 +32,9 @@ enum status run_take(struct build *b, struct job *job, const char *bytes, size_t
 enum status run_finish(struct build *b, struct job *job, const struct executor_event *end,
                        struct error *err) MUST_CHECK;
 
+/* Says that its last unit is known: "asha/3 t = 9 eval_loss 0.41 (1.2 s)". */
+void run_say(struct build *b, const struct job *job);
+
 /* Whether this run goes on whatever studies demand. */
 bool run_is_remake(const struct job *job);
 

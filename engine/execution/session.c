@@ -35,6 +35,7 @@
 #include "engine/process/capture.h"
 #include "engine/process/runner.h"
 #include "engine/results/local.h"
+#include "engine/running.h"
 
 enum {
     CAPTURE_SECONDS = 600,         /* a repository may be large */
@@ -225,6 +226,7 @@ static enum status open_build(struct session *s, const struct recipe_change *cha
     progress_text(b->progress,
                   b->recall.past ? b->recall.past->printed : recipe_printed(b->recipe));
     interrupt_defer_stops();
+    interrupt_on_resize();
     if (!b->store)
         TRY(build_open_store(b, err));
     TRY(recall_begin(b, err));
@@ -436,20 +438,34 @@ enum status session_say_build(const struct options *o, int64_t run, const char *
     return OK;
 }
 
+enum status session_say_running(int64_t run, struct error *err)
+{
+    struct progress *progress;
+
+    TRY(progress_open(false, &progress, err));
+    progress_line(progress, "run %lld is running: this is how far it is", (long long)run);
+    progress_close(progress);
+    return OK;
+}
+
 /* ---- replay ---- */
 
 /* As in hpo table: without --set, those of the last build of the recipe. */
 static enum status take_last_sets(const struct build *b, const char *study, bool say,
                                   struct options *o, struct error *err)
 {
-    struct study_table *tables;
+    struct running_build live;
+    struct study_table *tables = NULL;
     const char *recipe = NULL;
     size_t n;
 
     if (o->n_sets > 0)
         return OK;
     TRY(session_recipe(o, b->arena, &recipe, err));
-    TRY(history_tables(b->store, recipe, NULL, study, b->arena, &tables, &n, err));
+    TRY(running_find(b->store, recipe, NULL, 0, b->arena, &live, err));
+    TRY(history_tables(b->store, recipe, live.run ? live.arguments : NULL, study, b->arena, &tables,
+                       &n, err));
+    TRY(running_tables(&live, study, b->arena, &tables, &n, err));
     if (n == 0)
         return OK;
     if (say)

@@ -36,10 +36,13 @@ enum status session_arguments(const struct options *o, struct arena *arena, cons
 enum status session_say_build(const struct options *o, int64_t run, const char *arguments,
                               struct arena *arena, struct error *err) MUST_CHECK;
 
+/* Says, on standard error, that the build that is spoken of goes on. */
+enum status session_say_running(int64_t run, struct error *err) MUST_CHECK;
+
 /*
  * Goes through a study as `hpo build` would, as far as the store knows its units: asks searcher and
  * scheduler anew, with reasons; starts nothing, writes nothing (the store may be open for reading).
- * Without --set it takes those of the recipe's last build, and says so where nothing is changed.
+ * Without --set it takes those of the recipe's last build, one that runs before all, and says so where nothing is changed.
  * Then calls `answer` with the build and the study's node. name NULL: the only study of the recipe.
  * change: see engine/recipe/recipe.h; or NULL.
  */

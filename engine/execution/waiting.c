@@ -43,8 +43,7 @@ void waiting_begin(struct build *b, struct job *job)
         run->units[i]->running = false;
     job->deadline_ns = 0;
     executor_rest(b->executor, job->task);
-    progress_done(b->progress, "%s t = %d (%.1f s)", job->label, last_unit(run)->t,
-                  job_seconds(job));
+    run_say(b, job);
     b->changes++;
 }
 

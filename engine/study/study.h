@@ -60,7 +60,7 @@ struct demand {
     struct unit *from;         /* NULL: from the beginning */
     int until;
     bool saves; /* another trial may go on from its last unit, or its checkpoint is kept */
-    const char *params;
+    const char *params, *metric;
 };
 
 /* What the running trials need whatever is decided, in order of trial number. */
