@@ -78,7 +78,6 @@ static void write_trial(const struct board_trial *trial, struct text *t)
     text_add(t, "}");
 }
 
-
 /* The few that are written, in order of number again. */
 static void sort(size_t *places, size_t n)
 {

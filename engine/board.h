@@ -47,8 +47,8 @@ struct board_job {
     int trial; /* 0 for an action, else 1 */
     int t;     /* reported by a run of units */
     double seconds;
-    const char *log; /* path, or NULL */
-    const char *key; /* hexadecimal: of an action, or of the unit that comes next */
+    const char *log;         /* path, or NULL */
+    const char *key;         /* hexadecimal: of an action, or of the unit that comes next */
     const char *description; /* that this key hashes; NULL for a unit */
 };
 

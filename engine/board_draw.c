@@ -14,8 +14,8 @@ enum {
     LEAST_ROWS = 7, /* below, and below so many columns, a table says less than a line */
     LEAST_COLUMNS = 40,
     MOST_PARAMS = 32,
-    CELL = 18,      /* letters of a value, at most */
-    FEW_TRIALS = 2  /* rows that a study has, where there is room for its table at all */
+    CELL = 18,     /* letters of a value, at most */
+    FEW_TRIALS = 2 /* rows that a study has, where there is room for its table at all */
 };
 
 /* Lines that are drawn so far. */
@@ -120,7 +120,7 @@ static void add_times(struct text *t, const struct board *b)
     board_duration(t, b->seconds);
     if (!isnan(b->left)) {
         text_add(t, ", about ");
-        board_duration(t, b->left);
+        board_duration(t, fmax(b->left, 1));
         text_add(t, " left");
     }
 }
@@ -151,12 +151,32 @@ static void draw_heading(struct lines *l, const struct board *b)
 
 /* ---- a study in a line ---- */
 
-/* "asha: best eval_loss 0.412 (trial 7)": what is left out first stands last. */
+/* "; best eval_loss 0.412 (trial 7)", in as many columns as there are; the value is never cut. */
+static const char *best_words(struct lines *l, const struct board_study *s, size_t room)
+{
+    const char *words = "";
+
+    for (int form = 0; form < 3 && s->best >= 0; form++) {
+        struct text t = text_in(l->arena);
+        text_add(&t, "; best ");
+        if (form < 2) {
+            add_cut(&t, shown(l, s->metric), CELL);
+            text_add(&t, " ");
+        }
+        add_value(&t, s->best_value);
+        if (form < 1)
+            text_printf(&t, " (trial %d)", s->best);
+        words = finish(l, &t);
+        if (width(words) <= room)
+            break;
+    }
+    return words;
+}
+
+/* "asha: 12 of 20 trials, 4 running, 7 stopped; best eval_loss 0.412 (trial 7)" */
 static void draw_study(struct lines *l, const struct board_study *s)
 {
     const size_t room = (size_t)l->size->columns;
-    struct text t = text_in(l->arena), best = text_in(l->arena);
-    char counts[5][48];
     const struct {
         int n;
         const char *word;
@@ -165,27 +185,23 @@ static void draw_study(struct lines *l, const struct board_study *s)
                  {s->stopped, "stopped"},
                  {s->completed, "completed"},
                  {s->failed, "failed"}};
+    struct text t = text_in(l->arena);
+    const char *name = shown(l, s->name), *best;
+    char counts[64];
+    size_t taken, left;
 
-    if (s->best >= 0) {
-        text_add(&best, "; best ");
-        add_cut(&best, shown(l, s->metric), CELL);
-        text_add(&best, " ");
-        add_value(&best, s->best_value);
-        text_printf(&best, " (trial %d)", s->best);
-    }
-    (void)snprintf(counts[0], sizeof counts[0], ": %d of %d trials", s->n_trials, s->samples);
-    add_cut(&t, shown(l, s->name),
-            room > width(counts[0]) + width(finish(l, &best)) + 4
-                ? room - width(counts[0]) - width(finish(l, &best))
-                : 4);
-    text_add(&t, counts[0]);
+    (void)snprintf(counts, sizeof counts, ": %d of %d trials", s->n_trials, s->samples);
+    taken = width(name) + width(counts);
+    best = best_words(l, s, room > taken ? room - taken : 0);
+    left = room > width(counts) + width(best) ? room - width(counts) - width(best) : 1;
+    add_cut(&t, name, left);
+    text_add(&t, counts);
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        (void)snprintf(counts[i], sizeof counts[i], ", %d %s", parts[i].n, parts[i].word);
-        if (parts[i].n > 0 &&
-            width(finish(l, &t)) + width(counts[i]) + width(finish(l, &best)) <= room)
-            text_add(&t, counts[i]);
+        (void)snprintf(counts, sizeof counts, ", %d %s", parts[i].n, parts[i].word);
+        if (parts[i].n > 0 && width(finish(l, &t)) + width(counts) + width(best) <= room)
+            text_add(&t, counts);
     }
-    text_add(&t, finish(l, &best));
+    text_add(&t, best);
     add_line(l, &t, "\033[1m");
 }
 

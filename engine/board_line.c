@@ -1,5 +1,5 @@
-/* board_line: a board in one line. What it says is tried from the richest form to the barest, until
- * one fits; the value of the best is in all of them. */
+/* board_line: a board in one line. What it says is tried from the richest form to the barest,
+ * until one fits; the value of the best is in all of them. */
 #include <math.h>
 #include <string.h>
 
@@ -16,11 +16,12 @@ enum form {
     NO_TIME,    /* nor the time until now: what is left stays */
     SHORT,      /* of a study its counts and the value */
     ONE_STUDY,  /* of one study */
+    NO_LEFT,    /* without what is left */
     ONE_VALUE,  /* its value alone */
     FORMS
 };
 
-/* The study that is spoken of where there is room for one: the first that is open and has a best. */
+/* The study that is spoken of where there is room for one: the first open one with a best. */
 static const struct board_study *chosen(const struct board *b)
 {
     const struct board_study *open = NULL;
@@ -73,7 +74,7 @@ static void add_studies(struct text *t, const struct board *b, enum form form)
     if (said > 0 || b->n_studies == 0)
         return;
     add_study(t, chosen(b), form);
-    if (b->n_studies > 1 && form == ONE_STUDY)
+    if (b->n_studies > 1 && form < ONE_VALUE)
         text_printf(t, " | +%zu", b->n_studies - 1);
 }
 
@@ -90,10 +91,10 @@ static void add_form(struct text *t, const struct board *b, enum form form)
         separate(t);
         board_duration(t, b->seconds);
     }
-    if (isnan(b->left) || form == ONE_VALUE)
+    if (isnan(b->left) || form >= NO_LEFT)
         return;
     text_add(t, form < NO_TIME ? ", about " : " | about ");
-    board_duration(t, b->left);
+    board_duration(t, fmax(b->left, 1));
     text_add(t, " left");
 }
 

@@ -6,8 +6,8 @@
 #include "base/arena.h"
 
 enum {
-    PAST_UNITS = 4,  /* units of earlier builds count as so many, at most */
-    OWN_UNITS = 2,   /* what all trials together took counts as so many of a trial's own */
+    PAST_UNITS = 4,     /* units of earlier builds count as so many, at most */
+    OWN_UNITS = 2,      /* what all trials together took counts as so many of a trial's own */
     MOST_TRIALS = 2000, /* beyond, those to come are dealt out as equal parts */
     MOST_T = 100000
 };
@@ -73,6 +73,12 @@ static double pace_of(const struct eta_trial *trial, double pace)
     return (trial->seconds + OWN_UNITS * pace * trial->cost) / (trial->units + OWN_UNITS);
 }
 
+/* What is left of the unit that it trains: half as long again as it is overdue. */
+static double present_unit(const struct eta_trial *trial, double unit)
+{
+    return trial->since <= unit ? unit - trial->since : (trial->since - unit) / 2;
+}
+
 /* What each of the workers has to do until it is free; the next trial goes to the first. */
 struct workers {
     double *busy;
@@ -116,7 +122,7 @@ static double mean_cost(const struct eta_study *s)
 /* No more units than the budget has. */
 static void limit(const struct eta_study *s, double pace, struct eta *out)
 {
-    const double most = s->units_left * pace * mean_cost(s);
+    const double most = s->units_left * pace * mean_cost(s) * s->overhead;
 
     if (s->units_left <= 0 || out->work <= most)
         return;
@@ -146,10 +152,9 @@ enum status eta_study(const struct eta_study *s, struct arena *arena, struct eta
         const double unit = pace_of(trial, pace);
         if (trial->state != ETA_RUNNING || trial->t >= max_t)
             continue;
-        /* a unit that takes longer than it should is as good as done */
-        deal(&w, out, fmax(rest[trial->t] * unit - fmin(trial->since, unit), 0));
+        deal(&w, out, (rest[trial->t] - 1) * unit * s->overhead + present_unit(trial, unit));
     }
-    deal_new(&w, out, to_come > 0 ? to_come : 0, rest[0] * pace * mean_cost(s));
+    deal_new(&w, out, to_come > 0 ? to_come : 0, rest[0] * pace * mean_cost(s) * s->overhead);
     for (int i = 0; i < w.n; i++)
         out->span = fmax(out->span, w.busy[i]);
     limit(s, pace, out);

@@ -3,7 +3,7 @@
  *
  * Study      How far trials come is learned from those that have ended (a product-limit estimate:
  *            of the trials that reported t, the share that ended there); how long a unit takes from
- *            the units that this build trained, for their cost, and less and less from earlier ones.
+ *            the units that this build trained, by their cost, and less and less from earlier ones.
  *            What is expected of each trial is then dealt out to the study's workers.
  * Build      Work (slot seconds) divided by slots, but no less than the longest way through what
  *            needs one another.
@@ -24,8 +24,8 @@ enum eta_state { ETA_RUNNING, ETA_PAUSED, ETA_ENDED };
 struct eta_trial {
     int t; /* delivered */
     enum eta_state state;
-    double cost; /* of a unit, by the study's clock */
-    int units;   /* that this build trained, */
+    double cost;    /* of a unit, by the study's clock */
+    int units;      /* that this build trained, */
     double seconds; /* and what they took */
     int past_units; /* that were trained before, */
     double past_seconds;
@@ -35,9 +35,10 @@ struct eta_trial {
 struct eta_study {
     int workers; /* trials that may train at once: by concurrency and by slots */
     int samples, max_t;
-    double units_left;  /* of a budget; 0: no such limit */
-    bool exhausted;     /* no trial begins any more */
-    double pace;        /* seconds a unit of cost 1 took in earlier builds; NaN: unknown */
+    double units_left; /* of a budget; 0: no such limit */
+    bool exhausted;    /* no trial begins any more */
+    double pace;       /* seconds a unit of cost 1 took elsewhere; NaN: unknown */
+    double overhead;   /* what a second of them costs, at least 1 */
     const struct eta_trial *trials;
     size_t n;
 };

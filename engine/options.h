@@ -37,7 +37,7 @@ struct options {
     int top;                        /* of table: so many rows; 0: all */
     bool dry_run, keep_going, keep_failed, retry_failed, cached_only, update, rehash;
     bool json, csv, verbose;
-    bool follow; /* of log */
+    bool follow;             /* of log */
     const char *format;      /* --format of graph */
     double max_gb, max_days; /* of cache gc; negative: no such bound */
     bool help;

@@ -1,10 +1,11 @@
 /*
- * progress: what people see. The only file of hpo that prints: messages on standard error, results
- * on standard output.
+ * progress: what people see. Messages go to standard error, results to standard output; nothing of
+ * hpo prints but this and engine/screen.h.
  *
  * Lines are queued and come out with progress_flush, which the loop calls after the store is
  * durable: nobody is told of a result that a power cut could take back. On a terminal the status
- * stands below them, as engine/board.h draws it; elsewhere lines are all there is. NO_COLOR and TERM=dumb are respected.
+ * stands below them, as engine/board.h draws it; elsewhere lines are all there is. NO_COLOR and
+ * TERM=dumb are respected.
  *
  * Whatever is printed for people is made visible first (base/visible.h): a name that anybody chose
  * cannot command a terminal. Only progress_data leaves bytes alone, where no terminal reads them.

@@ -1,4 +1,4 @@
-/* running: a lock and a file for each build that runs. Start at running_begin, or at running_find. */
+/* running: a lock and a file for each build that runs. Start at running_begin, running_find. */
 #include "engine/running.h"
 
 #include <errno.h>
@@ -297,8 +297,8 @@ static bool is_of(const char *name, const char *node)
 
     if (strncmp(name, node, n) != 0)
         return false;
-    return !name[n] ||
-           (name[n] == '/' && name[n + 1] && strspn(name + n + 1, "0123456789") == strlen(name + n + 1));
+    return !name[n] || (name[n] == '/' && name[n + 1] &&
+                        strspn(name + n + 1, "0123456789") == strlen(name + n + 1));
 }
 
 enum status running_keys(const struct running_build *r, const char *node, struct arena *arena,

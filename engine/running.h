@@ -3,10 +3,11 @@
  *
  * Layout     STORE/live/RUN         empty, locked by the build while it lives: the kernel lets go
  *            STORE/live/RUN.json    how far it is, replaced as a whole from time to time; lines:
- *                                   {"recipe", "arguments", "started", "board": see board.h}
+ *                                   {"recipe", "arguments", "started", "overhead": see left.h,
+ *                                    "board": see board.h}
  *                                   {"studies": [the objects of hpo table --json]}
- *                                   ["NODE", "KEY", ...]: of actions that ran or run in this build, and of
- *                                   delivered units
+ *                                   ["NODE", "KEY", ...]: of actions that ran or run in this
+ *                                   build, and of delivered units
  * Promise    None is synced: it is of no use once the build is gone. What a killed one left is
  *            taken away by the next build, and read by nobody.
  * Order      The lock is taken before the row of the run can be seen in the history, and given up

@@ -1,5 +1,5 @@
-/* hpo log: what an action, or its last failure, printed; for a trial, what each run printed; of what
- * runs now, what it has printed so far. Start at print_log. */
+/* hpo log: what an action, or its last failure, printed; for a trial, what each run printed; of
+ * what runs now, what it has printed so far. Start at print_log. */
 #include <fcntl.h>
 #include <string.h>
 #include <time.h>
@@ -25,8 +25,9 @@ struct reading {
     const struct options *o;
     struct store *store;
     const char *recipe, *arguments;
-    size_t printed; /* logs, in the order in which tasks of the node ended, the open one with them */
-    int fd;         /* of a task that runs, or -1 */
+    size_t
+        printed; /* logs, in the order in which tasks of the node ended, the open one with them */
+    int fd;      /* of a task that runs, or -1 */
     char path[4096];
 };
 

@@ -209,7 +209,7 @@ static enum status choose_build(const struct options *o, struct store *store, co
     return ERR_INPUT;
 }
 
-/* Its keys, newest first: those of a build that runs, and of earlier ones. *job: what runs of it. */
+/* Its keys, newest first: of a build that runs, and of earlier ones. *job: what runs of it. */
 static enum status find_keys(const struct options *o, struct store *store, const char *recipe,
                              const struct running_build *live, struct arena *arena,
                              struct node_key **keys, size_t *n, const struct board_job **job,

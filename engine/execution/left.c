@@ -223,6 +223,11 @@ static enum status gather_trials(struct pass *p, const struct study *study, stru
     return OK;
 }
 
+double left_overhead(const struct build *b)
+{
+    return b->effort.trained > 0 ? fmax(b->effort.spent / b->effort.trained, 1) : 1;
+}
+
 static enum status expect_study(struct pass *p, int node, struct eta *out, struct error *err)
 {
     struct build *b = p->b;
@@ -245,6 +250,9 @@ static enum status expect_study(struct pass *p, int node, struct eta *out, struc
         s.units_left = (double)(spec->budget - totals.units);
     }
     TRY(past_of(p, node, &s.pace, err));
+    if (isnan(s.pace) && b->effort.units > 0)
+        s.pace = b->effort.trained / (double)b->effort.units;
+    s.overhead = left_overhead(b);
     TRY(eta_study(&s, p->arena, out, err));
     out->work *= wide > 0 ? wide : 1;
     return OK;

@@ -18,4 +18,7 @@ enum status left_open(struct build *b, struct left **out, struct error *err) MUS
 enum status left_estimate(struct build *b, struct left *l, struct arena *scratch, double *out,
                           struct error *err) MUST_CHECK;
 
+/* What a second of new units costs: 1, and what is trained again or spent on checkpoints. */
+double left_overhead(const struct build *b);
+
 #endif

@@ -35,8 +35,7 @@ enum status live_begin(struct build *b, int64_t started, struct error *err)
 
     if (!live)
         return error_memory(err);
-    *live =
-        (struct live){.clock = eta_clock(), .started = started, .started_ns = runner_now_ns()};
+    *live = (struct live){.clock = eta_clock(), .started = started, .started_ns = runner_now_ns()};
     TRY(left_open(b, &live->left, err));
     TRY(running_begin(b->store, b->run, b->arena, &live->file, err));
     b->live = live;
@@ -273,8 +272,8 @@ static enum status write_tables(const struct build *b, struct text *t, struct er
     return OK;
 }
 
-static enum status write_state(const struct build *b, const struct board *board, struct arena *arena,
-                         struct error *err)
+static enum status write_state(const struct build *b, const struct board *board,
+                               struct arena *arena, struct error *err)
 {
     struct text t = text_in(arena);
     char *bytes;
@@ -284,7 +283,9 @@ static enum status write_state(const struct build *b, const struct board *board,
     json_write_string(&t, b->recipe_path);
     text_add(&t, ", \"arguments\": ");
     json_write_string(&t, b->arguments);
-    text_printf(&t, ", \"started\": %lld, \"board\": ", (long long)b->live->started);
+    text_printf(&t, ", \"started\": %lld, \"overhead\": ", (long long)b->live->started);
+    json_write_number(&t, left_overhead(b));
+    text_add(&t, ", \"board\": ");
     board_write(board, &t);
     text_add(&t, "}\n");
     TRY(write_tables(b, &t, err));

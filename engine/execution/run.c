@@ -1,6 +1,7 @@
 /* run: from a demand to a task, and from its end to known units. Start at run_start. */
 #include "engine/execution/run.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -492,6 +493,7 @@ enum status run_finish(struct build *b, struct job *job, const struct executor_e
 
     run->ended = true;
     TRY(run_take_rest(b, job, err));
+    b->effort.spent += fmax(run_since(job), 0);
     if (waiting_is(job)) {
         TRY(waiting_finish(b, job, end, &saved, err));
         if (!saved)

@@ -38,7 +38,7 @@ void run_say(struct build *b, const struct job *job);
 /* Whether this run goes on whatever studies demand. */
 bool run_is_remake(const struct job *job);
 
-/* Seconds that it has trained the unit that it reports next; negative: it trains none for a study. */
+/* Seconds since its last report; negative: it trains for no study. */
 double run_since(const struct job *job);
 
 /* Whether this run will report the first unit of a demand. */

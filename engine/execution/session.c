@@ -339,6 +339,12 @@ static enum status keep(struct build *b, enum status s, struct run *run, struct 
     return s == OK && !b->failed ? cache_drop_unwanted(b->store, &dropped, err) : OK;
 }
 
+/* Whether counts say something beside an error: not that nothing was done before it. */
+static bool says_counts(const struct build *b)
+{
+    return b->o->json || b->counts.ran + b->counts.cached + b->counts.failed > 0;
+}
+
 /* The loop between the first row and the last of this run. */
 static enum status run_build(struct build *b, struct error *err)
 {
@@ -356,7 +362,7 @@ static enum status run_build(struct build *b, struct error *err)
     run.seconds = (double)(runner_now_ns() - started_ns) / 1e9;
     kept = keep(b, s, &run, &second);
     live_end(b);
-    if (s == OK || s == ERR_FAILED || s == ERR_INTERRUPTED) {
+    if (s == OK || s == ERR_INTERRUPTED || (s == ERR_FAILED && says_counts(b))) {
         const enum status said = summary_print(b, run.seconds, kept == OK ? &second : err);
         kept = kept == OK ? said : kept;
     }

@@ -395,8 +395,8 @@ static void write_clock(const struct study *study, struct text *out)
     text_add(out, costly ? "]}" : "}");
 }
 
-static enum status write_table(const struct study *study, const char *name,
-                               const struct view *view, struct text *out, struct error *err)
+static enum status write_table(const struct study *study, const char *name, const struct view *view,
+                               struct text *out, struct error *err)
 {
     int best;
 

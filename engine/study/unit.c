@@ -185,8 +185,7 @@ struct unit *unit_known(const struct units *units, const struct template *templa
     struct error ignored;
     struct unit *u;
 
-    if (!description ||
-        digest_bytes(description, strlen(description), &wanted.key, &ignored) != OK)
+    if (!description || digest_bytes(description, strlen(description), &wanted.key, &ignored) != OK)
         return NULL;
     u = *slot_of(units->slots, units->size, &wanted.key);
     return u && u->state == UNIT_KNOWN ? u : NULL;
