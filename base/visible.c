@@ -79,6 +79,41 @@ void visible_add(struct text *t, const void *bytes, size_t n, enum visible_lines
     text_add_bytes(t, s + shown, n - shown);
 }
 
+/* East Asian characters and pictures, by their first bytes in UTF-8: from U+1100 on, roughly. */
+static bool is_wide(const unsigned char *s, size_t length)
+{
+    const unsigned c = length == 3 ? (s[0] & 0x0f) << 12 | (s[1] & 0x3fU) << 6 | (s[2] & 0x3f) : 0;
+
+    return (length == 4 && s[0] == 0xf0 && s[1] >= 0x9f) || (c >= 0x1100 && c <= 0x115f) ||
+           (c >= 0x2e80 && c <= 0xa4cf) || (c >= 0xac00 && c <= 0xd7a3) ||
+           (c >= 0xf900 && c <= 0xfaff) || (c >= 0xff00 && c <= 0xff60);
+}
+
+size_t visible_fit(const char *bytes, size_t n, size_t most, size_t *columns)
+{
+    const unsigned char *s = (const unsigned char *)bytes;
+    size_t i = 0;
+
+    *columns = 0;
+    while (i < n) {
+        size_t length = text_utf8_length(s + i, n - i), wide = 1;
+        if (s[i] == 0x1b) {
+            const char *end = memchr(s + i, 'm', n - i);
+            length = end ? (size_t)(end - bytes) - i + 1 : n - i;
+            wide = 0;
+        } else if (length == 0) {
+            length = 1;
+        } else {
+            wide += is_wide(s + i, length);
+        }
+        if (*columns + wide > most)
+            break;
+        *columns += wide;
+        i += length;
+    }
+    return i;
+}
+
 size_t visible_error(char out[VISIBLE_ERROR_MAX], const char *program, const struct error *err)
 {
     /* In turn what somebody chose, one line each, and what is ours. */

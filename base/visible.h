@@ -37,6 +37,13 @@ size_t visible_write(char *out, const void *bytes, size_t n, enum visible_lines 
 void visible_add(struct text *t, const void *bytes, size_t n, enum visible_lines lines);
 
 /*
+ * How many of the n bytes, well-formed and visible, stand in `most` columns of a terminal;
+ * *columns: what they take. Wide characters take two, and the colours that we add (ESC [ ... m)
+ * none.
+ */
+size_t visible_fit(const char *bytes, size_t n, size_t most, size_t *columns);
+
+/*
  * "PROGRAM: WHERE: TEXT" and, behind two spaces, the hint on a line of its own: what both programs
  * print of an error. It needs no memory, for memory may be what lacks. PROGRAM, and all that
  * is ours in the message, have 64 bytes. Returns the length.

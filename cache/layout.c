@@ -48,8 +48,8 @@ enum status layout_refuse_network(const char *folder, struct arena *arena, struc
 /* A folder without "version" is ours to fill only when a store could have begun in it. */
 static enum status refuse_foreign(const char *folder, struct arena *arena, struct error *err)
 {
-    static const char *const ours[] = {"blobs",  "tmp",  "work",   "graphs",
-                                       "claims", "lock", "version"};
+    static const char *const ours[] = {"blobs", "tmp",    "work", "graphs",
+                                       "live",  "claims", "lock", "version"};
     char **names;
     size_t n;
 

@@ -31,7 +31,7 @@ enum { FOLDERS = 256 };
 
 struct store {
     struct arena *arena;
-    const char *folder, *work, *graphs, *claims;
+    const char *folder, *work, *graphs, *live, *claims;
     unsigned flags;
     const struct watch *watch;
     int root, blobs, lock; /* descriptors, -1 before they are open */
@@ -56,7 +56,7 @@ static enum status writable_hint(struct error *err)
 
 static enum status make_folders(struct store *store, struct error *err)
 {
-    static const char *const names[] = {"blobs", "tmp", "work", "graphs"};
+    static const char *const names[] = {"blobs", "tmp", "work", "graphs", "live"};
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (layout_make_folder(store->root, store->root, names[i], store->folder, err) != OK)
@@ -144,8 +144,9 @@ static enum status name_paths(struct store *store, const char *folder, struct er
     store->folder = arena_string(store->arena, absolute);
     store->work = arena_printf(store->arena, "%s/work", absolute);
     store->graphs = arena_printf(store->arena, "%s/graphs", absolute);
+    store->live = arena_printf(store->arena, "%s/live", absolute);
     store->claims = arena_printf(store->arena, "%s/claims", absolute);
-    if (!store->folder || !store->work || !store->graphs || !store->claims)
+    if (!store->folder || !store->work || !store->graphs || !store->live || !store->claims)
         return error_memory(err);
     if ((store->root = open(absolute, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
         return error_system(err, folder, "open the store");
@@ -228,6 +229,11 @@ const char *store_work(const struct store *store)
 const char *store_graphs(const struct store *store)
 {
     return store->graphs;
+}
+
+const char *store_live(const struct store *store)
+{
+    return store->live;
 }
 
 const char *store_claims(const struct store *store)

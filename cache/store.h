@@ -10,6 +10,7 @@
  *                              outputs are moved and not copied
  *            STORE/graphs/     what the engine remembers of builds (see history.h, snapshots): the
  *                              caller's too; only spares work, and goes with each collection
+ *            STORE/live/       builds that run now: the caller's; it may go with its last process
  *            STORE/claims      an empty file whose bytes the engine locks, one a key
  *            STORE/lock        an empty file whose bytes are locked by who has it open (see
  *                              store_lock.h)
@@ -84,6 +85,7 @@ const char *store_damage(struct store *store);
 const char *store_folder(const struct store *store);
 const char *store_work(const struct store *store);   /* "STORE/work" */
 const char *store_graphs(const struct store *store); /* "STORE/graphs" */
+const char *store_live(const struct store *store);   /* "STORE/live" */
 const char *store_claims(const struct store *store); /* "STORE/claims" */
 
 /*

@@ -23,6 +23,9 @@ static const struct command_usage commands[COMMANDS] = {
         {"log", "RECIPE NODE", 2, 2, true, "what an action printed",
          "Of a trial, STUDY/TRIAL, it shows what each of its runs printed. A terminal is "
          "shown escapes in the\nplace of control characters."},
+    [COMMAND_WATCH] = {"watch", "RECIPE", 1, 1, true, "a build that runs, as it goes on",
+                       "Full-screen, until the build ends or q is pressed: the build goes on. "
+                       "Where standard output is\nno terminal it shows the table once."},
     [COMMAND_CHECK] = {"check", "RECIPE [STUDY]", 1, 2, false,
                        "whether searcher and scheduler answer the same again",
                        "Without --set it takes the parameters of the last build."},

@@ -143,6 +143,7 @@ enum {
     TABLE = 1 << COMMAND_TABLE,
     WHY = 1 << COMMAND_WHY,
     GRAPH = 1 << COMMAND_GRAPH,
+    LOG = 1 << COMMAND_LOG,
     CHECK = 1 << COMMAND_CHECK,
     SIMULATE = 1 << COMMAND_SIMULATE,
     ACCEPT = 1 << COMMAND_ACCEPT,
@@ -204,6 +205,7 @@ static const struct flag flags[] = {
      "the best of the study's metric first, else the least; -COLUMN turns it round"},
     {"--top", "N", TABLE, take_rows, FIELD(top),
      "only the first N rows: the N best, or those of --sort"},
+    {"-f", NULL, LOG, take_switch, FIELD(follow), "go on as long as what is shown runs"},
     {"--help", NULL, ALL, take_switch, FIELD(help), "show this"},
     {"-h", NULL, ALL, take_switch, FIELD(help), NULL},
 };

@@ -68,6 +68,23 @@ int interrupt_take(void)
     return count;
 }
 
+/* It ends a poll(2): who draws asks the terminal for its size. */
+static void note_size(int number)
+{
+    (void)number;
+}
+
+void interrupt_on_resize(void)
+{
+    struct sigaction action;
+
+    memset(&action, 0, sizeof action);
+    action.sa_handler = note_size;
+    action.sa_flags = SA_RESTART;
+    (void)sigemptyset(&action.sa_mask);
+    (void)sigaction(SIGWINCH, &action, NULL);
+}
+
 static void listen_for_stops(void)
 {
     struct sigaction action;

@@ -24,6 +24,9 @@ int interrupt_descriptor(void);
 /* How many came so far; the descriptor is readable again with the next. */
 int interrupt_take(void);
 
+/* From now on, and for good, another size of the terminal (SIGWINCH) ends a poll(2). */
+void interrupt_on_resize(void);
+
 /*
  * From now on, and for good, SIGTSTP (Ctrl-Z) does not stop the program wherever it is, perhaps
  * with a lock that others wait for: it is noted, and ends a poll(2).

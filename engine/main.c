@@ -60,6 +60,7 @@ static command_run *const commands[COMMANDS] = {
     [COMMAND_SIMULATE] = simulate_command,
     [COMMAND_ACCEPT] = accept_command,
     [COMMAND_RUNS] = runs_command,
+    [COMMAND_WATCH] = watch_command,
     [COMMAND_CACHE_STAT] = cache_command,
     [COMMAND_CACHE_VERIFY] = cache_command,
     [COMMAND_CACHE_GC] = cache_command,

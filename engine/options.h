@@ -38,6 +38,7 @@ struct options {
     bool dry_run, keep_going, keep_failed, retry_failed, cached_only, update, rehash;
     bool revoke, yes; /* of accept */
     bool json, csv, verbose;
+    bool follow;             /* of log */
     const char *format;      /* --format of graph */
     double max_gb, max_days; /* of cache gc; negative: no such bound */
     bool help;

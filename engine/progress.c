@@ -1,4 +1,4 @@
-/* progress: a queue of lines and one status line. Start at progress_flush. */
+/* progress: a queue of lines, and the status below them. Start at progress_flush. */
 #include "engine/progress.h"
 
 #include <poll.h>
@@ -6,14 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "base/visible.h"
+#include "engine/screen.h"
 
 /* In messages about results that cannot be written. */
 static const char output_name[] = "standard output";
@@ -24,23 +23,15 @@ struct progress {
     struct text queue;   /* what a flush says */
     struct text rest;    /* the same without results: what is said when the store failed */
     bool verbose, terminal, color, shown;
-    int64_t started_ms, painted_ms;
-    char status[512];
+    struct arena *lines;         /* holds those of: */
+    struct region status, drawn; /* what the terminal shows, and what it is to show */
+    struct board_size size;      /* for which that was drawn */
 };
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 enum status progress_open(bool verbose, struct progress **out, struct error *err)
 {
     struct arena *own = arena_open();
     struct progress *p = own ? arena_alloc(own, sizeof *p) : NULL;
-    const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR");
 
     if (!p || !(p->arena = arena_open())) {
         arena_close(own);
@@ -49,9 +40,8 @@ enum status progress_open(bool verbose, struct progress **out, struct error *err
     p->own = own;
     p->queue = p->rest = text_in(p->arena);
     p->verbose = verbose;
-    p->terminal = isatty(STDERR_FILENO) && term && *term && strcmp(term, "dumb") != 0;
-    p->color = p->terminal && !(no_color && *no_color);
-    p->started_ms = now_ms();
+    p->terminal = screen_is_terminal(STDERR_FILENO);
+    p->color = screen_has_colors(STDERR_FILENO);
     *out = p;
     return OK;
 }
@@ -63,19 +53,26 @@ static void put(const char *bytes, size_t n)
     (void)!file_write_all(STDERR_FILENO, "standard error", bytes, n, &ignored);
 }
 
-static void hide_status(struct progress *p)
+/* In one piece, so that a terminal shows no moment in between: the status goes, the lines come, the
+ * status comes again where it is wanted. */
+static void repaint(struct progress *p, const struct text *lines, bool status)
 {
-    if (p->shown)
-        put("\r\033[K", 4);
-    p->shown = false;
-}
+    struct arena *arena = arena_open();
+    struct text t = text_in(arena);
 
-static void show_status(struct progress *p)
-{
-    if (!p->terminal || !p->status[0])
-        return;
-    put(p->status, strlen(p->status));
-    p->shown = true;
+    if (arena && p->shown)
+        screen_hide(&t, &p->status, screen_size(STDERR_FILENO).columns);
+    if (arena && lines->n > 0)
+        text_add_bytes(&t, lines->bytes, lines->n);
+    if (arena && status)
+        screen_show(&t, &p->drawn);
+    if (arena && !t.failed && t.n > 0)
+        put(t.bytes, t.n);
+    else if (lines->n > 0)
+        put(lines->bytes, lines->n);
+    p->shown = status && p->drawn.n > 0;
+    p->status = p->drawn;
+    arena_close(arena);
 }
 
 void progress_flush(struct progress *p)
@@ -84,9 +81,7 @@ void progress_flush(struct progress *p)
 
     if (p->queue.n == 0)
         return;
-    hide_status(p);
-    put(p->queue.bytes, p->queue.n);
-    show_status(p);
+    repaint(p, &p->queue, true);
     if (p->queue.failed)
         put("hpo: out of memory for messages\n", 32);
     if ((fresh = arena_open()) != NULL) {
@@ -100,18 +95,18 @@ void progress_flush(struct progress *p)
 
 void progress_clear(struct progress *p)
 {
-    p->status[0] = '\0';
-    progress_flush(p);
-    hide_status(p);
+    p->drawn.n = 0;
+    repaint(p, &p->queue, false);
+    p->queue.n = p->rest.n = 0;
 }
 
 void progress_close(struct progress *p)
 {
     if (!p)
         return;
-    hide_status(p);
-    if (p->rest.n > 0)
-        put(p->rest.bytes, p->rest.n);
+    p->drawn.n = 0;
+    repaint(p, &p->rest, false);
+    arena_close(p->lines);
     arena_close(p->arena);
     arena_close(p->own);
 }
@@ -188,58 +183,37 @@ void progress_text(struct progress *p, const char *text)
     queue(&p->rest, "", &lines, VISIBLE_LINES);
 }
 
-static void add_duration(struct text *t, double seconds)
-{
-    int s = (int)seconds;
-
-    if (s >= 3600)
-        text_printf(t, "%d:%02d:%02d", s / 3600, s / 60 % 60, s % 60);
-    else
-        text_printf(t, "%d:%02d", s / 60, s % 60);
-}
-
-static size_t columns(void)
-{
-    struct winsize size;
-
-    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 80;
-}
-
 bool progress_wants_status(const struct progress *p)
 {
-    return p->terminal && now_ms() - p->painted_ms >= 100;
+    return p->terminal;
 }
 
-void progress_show(struct progress *p, const struct progress_status *s)
+bool progress_was_resized(const struct progress *p)
 {
-    int64_t now = now_ms();
-    double elapsed = (double)(now - p->started_ms) / 1000;
-    struct text t = text_in(p->arena), shown = text_in(p->arena);
+    const struct board_size size = screen_size(STDERR_FILENO);
 
-    if (!p->terminal)
+    return size.columns != p->size.columns || size.rows != p->size.rows;
+}
+
+/* The last column stays free, so that no line wraps; the upper half is for what scrolls. */
+void progress_show(struct progress *p, const struct board *board)
+{
+    const struct board_size size = screen_size(STDERR_FILENO);
+    const struct board_size half = {size.columns - 1, (size.rows + 1) / 2, p->color};
+    const struct text nothing = {0};
+    struct arena *lines = arena_open(), *before = p->lines;
+    struct region drawn;
+    struct error ignored;
+
+    if (!lines || board_draw(board, &half, lines, &drawn.lines, &drawn.n, &ignored) != OK) {
+        arena_close(lines);
         return;
-    p->painted_ms = now;
-    text_printf(&t, "[%zu/%zu] %zu running", s->done, s->total, s->running);
-    if (s->study)
-        text_printf(&t, " | %s: %d of %d trials, %d running, %d stopped", s->study, s->trials,
-                    s->samples, s->active, s->stopped);
-    if (s->study && s->failed)
-        text_printf(&t, ", %d failed", s->failed);
-    if (s->best)
-        text_printf(&t, "; best %s", s->best);
-    text_add(&t, " | ");
-    add_duration(&t, elapsed);
-    if (s->fraction > 0.02 && s->fraction < 1) {
-        text_add(&t, ", about ");
-        add_duration(&t, elapsed / s->fraction * (1 - s->fraction));
-        text_add(&t, " left");
     }
-    visible_add(&shown, t.bytes, t.n, VISIBLE_LINE);
-    if (t.failed || shown.failed)
-        return;
-    hide_status(p);
-    (void)snprintf(p->status, sizeof p->status, "%.*s", (int)(columns() - 1), shown.bytes);
-    show_status(p);
+    p->lines = lines;
+    p->drawn = drawn;
+    p->size = size;
+    repaint(p, &nothing, true);
+    arena_close(before);
 }
 
 static enum status put_out(const void *bytes, size_t n, struct error *err)

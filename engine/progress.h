@@ -1,10 +1,11 @@
 /*
- * progress: what people see. The only file of hpo that prints: messages on standard error, results
- * on standard output.
+ * progress: what people see. Messages go to standard error, results to standard output; nothing of
+ * hpo prints but this and engine/screen.h.
  *
  * Lines are queued and come out with progress_flush, which the loop calls after the store is
- * durable: nobody is told of a result that a power cut could take back. On a terminal a status line
- * stands below them; elsewhere lines are all there is. NO_COLOR and TERM=dumb are respected.
+ * durable: nobody is told of a result that a power cut could take back. On a terminal the status
+ * stands below them, as engine/board.h draws it; elsewhere lines are all there is. NO_COLOR and
+ * TERM=dumb are respected.
  *
  * Whatever is printed for people is made visible first (base/visible.h): a name that anybody chose
  * cannot command a terminal. Only progress_data leaves bytes alone, where no terminal reads them.
@@ -18,15 +19,8 @@
 
 #include "base/error.h"
 
+struct board;
 struct progress; /* opaque: the queue, the terminal's state */
-
-struct progress_status {
-    size_t done, total, running; /* actions and runs of units */
-    const char *study;           /* NULL: none is under way */
-    int trials, samples, active, stopped, failed;
-    const char *best; /* "eval_loss 0.83 (trial 7)", or NULL */
-    double fraction;  /* of the whole work, estimated; 0: unknown */
-};
 
 enum status progress_open(bool verbose, struct progress **out, struct error *err) MUST_CHECK;
 
@@ -45,14 +39,17 @@ void progress_text(struct progress *p, const char *text);
 
 void progress_flush(struct progress *p);
 
-/* Flushes, and takes the status line away: results are about to be printed. */
+/* Flushes, and takes the status away: results are about to be printed. */
 void progress_clear(struct progress *p);
 
-/* Whether a status line is due: there is a terminal, and a tenth of a second has passed. */
+/* Whether there is a terminal that shows the status. */
 bool progress_wants_status(const struct progress *p);
 
-/* Repaints the status line. */
-void progress_show(struct progress *p, const struct progress_status *status);
+/* Whether it has another size than when the status was drawn. */
+bool progress_was_resized(const struct progress *p);
+
+/* Draws the status anew: a table in the lower half of the terminal, or a line where it is small. */
+void progress_show(struct progress *p, const struct board *board);
 
 /*
  * A result for people or one line of JSON (an escape means the same character there), to standard

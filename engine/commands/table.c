@@ -11,6 +11,7 @@
 #include "engine/options.h"
 #include "engine/progress.h"
 #include "engine/recipe/recipe.h"
+#include "engine/running.h"
 
 static enum status print_json(const struct study_table *tables, size_t n, bool one,
                               struct arena *arena, struct error *err)
@@ -63,6 +64,7 @@ static enum status print_tables(const struct options *o, struct store *store, st
                                 struct error *err)
 {
     const char *recipe, *arguments = NULL, *study = o->n_words > 0 ? o->words[0] : NULL;
+    struct running_build live;
     struct study_table *tables;
     struct error unread;
     enum status s = OK;
@@ -74,11 +76,17 @@ static enum status print_tables(const struct options *o, struct store *store, st
     if (o->n_sets > 0 && (s = session_arguments(o, arena, &arguments, &unread)) != OK &&
         !(arguments = options_arguments(o, arena))) /* tables outlive a recipe that can be read */
         return error_memory(err);
-    TRY(history_tables(store, recipe, arguments, study, arena, &tables, &n, err));
+    TRY(running_find(store, recipe, arguments, 0, arena, &live, err));
+    TRY(history_tables(store, recipe, live.run ? live.arguments : arguments, study, arena, &tables,
+                       &n, err));
+    TRY(running_tables(&live, study, arena, &tables, &n, err));
     if (n == 0 && s != OK) {
         *err = unread;
         return s;
     }
+    if (n == 0 && live.run)
+        return error_set(err, ERR_INPUT, o->recipe,
+                         "run %lld is running, and no trial of it has begun", (long long)live.run);
     if (n == 0) {
         (void)error_set(err, ERR_INPUT, o->recipe, "no build of it here has %s%s%s",
                         study ? "a study \"" : "a study", study ? study : "", study ? "\"" : "");
@@ -86,6 +94,8 @@ static enum status print_tables(const struct options *o, struct store *store, st
         return ERR_INPUT;
     }
     TRY(session_say_build(o, history_tables_run(tables, n), tables[0].arguments, arena, err));
+    if (live.run && history_tables_run(tables, n) == live.run)
+        TRY(session_say_running(live.run, err));
     if (o->json)
         return print_json(tables, n, n == 1, arena, err);
     TRY(write_view(o, tables, n, arena, &view, err));

@@ -18,6 +18,7 @@
 #include "engine/options.h"
 #include "engine/progress.h"
 #include "engine/recipe/recipe.h"
+#include "engine/running.h"
 #include "engine/study/accepted.h"
 #include "engine/study/unit.h"
 
@@ -83,12 +84,17 @@ static enum status add_acceptance(struct store *store, const struct digest *key,
 }
 
 static enum status add_state(struct store *store, const struct digest *key, const struct result *r,
-                             struct arena *arena, struct text *t, struct error *err)
+                             const struct board_job *job, struct arena *arena, struct text *t,
+                             struct error *err)
 {
     struct failure f;
     const char *accepted;
     enum status s;
 
+    if (job) {
+        text_printf(t, "  running, for %.1f s\n", job->seconds);
+        return OK;
+    }
     if (r->description) {
         text_printf(t, "  known: made in run %lld, in %.1f s%s\n", (long long)r->run, r->seconds,
                     r->marked ? "; not reproducible: it has given two different results" : "");
@@ -191,11 +197,9 @@ static enum status add_keyless(const struct options *o, struct text *t, bool *fo
  * digits are of no build.
  */
 static enum status choose_build(const struct options *o, struct store *store, const char *recipe,
-                                struct arena *arena, struct node_key **keys, size_t *n,
-                                struct error *err)
+                                const char *arguments, struct arena *arena, struct node_key **keys,
+                                size_t *n, struct error *err)
 {
-    const char *arguments = NULL;
-    struct error unread;
     struct run *runs;
     size_t n_runs, r = 0;
     int trial;
@@ -203,9 +207,6 @@ static enum status choose_build(const struct options *o, struct store *store, co
     if ((*keys)[0].run == 0 || (o->n_sets == 0 && is_trial(o->words[0], &trial)))
         return OK;
     TRY(history_runs(store, recipe, SIZE_MAX, arena, &runs, &n_runs, err));
-    if (o->n_sets > 0 && session_arguments(o, arena, &arguments, &unread) != OK &&
-        !(arguments = options_arguments(o, arena))) /* keys outlive a recipe that can be read */
-        return error_memory(err);
     if (!arguments) {
         while (r < n_runs && runs[r].id != (*keys)[0].run)
             r++;
@@ -224,20 +225,75 @@ static enum status choose_build(const struct options *o, struct store *store, co
     return ERR_INPUT;
 }
 
+/* Its keys, newest first: of a build that runs, and of earlier ones. *job: what runs of it. */
+static enum status find_keys(const struct options *o, struct store *store, const char *recipe,
+                             const struct running_build *live, struct arena *arena,
+                             struct node_key **keys, size_t *n, const struct board_job **job,
+                             struct error *err)
+{
+    const char *name = o->words[0];
+    struct node_key *now, *all;
+    size_t n_now;
+    enum status s;
+
+    *job = NULL;
+    TRY(running_keys(live, name, arena, &now, &n_now, err));
+    if (n_now == 0)
+        return node_keys(store, recipe, name, arena, keys, n, err);
+    now = &now[n_now - 1];
+    s = node_keys(store, recipe, now->name, arena, keys, n, err);
+    if (s != OK && s != ERR_INPUT)
+        return s;
+    *n = s == OK ? *n : 0;
+    for (size_t i = 0; i < live->board.n_jobs; i++) {
+        struct digest key;
+        const struct board_job *one = &live->board.jobs[i];
+        if (one->key && digest_parse(one->key, &key) && digest_equal(&key, &now->key))
+            *job = one;
+    }
+    if (*n > 0 && digest_equal(&(*keys)[0].key, &now->key))
+        return OK;
+    if (!(all = arena_array(arena, *n + 1, sizeof *all)))
+        return error_memory(err);
+    all[0] = *now;
+    if (*n > 0)
+        memcpy(all + 1, *keys, *n * sizeof *all);
+    *keys = all;
+    ++*n;
+    return OK;
+}
+
+/* The parameters that were typed, as the store knows them; NULL: none were. */
+static enum status find_arguments(const struct options *o, struct arena *arena,
+                                  const char **arguments, struct error *err)
+{
+    struct error unread;
+
+    *arguments = NULL;
+    if (o->n_sets > 0 && session_arguments(o, arena, arguments, &unread) != OK &&
+        !(*arguments = options_arguments(o, arena))) /* keys outlive a recipe that can be read */
+        return error_memory(err);
+    return OK;
+}
+
 static enum status explain(const struct options *o, struct store *store, struct arena *arena,
                            struct error *err)
 {
     struct text t = text_in(arena);
     struct node_key *keys;
     struct result r, before;
-    const char *recipe, *is, *was;
+    struct running_build live;
+    const struct board_job *job;
+    const char *recipe, *arguments, *is, *was;
     char hex[DIGEST_HEX + 1], *string;
     bool keyless = false;
     enum status s;
     size_t n;
 
     TRY(session_recipe(o, arena, &recipe, err));
-    s = node_keys(store, recipe, o->words[0], arena, &keys, &n, err);
+    TRY(find_arguments(o, arena, &arguments, err));
+    TRY(running_find(store, recipe, arguments, 0, arena, &live, err));
+    s = find_keys(o, store, recipe, &live, arena, &keys, &n, &job, err);
     if (s == ERR_INPUT) {
         struct error unknown = *err;
         TRY(add_keyless(o, &t, &keyless, err));
@@ -249,13 +305,15 @@ static enum status explain(const struct options *o, struct store *store, struct 
         return progress_result(string, n, err);
     }
     TRY(s);
-    TRY(choose_build(o, store, recipe, arena, &keys, &n, err));
+    TRY(choose_build(o, store, recipe, arguments, arena, &keys, &n, err));
     digest_hex(&keys[0].key, hex);
     text_printf(&t, "%s\n", o->words[0]);
     TRY(add_story(o, store, arena, &t, err));
     text_printf(&t, "  key %s\n", hex);
     TRY(describe(store, &keys[0].key, arena, &is, &r, err));
-    TRY(add_state(store, &keys[0].key, &r, arena, &t, err));
+    if (job)
+        is = job->description;
+    TRY(add_state(store, &keys[0].key, &r, job, arena, &t, err));
     if (n == 1) {
         text_printf(&t, "  its first key, since run %lld:\n", (long long)keys[0].run);
         for (const char *line = is ? is : ""; *line;) {

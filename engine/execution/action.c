@@ -160,7 +160,7 @@ static enum status fail(struct build *b, struct job *job, const char *sentence, 
         progress_line(b->progress, "again: %s: %s", job->label, sentence);
         return try_again(b, job, err);
     }
-    failure_tell(b, job, sentence);
+    failure_tell(b, job, sentence, NULL);
     TRY(failure_keep(b, job, &w->key, sentence, err));
     TRY(hold_claim(b, &chain, err));
     b->counts.failed++;

@@ -33,6 +33,7 @@
 
 struct arena;
 struct exclusions;
+struct live;
 struct pins;
 struct run;
 struct snapshot;
@@ -99,6 +100,13 @@ struct counts {
     int64_t ran, cached, failed, marked;
 };
 
+/* What runs of units have taken so far, in seconds. */
+struct effort {
+    double spent; /* with what is trained again for want of a checkpoint, and the saving of them */
+    double trained; /* units that became known by it, */
+    int64_t units;  /* so many */
+};
+
 struct build {
     const struct options *o;
     struct arena *arena; /* lives as long as the build; the graph has its own */
@@ -110,6 +118,7 @@ struct build {
     struct fetch_context fetch;
     struct pins *pins;
     struct progress *progress;
+    struct live *live; /* what is shown of it while it goes on; NULL: nothing */
     struct plan *plan;
     struct executor *executor;
     struct results *results;
@@ -135,6 +144,7 @@ struct build {
     int64_t waiting_ns;    /* since when */
     struct patience patience;
     struct counts counts;
+    struct effort effort;
     int64_t changes;  /* besides the plan's: more may start */
     int n_asked;      /* results that were asked for, and not answered yet */
     bool writes;      /* what is found out is kept: pins, histories. Not in a dry run */

@@ -70,9 +70,11 @@ static bool disk_is_full(const char *folder)
     return statvfs(folder, &disk) == 0 && disk.f_bavail * disk.f_frsize < DISK_IS_FULL;
 }
 
-void failure_tell(struct build *b, const struct job *job, const char *sentence)
+void failure_tell(struct build *b, const struct job *job, const char *sentence, const char *params)
 {
     progress_line(b->progress, "failed: %s: %s", job->label, sentence);
+    if (params)
+        progress_line(b->progress, "  its parameters: %s", params);
     progress_text(b->progress, tail(job));
     if (!job->task->folder)
         return;

@@ -8,8 +8,9 @@
  * 9 (Killed)". */
 const char *failure_verdict(struct build *b, const struct job *job, int exit_code);
 
-/* Prints it: the sentence, the last lines of the log, the folder that is kept. */
-void failure_tell(struct build *b, const struct job *job, const char *sentence);
+/* Prints it: the sentence, the parameters (NULL: none are known), the last lines of the log, the
+ * folder that is kept. */
+void failure_tell(struct build *b, const struct job *job, const char *sentence, const char *params);
 
 /* Keeps the failure of an action or a unit for `hpo log` and `hpo why`, with the log. */
 enum status failure_keep(struct build *b, struct job *job, const struct digest *key,

@@ -153,8 +153,9 @@ static enum status find_most(struct build *b, struct study *study, struct bound 
     return OK;
 }
 
-/* What a unit took in the study's last build, as its table says; NaN: there was none. */
-static enum status past_pace(struct build *b, int node, double *out, struct error *err)
+/* As the table of that build says. */
+enum status forecast_pace(struct build *b, int node, struct arena *arena, double *out,
+                          struct error *err)
 {
     struct study_table *tables;
     const struct json *trials, *segments, *seconds;
@@ -163,11 +164,11 @@ static enum status past_pace(struct build *b, int node, double *out, struct erro
     size_t n, units = 0;
 
     *out = NAN;
-    TRY(history_tables(b->store, b->recipe_path, NULL, graph_label(b->graph, node), b->arena,
-                       &tables, &n, err));
+    TRY(history_tables(b->store, b->recipe_path, NULL, graph_label(b->graph, node), arena, &tables,
+                       &n, err));
     if (n == 0)
         return OK;
-    TRY(json_parse(tables[0].body, strlen(tables[0].body), "table", JSON_STRICT, b->arena, &table,
+    TRY(json_parse(tables[0].body, strlen(tables[0].body), "table", JSON_STRICT, arena, &table,
                    err));
     trials = json_get(table, "trials");
     for (size_t i = 0; trials && i < trials->n; i++) {
@@ -193,7 +194,7 @@ static enum status pace(struct build *b, int node, double *out, struct error *er
             cost += study->trials[i]->cost;
         }
     *out = seconds / cost;
-    return cost > 0 ? OK : past_pace(b, node, out, err);
+    return cost > 0 ? OK : forecast_pace(b, node, b->arena, out, err);
 }
 
 /* No more units than the study's budget still has. */

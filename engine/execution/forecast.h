@@ -22,4 +22,8 @@ struct forecast {
 enum status forecast_study(struct build *b, int node, struct forecast *out,
                            struct error *err) MUST_CHECK;
 
+/* What a unit of this study took in its last build, in seconds; NaN: there was none. */
+enum status forecast_pace(struct build *b, int node, struct arena *arena, double *out,
+                          struct error *err) MUST_CHECK;
+
 #endif

@@ -2,12 +2,12 @@
 #include "engine/execution/loop.h"
 
 #include <assert.h>
-#include <stdio.h>
 
 #include "base/arena.h"
 #include "engine/execution/action.h"
 #include "engine/execution/demand.h"
 #include "engine/execution/job.h"
+#include "engine/execution/live.h"
 #include "engine/execution/resolve.h"
 #include "engine/execution/retain.h"
 #include "engine/execution/run.h"
@@ -199,49 +199,6 @@ static enum status take_event(struct build *b, const struct executor_event *even
 
 /* ---- show ---- */
 
-static void show_study(struct build *b, int node, struct progress_status *s, char *best,
-                       size_t n_best)
-{
-    const struct work *w = work_of(b, node);
-    struct study_counts counts;
-
-    study_count(w->study, &counts);
-    s->study = graph_label(b->graph, node);
-    s->trials = counts.trials;
-    s->samples = counts.samples;
-    s->active = counts.running;
-    s->stopped = counts.stopped;
-    s->failed = counts.failed;
-    s->fraction = (counts.completed + counts.stopped + counts.failed + counts.running * 0.5) /
-                  (counts.samples ? counts.samples : 1);
-    if (counts.best < 0)
-        return;
-    (void)snprintf(best, n_best, "%s %.4g (trial %d)", study_spec(w->study)->metric,
-                   counts.best_value, counts.best);
-    s->best = best;
-}
-
-static void show(struct build *b)
-{
-    struct progress_status s = {0};
-    char best[128];
-
-    if (!progress_wants_status(b->progress))
-        return;
-    for (size_t i = 0; i < b->n_work; i++)
-        if (b->work[i] && graph_node(b->graph, (int)i)->kind == NODE_ACTION) {
-            s.total += plan_state(b->plan, (int)i) != PLAN_IDLE;
-            s.done += plan_state(b->plan, (int)i) == PLAN_DONE;
-        }
-    for (struct job *job = b->jobs; job; job = job->next)
-        s.running++;
-    s.fraction = s.total ? (double)s.done / (double)s.total : 0;
-    for (size_t i = 0; i < b->studies.n; i++)
-        if (plan_state(b->plan, b->studies.nodes[i]) == PLAN_BUSY)
-            show_study(b, b->studies.nodes[i], &s, best, sizeof best);
-    progress_show(b->progress, &s);
-}
-
 /* Who waits long for another build says so, once. */
 static void say_waiting(struct build *b)
 {
@@ -281,7 +238,7 @@ enum status loop_run(struct build *b, struct error *err)
         if (is_idle(b))
             break;
         say_waiting(b);
-        show(b);
+        live_look(b);
         TRY(next_event(b, &event, err));
         TRY(take_event(b, &event, err));
     }

@@ -1,6 +1,7 @@
 /* run: from a demand to a task, and from its end to known units. Start at run_start. */
 #include "engine/execution/run.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -13,6 +14,7 @@
 #include "engine/execution/script.h"
 #include "engine/execution/suggestion.h"
 #include "engine/execution/waiting.h"
+#include "engine/process/runner.h"
 
 /* A checkpoint that another run left of this unit, in the middle, becomes its own now. */
 static enum status adopt(struct build *b, struct unit *u, const char *label, const char *log,
@@ -116,7 +118,7 @@ static struct unit *end_of_stretch(const struct unit *start, struct unit *from)
 struct stretch {
     enum purpose purpose;
     int best_node;
-    const char *label;
+    const char *label, *metric, *params;
     struct template *template;
     struct unit *from;
     int until, others;
@@ -203,6 +205,8 @@ static enum status open_run(struct build *b, struct stretch s, struct job **out,
                              .best_node = s.best_node,
                              .saves = s.saves,
                              .pauses = s.purpose == FOR_STUDY && !s.ends,
+                             .metric = s.metric,
+                             .params = s.params,
                              .template = s.template,
                              .begun = start,
                              .from = start,
@@ -271,6 +275,8 @@ enum status run_start(struct build *b, const char *label, const struct demand *d
     const struct stretch s = {.purpose = FOR_STUDY,
                               .best_node = -1,
                               .label = label,
+                              .metric = demand->metric,
+                              .params = demand->params,
                               .template = demand->template,
                               .from = demand->from,
                               .until = demand->until,
@@ -410,6 +416,13 @@ bool run_ends_itself(const struct job *job)
     return run->script && !run->pauses && run->reported >= run->claimed;
 }
 
+double run_since(const struct job *job)
+{
+    return job->run && job->run->purpose == FOR_STUDY && !waiting_is(job)
+               ? (double)(runner_now_ns() - job->run->line_ns) / 1e9
+               : -1;
+}
+
 bool run_serves(const struct job *job, const struct demand *demand)
 {
     const struct run *run = job->run;
@@ -472,7 +485,7 @@ enum status run_fail(struct build *b, struct job *job, const char *sentence, str
         TRY(break_off(b, job, true, err));
         return run_let_go(b, job, false, err);
     }
-    failure_tell(b, job, sentence);
+    failure_tell(b, job, sentence, run->params);
     b->counts.failed++;
     if (u) {
         u->state = UNIT_FAILED;
@@ -516,7 +529,7 @@ static enum status succeed(struct build *b, struct job *job, struct error *err)
 
     if (run->begun && run->purpose == FOR_STUDY && u->kept)
         TRY(retain_replaced(b, run->begun, err));
-    progress_done(b->progress, "%s t = %d (%.1f s)", job->label, u->t, job_seconds(job));
+    run_say(b, job);
     TRY(run_let_go(b, job, b->o->keep_failed, err));
     return best_node >= 0 ? run_best_done(b, best_node, err) : OK;
 }
@@ -539,6 +552,7 @@ enum status run_finish(struct build *b, struct job *job, const struct executor_e
 
     run->ended = true;
     TRY(run_take_rest(b, job, err));
+    b->effort.spent += fmax(run_since(job), 0);
     if (run->script)
         return ended_script(b, job, end, err);
     if (waiting_is(job)) {

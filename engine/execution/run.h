@@ -32,11 +32,17 @@ enum status run_take(struct build *b, struct job *job, const char *bytes, size_t
 enum status run_finish(struct build *b, struct job *job, const struct executor_event *end,
                        struct error *err) MUST_CHECK;
 
+/* Says that its last unit is known: "asha/3 t = 9 eval_loss 0.41 (1.2 s)". */
+void run_say(struct build *b, const struct job *job);
+
 /* Whether this run goes on whatever studies demand. */
 bool run_is_remake(const struct job *job);
 
 /* Whether it is a script that has reported all that can be wanted, and is left to end by itself. */
 bool run_ends_itself(const struct job *job);
+
+/* Seconds since its last report; negative: it trains for no study. */
+double run_since(const struct job *job);
 
 /* Whether this run will report the first unit of a demand. */
 bool run_serves(const struct job *job, const struct demand *demand);

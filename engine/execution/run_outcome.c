@@ -1,8 +1,10 @@
 /* run_outcome: a unit that a run has trained becomes a result. Start at run_result. */
+#include <math.h>
 #include <string.h>
 
 #include "base/arena.h"
 #include "engine/execution/job.h"
+#include "engine/execution/run.h"
 #include "engine/execution/run_state.h"
 
 struct chain run_chain(const struct run *run, size_t i, size_t n)
@@ -75,4 +77,18 @@ enum status run_keep(struct build *b, const struct job *job, const char *reports
     TRY(results_publish(b->results, &r, &files, &outcome, err));
     *has_tree = r.has_tree;
     return run_published(b, job->label, u, &r, numbers, outcome, err);
+}
+
+void run_say(struct build *b, const struct job *job)
+{
+    const struct run *run = job->run;
+    const struct unit *u = run->units[run->n - 1];
+    struct error ignored; /* a report without the metric: the study says so */
+    double value;
+
+    if (run->metric && unit_value(u, run->metric, &value, &ignored) == OK && isfinite(value))
+        progress_done(b->progress, "%s t = %d %s %.4g (%.1f s)", job->label, u->t, run->metric,
+                      value, job_seconds(job));
+    else
+        progress_done(b->progress, "%s t = %d (%.1f s)", job->label, u->t, job_seconds(job));
 }

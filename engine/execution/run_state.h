@@ -29,8 +29,10 @@ enum waiting {
 
 struct run {
     enum purpose purpose;
-    int best_node; /* FOR_BEST */
-    bool saves;    /* it is not asked to go on: its checkpoint is wanted */
+    int best_node;      /* FOR_BEST */
+    const char *metric; /* that is said of it; NULL: none */
+    const char *params; /* JSON, of a study's trial; NULL: unknown */
+    bool saves;         /* it is not asked to go on: its checkpoint is wanted */
     struct template *template;
     struct unit *begun;  /* its task began with this one's checkpoint; NULL: with none */
     struct unit *from;   /* the unit before the first of: */

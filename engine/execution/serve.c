@@ -92,6 +92,15 @@ static enum status take_checkpoint(struct build *b, struct job *job, struct unit
     return OK;
 }
 
+static void count_effort(struct build *b, const struct run *run, const struct unit *u)
+{
+    b->effort.spent += run->seconds;
+    if (u->state == UNIT_KNOWN)
+        return;
+    b->effort.trained += run->seconds;
+    b->effort.units++;
+}
+
 /* What the line says is right: the unit it is about comes next. */
 static enum status take_unit(struct build *b, struct job *job, const struct report_line *line,
                              struct error *err)
@@ -118,6 +127,7 @@ static enum status take_unit(struct build *b, struct job *job, const struct repo
     TRY(job_check_sources(b, job, err));
     run->seconds = (double)(now - run->line_ns) / 1e9;
     run->line_ns = now;
+    count_effort(b, run, u);
     if (run->waiting == WAITS_NOT)
         job_wind(b, job);
     run->reported++;

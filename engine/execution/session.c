@@ -20,6 +20,7 @@
 #include "engine/execution/dry_run.h"
 #include "engine/execution/exclusions.h"
 #include "engine/execution/job.h"
+#include "engine/execution/live.h"
 #include "engine/execution/loop.h"
 #include "engine/execution/output.h"
 #include "engine/execution/recall.h"
@@ -36,6 +37,7 @@
 #include "engine/process/capture.h"
 #include "engine/process/runner.h"
 #include "engine/results/local.h"
+#include "engine/running.h"
 
 enum {
     CAPTURE_SECONDS = 600,         /* a repository may be large */
@@ -235,6 +237,7 @@ static enum status open_build(struct session *s, const struct recipe_change *cha
     progress_text(b->progress,
                   b->recall.past ? b->recall.past->printed : recipe_printed(b->recipe));
     interrupt_defer_stops();
+    interrupt_on_resize();
     if (!b->store)
         TRY(build_open_store(b, err));
     TRY(recall_begin(b, err));
@@ -273,6 +276,7 @@ static void end(struct session *s, bool close_store)
 
     while (b->jobs)
         job_close(b, b->jobs, false);
+    live_end(b);
     local_executor_close(s->local);
     runner_end(&s->reaper);
     pins_close(b->pins);
@@ -349,6 +353,12 @@ static enum status keep(struct build *b, enum status s, struct run *run, struct 
     return s == OK && !b->failed ? cache_drop_unwanted(b->store, &dropped, err) : OK;
 }
 
+/* Whether counts say something beside an error: not that nothing was done before it. */
+static bool says_counts(const struct build *b)
+{
+    return b->o->json || b->counts.ran + b->counts.cached + b->counts.failed > 0;
+}
+
 /* The loop between the first row and the last of this run. */
 static enum status run_build(struct build *b, struct error *err)
 {
@@ -359,12 +369,14 @@ static enum status run_build(struct build *b, struct error *err)
     struct error second;
 
     TRY(history_run_begin(b->store, &run, &b->run, err));
+    TRY(live_begin(b, run.started, err));
     s = make_targets(b, err);
     if (s == OK && !b->failed && !b->recall.past)
         s = recipe_finish(b->recipe, err);
     run.seconds = (double)(runner_now_ns() - started_ns) / 1e9;
     kept = keep(b, s, &run, &second);
-    if (s == OK || s == ERR_FAILED || s == ERR_INTERRUPTED) {
+    live_end(b);
+    if (s == OK || s == ERR_INTERRUPTED || (s == ERR_FAILED && says_counts(b))) {
         const enum status said = summary_print(b, run.seconds, kept == OK ? &second : err);
         kept = kept == OK ? said : kept;
     }
@@ -472,20 +484,34 @@ enum status session_say_build(const struct options *o, int64_t run, const char *
     return OK;
 }
 
+enum status session_say_running(int64_t run, struct error *err)
+{
+    struct progress *progress;
+
+    TRY(progress_open(false, &progress, err));
+    progress_line(progress, "run %lld is running: this is how far it is", (long long)run);
+    progress_close(progress);
+    return OK;
+}
+
 /* ---- replay ---- */
 
 /* As in hpo table: without --set, those of the last build of the recipe. */
 static enum status take_last_sets(const struct build *b, const char *study, bool say,
                                   struct options *o, struct error *err)
 {
-    struct study_table *tables;
+    struct running_build live;
+    struct study_table *tables = NULL;
     const char *recipe = NULL;
     size_t n;
 
     if (o->n_sets > 0)
         return OK;
     TRY(session_recipe(o, b->arena, &recipe, err));
-    TRY(history_tables(b->store, recipe, NULL, study, b->arena, &tables, &n, err));
+    TRY(running_find(b->store, recipe, NULL, 0, b->arena, &live, err));
+    TRY(history_tables(b->store, recipe, live.run ? live.arguments : NULL, study, b->arena, &tables,
+                       &n, err));
+    TRY(running_tables(&live, study, b->arena, &tables, &n, err));
     if (n == 0)
         return OK;
     if (say)

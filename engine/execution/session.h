@@ -41,11 +41,15 @@ enum status session_say_build(const struct options *o, int64_t run, const char *
 /* " --set NAME=VALUE" as a shell reads it: in quotes where that is needed. */
 void session_add_set(struct text *t, const struct pair *set);
 
+/* Says, on standard error, that the build that is spoken of goes on. */
+enum status session_say_running(int64_t run, struct error *err) MUST_CHECK;
+
 /*
  * Goes through a study as `hpo build` would, as far as the store knows its units: asks searcher and
  * scheduler anew, with reasons; starts nothing, writes nothing (the store may be open for reading).
- * Without --set it takes those of the recipe's last build, and says so where nothing is changed.
- * Then calls `answer` with the build and the study's node. name NULL: the only study of the recipe.
+ * Without --set it takes those of the recipe's last build, one that runs before all, and says so
+ * where nothing is changed. Then calls `answer` with the build and the study's node. name NULL: the
+ * only study of the recipe.
  * change: see engine/recipe/recipe.h; or NULL.
  */
 typedef enum status replay(struct build *b, int node, void *context, struct error *err);

@@ -55,8 +55,7 @@ void waiting_begin(struct build *b, struct job *job, bool keeps)
     if (run->script)
         executor_pause(b->executor, job->task);
     executor_rest(b->executor, job->task);
-    progress_done(b->progress, "%s t = %d (%.1f s)", job->label, last_unit(run)->t,
-                  job_seconds(job));
+    run_say(b, job);
     wait(b, job);
 }
 

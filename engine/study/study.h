@@ -61,7 +61,7 @@ struct demand {
     int until;
     bool ends;  /* until is the last t that the scheduler could ask for */
     bool saves; /* another trial may go on from its last unit, or its checkpoint is kept */
-    const char *params;
+    const char *params, *metric;
 };
 
 /* What the running trials need whatever is decided, in order of trial number. */
@@ -132,6 +132,28 @@ void study_asks(const struct study *study, void (*visit)(void *context, struct u
  */
 enum status study_table(const struct study *study, const char *name, bool cached, struct text *out,
                         struct error *err) MUST_CHECK;
+
+/* The same while its build goes on. */
+enum status study_table_now(const struct study *study, const char *name, struct text *out,
+                            struct error *err) MUST_CHECK;
+
+/* A trial as it stands. */
+struct study_trial {
+    int number, t; /* delivered */
+    const char *params, *status;
+    bool runs, waits; /* it has a worker; it is paused */
+    double cost;
+    double value;          /* of the report that stands for it; NaN: none */
+    int known;             /* up to this t its units are known, delivered or not */
+    int units, past_units; /* that this run of the store trained, and that earlier ones did */
+    double seconds, past_seconds;
+};
+size_t study_trials(const struct study *study);
+void study_trial(const struct study *study, size_t i, int64_t run, struct arena *scratch,
+                 struct study_trial *out);
+
+/* Its searcher has nothing left. */
+bool study_is_exhausted(const struct study *study);
 
 /*
  * How long the search takes on `concurrency` workers that train one trial after the other, in

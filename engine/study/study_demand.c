@@ -32,7 +32,8 @@ static enum status demand(struct study *study, struct trial *trial, struct deman
                            .from = from,
                            .until = trial->t + 1,
                            .saves = study->spec->exploits || study->spec->keep == KEEP_ALL,
-                           .params = trial->params};
+                           .params = trial->params,
+                           .metric = study->spec->metric};
     *needed = false;
     if (study_units_left(study, trial, 1) == 0)
         return OK;

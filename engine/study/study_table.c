@@ -341,15 +341,27 @@ static void write_judged(const struct study *study, const struct trial *trial, s
     text_add(out, "}, ");
 }
 
-/* Tables are written when a build ends, and then nothing runs: a process of the trial has failed,
- * perhaps at a unit that the study has not come to, or the build was over before it. */
+/* What a table is of. */
+struct view {
+    bool cached; /* with the fields of that name */
+    bool going;  /* the build goes on */
+};
+
+/* As long as the build goes on. */
+static const char *word_now(const struct trial *trial)
+{
+    return trial->failed ? "failed" : status_names[trial->status];
+}
+
+/* When a build has ended nothing runs: a process of the trial has failed, perhaps at a unit that
+ * the study has not come to, or the build was over before it. */
 static enum status status_word(const struct study *study, const struct trial *trial,
-                               const char **word, struct error *err)
+                               const struct view *view, const char **word, struct error *err)
 {
     struct unit *u = trial->last;
 
-    *word = status_names[trial->status];
-    if (trial->status != TRIAL_RUNNING)
+    *word = word_now(trial);
+    if (trial->status != TRIAL_RUNNING || view->going)
         return OK;
     *word = trial->failed ? "failed" : "interrupted";
     for (int t = trial->t; trial->template->keyed && t < study->spec->max_t; t++) {
@@ -362,12 +374,12 @@ static enum status status_word(const struct study *study, const struct trial *tr
     return OK;
 }
 
-static enum status write_trial(const struct study *study, const struct trial *trial, bool cached,
-                               struct text *out, struct error *err)
+static enum status write_trial(const struct study *study, const struct trial *trial,
+                               const struct view *view, struct text *out, struct error *err)
 {
     const char *word;
 
-    TRY(status_word(study, trial, &word, err));
+    TRY(status_word(study, trial, view, &word, err));
     text_printf(out, "{\"trial\": %d, \"params\": %s, \"status\": \"%s\", \"reached\": %d, ",
                 trial->number, trial->params, word, trial->t);
     write_judged(study, trial, out);
@@ -379,7 +391,7 @@ static enum status write_trial(const struct study *study, const struct trial *tr
     text_add(out, "], \"segments\": [");
     for (size_t i = 0; i < trial->n_reports; i++) {
         text_add(out, i ? ", " : "");
-        write_segment(&trial->reports[i], cached, out);
+        write_segment(&trial->reports[i], view->cached, out);
     }
     text_add(out, "]}");
     return OK;
@@ -407,8 +419,8 @@ static void write_clock(const struct study *study, struct text *out)
     text_add(out, costly ? "]}" : "}");
 }
 
-enum status study_table(const struct study *study, const char *name, bool cached, struct text *out,
-                        struct error *err)
+static enum status write_table(const struct study *study, const char *name, const struct view *view,
+                               struct text *out, struct error *err)
 {
     int best;
 
@@ -428,7 +440,7 @@ enum status study_table(const struct study *study, const char *name, bool cached
     text_add(out, ", \"trials\": [");
     for (size_t i = 0; i < study->n_trials; i++) {
         text_add(out, i ? ", " : "");
-        TRY(write_trial(study, study->trials[i], cached, out, err));
+        TRY(write_trial(study, study->trials[i], view, out, err));
     }
     text_add(out, "], \"decisions\": [");
     for (size_t i = 0; i < study->n_rows; i++) {
@@ -444,4 +456,63 @@ enum status study_table(const struct study *study, const char *name, bool cached
         write_clock(study, out);
     text_add(out, "}");
     return out->failed ? error_memory(err) : OK;
+}
+
+enum status study_table(const struct study *study, const char *name, bool cached, struct text *out,
+                        struct error *err)
+{
+    return write_table(study, name, &(struct view){.cached = cached}, out, err);
+}
+
+enum status study_table_now(const struct study *study, const char *name, struct text *out,
+                            struct error *err)
+{
+    return write_table(study, name, &(struct view){.cached = true, .going = true}, out, err);
+}
+
+size_t study_trials(const struct study *study)
+{
+    return study->n_trials;
+}
+
+static void count_unit_of(struct study_trial *out, const struct unit *u, int64_t run)
+{
+    if (u->run == run) {
+        out->units++;
+        out->seconds += u->seconds;
+    } else {
+        out->past_units++;
+        out->past_seconds += u->seconds;
+    }
+}
+
+void study_trial(const struct study *study, size_t i, int64_t run, struct arena *scratch,
+                 struct study_trial *out)
+{
+    const struct trial *trial = study->trials[i];
+    const struct report *r = standing(study, trial);
+    struct unit *u = trial->last;
+
+    *out = (struct study_trial){.number = trial->number,
+                                .t = trial->t,
+                                .params = trial->params,
+                                .status = word_now(trial),
+                                .runs = trial->status == TRIAL_RUNNING && !trial->failed,
+                                .waits = trial->status == TRIAL_PAUSED ||
+                                         trial->status == TRIAL_RELEASED,
+                                .cost = trial->cost,
+                                .value = r ? r->value : NAN};
+    for (size_t k = 0; k < trial->n_reports; k++)
+        count_unit_of(out, trial->reports[k].unit, run);
+    out->known = trial->t;
+    while (out->runs && trial->template->keyed && out->known < study->spec->max_t &&
+           (u = unit_known(study->c.units, trial->template, u, scratch)) != NULL) {
+        count_unit_of(out, u, run);
+        out->known = u->t;
+    }
+}
+
+bool study_is_exhausted(const struct study *study)
+{
+    return study->exhausted;
 }

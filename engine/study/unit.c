@@ -220,6 +220,20 @@ enum status unit_end(struct units *units, struct unit *u, struct unit **end, str
     return OK;
 }
 
+struct unit *unit_known(const struct units *units, const struct template *template,
+                        struct unit *parent, struct arena *scratch)
+{
+    struct unit wanted = {.t = parent ? parent->t + 1 : 1, .parent = parent, .template = template};
+    char *description = unit_description(&wanted, scratch);
+    struct error ignored;
+    struct unit *u;
+
+    if (!description || digest_bytes(description, strlen(description), &wanted.key, &ignored) != OK)
+        return NULL;
+    u = *slot_of(units->slots, units->size, &wanted.key);
+    return u && u->state == UNIT_KNOWN ? u : NULL;
+}
+
 /* The names of a report: those of the unit before, where they are the same. */
 static enum status share_names(struct units *units, const struct numbers *report, struct error *err)
 {

@@ -98,6 +98,10 @@ enum status units_open(struct results *results, struct store *store, struct aren
 enum status unit_get(struct units *units, const struct template *template, struct unit *parent,
                      struct unit **out, struct error *err) MUST_CHECK;
 
+/* The same where it is in the table, and known; else NULL: nothing is asked. */
+struct unit *unit_known(const struct units *units, const struct template *template,
+                        struct unit *parent, struct arena *scratch);
+
 /* Takes the answer to a unit that was ASKED; r NULL: it is not known. */
 enum status unit_answer(struct units *units, struct unit *u, const struct result *r,
                         struct error *err) MUST_CHECK;

@@ -203,7 +203,7 @@ class Places(Disk):
         self.assertEqual(self.build("r.lua", "f01")["ran"], 0)
 
     def test_a_store_that_lost_a_part(self):
-        for part in ("index.db", "version", "blobs", "tmp", "work", "claims", "lock", "graphs"):
+        for part in ("index.db", "version", "blobs", "tmp", "work", "claims", "lock", "graphs", "live"):
             with self.subTest(part=part):
                 shutil.rmtree(self.folder / ".hpo", ignore_errors=True)
                 self.build("r.lua")

@@ -1,0 +1,279 @@
+"""A build while it runs: on its own terminal, and from another one."""
+import json
+import os
+import re
+import signal
+import time
+import unittest
+
+from case import Case
+from terminal import Program
+
+# Reports t = 1 at once; each further one waits for the file GATE/TRIAL, or GATE/all.
+TRIAL = r'''
+i=$(sed 's/.*"i": *\([0-9]*\).*/\1/' "$HPO_PARAMS")
+t=$((HPO_FROM + 1))
+while [ $t -le "$HPO_UNTIL" ]; do
+  while [ $t -gt 1 ] && [ ! -e "$1/$i" ] && [ ! -e "$1/all" ]; do sleep 0.02; done
+  echo "step $t of trial $i" >&2
+  echo "{\"t\": $t, \"eval_loss\": $((i * 1000 + 100 / t)).625, \"acc\": 0.$i}"
+  t=$((t + 1))
+done
+'''
+RECIPE = r'''
+local hpo = require "hpo"
+local gate = hpo.param("gate", "")
+local function study(name, first, n)
+  local points = {}
+  for i = first, first + n - 1 do points[#points + 1] = { i = i, learning_rate = 0.001 * i, optimizer = "a\27[31mdamw" } end
+  return hpo.study { name = name, metric = "eval_loss", concurrency = n, search = hpo.search.points(points),
+    space = { i = hpo.randint(0, 1000), learning_rate = hpo.uniform(0, 9), optimizer = hpo.choice { "a\27[31mdamw" } },
+    scheduler = hpo.scheduler.fifo { max_t = 3 },
+    trial = function(p) return hpo.command { run = { "sh", hpo.source "trial.sh", gate } } end }
+end
+return { first = study("first", 1, 3), second = hpo.param("two", true) and study("second", 5, 4) or nil }
+'''
+ACTION = r'''
+local hpo = require "hpo"
+return { long = hpo.command { name = "long", outputs = { "x" }, run = { "sh", "-c",
+  "echo begun; while [ ! -e '" .. hpo.param("gate", "") .. "/all' ]; do sleep 0.02; done; echo over; echo " .. hpo.param("word", "a") .. " > x" } } }
+'''
+
+
+class Live(Case):
+    def setUp(self):
+        super().setUp()
+        self.environment["TERM"] = "dumb"
+        self.gate = self.folder / "gate"
+        self.gate.mkdir()
+        self.write("trial.sh", TRIAL)
+        self.write("r.lua", RECIPE)
+        self.write("a.lua", ACTION)
+
+    def arguments(self, recipe, *more):
+        return ["build", recipe, "-j", "8", "--set", f"gate={self.gate}", *more]
+
+    def open(self, which="all"):
+        (self.gate / which).touch()
+
+    def begin(self, recipe="r.lua", *more):
+        """A build elsewhere, without a terminal, that waits for the gate."""
+        build = self.start(*self.arguments(recipe, *more))
+        self.addCleanup(build.communicate)
+        self.addCleanup(build.kill)
+        return build
+
+    def end(self, build, status=0):
+        self.open()
+        out, err = build.communicate(timeout=20)
+        self.assertEqual(build.returncode, status, err)
+        return out, err
+
+    def in_terminal(self, *arguments, columns=80, rows=24):
+        program = Program([str(self.program), *map(str, arguments)], self.folder, self.environment, columns, rows)
+        self.addCleanup(program.kill)
+        return program
+
+    def wait(self, condition, timeout=20):
+        end = time.monotonic() + timeout
+        while not (found := condition()):
+            self.assertLess(time.monotonic(), end, "it does not come about")
+            time.sleep(0.05)
+        return found
+
+    def state(self):
+        """What the running build has left beside its store, once it has."""
+        for path in self.folder.glob(".hpo/live/*.json"):
+            try:
+                return [json.loads(line) for line in path.read_text().splitlines()]
+            except FileNotFoundError:
+                pass
+        return None
+
+    def wait_for_reports(self, n):
+        """Until the state tells of so many delivered units."""
+        def there():
+            state = self.state()
+            return state and sum(len(t["metrics"]) for s in state[1]["studies"] for t in s["trials"]) == n
+        self.wait(there)
+
+
+class OwnTerminal(Live):
+    def test_the_table_at_three_widths(self):
+        for columns in (60, 80, 160):
+            with self.subTest(columns=columns):
+                build = self.in_terminal(*self.arguments("r.lua", "--cache", f"store{columns}"), columns=columns, rows=40)
+                shown = build.until(lambda s: len(re.findall(r"^\* ", s.text(), re.M)) == 2 and "4 of 4 trials" in s.text())
+                self.assertTrue(all(len(line) < columns for line in shown), shown)
+                text = "\n".join(shown)
+                self.assertRegex(text, r"first: 3 of 3 trials.*; best eval_loss 1101 \(trial 0\)")
+                self.assertRegex(text, r"second: 4 of 4 trials.*; best eval_loss 5101 \(trial 0\)")
+                self.assertRegex(text, r"(?m)^\*     0 .* 1 +1101  running \d")
+                self.assertRegex(text, r"(?m)^      2 .* 1 +3101  running \d")
+                self.assertEqual(r"a\u001B[31mdamw" in text, columns > 60)
+                self.assertRegex(text, r"r\.lua  \d:\d\d.* run 1, 7 of 8 slots")
+                self.open()
+                self.assertEqual(build.finish(), 0)
+                text = build.screen.text()
+                self.assertNotIn("trials", text)
+                self.assertNotIn("slots", text)
+                self.assertIn("first/0 t = 3 eval_loss 1034 (", text)
+                self.assertIn("7 ran, 0 cached, 0 failed", text)
+                (self.gate / "all").unlink()
+
+    def test_one_line_where_it_is_small(self):
+        """Counts and the best are of one study, and no value is cut."""
+        for columns, expected in ((70, r"first 3/3, best 1101 \| second 4/4, best 5101"), (34, r"first 3/3, best 1101 \| \+1"), (12, "best 1101")):
+            with self.subTest(columns=columns):
+                build = self.in_terminal(*self.arguments("r.lua", "--cache", f"store{columns}"), columns=columns, rows=10)
+                shown = build.until(lambda s: re.search(expected, s.shown()[-1]))
+                self.assertLess(len(shown[-1]), columns)
+                self.assertNotIn("[0/0]", shown[-1])
+                self.open()
+                self.assertEqual(build.finish(), 0)
+                self.assertNotRegex(build.screen.text(), r"3/3|\+1")
+                (self.gate / "all").unlink()
+
+    def test_a_resize_leaves_nothing_behind(self):
+        build = self.in_terminal(*self.arguments("r.lua"), columns=160, rows=40)
+        build.until(lambda s: "4 of 4 trials" in s.text() and "learning_rate" in s.text())
+        for columns, rows in ((60, 40), (37, 40), (100, 8), (80, 24)):
+            build.resize(columns, rows)
+            shown = build.until(lambda s: re.search(r"(first|first:) 3.*best (eval_loss )?1101|best 1101", s.text())
+                                and all(len(line) < columns for line in s.shown()) and len(re.findall("1101", s.text())) <= 2)
+            self.assertTrue(all(len(line) < columns for line in shown), shown)
+            self.assertLessEqual(build.screen.text().count("slots"), 1)
+        self.open()
+        self.assertEqual(build.finish(), 0)
+        self.assertNotRegex(build.screen.text(), r"slots|trials|\+1|waiting|running|…")
+
+    def test_lines_come_above_the_table(self):
+        build = self.in_terminal(*self.arguments("r.lua"), columns=80, rows=30)
+        build.until(lambda s: "4 of 4 trials" in s.text())
+        self.open("2")
+        shown = build.until(lambda s: "first/1 t = 3 eval_loss 2034 (" in s.text())
+        line = next(i for i, row in enumerate(shown) if "first/1 t = 3" in row)
+        table = next(i for i, row in enumerate(shown) if "slots" in row)
+        self.assertLess(line, table)
+        self.open()
+        self.assertEqual(build.finish(), 0)
+
+
+class Elsewhere(Live):
+    def test_runs_say_that_it_runs_and_how_far_it_is(self):
+        build = self.begin()
+        self.wait_for_reports(7)
+        out = self.hpo("runs")[0]
+        self.assertRegex(out, r"   1  \S+ \S+  running  ")
+        self.assertIn("first 3/3, best eval_loss 1101 (trial 0) | second 4/4, best eval_loss 5101 (trial 0) | 7 running", out)
+        (run,) = json.loads(self.hpo("runs", "--json")[0])["runs"]
+        self.assertEqual((run["status"], run["ran"], run["progress"]["slots_used"]), ("running", 7, 7))
+        self.end(build)
+        out = self.hpo("runs")[0]
+        self.assertRegex(out, r"   1  \S+ \S+  done  ")
+        self.assertEqual(os.listdir(self.folder / ".hpo/live"), [])
+
+    def test_one_that_was_killed_is_known_as_that(self):
+        build = self.begin()
+        self.wait_for_reports(7)
+        build.send_signal(signal.SIGKILL)
+        build.wait()
+        self.wait(lambda: "killed" in self.hpo("runs")[0])
+        self.assertIn("no build of it runs", self.hpo("watch", "r.lua", status=2)[1])
+        self.open()
+        self.hpo(*self.arguments("r.lua"))
+        self.assertEqual(os.listdir(self.folder / ".hpo/live"), [])
+
+    def test_its_table(self):
+        build = self.begin()
+        self.wait_for_reports(7)
+        out, err = self.hpo("table", "r.lua", "first", "--json")
+        table = json.loads(out)
+        self.assertEqual([(t["status"], t["reached"]) for t in table["trials"]], [("running", 1)] * 3)
+        self.assertFalse(table["decided"])
+        self.assertIn("run 1 is running", err)
+        self.assertEqual(self.hpo("table", "r.lua", "--set", f"gate={self.gate}")[0], self.hpo("table", "r.lua")[0])
+        self.assertIn("a study", self.hpo("table", "r.lua", "--set", "gate=x", status=2)[1])
+        self.end(build)
+        after = json.loads(self.hpo("table", "r.lua", "first", "--json")[0])
+        self.assertEqual([(t["status"], t["reached"]) for t in after["trials"]], [("completed", 3)] * 3)
+
+    def test_logs_of_what_runs(self):
+        build = self.begin()
+        self.wait_for_reports(7)
+        self.assertIn("step 1 of trial 2\n", self.hpo("log", "r.lua", "first/1")[0])
+        follower = self.start("log", "-f", "r.lua", "first/1")
+        self.addCleanup(follower.kill)
+        time.sleep(0.5)
+        self.open("2")
+        self.wait(lambda: self.state()[0]["board"]["slots_used"] == 6)
+        self.end(build)
+        out, err = follower.communicate(timeout=20)
+        self.assertEqual((follower.returncode, err), (0, ""))
+        self.assertEqual(re.findall(r"step \d of trial \d", out), [f"step {t} of trial 2" for t in (1, 2, 3)])
+        self.assertEqual(self.hpo("log", "r.lua", "first/1")[0], out)
+
+    def test_why_speaks_of_the_key_that_runs(self):
+        self.open()
+        self.hpo(*self.arguments("a.lua"))
+        (self.gate / "all").unlink()
+        build = self.begin("a.lua", "--set", "word=b")
+        self.wait(lambda: self.state() and self.state()[2])
+        out, _ = self.hpo("why", "a.lua", "long")
+        self.assertRegex(out, r"  running, for \d")
+        self.assertIn("since run 2 its key differs from that of run 1 in:\n", out)
+        self.assertRegex(out, r"run\[3\]: .*echo b > x")
+        self.assertEqual(self.hpo("log", "a.lua", "long")[0], "begun\n")
+        self.end(build)
+        self.assertIn("known: made in run 2", self.hpo("why", "a.lua", "long")[0])
+
+    def test_watch_until_it_ends(self):
+        build = self.begin()
+        self.wait_for_reports(7)
+        out = self.hpo("watch", "r.lua")[0]
+        self.assertRegex(out, r"(?m)^\*     0 .* 1101  running \d")
+        watch = self.in_terminal("watch", "r.lua", columns=80, rows=24)
+        watch.until(lambda s: "4 of 4 trials" in s.text())
+        watch.resize(50, 12)
+        shown = watch.until(lambda s: all(len(line) <= 50 for line in s.shown()) and len(s.shown()) <= 12
+                            and "first: 3 of 3 trials; best eval_loss 1101" in s.text())
+        self.assertLessEqual(len(shown), 12)
+        self.end(build)
+        self.assertEqual(watch.finish(), 0)
+        self.assertRegex(watch.screen.text(), r"^run 1 has ended: done, 7 ran, 0 cached, 0 failed")
+
+    def test_watch_is_left_by_q_and_by_an_interrupt(self):
+        build = self.begin()
+        self.wait_for_reports(7)
+        for key in ("q", "\x03"):
+            watch = self.in_terminal("watch", "r.lua")
+            watch.until(lambda s: "4 of 4 trials" in s.text())
+            watch.press(key)
+            self.assertEqual(watch.finish(), 0)
+            self.assertEqual(watch.screen.text().strip(), "" if key == "q" else "^C" if "^C" in watch.screen.text() else "")
+        self.assertIsNone(build.poll())
+        self.end(build)
+
+    def test_a_reader_of_the_store_leaves_no_trace(self):
+        """The state is replaced as a whole: what is read is whole at any moment."""
+        build = self.begin()
+        end = time.monotonic() + 1.5
+        while time.monotonic() < end:
+            self.state()
+        self.end(build)
+
+
+class Lines(Live):
+    def test_a_failure_names_its_parameters(self):
+        self.write("trial.sh", 'echo wrong >&2\nexit 3\n')
+        _, err = self.hpo(*self.arguments("r.lua", "--set", "two=false", "--keep-going"), status=1)
+        self.assertRegex(err, r'failed: first/\d: it ended with status 3\n  its parameters: \{"i": \d, "learning_rate": ')
+
+    def test_no_counts_before_an_error_without_an_action(self):
+        self.write("c.lua", 'local hpo = require "hpo"\nreturn { x = hpo.clone { url = "https://127.0.0.1:1/x", rev = "main" } }')
+        out, err = self.hpo("build", "c.lua", status=1)
+        self.assertNotIn("0 ran", err + out)
+
+
+if __name__ == "__main__":
+    unittest.main()
