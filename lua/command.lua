@@ -23,6 +23,7 @@ command.resources = function(field, value)
     cpus = { check.whole(1, 4096), default = 1 },
     gpus = { check.whole(0, 4096), default = 0 },
     gpu = check.text,
+    memory = check.number { above = 0 },
   })
 end
 

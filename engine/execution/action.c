@@ -104,6 +104,7 @@ enum status action_start(struct build *b, int node, int others, bool *waits, str
     if (s == OK && room == ROOM_REFUSED)
         return refuse(b, node, job);
     *waits = s == OK;
+    b->held_wanted |= *waits && room == ROOM_HELD;
     job_close(b, job, true);
     return s;
 }

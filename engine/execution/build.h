@@ -135,10 +135,11 @@ struct build {
     int64_t waiting_ns;    /* since when */
     struct patience patience;
     struct counts counts;
-    int64_t changes; /* besides the plan's: more may start */
-    int n_asked;     /* results that were asked for, and not answered yet */
-    bool writes;     /* what is found out is kept: pins, histories. Not in a dry run */
-    bool replays;    /* studies are gone through anew: see session_replay */
+    int64_t changes;  /* besides the plan's: more may start */
+    int n_asked;      /* results that were asked for, and not answered yet */
+    bool writes;      /* what is found out is kept: pins, histories. Not in a dry run */
+    bool replays;     /* studies are gone through anew: see session_replay */
+    bool held_wanted; /* something could start, were it not for what waiting runs hold */
     bool said_waiting;
     bool said_again; /* that units are trained again for want of a checkpoint */
     bool interrupted, failed;

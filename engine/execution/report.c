@@ -177,6 +177,16 @@ static const char *string_member(const struct json *object, const char *name)
     return member && member->kind == JSON_STRING ? member->string : NULL;
 }
 
+static enum more read_more(const struct json *more)
+{
+    if (!more || more->kind == JSON_NULL)
+        return MORE_NOT;
+    if (more->kind == JSON_BOOLEAN)
+        return more->truth ? MORE : MORE_NOT;
+    return more->kind == JSON_STRING && strcmp(more->string, "save") == 0 ? MORE_AND_SAVES
+                                                                          : MORE_UNREADABLE;
+}
+
 /* {"saved": "t3"} */
 static enum status read_saved(const char *line, size_t n, struct arena *arena, enum line_kind *kind,
                               struct report_line *out, struct error *err)
@@ -201,7 +211,7 @@ enum status report_read(const char *line, size_t n, struct arena *arena, enum li
 {
     struct json *object;
     const struct json_member **members;
-    const struct json *t, *more;
+    const struct json *t;
     size_t n_members;
     enum status s = OK;
     char *text;
@@ -222,10 +232,9 @@ enum status report_read(const char *line, size_t n, struct arena *arena, enum li
         *why = "t is a whole number";
         return OK;
     }
-    more = json_get(object, "more");
     out->t = (int)t->number;
     out->checkpoint = string_member(object, "checkpoint");
-    out->more = more && ((more->kind == JSON_BOOLEAN && more->truth) || more->kind == JSON_STRING);
+    out->more = read_more(json_get(object, "more"));
     *kind = LINE_REPORT;
     TRY(find_numbers(object, arena, &members, &n_members, err));
     TRY(take_numbers(members, n_members, arena, &out->numbers, err));

@@ -5,8 +5,8 @@
  *     {"t": 3, "eval_loss": 9.72, "checkpoint": "t3"}
  *
  * Going on       "more": true says that the trainer can train on, and waits for a word where its
- *                run is over. "saved": "t3", on a line of its own, names the checkpoint that it was
- *                asked for.
+ *                run is over; "more": "save", that it can save then and wait on. "saved": "t3", on
+ *                a line of its own, names the checkpoint that it was asked for.
  * Around it      Escape sequences of terminals, blanks and a byte order mark do no harm.
  * Numbers        at the top are the result; nulls and NaN are numbers that are missing. The rest is
  *                not kept.
@@ -22,12 +22,14 @@
 
 struct arena;
 
+enum more { MORE_NOT, MORE, MORE_AND_SAVES, MORE_UNREADABLE };
+
 struct report_line {
     int t;
     const char *text;       /* t and the numbers, as canonical JSON */
     struct numbers numbers; /* the same, parsed once */
     const char *checkpoint; /* a folder that it names, or NULL */
-    bool more;
+    enum more more;
 };
 
 enum line_kind {

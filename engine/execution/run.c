@@ -154,6 +154,7 @@ static enum status reserve(struct build *b, struct job *job, const struct stretc
     TRY(job_request(b, job, s->others, r, err));
     TRY(executor_room(b->executor, r, &room, err));
     *refused = room == ROOM_REFUSED;
+    b->held_wanted |= room == ROOM_HELD;
     return room == ROOM_FREE ? claim(b, job, known, ready, err) : OK;
 }
 
@@ -204,6 +205,7 @@ static enum status open_run(struct build *b, struct stretch s, struct job **out,
                              .template = s.template,
                              .begun = start,
                              .from = start,
+                             .saved_ns = executor_now(b->executor),
                              .speaks = s.purpose == FOR_STUDY &&
                                        !graph_node(b->graph, s.template->node)->action.alone,
                              .lines = lines_in(job->arena)};

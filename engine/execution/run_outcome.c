@@ -62,7 +62,7 @@ enum status run_keep(struct build *b, const struct job *job, const char *reports
 {
     struct unit *u = job->run->units[job->run->n - 1];
     const struct files files = {.folder = folder,
-                                .log = job->task->log,
+                                .log = job->run->ended ? job->task->log : NULL,
                                 .empty_is_none =
                                     !graph_node(b->graph, job->node)->action.stateless};
     enum put_outcome outcome;

@@ -20,9 +20,11 @@ enum purpose {
 
 /* What a run does between its units. */
 enum waiting {
-    WAITS_NOT, /* it trains, or ends by itself */
-    WAITS,     /* for a word: all its units are known, and it holds no claim; a script is paused */
-    WAITS_SAVING /* it was told to save, and to end; a script only to end */
+    WAITS_NOT,     /* it trains, or ends by itself */
+    WAITS,         /* for a word: all its units are known, it holds no claim; a script is paused */
+    WAITS_KEEPING, /* it was told to save, and waits on */
+    WAITS_SAVING,  /* it was told to save, and to end */
+    WAITS_ENDING   /* it was told to end: nobody wants more of it */
 };
 
 struct run {
@@ -38,7 +40,8 @@ struct run {
     struct script *script;       /* of a program that knows no protocol, else NULL */
     bool pauses;                 /* of a script: what comes behind its units is not decided yet */
     enum waiting waiting;
-    int64_t waits_since; /* by executor_now */
+    bool keeps;                    /* it can save, and wait on */
+    int64_t waits_since, saved_ns; /* by executor_now; the start counts as saved */
     bool went_on;
     bool speaks; /* it was told that it may be asked to go on */
     struct lines lines;
@@ -70,12 +73,18 @@ enum status run_published(struct build *b, const char *label, struct unit *u,
                           enum put_outcome outcome, struct error *err) MUST_CHECK;
 
 /*
- * Publishes the run's last unit, with the folder as its checkpoint and the task's log. numbers: as
- * in run_published. *has_tree false: the folder was empty, and the trainer is not stateless.
+ * Publishes the run's last unit, with the folder as its checkpoint, and the task's log where it has
+ * ended. numbers: as in run_published. *has_tree false: the folder was empty, and the trainer is
+ * not stateless.
  */
 enum status run_keep(struct build *b, const struct job *job, const char *reports, double seconds,
                      const struct numbers *numbers, const char *folder, bool *has_tree,
                      struct error *err) MUST_CHECK;
+
+/* The folder of a checkpoint that the trainer names. ERR_FAILED: it is none, or was named before;
+ * ERR_NOT_FOUND: it is not there. */
+enum status run_name_checkpoint(struct build *b, struct job *job, const char *name,
+                                const char **out, struct error *err) MUST_CHECK;
 
 /* The sentence that a report is missing, with the line that was almost one. NULL: no memory. */
 const char *run_with_almost(struct build *b, const struct run *run, const char *sentence);

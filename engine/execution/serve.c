@@ -49,9 +49,8 @@ static bool was_named(const struct run *run, const char *folder)
     return false;
 }
 
-/* The folder that a line named, which is kept where its unit is not the last. */
-static enum status hold_checkpoint(struct build *b, struct job *job, const struct unit *u,
-                                   const char *name, bool last, const char **out, struct error *err)
+enum status run_name_checkpoint(struct build *b, struct job *job, const char *name,
+                                const char **out, struct error *err)
 {
     struct run *run = job->run;
     const char *folder, **names;
@@ -64,7 +63,15 @@ static enum status hold_checkpoint(struct build *b, struct job *job, const struc
     if (!(names = arena_push(job->arena, run->names, run->n_names, run->name_capacity)))
         return error_memory(err);
     *names = *out = folder;
-    return last ? OK : results_hold(b->results, &u->key, folder, err);
+    return OK;
+}
+
+/* The folder that a line named, which is kept where its unit is not the last. */
+static enum status hold_checkpoint(struct build *b, struct job *job, const struct unit *u,
+                                   const char *name, bool last, const char **out, struct error *err)
+{
+    TRY(run_name_checkpoint(b, job, name, out, err));
+    return last ? OK : results_hold(b->results, &u->key, *out, err);
 }
 
 /* The newest checkpoint that a line named: the one before is not needed any more. */
@@ -100,6 +107,9 @@ static enum status take_unit(struct build *b, struct job *job, const struct repo
 
     if (!text)
         return error_memory(err);
+    if (line->more == MORE_UNREADABLE && !run->script)
+        return error_set(err, ERR_FAILED, "", "\"more\" of t = %d: expected true or \"save\"",
+                         u->t);
     if (line->checkpoint)
         TRY(take_checkpoint(b, job, u, line->checkpoint, last, err));
     else if (last && run->held)
@@ -115,7 +125,7 @@ static enum status take_unit(struct build *b, struct job *job, const struct repo
     if (!last)
         TRY(keep_report(b, job, u, text, &line->numbers, err));
     if (waits)
-        waiting_begin(b, job);
+        waiting_begin(b, job, line->more == MORE_AND_SAVES);
     if (!last)
         return OK;
     TRY(report_copy(line, job->arena, &run->last, err));
@@ -129,22 +139,6 @@ const char *run_with_almost(struct build *b, const struct run *run, const char *
         return sentence;
     return arena_printf(b->arena, "%s; of the line `%s`: %s", sentence, run->almost,
                         run->almost_why);
-}
-
-/* Where the checkpoint lies that it was told to save. */
-static enum status take_saved(struct build *b, struct job *job, const char *name, struct error *err)
-{
-    struct run *run = job->run;
-    const char *folder;
-
-    if (run->waiting != WAITS_SAVING)
-        return OK;
-    TRY(results_locate(b->results, job->task->out, name, job->arena, &folder, err));
-    if (run->held)
-        results_drop(b->results, &run->held_unit->key, run->ended ? NULL : run->held);
-    run->held = folder;
-    run->held_unit = run->units[run->n - 1];
-    return OK;
 }
 
 /* A script does not know how far it should go: the unit behind the last. */
@@ -218,9 +212,7 @@ enum status run_take_line(struct build *b, struct job *job, const char *line, si
     if (s == OK && kind == LINE_REPORT && !job->run->wrong)
         s = take_report(b, job, &report, err);
     if (s == OK && kind == LINE_SAVED)
-        s = take_saved(b, job, report.checkpoint, err);
-    if (s == ERR_FAILED || s == ERR_NOT_FOUND) /* then the whole folder is the checkpoint */
-        s = OK;
+        s = waiting_saved(b, job, report.checkpoint, err);
     if (s == OK && kind == LINE_ALMOST)
         s = note_almost(b, job->run, line, why, err);
     arena_close(arena);

@@ -28,6 +28,7 @@
 #include "engine/execution/targets.h"
 #include "engine/executor/idle.h"
 #include "engine/executor/local.h"
+#include "engine/executor/memory.h"
 #include "engine/graph/pins.h"
 #include "engine/graph/snapshot.h"
 #include "engine/interrupt.h"
@@ -96,6 +97,7 @@ static enum status open_executor(struct session *s, struct error *err)
                                           .fetch = &b->fetch,
                                           .cpus = b->o->jobs,
                                           .gpus = b->o->gpus,
+                                          .memory = memory_size(),
                                           .gpu_names = b->o->gpu_names,
                                           .progress = b->progress,
                                           .most_logged = LOG_BYTES,

@@ -10,6 +10,10 @@
 #include "engine/execution/run_state.h"
 #include "engine/process/runner.h"
 
+enum { SAVE_SECONDS = 60, END_SECONDS = 5 };
+
+static const int64_t second_ns = 1000000000;
+
 static struct unit *last_unit(const struct run *run)
 {
     return run->units[run->n - 1];
@@ -33,32 +37,147 @@ bool waiting_behind(const struct build *b, const struct unit *u)
     return find_behind(b, u);
 }
 
-void waiting_begin(struct build *b, struct job *job)
+static void wait(struct build *b, struct job *job)
+{
+    job->run->waiting = WAITS;
+    job->deadline_ns = 0;
+    b->changes++;
+}
+
+void waiting_begin(struct build *b, struct job *job, bool keeps)
 {
     struct run *run = job->run;
 
-    run->waiting = WAITS;
+    run->keeps = keeps;
     run->waits_since = executor_now(b->executor);
     for (size_t i = 0; i < run->n; i++)
         run->units[i]->running = false;
-    job->deadline_ns = 0;
     if (run->script)
         executor_pause(b->executor, job->task);
     executor_rest(b->executor, job->task);
     progress_done(b->progress, "%s t = %d (%.1f s)", job->label, last_unit(run)->t,
                   job_seconds(job));
-    b->changes++;
+    wait(b, job);
+}
+
+/* ---- saving ---- */
+
+/* The folder is the checkpoint of its last unit, which is known; the one that it began with is not
+ * needed any more. */
+static enum status keep(struct build *b, struct job *job, const char *folder, struct error *err)
+{
+    struct run *run = job->run;
+    struct unit *u = last_unit(run);
+    bool has_tree;
+
+    TRY(run_keep(b, job, u->reports, u->seconds, NULL, folder, &has_tree, err));
+    if (!u->kept)
+        return OK;
+    if (run->begun)
+        TRY(retain_replaced(b, run->begun, err));
+    run->begun = u;
+    run->saved_ns = executor_now(b->executor);
+    return OK;
+}
+
+/* The checkpoint that its last unit's report has named, or NULL. */
+static const char *named(const struct run *run)
+{
+    return run->held_unit == last_unit(run) ? run->held : NULL;
+}
+
+/* The checkpoint that a run keeps while it waits. One that cannot be kept is no failure, but the
+ * run is not asked for such a one again: it saves where it ends. */
+static enum status keep_and_wait(struct build *b, struct job *job, struct error *err)
+{
+    struct run *run = job->run;
+    const enum status s = keep(b, job, run->held, err);
+
+    run->held = NULL;
+    run->held_unit = NULL;
+    run->keeps = last_unit(run)->kept;
+    wait(b, job);
+    if (s != ERR_FAILED && s != ERR_NOT_FOUND)
+        return s;
+    progress_warning(b->progress, "%s was told to save and to wait on: %s%s%s", job->label,
+                     err->where, err->where[0] ? ": " : "", err->text);
+    return OK;
+}
+
+/* Its checkpoint is wanted. */
+static enum status save(struct build *b, struct job *job, struct error *err)
+{
+    struct run *run = job->run;
+    char line[48];
+
+    if (run->waiting != WAITS || last_unit(run)->kept)
+        return OK;
+    if (!run->keeps)
+        return waiting_end(b, job, err);
+    if (named(run))
+        return keep_and_wait(b, job, err);
+    run->waiting = WAITS_KEEPING;
+    job_wind(b, job);
+    (void)snprintf(line, sizeof line, "{\"save\": \"t%d\"}", last_unit(run)->t);
+    return executor_say(b->executor, job->task, line, err);
+}
+
+/* Whether it can save and wait on, and has not saved for a minute. */
+static bool is_due(const struct build *b, const struct run *run)
+{
+    return run->keeps && !last_unit(run)->kept &&
+           executor_now(b->executor) - run->saved_ns > SAVE_SECONDS * second_ns;
+}
+
+enum status waiting_saved(struct build *b, struct job *job, const char *name, struct error *err)
+{
+    struct run *run = job->run;
+    const char *folder;
+    enum status s;
+
+    if (run->waiting != WAITS_KEEPING && run->waiting != WAITS_SAVING)
+        return OK;
+    s = run_name_checkpoint(b, job, name, &folder, err);
+    if (s == ERR_FAILED || s == ERR_NOT_FOUND) { /* the whole folder may be one, where it ends */
+        run->keeps = false;
+        if (run->waiting == WAITS_KEEPING)
+            wait(b, job);
+        return OK;
+    }
+    TRY(s);
+    if (run->held)
+        results_drop(b->results, &run->held_unit->key, run->ended ? NULL : run->held);
+    run->held = folder;
+    run->held_unit = last_unit(run);
+    return run->waiting == WAITS_KEEPING ? keep_and_wait(b, job, err) : OK;
+}
+
+/* ---- ending ---- */
+
+static enum status stop(struct build *b, struct job *job, struct error *err)
+{
+    job->run->waiting = WAITS_ENDING;
+    if (job->run->script) {
+        job_end(b, job);
+        return OK;
+    }
+    job->deadline_ns = executor_now(b->executor) + END_SECONDS * second_ns;
+    return executor_say(b->executor, job->task, "{\"end\": \"stop\"}", err);
 }
 
 enum status waiting_end(struct build *b, struct job *job, struct error *err)
 {
-    if (job->run->waiting != WAITS)
-        return OK;
-    job->run->waiting = WAITS_SAVING;
-    if (job->run->script) { /* it cannot be told to */
-        job_end(b, job);
-        return OK;
+    struct run *run = job->run;
+
+    if (run->waiting == WAITS_KEEPING) { /* it reads that once it has saved */
+        run->waiting = WAITS_SAVING;
+        return executor_say(b->executor, job->task, "{\"end\": \"stop\"}", err);
     }
+    if (run->waiting != WAITS)
+        return OK;
+    if (last_unit(run)->kept || run->script)
+        return stop(b, job, err);
+    run->waiting = WAITS_SAVING;
     job_wind(b, job);
     return executor_say(b->executor, job->task, "{\"end\": \"save\"}", err);
 }
@@ -173,12 +292,12 @@ enum status waiting_serve(struct build *b, const struct demand *demand, bool *ta
     *taken = job && (same || !last_unit(job->run)->kept);
     if (!*taken || job->run->waiting != WAITS)
         return OK;
-    if (same && !job->run->saves)
-        return try_to_go_on(b, job, demand, err);
-    return waiting_end(b, job, err); /* its checkpoint is wanted */
+    if (!same || (job->run->saves && !last_unit(job->run)->kept) || is_due(b, job->run))
+        return save(b, job, err);
+    return try_to_go_on(b, job, demand, err);
 }
 
-/* ---- ending ---- */
+/* ---- making room ---- */
 
 static bool may_be_asked(const struct build *b, const struct unit *u)
 {
@@ -190,14 +309,36 @@ static bool may_be_asked(const struct build *b, const struct unit *u)
     return false;
 }
 
-/* The one that waits longest, and how many do. */
-static struct job *longest(const struct build *b, int *n)
+/* Nothing more is asked of it, and no study keeps its checkpoint. */
+static bool is_useless(const struct build *b, const struct unit *u)
+{
+    for (size_t i = 0; i < b->studies.n; i++)
+        if (study_may_keep(b->work[b->studies.nodes[i]]->study, u))
+            return false;
+    return true;
+}
+
+/* Whether others lack something while it waits. */
+static bool holds(const struct build *b, const struct job *job)
+{
+    const struct resources *r = &graph_node(b->graph, job->node)->action.resources;
+
+    return r->gpus > 0 || r->memory > 0;
+}
+
+/* Of those that wait (and hold something), how many do and which one waits longest. *leaving: one
+ * is told to end already. */
+static struct job *longest(const struct build *b, bool that_hold, int *n, bool *leaving)
 {
     struct job *first = NULL;
 
     *n = 0;
+    *leaving = false;
     for (struct job *job = b->jobs; job; job = job->next) {
-        if (!waiting_is(job) || job->run->waiting != WAITS)
+        if (!waiting_is(job) || (that_hold && !holds(b, job)))
+            continue;
+        *leaving |= job->run->waiting >= WAITS_SAVING;
+        if (job->run->waiting != WAITS)
             continue;
         (*n)++;
         if (!first || job->run->waits_since <= first->run->waits_since)
@@ -206,46 +347,72 @@ static struct job *longest(const struct build *b, int *n)
     return first;
 }
 
-enum status waiting_sort(struct build *b, bool goes_on, struct error *err)
+/* Those that wait longest make room for others. */
+static enum status make_room(struct build *b, struct error *err)
 {
     const int most = b->o->waiting > 0 ? b->o->waiting : 2 * b->o->jobs;
     struct job *job;
+    bool leaving;
     int n;
 
-    for (job = b->jobs; job; job = job->next)
-        if (waiting_is(job) &&
-            (!goes_on || job->run->saves || !may_be_asked(b, last_unit(job->run))))
-            TRY(waiting_end(b, job, err));
-    while ((job = longest(b, &n)) && n > most)
+    while ((job = longest(b, false, &n, &leaving)) && n > most)
         TRY(waiting_end(b, job, err));
+    if (job && !leaving && executor_is_short(b->executor))
+        TRY(waiting_end(b, job, err));
+    if (b->held_wanted && (job = longest(b, true, &n, &leaving)) && !leaving)
+        TRY(waiting_end(b, job, err));
+    b->held_wanted = false;
     return OK;
 }
 
-/* The checkpoint of its last unit, which is known. */
-static enum status keep_saved(struct build *b, struct job *job, struct error *err)
+enum status waiting_sort(struct build *b, bool goes_on, struct error *err)
 {
-    struct run *run = job->run;
-    struct unit *u = last_unit(run);
-    const bool named = run->held && run->held_unit == u;
-    const char *folder = named ? run->held : job->task->out;
-    bool has_tree;
+    for (struct job *job = b->jobs; job; job = job->next) {
+        const struct unit *u;
+        if (!waiting_is(job) || job->run->waiting != WAITS)
+            continue;
+        u = last_unit(job->run);
+        if (!goes_on)
+            TRY(waiting_end(b, job, err));
+        else if (!may_be_asked(b, u))
+            TRY(is_useless(b, u) ? stop(b, job, err) : waiting_end(b, job, err));
+        else if (job->run->saves)
+            TRY(save(b, job, err));
+    }
+    return make_room(b, err);
+}
 
-    TRY(run_keep(b, job, u->reports, u->seconds, NULL, folder, &has_tree, err));
-    return run->begun && u->kept ? retain_replaced(b, run->begun, err) : OK;
+/* Of a run that was told to end, when its last unit's checkpoint is kept or is not wanted. */
+static enum status keep_log(struct build *b, const struct job *job, struct error *err)
+{
+    const struct files files = {.log = job->task->log};
+    const struct unit *u = last_unit(job->run);
+    enum put_outcome outcome;
+    struct result r;
+
+    TRY(run_result(b, u, job->label, u->reports, u->seconds, &r, err));
+    return results_publish(b->results, &r, &files, &outcome, err);
 }
 
 enum status waiting_finish(struct build *b, struct job *job, const struct executor_event *end,
                            bool *saved, struct error *err)
 {
+    struct run *run = job->run;
     enum status s = OK;
 
-    *saved =
-        job->run->waiting == WAITS_SAVING && end->exit_code == 0 && !end->lost && !job->timed_out;
-    if (*saved)
-        s = keep_saved(b, job, err);
-    *saved = *saved && s == OK;
+    *saved = false;
+    b->changes++;
+    if (job->timed_out)
+        progress_warning(b->progress, "%s waited, and did not do what it was told within its time",
+                         job->label);
+    if (end->exit_code != 0 || end->lost || job->timed_out)
+        return OK;
+    if (run->waiting == WAITS_SAVING)
+        s = keep(b, job, named(run) ? named(run) : job->task->out, err);
+    else if (run->waiting == WAITS_ENDING)
+        s = keep_log(b, job, err);
+    *saved = s == OK && run->waiting >= WAITS_SAVING;
     if (s == ERR_FAILED || s == ERR_NOT_FOUND) /* it is made again where it is wanted */
         s = OK;
-    b->changes++;
     return s;
 }

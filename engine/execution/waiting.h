@@ -3,21 +3,30 @@
  * more than a unit. Part of a build: see build.h.
  *
  * Protocol   HPO_MORE=1 says that there may be more. A trainer that can go on adds "more": true to
- *            the report of its last t and reads a line: {"until": N}, {"end": "save"}. The end of
- *            its input means that nobody wants more of it.
+ *            the report of its last t and reads a line: {"until": N}, {"end": "save"} or
+ *            {"end": "stop"}, which the end of its input means too. One that adds "more": "save"
+ *            can also save and wait on: of {"save": "t3"} it fills that folder, says
+ *            {"saved": "t3"}, and reads the next line.
  * Rule       A run that goes on reports what a new process would have reported from its checkpoint.
  *            It waits without a claim, and without cpus; going on, it takes both.
- * Ends       It is told to save where no study may ask for more, where its checkpoint is wanted,
- *            and where more wait than may: the one that waited longest. A run that dies while it
- *            waits has failed nobody; one that fails after it went on is begun anew.
+ * Saves      It is told to where its checkpoint is wanted, and before it goes on when a minute has
+ *            passed since it did: it waits on where it can, else that ends it.
+ * Ends       It is told to where no study may ask for more, and where those that wait longest make
+ *            room: where more wait than may, where memory is short, where another needs what they
+ *            hold. A run that dies while it waits has failed nobody; one that fails after it went
+ *            on is begun anew.
  */
 #ifndef ENGINE_EXECUTION_WAITING_H
 #define ENGINE_EXECUTION_WAITING_H
 
 #include "engine/execution/build.h"
 
-/* Its last unit is known, and it waits for a word. */
-void waiting_begin(struct build *b, struct job *job);
+/* Its last unit is known, and it waits for a word. keeps: it can save and wait on. */
+void waiting_begin(struct build *b, struct job *job, bool keeps);
+
+/* It says that the folder of this name has the checkpoint that it was told to save. */
+enum status waiting_saved(struct build *b, struct job *job, const char *name,
+                          struct error *err) MUST_CHECK;
 
 /* Whether a run waits, or is told to save. */
 bool waiting_is(const struct job *job);
@@ -32,13 +41,14 @@ bool waiting_behind(const struct build *b, const struct unit *u);
 enum status waiting_serve(struct build *b, const struct demand *demand, bool *taken,
                           struct error *err) MUST_CHECK;
 
-/* Tells those to save that nobody can ask to go on, and those that are too many. */
+/* Tells those to save whose checkpoint is wanted, and those to end that nobody can ask to go on or
+ * that are too many. */
 enum status waiting_sort(struct build *b, bool goes_on, struct error *err) MUST_CHECK;
 
-/* One run is told to save. */
+/* One run is told to end, and to save where its last checkpoint is not kept yet. */
 enum status waiting_end(struct build *b, struct job *job, struct error *err) MUST_CHECK;
 
-/* The task of a run that waited has ended; *saved: the checkpoint of its last unit is kept. */
+/* The task of a run that waited has ended; *saved: as it was told. */
 enum status waiting_finish(struct build *b, struct job *job, const struct executor_event *end,
                            bool *saved, struct error *err) MUST_CHECK;
 

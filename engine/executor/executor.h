@@ -14,8 +14,9 @@
  * Ending     executor_end asks the task to end (SIGTERM), and ends it by force when it has not
  *            after 5 s; executor_kill ends it by force at once. Both lead to its EVENT_EXIT.
  * Pausing    A paused task stands still until it goes on, or is ended.
- * Waiting    A task that speaks may wait for a word: from executor_rest on others have its cpus,
- *            where it holds no GPU, and executor_wake takes them again before the word is said.
+ * Waiting    A task that speaks may wait for a word: from executor_rest on others have its cpus
+ *            (not its GPU and memory, where its state lies), and executor_wake takes them again
+ *            before the word is said. Where executor_is_short says so, fewer should wait.
  * Loss       A task whose place is gone (a node of a cluster) ends with `lost`: by no fault of its
  *            own, so it may be started anew.
  * Time       executor_now counts while the executor could watch its tasks: it stands still while
@@ -80,7 +81,12 @@ struct executor_event {
     bool lost;
 };
 
-enum room { ROOM_FREE, ROOM_BUSY, ROOM_REFUSED };
+enum room {
+    ROOM_FREE,
+    ROOM_HELD, /* there would be, without what tasks hold that wait for a word */
+    ROOM_BUSY,
+    ROOM_REFUSED
+};
 
 enum start_outcome {
     START_STARTED,
@@ -102,6 +108,7 @@ struct executor_calls {
     void (*pause)(struct executor *x, struct task *task, bool paused);
     void (*rest)(struct executor *x, struct task *task);
     bool (*wake)(struct executor *x, struct task *task);
+    bool (*is_short)(struct executor *x);
     void (*end)(struct executor *x, struct task *task, bool by_force);
     void (*close)(struct executor *x, struct task *task, bool keep_folder);
     enum status (*next)(struct executor *x, int64_t until_ns, struct executor_event *event,
@@ -157,6 +164,12 @@ static inline void executor_rest(struct executor *x, struct task *task)
 static inline bool executor_wake(struct executor *x, struct task *task)
 {
     return x->calls->wake(x, task);
+}
+
+/* Whether memory is short where the tasks run. */
+static inline bool executor_is_short(struct executor *x)
+{
+    return x->calls->is_short(x);
 }
 
 static inline void executor_end(struct executor *x, struct task *task)

@@ -49,6 +49,12 @@ static bool wake(struct executor *x, struct task *task)
     return true;
 }
 
+static bool is_short(struct executor *x)
+{
+    (void)x;
+    return false;
+}
+
 static void end(struct executor *x, struct task *task, bool by_force)
 {
     (void)x, (void)task, (void)by_force;
@@ -76,6 +82,7 @@ static const struct executor_calls calls = {
     .pause = pause,
     .rest = rest,
     .wake = wake,
+    .is_short = is_short,
     .end = end,
     .close = end,
     .next = next,

@@ -17,6 +17,7 @@
 #include "cache/store.h"
 #include "engine/executor/environment.h"
 #include "engine/executor/local_state.h"
+#include "engine/executor/memory.h"
 #include "engine/executor/slots.h"
 #include "engine/executor/workspace.h"
 #include "engine/fetch/fetch.h"
@@ -72,11 +73,18 @@ static bool local_has_room(const struct executor *x)
 static enum status local_room(struct executor *x, const struct request *r, enum room *room,
                               struct error *err)
 {
+    const struct resources *asked = &r->action->resources;
+    struct slots without = of(x)->slots;
     struct share share;
 
-    TRY(slots_refuse(&of(x)->slots, &r->action->resources, r->where, err));
-    *room =
-        slots_find(&of(x)->slots, &r->action->resources, r->others, &share) ? ROOM_FREE : ROOM_BUSY;
+    TRY(slots_refuse(&without, asked, r->where, err));
+    *room = ROOM_FREE;
+    if (slots_find(&without, asked, r->others, &share))
+        return OK;
+    for (const struct child *c = of(x)->children; c; c = c->next)
+        if (c->rests)
+            slots_give(&without, &(struct share){.gpus = c->share.gpus, .memory = c->share.memory});
+    *room = slots_find(&without, asked, r->others, &share) ? ROOM_HELD : ROOM_BUSY;
     return OK;
 }
 
@@ -205,14 +213,19 @@ static void local_pause(struct executor *x, struct task *task, bool paused)
     runner_signal(&child_of(task)->process, paused ? SIGSTOP : SIGCONT);
 }
 
-/* What is on a GPU stays there: its share is kept. */
+/* What is on a GPU and in memory stays there. */
+static struct share cpus_of(const struct child *c)
+{
+    return (struct share){.cpus = c->share.cpus};
+}
+
 static void local_rest(struct executor *x, struct task *task)
 {
     struct child *c = child_of(task);
+    const struct share cpus = cpus_of(c);
 
-    if (c->rests || c->share.gpus)
-        return;
-    slots_give(&of(x)->slots, &c->share);
+    if (!c->rests)
+        slots_give(&of(x)->slots, &cpus);
     c->rests = true;
 }
 
@@ -220,13 +233,26 @@ static bool local_wake(struct executor *x, struct task *task)
 {
     struct slots *slots = &of(x)->slots;
     struct child *c = child_of(task);
+    const struct share cpus = cpus_of(c);
 
     if (c->rests && slots->cpus - slots->cpus_used < c->share.cpus)
         return false;
     if (c->rests)
-        slots_take(slots, &c->share);
+        slots_take(slots, &cpus);
     c->rests = false;
     return true;
+}
+
+/* The kernel is asked twice a second. */
+static bool local_is_short(struct executor *x)
+{
+    struct local *l = of(x);
+
+    if (l->now_ns >= l->ask_memory_ns) {
+        l->ask_memory_ns = l->now_ns + NAP_MS * (int64_t)1000000;
+        l->memory_is_short = memory_is_short();
+    }
+    return l->memory_is_short;
 }
 
 static void local_end(struct executor *x, struct task *task, bool by_force)
@@ -285,8 +311,9 @@ static void local_close(struct executor *x, struct task *task, bool keep_folder)
     runner_close(l->machine.reaper, &c->process);
     if (runs)
         note_end(l, c);
-    if (!c->rests)
-        slots_give(&l->slots, &c->share);
+    if (c->rests)
+        c->share.cpus = 0;
+    slots_give(&l->slots, &c->share);
     free_child(l, c, keep_folder);
 }
 
@@ -460,6 +487,7 @@ static const struct executor_calls calls = {
     .pause = local_pause,
     .rest = local_rest,
     .wake = local_wake,
+    .is_short = local_is_short,
     .end = local_end,
     .close = local_close,
     .next = local_next,
@@ -475,7 +503,8 @@ enum status local_executor_open(const struct local_machine *machine, struct aren
         return error_memory(err);
     l->executor.calls = &calls;
     l->machine = *machine;
-    l->slots = (struct slots){.cpus = machine->cpus, .gpus = machine->gpus};
+    l->slots =
+        (struct slots){.cpus = machine->cpus, .gpus = machine->gpus, .memory = machine->memory};
     l->real_ns = runner_now_ns();
     l->children_list = strays_adopt();
     *out = &l->executor;

@@ -23,6 +23,7 @@ struct local_machine {
     struct tools *tools;   /* where programs are found */
     const struct fetch_context *fetch;
     int cpus, gpus;
+    int64_t memory;               /* bytes that tasks may declare together */
     const char *const *gpu_names; /* of CUDA_VISIBLE_DEVICES */
     struct progress *progress;    /* told of folders that cannot be removed */
     int64_t most_logged; /* bytes of a task's output that its log holds; the rest is dropped */

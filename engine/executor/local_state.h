@@ -36,8 +36,10 @@ struct local {
     struct local_machine machine;
     struct slots slots;
     struct child *children;
-    int children_list;       /* the kernel's: see strays.h */
-    int n_running;           /* of ours, that have not ended */
+    int children_list; /* the kernel's: see strays.h */
+    int n_running;     /* of ours, that have not ended */
+    bool memory_is_short;
+    int64_t ask_memory_ns;   /* when to ask again */
     int64_t real_ns, now_ns; /* when time was last looked at, and what it was by our own count */
     char bytes[READ_BYTES];
 };

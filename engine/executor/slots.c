@@ -6,6 +6,10 @@
 enum status slots_refuse(const struct slots *slots, const struct resources *r, const char *where,
                          struct error *err)
 {
+    if (r->memory > slots->memory)
+        return error_set(err, ERR_INPUT, where,
+                         "resources.memory: it needs %.4g GB, there are %.4g",
+                         (double)r->memory / 1e9, (double)slots->memory / 1e9);
     if (r->gpus <= slots->gpus)
         return OK;
     (void)error_set(err, ERR_INPUT, where, "resources.gpus: it needs %d, there are %d", r->gpus,
@@ -30,23 +34,25 @@ bool slots_find(const struct slots *slots, const struct resources *r, int others
 {
     int wanted = r->gpus;
 
-    *out = (struct share){.cpus = find_cpus(slots, r, others)};
+    *out = (struct share){.cpus = find_cpus(slots, r, others), .memory = r->memory};
     for (int i = 0; i < slots->gpus && i < 64 && wanted > 0; i++)
         if (!(slots->gpus_used >> i & 1)) {
             out->gpus |= 1ULL << i;
             wanted--;
         }
-    return out->cpus > 0 && wanted <= 0;
+    return out->cpus > 0 && wanted <= 0 && r->memory <= slots->memory - slots->memory_used;
 }
 
 void slots_take(struct slots *slots, const struct share *share)
 {
     slots->cpus_used += share->cpus;
     slots->gpus_used |= share->gpus;
+    slots->memory_used += share->memory;
 }
 
 void slots_give(struct slots *slots, const struct share *share)
 {
     slots->cpus_used -= share->cpus;
     slots->gpus_used &= ~share->gpus;
+    slots->memory_used -= share->memory;
 }

@@ -3,6 +3,7 @@
 #define ENGINE_EXECUTOR_SLOTS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/error.h"
 
@@ -12,15 +13,17 @@ struct slots {
     int cpus, gpus; /* that there are; at most 64 GPUs */
     int cpus_used;
     unsigned long long gpus_used; /* bit i: the i-th GPU */
+    int64_t memory, memory_used;  /* bytes */
 };
 
 /* What one task holds. */
 struct share {
     int cpus;
     unsigned long long gpus;
+    int64_t memory;
 };
 
-/* ERR_INPUT: more GPUs are asked for than there are. (Of cpus a task then gets all.) */
+/* ERR_INPUT: more GPUs or more memory than there is. (Of cpus a task then gets all.) */
 enum status slots_refuse(const struct slots *slots, const struct resources *r, const char *where,
                          struct error *err) MUST_CHECK;
 

@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/error.h"
 
@@ -45,6 +46,7 @@ struct fetch {
 
 struct resources {
     int cpus, gpus;
+    int64_t memory;  /* bytes */
     const char *gpu; /* class of GPU, NULL for any; the only part that is in a key */
     bool share;      /* may use more cpus than it asks for while they are idle */
 };

@@ -153,6 +153,7 @@ static void write_action(struct text *t, const struct action *a)
     write_strings(t, a->pass, a->n_pass);
     write_number(t, (uint32_t)a->resources.cpus);
     write_number(t, (uint32_t)a->resources.gpus);
+    write_long(t, (uint64_t)a->resources.memory);
     write_string(t, a->resources.gpu);
     write_number(t, a->resources.share);
     memcpy(&timeout, &a->timeout, sizeof timeout);

@@ -214,6 +214,9 @@ static void read_action(struct reader *r, int id, struct action *a)
     a->pass = read_strings(r, &a->n_pass);
     a->resources.cpus = read_int(r, -1);
     a->resources.gpus = read_int(r, -1);
+    a->resources.memory = (int64_t)read_long(r);
+    if (a->resources.memory < 0)
+        fail(r);
     a->resources.gpu = read_optional(r);
     a->resources.share = read_truth(r);
     timeout = read_long(r);

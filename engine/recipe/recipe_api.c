@@ -5,6 +5,7 @@
  * Start at the table `core`, at the end.
  */
 #include <lauxlib.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -178,6 +179,17 @@ static void read_env(lua_State *L, struct action *a)
     lua_pop(L, 1);
 }
 
+/* As bytes; a number that is larger than any machine's stays so. */
+static int64_t gigabytes_field(lua_State *L, int index, const char *name)
+{
+    double bytes;
+
+    lua_getfield(L, index, name);
+    bytes = ceil(lua_tonumber(L, -1) * 1e9);
+    lua_pop(L, 1);
+    return bytes < 1e18 ? (int64_t)bytes : (int64_t)1e18;
+}
+
 static void read_resources(lua_State *L, struct action *a)
 {
     a->resources = (struct resources){.cpus = 1};
@@ -185,6 +197,7 @@ static void read_resources(lua_State *L, struct action *a)
         int index = lua_gettop(L);
         a->resources.cpus = integer_field(L, index, "cpus", 1);
         a->resources.gpus = integer_field(L, index, "gpus", 0);
+        a->resources.memory = gigabytes_field(L, index, "memory");
         a->resources.gpu = string_field(L, index, "gpu");
         a->resources.share = boolean_field(L, index, "share");
     }

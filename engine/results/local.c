@@ -124,7 +124,8 @@ static enum status take_files(struct store *store, struct result *result, const 
 {
     int64_t size;
 
-    TRY(take_tree(store, files, arena, tree, &result->has_tree, err));
+    if (files->folder)
+        TRY(take_tree(store, files, arena, tree, &result->has_tree, err));
     if (result->has_tree) {
         result->tree = tree->digest;
         result->bytes = tree->bytes;

@@ -43,7 +43,7 @@ struct chain {
 
 /* The files of a result. */
 struct files {
-    const char *folder;
+    const char *folder;       /* NULL: only the log is kept */
     const char *const *names; /* declared outputs; NULL: all that is there */
     size_t n_names;
     const char *log;    /* a file, kept with the result; or NULL */

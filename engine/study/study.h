@@ -116,6 +116,9 @@ enum status study_explain(const struct study *study, int trial, struct text *out
 void study_keeps(const struct study *study, void (*visit)(void *context, struct unit *u),
                  void *context);
 
+/* Whether the checkpoint of a unit with which its trial has ended may be one of them. */
+bool study_may_keep(const struct study *study, const struct unit *u);
+
 /*
  * The units whose checkpoints can still be asked for while the study goes on: where a trial goes on
  * from, and what stands for it should it be the best. A unit may come twice.

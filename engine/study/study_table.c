@@ -189,6 +189,14 @@ void study_keeps(const struct study *study, void (*visit)(void *context, struct 
     }
 }
 
+bool study_may_keep(const struct study *study, const struct unit *u)
+{
+    int number;
+    const struct report *best = best_report(study, &number);
+
+    return study->spec->keep != KEEP_BEST || (best && best->unit == u);
+}
+
 void study_asks(const struct study *study, void (*visit)(void *context, struct unit *u),
                 void *context)
 {

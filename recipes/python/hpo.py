@@ -92,16 +92,18 @@ def _end(_signal: int, _frame: Any) -> None:
 def _wait() -> bool:
     """Whether to train on, once all units are reported. What is asked for is a line of standard input."""
     global _until, _waiting
-    _waiting = True
-    line = sys.stdin.readline()
-    _waiting = False
-    word = json.loads(line) if line else {"end": "stop"}
-    if "until" in word:
-        _until = int(word["until"])
-        return True
-    if word.get("end") == "save" and _save is not None:
-        print(json.dumps({"saved": _keep(_until, _save)}), flush=True)
-    return False
+    while True:
+        _waiting = True
+        line = sys.stdin.readline()
+        _waiting = False
+        word = json.loads(line) if line else {"end": "stop"}
+        if "until" in word:
+            _until = int(word["until"])
+            return True
+        if _save is not None and ("save" in word or word.get("end") == "save"):
+            _print_line({"saved": _keep(word.get("save", f"t{_until}"), _save)})
+        if "save" not in word:
+            return False
 
 
 def steps(by_hand: int = 1) -> Iterator[int]:
@@ -130,9 +132,14 @@ def _number(name: str, value: Any) -> Union[int, float]:
         raise TypeError(f"hpo.report: {name}: expected a number, found {value!r}") from None
 
 
-def _keep(t: int, save: Union[str, "os.PathLike[str]", Callable[[str], Any]]) -> str:
+def _print_line(line: Dict[str, Any]) -> None:
+    sys.stdout.write(("\n" if _line_is_open else "") + json.dumps(line) + "\n")
+    sys.stdout.flush()
+
+
+def _keep(name: str, save: Union[str, "os.PathLike[str]", Callable[[str], Any]]) -> str:
     """Puts the checkpoint where hpo looks for it, whole or not at all; returns its name there."""
-    out, name = os.environ["HPO_CHECKPOINT_OUT"], f"t{t}"
+    out = os.environ["HPO_CHECKPOINT_OUT"]
     part = os.path.join(out, name + ".part")
     if callable(save):
         os.mkdir(part)
@@ -167,14 +174,13 @@ def report(*, checkpoint: Union[None, str, "os.PathLike[str]", Callable[[str], A
     if _more and _unit == _until and not _ending:
         line["more"] = True
         if callable(checkpoint):
-            wanted, _save = False, checkpoint  # written when hpo asks for it
+            line["more"], wanted, _save = "save", False, checkpoint  # written when hpo asks for it
     if inside and _named and wanted and checkpoint is None:
         raise RuntimeError(f"hpo.report: t = {_unit} comes without a checkpoint, though an earlier unit had one")
     if inside and checkpoint is not None and wanted:
-        line["checkpoint"] = _keep(_unit, checkpoint)
+        line["checkpoint"] = _keep(f"t{_unit}", checkpoint)
         _named, _kept_at = True, time.monotonic()
-    sys.stdout.write(("\n" if _line_is_open else "") + json.dumps(line) + "\n")
-    sys.stdout.flush()
+    _print_line(line)
     _unit = None
 
 

@@ -1,4 +1,6 @@
 """Runs that go on: a trainer that can train more is asked to, and no table shows it."""
+import pathlib
+import re
 import unittest
 
 from case import ROOT, Case, without_measured
@@ -12,15 +14,25 @@ s=0
 [ -n "$HPO_CHECKPOINT_IN" ] && s=$(cat "$HPO_CHECKPOINT_IN/s")
 t=$((HPO_FROM + 1))
 until=$HPO_UNTIL
+can=true
+[ -e "$STARTS.can" ] && can=$(cat "$STARTS.can")
 while [ $t -le $until ]; do
   s=$(( (s * 7 + x * t) % 101 ))
   more=
-  [ -n "$HPO_MORE" ] && [ $t -eq $until ] && more=', "more": true'
+  [ -n "$HPO_MORE" ] && [ $t -eq $until ] && more=", \\"more\\": $can"
   echo "{\\"t\\": $t, \\"loss\\": $s$more}"
   if [ -n "$more" ]; then
     [ -e "$STARTS.before" ] && . "$STARTS.before"
-    read -r word || exit 0
-    echo "$word" >> "$STARTS.words"
+    word=save
+    while case $word in *'"save":'*|save) true ;; *) false ;; esac; do
+      read -r word || exit 0
+      echo "$word" >> "$STARTS.words"
+      case $word in *'"save":'*)
+        mkdir "$HPO_CHECKPOINT_OUT/t$t"
+        echo $s > "$HPO_CHECKPOINT_OUT/t$t/s"
+        echo '{"saved": "'t$t'"}' ;;
+      esac
+    done
     case $word in *until*) until=$(echo "$word" | tr -dc 0-9) ;; esac
     [ -e "$STARTS.after" ] && . "$STARTS.after"
   fi
@@ -50,11 +62,11 @@ class GoingOn(Case):
         super().setUp()
         self.write("train.sh", TRAINER)
 
-    def run_once(self, scheduler, *arguments, live="true"):
+    def run_once(self, scheduler, *arguments, live="true", recipe=RECIPE):
         """The table, the best's checkpoint, how many processes were started, and the words said to them."""
         for name in ("starts", "starts.words"):
             (self.folder / name).unlink(missing_ok=True)
-        self.write("r.lua", RECIPE % (scheduler, self.folder / "starts", live))
+        self.write("r.lua", recipe % (scheduler, self.folder / "starts", live))
         self.number = getattr(self, "number", 0) + 1
         cache = f"store-{self.number}"
         self.build("r.lua", "--cache", cache, "default", "best", *arguments)
@@ -91,6 +103,77 @@ class GoingOn(Case):
 
     def run_ordinary(self):
         return self.run_once("asha { max_t = 9, reduction_factor = 3 }", live="false")[0]
+
+    def test_it_saves_and_waits_on(self):
+        expected = {s: self.run_once(s, live="false")[0] for s in SCHEDULERS}
+        self.write("starts.can", '"save"\n')
+        for scheduler in SCHEDULERS:
+            for arguments in (("-j1", "--waiting", "99"), ("-j3",), ("-j4", "--waiting", "1")):
+                found, _, _ = self.run_once(scheduler, *arguments)
+                self.assertEqual(found, expected[scheduler], (scheduler, arguments))
+
+    def test_a_population_begins_only_exploits_anew(self):
+        scheduler = SCHEDULERS[-1]
+        (table, _), alone, _ = self.run_once(scheduler, "-j4", "--waiting", "99")
+        self.write("starts.can", '"save"\n')
+        (found, _), starts, words = self.run_once(scheduler, "-j4", "--waiting", "99")
+        exploits = sum(d["decision"] == "exploit" for d in table["decisions"])
+        self.assertEqual(found, table)
+        self.assertLess(exploits, 24)
+        self.assertEqual(starts, 12 + exploits)
+        self.assertLess(starts, alone)
+        self.assertIn('{"save": "t2"}', words)
+        self.assertIn('{"end": "stop"}', words)  # what it would save is kept already
+
+    def test_who_waits_on_a_gpu_makes_room_for_another(self):
+        self.held_by_those_that_wait("gpus = 1")
+
+    def test_who_waits_in_memory_makes_room_for_another(self):
+        total, = re.findall(r"MemTotal: +([0-9]+) kB", pathlib.Path("/proc/meminfo").read_text())
+        self.held_by_those_that_wait(f"memory = {int(total) * 1024 * 0.6 / 1e9}")
+
+    def test_more_memory_than_there_is(self):
+        recipe = RECIPE.replace("retries = 3", "resources = { memory = 1e6 }")
+        self.write("r.lua", recipe % ("fifo { max_t = 1 }", self.folder / "starts", "true"))
+        _, err = self.hpo("build", "r.lua", status=2)
+        self.assertRegex(err, r"r.lua:5: resources.memory: it needs 1e\+06 GB, there are [0-9.]+")
+
+    def held_by_those_that_wait(self, resources):
+        recipe = RECIPE.replace("retries = 3", f"retries = 3, resources = {{ {resources} }}")
+        scheduler = "asha { max_t = 9, reduction_factor = 3 }"
+        expected = self.run_once(scheduler, "--gpus", "0", live="false", recipe=recipe)[0]
+        for arguments in (("-j1",), ("-j4", "--waiting", "99")):
+            found, starts, _ = self.run_once(scheduler, "--gpus", "0", *arguments, recipe=recipe)
+            self.assertEqual(found, expected)
+            self.assertGreater(starts, 12)
+
+    def test_paused_trials_begin_once(self):
+        for scheduler in ("hyperband { max_t = 9 }", "asha { max_t = 9, reduction_factor = 3 }"):
+            _, starts, _ = self.run_once(scheduler, "-j4", "--waiting", "99")
+            self.assertEqual(starts, 12, scheduler)
+
+    def test_who_cannot_save_and_wait_after_all_ends(self):
+        self.write("train.sh", TRAINER.replace('mkdir "$HPO_CHECKPOINT_OUT/t$t"', "true").replace(
+            'echo $s > "$HPO_CHECKPOINT_OUT/t$t/s"', "true"))
+        expected = self.run_once(SCHEDULERS[-1], live="false")[0]
+        self.write("starts.can", '"save"\n')
+        found, _, words = self.run_once(SCHEDULERS[-1])
+        self.assertEqual(found, expected)
+        self.assertIn('{"end": "save"}', words)
+
+    def test_a_wish_that_nobody_knows_is_named(self):
+        self.write("starts.can", '"perhaps"\n')
+        self.write("r.lua", RECIPE % ("fifo { max_t = 1 }", self.folder / "starts", "true"))
+        _, err = self.hpo("build", "r.lua", status=1)
+        self.assertIn('"more" of t = 1: expected true or "save"', err)
+
+    def test_nothing_is_saved_that_nobody_keeps(self):
+        expected = self.run_ordinary()
+        recipe = RECIPE.replace('metric = "loss",', 'metric = "loss", keep = "best",')
+        found, _, words = self.run_once("asha { max_t = 9, reduction_factor = 3 }", "-j2", recipe=recipe)
+        self.assertEqual(found, expected)
+        self.assertIn('{"end": "stop"}', words)
+        self.assertIn('"loss"', self.hpo("log", "r.lua", "s/0", "--cache", f"store-{self.number}")[0])
 
     def test_it_is_told_to_save_where_nobody_wants_more(self):
         _, _, words = self.run_once("fifo { max_t = 2 }", "-j2")

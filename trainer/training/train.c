@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "trainer/bloom/evaluate.h"
 #include "trainer/interrupt.h"
@@ -113,10 +114,10 @@ static enum status draw_order(struct train *t, int64_t epoch, struct error *err)
     return s;
 }
 
-/* Begins to write OUT/tN or OUT, if one is due: nothing changes the weights before the end of the
- * next step. */
+/* Begins to write OUT/NAME, or OUT for NULL: nothing changes the weights before the end of the next
+ * step. */
 static enum status begin_checkpoint(struct train *t, struct progress *p, int64_t epochs,
-                                    struct error *err)
+                                    const char *name, struct error *err)
 {
     struct save save = {
         t->out,
@@ -124,17 +125,26 @@ static enum status begin_checkpoint(struct train *t, struct progress *p, int64_t
         &t->bloom,
         {epochs, t->optimizer.updates, p->schedule.skipped, t->optimizer.loss_scale}};
 
+    p->saved_as = name;
+    if (name && !(save.folder = file_join(p->arena, t->out, name)))
+        return error_memory(err);
+    p->saved_at = seconds();
+    return saver_start(&save, &p->saver, err);
+}
+
+/* Begins the checkpoint of an epoch, if one is due. */
+static enum status checkpoint_epoch(struct train *t, struct progress *p, int64_t epochs,
+                                    struct error *err)
+{
+    const char *name = arena_printf(p->arena, "t%lld", (long long)epochs);
+
     p->stalled = 0;
     if ((epochs != t->until || t->more) &&
         (!t->named || seconds() - p->saved_at < (double)t->checkpoint_seconds))
         return OK;
-    if (t->named) {
-        if (!(p->saved_as = arena_printf(p->arena, "t%lld", (long long)epochs)) ||
-            !(save.folder = file_join(p->arena, t->out, p->saved_as)))
-            return error_memory(err);
-    }
-    p->saved_at = seconds();
-    return saver_start(&save, &p->saver, err);
+    if (!name)
+        return error_memory(err);
+    return begin_checkpoint(t, p, epochs, t->named ? name : NULL, err);
 }
 
 /* Before the weights change. */
@@ -170,7 +180,7 @@ static enum status print_report(const struct progress *p, const struct ended *e,
     if (name)
         text_printf(&line, ", \"checkpoint\": \"%s\"", name);
     if (more)
-        text_add(&line, ", \"more\": true");
+        text_add(&line, ", \"more\": \"save\"");
     text_printf(&line, ", \"info\": {\"seconds\": %.3f, \"tokens_per_s\": %.0f", e->elapsed,
                 (double)e->tokens / e->elapsed);
     if (e->saved)
@@ -238,7 +248,7 @@ static enum status end_epoch(struct train *t, struct progress *p, int64_t epochs
     double loss;
 
     TRY(report(t, p, true, err)); /* the epoch before */
-    TRY(begin_checkpoint(t, p, epochs, err));
+    TRY(checkpoint_epoch(t, p, epochs, err));
     TRY(evaluate_loss(&t->bloom, &t->validation, (size_t)t->eval_batch_size, &t->batch, &loss,
                       err));
     p->ended = (struct ended){epochs, loss, seconds() - p->started, p->tokens, p->saver != NULL};
@@ -253,15 +263,18 @@ static enum status end_run(struct train *t, struct progress *p, struct error *er
     return p->saver ? end_checkpoint(p, err) : OK;
 }
 
-/* Writes the checkpoint that is asked for, if the last report did not name it. */
-static enum status save(struct train *t, struct progress *p, struct error *err)
+/* Writes the checkpoint that is asked for. */
+static enum status save(struct train *t, struct progress *p, const char *folder, struct error *err)
 {
     struct text line = text_in(p->arena);
 
-    t->more = false; /* now it is due */
-    TRY(begin_checkpoint(t, p, t->until, err));
+    if (!folder)
+        return error_memory(err);
+    TRY(begin_checkpoint(t, p, t->until, folder, err));
     TRY(end_checkpoint(p, err));
-    text_printf(&line, "{\"saved\": \"%s\"}", p->saved_as);
+    text_add(&line, "{\"saved\": ");
+    json_write_string(&line, folder);
+    text_add(&line, "}");
     return lines_report(&line, err);
 }
 
@@ -271,6 +284,10 @@ static enum status obey(struct train *t, struct progress *p, struct error *err)
     struct word word;
 
     TRY(word_read(&word, err));
+    while (word.kind == WORD_KEEP) {
+        TRY(save(t, p, arena_string(p->arena, word.folder), err));
+        TRY(word_read(&word, err));
+    }
     switch (word.kind) {
     case WORD_UNTIL:
         if (word.until <= t->until || word.until > t->epochs)
@@ -280,7 +297,8 @@ static enum status obey(struct train *t, struct progress *p, struct error *err)
         t->until = word.until;
         return OK;
     case WORD_SAVE:
-        return save(t, p, err);
+        return save(t, p, arena_printf(p->arena, "t%lld", (long long)t->until), err);
+    case WORD_KEEP:
     case WORD_STOP:
         return OK;
     }

@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "trainer/interrupt.h"
 
@@ -42,24 +44,37 @@ static enum status read_line(char line[LONGEST], size_t *n, bool *ended, struct 
     return error_set(err, ERR_INPUT, where, "expected a line of less than %d bytes", (int)LONGEST);
 }
 
+static struct word keep_in(const char *folder)
+{
+    struct word word = {.kind = WORD_KEEP};
+
+    (void)snprintf(word.folder, sizeof word.folder, "%s", folder);
+    return word;
+}
+
 static enum status parse(const char *line, size_t n, struct arena *arena, struct word *out,
                          struct error *err)
 {
-    const struct json *until, *end;
+    const struct json *until, *save, *end;
     struct json *object;
 
     TRY(json_parse(line, n, where, JSON_STRICT, arena, &object, err));
     until = json_get(object, "until");
+    save = json_get(object, "save");
     end = json_get(object, "end");
     if (until && until->kind == JSON_NUMBER && until->whole)
-        *out = (struct word){WORD_UNTIL, until->integer};
+        *out = (struct word){.kind = WORD_UNTIL, .until = until->integer};
+    else if (save && save->kind == JSON_STRING && file_is_inner_path(save->string) &&
+             strlen(save->string) < WORD_FOLDER)
+        *out = keep_in(save->string);
     else if (end && end->kind == JSON_STRING && strcmp(end->string, "save") == 0)
         *out = (struct word){.kind = WORD_SAVE};
     else if (end && end->kind == JSON_STRING && strcmp(end->string, "stop") == 0)
         *out = (struct word){.kind = WORD_STOP};
     else
         return error_set(err, ERR_INPUT, where,
-                         "expected {\"until\": N}, {\"end\": \"save\"} or {\"end\": \"stop\"}, "
+                         "expected {\"until\": N}, {\"save\": NAME}, {\"end\": \"save\"} or "
+                         "{\"end\": \"stop\"}, "
                          "found %.80s",
                          line);
     return OK;

@@ -2,6 +2,7 @@
  * word: what the engine asks of a run that could train on, a line of standard input.
  *
  *     {"until": 9}       train on, up to t = 9
+ *     {"save": "t3"}     write the checkpoint into that folder, and wait for the next word
  *     {"end": "save"}    write the checkpoint, and end
  *     {"end": "stop"}    end; so does the end of the input
  */
@@ -12,11 +13,14 @@
 
 #include "base/error.h"
 
-enum word_kind { WORD_UNTIL, WORD_SAVE, WORD_STOP };
+enum { WORD_FOLDER = 256 };
+
+enum word_kind { WORD_UNTIL, WORD_KEEP, WORD_SAVE, WORD_STOP };
 
 struct word {
     enum word_kind kind;
     int64_t until;
+    char folder[WORD_FOLDER]; /* of KEEP */
 };
 
 /* Waits for it. ERR_INPUT: it is none of these. ERR_INTERRUPTED: a signal asks to end. */

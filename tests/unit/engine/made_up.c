@@ -20,7 +20,7 @@ struct made_up_task {
     int at; /* the t before which its fate comes */
     int t, until;
     double x, loss; /* all of its state: a checkpoint is the loss reported with it */
-    bool trains, ending, speaks, rests, saving;
+    bool trains, ending, speaks, keeps, rests, saving;
     char line[128];
     size_t n_line, said; /* bytes of the line, of which so many were given */
 };
@@ -123,6 +123,7 @@ static enum status start(struct executor *x, const struct request *r, struct tas
     m->running++;
     t->trains = r->trains;
     t->speaks = r->speaks && draw(m, 4) != 0; /* some trainers cannot go on */
+    t->keeps = draw(m, 2);
     t->t = r->from;
     t->until = r->until;
     t->x = r->action->params ? strtod(strstr(r->action->params, ":") + 1, NULL) : 0;
@@ -142,7 +143,7 @@ static enum status start(struct executor *x, const struct request *r, struct tas
 
 static enum status say(struct executor *x, struct task *task, const char *line, struct error *err)
 {
-    static const char until[] = "{\"until\": ";
+    static const char until[] = "{\"until\": ", save[] = "{\"save\": ";
     struct made_up *m = of_executor(x);
     struct made_up_task *t = (struct made_up_task *)task;
 
@@ -152,8 +153,15 @@ static enum status say(struct executor *x, struct task *task, const char *line, 
         t->until = (int)strtol(line + sizeof until - 1, NULL, 10);
         assert(t->until > t->t);
         m->gone_on++;
+    } else if (strncmp(line, save, sizeof save - 1) == 0) {
+        assert(t->rests && t->keeps && t->n_line == t->said);
+        (void)snprintf(t->line, sizeof t->line, "{\"saved\": \"kept%d\"}\n", t->t);
+        t->n_line = strlen(t->line);
+        t->said = 0;
+        m->kept++;
     } else {
-        assert(strcmp(line, "{\"end\": \"save\"}") == 0);
+        assert(strcmp(line, "{\"end\": \"save\"}") == 0 ||
+               strcmp(line, "{\"end\": \"stop\"}") == 0);
         t->saving = true;
     }
     return OK;
@@ -176,6 +184,11 @@ static bool wake(struct executor *x, struct task *task)
     of_executor(x)->resting -= t->rests;
     t->rests = false;
     return true;
+}
+
+static bool is_short(struct executor *x)
+{
+    return goes_wrong(of_executor(x), 50);
 }
 
 static void pause_task(struct executor *x, struct task *task, bool paused)
@@ -228,7 +241,7 @@ static void report(struct made_up_task *t)
 
     t->loss = 0.5 * t->loss + fabs(t->x - 0.3);
     if (last && t->speaks)
-        (void)snprintf(rest, sizeof rest, "\"more\": true");
+        (void)snprintf(rest, sizeof rest, "\"more\": %s", t->keeps ? "\"save\"" : "true");
     else
         (void)snprintf(rest, sizeof rest, "\"checkpoint\": \"%s%d\"", last ? "last" : "t", t->t);
     (void)snprintf(t->line, sizeof t->line, "{\"t\": %d, \"loss\": %.17g, %s}\n", t->t, t->loss,
@@ -299,6 +312,7 @@ static const struct executor_calls executor_calls = {
     .pause = pause_task,
     .rest = rest,
     .wake = wake,
+    .is_short = is_short,
     .end = end_task,
     .close = close_task,
     .next = next_event,
@@ -390,7 +404,7 @@ static enum status publish(struct results *r, struct result *result, const struc
     struct made_up_row *row = row_of(of_results(r), &result->key);
 
     (void)err;
-    if (files) {
+    if (files && files->folder) {
         result->has_tree = true;
         result->tree = result->key; /* one tree a key */
         result->kept = true;

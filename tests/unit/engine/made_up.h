@@ -19,7 +19,7 @@ struct made_up {
     uint64_t random;
     int slots, running, resting; /* of the running, that wait for a word */
     int faults;                  /* how many more things may go wrong */
-    int deaths, hangs, losses, gone, late, refused, starts, gone_on; /* that have happened */
+    int deaths, hangs, losses, gone, late, refused, starts, gone_on, kept; /* that have happened */
     int64_t now_ns;
     struct made_up_task *tasks;
     struct made_up_row *rows;

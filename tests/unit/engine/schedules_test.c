@@ -230,6 +230,7 @@ static char *run(const char *name, uint64_t seed, int slots, int faults, struct 
     total.refused += m.refused;
     total.starts += m.starts;
     total.gone_on += m.gone_on;
+    total.kept += m.kept;
     schedules++;
     for (size_t i = 0; i < b.studies.n; i++)
         assert_int_equal(study_table(work_of(&b, b.studies.nodes[i])->study,
@@ -338,9 +339,11 @@ static void all_of_it_has_happened(void **state)
     assert_true(total.late > 0);
     assert_true(total.refused > 0);
     assert_true(total.gone_on > 0);
-    printf("%lld schedules: %d tasks, %d went on, %d died, %d hung, %d lost, %d checkpoints gone, "
+    assert_true(total.kept > 0);
+    printf("%lld schedules: %d tasks, %d went on, %d saved and waited on, %d died, %d hung, %d "
+           "lost, %d checkpoints gone, "
            "%d answers late, %d claims refused\n",
-           (long long)schedules, total.starts, total.gone_on, total.deaths, total.hangs,
+           (long long)schedules, total.starts, total.gone_on, total.kept, total.deaths, total.hangs,
            total.losses, total.gone, total.late, total.refused);
 }
 

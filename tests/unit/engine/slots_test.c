@@ -32,6 +32,25 @@ static void cpus_are_counted(void **state)
     assert_true(slots_find(&slots, &two, 0, &c));
 }
 
+static void memory_is_counted_where_it_is_declared(void **state)
+{
+    const struct resources six = {.cpus = 1, .memory = 6}, none = {.cpus = 1},
+                           many = {.memory = 11};
+    struct slots slots = {.cpus = 4, .memory = 10};
+    struct share share, other;
+    struct error err;
+
+    (void)state;
+    assert_true(slots_find(&slots, &six, 0, &share));
+    slots_take(&slots, &share);
+    assert_false(slots_find(&slots, &six, 0, &other));
+    assert_true(slots_find(&slots, &none, 0, &other));
+    slots_give(&slots, &share);
+    assert_true(slots_find(&slots, &six, 0, &other));
+    assert_int_equal(slots_refuse(&slots, &many, "r.lua:1", &err), ERR_INPUT);
+    assert_string_equal(err.where, "r.lua:1");
+}
+
 static void who_asks_for_too_many_cpus_gets_all(void **state)
 {
     const struct resources many = {.cpus = 100};
@@ -114,6 +133,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cpus_are_counted),
+        cmocka_unit_test(memory_is_counted_where_it_is_declared),
         cmocka_unit_test(who_asks_for_too_many_cpus_gets_all),
         cmocka_unit_test(idle_cpus_are_shared_by_those_that_could_start),
         cmocka_unit_test(gpus_are_given_by_place),

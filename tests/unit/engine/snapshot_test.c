@@ -90,7 +90,7 @@ static struct graph *full_graph(void)
                                   .n_env = 2,
                                   .pass = pass,
                                   .n_pass = 2,
-                                  .resources = {2, 1, "h100", true},
+                                  .resources = {2, 1, 3000000000, "h100", true},
                                   .timeout = 0.25,
                                   .retries = 3,
                                   .stateless = true,
