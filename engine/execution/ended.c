@@ -175,11 +175,12 @@ enum status ended_script(struct build *b, struct job *job, const struct executor
                          struct error *err)
 {
     const struct run *run = job->run;
-    const bool ended = end->exit_code == 0 && !job->ending && !end->lost && !b->interrupted;
+    const bool by_itself = !job->ending && !end->lost && !b->interrupted;
+    const bool ended = by_itself && end->exit_code == 0;
 
-    if (ended)
-        TRY(script_finish(b, job, err));
-    for (size_t i = 0; i < run->n; i++)
+    if (by_itself)
+        TRY(script_finish(b, job, ended, err));
+    for (size_t i = 0; i < run->claimed && !waiting_is(job); i++)
         run->units[i]->running = false;
     if (job->unwanted || b->interrupted || end->lost || run->waiting >= WAITS_SAVING)
         return leave(b, job, err);

@@ -399,15 +399,17 @@ enum status script_look(struct build *b, bool *came, struct error *err)
 
 /* ---- the end ---- */
 
-enum status script_finish(struct build *b, struct job *job, struct error *err)
+enum status script_finish(struct build *b, struct job *job, bool with_0, struct error *err)
 {
     const struct script *script = job->run->script;
     struct arena *arena;
     bool changed;
     enum status s;
 
+    if (script->last && !with_0)
+        return OK;
     if (script->file)
-        return read_file(b, job, true, &changed, err);
+        return read_file(b, job, with_0, &changed, err);
     if (!script->last)
         return OK;
     if (!(arena = arena_open()))
