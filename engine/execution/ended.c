@@ -93,8 +93,7 @@ static enum status keep_log(struct build *b, const struct job *job, struct error
     const struct run *run = job->run;
     const size_t n = run->reported < run->claimed ? run->reported : run->claimed;
     struct unit *u = n > 0 ? run->units[n - 1] : run->from;
-    const struct files files = {
-        .folder = job->task->out, .log = job->task->log, .empty_is_none = true};
+    const struct files files = {.log = job->task->log};
     enum put_outcome outcome;
     struct result r;
     enum status s;
@@ -103,10 +102,7 @@ static enum status keep_log(struct build *b, const struct job *job, struct error
         return OK;
     TRY(run_result(b, u, job->label, u->reports, u->seconds, &r, err));
     s = results_publish(b->results, &r, &files, &outcome, err);
-    if (s == ERR_FAILED || s == ERR_NOT_FOUND) /* a log is no result */
-        return OK;
-    TRY(s);
-    return run_published(b, job->label, u, &r, NULL, outcome, err);
+    return s == ERR_FAILED || s == ERR_NOT_FOUND ? OK : s; /* a log is no result */
 }
 
 static enum status leave(struct build *b, struct job *job, struct error *err)
@@ -179,13 +175,14 @@ enum status ended_script(struct build *b, struct job *job, const struct executor
                          struct error *err)
 {
     const struct run *run = job->run;
-    const bool ended = end->exit_code == 0 && !job->ending && !end->lost && !b->interrupted;
+    const bool by_itself = !job->ending && !end->lost && !b->interrupted;
+    const bool ended = by_itself && end->exit_code == 0;
 
-    if (ended)
-        TRY(script_finish(b, job, err));
-    for (size_t i = 0; i < run->n; i++)
+    if (by_itself)
+        TRY(script_finish(b, job, ended, err));
+    for (size_t i = 0; i < run->claimed && !waiting_is(job); i++)
         run->units[i]->running = false;
-    if (job->unwanted || b->interrupted || end->lost || run->waiting == WAITS_SAVING)
+    if (job->unwanted || b->interrupted || end->lost || run->waiting >= WAITS_SAVING)
         return leave(b, job, err);
     if (run->wrong)
         return fail(b, job, run->wrong, err);

@@ -115,7 +115,7 @@ static enum status wait_and_look(struct build *b, struct executor_event *event, 
     const int64_t until = wake_ns(b);
     bool came = false;
 
-    event->kind = EVENT_NONE;
+    *event = (struct executor_event){.kind = EVENT_NONE};
     while (event->kind == EVENT_NONE && !came && script_watches(b)) {
         const int64_t now = executor_now(b->executor);
         if (now >= until)

@@ -231,8 +231,9 @@ static enum status resolve_study(struct build *b, int node, struct error *err)
 }
 
 /* Of a script the checkpoint is what is left at its end. */
-static enum status find_script_end(struct build *b, struct work *w, struct error *err)
+static enum status find_script_end(struct build *b, int node, struct error *err)
 {
+    struct work *w = work_of(b, node);
     const struct node *n = graph_node(b->graph, w->best->template->node);
     struct unit *end;
 
@@ -244,6 +245,9 @@ static enum status find_script_end(struct build *b, struct work *w, struct error
         return ERR_FAILED;
     }
     TRY(unit_end(b->units, w->best, &end, err));
+    if (end && b->counts.ran > 0 && end->t - 1 != w->best->t)
+        progress_line(b->progress, "%s is what the whole script leaves, at t = %d",
+                      graph_label(b->graph, node), end->t - 1);
     if (end)
         w->best = end;
     return OK;
@@ -261,7 +265,7 @@ static enum status resolve_best(struct build *b, int node, struct error *err)
     if (!w->best)
         return study_without_best(work_of(b, study)->study, err);
     if (w->best->template->script)
-        TRY(find_script_end(b, w, err));
+        TRY(find_script_end(b, node, err));
     if (w->best->has_checkpoint && !w->force) {
         w->content = (struct content){.origin = FROM_STORE, .digest = w->best->checkpoint};
         return node_done(b, node, err);

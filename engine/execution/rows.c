@@ -145,7 +145,7 @@ static enum status read_object(struct reader *r, const char *line, size_t n, str
     struct json *object;
     struct error refusal;
     double *values;
-    struct row row = {.shown = line, .wrong = true};
+    struct row row = {.value = NAN, .t = NAN, .shown = line, .wrong = true};
     const enum status s = json_parse(line, n, "", JSON_NONFINITE, r->arena, &object, &refusal);
 
     if (s == ERR_MEMORY)
@@ -202,27 +202,33 @@ static char *next_line(char **at, bool complete)
     return NULL;
 }
 
-enum status rows_read(const char *name, const char *bytes, size_t n, const char *metric,
-                      bool complete, struct arena *arena, struct row **out, size_t *n_rows,
-                      struct error *err)
+/* What stands between cells; 0: its lines are objects. */
+static char comma_of(const char *name)
 {
-    const char comma = (char)(ends_with(name, ".csv") ? ',' : ends_with(name, ".tsv") ? '\t' : 0);
+    if (ends_with(name, ".csv"))
+        return ',';
+    return ends_with(name, ".tsv") ? '\t' : '\0';
+}
+
+enum status rows_read(const struct rows_file *file, const char *metric, struct arena *arena,
+                      struct row **out, size_t *n_rows, struct error *err)
+{
+    const bool whole = rows_is_whole(file->name);
+    const char comma = comma_of(file->name);
     struct reader r = {.metric = metric, .arena = arena};
     const char **names = NULL;
-    char *copy = arena_copy(arena, bytes, n), *line;
+    char *copy = arena_copy(arena, file->bytes, file->n), *line;
     size_t n_names = 0;
-    enum status s = OK;
 
     if (!copy)
         return error_memory(err);
-    if (n >= 3 && memcmp(copy, "\xef\xbb\xbf", 3) == 0)
+    if (file->n >= 3 && memcmp(copy, "\xef\xbb\xbf", 3) == 0)
         copy += 3;
-    if (rows_is_whole(name))
-        s = read_object(&r, copy, strlen(copy), err);
-    while (!rows_is_whole(name) && s == OK && (line = next_line(&copy, complete)) != NULL)
-        s = read_line(&r, comma, line, &names, &n_names, err);
-    TRY(s);
-    if (rows_is_whole(name) && !complete && r.n == 1 && !r.rows[0].numbers.names)
+    if (whole)
+        TRY(read_object(&r, copy, strlen(copy), err));
+    while (!whole && (line = next_line(&copy, file->complete)) != NULL)
+        TRY(read_line(&r, comma, line, &names, &n_names, err));
+    if (whole && !file->complete && r.n == 1 && !r.rows[0].numbers.names)
         r.n = 0; /* it is being written */
     *out = r.rows;
     *n_rows = r.n;

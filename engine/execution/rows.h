@@ -30,10 +30,16 @@ struct row {
 /* Whether the file is one object that is replaced as a whole. */
 bool rows_is_whole(const char *name);
 
-/* The rows among n bytes of the file NAME. complete: nothing will follow, so that its last line has
- * ended. What they have lives in the arena. ERR_MEMORY. */
-enum status rows_read(const char *name, const char *bytes, size_t n, const char *metric,
-                      bool complete, struct arena *arena, struct row **out, size_t *n_rows,
-                      struct error *err) MUST_CHECK;
+/* A file as it stands. */
+struct rows_file {
+    const char *name;
+    const char *bytes;
+    size_t n;
+    bool complete; /* nothing will follow: its last line has ended */
+};
+
+/* Its rows that have something under the metric. What they have lives in the arena. ERR_MEMORY. */
+enum status rows_read(const struct rows_file *file, const char *metric, struct arena *arena,
+                      struct row **out, size_t *n_rows, struct error *err) MUST_CHECK;
 
 #endif

@@ -120,25 +120,33 @@ static enum status report(struct build *b, struct job *job, const struct numbers
 
 /* ---- lines ---- */
 
+/* A line without what terminals are told. */
+struct plain {
+    const char *text;
+    size_t n;
+    struct arena *arena; /* for what is found in it */
+};
+
 /* The number that the pattern finds in the line; *found false: nothing, or no number, and then the
  * run is wrong. */
-static enum status match(struct build *b, struct job *job, struct pattern *p, const char *line,
-                         size_t n, struct arena *arena, double *x, bool *found, struct error *err)
+static enum status match(struct build *b, struct job *job, struct pattern *p,
+                         const struct plain *line, double *x, bool *found, struct error *err)
 {
     const char *capture;
 
     *found = false;
-    TRY(recipe_match(b->recipe, graph_node(b->graph, job->node)->where, p->text, line, n, arena,
-                     &capture, err));
+    TRY(recipe_match(b->recipe, graph_node(b->graph, job->node)->where, p->text, line->text,
+                     line->n, line->arena, &capture, err));
     if (!capture)
         return OK;
     p->ever = true;
     if ((*found = report_number(capture, x)))
         return OK;
-    return run_wrong(
-        b, job,
-        arena_printf(b->arena, "expected a number for %s, found \"%.*s\" in the line `%.*s%s`",
-                     p->metric, (int)SHOWN, capture, (int)SHOWN, line, n > SHOWN ? "..." : ""));
+    return run_wrong(b, job,
+                     arena_printf(b->arena,
+                                  "expected a number for %s, found \"%.*s\" in the line `%.*s%s`",
+                                  p->metric, (int)SHOWN, capture, (int)SHOWN, line->text,
+                                  line->n > SHOWN ? "..." : ""));
 }
 
 static void forget(struct script *script)
@@ -148,15 +156,15 @@ static void forget(struct script *script)
 }
 
 /* Whether the line says that another report begins. */
-static enum status take_t(struct build *b, struct job *job, const char *line, size_t n,
-                          struct arena *arena, struct error *err)
+static enum status take_t(struct build *b, struct job *job, const struct plain *line,
+                          struct error *err)
 {
     struct script *script = job->run->script;
     struct pattern *p = script->t;
     double t;
     bool found;
 
-    TRY(match(b, job, p, line, n, arena, &t, &found, err));
+    TRY(match(b, job, p, line, &t, &found, err));
     if (!found || (p->matched && p->value == t))
         return OK;
     p->value = t;
@@ -189,35 +197,34 @@ static enum status complete(struct build *b, struct job *job, struct arena *aren
     return report(b, job, &(struct numbers){script->n, names, values}, err);
 }
 
-static enum status take_plain(struct build *b, struct job *job, const char *line, size_t n,
-                              struct arena *arena, struct error *err)
+static enum status take_plain(struct build *b, struct job *job, const struct plain *line,
+                              struct error *err)
 {
     struct script *script = job->run->script;
     bool any = false;
 
     if (script->t)
-        TRY(take_t(b, job, line, n, arena, err));
+        TRY(take_t(b, job, line, err));
     if (script->told || (script->t && !script->t->matched))
         return OK;
     for (size_t i = 0; i < script->n && !job->run->wrong; i++) {
         struct pattern *p = &script->patterns[i];
         bool found;
         double x;
-        TRY(match(b, job, p, line, n, arena, &x, &found, err));
+        TRY(match(b, job, p, line, &x, &found, err));
         if (!found)
             continue;
         p->value = x;
         p->matched = any = true;
     }
-    return any && !job->run->wrong ? complete(b, job, arena, false, err) : OK;
+    return any && !job->run->wrong ? complete(b, job, line->arena, false, err) : OK;
 }
 
 enum status script_take_line(struct build *b, struct job *job, const char *line, size_t n,
                              struct error *err)
 {
     struct script *script = job->run->script;
-    struct arena *arena;
-    const char *plain;
+    struct plain plain = {.n = n};
     enum status s;
 
     if (script->file || job->run->wrong)
@@ -229,11 +236,11 @@ enum status script_take_line(struct build *b, struct job *job, const char *line,
         script->said_long = true;
         return OK;
     }
-    if (!(arena = arena_open()))
+    if (!(plain.arena = arena_open()))
         return error_memory(err);
-    plain = report_plain(line, &n, arena);
-    s = plain ? take_plain(b, job, plain, n, arena, err) : error_memory(err);
-    arena_close(arena);
+    plain.text = report_plain(line, &plain.n, plain.arena);
+    s = plain.text ? take_plain(b, job, &plain, err) : error_memory(err);
+    arena_close(plain.arena);
     return s;
 }
 
@@ -313,39 +320,49 @@ static enum status take_rows(struct build *b, struct job *job, const struct row 
     return OK;
 }
 
+/* Whether the file looks as when it was read last. */
+static bool looks_the_same(const struct look *look, const struct stat *st)
+{
+    return st->st_ino == look->ino && st->st_dev == look->dev && st->st_size == look->size &&
+           st->st_mtim.tv_sec == look->changed.tv_sec &&
+           st->st_mtim.tv_nsec == look->changed.tv_nsec;
+}
+
+static enum status read_path(struct build *b, struct job *job, const char *path, bool ended,
+                             struct arena *arena, struct error *err)
+{
+    const struct script *script = job->run->script;
+    struct rows_file file = {.name = script->file, .complete = ended};
+    struct row *rows;
+    char *bytes;
+    size_t n;
+    const enum status s = file_read(path, FILE_MAX, arena, &bytes, &file.n, err);
+
+    if (s == ERR_NOT_FOUND) /* another takes its place just now */
+        return OK;
+    if (s == ERR_INPUT || s == ERR_SYSTEM)
+        return run_wrong(b, job, arena_printf(b->arena, "%s: %s", script->file, err->text));
+    TRY(s);
+    file.bytes = bytes;
+    TRY(rows_read(&file, script->metric, arena, &rows, &n, err));
+    return take_rows(b, job, rows, n, err);
+}
+
 /* Reads the file where it has changed. ended: as it is now it stays. */
 static enum status read_file(struct build *b, struct job *job, bool ended, bool *changed,
                              struct error *err)
 {
     struct script *script = job->run->script;
-    struct arena *arena;
-    const char *path;
-    struct row *rows;
+    struct arena *arena = arena_open();
+    const char *path = arena ? file_join(arena, job->task->dir, script->file) : NULL;
     struct stat st;
-    enum status s;
-    char *bytes;
-    size_t n;
+    enum status s = path ? OK : error_memory(err);
 
-    *changed = false;
-    if (!(arena = arena_open()))
-        return error_memory(err);
-    path = file_join(arena, job->task->dir, script->file);
-    if (!path || stat(path, &st) != 0 || !S_ISREG(st.st_mode))
-        s = path ? OK : error_memory(err);
-    else if (!ended && st.st_ino == script->look.ino && st.st_dev == script->look.dev &&
-             st.st_size == script->look.size && st.st_mtim.tv_sec == script->look.changed.tv_sec &&
-             st.st_mtim.tv_nsec == script->look.changed.tv_nsec)
-        s = OK;
-    else if ((s = file_read(path, FILE_MAX, arena, &bytes, &n, err)) == OK) {
-        *changed = true;
+    *changed = path && stat(path, &st) == 0 && S_ISREG(st.st_mode) &&
+               (ended || !looks_the_same(&script->look, &st));
+    if (*changed) {
         script->look = (struct look){st.st_dev, st.st_ino, st.st_size, st.st_mtim};
-        s = rows_read(script->file, bytes, n, script->metric, ended, arena, &rows, &n, err);
-        if (s == OK)
-            s = take_rows(b, job, rows, n, err);
-    } else if (s == ERR_NOT_FOUND) { /* another takes its place just now */
-        s = OK;
-    } else if (s == ERR_INPUT || s == ERR_SYSTEM) {
-        s = run_wrong(b, job, arena_printf(b->arena, "%s: %s", script->file, err->text));
+        s = read_path(b, job, path, ended, arena, err);
     }
     arena_close(arena);
     return s;
@@ -382,15 +399,17 @@ enum status script_look(struct build *b, bool *came, struct error *err)
 
 /* ---- the end ---- */
 
-enum status script_finish(struct build *b, struct job *job, struct error *err)
+enum status script_finish(struct build *b, struct job *job, bool with_0, struct error *err)
 {
     const struct script *script = job->run->script;
     struct arena *arena;
     bool changed;
     enum status s;
 
+    if (script->last && !with_0)
+        return OK;
     if (script->file)
-        return read_file(b, job, true, &changed, err);
+        return read_file(b, job, with_0, &changed, err);
     if (!script->last)
         return OK;
     if (!(arena = arena_open()))

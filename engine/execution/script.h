@@ -32,8 +32,10 @@ enum status script_take_line(struct build *b, struct job *job, const char *line,
 bool script_watches(const struct build *b);
 enum status script_look(struct build *b, bool *came, struct error *err) MUST_CHECK;
 
-/* The task has ended with 0: takes what counts only now. */
-enum status script_finish(struct build *b, struct job *job, struct error *err) MUST_CHECK;
+/* The task has ended by itself: takes what is new in its file and, where it did with 0, what counts
+ * only then. */
+enum status script_finish(struct build *b, struct job *job, bool with_0,
+                          struct error *err) MUST_CHECK;
 
 /* Why it has reported nothing, or not enough, in the build's arena. NULL: no memory. */
 const char *script_missing(struct build *b, const struct job *job);

@@ -116,7 +116,7 @@ static enum status take_unit(struct build *b, struct job *job, const struct repo
 
     if (!text)
         return error_memory(err);
-    if (line->more == MORE_UNREADABLE)
+    if (line->more == MORE_UNREADABLE && !run->script)
         return error_set(err, ERR_FAILED, "", "\"more\" of t = %d: expected true or \"save\"",
                          u->t);
     if (line->checkpoint)

@@ -289,7 +289,7 @@ enum status waiting_serve(struct build *b, const struct demand *demand, bool *ta
                       digest_equal(&job->run->template->key, &demand->template->key);
 
     *taken = job && (same || !last_unit(job->run)->kept);
-    if (!*taken || job->run->waiting != WAITS)
+    if (!*taken || job->run->waiting != WAITS || job->ending)
         return OK;
     if (!same || (job->run->saves && !last_unit(job->run)->kept) || is_due(b, job->run))
         return save(b, job, err);

@@ -1,4 +1,4 @@
--- A progress bar as Lightning draws it: hpo build recipes/script/bar.lua     (PyTorch, tqdm)
+-- A progress bar that is drawn over itself, as Keras and Lightning do: hpo build recipes/script/bar.lua     (PyTorch, tqdm)
 local hpo = require "hpo"
 local python = hpo.param("python", "python3")
 

@@ -191,7 +191,7 @@ sleep 0.02
 
 
 class Reports(Case):
-    def run_script(self, text, fields, status=0, metric="loss", max_t=3, more="", build=()):
+    def run_script(self, text, fields, status=0, metric="loss", max_t=3, more="", build=(), where=()):
         """A study of one trial; its reports as the table has them, or the messages."""
         self.write("script.sh", text)
         self.write("r.lua", f'''
@@ -204,7 +204,7 @@ return {{ default = hpo.study {{
         answer = self.build("r.lua", *build, status=status)
         if status:
             return answer["messages"]
-        trial = self.table("r.lua")["trials"][0]
+        trial = self.table("r.lua", *where)["trials"][0]
         self.status = trial["status"]
         return [{k: v for k, v in m.items() if k != "t"} for m in trial["metrics"]]
 
@@ -338,6 +338,23 @@ done'''
         self.assertIn("it ended with status 9", message)
         message = self.run_script("echo loss=1; sleep 60", 'report = "loss=(%S+)", timeout = 0.3', status=1)
         self.assertIn("nothing came from it for 0.3 s", message)
+
+    def test_rows_before_a_failure_stand(self):
+        """Whenever they were read."""
+        for number, i in enumerate((1, 1, 3, 3)):
+            found = self.run_script(f"echo loss > m.csv; for i in $(seq {i}); do echo $i >> m.csv; done; printf 9 >> m.csv; exit 7",
+                                    'report = { file = "m.csv" }', max_t=5, more=' on_failure = "prune",', build=("--cache", f"c{number}"),
+                                    where=("--cache", f"c{number}"))
+            self.assertEqual(([m["loss"] for m in found], self.status), (list(range(1, i + 1)), "failed"))
+
+    def test_a_bad_line_while_it_stands_still(self):
+        """Only when its trial comes to it."""
+        text = "for t in 1 2; do echo loss=$t; done; echo loss=x; echo loss=3; sleep 0.2"
+        found = self.run_script(text, 'report = "loss=(%S+)"', max_t=2)
+        self.assertEqual([m["loss"] for m in found], [1, 2])
+        message = self.run_script(text, 'report = "loss=(%S+)"', max_t=4, status=1)
+        self.assertIn("failed at t = 3", message)
+        self.assertIn('found "x" in the line `loss=x`', message)
 
     def test_an_answer_to_a_signal_is_no_report(self):
         """It is told to end where its number is good enough, and then prints another one."""

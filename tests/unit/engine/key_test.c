@@ -118,6 +118,15 @@ static void every_field_counts(void **state)
     f->action = whole;
     f->action.stateless = true;
     expect_other(f, &key, "i");
+    f->action = whole;
+    f->action.may_end = true;
+    expect_other(f, &key, "i");
+    f->action = whole;
+    f->action.report = "{}";
+    expect_other(f, &key, "i");
+    f->action = whole;
+    f->action.tty = true;
+    expect_other(f, &key, "i");
 }
 
 static void some_fields_do_not(void **state)

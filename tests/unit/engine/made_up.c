@@ -10,6 +10,8 @@
 #include "base/arena.h"
 #include "engine/graph/graph.h"
 
+enum { MOST_REPORTS = 6 };
+
 enum fate { LIVES, DIES, HANGS, IS_LOST };
 
 struct made_up_task {
@@ -19,7 +21,10 @@ struct made_up_task {
     enum fate fate;
     int at; /* the t before which its fate comes */
     int t, until;
+    int most;       /* of a script: it ends by itself there */
+    int spare;      /* of a paused one: reports that it had written before */
     double x, loss; /* all of its state: a checkpoint is the loss reported with it */
+    bool script, paused;
     bool trains, ending, speaks, keeps, rests, saving;
     char line[128];
     size_t n_line, said; /* bytes of the line, of which so many were given */
@@ -104,6 +109,15 @@ static double loss_of(struct made_up *m, const struct digest *checkpoint)
     return strtod(strstr(row->result.reports, field) + sizeof field - 1, NULL);
 }
 
+/* It knows no protocol: it reports as often as it likes, and its x is an argument. */
+static void be_script(struct made_up_task *t, const struct action *action)
+{
+    t->script = true;
+    t->x = strtod(action->run[1], NULL);
+    t->most = 1 + (int)(t->x * MOST_REPORTS);
+    assert(!t->speaks && t->t == 0);
+}
+
 static enum status start(struct executor *x, const struct request *r, struct task **task,
                          enum start_outcome *outcome, size_t *lost, struct error *err)
 {
@@ -130,6 +144,9 @@ static enum status start(struct executor *x, const struct request *r, struct tas
     t->loss = r->checkpoint ? loss_of(m, r->checkpoint) : 1;
     assert(!r->checkpoint == (r->from == 0));
     t->task.out = "out";
+    t->task.dir = "dir";
+    if (r->action->report)
+        be_script(t, r->action);
     if (goes_wrong(m, 4)) {
         t->fate = (enum fate)(1 + draw(m, 3));
         m->hangs += t->fate == HANGS;
@@ -193,13 +210,20 @@ static bool is_short(struct executor *x)
 
 static void pause_task(struct executor *x, struct task *task, bool paused)
 {
-    (void)x, (void)task, (void)paused;
+    struct made_up *m = of_executor(x);
+    struct made_up_task *t = (struct made_up_task *)task;
+
+    assert(t->script);
+    t->paused = paused;
+    t->spare = (int)draw(m, 3);
+    m->paused += paused;
 }
 
 static void end_task(struct executor *x, struct task *task, bool by_force)
 {
     (void)x, (void)by_force;
     ((struct made_up_task *)task)->ending = true;
+    ((struct made_up_task *)task)->paused = false;
 }
 
 static void close_task(struct executor *x, struct task *task, bool keep_folder)
@@ -250,19 +274,54 @@ static void report(struct made_up_task *t)
     t->said = 0;
 }
 
+/* A line that the script prints: the next report, or, asked to end, one that would be wrong. */
+static void print(struct made_up_task *t)
+{
+    t->t++;
+    t->loss = 0.5 * t->loss + fabs(t->x - 0.3);
+    (void)snprintf(t->line, sizeof t->line, "epoch %d: loss=%.17g%s", t->t,
+                   t->ending ? -1.0 : t->loss, t->t % 2 ? "\n" : "\r");
+    t->n_line = strlen(t->line);
+    t->said = 0;
+}
+
+/* What a script does that is not at its end; false: nothing, as it hangs or stands still. */
+static bool script_goes_on(struct made_up *m, struct made_up_task *t, struct executor_event *event)
+{
+    if (t->paused && t->spare-- <= 0) {
+        t->spare = 0;
+        if (!goes_wrong(m, 20))
+            return false;
+        m->deaths++;
+        exit_with(t, 137, false, event);
+    } else if (t->t < t->most) {
+        print(t);
+        speak(m, t, event);
+    } else {
+        m->ended++;
+        exit_with(t, 0, false, event);
+    }
+    return true;
+}
+
 /* What the task does when it has its turn; false: nothing, as it hangs. */
 static bool go_on(struct made_up *m, struct made_up_task *t, struct executor_event *event)
 {
     if (t->said < t->n_line) {
         speak(m, t, event);
+    } else if (t->ending && t->script && t->t < t->most && draw(m, 2)) {
+        print(t);
+        speak(m, t, event);
     } else if (t->ending) {
-        exit_with(t, 143, false, event);
+        exit_with(t, t->script && draw(m, 2) ? 0 : 143, false, event);
     } else if (t->fate != LIVES && t->t >= t->at) {
         m->deaths += t->fate == DIES;
         m->losses += t->fate == IS_LOST;
         if (t->fate == HANGS)
             return false;
         exit_with(t, t->fate == DIES ? 137 : 0, t->fate == IS_LOST, event);
+    } else if (t->script) {
+        return script_goes_on(m, t, event);
     } else if (t->trains && t->t < t->until) {
         report(t);
         speak(m, t, event);

@@ -2,7 +2,8 @@
  * made_up: an executor without processes and results without a store, whose every freedom is a
  * random draw: which task speaks next, how its lines are cut, when it dies, hangs or is lost, what
  * is answered later, whose claim comes first, which checkpoint is gone. A
- * trainer of parameters {"x": X} reports a loss that X and the checkpoint it began with decide.
+ * trainer of parameters {"x": X} reports a loss that X and the checkpoint it began with decide; so
+ * does a script that is run with X, as often as X says, and then ends by itself.
  */
 #ifndef TESTS_UNIT_ENGINE_MADE_UP_H
 #define TESTS_UNIT_ENGINE_MADE_UP_H
@@ -19,7 +20,8 @@ struct made_up {
     uint64_t random;
     int slots, running, resting; /* of the running, that wait for a word */
     int faults;                  /* how many more things may go wrong */
-    int deaths, hangs, losses, gone, late, refused, starts, gone_on, kept; /* that have happened */
+    int deaths, hangs, losses, gone, late, refused, starts, gone_on, kept;
+    int paused, ended; /* so many scripts, that have happened */
     int64_t now_ns;
     struct made_up_task *tasks;
     struct made_up_row *rows;

@@ -1,6 +1,7 @@
 /* report, lines: what counts as a report of a trainer, and what is log. */
 #include "engine/execution/report.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -106,6 +107,31 @@ static void what_may_have_been_meant_is_explained(void **state)
     is_almost("{\"t\": 1e300}", "whole number");
 }
 
+static void numbers_are_read_as_programs_print_them(void **state)
+{
+    static const char *const good[] = {"1",   "-1e-3", "+.5", "5.",
+                                       "nan", "-NaN",  "inf", "-Infinity"};
+    static const char *const bad[] = {"", "1,", "0x1", "1 2", "nano", "--1", "1_000", "%"};
+    double x;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        assert_true(report_number(good[i], &x));
+    assert_true(isinf(x) && x < 0);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_false(report_number(bad[i], &x));
+}
+
+static void what_terminals_are_told_is_no_part_of_a_line(void **state)
+{
+    static const char line[] = "  \033[1mloss\033[0m: 0.5\b\b\b ";
+    size_t n = sizeof line - 1;
+
+    (void)state;
+    assert_string_equal(report_plain(line, &n, arena), "  loss: 0.5 ");
+    assert_int_equal(n, 12);
+}
+
 static void everything_else_is_log(void **state)
 {
     (void)state;
@@ -186,6 +212,8 @@ int main(void)
         TEST(t_may_be_written_as_a_float),
         TEST(what_stands_around_it_does_no_harm),
         TEST(what_may_have_been_meant_is_explained),
+        TEST(numbers_are_read_as_programs_print_them),
+        TEST(what_terminals_are_told_is_no_part_of_a_line),
         TEST(everything_else_is_log),
         TEST(a_report_may_name_a_checkpoint),
         TEST(lines_end_however_they_are_cut),

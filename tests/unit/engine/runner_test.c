@@ -107,6 +107,44 @@ static void output_comes_through_the_pipe(void **state)
     runner_end(&reaper);
 }
 
+/* All that it writes until its end, which each reader of a terminal meets as an error. */
+static void read_all(const struct process *p, char *out, size_t size)
+{
+    size_t n = 0;
+    ssize_t got = 1;
+
+    while (got > 0) {
+        struct pollfd fd = {p->output, POLLIN, 0};
+        assert_int_equal(poll(&fd, 1, 5000), 1);
+        got = read(p->output, out + n, size - 1 - n);
+        n += got > 0 ? (size_t)got : 0;
+    }
+    assert_true(got == 0 || errno == EIO);
+    out[n] = '\0';
+}
+
+static void both_outputs_are_one_stream(void **state)
+{
+    char *argv[4], *env[2], bytes[100];
+    struct reaper reaper = {0};
+    struct process p;
+    struct error err;
+
+    (void)state;
+    for (int terminal = 0; terminal < 2; terminal++) {
+        struct command command =
+            shell("echo a; echo b >&2; [ -t 1 ] && [ -t 2 ] && echo c; echo d", argv, env);
+        command.pipe_output = command.pipe_error = true;
+        command.terminal = terminal;
+        assert_int_equal(runner_start(&reaper, &command, &p, &err), OK);
+        read_all(&p, bytes, sizeof bytes);
+        assert_string_equal(bytes, terminal ? "a\nb\nc\nd\n" : "a\nb\nd\n");
+        wait_for(&reaper, &p);
+        runner_close(&reaper, &p);
+    }
+    runner_end(&reaper);
+}
+
 static void what_cannot_start_says_why(void **state)
 {
     struct reaper reaper = {0};
@@ -210,6 +248,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(how_it_ended, setup, teardown),
         cmocka_unit_test_setup_teardown(output_comes_through_the_pipe, setup, teardown),
+        cmocka_unit_test_setup_teardown(both_outputs_are_one_stream, setup, teardown),
         cmocka_unit_test_setup_teardown(what_cannot_start_says_why, setup, teardown),
         cmocka_unit_test_setup_teardown(strays_end_with_their_group, setup, teardown),
         cmocka_unit_test_setup_teardown(nothing_outlives_a_killed_engine, setup, teardown),

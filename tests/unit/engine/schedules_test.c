@@ -32,13 +32,17 @@ enum {
 
 static const char recipe_text[] =
     "local hpo = require 'hpo'\n"
-    "local function search(name, scheduler, samples, units)\n"
+    "local function script(p)\n"
+    "  return hpo.script { run = { 'true', p.x }, report = 'loss=(%S+)', outputs = { 'a' },\n"
+    "    retries = 100, timeout = 3 }\n"
+    "end\n"
+    "local function search(name, scheduler, samples, units, trial)\n"
     "  return hpo.study {\n"
     "    name = name, space = { x = hpo.uniform(0, 1) }, samples = samples, concurrency = 3,\n"
     "    metric = 'loss', mode = 'min', seed = 1, scheduler = scheduler,\n"
     "    budget = units and { units = units },\n"
-    "    trial = function(p) return hpo.command { run = { 'true' }, retries = 100, timeout = 3 } "
-    "end,\n"
+    "    trial = trial or function(p) return hpo.command { run = { 'true' }, retries = 100,\n"
+    "      timeout = 3 } end,\n"
     "  }\n"
     "end\n"
     "local s = hpo.scheduler\n"
@@ -57,6 +61,15 @@ static const char recipe_text[] =
     "    search(prefix .. 'one', s.fifo { max_t = n }, n + 1),\n"
     "    search(prefix .. 'other', s.asha { max_t = n + 1, reduction_factor = 2 }, n + 2),\n"
     "  }\n"
+    "  for word, scheduler in pairs { fifo = s.fifo { max_t = n + 1 },\n"
+    "      asha = s.asha { max_t = n + 1, reduction_factor = 2 },\n"
+    "      promotion = s.asha { max_t = n + 1, reduction_factor = 2, type = 'promotion' },\n"
+    "      hyperband = s.hyperband { max_t = n + 1, reduction_factor = 2 },\n"
+    "      median = s.median { max_t = n + 1, min_samples_required = 2 } } do\n"
+    "    local study = search(prefix .. 'script ' .. word, scheduler, 2 * n, nil, script)\n"
+    "    targets[prefix .. 'script ' .. word] = study\n"
+    "    targets[prefix .. 'best of ' .. word] = study.best.checkpoint\n"
+    "  end\n"
     "  targets[prefix .. 'best'] = targets[prefix .. 'asha'].best.checkpoint\n"
     "end\n"
     "return targets\n";
@@ -231,6 +244,8 @@ static char *run(const char *name, uint64_t seed, int slots, int faults, struct 
     total.starts += m.starts;
     total.gone_on += m.gone_on;
     total.kept += m.kept;
+    total.paused += m.paused;
+    total.ended += m.ended;
     schedules++;
     for (size_t i = 0; i < b.studies.n; i++)
         assert_int_equal(study_table(work_of(&b, b.studies.nodes[i])->study,
@@ -322,6 +337,28 @@ static void the_best_checkpoint_is_made(void **state)
     all_are_alike("long best", LONG);
 }
 
+/* Programs that know of nothing are paused, end by themselves, and say things when they are told to
+ * end. */
+static void one_table_of_scripts(void **state)
+{
+    (void)state;
+    all_are_alike("short script fifo", SHORT / 2);
+    all_are_alike("short script asha", SHORT);
+    all_are_alike("long script asha", LONG);
+    all_are_alike("short script promotion", SHORT / 2);
+    all_are_alike("long script promotion", LONG);
+    all_are_alike("short script hyperband", SHORT / 2);
+    all_are_alike("long script hyperband", LONG);
+    all_are_alike("short script median", SHORT / 2);
+}
+
+static void what_the_best_script_leaves_is_made(void **state)
+{
+    (void)state;
+    all_are_alike("short best of asha", SHORT / 2);
+    all_are_alike("long best of hyperband", LONG);
+}
+
 static void an_action_is_made(void **state)
 {
     (void)state;
@@ -340,6 +377,8 @@ static void all_of_it_has_happened(void **state)
     assert_true(total.refused > 0);
     assert_true(total.gone_on > 0);
     assert_true(total.kept > 0);
+    assert_true(total.paused > 0);
+    assert_true(total.ended > 0);
     printf("%lld schedules: %d tasks, %d went on, %d saved and waited on, %d died, %d hung, %d "
            "lost, %d checkpoints gone, "
            "%d answers late, %d claims refused\n",
@@ -350,10 +389,16 @@ static void all_of_it_has_happened(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_table_under_fifo),        cmocka_unit_test(one_table_under_asha),
-        cmocka_unit_test(one_table_under_hyperband),   cmocka_unit_test(one_table_under_a_budget),
-        cmocka_unit_test(one_table_each_for_twins),    cmocka_unit_test(one_table_under_pbt),
-        cmocka_unit_test(the_best_checkpoint_is_made), cmocka_unit_test(an_action_is_made),
+        cmocka_unit_test(one_table_under_fifo),
+        cmocka_unit_test(one_table_under_asha),
+        cmocka_unit_test(one_table_under_hyperband),
+        cmocka_unit_test(one_table_under_a_budget),
+        cmocka_unit_test(one_table_each_for_twins),
+        cmocka_unit_test(one_table_under_pbt),
+        cmocka_unit_test(the_best_checkpoint_is_made),
+        cmocka_unit_test(an_action_is_made),
+        cmocka_unit_test(one_table_of_scripts),
+        cmocka_unit_test(what_the_best_script_leaves_is_made),
         cmocka_unit_test(all_of_it_has_happened),
     };
 

@@ -1,4 +1,4 @@
--- docs/recipes.md, docs/search.md: every example that begins with require is read; the methods of one's own work.
+-- docs/recipes.md, docs/scripts.md, docs/search.md: every example that begins with require is read; the methods of one's own work.
 
 package.path = (arg[0]:match "^(.*)/[^/]*$" or ".") .. "/?.lua"
 local t = require "harness"
@@ -7,7 +7,7 @@ local core = require "hpo.core"
 local hpo = require "hpo"
 
 local examples = {}
-for _, name in ipairs { "recipes", "search" } do
+for _, name in ipairs { "recipes", "scripts", "search" } do
   local file = assert(io.open(t.root .. "/docs/" .. name .. ".md"))
   for code in file:read("a"):gmatch "```lua\n(local hpo = require.-)```" do examples[#examples + 1] = code end
   file:close()
@@ -29,7 +29,7 @@ local function read(word)
 end
 
 t.test("every example can be read", function()
-  t.equal(#examples, 6)
+  t.equal(#examples, 7)
   for _, code in ipairs(examples) do hpo.targets(assert(load(code, "=example"))()) end
 end)
 

@@ -107,6 +107,35 @@ t.test("hpo.command says which field is wrong", function()
   t.fails(command { run = { "ls" }, name = "\xff" }, "hpo.command.name", "UTF-8")
 end)
 
+t.test("a script is a trial's template: its report as the engine reads it", function()
+  local function template(o, scheduler)
+    o.run = { "sh", hpo.source "a.sh", hpo.output "model" }
+    hpo.study {
+      space = {}, samples = 2, metric = "loss", scheduler = scheduler or hpo.scheduler.fifo { max_t = 2 },
+      trial = function() return hpo.script(o) end,
+    }
+    return core.node(core.node(#core.nodes - 1).trial '{"x": 1}')
+  end
+  local spec = template { report = "loss=(%S+)", timeout = 5 }
+  t.equal({ spec.kind, spec.run, spec.outputs, spec.report, spec.may_end, spec.timeout },
+    { "script", { "sh", "a.sh", "model" }, { "model" }, '{"patterns": {"loss": "loss=(%S+)"}}', true, 5 })
+  t.equal({ spec.params, spec.tty }, {})
+  spec = template { report = { loss = "a(b)", t = "(%d)" }, tty = true, may_end = false }
+  t.equal({ spec.report, spec.tty }, { '{"patterns": {"loss": "a(b)", "t": "(%d)"}}', true })
+  t.equal(spec.may_end, nil)
+  t.equal(template { report = { file = "a/m.csv" } }.report, '{"file": "a/m.csv", "metric": "loss"}')
+  t.equal(template { report = { last = "(.)" } }.report, '{"last": true, "patterns": {"loss": "(.)"}}')
+  t.equal(template { report = { last = { file = "m.json" } } }.report, '{"file": "m.json", "last": true, "metric": "loss"}')
+  t.fails(function() template { report = { acc = "(.)" } } end, "hpo.script.report", "no pattern for the study's metric, loss")
+  t.fails(function()
+    template({ report = "(.)" }, hpo.scheduler.pbt { max_t = 4, perturbation_interval = 2, mutations = {} })
+  end, "hpo.script", "a script has none", "another scheduler")
+end)
+
+t.test("an end of its own is a trial's alone", function()
+  t.equal(node(hpo.command { run = { "true" }, outputs = { "a" }, may_end = true }).may_end, nil)
+end)
+
 t.test("pass names variables of whoever builds, for every action", function()
   local names = { "WANDB_API_KEY", "HF_HOME" }
   t.equal(node(hpo.command { run = { "ls" }, pass = names }).pass, names)
