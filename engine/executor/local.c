@@ -124,8 +124,7 @@ static enum status local_start(struct executor *x, const struct request *r, stru
         arena_close(arena);
         return error_memory(err);
     }
-    *c = (struct child){
-        .arena = arena, .workspace = {.lock = -1}, .birth = {-1}, .log = -1};
+    *c = (struct child){.arena = arena, .workspace = {.lock = -1}, .birth = {-1}, .log = -1};
     c->process = (struct process){.pidfd = -1, .output = -1, .input = -1};
     *outcome = START_STARTED;
     (void)slots_find(&l->slots, &r->action->resources, r->others, &c->share);

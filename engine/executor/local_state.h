@@ -42,7 +42,7 @@ struct local {
     struct local_machine machine;
     struct slots slots;
     struct child *children;
-    int children_list;       /* the kernel's: see strays.h */
+    int children_list; /* the kernel's: see strays.h */
     struct preload *preload;
     int64_t real_ns, now_ns; /* when time was last looked at, and what it was by our own count */
     char bytes[READ_BYTES];

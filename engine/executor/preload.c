@@ -136,6 +136,17 @@ static enum status tell(struct preload *p, const char *script, const char *why, 
     return OK;
 }
 
+/* Of a run that is not forked: the beginning of its command line, which may have parameters. */
+static enum status tell_of(struct preload *p, const struct action *a, const char *why,
+                           struct error *err)
+{
+    const bool flag = a->run[1][0] == '-' && a->n_run > 2;
+    const char *words = arena_printf(p->arena, "%s %s%s%s", a->run[0], a->run[1], flag ? " " : "",
+                                     flag ? a->run[2] : "");
+
+    return words ? tell(p, words, why, err) : error_memory(err);
+}
+
 /* ---- what runs have in common ---- */
 
 static bool begins_with(const char *entry, const char *prefix)
@@ -349,8 +360,7 @@ enum status preload_find(struct preload *p, const struct request *r, const struc
 
     *out = NULL;
     if (!is_eligible(r, command->program, &why))
-        return why ? tell(p, r->action->run[1][0] == '-' ? r->label : r->action->run[1], why, err)
-                   : OK;
+        return why ? tell_of(p, r->action, why, err) : OK;
     if (!(scratch = arena_open()))
         return error_memory(err);
     s = find(p, r, command, scratch, out, err);

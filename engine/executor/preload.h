@@ -30,10 +30,10 @@ struct server {
     const char *script; /* for people */
     char *said;         /* what it wrote to standard error until it was ready */
     size_t n_said;
-    long used;        /* a count, of the last run that was given to it */
-    int n_children;   /* runs that were given to it, and are not closed */
-    bool closed;      /* its process is reaped: its runs are started fresh */
-    bool retired;     /* it made room for others: a run that wants it gets a new one */
+    long used;      /* a count, of the last run that was given to it */
+    int n_children; /* runs that were given to it, and are not closed */
+    bool closed;    /* its process is reaped: its runs are started fresh */
+    bool retired;   /* it made room for others: a run that wants it gets a new one */
 };
 
 enum status preload_open(const struct local_machine *machine, struct arena *arena,
