@@ -1,8 +1,8 @@
 /* preload: finds, starts and ends interpreters. Start at preload_find. */
 #include "engine/executor/preload.h"
 
+#include <assert.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -79,13 +79,13 @@ static bool is_name_of_python(const char *path)
            last[strspn(last + sizeof name - 1, "0123456789.") + sizeof name - 1] == '\0';
 }
 
-static bool is_python(const char *program)
+static bool is_python(const char *program, struct arena *scratch)
 {
-    char *real = realpath(program, NULL);
-    const bool is = is_name_of_python(program) || (real && is_name_of_python(real));
+    struct error ignored;
+    char *real;
 
-    free(real);
-    return is;
+    return is_name_of_python(program) ||
+           (file_absolute(program, scratch, &real, &ignored) == OK && is_name_of_python(real));
 }
 
 static bool is_script(const char *program)
@@ -99,15 +99,13 @@ static bool is_script(const char *program)
     return is;
 }
 
-/* Whether a run is forked. Where people might expect it, and it is not, *why says the reason. */
-static bool is_eligible(const struct request *r, const char *program, const char **why)
+/* Whether runs of a trainer are forked. Where people might expect it, and they are not, *why says
+ * the reason. */
+static bool is_eligible(const struct action *a, const char *program, struct arena *scratch,
+                        const char **why)
 {
-    const struct action *a = r->action;
-
     *why = NULL;
-    if (!r->trains || a->fetch || a->fresh || a->n_run < 2)
-        return false;
-    if (!is_python(program))
+    if (!is_python(program, scratch))
         *why = a->n_preload > 0 ? "its program is no Python" : NULL;
     else if (a->run[1][0] == '-')
         *why = "its Python has flags";
@@ -335,14 +333,19 @@ static enum status find(struct preload *p, const struct request *r, const struct
                         struct arena *scratch, struct server **out, struct error *err)
 {
     struct server *s;
-    char *key;
+    const char *why;
+    char *key = NULL;
 
+    if (!is_eligible(r->action, command->program, scratch, &why))
+        return why ? tell_of(p, r->action, why, err) : OK;
     TRY(write_key(p, r, command, scratch, &key, err));
+    assert(key);
     for (s = p->servers; s; s = s->next)
         if (!s->retired && strcmp(s->key, key) == 0)
             break;
     if (!s)
         TRY(add_server(p, r, command, key, scratch, &s, err));
+    assert(s);
     if (s->closed)
         return OK;
     s->used = ++p->uses;
@@ -354,13 +357,13 @@ static enum status find(struct preload *p, const struct request *r, const struct
 enum status preload_find(struct preload *p, const struct request *r, const struct command *command,
                          struct server **out, struct error *err)
 {
+    const struct action *a = r->action;
     struct arena *scratch;
-    const char *why;
     enum status s;
 
     *out = NULL;
-    if (!is_eligible(r, command->program, &why))
-        return why ? tell_of(p, r->action, why, err) : OK;
+    if (!r->trains || a->fetch || a->fresh || a->n_run < 2)
+        return OK;
     if (!(scratch = arena_open()))
         return error_memory(err);
     s = find(p, r, command, scratch, out, err);
