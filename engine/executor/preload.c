@@ -180,26 +180,25 @@ static char **common_env(const struct request *r, const struct command *command,
     return env;
 }
 
-static enum status write_inputs(struct text *t, struct preload *p, const struct request *r,
-                                struct arena *scratch, struct error *err)
+/* What the i-th input is: its name and its content. */
+static enum status write_input(struct text *t, struct preload *p, const struct request *r, size_t i,
+                               struct arena *scratch, struct error *err)
 {
-    const struct action *a = r->action;
+    const struct edge *input = &r->action->inputs[i];
+    struct content content = *r->inputs[i];
+    struct content_key key;
+    char hex[DIGEST_HEX + 1];
 
-    for (size_t i = 0; i < a->n_inputs; i++) {
-        struct content content = *r->inputs[i];
-        struct content_key key;
-        char hex[DIGEST_HEX + 1];
-
-        TRY(content_key(p->machine->store, &content, a->inputs[i].path, scratch, &key, err));
-        digest_hex(&key.digest, hex);
-        text_printf(t, "%s\n%d %s\n", a->inputs[i].name, (int)key.kind, hex);
-    }
+    TRY(content_key(p->machine->store, &content, input->path, scratch, &key, err));
+    digest_hex(&key.digest, hex);
+    text_printf(t, "%s\n%d %s\n", input->name, (int)key.kind, hex);
     return OK;
 }
 
+/* The script first, where it is an input; *n_script: so far the key says which it is. */
 static enum status write_key(struct preload *p, const struct request *r,
                              const struct command *command, struct arena *scratch, char **out,
-                             struct error *err)
+                             size_t *n_script, struct error *err)
 {
     const struct action *a = r->action;
     struct text t = text_in(scratch);
@@ -208,9 +207,14 @@ static enum status write_key(struct preload *p, const struct request *r,
     if (!env)
         return error_memory(err);
     text_printf(&t, "%s\n%s\n%s\n", command->program, a->run[0], a->run[1]);
+    for (size_t i = 0; i < a->n_inputs; i++)
+        if (strcmp(a->inputs[i].name, a->run[1]) == 0)
+            TRY(write_input(&t, p, r, i, scratch, err));
+    *n_script = t.n;
     for (size_t i = 0; i < a->n_preload; i++)
         text_printf(&t, "preload %s\n", a->preload[i]);
-    TRY(write_inputs(&t, p, r, scratch, err));
+    for (size_t i = 0; i < a->n_inputs; i++)
+        TRY(write_input(&t, p, r, i, scratch, err));
     for (; *env; env++)
         text_printf(&t, "%s\n", *env);
     return text_finish(&t, out, NULL, err);
@@ -250,18 +254,17 @@ void preload_close(struct preload *p)
 /* Where there are many, the one goes that nobody has used for longest and nobody needs. */
 static void make_room(struct preload *p)
 {
-    struct server *oldest = NULL;
+    struct server **oldest = NULL, *gone;
 
-    if (preload_count(p) < SERVERS_MAX)
-        return;
-    for (struct server *s = p->servers; s; s = s->next)
-        if (!s->closed && s->n_children == 0 && (!oldest || s->used < oldest->used))
+    for (struct server **s = &p->servers; *s; s = &(*s)->next)
+        if (!(*s)->closed && (*s)->n_children == 0 && (!oldest || (*s)->used < (*oldest)->used))
             oldest = s;
-    if (!oldest)
+    if (!oldest || preload_count(p) < SERVERS_MAX)
         return;
-    oldest->retired = true;
-    end_server(p, oldest);
-    remove_folder(p, oldest);
+    gone = *oldest;
+    *oldest = gone->next;
+    end_server(p, gone);
+    remove_folder(p, gone);
 }
 
 static enum status put_inputs(struct preload *p, struct server *s, const struct request *r,
@@ -305,17 +308,18 @@ static enum status start(struct preload *p, struct server *s, const struct reque
 }
 
 static enum status add_server(struct preload *p, const struct request *r,
-                              const struct command *command, const char *key, struct arena *scratch,
-                              struct server **out, struct error *err)
+                              const struct command *command, const struct server *wanted,
+                              struct arena *scratch, struct server **out, struct error *err)
 {
     struct server *s = arena_alloc(p->arena, sizeof *s);
     struct error why;
 
     if (!s)
         return error_memory(err);
+    *s = *wanted;
     s->workspace.lock = -1;
     s->interpreter = (struct interpreter){.socket = -1, .process = {.pidfd = -1}};
-    if (!(s->key = arena_string(p->arena, key)) ||
+    if (!(s->key = arena_string(p->arena, wanted->key)) ||
         !(s->script = arena_string(p->arena, r->action->run[1])))
         return error_memory(err);
     make_room(p);
@@ -329,22 +333,29 @@ static enum status add_server(struct preload *p, const struct request *r,
     return OK;
 }
 
+/* It serves such runs, or a script of theirs that cannot be served. */
+static bool suits(const struct server *s, const struct server *wanted)
+{
+    if (s->closed)
+        return s->n_script == wanted->n_script && memcmp(s->key, wanted->key, s->n_script) == 0;
+    return strcmp(s->key, wanted->key) == 0;
+}
+
 static enum status find(struct preload *p, const struct request *r, const struct command *command,
                         struct arena *scratch, struct server **out, struct error *err)
 {
-    struct server *s;
+    struct server wanted = {.closed = false}, *s;
     const char *why;
     char *key = NULL;
 
     if (!is_eligible(r->action, command->program, scratch, &why))
         return why ? tell_of(p, r->action, why, err) : OK;
-    TRY(write_key(p, r, command, scratch, &key, err));
-    assert(key);
-    for (s = p->servers; s; s = s->next)
-        if (!s->retired && strcmp(s->key, key) == 0)
-            break;
+    TRY(write_key(p, r, command, scratch, &key, &wanted.n_script, err));
+    wanted.key = key;
+    for (s = p->servers; s && !suits(s, &wanted);)
+        s = s->next;
     if (!s)
-        TRY(add_server(p, r, command, key, scratch, &s, err));
+        TRY(add_server(p, r, command, &wanted, scratch, &s, err));
     assert(s);
     if (s->closed)
         return OK;

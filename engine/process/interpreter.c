@@ -95,19 +95,9 @@ static bool has_printed(const struct interpreter *i)
     return read(i->process.output, &byte, 1) > 0;
 }
 
-void interpreter_look(struct interpreter *i)
+/* The next record says something of it, with a NUL behind it; n as of recv. */
+static void take_record(struct interpreter *i, const char *record, ssize_t n)
 {
-    char record[sizeof i->why];
-    ssize_t n;
-
-    if (i->state == INTERPRETER_GONE)
-        return;
-    do
-        n = recv(i->socket, record, sizeof record - 1, 0);
-    while (n < 0 && errno == EINTR);
-    if (n < 0 && errno == EAGAIN)
-        return;
-    record[n > 0 ? n : 0] = '\0';
     if (n <= 0)
         interpreter_give_up(i, i->state == INTERPRETER_READY
                                    ? "the interpreter that was loaded for it has ended"
@@ -116,10 +106,26 @@ void interpreter_look(struct interpreter *i)
         interpreter_give_up(i, record + sizeof fresh - 1);
     else if (strcmp(record, ready) != 0 || i->state != INTERPRETER_LOADS)
         interpreter_give_up(i, "the interpreter that was loaded for it speaks another language");
-    else if (has_printed(i))
-        interpreter_give_up(i, "what it imports prints on standard output");
     else
         i->state = INTERPRETER_READY;
+}
+
+void interpreter_look(struct interpreter *i)
+{
+    const bool loads = i->state == INTERPRETER_LOADS;
+    char record[sizeof i->why];
+    ssize_t n;
+
+    if (i->state == INTERPRETER_GONE)
+        return;
+    do
+        n = recv(i->socket, record, sizeof record - 1, 0);
+    while (n < 0 && errno == EINTR);
+    record[n > 0 ? n : 0] = '\0';
+    if (n >= 0 || errno != EAGAIN)
+        take_record(i, record, n);
+    if (loads && i->state != INTERPRETER_GONE && has_printed(i)) /* before it said that it is */
+        interpreter_give_up(i, "what it imports prints on standard output");
 }
 
 static size_t count(char *const *strings)
