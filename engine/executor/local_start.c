@@ -18,7 +18,7 @@
 #include "engine/process/tool.h"
 #include "engine/progress.h"
 
-enum { LOAD_SECONDS = 60, BIRTH_SECONDS = 10 };
+enum { LOAD_SECONDS = 120, BIRTH_SECONDS = 10 };
 
 static const int64_t second_ns = 1000000000;
 
@@ -119,7 +119,7 @@ static enum status look_at_unborn(struct local *l, struct child *c, struct error
     if (passed > (asked ? BIRTH_SECONDS : LOAD_SECONDS) * second_ns)
         TRY(preload_give_up(l->preload, c->server,
                             asked ? "the interpreter that was loaded for it does not answer"
-                                  : "what it imports takes longer than a minute",
+                                  : "what it imports takes longer than two minutes",
                             err));
     if (c->server->closed)
         return begin_fresh(l, c, err);

@@ -43,7 +43,6 @@ struct local {
     struct slots slots;
     struct child *children;
     int children_list; /* the kernel's: see strays.h */
-    int n_running;     /* of ours, that have not ended */
     bool memory_is_short;
     int64_t ask_memory_ns; /* when to ask again */
     struct preload *preload;

@@ -1,8 +1,8 @@
 /* preload: finds, starts and ends interpreters. Start at preload_find. */
 #include "engine/executor/preload.h"
 
+#include <assert.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -79,13 +79,13 @@ static bool is_name_of_python(const char *path)
            last[strspn(last + sizeof name - 1, "0123456789.") + sizeof name - 1] == '\0';
 }
 
-static bool is_python(const char *program)
+static bool is_python(const char *program, struct arena *scratch)
 {
-    char *real = realpath(program, NULL);
-    const bool is = is_name_of_python(program) || (real && is_name_of_python(real));
+    struct error ignored;
+    char *real;
 
-    free(real);
-    return is;
+    return is_name_of_python(program) ||
+           (file_absolute(program, scratch, &real, &ignored) == OK && is_name_of_python(real));
 }
 
 static bool is_script(const char *program)
@@ -99,15 +99,13 @@ static bool is_script(const char *program)
     return is;
 }
 
-/* Whether a run is forked. Where people might expect it, and it is not, *why says the reason. */
-static bool is_eligible(const struct request *r, const char *program, const char **why)
+/* Whether runs of a trainer are forked. Where people might expect it, and they are not, *why says
+ * the reason. */
+static bool is_eligible(const struct action *a, const char *program, struct arena *scratch,
+                        const char **why)
 {
-    const struct action *a = r->action;
-
     *why = NULL;
-    if (!r->trains || a->fetch || a->fresh || a->n_run < 2)
-        return false;
-    if (!is_python(program))
+    if (!is_python(program, scratch))
         *why = a->n_preload > 0 ? "its program is no Python" : NULL;
     else if (a->run[1][0] == '-')
         *why = "its Python has flags";
@@ -134,6 +132,17 @@ static enum status tell(struct preload *p, const char *script, const char *why, 
     *last = line;
     progress_line(p->machine->progress, "%s", line);
     return OK;
+}
+
+/* Of a run that is not forked: the beginning of its command line, which may have parameters. */
+static enum status tell_of(struct preload *p, const struct action *a, const char *why,
+                           struct error *err)
+{
+    const bool flag = a->run[1][0] == '-' && a->n_run > 2;
+    const char *words = arena_printf(p->arena, "%s %s%s%s", a->run[0], a->run[1], flag ? " " : "",
+                                     flag ? a->run[2] : "");
+
+    return words ? tell(p, words, why, err) : error_memory(err);
 }
 
 /* ---- what runs have in common ---- */
@@ -171,26 +180,25 @@ static char **common_env(const struct request *r, const struct command *command,
     return env;
 }
 
-static enum status write_inputs(struct text *t, struct preload *p, const struct request *r,
-                                struct arena *scratch, struct error *err)
+/* What the i-th input is: its name and its content. */
+static enum status write_input(struct text *t, struct preload *p, const struct request *r, size_t i,
+                               struct arena *scratch, struct error *err)
 {
-    const struct action *a = r->action;
+    const struct edge *input = &r->action->inputs[i];
+    struct content content = *r->inputs[i];
+    struct content_key key;
+    char hex[DIGEST_HEX + 1];
 
-    for (size_t i = 0; i < a->n_inputs; i++) {
-        struct content content = *r->inputs[i];
-        struct content_key key;
-        char hex[DIGEST_HEX + 1];
-
-        TRY(content_key(p->machine->store, &content, a->inputs[i].path, scratch, &key, err));
-        digest_hex(&key.digest, hex);
-        text_printf(t, "%s\n%d %s\n", a->inputs[i].name, (int)key.kind, hex);
-    }
+    TRY(content_key(p->machine->store, &content, input->path, scratch, &key, err));
+    digest_hex(&key.digest, hex);
+    text_printf(t, "%s\n%d %s\n", input->name, (int)key.kind, hex);
     return OK;
 }
 
+/* The script first, where it is an input; *n_script: so far the key says which it is. */
 static enum status write_key(struct preload *p, const struct request *r,
                              const struct command *command, struct arena *scratch, char **out,
-                             struct error *err)
+                             size_t *n_script, struct error *err)
 {
     const struct action *a = r->action;
     struct text t = text_in(scratch);
@@ -199,9 +207,14 @@ static enum status write_key(struct preload *p, const struct request *r,
     if (!env)
         return error_memory(err);
     text_printf(&t, "%s\n%s\n%s\n", command->program, a->run[0], a->run[1]);
+    for (size_t i = 0; i < a->n_inputs; i++)
+        if (strcmp(a->inputs[i].name, a->run[1]) == 0)
+            TRY(write_input(&t, p, r, i, scratch, err));
+    *n_script = t.n;
     for (size_t i = 0; i < a->n_preload; i++)
         text_printf(&t, "preload %s\n", a->preload[i]);
-    TRY(write_inputs(&t, p, r, scratch, err));
+    for (size_t i = 0; i < a->n_inputs; i++)
+        TRY(write_input(&t, p, r, i, scratch, err));
     for (; *env; env++)
         text_printf(&t, "%s\n", *env);
     return text_finish(&t, out, NULL, err);
@@ -241,18 +254,17 @@ void preload_close(struct preload *p)
 /* Where there are many, the one goes that nobody has used for longest and nobody needs. */
 static void make_room(struct preload *p)
 {
-    struct server *oldest = NULL;
+    struct server **oldest = NULL, *gone;
 
-    if (preload_count(p) < SERVERS_MAX)
-        return;
-    for (struct server *s = p->servers; s; s = s->next)
-        if (!s->closed && s->n_children == 0 && (!oldest || s->used < oldest->used))
+    for (struct server **s = &p->servers; *s; s = &(*s)->next)
+        if (!(*s)->closed && (*s)->n_children == 0 && (!oldest || (*s)->used < (*oldest)->used))
             oldest = s;
-    if (!oldest)
+    if (!oldest || preload_count(p) < SERVERS_MAX)
         return;
-    oldest->retired = true;
-    end_server(p, oldest);
-    remove_folder(p, oldest);
+    gone = *oldest;
+    *oldest = gone->next;
+    end_server(p, gone);
+    remove_folder(p, gone);
 }
 
 static enum status put_inputs(struct preload *p, struct server *s, const struct request *r,
@@ -296,17 +308,18 @@ static enum status start(struct preload *p, struct server *s, const struct reque
 }
 
 static enum status add_server(struct preload *p, const struct request *r,
-                              const struct command *command, const char *key, struct arena *scratch,
-                              struct server **out, struct error *err)
+                              const struct command *command, const struct server *wanted,
+                              struct arena *scratch, struct server **out, struct error *err)
 {
     struct server *s = arena_alloc(p->arena, sizeof *s);
     struct error why;
 
     if (!s)
         return error_memory(err);
+    *s = *wanted;
     s->workspace.lock = -1;
     s->interpreter = (struct interpreter){.socket = -1, .process = {.pidfd = -1}};
-    if (!(s->key = arena_string(p->arena, key)) ||
+    if (!(s->key = arena_string(p->arena, wanted->key)) ||
         !(s->script = arena_string(p->arena, r->action->run[1])))
         return error_memory(err);
     make_room(p);
@@ -320,18 +333,30 @@ static enum status add_server(struct preload *p, const struct request *r,
     return OK;
 }
 
+/* It serves such runs, or a script of theirs that cannot be served. */
+static bool suits(const struct server *s, const struct server *wanted)
+{
+    if (s->closed)
+        return s->n_script == wanted->n_script && memcmp(s->key, wanted->key, s->n_script) == 0;
+    return strcmp(s->key, wanted->key) == 0;
+}
+
 static enum status find(struct preload *p, const struct request *r, const struct command *command,
                         struct arena *scratch, struct server **out, struct error *err)
 {
-    struct server *s;
-    char *key;
+    struct server wanted = {.closed = false}, *s;
+    const char *why;
+    char *key = NULL;
 
-    TRY(write_key(p, r, command, scratch, &key, err));
-    for (s = p->servers; s; s = s->next)
-        if (!s->retired && strcmp(s->key, key) == 0)
-            break;
+    if (!is_eligible(r->action, command->program, scratch, &why))
+        return why ? tell_of(p, r->action, why, err) : OK;
+    TRY(write_key(p, r, command, scratch, &key, &wanted.n_script, err));
+    wanted.key = key;
+    for (s = p->servers; s && !suits(s, &wanted);)
+        s = s->next;
     if (!s)
-        TRY(add_server(p, r, command, key, scratch, &s, err));
+        TRY(add_server(p, r, command, &wanted, scratch, &s, err));
+    assert(s);
     if (s->closed)
         return OK;
     s->used = ++p->uses;
@@ -343,14 +368,13 @@ static enum status find(struct preload *p, const struct request *r, const struct
 enum status preload_find(struct preload *p, const struct request *r, const struct command *command,
                          struct server **out, struct error *err)
 {
+    const struct action *a = r->action;
     struct arena *scratch;
-    const char *why;
     enum status s;
 
     *out = NULL;
-    if (!is_eligible(r, command->program, &why))
-        return why ? tell(p, r->action->run[1][0] == '-' ? r->label : r->action->run[1], why, err)
-                   : OK;
+    if (!r->trains || a->fetch || a->fresh || a->n_run < 2)
+        return OK;
     if (!(scratch = arena_open()))
         return error_memory(err);
     s = find(p, r, command, scratch, out, err);

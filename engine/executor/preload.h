@@ -27,6 +27,7 @@ struct server {
     struct interpreter interpreter;
     struct workspace workspace;
     const char *key;    /* text: what runs have in common that share it */
+    size_t n_script;    /* bytes of it that say which script, run by which Python */
     const char *script; /* for people */
     char *said;         /* what it wrote to standard error until it was ready */
     size_t n_said;

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -13,6 +12,8 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/file.h"
+#include "base/text.h"
 
 enum { PASSED = 5 }; /* descriptors with each request */
 
@@ -94,19 +95,9 @@ static bool has_printed(const struct interpreter *i)
     return read(i->process.output, &byte, 1) > 0;
 }
 
-void interpreter_look(struct interpreter *i)
+/* The next record says something of it, with a NUL behind it; n as of recv. */
+static void take_record(struct interpreter *i, const char *record, ssize_t n)
 {
-    char record[sizeof i->why];
-    ssize_t n;
-
-    if (i->state == INTERPRETER_GONE)
-        return;
-    do
-        n = recv(i->socket, record, sizeof record - 1, 0);
-    while (n < 0 && errno == EINTR);
-    if (n < 0 && errno == EAGAIN)
-        return;
-    record[n > 0 ? n : 0] = '\0';
     if (n <= 0)
         interpreter_give_up(i, i->state == INTERPRETER_READY
                                    ? "the interpreter that was loaded for it has ended"
@@ -115,10 +106,26 @@ void interpreter_look(struct interpreter *i)
         interpreter_give_up(i, record + sizeof fresh - 1);
     else if (strcmp(record, ready) != 0 || i->state != INTERPRETER_LOADS)
         interpreter_give_up(i, "the interpreter that was loaded for it speaks another language");
-    else if (has_printed(i))
-        interpreter_give_up(i, "what it imports prints on standard output");
     else
         i->state = INTERPRETER_READY;
+}
+
+void interpreter_look(struct interpreter *i)
+{
+    const bool loads = i->state == INTERPRETER_LOADS;
+    char record[sizeof i->why];
+    ssize_t n;
+
+    if (i->state == INTERPRETER_GONE)
+        return;
+    do
+        n = recv(i->socket, record, sizeof record - 1, 0);
+    while (n < 0 && errno == EINTR);
+    record[n > 0 ? n : 0] = '\0';
+    if (n >= 0 || errno != EAGAIN)
+        take_record(i, record, n);
+    if (loads && i->state != INTERPRETER_GONE && has_printed(i)) /* before it said that it is */
+        interpreter_give_up(i, "what it imports prints on standard output");
 }
 
 static size_t count(char *const *strings)
@@ -130,29 +137,43 @@ static size_t count(char *const *strings)
     return n;
 }
 
-/* The request as a file of its own, read from its beginning; -1: none could be made. */
-static int write_request(const struct command *command)
+static void add_word(struct text *t, const char *word)
+{
+    text_add_bytes(t, word, strlen(word) + 1);
+}
+
+/* The request as engine/python/preload.py reads it. */
+static enum status write_request(int fd, const struct command *command, struct arena *arena,
+                                 struct error *err)
+{
+    struct text t = text_in(arena);
+    char *bytes;
+    size_t n;
+
+    add_word(&t, command->folder);
+    text_printf(&t, "%zu", count(command->argv + 1));
+    add_word(&t, "");
+    for (char *const *word = command->argv + 1; *word; word++)
+        add_word(&t, *word);
+    for (char *const *entry = command->env; *entry; entry++)
+        add_word(&t, *entry);
+    TRY(text_finish(&t, &bytes, &n, err));
+    return file_write_all(fd, "request", bytes, n, err);
+}
+
+/* As a file without a name, at its beginning; -1: there can be none. */
+static int open_request(const struct command *command)
 {
     const int fd = memfd_create("request", MFD_CLOEXEC);
-    FILE *file = fd >= 0 ? fdopen(dup(fd), "w") : NULL;
-    bool bad;
+    struct arena *arena = arena_open();
+    struct error ignored;
+    const bool written = fd >= 0 && arena && write_request(fd, command, arena, &ignored) == OK &&
+                         lseek(fd, 0, SEEK_SET) == 0;
 
-    if (!file) {
-        if (fd >= 0)
-            close(fd);
-        return -1;
-    }
-    (void)fprintf(file, "%s%c%zu%c", command->folder, 0, count(command->argv + 1), 0);
-    for (char *const *word = command->argv + 1; *word; word++)
-        (void)fprintf(file, "%s%c", *word, 0);
-    for (char *const *entry = command->env; *entry; entry++)
-        (void)fprintf(file, "%s%c", *entry, 0);
-    bad = ferror(file) != 0;
-    if (fclose(file) != 0 || bad || lseek(fd, 0, SEEK_SET) != 0) {
+    arena_close(arena);
+    if (!written && fd >= 0)
         close(fd);
-        return -1;
-    }
-    return fd;
+    return written ? fd : -1;
 }
 
 static bool send_descriptors(int to, const int fds[PASSED])
@@ -186,7 +207,7 @@ bool interpreter_ask(struct interpreter *i, const struct command *command, struc
     if (make_pair(ends, &ignored) != OK)
         return false;
     let_block(ends[1]);
-    fds[0] = write_request(command);
+    fds[0] = open_request(command);
     fds[4] = ends[1];
     asked = fds[0] >= 0 && runner_streams(command, fds + 1, process, &ignored) == OK &&
             send_descriptors(i->socket, fds);
@@ -202,20 +223,20 @@ bool interpreter_ask(struct interpreter *i, const struct command *command, struc
     return false;
 }
 
-/* The number that a child has said of itself, if there is a child of ours that has it. */
+/* The number that a child has said of itself, if there is a child of ours that has it; or 0. */
 static pid_t read_number(int reply)
 {
+    struct error ignored;
     char record[32];
     siginfo_t info;
+    int64_t pid;
     ssize_t n;
-    long pid;
 
     do
         n = recv(reply, record, sizeof record - 1, 0);
     while (n < 0 && errno == EINTR);
     record[n > 0 ? n : 0] = '\0';
-    pid = strtol(record, NULL, 10);
-    if (pid <= 1 || pid > 1 << 30 ||
+    if (text_parse_integer(record, "number", 2, INT32_MAX, &pid, &ignored) != OK ||
         waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0)
         return 0;
     return (pid_t)pid;

@@ -411,14 +411,20 @@ def drop_modules():
 
 
 def flush_files():
-    """Also those that a library holds still. The status that a failure ends with."""
+    """Also those that a library holds still. The status that the process ends with."""
     status = 0
-    for thing in [sys.stdout, sys.stderr, *gc.get_objects()]:
+    for stream in (sys.stdout, sys.stderr):
         try:
-            if isinstance(thing, (io.TextIOWrapper, io.BufferedWriter)) and not thing.closed:
+            if stream is not None and not getattr(stream, "closed", False):
+                stream.flush()
+        except Exception:
+            status = 120 if stream is sys.stdout else status
+    for thing in gc.get_objects():
+        if isinstance(thing, (io.TextIOWrapper, io.BufferedWriter)) and not thing.closed:
+            try:
                 thing.flush()
-        except (OSError, ValueError):
-            status = 120 if thing is sys.stdout else status
+            except (OSError, ValueError):
+                pass
     c_library.fflush(None)
     return status
 

@@ -158,9 +158,9 @@ inner(json.load(open(os.environ["HPO_PARAMS"]))["x"])
         self.assertEqual(forked[0], fresh[0])
         for end, one, other in zip(ends, forked[1], fresh[1]):
             self.assertEqual(one, other, end)
-        said = [sorted(re.findall("s/.*ended with .*", messages)) for messages in (forked[2], fresh[2])]
+        said = [sorted(re.findall(r"s/\d+: it .*", messages)) for messages in (forked[2], fresh[2])]
         self.assertEqual(said[0], said[1])
-        self.assertEqual(len(said[0]), 8, said)
+        self.assertEqual(len(said[0]), 9, said)
 
     def test_processes_of_a_script(self):
         self.same(HEAD + '''
