@@ -154,6 +154,7 @@ static enum status resolve_action(struct build *b, int node, struct error *err)
     enum status s;
     int lost;
 
+    script_warn(b, node);
     if (recall_action(b, node))
         return node_done(b, node, err);
     w->recalled = false;
@@ -161,7 +162,6 @@ static enum status resolve_action(struct build *b, int node, struct error *err)
     if (s != OK)
         return lost >= 0 ? node_lost(b, lost, node, err) : s;
     w->keyed = true;
-    script_warn(b, node);
     if (!w->force)
         TRY(results_lookup(b->results, &w->key, &w->asker, b->arena, &r, &answer, err));
     if (answer == ANSWER_LATER) {

@@ -386,8 +386,7 @@ static bool is_below(const char *path, const char *folder)
     return n > 0 && strncmp(path, folder, n) == 0 && (path[n] == '/' || path[n] == '\0');
 }
 
-/* A shim chooses by files: pyenv's, and those of asdf and mise in the folders above the action's.
- */
+/* A shim chooses by files: its own, and those in the folders above the action's. */
 static enum status look_at_choices(struct python *p, const struct answer *a, struct looks *looks,
                                    struct error *err)
 {
