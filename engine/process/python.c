@@ -50,7 +50,9 @@ static const char question[] =
     "site = sys.modules.get('site')\n"
     "if site is not None and hasattr(site, 'getsitepackages'):\n"
     "    for folder in site.getsitepackages() + [getattr(site, 'USER_SITE', None) or '']:\n"
-    "        say('site', folder)\n";
+    "        say('site', folder)\n"
+    "for name in 'sitecustomize', 'usercustomize':\n"
+    "    say('custom', getattr(sys.modules.get(name), '__file__', None) or '')\n";
 
 /* Of the interpreter's options those that change where it looks for modules. */
 static const char path_options[] = "EIPSs";
@@ -309,8 +311,8 @@ enum status python_recall(struct python *p, const char **identity, struct error 
 /* What an interpreter says of itself. */
 struct answer {
     const char *version, *executable, *prefix, *base, *library;
-    const char **path, **site;
-    size_t n_path, path_capacity, n_site, site_capacity;
+    const char **path, **site, **custom;
+    size_t n_path, path_capacity, n_site, site_capacity, n_custom, custom_capacity;
 };
 
 /* What is written in hexadecimal digits, in their place. */
@@ -369,6 +371,8 @@ static enum status read_answer(struct python *p, const char *text, struct answer
             TRY(add_string(arena, &a->path, &a->n_path, &a->path_capacity, value, err));
         else if (strcmp(word, "site") == 0)
             TRY(add_string(arena, &a->site, &a->n_site, &a->site_capacity, value, err));
+        else if (strcmp(word, "custom") == 0 && *value == '/')
+            TRY(add_string(arena, &a->custom, &a->n_custom, &a->custom_capacity, value, err));
     }
     if (a->version && a->executable && a->prefix && a->base && a->library)
         return OK;
@@ -444,8 +448,10 @@ static enum status look_at_interpreter(struct python *p, const struct answer *a,
 /* The standard library is known by the version. */
 static bool is_library(const struct answer *a, const char *path)
 {
-    return is_below(path, a->library) && !strstr(path, "/site-packages") &&
-           !strstr(path, "/dist-packages");
+    const char *inside = path + strlen(a->library);
+
+    return is_below(path, a->library) && !strstr(inside, "/site-packages") &&
+           !strstr(inside, "/dist-packages");
 }
 
 /* The name of the distribution whose source this folder is, else its number. */
@@ -517,6 +523,8 @@ static enum status read_path(struct python *p, const struct answer *a, struct pa
     for (size_t i = 0; i < a->n_site; i++) /* one that is made later is on sys.path then */
         if (a->site[i][0] == '/' && !is_below(a->site[i], work))
             TRY(looks_at(looks, a->site[i], &there, err));
+    for (size_t i = 0; i < a->n_custom; i++) /* runs before each program does */
+        TRY(roots_add(roots, p->c.arena, strrchr(a->custom[i], '/') + 1, a->custom[i], false, err));
     return join_roots(&declared, &entries, p->c.arena, roots, err);
 }
 

@@ -242,6 +242,7 @@ static enum status ask(struct tools *tools, struct known *wanted, struct error *
     env[2] = arena_printf(arena, "PATH=%s", path ? path : "/usr/bin:/bin");
     if (!questions || !env[2])
         return error_memory(err);
+    TRY(store_let_others(tools->c.store, err));
     for (size_t i = 0; i < n; i++)
         fill_question(tools, entries[i], env, &questions[i]);
     TRY(capture_all(tools->c.capture, questions, n, arena, err));

@@ -242,6 +242,19 @@ return {{ default = hpo.study {{ name = "s", space = {{ x = hpo.choice {{ 1, 2 }
         self.write("mine.py", "x = 2\n")
         self.assertEqual(self.ran(), 1)
 
+    def test_sitecustomize(self):
+        """As of pip install --target: a folder of distributions, in which it is a module like any other."""
+        python = self.venv()
+        self.install("thing", "1", site=self.folder / "target")
+        self.write("target/sitecustomize.py", "x = 1\n")
+        self.recipe(step(python, fields=f'env = {{ PYTHONPATH = "{self.folder}/target" }}'))
+        self.assertEqual([self.ran(), self.ran()], [1, 0])
+        self.write("target/thing.py", "not seen, for RECORD says what it is\n")
+        self.assertEqual(self.ran(), 0)
+        self.write("target/sitecustomize.py", "x = 2\n")
+        self.assertEqual([self.ran(), self.ran()], [1, 0])
+        self.assertEqual(self.why(), ["python: folder sitecustomize.py: other content"])
+
     def test_pth_code(self):
         python = self.venv()
         (self.site / "hook.pth").write_text("import sys; sys.hooked = 1\n")
