@@ -169,6 +169,7 @@ static enum status name_answer(struct tools *tools, const struct known *k, struc
     char hex[DIGEST_HEX + 1], *string;
     size_t n;
 
+    assert(k->argv);
     TRY(digest_of_program(tools, k->path, hex, err));
     text_printf(&t, "identity 1\n%s\n", hex);
     for (size_t i = 0; k->argv[i]; i++) {
