@@ -156,6 +156,7 @@ struct build {
     bool said_script; /* that what a "#!" program runs in is in no key */
     bool said_again;  /* that units are trained again for want of a checkpoint */
     bool interrupted, failed;
+    const char *no_script; /* the last program that was seen to be none: see script.h */
 };
 
 /* The work beside a node; the array grows with the graph. NULL when there is no memory. */

@@ -156,6 +156,7 @@ static enum status resolve_action(struct build *b, int node, struct error *err)
     enum status s;
     int lost;
 
+    shebang_warn(b, node);
     if (recall_action(b, node))
         return node_done(b, node, err);
     w->recalled = false;
@@ -163,7 +164,6 @@ static enum status resolve_action(struct build *b, int node, struct error *err)
     if (s != OK)
         return lost >= 0 ? node_lost(b, lost, node, err) : s;
     w->keyed = true;
-    shebang_warn(b, node);
     if (!w->force)
         TRY(results_lookup(b->results, &w->key, &w->asker, b->arena, &r, &answer, err));
     if (answer == ANSWER_LATER) {

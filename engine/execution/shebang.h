@@ -4,7 +4,7 @@
 
 #include "engine/execution/build.h"
 
-/* Warns of the first one of a build, once its inputs are known. */
+/* Warns of the first one of a build, once the inputs of the node are known. */
 void shebang_warn(struct build *b, int node);
 
 #endif

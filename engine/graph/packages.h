@@ -45,8 +45,8 @@ enum status packages_text(struct packages *p, const char *version, char **text,
                           struct error *err) MUST_CHECK;
 
 /*
- * The packages in which the Pythons of two descriptions of keys differ, where the journal knows what
- * they hold: a line "  python: torch 1.13.0 → 2.1.0" for each.
+ * The packages in which the Pythons of two descriptions of keys differ, where the journal knows
+ * what they hold: a line "  python: torch 1.13.0 → 2.1.0" for each.
  */
 enum status packages_explain(struct store *store, const char *was, const char *is, struct text *t,
                              struct error *err) MUST_CHECK;

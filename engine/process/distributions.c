@@ -48,13 +48,18 @@ static bool begins_with(const char *bytes, size_t n, const char *begin)
     return n >= strlen(begin) && memcmp(bytes, begin, strlen(begin)) == 0;
 }
 
+static char lower(char c)
+{
+    return (char)tolower((unsigned char)c);
+}
+
 const char *distributions_name(struct arena *arena, const char *name, size_t n)
 {
     char *copy = arena_copy(arena, name, n), *to = copy;
 
     for (const char *c = copy; c && *c; c++)
         if (*c != '-' && *c != '_' && *c != '.' && !isspace((unsigned char)*c))
-            *to++ = (char)tolower((unsigned char)*c);
+            *to++ = lower(*c);
         else if (to > copy && to[-1] != '-')
             *to++ = '-';
     if (to)
@@ -208,10 +213,13 @@ static char *path_of_url(struct arena *arena, const char *url)
         return NULL;
     path = to = arena_string(arena, url + sizeof file - 1);
     for (const char *c = path; c && *c; c++, to++) {
-        const char *high = *c == '%' && c[1] ? strchr(digits, tolower((unsigned char)c[1])) : NULL;
-        const char *low = high && c[2] ? strchr(digits, tolower((unsigned char)c[2])) : NULL;
-        *to = low ? (char)((high - digits) * 16 + (low - digits)) : *c;
-        c += low ? 2 : 0;
+        const char *high = *c == '%' && c[1] ? strchr(digits, lower(c[1])) : NULL;
+        const char *low = high && c[2] ? strchr(digits, lower(c[2])) : NULL;
+        *to = *c;
+        if (!low)
+            continue;
+        *to = (char)((high - digits) * 16 + (low - digits));
+        c += 2;
     }
     if (to)
         *to = '\0';

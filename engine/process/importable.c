@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/file.h"
 #include "cache/content/filter.h"
 #include "cache/content/source.h"
 #include "cache/store.h"
@@ -93,18 +94,21 @@ static bool leaves_out_empty(const void *of, const char *path)
 enum status importable_digest(struct store *store, const char *path, const char *out,
                               struct arena *arena, const char **hex, struct error *err)
 {
-    const struct modules modules = {path, {store_folder(store), out}};
-    const struct filter filter = {&modules, leaves_out, leaves_out_empty};
-    char *text = arena_alloc(arena, DIGEST_HEX + 1);
+    char *text = arena_alloc(arena, DIGEST_HEX + 1), *root;
     struct source source;
-    enum status s = source_digest(store, path, &filter, arena, &source, err);
+    enum status s = file_absolute(path, arena, &root, err); /* as the store's own path is */
 
     if (!text)
         return error_memory(err);
-    *hex = text;
+    if (s == OK) {
+        const struct modules modules = {root, {store_folder(store), out}};
+        const struct filter filter = {&modules, leaves_out, leaves_out_empty};
+        s = source_digest(store, root, &filter, arena, &source, err);
+    }
     if (s == OK)
         digest_hex(&source.digest, text);
     else if (s == ERR_NOT_FOUND || s == ERR_INPUT)
         memcpy(text, "nothing", sizeof "nothing");
+    *hex = text;
     return s == ERR_NOT_FOUND || s == ERR_INPUT ? OK : s;
 }

@@ -169,6 +169,7 @@ static enum status name_answer(struct tools *tools, const struct known *k, struc
     char hex[DIGEST_HEX + 1], *string;
     size_t n;
 
+    assert(k->argv);
     TRY(digest_of_program(tools, k->path, hex, err));
     text_printf(&t, "identity 1\n%s\n", hex);
     for (size_t i = 0; k->argv[i]; i++) {
@@ -242,6 +243,7 @@ static enum status ask(struct tools *tools, struct known *wanted, struct error *
     env[2] = arena_printf(arena, "PATH=%s", path ? path : "/usr/bin:/bin");
     if (!questions || !env[2])
         return error_memory(err);
+    TRY(store_let_others(tools->c.store, err));
     for (size_t i = 0; i < n; i++)
         fill_question(tools, entries[i], env, &questions[i]);
     TRY(capture_all(tools->c.capture, questions, n, arena, err));

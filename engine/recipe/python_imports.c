@@ -62,8 +62,8 @@ static void skip_blanks(struct reader *r, bool lines)
     }
 }
 
-/* A string that begins here, behind its prefix. One that its line does not end is passed over to the
- * end of the line: since 3.12 an f-string may have its own quotes in it. */
+/* A string that begins here, behind its prefix. One that its line does not end is passed over to
+ * the end of the line: since 3.12 an f-string may have its own quotes in it. */
 static enum status skip_string(struct reader *r, struct error *err)
 {
     const char quote = *r->at;

@@ -13,7 +13,7 @@
 
 struct arena;
 
-/* "import a.b" is module "a.b"; "from ..a import b, c" is level 2, module "a", names "b" and "c". */
+/* "import a.b" is module "a.b"; "from ..a import b, c" is level 2, module "a", names "b", "c". */
 struct python_import {
     size_t level;       /* dots before the module */
     const char *module; /* dotted, or "" */
@@ -28,8 +28,8 @@ struct python_imports {
 };
 
 /*
- * Reads a file's text, which ends with a NUL. where is its name for messages, "train.py". ERR_INPUT,
- * with file and line: a text that no Python can read either.
+ * Reads a file's text, which ends with a NUL. where is its name for messages, "train.py".
+ * ERR_INPUT, with file and line: a text that no Python can read either.
  */
 enum status python_imports_read(const char *text, const char *where, struct arena *arena,
                                 struct python_imports *out, struct error *err) MUST_CHECK;

@@ -151,11 +151,11 @@ return {{ default = hpo.study {{ name = "s", space = {{ x = hpo.choice {{ 1, 2 }
         self.venv("one")
         self.venv("two")
         self.install("torch", "1.13.0")
-        shim = self.write("root/shims/python3", f'#!/bin/sh\nexec {self.folder}/$(cat {self.folder}/root/version)/bin/python "$@"\n', 0o755)
-        self.write("root/version", "one")
+        shim = self.write("versions/shims/python3", f'#!/bin/sh\nexec {self.folder}/$(cat {self.folder}/versions/version)/bin/python "$@"\n', 0o755)
+        self.write("versions/version", "one")
         self.recipe(step(shim))
         self.assertEqual([self.ran(), self.ran()], [1, 0])
-        self.write("root/version", "two")
+        self.write("versions/version", "two")
         self.assertEqual([self.ran(), self.ran()], [1, 0])
         self.assertEqual(self.why(), ["python: torch 1.13.0 added"])
 
@@ -241,6 +241,19 @@ return {{ default = hpo.study {{ name = "s", space = {{ x = hpo.choice {{ 1, 2 }
         self.assertEqual(self.ran(), 0)
         self.write("mine.py", "x = 2\n")
         self.assertEqual(self.ran(), 1)
+
+    def test_sitecustomize(self):
+        """As of pip install --target: a folder of distributions, in which it is a module like any other."""
+        python = self.venv()
+        self.install("thing", "1", site=self.folder / "target")
+        self.write("target/sitecustomize.py", "x = 1\n")
+        self.recipe(step(python, fields=f'env = {{ PYTHONPATH = "{self.folder}/target" }}'))
+        self.assertEqual([self.ran(), self.ran()], [1, 0])
+        self.write("target/thing.py", "not seen, for RECORD says what it is\n")
+        self.assertEqual(self.ran(), 0)
+        self.write("target/sitecustomize.py", "x = 2\n")
+        self.assertEqual([self.ran(), self.ran()], [1, 0])
+        self.assertEqual(self.why(), ["python: folder sitecustomize.py: other content"])
 
     def test_pth_code(self):
         python = self.venv()
