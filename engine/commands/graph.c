@@ -11,9 +11,6 @@
 #include "engine/progress.h"
 #include "engine/recipe/recipe.h"
 
-static const char *const kinds[] = {"source", "text",      "action", "study",
-                                    "best",   "undecided", "compare"};
-
 struct drawing {
     struct graph *graph;
     struct text text;
@@ -34,11 +31,6 @@ static void draw_edge(void *context, int need)
     d->edges++;
 }
 
-static const char *kind_of(const struct node *node)
-{
-    return node->kind == NODE_ACTION ? node->action.kind : kinds[node->kind];
-}
-
 static void draw_node(struct drawing *d, int id)
 {
     const struct node *node = graph_node(d->graph, id);
@@ -55,14 +47,14 @@ static void draw_node(struct drawing *d, int id)
         text_printf(&d->text, "%s{\"node\": %d, \"name\": ", id ? ", " : "", id);
         json_write_string(&d->text, label);
         text_add(&d->text, ", \"kind\": ");
-        json_write_string(&d->text, kind_of(node));
+        json_write_string(&d->text, graph_kind(d->graph, id));
         text_add(&d->text, ", \"where\": ");
         json_write_string(&d->text, node->where);
         text_add(&d->text, ", \"needs\": [");
         graph_needs(d->graph, id, draw_edge, d);
         text_add(&d->text, "]}");
     } else {
-        text_printf(&d->text, "%s (%s)", label, kind_of(node));
+        text_printf(&d->text, "%s (%s)", label, graph_kind(d->graph, id));
         graph_needs(d->graph, id, draw_edge, d);
         text_add(&d->text, "\n");
     }

@@ -79,7 +79,7 @@ static enum status note_study(struct names *names, int node, const char *recipe)
     study_units(study, add_unit, names);
     study_keeps(study, add_want, names);
     TRY(names->status);
-    TRY(study_table(study, table.study, true, &t, names->err));
+    TRY(study_table(study, table.study, TABLE_CACHED, &t, names->err));
     TRY(text_finish(&t, (char **)&table.body, NULL, names->err));
     if (!owner)
         return error_memory(names->err);

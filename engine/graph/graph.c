@@ -201,6 +201,9 @@ void graph_needs(const struct graph *graph, int id, void (*visit)(void *context,
     case NODE_BEST:
         visit(context, node->best_of);
         break;
+    case NODE_TABLE:
+        visit(context, node->table_of);
+        break;
     case NODE_AFTER:
         visit(context, node->after.study);
         if (node->after.node >= 0)
@@ -283,10 +286,17 @@ enum status graph_refuse_cycle(struct graph *graph, int from, int to, struct err
                      "nodes need each other in a circle: %s", string);
 }
 
+const char *graph_kind(struct graph *graph, int id)
+{
+    static const char *const kinds[] = {"source", "text",  "action",    "study",
+                                        "best",   "table", "undecided", "compare"};
+    const struct node *node = graph->nodes[id];
+
+    return node->kind == NODE_ACTION ? node->action.kind : kinds[node->kind];
+}
+
 const char *graph_label(struct graph *graph, int id)
 {
-    static const char *const kinds[] = {"source", "text",      "action", "study",
-                                        "best",   "undecided", "compare"};
     struct node *node = graph->nodes[id];
 
     if (node->name || node->target)
@@ -298,8 +308,7 @@ const char *graph_label(struct graph *graph, int id)
     if (node->kind == NODE_TEXT)
         return node->text.name;
     if (graph_number(graph, id))
-        node->name = arena_printf(graph->arena, "%s#%s",
-                                  node->kind == NODE_ACTION ? node->action.kind : kinds[node->kind],
-                                  node->number);
-    return node->name ? node->name : kinds[node->kind];
+        node->name =
+            arena_printf(graph->arena, "%s#%s", graph_kind(graph, id), node->number);
+    return node->name ? node->name : graph_kind(graph, id);
 }

@@ -25,6 +25,7 @@ enum node_kind {
     NODE_ACTION,  /* a command, or what is fetched from elsewhere */
     NODE_STUDY,   /* a search: units of trials, decided while it runs */
     NODE_BEST,    /* the checkpoint of a study's best trial */
+    NODE_TABLE,   /* the table of a study, as a file */
     NODE_AFTER,   /* what the recipe makes of a study's best, known once it is decided */
     NODE_COMPARE, /* a table drawn when the build ends */
 };
@@ -134,7 +135,8 @@ struct node {
         } text;
         struct action action;
         struct study_spec *study;
-        int best_of; /* the study's node */
+        int best_of;  /* the study's node */
+        int table_of; /* the study's node */
         struct {
             int study;        /* the node */
             int callbacks;    /* engine/recipe's reference to its function */
@@ -197,6 +199,9 @@ void graph_needs(const struct graph *graph, int id, void (*visit)(void *context,
  * when `from` needs `to`. (Other circles cannot be written: a node names only older ones.)
  */
 enum status graph_refuse_cycle(struct graph *graph, int from, int to, struct error *err) MUST_CHECK;
+
+/* What sort of node it is, in a word: an action's is its own, "train". */
+const char *graph_kind(struct graph *graph, int id);
 
 /* What a person calls the node: its name, its target, or "train#12". Lives in the graph's arena. */
 const char *graph_label(struct graph *graph, int id);

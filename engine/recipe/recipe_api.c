@@ -430,6 +430,13 @@ static int api_best(lua_State *L)
     return add(L, &node);
 }
 
+static int api_table(lua_State *L)
+{
+    struct node node = {.kind = NODE_TABLE, .where = where_of(L), .table_of = study_of(L)};
+
+    return add(L, &node);
+}
+
 /* core.after(study, function (best's JSON) → node, path or nil, where) */
 static int api_after(lua_State *L)
 {
@@ -531,7 +538,8 @@ static int api_print(lua_State *L)
 static const luaL_Reg core[] = {
     {"fail", api_fail},     {"where", api_where},   {"source", api_source},   {"text", api_text},
     {"folder", api_folder}, {"action", api_action}, {"fetch", api_fetch},     {"study", api_study},
-    {"best", api_best},     {"after", api_after},   {"compare", api_compare}, {"print", api_print},
+    {"best", api_best},     {"table", api_table},   {"after", api_after},
+    {"compare", api_compare}, {"print", api_print},
     {NULL, NULL},
 };
 

@@ -122,12 +122,16 @@ void study_keeps(const struct study *study, void (*visit)(void *context, struct 
 void study_asks(const struct study *study, void (*visit)(void *context, struct unit *u),
                 void *context);
 
-/*
- * The object of `hpo table --json`, of a study whose build has ended; without the fields `cached`
- * where that is false.
- */
-enum status study_table(const struct study *study, const char *name, bool cached, struct text *out,
-                        struct error *err) MUST_CHECK;
+/* How much a table says. */
+enum table_detail {
+    TABLE_RESULTS,  /* what equal reports make equal: no keys, and nothing measured */
+    TABLE_MEASURED, /* keys, and what units took */
+    TABLE_CACHED    /* and which of them this build did not train: all of `hpo table --json` */
+};
+
+/* The object of `hpo table --json`, of a study whose build has ended, or that is decided. */
+enum status study_table(const struct study *study, const char *name, enum table_detail detail,
+                        struct text *out, struct error *err) MUST_CHECK;
 
 /*
  * How long the search takes on `concurrency` workers that train one trial after the other, in

@@ -285,16 +285,20 @@ static void write_metrics(const struct unit *u, struct text *out)
     text_add(out, "}");
 }
 
-static void write_segment(const struct report *r, bool cached, struct text *out)
+static void write_segment(const struct report *r, enum table_detail detail, struct text *out)
 {
     char hex[DIGEST_HEX + 1];
 
     digest_hex(&r->unit->key, hex);
-    text_printf(out, "{\"t\": %d, \"key\": \"%s\", ", r->unit->t, hex);
-    if (cached)
-        text_printf(out, "\"cached\": %s, ", r->unit->cached ? "true" : "false");
-    text_add(out, "\"seconds\": ");
-    json_write_number(out, r->unit->seconds);
+    text_printf(out, "{\"t\": %d", r->unit->t);
+    if (detail >= TABLE_MEASURED)
+        text_printf(out, ", \"key\": \"%s\"", hex);
+    if (detail >= TABLE_CACHED)
+        text_printf(out, ", \"cached\": %s", r->unit->cached ? "true" : "false");
+    if (detail >= TABLE_MEASURED) {
+        text_add(out, ", \"seconds\": ");
+        json_write_number(out, r->unit->seconds);
+    }
     if (r->parent_trial >= 0)
         text_printf(out, ", \"parent_trial\": %d", r->parent_trial);
     text_add(out, "}");
@@ -338,8 +342,8 @@ static enum status status_word(const struct study *study, const struct trial *tr
     return OK;
 }
 
-static enum status write_trial(const struct study *study, const struct trial *trial, bool cached,
-                               struct text *out, struct error *err)
+static enum status write_trial(const struct study *study, const struct trial *trial,
+                               enum table_detail detail, struct text *out, struct error *err)
 {
     const char *word;
 
@@ -355,7 +359,7 @@ static enum status write_trial(const struct study *study, const struct trial *tr
     text_add(out, "], \"segments\": [");
     for (size_t i = 0; i < trial->n_reports; i++) {
         text_add(out, i ? ", " : "");
-        write_segment(&trial->reports[i], cached, out);
+        write_segment(&trial->reports[i], detail, out);
     }
     text_add(out, "]}");
     return OK;
@@ -383,8 +387,8 @@ static void write_clock(const struct study *study, struct text *out)
     text_add(out, costly ? "]}" : "}");
 }
 
-enum status study_table(const struct study *study, const char *name, bool cached, struct text *out,
-                        struct error *err)
+enum status study_table(const struct study *study, const char *name, enum table_detail detail,
+                        struct text *out, struct error *err)
 {
     int best;
 
@@ -404,7 +408,7 @@ enum status study_table(const struct study *study, const char *name, bool cached
     text_add(out, ", \"trials\": [");
     for (size_t i = 0; i < study->n_trials; i++) {
         text_add(out, i ? ", " : "");
-        TRY(write_trial(study, study->trials[i], cached, out, err));
+        TRY(write_trial(study, study->trials[i], detail, out, err));
     }
     text_add(out, "], \"decisions\": [");
     for (size_t i = 0; i < study->n_rows; i++) {
@@ -416,7 +420,7 @@ enum status study_table(const struct study *study, const char *name, bool cached
         text_add(out, "}");
     }
     text_add(out, "]");
-    if (study->decided)
+    if (study->decided && detail >= TABLE_MEASURED)
         write_clock(study, out);
     text_add(out, "}");
     return out->failed ? error_memory(err) : OK;
