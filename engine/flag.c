@@ -143,14 +143,18 @@ enum {
     TABLE = 1 << COMMAND_TABLE,
     WHY = 1 << COMMAND_WHY,
     GRAPH = 1 << COMMAND_GRAPH,
+    LOG = 1 << COMMAND_LOG,
     CHECK = 1 << COMMAND_CHECK,
     SIMULATE = 1 << COMMAND_SIMULATE,
     RUNS = 1 << COMMAND_RUNS,
+    DIFF = 1 << COMMAND_DIFF,
+    SHELL = 1 << COMMAND_SHELL,
     STAT = 1 << COMMAND_CACHE_STAT,
     GC = 1 << COMMAND_CACHE_GC,
     ALL = (1 << COMMANDS) - 1,
-    WITH_RECIPE = BUILD | TABLE | WHY | GRAPH | CHECK | SIMULATE, /* runs or compares with it */
-    WITH_CLONES = BUILD | WHY | CHECK | SIMULATE                  /* looks up commits */
+    WITH_RECIPE =
+        BUILD | TABLE | WHY | GRAPH | CHECK | SIMULATE | SHELL, /* runs or compares with it */
+    WITH_CLONES = BUILD | WHY | CHECK | SIMULATE | SHELL        /* looks up commits */
 };
 
 #define FIELD(name) offsetof(struct options, name)
@@ -191,13 +195,15 @@ static const struct flag flags[] = {
     {"--max-days", "N", GC, take_limit, FIELD(max_days), "leave what was used in the last N days"},
     {"--format", "dot|json|text", GRAPH, take_format, FIELD(format),
      "how the graph is written (default: text)"},
-    {"--json", NULL, BUILD | TABLE | GRAPH | SIMULATE | RUNS | STAT, take_switch, FIELD(json),
-     "answer in one line of JSON"},
+    {"--json", NULL, BUILD | TABLE | GRAPH | SIMULATE | RUNS | DIFF | STAT, take_switch,
+     FIELD(json), "answer in one line of JSON"},
     {"--csv", NULL, TABLE, take_switch, FIELD(csv), "answer in CSV"},
     {"--sort", "COLUMN", TABLE, take_string, FIELD(sort),
      "the best of the study's metric first, else the least; -COLUMN turns it round"},
     {"--top", "N", TABLE, take_rows, FIELD(top),
      "only the first N rows: the N best, or those of --sort"},
+    {"--run", "N", TABLE | WHY | LOG, take_rows, FIELD(run),
+     "of the build with this number: hpo runs lists them"},
     {"--help", NULL, ALL, take_switch, FIELD(help), "show this"},
     {"-h", NULL, ALL, take_switch, FIELD(help), NULL},
 };

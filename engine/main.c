@@ -55,6 +55,7 @@ static command_run *const commands[COMMANDS] = {
     [COMMAND_WHY] = why_command,           [COMMAND_GRAPH] = graph_command,
     [COMMAND_LOG] = log_command,           [COMMAND_CHECK] = check_command,
     [COMMAND_SIMULATE] = simulate_command, [COMMAND_RUNS] = runs_command,
+    [COMMAND_DIFF] = diff_command,         [COMMAND_SHELL] = shell_command,
     [COMMAND_CACHE_STAT] = cache_command,  [COMMAND_CACHE_VERIFY] = cache_command,
     [COMMAND_CACHE_GC] = cache_command,
 };

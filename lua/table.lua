@@ -3,6 +3,7 @@
 local core = require "hpo.core"
 local columns = require "hpo.columns"
 local comparison = require "hpo.comparison"
+local diff = require "hpo.diff"
 local effort = require "hpo.effort"
 local order = require "hpo.order"
 local simulation = require "hpo.simulation"
@@ -104,6 +105,7 @@ function tables.effort(json)
 end
 
 tables.compare = comparison
+tables.diff = diff
 tables.simulation = simulation
 
 return tables

@@ -182,20 +182,13 @@ enum status history_nodes_put(struct store *store, const char *recipe, const str
     return s;
 }
 
-enum status history_node_keys(struct store *store, const char *recipe, const char *name,
-                              size_t limit, struct arena *arena, struct node_key **keys, size_t *n,
-                              struct error *err)
+static enum status read_keys(struct statement *st, struct arena *arena, struct node_key **keys,
+                             size_t *n, struct error *err)
 {
-    struct statement *st = database_statement(
-        store_database(store), "SELECT name, key, run FROM node WHERE recipe = ?1 "
-                               "AND name = ?2 AND " ROW_IS(NODE) " ORDER BY run DESC LIMIT ?3");
     size_t capacity = 0;
 
     *keys = NULL;
     *n = 0;
-    statement_bind_text(st, 1, recipe);
-    statement_bind_text(st, 2, name);
-    statement_bind_integer(st, 3, limit < INT64_MAX ? (int64_t)limit : INT64_MAX);
     while (statement_row(st)) {
         struct node_key *last = arena_push(arena, *keys, *n, capacity);
         if (!last) {
@@ -209,6 +202,33 @@ enum status history_node_keys(struct store *store, const char *recipe, const cha
         };
     }
     return statement_end(st, err);
+}
+
+enum status history_node_keys(struct store *store, const char *recipe, const char *name,
+                              size_t limit, struct arena *arena, struct node_key **keys, size_t *n,
+                              struct error *err)
+{
+    struct statement *st = database_statement(
+        store_database(store), "SELECT name, key, run FROM node WHERE recipe = ?1 "
+                               "AND name = ?2 AND " ROW_IS(NODE) " ORDER BY run DESC LIMIT ?3");
+
+    statement_bind_text(st, 1, recipe);
+    statement_bind_text(st, 2, name);
+    statement_bind_integer(st, 3, limit < INT64_MAX ? (int64_t)limit : INT64_MAX);
+    return read_keys(st, arena, keys, n, err);
+}
+
+enum status history_nodes_at(struct store *store, const char *recipe, int64_t run,
+                             struct arena *arena, struct node_key **keys, size_t *n,
+                             struct error *err)
+{
+    struct statement *st = database_statement(
+        store_database(store), "SELECT name, key, max(run) FROM node WHERE recipe = ?1 AND "
+                               "run <= ?2 AND " ROW_IS(NODE) " GROUP BY name ORDER BY name");
+
+    statement_bind_text(st, 1, recipe);
+    statement_bind_integer(st, 2, run);
+    return read_keys(st, arena, keys, n, err);
 }
 
 /* ---- journal ---- */

@@ -3,6 +3,7 @@
 #include "cache/content/blob.h"
 #include "cache/results/index.h"
 #include "engine/commands/commands.h"
+#include "engine/commands/past.h"
 #include "engine/commands/reader.h"
 #include "engine/execution/session.h"
 #include "engine/graph/node.h"
@@ -39,15 +40,18 @@ static enum status print_one(struct store *store, const struct digest *key, stru
 static enum status print_log(const struct options *o, struct store *store, struct arena *arena,
                              struct error *err)
 {
+    struct node_name of = {.name = o->words[0], .run = o->run};
+    struct run run;
     struct node_key *keys;
-    const char *recipe;
     bool printed = false;
     size_t n;
 
-    TRY(session_recipe(o, arena, &recipe, err));
-    TRY(node_trial(store, recipe, o->words[0], arena, &keys, &n, err));
+    TRY(session_recipe(o, arena, &of.recipe, err));
+    if (o->run > 0)
+        TRY(past_run(o, store, of.recipe, arena, &run, err));
+    TRY(node_trial(store, &of, arena, &keys, &n, err));
     if (n == 0) {
-        TRY(node_keys(store, recipe, o->words[0], arena, &keys, &n, err));
+        TRY(node_keys(store, &of, arena, &keys, &n, err));
         n = 1; /* the newest */
     }
     for (size_t i = 0; i < n; i++)

@@ -2,12 +2,16 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "cache/results/index.h"
 #include "engine/commands/commands.h"
+#include "engine/commands/difference.h"
+#include "engine/commands/past.h"
 #include "engine/commands/reader.h"
 #include "engine/execution/build.h"
+#include "engine/execution/kept.h"
 #include "engine/execution/session.h"
 #include "engine/graph/graph.h"
 #include "engine/graph/key.h"
@@ -17,54 +21,7 @@
 #include "engine/recipe/recipe.h"
 #include "engine/study/accepted.h"
 
-/* The description behind a key: of a result, or of a template or failed action. NULL: unknown. */
-static enum status describe(struct store *store, const struct digest *key, struct arena *arena,
-                            const char **description, struct result *r, struct error *err)
-{
-    enum status s = index_result_get(store, key, arena, r, err);
-
-    *description = s == OK ? r->description : NULL;
-    if (s != ERR_NOT_FOUND)
-        return s;
-    *r = (struct result){.key = *key};
-    s = history_journal_get(store, key, arena, description, err);
-    return s == ERR_NOT_FOUND ? OK : s;
-}
-
-/* The digest in the line `template "..."` of a unit's description. */
-static bool template_of(const char *description, struct digest *key)
-{
-    const char *at = description ? strstr(description, "template \"") : NULL;
-    char hex[DIGEST_HEX + 1];
-
-    if (!at || strlen(at) < 10 + DIGEST_HEX)
-        return false;
-    memcpy(hex, at + 10, DIGEST_HEX);
-    hex[DIGEST_HEX] = '\0';
-    return digest_parse(hex, key);
-}
-
-/* A unit's own fields name its template by digest: what differs in the template says more. */
-static enum status add_difference(struct store *store, const char *was, const char *is,
-                                  struct arena *arena, struct text *t, struct error *err)
-{
-    struct digest a, b;
-    struct result r;
-    const char *before, *after;
-    char *difference;
-
-    TRY(key_difference(was, is, arena, &difference, err));
-    text_add(t, difference);
-    if (!template_of(was, &a) || !template_of(is, &b) || digest_equal(&a, &b))
-        return OK;
-    TRY(describe(store, &a, arena, &before, &r, err));
-    TRY(describe(store, &b, arena, &after, &r, err));
-    if (!before || !after)
-        return OK;
-    TRY(key_difference(before, after, arena, &difference, err));
-    text_add(t, difference);
-    return OK;
-}
+enum { LUA_LIMIT = 1 << 26 };
 
 static enum status add_state(struct store *store, const struct result *r, struct arena *arena,
                              struct text *t, struct error *err)
@@ -94,13 +51,20 @@ static enum status add_state(struct store *store, const struct result *r, struct
 /* The trial whose story is told. */
 struct asked {
     int trial;
+    int64_t run;             /* as it was in that build; 0: as it is */
+    const struct digest *is; /* the key of its first unit there, or NULL */
     struct text *out;
 };
 
 static enum status tell(struct build *b, int node, void *context, struct error *err)
 {
     const struct asked *asked = context;
+    const struct unit *first = study_unit(work_of(b, node)->study, asked->trial, 1);
 
+    if (asked->run > 0 && (!first || !asked->is || !digest_equal(&first->key, asked->is)))
+        return error_set(err, ERR_INPUT, "",
+                         "what it is trained from is not what it was in run %lld",
+                         (long long)asked->run);
     return study_explain(work_of(b, node)->study, asked->trial, asked->out, err);
 }
 
@@ -118,12 +82,55 @@ static bool is_trial(const char *name, int *trial)
     return true;
 }
 
+/* ERR_INPUT: a file of Lua is not what it was in that build. */
+static enum status refuse_changes(const struct kept_build *kept, struct arena *arena,
+                                  struct error *err)
+{
+    const char *slash = strrchr(kept->run.recipe, '/');
+    const char *folder = arena_copy(
+        arena, kept->run.recipe, (size_t)(slash - kept->run.recipe) + (slash == kept->run.recipe));
+
+    for (size_t i = 0; folder && i < kept->n_files; i++) {
+        const char *path = kept->files[i].path;
+        char hex[DIGEST_HEX + 1] = "", *bytes;
+        struct digest digest;
+        struct error ignored;
+        size_t n;
+        if (path[0] != '/' && !(path = file_join(arena, folder, path)))
+            return error_memory(err);
+        if (file_read(path, LUA_LIMIT, arena, &bytes, &n, &ignored) == OK &&
+            digest_bytes(bytes, n, &digest, &ignored) == OK)
+            digest_hex(&digest, hex);
+        if (strcmp(hex, kept->files[i].digest) != 0)
+            return error_set(err, ERR_INPUT, kept->files[i].path,
+                             "it is not what it was in run %lld", (long long)kept->run.id);
+    }
+    return folder ? OK : error_memory(err);
+}
+
+/* With --run: the --set of that build, if its recipe is what it was. */
+static enum status take_past(const struct options *o, struct store *store, struct arena *arena,
+                             struct options *past, struct error *err)
+{
+    struct kept_build kept;
+
+    *past = *o;
+    if (o->run == 0)
+        return OK;
+    TRY(kept_find(store, o->run, arena, &kept, err));
+    TRY(refuse_changes(&kept, arena, err));
+    return options_take_arguments(past, kept.run.arguments, arena, err);
+}
+
 /* STUDY/TRIAL: what was decided about it, by the recipe as it is now; else nothing. */
-static enum status add_story(const struct options *o, struct store *store, struct arena *arena,
-                             struct text *t, struct error *err)
+static enum status add_story(const struct options *o, struct store *store, const char *recipe,
+                             struct arena *arena, struct text *t, struct error *err)
 {
     const char *name = o->words[0];
-    struct asked asked = {.out = t};
+    struct asked asked = {.out = t, .run = o->run};
+    struct node_key *units;
+    size_t n;
+    struct options past;
     struct error reason;
     enum status s;
     char *study;
@@ -132,7 +139,11 @@ static enum status add_story(const struct options *o, struct store *store, struc
         return OK;
     if (!(study = arena_copy(arena, name, (size_t)(strchr(name, '/') - name))))
         return error_memory(err);
-    s = session_replay(o, store, study, NULL, tell, &asked, &reason);
+    TRY(node_trial(store, &(struct node_name){recipe, name, o->run}, arena, &units, &n, err));
+    asked.is = n > 0 ? &units[0].key : NULL;
+    s = take_past(o, store, arena, &past, &reason);
+    if (s == OK)
+        s = session_replay(&past, store, study, NULL, tell, &asked, &reason);
     if (s == ERR_INPUT) /* the recipe is not what it was: its keys are told all the same */
         text_printf(t, "  its decisions cannot be told: %s%s%s\n", reason.where,
                     reason.where[0] ? ": " : "", reason.text);
@@ -184,7 +195,7 @@ static enum status choose_build(const struct options *o, struct store *store, co
     size_t n_runs, r = 0;
     int trial;
 
-    if ((*keys)[0].run == 0 || (o->n_sets == 0 && is_trial(o->words[0], &trial)))
+    if (o->run > 0 || (*keys)[0].run == 0 || (o->n_sets == 0 && is_trial(o->words[0], &trial)))
         return OK;
     TRY(history_runs(store, recipe, SIZE_MAX, arena, &runs, &n_runs, err));
     if (o->n_sets > 0 && session_arguments(o, arena, &arguments, &unread) != OK &&
@@ -214,6 +225,7 @@ static enum status explain(const struct options *o, struct store *store, struct 
     struct text t = text_in(arena);
     struct node_key *keys;
     struct result r, before;
+    struct run run;
     const char *recipe, *is, *was;
     char hex[DIGEST_HEX + 1], *string;
     bool keyless = false;
@@ -221,8 +233,10 @@ static enum status explain(const struct options *o, struct store *store, struct 
     size_t n;
 
     TRY(session_recipe(o, arena, &recipe, err));
-    s = node_keys(store, recipe, o->words[0], arena, &keys, &n, err);
-    if (s == ERR_INPUT) {
+    if (o->run > 0)
+        TRY(past_run(o, store, recipe, arena, &run, err));
+    s = node_keys(store, &(struct node_name){recipe, o->words[0], o->run}, arena, &keys, &n, err);
+    if (s == ERR_INPUT && o->run == 0) {
         struct error unknown = *err;
         TRY(add_keyless(o, &t, &keyless, err));
         if (!keyless)
@@ -236,9 +250,9 @@ static enum status explain(const struct options *o, struct store *store, struct 
     TRY(choose_build(o, store, recipe, arena, &keys, &n, err));
     digest_hex(&keys[0].key, hex);
     text_printf(&t, "%s\n", o->words[0]);
-    TRY(add_story(o, store, arena, &t, err));
+    TRY(add_story(o, store, recipe, arena, &t, err));
     text_printf(&t, "  key %s\n", hex);
-    TRY(describe(store, &keys[0].key, arena, &is, &r, err));
+    TRY(difference_describe(store, &keys[0].key, arena, &is, &r, err));
     TRY(add_state(store, &r, arena, &t, err));
     if (n == 1) {
         text_printf(&t, "  its first key, since run %lld:\n", (long long)keys[0].run);
@@ -248,11 +262,11 @@ static enum status explain(const struct options *o, struct store *store, struct 
             line += length + (line[length] == '\n');
         }
     } else {
-        TRY(describe(store, &keys[1].key, arena, &was, &before, err));
+        TRY(difference_describe(store, &keys[1].key, arena, &was, &before, err));
         text_printf(&t, "  since run %lld its key differs from that of run %lld in:\n",
                     (long long)keys[0].run, (long long)keys[1].run);
         if (was && is)
-            TRY(add_difference(store, was, is, arena, &t, err));
+            TRY(difference_add(store, was, is, arena, &t, err));
     }
     TRY(text_finish(&t, &string, &n, err));
     return progress_result(string, n, err);

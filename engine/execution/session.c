@@ -26,8 +26,10 @@
 #include "engine/execution/resolve.h"
 #include "engine/execution/summary.h"
 #include "engine/execution/targets.h"
+#include "engine/execution/visit.h"
 #include "engine/executor/idle.h"
 #include "engine/executor/local.h"
+#include "engine/executor/script.h"
 #include "engine/graph/pins.h"
 #include "engine/graph/snapshot.h"
 #include "engine/interrupt.h"
@@ -392,24 +394,6 @@ enum status session_build(const struct options *o, struct error *err)
 
 /* ---- which build is spoken of ---- */
 
-/* " --set NAME=VALUE" as a shell reads it: in quotes where that is needed. */
-static void add_set(struct text *t, const struct pair *set)
-{
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                "_-+.,:/@%=";
-    const bool quoted =
-        set->name[strspn(set->name, plain)] || set->value[strspn(set->value, plain)];
-
-    text_add(t, quoted ? " --set '" : " --set ");
-    text_printf(t, "%s=", set->name);
-    for (const char *c = set->value; *c; c++)
-        if (*c == '\'')
-            text_add(t, "'\\''");
-        else
-            text_add_bytes(t, c, 1);
-    text_add(t, quoted ? "'" : "");
-}
-
 enum status session_say_build(const struct options *o, int64_t run, const char *arguments,
                               struct arena *arena, struct error *err)
 {
@@ -423,11 +407,17 @@ enum status session_say_build(const struct options *o, int64_t run, const char *
     TRY(options_take_arguments(&had, arguments, arena, err));
     if (had.n_sets == 0)
         return OK;
-    for (size_t i = 0; i < had.n_sets; i++)
-        add_set(&t, &had.sets[i]);
+    for (size_t i = 0; i < had.n_sets; i++) {
+        const char *set = arena_printf(arena, "%s=%s", had.sets[i].name, had.sets[i].value);
+        if (!set)
+            return error_memory(err);
+        text_add(&t, " --set ");
+        script_add_word(&t, set);
+    }
     TRY(text_finish(&t, &words, NULL, err));
     TRY(progress_open(false, &progress, err));
-    progress_line(progress, "without --set, this is of run %lld:%s", (long long)run, words);
+    progress_line(progress, "%sthis is of run %lld:%s", o->run > 0 ? "" : "without --set, ",
+                  (long long)run, words);
     progress_close(progress);
     return OK;
 }
@@ -442,7 +432,7 @@ static enum status take_last_sets(const struct build *b, const char *study, bool
     const char *recipe = NULL;
     size_t n;
 
-    if (o->n_sets > 0)
+    if (o->n_sets > 0 || o->run > 0)
         return OK;
     TRY(session_recipe(o, b->arena, &recipe, err));
     TRY(history_tables(b->store, recipe, NULL, study, b->arena, &tables, &n, err));
@@ -482,6 +472,43 @@ enum status session_replay(const struct options *o, struct store *store, const c
         status = open_build(&s, change, err);
     if (status == OK)
         status = run_replay(&s.b, name, answer, context, err);
+    end(&s, false);
+    return status;
+}
+
+/* ---- visit ---- */
+
+static enum status run_visit(struct build *b, const char *name, struct error *err)
+{
+    struct named_node of = {.name = name};
+
+    TRY(targets_choose_node(b, &of, err));
+    TRY(begin_targets(b, err));
+    TRY(loop_run(b, err));
+    progress_clear(b->progress);
+    TRY(targets_find_node(b, &of, err));
+    return visit_node(b, &of, err);
+}
+
+enum status session_visit(const struct options *o, struct store *store, const char *name,
+                          struct error *err)
+{
+    const char *slash = strchr(name, '/');
+    struct options last = *o;
+    struct session s;
+    enum status status;
+    char *study;
+
+    TRY(begin(&s, &last, MODE_REPLAY, err));
+    s.b.store = store;
+    study = slash ? arena_copy(s.b.arena, name, (size_t)(slash - name)) : NULL;
+    status = slash && !study ? error_memory(err) : OK;
+    if (status == OK && study)
+        status = take_last_sets(&s.b, study, true, &last, err);
+    if (status == OK)
+        status = open_build(&s, NULL, err);
+    if (status == OK)
+        status = run_visit(&s.b, name, err);
     end(&s, false);
     return status;
 }

@@ -30,7 +30,7 @@ enum status session_arguments(const struct options *o, struct arena *arena, cons
                               struct error *err) MUST_CHECK;
 
 /*
- * Where no --set was typed, and the build that is spoken of had some: says so, on standard error.
+ * Where no --set was typed, and the build that is spoken of had some: says which, on standard error.
  * arguments: its canonical text of --set.
  */
 enum status session_say_build(const struct options *o, int64_t run, const char *arguments,
@@ -47,6 +47,14 @@ typedef enum status replay(struct build *b, int node, void *context, struct erro
 enum status session_replay(const struct options *o, struct store *store, const char *name,
                            const struct recipe_change *change, replay *answer, void *context,
                            struct error *err) MUST_CHECK;
+
+/*
+ * `hpo shell`: goes through the recipe as far as the store knows it, and opens a shell where the
+ * node (an action, or STUDY/TRIAL[/T]) would run. The store is open for writing. For a trial
+ * --set is as for session_replay.
+ */
+enum status session_visit(const struct options *o, struct store *store, const char *name,
+                          struct error *err) MUST_CHECK;
 
 /* The absolute path under which the store knows the recipe. ERR_INPUT: there is no such file. */
 enum status session_recipe(const struct options *o, struct arena *arena, const char **path,

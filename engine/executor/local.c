@@ -17,6 +17,7 @@
 #include "cache/store.h"
 #include "engine/executor/environment.h"
 #include "engine/executor/local_state.h"
+#include "engine/executor/script.h"
 #include "engine/executor/slots.h"
 #include "engine/executor/workspace.h"
 #include "engine/fetch/fetch.h"
@@ -91,37 +92,38 @@ static enum status name_gpus(const struct local *l, struct child *c, const char 
     return text_finish(&t, (char **)names, NULL, err);
 }
 
-static enum status run_command(struct local *l, struct child *c, const struct request *r,
-                               struct surroundings *s, struct error *err)
+enum status local_prepare(struct local *l, struct child *c, const struct request *r,
+                          struct surroundings *s, struct error *err)
 {
     const struct action *a = r->action;
-    struct command command = {.folder = c->task.dir,
-                              .home = c->task.dir,
-                              .log = c->task.log,
-                              .pipe_output = r->trains,
-                              .pipe_input = r->speaks};
+    struct command *command = &c->command;
 
-    if (a->fetch) {
-        TRY(fetch_command(l->machine.fetch, a, r->identity, c->task.dir, c->task.folder, c->arena,
-                          &command, err));
-    } else {
-        TRY(tool_path(l->machine.tools, a->run[0], &command.program, err));
-        if (!command.program) /* an input, which lies in the folder */
-            command.program = file_join(c->arena, c->task.dir, a->run[0] + 2);
-        command.argv = (char *const *)a->run;
-        s->cpus = c->share.cpus;
-        TRY(name_gpus(l, c, &s->gpus, err));
-        command.env = environment_of(r, s, c->arena);
-        if (!command.program || !command.env)
-            return error_memory(err);
-    }
-    return runner_start(l->machine.reaper, &command, &c->process, err);
+    *command = (struct command){.folder = c->task.dir,
+                                .home = c->task.dir,
+                                .log = c->task.log,
+                                .pipe_output = r->trains,
+                                .pipe_input = r->speaks};
+    if (a->fetch)
+        return fetch_command(l->machine.fetch, a, r->identity, c->task.dir, c->task.folder,
+                             c->arena, command, err);
+    TRY(tool_path(l->machine.tools, a->run[0], &command->program, err));
+    if (!command->program) /* an input, which lies in the folder */
+        command->program = file_join(c->arena, c->task.dir, a->run[0] + 2);
+    command->argv = (char *const *)a->run;
+    s->cpus = c->share.cpus;
+    TRY(name_gpus(l, c, &s->gpus, err));
+    command->env = environment_of(r, s, c->arena);
+    c->action = a;
+    return command->program && command->env ? OK : error_memory(err);
 }
 
-static void free_child(struct local *l, struct child *c, bool keep_folder)
+void local_free_child(struct local *l, struct child *c, bool keep_folder)
 {
     struct error left; /* what cannot be removed is left to gc */
 
+    if (keep_folder && c->action &&
+        script_write(c->action, &c->command, c->task.folder, &left) != OK)
+        progress_warning(l->machine.progress, "%s: %s", left.where, left.text);
     if (!keep_folder && workspace_remove(&c->workspace, &left) != OK)
         progress_warning(l->machine.progress, "a working folder is left: %s: %s", left.where,
                          left.text);
@@ -171,9 +173,11 @@ static enum status local_start(struct executor *x, const struct request *r, stru
     surroundings.task = &c->task;
     s = local_fill_folder(l, c, r, &surroundings, outcome, lost, err);
     if (s == OK && *outcome == START_STARTED)
-        s = run_command(l, c, r, &surroundings, err);
+        s = local_prepare(l, c, r, &surroundings, err);
+    if (s == OK && *outcome == START_STARTED)
+        s = runner_start(l->machine.reaper, &c->command, &c->process, err);
     if (s != OK || *outcome != START_STARTED) {
-        free_child(l, c, false);
+        local_free_child(l, c, false);
         return s;
     }
     slots_take(&l->slots, &c->share);
@@ -285,7 +289,7 @@ static void local_close(struct executor *x, struct task *task, bool keep_folder)
         note_end(l, c);
     if (!c->rests)
         slots_give(&l->slots, &c->share);
-    free_child(l, c, keep_folder);
+    local_free_child(l, c, keep_folder);
 }
 
 /* ---- events ---- */

@@ -20,6 +20,8 @@ struct child {
     struct child *next;
     struct arena *arena;
     struct workspace workspace;
+    const struct action *action; /* a command's, once that is prepared; NULL: it fetches */
+    struct command command;      /* what runs there, with its environment */
     struct process process;
     struct share share;
     int log;         /* of a task that trains: what it prints goes there, wherever its name leads */
@@ -46,5 +48,12 @@ struct local {
 enum status local_fill_folder(struct local *l, struct child *c, const struct request *r,
                               struct surroundings *s, enum start_outcome *outcome, size_t *lost,
                               struct error *err) MUST_CHECK;
+
+/* Its command and environment, in c->command. */
+enum status local_prepare(struct local *l, struct child *c, const struct request *r,
+                          struct surroundings *s, struct error *err) MUST_CHECK;
+
+/* Removes its folder or leaves it to people, and frees the rest. */
+void local_free_child(struct local *l, struct child *c, bool keep_folder);
 
 #endif

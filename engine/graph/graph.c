@@ -308,7 +308,6 @@ const char *graph_label(struct graph *graph, int id)
     if (node->kind == NODE_TEXT)
         return node->text.name;
     if (graph_number(graph, id))
-        node->name =
-            arena_printf(graph->arena, "%s#%s", graph_kind(graph, id), node->number);
+        node->name = arena_printf(graph->arena, "%s#%s", graph_kind(graph, id), node->number);
     return node->name ? node->name : graph_kind(graph, id);
 }

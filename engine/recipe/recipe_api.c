@@ -536,11 +536,11 @@ static int api_print(lua_State *L)
 }
 
 static const luaL_Reg core[] = {
-    {"fail", api_fail},     {"where", api_where},   {"source", api_source},   {"text", api_text},
-    {"folder", api_folder}, {"action", api_action}, {"fetch", api_fetch},     {"study", api_study},
-    {"best", api_best},     {"table", api_table},   {"after", api_after},
-    {"compare", api_compare}, {"print", api_print},
-    {NULL, NULL},
+    {"fail", api_fail},   {"where", api_where},   {"source", api_source},
+    {"text", api_text},   {"folder", api_folder}, {"action", api_action},
+    {"fetch", api_fetch}, {"study", api_study},   {"best", api_best},
+    {"table", api_table}, {"after", api_after},   {"compare", api_compare},
+    {"print", api_print}, {NULL, NULL},
 };
 
 void recipe_api_push(lua_State *L)
