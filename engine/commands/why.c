@@ -7,12 +7,13 @@
 #include "base/text.h"
 #include "cache/results/index.h"
 #include "engine/commands/commands.h"
-#include "engine/commands/difference.h"
 #include "engine/commands/past.h"
 #include "engine/commands/reader.h"
 #include "engine/execution/build.h"
+#include "engine/execution/difference.h"
 #include "engine/execution/kept.h"
 #include "engine/execution/session.h"
+#include "engine/execution/visit.h"
 #include "engine/graph/graph.h"
 #include "engine/graph/key.h"
 #include "engine/graph/node.h"
@@ -183,11 +184,11 @@ static enum status add_keyless(const struct options *o, struct text *t, bool *fo
 /*
  * With --set: the keys that the node had in the last build with these, and before. Without: those
  * of the last build, which is named where it had some (by a trial's story, too). A key's own
- * digits are of no build.
+ * digits are of no build. *taken: the arguments of that build, where none were typed; or NULL.
  */
 static enum status choose_build(const struct options *o, struct store *store, const char *recipe,
                                 struct arena *arena, struct node_key **keys, size_t *n,
-                                struct error *err)
+                                const char **taken, struct error *err)
 {
     const char *arguments = NULL;
     struct error unread;
@@ -195,6 +196,7 @@ static enum status choose_build(const struct options *o, struct store *store, co
     size_t n_runs, r = 0;
     int trial;
 
+    *taken = NULL;
     if (o->run > 0 || (*keys)[0].run == 0 || (o->n_sets == 0 && is_trial(o->words[0], &trial)))
         return OK;
     TRY(history_runs(store, recipe, SIZE_MAX, arena, &runs, &n_runs, err));
@@ -204,7 +206,10 @@ static enum status choose_build(const struct options *o, struct store *store, co
     if (!arguments) {
         while (r < n_runs && runs[r].id != (*keys)[0].run)
             r++;
-        return r < n_runs ? session_say_build(o, runs[r].id, runs[r].arguments, arena, err) : OK;
+        if (r == n_runs)
+            return OK;
+        *taken = runs[r].arguments;
+        return session_say_build(o, runs[r].id, runs[r].arguments, arena, err);
     }
     while (r < n_runs && strcmp(runs[r].arguments, arguments) != 0)
         r++;
@@ -219,6 +224,54 @@ static enum status choose_build(const struct options *o, struct store *store, co
     return ERR_INPUT;
 }
 
+/* What is asked of the recipe as it is now. */
+struct now {
+    struct store *store;
+    struct arena *arena;
+    const char *is;           /* the description that the node has in the history */
+    const struct digest *key; /* behind it */
+    struct text *out;
+};
+
+static enum status compare_now(struct build *b, const struct named_node *of, void *context,
+                               struct error *err)
+{
+    const struct now *now = context;
+    const char *was = now->is;
+    struct digest last = *now->key;
+    struct result ignored;
+    struct visited v;
+    char *fields;
+
+    TRY(visit_find(b, of, &v, err));
+    if (of->trial >= 0 && difference_template(now->is, &last))
+        TRY(difference_describe(now->store, &last, now->arena, &was, &ignored, err));
+    if (digest_equal(&last, v.key) || !was)
+        return OK;
+    TRY(key_difference(was, v.description, now->arena, &fields, err));
+    text_printf(now->out, "  now it would have another key, which differs in:\n%s", fields);
+    return OK;
+}
+
+/* How the node would differ if it were built now, by the recipe as it is and the files that it
+ * reads, where all that can be found out. */
+static enum status add_now(const struct options *o, const struct now *now, const char *arguments,
+                           struct error *err)
+{
+    struct options then = *o;
+    struct error unknown;
+    struct now copy = *now;
+    enum status s;
+
+    if (arguments)
+        TRY(options_take_arguments(&then, arguments, now->arena, err));
+    s = session_look(&then, now->store, o->words[0], false, compare_now, &copy, &unknown);
+    if (s == OK || s == ERR_INPUT || s == ERR_SYSTEM)
+        return OK;
+    *err = unknown;
+    return s;
+}
+
 static enum status explain(const struct options *o, struct store *store, struct arena *arena,
                            struct error *err)
 {
@@ -226,7 +279,7 @@ static enum status explain(const struct options *o, struct store *store, struct 
     struct node_key *keys;
     struct result r, before;
     struct run run;
-    const char *recipe, *is, *was;
+    const char *recipe, *is, *was, *arguments;
     char hex[DIGEST_HEX + 1], *string;
     bool keyless = false;
     enum status s;
@@ -247,13 +300,15 @@ static enum status explain(const struct options *o, struct store *store, struct 
         return progress_result(string, n, err);
     }
     TRY(s);
-    TRY(choose_build(o, store, recipe, arena, &keys, &n, err));
+    TRY(choose_build(o, store, recipe, arena, &keys, &n, &arguments, err));
     digest_hex(&keys[0].key, hex);
     text_printf(&t, "%s\n", o->words[0]);
     TRY(add_story(o, store, recipe, arena, &t, err));
     text_printf(&t, "  key %s\n", hex);
     TRY(difference_describe(store, &keys[0].key, arena, &is, &r, err));
     TRY(add_state(store, &r, arena, &t, err));
+    if (o->run == 0 && keys[0].run > 0 && is)
+        TRY(add_now(o, &(struct now){store, arena, is, &keys[0].key, &t}, arguments, err));
     if (n == 1) {
         text_printf(&t, "  its first key, since run %lld:\n", (long long)keys[0].run);
         for (const char *line = is ? is : ""; *line;) {

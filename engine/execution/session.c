@@ -26,7 +26,6 @@
 #include "engine/execution/resolve.h"
 #include "engine/execution/summary.h"
 #include "engine/execution/targets.h"
-#include "engine/execution/visit.h"
 #include "engine/executor/idle.h"
 #include "engine/executor/local.h"
 #include "engine/executor/script.h"
@@ -476,9 +475,10 @@ enum status session_replay(const struct options *o, struct store *store, const c
     return status;
 }
 
-/* ---- visit ---- */
+/* ---- look ---- */
 
-static enum status run_visit(struct build *b, const char *name, struct error *err)
+static enum status run_look(struct build *b, const char *name, look *answer, void *context,
+                            struct error *err)
 {
     struct named_node of = {.name = name};
 
@@ -487,11 +487,11 @@ static enum status run_visit(struct build *b, const char *name, struct error *er
     TRY(loop_run(b, err));
     progress_clear(b->progress);
     TRY(targets_find_node(b, &of, err));
-    return visit_node(b, &of, err);
+    return answer(b, &of, context, err);
 }
 
-enum status session_visit(const struct options *o, struct store *store, const char *name,
-                          struct error *err)
+enum status session_look(const struct options *o, struct store *store, const char *name, bool say,
+                         look *answer, void *context, struct error *err)
 {
     const char *slash = strchr(name, '/');
     struct options last = *o;
@@ -504,11 +504,11 @@ enum status session_visit(const struct options *o, struct store *store, const ch
     study = slash ? arena_copy(s.b.arena, name, (size_t)(slash - name)) : NULL;
     status = slash && !study ? error_memory(err) : OK;
     if (status == OK && study)
-        status = take_last_sets(&s.b, study, true, &last, err);
+        status = take_last_sets(&s.b, study, say, &last, err);
     if (status == OK)
         status = open_build(&s, NULL, err);
     if (status == OK)
-        status = run_visit(&s.b, name, err);
+        status = run_look(&s.b, name, answer, context, err);
     end(&s, false);
     return status;
 }

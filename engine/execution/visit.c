@@ -12,13 +12,6 @@
 #include "engine/process/runner.h"
 #include "engine/process/shell.h"
 
-/* What is visited: an action, or a run of a trial from its beginning. */
-struct visited {
-    int node; /* the action, or the template of the run */
-    const struct digest *key;
-    int until; /* 0: no run */
-};
-
 /* ---- what it is ---- */
 
 /* It has no key: something that it reads has no content. */
@@ -64,16 +57,18 @@ static enum status find_run(struct build *b, const struct named_node *of, struct
     }
     v->node = template->node;
     v->key = &template->key;
+    v->description = template->description;
     return template->keyed ? OK : not_yet(b, of->name, v->node, err);
 }
 
-static enum status find(struct build *b, const struct named_node *of, struct visited *v,
-                        struct error *err)
+enum status visit_find(struct build *b, const struct named_node *of, struct visited *v,
+                       struct error *err)
 {
     *v = (struct visited){.node = of->node};
     if (of->trial >= 0)
         return find_run(b, of, v, err);
     v->key = &work_of(b, of->node)->key;
+    v->description = work_of(b, of->node)->description;
     return work_of(b, of->node)->keyed ? OK : not_yet(b, of->name, v->node, err);
 }
 
@@ -154,14 +149,16 @@ static enum status open_place(struct build *b, const struct request *r, struct e
     return s;
 }
 
-enum status visit_node(struct build *b, const struct named_node *of, struct error *err)
+enum status visit_node(struct build *b, const struct named_node *of, void *context,
+                       struct error *err)
 {
     struct visited v;
     struct request r;
     struct job *job;
     enum status s;
 
-    TRY(find(b, of, &v, err));
+    (void)context;
+    TRY(visit_find(b, of, &v, err));
     if (!(job = job_open(v.node, of->name)))
         return error_memory(err);
     s = job_request(b, job, 1, &r, err);

@@ -1,5 +1,5 @@
 /* difference: descriptions behind keys, from results and the journal. */
-#include "engine/commands/difference.h"
+#include "engine/execution/difference.h"
 
 #include <string.h>
 
@@ -20,8 +20,7 @@ enum status difference_describe(struct store *store, const struct digest *key, s
     return s == ERR_NOT_FOUND ? OK : s;
 }
 
-/* The digest in the line `template "..."` of a unit's description. */
-static bool template_of(const char *description, struct digest *key)
+bool difference_template(const char *description, struct digest *key)
 {
     const char *at = description ? strstr(description, "template \"") : NULL;
     char hex[DIGEST_HEX + 1];
@@ -43,7 +42,7 @@ enum status difference_add(struct store *store, const char *was, const char *is,
 
     TRY(key_difference(was, is, arena, &difference, err));
     text_add(t, difference);
-    if (!template_of(was, &a) || !template_of(is, &b) || digest_equal(&a, &b))
+    if (!difference_template(was, &a) || !difference_template(is, &b) || digest_equal(&a, &b))
         return OK;
     TRY(difference_describe(store, &a, arena, &before, &r, err));
     TRY(difference_describe(store, &b, arena, &after, &r, err));

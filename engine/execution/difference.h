@@ -1,6 +1,8 @@
 /* difference: what two keys differ in, field by field. */
-#ifndef ENGINE_COMMANDS_DIFFERENCE_H
-#define ENGINE_COMMANDS_DIFFERENCE_H
+#ifndef ENGINE_EXECUTION_DIFFERENCE_H
+#define ENGINE_EXECUTION_DIFFERENCE_H
+
+#include <stdbool.h>
 
 #include "base/digest.h"
 #include "base/error.h"
@@ -17,6 +19,9 @@ struct text;
 enum status difference_describe(struct store *store, const struct digest *key, struct arena *arena,
                                 const char **description, struct result *r,
                                 struct error *err) MUST_CHECK;
+
+/* The digest of the template that a unit's description names; false: it is not a unit's. */
+bool difference_template(const char *description, struct digest *key);
 
 /*
  * Adds the fields in which two descriptions differ, a line each. A unit's own fields name its
