@@ -101,6 +101,7 @@ enum status local_prepare(struct local *l, struct child *c, const struct request
     *command = (struct command){.folder = c->task.dir,
                                 .home = c->task.dir,
                                 .log = c->task.log,
+                                .for_group = store_is_shared(l->machine.store),
                                 .pipe_output = r->trains,
                                 .pipe_input = r->speaks};
     if (a->fetch)
@@ -122,7 +123,7 @@ void local_free_child(struct local *l, struct child *c, bool keep_folder)
     struct error left; /* what cannot be removed is left to gc */
 
     if (keep_folder && c->action &&
-        script_write(c->action, &c->command, c->task.folder, &left) != OK)
+        script_write(l->machine.store, c->action, &c->command, c->task.folder, &left) != OK)
         progress_warning(l->machine.progress, "%s: %s", left.where, left.text);
     if (!keep_folder && workspace_remove(&c->workspace, &left) != OK)
         progress_warning(l->machine.progress, "a working folder is left: %s: %s", left.where,

@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "cache/store.h"
 #include "engine/graph/graph.h"
 #include "engine/process/runner.h"
 
@@ -83,8 +84,9 @@ static enum status write_script(const char *path, const char *bytes, size_t n, s
     return s;
 }
 
-static enum status make_script(const struct action *action, const struct command *command,
-                               const char *folder, struct arena *arena, struct error *err)
+static enum status make_script(const struct store *store, const struct action *action,
+                               const struct command *command, const char *folder,
+                               struct arena *arena, struct error *err)
 {
     const char *path = file_join(arena, folder, "run.sh");
     struct text t = text_in(arena);
@@ -102,14 +104,17 @@ static enum status make_script(const struct action *action, const struct command
     script_add_command(&t, command);
     text_add(&t, " </dev/null\n");
     TRY(text_finish(&t, &bytes, &n, err));
-    return write_script(path, bytes, n, err);
+    TRY(write_script(path, bytes, n, err));
+    store_open_to_group(store, path, 0777);
+    return OK;
 }
 
-enum status script_write(const struct action *action, const struct command *command,
-                         const char *folder, struct error *err)
+enum status script_write(const struct store *store, const struct action *action,
+                         const struct command *command, const char *folder, struct error *err)
 {
     struct arena *arena = arena_open();
-    enum status s = arena ? make_script(action, command, folder, arena, err) : error_memory(err);
+    enum status s =
+        arena ? make_script(store, action, command, folder, arena, err) : error_memory(err);
 
     arena_close(arena);
     return s;

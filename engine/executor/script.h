@@ -6,14 +6,16 @@
 
 struct action;
 struct command;
+struct store;
 struct text;
 
 /*
  * Writes FOLDER/run.sh: the command in its working folder, with its whole environment. Variables
  * that the action passes are named there, and come from whoever runs it.
  */
-enum status script_write(const struct action *action, const struct command *command,
-                         const char *folder, struct error *err) MUST_CHECK;
+enum status script_write(const struct store *store, const struct action *action,
+                         const struct command *command, const char *folder,
+                         struct error *err) MUST_CHECK;
 
 /* The word as a shell reads it: in quotes where it needs them. */
 void script_add_word(struct text *t, const char *word);

@@ -6,6 +6,7 @@
 #include <spawn.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -60,13 +61,16 @@ enum status shell_run(const char *folder, char *const *env, int *exit_code, stru
     const char *shell = getenv("SHELL");
     struct sigaction before[N_OF_THE_TERMINAL], ignore = {.sa_handler = SIG_IGN};
     enum status s;
+    mode_t mask;
     pid_t pid;
 
     if (!shell || access(shell, X_OK) != 0)
         shell = "/bin/sh";
     for (size_t i = 0; i < N_OF_THE_TERMINAL; i++)
         (void)sigaction(of_the_terminal[i], &ignore, &before[i]);
+    mask = umask(022); /* as an action has it */
     s = spawn(shell, folder, env, &pid, err);
+    (void)umask(mask);
     if (s == OK)
         s = wait_for(pid, exit_code, err);
     for (size_t i = 0; i < N_OF_THE_TERMINAL; i++)
