@@ -41,7 +41,7 @@ class Past(Case):
             self.assertEqual(self.hpo("table", "r.lua", "--csv", *of)[0], as_csv)
             self.assertEqual(self.hpo("table", "r.lua", "--json", *of)[0], as_json)
         self.assertNotEqual(said[0][0], said[2][0])
-        self.assertTrue(self.hpo("table", "r.lua", "a", "--run", "1", "--top", "1")[0].startswith("combo"))
+        self.assertTrue(self.hpo("table", "r.lua", "a", "--run", "1", "--top", "1")[0].startswith("trial"))
 
     def test_no_such_build(self):
         self.build("r.lua")
