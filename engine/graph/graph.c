@@ -366,6 +366,16 @@ static const char *count_label(struct graph *graph, int id)
     return label && !is_given(graph, label) ? label : NULL;
 }
 
+/* "asha.best" */
+static const char *part_label(struct graph *graph, const struct node *node)
+{
+    const bool is_best = node->kind == NODE_BEST;
+    const char *study = graph_label(graph, is_best ? node->best_of : node->table_of);
+    const char *label = arena_printf(graph->arena, "%s.%s", study, is_best ? "best" : "table");
+
+    return label && !is_given(graph, label) ? label : NULL;
+}
+
 const char *graph_label(struct graph *graph, int id)
 {
     struct node *node = graph->nodes[id];
@@ -374,8 +384,11 @@ const char *graph_label(struct graph *graph, int id)
         return node->name ? node->name : node->target;
     if (node->label)
         return node->label;
-    if ((node->kind == NODE_STUDY || node->kind == NODE_AFTER) &&
-        (node->label = count_label(graph, id)) != NULL)
+    if (node->kind == NODE_STUDY || node->kind == NODE_AFTER)
+        node->label = count_label(graph, id);
+    else if (node->kind == NODE_BEST || node->kind == NODE_TABLE)
+        node->label = part_label(graph, node);
+    if (node->label)
         return node->label;
     if (node->kind == NODE_SOURCE) {
         const char *slash = strrchr(node->source.path, '/');

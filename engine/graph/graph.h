@@ -122,7 +122,8 @@ struct node {
     const char *name;   /* given by the user, or NULL */
     const char *target; /* the first that names it, or NULL */
     const char *number; /* graph_add sets it: NULL for its place, see graph_number_under */
-    const char *label; /* of a study or an hpo.after without a name, once graph_label has made it */
+    const char *
+        label; /* of what has no name, once graph_label has made it; of sources and actions: NULL */
     const char *where; /* "recipes/asha.lua:12" */
     union {
         struct {
@@ -207,7 +208,8 @@ const char *graph_kind(struct graph *graph, int id);
 /*
  * What a person calls the node: its name, its target, or "train#12". Studies without a name are
  * "study", "study-2", ..., and what a study's best is made into "after", "after-2", ...; those that
- * such a one makes are "after.study", .... Lives in the graph's arena.
+ * such a one makes are "after.study", .... Of a study "asha", "asha.best" and "asha.table". Lives in
+ * the graph's arena.
  */
 const char *graph_label(struct graph *graph, int id);
 
