@@ -152,6 +152,16 @@ enum status layout_make_folder(int root, int at, const char *name, const char *w
     return OK;
 }
 
+void layout_share(int root, const char *path, mode_t bits)
+{
+    (void)!chmod(path, mode_of(root, bits));
+}
+
+bool layout_is_shared(int root)
+{
+    return mode_of(root, 0020) != 0;
+}
+
 enum status layout_make_file(int root, const char *name, const char *where, int *fd,
                              struct error *err)
 {

@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/error.h"
 
@@ -42,6 +43,12 @@ enum status layout_make_folder(int root, int at, const char *name, const char *w
 /* Opens a file of the store for reading and writing, and makes it where it is absent. */
 enum status layout_make_file(int root, const char *name, const char *where, int *fd,
                              struct error *err) MUST_CHECK;
+
+/* Gives what was made under this path the mode of the store, of these bits. */
+void layout_share(int root, const char *path, mode_t bits);
+
+/* Whether the store's group may write to it. */
+bool layout_is_shared(int root);
 
 /* Gives a file that is there the mode of the store, where that is ours to do. */
 void layout_share_file(int root, const char *name);

@@ -236,6 +236,16 @@ const char *store_live(const struct store *store)
     return store->live;
 }
 
+void store_open_to_group(const struct store *store, const char *path, mode_t bits)
+{
+    layout_share(store->root, path, bits);
+}
+
+bool store_is_shared(const struct store *store)
+{
+    return layout_is_shared(store->root);
+}
+
 const char *store_claims(const struct store *store)
 {
     return store->claims;

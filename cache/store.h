@@ -37,6 +37,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/digest.h"
 #include "base/error.h"
@@ -86,6 +87,13 @@ const char *store_folder(const struct store *store);
 const char *store_work(const struct store *store);   /* "STORE/work" */
 const char *store_graphs(const struct store *store); /* "STORE/graphs" */
 const char *store_live(const struct store *store);   /* "STORE/live" */
+
+/* Gives a file or folder that was just made below STORE/work the permissions of the store's folder,
+ * of these bits: 0666, 0777 for a program, 02777 for a folder. */
+void store_open_to_group(const struct store *store, const char *path, mode_t bits);
+
+/* Whether its folder's group may write there: whoever is in it then goes on with what others left. */
+bool store_is_shared(const struct store *store);
 const char *store_claims(const struct store *store); /* "STORE/claims" */
 
 /*

@@ -41,6 +41,17 @@ static const struct command_usage commands[COMMANDS] = {
          "be the same.\nWhat is trained on from an accepted unit goes with it when --revoke takes "
          "it back."},
     [COMMAND_RUNS] = {"runs", "", 0, 0, false, "the builds so far", ""},
+    [COMMAND_DIFF] =
+        {"diff", "RUN RUN", 2, 2, false, "two builds side by side",
+         "What differs between two builds, of one recipe or of two: --set, files of Lua, "
+         "fields of keys,\nand trials, matched by their parameters. hpo runs has their "
+         "numbers."},
+    [COMMAND_SHELL] =
+        {"shell", "RECIPE NODE", 2, 2, false, "a shell where an action would run",
+         "Opens $SHELL in a fresh folder with the inputs and the variables that the "
+         "action gets, and says what\nit would run there. NODE may be a trial, "
+         "STUDY/TRIAL[/T]: its run from the beginning. Nothing that is done\nthere is "
+         "kept."},
     [COMMAND_CACHE_STAT] = {"cache stat", "", 0, 0, false, "what the store holds", ""},
     [COMMAND_CACHE_VERIFY] = {"cache verify", "", 0, 0, false,
                               "read everything in the store and check every digest",

@@ -148,12 +148,14 @@ enum {
     SIMULATE = 1 << COMMAND_SIMULATE,
     ACCEPT = 1 << COMMAND_ACCEPT,
     RUNS = 1 << COMMAND_RUNS,
+    DIFF = 1 << COMMAND_DIFF,
+    SHELL = 1 << COMMAND_SHELL,
     STAT = 1 << COMMAND_CACHE_STAT,
     GC = 1 << COMMAND_CACHE_GC,
     ALL = (1 << COMMANDS) - 1,
-    WITH_RECIPE =
-        BUILD | TABLE | WHY | GRAPH | CHECK | SIMULATE | ACCEPT, /* runs or compares with it */
-    WITH_CLONES = BUILD | WHY | CHECK | SIMULATE | ACCEPT        /* looks up commits */
+    WITH_RECIPE = BUILD | TABLE | WHY | GRAPH | CHECK | SIMULATE | ACCEPT |
+                  SHELL,                                          /* runs or compares with it */
+    WITH_CLONES = BUILD | WHY | CHECK | SIMULATE | ACCEPT | SHELL /* looks up commits */
 };
 
 #define FIELD(name) offsetof(struct options, name)
@@ -198,7 +200,7 @@ static const struct flag flags[] = {
     {"--max-days", "N", GC, take_limit, FIELD(max_days), "leave what was used in the last N days"},
     {"--format", "dot|json|text", GRAPH, take_format, FIELD(format),
      "how the graph is written (default: text)"},
-    {"--json", NULL, BUILD | TABLE | GRAPH | SIMULATE | RUNS | STAT | ACCEPT, take_switch,
+    {"--json", NULL, BUILD | TABLE | GRAPH | SIMULATE | RUNS | DIFF | STAT | ACCEPT, take_switch,
      FIELD(json), "answer in one line of JSON"},
     {"--csv", NULL, TABLE, take_switch, FIELD(csv), "answer in CSV"},
     {"--sort", "COLUMN", TABLE, take_string, FIELD(sort),
@@ -206,6 +208,8 @@ static const struct flag flags[] = {
     {"--top", "N", TABLE, take_rows, FIELD(top),
      "only the first N rows: the N best, or those of --sort"},
     {"-f", NULL, LOG, take_switch, FIELD(follow), "go on as long as what is shown runs"},
+    {"--run", "N", TABLE | WHY | LOG, take_rows, FIELD(run),
+     "of the build with this number: hpo runs lists them"},
     {"--help", NULL, ALL, take_switch, FIELD(help), "show this"},
     {"-h", NULL, ALL, take_switch, FIELD(help), NULL},
 };

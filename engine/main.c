@@ -51,18 +51,13 @@ static const struct {
 /* ---- what people start ---- */
 
 static command_run *const commands[COMMANDS] = {
-    [COMMAND_BUILD] = build_command,
-    [COMMAND_TABLE] = table_command,
-    [COMMAND_WHY] = why_command,
-    [COMMAND_GRAPH] = graph_command,
-    [COMMAND_LOG] = log_command,
-    [COMMAND_CHECK] = check_command,
-    [COMMAND_SIMULATE] = simulate_command,
-    [COMMAND_ACCEPT] = accept_command,
-    [COMMAND_RUNS] = runs_command,
-    [COMMAND_WATCH] = watch_command,
-    [COMMAND_CACHE_STAT] = cache_command,
-    [COMMAND_CACHE_VERIFY] = cache_command,
+    [COMMAND_BUILD] = build_command,       [COMMAND_TABLE] = table_command,
+    [COMMAND_WHY] = why_command,           [COMMAND_GRAPH] = graph_command,
+    [COMMAND_LOG] = log_command,           [COMMAND_CHECK] = check_command,
+    [COMMAND_SIMULATE] = simulate_command, [COMMAND_RUNS] = runs_command,
+    [COMMAND_DIFF] = diff_command,         [COMMAND_SHELL] = shell_command,
+    [COMMAND_ACCEPT] = accept_command,     [COMMAND_WATCH] = watch_command,
+    [COMMAND_CACHE_STAT] = cache_command,  [COMMAND_CACHE_VERIFY] = cache_command,
     [COMMAND_CACHE_GC] = cache_command,
 };
 

@@ -46,8 +46,10 @@ static enum status check_words(enum command_id id, const struct options *o, stru
     if (n > c->most)
         (void)error_set(err, ERR_INPUT, c->name, "\"%s\" is one word too many",
                         o->words[o->n_words - (size_t)(n - c->most)]);
-    else if (n == 0)
+    else if (n == 0 && command_takes_recipe(id))
         (void)error_set(err, ERR_INPUT, c->name, "expected a recipe");
+    else if (!command_takes_recipe(id))
+        (void)error_set(err, ERR_INPUT, c->name, "expected %s", c->words);
     else
         (void)error_set(err, ERR_INPUT, c->name, "expected one word more after the recipe");
     error_hint(err, "usage: hpo %s%s%s", c->name, *c->words ? " " : "", c->words);

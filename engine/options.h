@@ -34,6 +34,7 @@ struct options {
     const char *rerun;              /* --rerun NODE, or NULL */
     const char *search, *scheduler; /* of simulate: Lua, or NULL */
     const char *sort;               /* of table: a column, perhaps with "-" in front, or NULL */
+    int run;                        /* a build by its number; 0: the last */
     int top;                        /* of table: so many rows; 0: all */
     bool dry_run, keep_going, keep_failed, retry_failed, cached_only, update, rehash;
     bool revoke, yes; /* of accept */

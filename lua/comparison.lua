@@ -7,9 +7,9 @@ local columns = require "hpo.columns"
 local seconds, hundredths = columns.rounded "%.1f s", columns.rounded "%.2f"
 local ours = {
   columns.new("run type", "run"), columns.new("EM", "exact_match", hundredths), columns.new("F1", "f1", hundredths),
-  columns.new("best params", "params", columns.points(columns.for_eyes), columns.points(columns.plain)), columns.new("epochs", "t"),
-  columns.new("runtime to find", "runtime_s", seconds), columns.new("slots", "slots"),
-  columns.new("minutes", "minutes", hundredths), columns.new("ratio", "ratio", hundredths),
+  columns.new("best params", "params", columns.points(columns.for_eyes), columns.points(columns.plain)), columns.new("t", "t"),
+  columns.new("wall time", "runtime_s", seconds), columns.new("slots", "slots"),
+  columns.new("worker minutes", "minutes", hundredths), columns.new("ratio", "ratio", hundredths),
 }
 local answers = { exact_match = true, f1 = true } -- only shown where some row has them
 

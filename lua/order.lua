@@ -12,8 +12,7 @@ local KINDS = { number = 1, boolean = 2, string = 3, table = 4 }
 
 -- What a word of --sort stands for: function(study) → function(trial), or nil where no study has it.
 local function column_of(list, word)
-  if word == "trial" then return function(trial) return trial.trial end end
-  if word == "t" then return trials.judged_t end
+  if word == "at_t" then return trials.judged_t end
   for _, field in ipairs { "key", "title" } do
     for _, column in ipairs(list) do
       if column[field] == word then return column.value end
@@ -27,7 +26,7 @@ local function read(list, sort)
   if value then return value, false end
   value = sort:sub(1, 1) == "-" and column_of(list, sort:sub(2))
   if value then return value, true end
-  local known = { trial = true, t = true }
+  local known = { at_t = true }
   for _, column in ipairs(list) do known[column.key] = true end
   core.fail("--sort", "there is no column " .. check.show(sort:match "^%-?(.*)"), spelling.hint(sort:match "^%-?(.*)", check.names(known)))
 end

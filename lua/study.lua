@@ -60,14 +60,13 @@ local function identity(o, samples)
   }, custom
 end
 
--- The best trial's checkpoint: an artifact.
-local function checkpoint_of(state)
-  return artifact.new {
-    name = "checkpoint",
-    show = function() return state.show .. ".best.checkpoint" end,
-    study = function() return state.node end,
-    make = function() return core.best(state.node) end,
-  }
+-- What it comes to once it is decided, as artifacts: the best trial's checkpoint, and the table as one file.
+local function outcomes(state)
+  local function show(what) return function() return state.show .. what end end
+  state.checkpoint = artifact.new { name = "checkpoint", show = show ".best.checkpoint",
+    study = function() return state.node end, make = function() return core.best(state.node) end }
+  state.table = artifact.new { name = "table.json", is_file = true, show = show ".table",
+    make = function() return core.table(state.node) end }
 end
 
 function study.new(options)
@@ -103,7 +102,7 @@ function study.new(options)
   local self = setmetatable({}, methods)
   any = true
   local state = { node = core.study(spec), show = o.name and 'study "' .. o.name .. '"' or "study", name = o.name, metric = o.metric, mode = o.mode }
-  state.checkpoint = checkpoint_of(state)
+  outcomes(state)
   state.best = setmetatable({}, best_methods)
   states[self], bests[state.best] = state, state
   return self
@@ -115,8 +114,8 @@ function study.node(self) return states[self].node, states[self].name end
 function methods.__tostring(self) return states[self].show end
 
 function methods.__index(self, name)
-  if name == "best" then return states[self].best end
-  core.fail("study." .. tostring(name), "no such field", "there is: best")
+  if name == "best" or name == "table" then return states[self][name] end
+  core.fail("study." .. tostring(name), "no such field", "there are: best, table")
 end
 
 function methods.__div(self)

@@ -3,6 +3,7 @@
 local core = require "hpo.core"
 local columns = require "hpo.columns"
 local comparison = require "hpo.comparison"
+local diff = require "hpo.diff"
 local effort = require "hpo.effort"
 local order = require "hpo.order"
 local simulation = require "hpo.simulation"
@@ -43,8 +44,8 @@ local function best_block(study, found)
   add(found.params)
   add(found.metrics)
   if trials.judged_t(best) ~= best.reached then facts[#facts + 1] = { "  at t", trials.judged_t(best) } end
-  facts[#facts + 1] = { "  total runtime", trials.seconds(study.seconds or total) }
-  facts[#facts + 1] = { "  epochs", best.reached }
+  facts[#facts + 1] = { "  wall time", trials.seconds(study.seconds or total) }
+  facts[#facts + 1] = { "  t", best.reached }
   local widest, lines = 0, { "\n" }
   for _, fact in ipairs(facts) do
     fact[1] = columns.cut(fact[1])
@@ -104,6 +105,7 @@ function tables.effort(json)
 end
 
 tables.compare = comparison
+tables.diff = diff
 tables.simulation = simulation
 
 return tables

@@ -5,7 +5,7 @@ local check = require "hpo.check"
 local columns = require "hpo.columns"
 
 local trials = {}
-local OURS = { "combo", "runtime", "runtime_s", "epochs", "status", "t", "at t" }
+local OURS = { "trial", "wall time", "runtime_s", "t", "at t", "at_t", "status" }
 
 trials.seconds = columns.rounded "%.1f s"
 
@@ -106,13 +106,13 @@ function trials.columns(studies)
     end
     for _, one in ipairs(shown) do best_of_any = best_of_any or one.best_of == "any" end
     if #shown > 1 then add("study", "study", function(trial) return trial.study.study end) end
-    add("combo", "combo", function(trial) return trial.trial end)
+    add("trial", "trial", function(trial) return trial.trial end)
     take("params", false)
     if study then take("metrics", true) end
     take("metrics", false)
-    if best_of_any then add("at t", "t", trials.judged_t) end
-    add("runtime", "runtime_s", trials.runtime, trials.seconds)
-    add("epochs", "epochs", function(trial) return trial.reached end)
+    if best_of_any then add("at t", "at_t", trials.judged_t) end
+    add("wall time", "runtime_s", trials.runtime, trials.seconds)
+    add("t", "t", function(trial) return trial.reached end)
     add("status", "status", function(trial) return trial.status end)
     return list, found
   end

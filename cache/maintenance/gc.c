@@ -265,6 +265,7 @@ static bool is_named(const struct collection *c, const char *folder)
 static enum status remove_work(struct collection *c, struct error *err)
 {
     char **names;
+    enum status s;
     size_t n;
 
     TRY(file_list(store_work(c->store), c->arena, &names, &n, err));
@@ -277,9 +278,12 @@ static enum status remove_work(struct collection *c, struct error *err)
             continue;
         if (lstat(path, &st) != 0 || st.st_mtim.tv_sec / SECONDS_A_DAY >= c->limits->today)
             continue;
-        c->report->folders++;
-        if (!c->limits->dry_run)
-            TRY(file_remove(path, err));
+        if (c->limits->dry_run || (s = file_remove(path, err)) == OK)
+            c->report->folders++;
+        else if (s == ERR_SYSTEM && st.st_uid != geteuid())
+            c->report->foreign++;
+        else
+            return s;
     }
     return OK;
 }

@@ -50,6 +50,7 @@ struct gc_report {
     size_t blobs_left;         /* that stayed */
     int64_t bytes_left;        /* of those */
     size_t leftovers, folders; /* files in tmp, folders in work */
+    size_t foreign;            /* folders in work that another user must remove */
 };
 
 /* Waits a second for others; ERR_FAILED names a process that has the store open. */

@@ -233,6 +233,19 @@ enum status history_keys_below(struct store *store, const char *recipe, const ch
     return read_keys(st, arena, keys, n, err);
 }
 
+enum status history_nodes_at(struct store *store, const char *recipe, int64_t run,
+                             struct arena *arena, struct node_key **keys, size_t *n,
+                             struct error *err)
+{
+    struct statement *st = database_statement(
+        store_database(store), "SELECT name, key, max(run) FROM node WHERE recipe = ?1 AND "
+                               "run <= ?2 AND " ROW_IS(NODE) " GROUP BY name ORDER BY name");
+
+    statement_bind_text(st, 1, recipe);
+    statement_bind_integer(st, 2, run);
+    return read_keys(st, arena, keys, n, err);
+}
+
 /* ---- journal ---- */
 
 enum status history_journal_get(struct store *store, const struct digest *key, struct arena *arena,

@@ -63,6 +63,11 @@ enum status history_keys_below(struct store *store, const char *recipe, const ch
                                struct arena *arena, struct node_key **keys, size_t *n,
                                struct error *err) MUST_CHECK;
 
+/* The keys that nodes and units of a recipe had in a build, by name. */
+enum status history_nodes_at(struct store *store, const char *recipe, int64_t run,
+                             struct arena *arena, struct node_key **keys, size_t *n,
+                             struct error *err) MUST_CHECK;
+
 /* ---- journal: the answers of searchers and schedulers, by the hash of all they depend on ---- */
 
 /* ERR_NOT_FOUND: not asked before. */

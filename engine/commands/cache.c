@@ -103,6 +103,9 @@ static enum status collect(const struct options *o, struct store *store, struct 
                 "%.1f MB\n",
                 o->dry_run ? "would remove" : "removed", r.results, r.blobs, (double)r.bytes / 1e6,
                 r.folders, r.blobs_left, (double)r.bytes_left / 1e6);
+    if (r.foreign > 0)
+        text_printf(&t, "%zu working folders stay: only who made them may remove them\n",
+                    r.foreign);
     return print(&t, err);
 }
 

@@ -1,4 +1,7 @@
-/* hpo graph: the nodes of a recipe and what they need, as text, dot or JSON. */
+/*
+ * hpo graph: the nodes of a recipe and what they need, as text, dot or JSON. Of a study that is what
+ * its first trial reads, the trial itself is no node.
+ */
 #include <string.h>
 
 #include "base/arena.h"
@@ -11,14 +14,14 @@
 #include "engine/progress.h"
 #include "engine/recipe/recipe.h"
 
-static const char *const kinds[] = {"source", "text",      "action", "study",
-                                    "best",   "undecided", "compare"};
+enum { NONE = -1, TEMPLATE = -2 };
 
 struct drawing {
     struct graph *graph;
+    const int *templates; /* by study: the action that its first trial is; of that: TEMPLATE */
     struct text text;
     const char *format;
-    int node, edges;
+    int node, nodes, edges;
 };
 
 static void draw_edge(void *context, int need)
@@ -34,9 +37,12 @@ static void draw_edge(void *context, int need)
     d->edges++;
 }
 
-static const char *kind_of(const struct node *node)
+/* A study also needs what its trials read. */
+static void draw_needs(struct drawing *d, int id)
 {
-    return node->kind == NODE_ACTION ? node->action.kind : kinds[node->kind];
+    graph_needs(d->graph, id, draw_edge, d);
+    if (d->templates[id] >= 0)
+        graph_needs(d->graph, d->templates[id], draw_edge, d);
 }
 
 static void draw_node(struct drawing *d, int id)
@@ -50,20 +56,20 @@ static void draw_node(struct drawing *d, int id)
         text_printf(&d->text, "  n%d [label=", id);
         json_write_string(&d->text, label);
         text_printf(&d->text, ", shape=%s];\n", node->kind == NODE_STUDY ? "box3d" : "box");
-        graph_needs(d->graph, id, draw_edge, d);
+        draw_needs(d, id);
     } else if (strcmp(d->format, "json") == 0) {
-        text_printf(&d->text, "%s{\"node\": %d, \"name\": ", id ? ", " : "", id);
+        text_printf(&d->text, "%s{\"node\": %d, \"name\": ", d->nodes++ ? ", " : "", id);
         json_write_string(&d->text, label);
         text_add(&d->text, ", \"kind\": ");
-        json_write_string(&d->text, kind_of(node));
+        json_write_string(&d->text, graph_kind(d->graph, id));
         text_add(&d->text, ", \"where\": ");
         json_write_string(&d->text, node->where);
         text_add(&d->text, ", \"needs\": [");
-        graph_needs(d->graph, id, draw_edge, d);
+        draw_needs(d, id);
         text_add(&d->text, "]}");
     } else {
-        text_printf(&d->text, "%s (%s)", label, kind_of(node));
-        graph_needs(d->graph, id, draw_edge, d);
+        text_printf(&d->text, "%s (%s)", label, graph_kind(d->graph, id));
+        draw_needs(d, id);
         text_add(&d->text, "\n");
     }
 }
@@ -80,10 +86,56 @@ static void draw_targets(struct drawing *d)
     }
 }
 
-static enum status draw(const struct options *o, struct graph *graph, struct arena *arena,
-                        struct error *err)
+/* The action that the study's first trial would be. *template NONE: it has no trial. */
+static enum status shape_first(struct graph *graph, struct recipe *recipe, int study,
+                               struct arena *arena, int *template, struct error *err)
+{
+    const int calls = graph_node(graph, study)->study->callbacks;
+    const char *part = arena_printf(arena, "%s/0", graph_number(graph, study)), *params;
+    enum status s;
+
+    *template = NONE;
+    if (!part)
+        return error_memory(err);
+    TRY(recipe_wake(recipe, calls, err));
+    TRY(recipe_suggest(recipe, calls, 0, arena, &params, err));
+    if (!params)
+        return OK;
+    graph_number_under(graph, part);
+    s = recipe_trial(recipe, calls, params, template, err);
+    graph_number_under(graph, NULL);
+    return s;
+}
+
+/* By node of the graph as it is then: studies' templates are added to it. */
+static enum status shape_studies(struct graph *graph, struct recipe *recipe, struct arena *arena,
+                                 const int **out, struct error *err)
+{
+    const int n = graph_size(graph);
+    int *shaped = arena_array(arena, (size_t)n + 1, sizeof *shaped), *all;
+
+    for (int i = 0; shaped && i < n; i++) {
+        shaped[i] = NONE;
+        if (graph_node(graph, i)->kind == NODE_STUDY)
+            TRY(shape_first(graph, recipe, i, arena, &shaped[i], err));
+    }
+    all = arena_array(arena, (size_t)graph_size(graph) + 1, sizeof *all);
+    if (!shaped || !all)
+        return error_memory(err);
+    for (int i = 0; i < graph_size(graph); i++)
+        all[i] = i < n ? shaped[i] : NONE;
+    for (int i = 0; i < n; i++)
+        if (shaped[i] >= 0)
+            all[shaped[i]] = TEMPLATE;
+    *out = all;
+    return OK;
+}
+
+static enum status draw(const struct options *o, struct graph *graph, const int *templates,
+                        struct arena *arena, struct error *err)
 {
     struct drawing d = {.graph = graph,
+                        .templates = templates,
                         .text = text_in(arena),
                         .format = o->format ? o->format
                                   : o->json ? "json"
@@ -94,7 +146,8 @@ static enum status draw(const struct options *o, struct graph *graph, struct are
 
     text_add(&d.text, json ? "{\"nodes\": [" : dot ? "digraph recipe {\n  rankdir=LR;\n" : "");
     for (int i = 0; i < graph_size(graph); i++)
-        draw_node(&d, i);
+        if (templates[i] != TEMPLATE)
+            draw_node(&d, i);
     if (json) {
         text_add(&d.text, "], \"targets\": [");
         draw_targets(&d);
@@ -110,10 +163,13 @@ enum status graph_command(const struct options *o, struct arena *arena, struct e
 {
     struct graph *graph;
     struct recipe *recipe;
+    const int *templates = NULL;
     enum status s;
 
     TRY(session_graph(o, &graph, &recipe, err));
-    s = draw(o, graph, arena, err);
+    s = shape_studies(graph, recipe, arena, &templates, err);
+    if (s == OK)
+        s = draw(o, graph, templates, arena, err);
     recipe_close(recipe);
     graph_close(graph);
     return s;

@@ -11,6 +11,7 @@
 #include "cache/content/blob.h"
 #include "cache/results/index.h"
 #include "engine/commands/commands.h"
+#include "engine/commands/past.h"
 #include "engine/commands/reader.h"
 #include "engine/execution/session.h"
 #include "engine/graph/node.h"
@@ -80,13 +81,13 @@ static enum status print_kept(struct reading *r, const struct node_key *keys, si
 /* As earlier builds left it. */
 static enum status print_past(struct reading *r, struct arena *arena, struct error *err)
 {
-    const char *name = r->o->words[0];
+    const struct node_name of = {r->recipe, r->o->words[0], r->o->run};
     struct node_key *keys;
     size_t n;
 
-    TRY(node_trial(r->store, r->recipe, name, arena, &keys, &n, err));
+    TRY(node_trial(r->store, &of, arena, &keys, &n, err));
     if (n == 0) {
-        TRY(node_keys(r->store, r->recipe, name, arena, &keys, &n, err));
+        TRY(node_keys(r->store, &of, arena, &keys, &n, err));
         n = 1; /* the newest */
     }
     return print_kept(r, keys, n, arena, err);
@@ -227,9 +228,14 @@ static enum status find_arguments(struct reading *r, struct arena *arena, struct
 static enum status print_all(struct reading *r, struct arena *arena, struct error *err)
 {
     struct error unknown;
+    struct run run;
     bool more;
     enum status s;
 
+    if (r->o->run > 0) {
+        TRY(past_run(r->o, r->store, r->recipe, arena, &run, err));
+        return print_past(r, arena, err);
+    }
     TRY(print_now(r, arena, &more, err));
     if (r->printed > 0)
         return r->o->follow && more ? follow(r, err) : OK;

@@ -1,4 +1,5 @@
-/* hpo table: the trials of the last build of a recipe, as it left them in the store. */
+/* hpo table: the trials of the last build of a recipe, or of an older one, as it left them in the
+ * store. */
 #include <string.h>
 
 #include "base/arena.h"
@@ -6,7 +7,9 @@
 #include "base/text.h"
 #include "cache/records/history.h"
 #include "engine/commands/commands.h"
+#include "engine/commands/past.h"
 #include "engine/commands/reader.h"
+#include "engine/execution/kept.h"
 #include "engine/execution/session.h"
 #include "engine/options.h"
 #include "engine/progress.h"
@@ -60,42 +63,76 @@ static enum status refuse_rows(const struct options *o, struct error *err)
     return ERR_INPUT;
 }
 
+/* The tables of a build that newer ones may have followed. */
+static enum status find_past(const struct options *o, struct store *store, const char *recipe,
+                             const char *study, struct arena *arena, struct study_table **tables,
+                             size_t *n, struct error *err)
+{
+    struct kept_build kept;
+    struct run run;
+
+    TRY(past_run(o, store, recipe, arena, &run, err));
+    TRY(kept_find(store, o->run, arena, &kept, err));
+    *tables = kept.tables;
+    *n = 0;
+    for (size_t i = 0; i < kept.n_tables; i++)
+        if (!study || strcmp(kept.tables[i].study, study) == 0)
+            kept.tables[(*n)++] = kept.tables[i];
+    if (*n > 0)
+        return OK;
+    return error_set(err, ERR_INPUT, o->recipe, "run %d has no study%s%s%s with a trial", o->run,
+                     study ? " \"" : "", study ? study : "", study ? "\"" : "");
+}
+
+/* Those of a build that runs, or of the last one, with the --set that were typed. */
+static enum status find_last(const struct options *o, struct store *store, const char *recipe,
+                             const char *study, struct arena *arena, struct study_table **tables,
+                             size_t *n, struct error *err)
+{
+    const char *arguments = NULL;
+    struct running_build live;
+    struct error unread;
+    enum status s = OK;
+
+    if (o->n_sets > 0 && (s = session_arguments(o, arena, &arguments, &unread)) != OK &&
+        !(arguments = options_arguments(o, arena))) /* tables outlive a recipe that can be read */
+        return error_memory(err);
+    TRY(running_find(store, recipe, arguments, 0, arena, &live, err));
+    TRY(history_tables(store, recipe, live.run ? live.arguments : arguments, study, arena, tables,
+                       n, err));
+    TRY(running_tables(&live, study, arena, tables, n, err));
+    if (*n > 0) {
+        const int64_t run = history_tables_run(*tables, *n);
+        TRY(session_say_build(o, run, (*tables)[0].arguments, arena, err));
+        return live.run == run ? session_say_running(run, err) : OK;
+    }
+    if (s == OK && live.run)
+        return error_set(err, ERR_INPUT, o->recipe,
+                         "run %lld is running, and no trial of it has begun", (long long)live.run);
+    if (s != OK) {
+        *err = unread;
+        return s;
+    }
+    (void)error_set(err, ERR_INPUT, o->recipe, "no build of it here has %s%s%s",
+                    study ? "a study \"" : "a study", study ? study : "", study ? "\"" : "");
+    error_hint(err, "hpo build %s, with the same --set", o->recipe);
+    return ERR_INPUT;
+}
+
 static enum status print_tables(const struct options *o, struct store *store, struct arena *arena,
                                 struct error *err)
 {
-    const char *recipe, *arguments = NULL, *study = o->n_words > 0 ? o->words[0] : NULL;
-    struct running_build live;
+    const char *recipe, *study = o->n_words > 0 ? o->words[0] : NULL;
     struct study_table *tables;
-    struct error unread;
-    enum status s = OK;
     char *view, *text, *csv;
     size_t n;
 
     TRY(refuse_rows(o, err));
     TRY(session_recipe(o, arena, &recipe, err));
-    if (o->n_sets > 0 && (s = session_arguments(o, arena, &arguments, &unread)) != OK &&
-        !(arguments = options_arguments(o, arena))) /* tables outlive a recipe that can be read */
-        return error_memory(err);
-    TRY(running_find(store, recipe, arguments, 0, arena, &live, err));
-    TRY(history_tables(store, recipe, live.run ? live.arguments : arguments, study, arena, &tables,
-                       &n, err));
-    TRY(running_tables(&live, study, arena, &tables, &n, err));
-    if (n == 0 && s != OK) {
-        *err = unread;
-        return s;
-    }
-    if (n == 0 && live.run)
-        return error_set(err, ERR_INPUT, o->recipe,
-                         "run %lld is running, and no trial of it has begun", (long long)live.run);
-    if (n == 0) {
-        (void)error_set(err, ERR_INPUT, o->recipe, "no build of it here has %s%s%s",
-                        study ? "a study \"" : "a study", study ? study : "", study ? "\"" : "");
-        error_hint(err, "hpo build %s, with the same --set", o->recipe);
-        return ERR_INPUT;
-    }
-    TRY(session_say_build(o, history_tables_run(tables, n), tables[0].arguments, arena, err));
-    if (live.run && history_tables_run(tables, n) == live.run)
-        TRY(session_say_running(live.run, err));
+    if (o->run > 0)
+        TRY(find_past(o, store, recipe, study, arena, &tables, &n, err));
+    else
+        TRY(find_last(o, store, recipe, study, arena, &tables, &n, err));
     if (o->json)
         return print_json(tables, n, n == 1, arena, err);
     TRY(write_view(o, tables, n, arena, &view, err));

@@ -1,160 +1,114 @@
 /* hpo why: what a node's key says, and which fields differ from the key it had before. */
 #include <string.h>
-#include <time.h>
 
 #include "base/arena.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "cache/results/acceptance.h"
 #include "cache/results/index.h"
 #include "engine/commands/commands.h"
+#include "engine/commands/past.h"
 #include "engine/commands/reader.h"
+#include "engine/commands/why_keys.h"
+#include "engine/commands/why_state.h"
 #include "engine/execution/build.h"
+#include "engine/execution/difference.h"
+#include "engine/execution/kept.h"
 #include "engine/execution/session.h"
+#include "engine/execution/visit.h"
 #include "engine/graph/graph.h"
 #include "engine/graph/key.h"
 #include "engine/graph/node.h"
-#include "engine/graph/packages.h"
 #include "engine/options.h"
 #include "engine/progress.h"
 #include "engine/recipe/recipe.h"
 #include "engine/running.h"
-#include "engine/study/accepted.h"
 #include "engine/study/unit.h"
 
-/* The description behind a key: of a result, or of a template or failed action. NULL: unknown. */
-static enum status describe(struct store *store, const struct digest *key, struct arena *arena,
-                            const char **description, struct result *r, struct error *err)
-{
-    enum status s = index_result_get(store, key, arena, r, err);
-
-    *description = s == OK ? r->description : NULL;
-    if (s != ERR_NOT_FOUND)
-        return s;
-    *r = (struct result){.key = *key};
-    s = history_journal_get(store, key, arena, description, err);
-    return s == ERR_NOT_FOUND ? OK : s;
-}
-
-/* A unit's own fields name its template by digest: what differs in the template says more. */
-static enum status add_difference(struct store *store, const char *was, const char *is,
-                                  struct arena *arena, struct text *t, struct error *err)
-{
-    struct digest a, b;
-    struct result r;
-    const char *before, *after;
-    char *difference;
-
-    TRY(key_difference(was, is, arena, &difference, err));
-    text_add(t, difference);
-    TRY(packages_explain(store, was, is, t, err));
-    if (!unit_template(was, &a) || !unit_template(is, &b) || digest_equal(&a, &b))
-        return OK;
-    TRY(describe(store, &a, arena, &before, &r, err));
-    TRY(describe(store, &b, arena, &after, &r, err));
-    if (!before || !after)
-        return OK;
-    TRY(key_difference(before, after, arena, &difference, err));
-    text_add(t, difference);
-    return packages_explain(store, before, after, t, err);
-}
-
-/* Whether the result rests on what somebody has accepted, and on what. */
-static enum status add_acceptance(struct store *store, const struct digest *key,
-                                  struct arena *arena, struct text *t, struct error *err)
-{
-    char hex[DIGEST_HEX + 1], when[32] = "";
-    struct acceptance a;
-    struct tm tm;
-    time_t time;
-    const enum status s = acceptance_origin(store, key, arena, &a, err);
-
-    if (s != OK)
-        return s == ERR_NOT_FOUND ? OK : s;
-    time = (time_t)a.time;
-    digest_hex(&a.stands_for, hex);
-    if (gmtime_r(&time, &tm))
-        (void)!strftime(when, sizeof when, "%Y-%m-%d", &tm);
-    if (digest_equal(&a.key, key))
-        text_printf(t, "  accepted by %s on %s: the result is that of the key %s\n", a.who, when,
-                    hex);
-    else
-        text_printf(t, "  trained on from %s, which %s accepted on %s\n", a.name, a.who, when);
-    return OK;
-}
-
-static enum status add_state(struct store *store, const struct digest *key, const struct result *r,
-                             const struct board_job *job, struct arena *arena, struct text *t,
-                             struct error *err)
-{
-    struct failure f;
-    const char *accepted;
-    enum status s;
-
-    if (job) {
-        text_printf(t, "  running, for %.1f s\n", job->seconds);
-        return OK;
-    }
-    if (r->description) {
-        text_printf(t, "  known: made in run %lld, in %.1f s%s\n", (long long)r->run, r->seconds,
-                    r->marked ? "; not reproducible: it has given two different results" : "");
-        return add_acceptance(store, key, arena, t, err);
-    }
-    s = history_failure_get(store, &r->key, arena, &f, err);
-    if (s == ERR_NOT_FOUND) {
-        text_add(t, "  not known: it will run\n");
-        return OK;
-    }
-    TRY(s);
-    TRY(accepted_get(store, &r->key, arena, &accepted, err));
-    text_printf(t, "  failed in run %lld: %s%s\n", (long long)f.run, f.text,
-                accepted ? "; accepted: not tried again until its key changes, or --retry-failed"
-                         : "");
-    return OK;
-}
+enum { LUA_LIMIT = 1 << 26 };
 
 /* The trial whose story is told. */
 struct asked {
     int trial;
+    int64_t run;             /* as it was in that build; 0: as it is */
+    const struct digest *is; /* the key of its first unit there, or NULL */
     struct text *out;
 };
 
 static enum status tell(struct build *b, int node, void *context, struct error *err)
 {
     const struct asked *asked = context;
+    const struct unit *first = study_unit(work_of(b, node)->study, asked->trial, 1);
 
+    if (asked->run > 0 && (!first || !asked->is || !digest_equal(&first->key, asked->is)))
+        return error_set(err, ERR_INPUT, "",
+                         "what it is trained from is not what it was in run %lld",
+                         (long long)asked->run);
     return study_explain(work_of(b, node)->study, asked->trial, asked->out, err);
 }
 
-/* Whether the node is STUDY/TRIAL. */
-static bool is_trial(const char *name, int *trial)
+/* ERR_INPUT: a file of Lua is not what it was in that build. */
+static enum status refuse_changes(const struct kept_build *kept, struct arena *arena,
+                                  struct error *err)
 {
-    const char *slash = strrchr(name, '/');
-    struct error ignored;
-    int64_t number;
+    const char *slash = strrchr(kept->run.recipe, '/');
+    const char *folder = arena_copy(
+        arena, kept->run.recipe, (size_t)(slash - kept->run.recipe) + (slash == kept->run.recipe));
 
-    if (!slash || slash == name || strchr(name, '/') != slash ||
-        text_parse_integer(slash + 1, "", 0, INT32_MAX, &number, &ignored) != OK)
-        return false;
-    *trial = (int)number;
-    return true;
+    for (size_t i = 0; folder && i < kept->n_files; i++) {
+        const char *path = kept->files[i].path;
+        char hex[DIGEST_HEX + 1] = "", *bytes;
+        struct digest digest;
+        struct error ignored;
+        size_t n;
+        if (path[0] != '/' && !(path = file_join(arena, folder, path)))
+            return error_memory(err);
+        if (file_read(path, LUA_LIMIT, arena, &bytes, &n, &ignored) == OK &&
+            digest_bytes(bytes, n, &digest, &ignored) == OK)
+            digest_hex(&digest, hex);
+        if (strcmp(hex, kept->files[i].digest) != 0)
+            return error_set(err, ERR_INPUT, kept->files[i].path,
+                             "it is not what it was in run %lld", (long long)kept->run.id);
+    }
+    return folder ? OK : error_memory(err);
+}
+
+/* With --run: the --set of that build, if its recipe is what it was. */
+static enum status take_past(const struct options *o, struct store *store, struct arena *arena,
+                             struct options *past, struct error *err)
+{
+    struct kept_build kept;
+
+    *past = *o;
+    if (o->run == 0)
+        return OK;
+    TRY(kept_find(store, o->run, arena, &kept, err));
+    TRY(refuse_changes(&kept, arena, err));
+    return options_take_arguments(past, kept.run.arguments, arena, err);
 }
 
 /* STUDY/TRIAL: what was decided about it, by the recipe as it is now; else nothing. */
-static enum status add_story(const struct options *o, struct store *store, struct arena *arena,
-                             struct text *t, struct error *err)
+static enum status add_story(const struct options *o, struct store *store, const char *recipe,
+                             struct arena *arena, struct text *t, struct error *err)
 {
     const char *name = o->words[0];
-    struct asked asked = {.out = t};
+    struct asked asked = {.out = t, .run = o->run};
+    struct node_key *units;
+    size_t n;
+    struct options past;
     struct error reason;
     enum status s;
     char *study;
 
-    if (!is_trial(name, &asked.trial))
+    if (!why_is_trial(name, &asked.trial))
         return OK;
     if (!(study = arena_copy(arena, name, (size_t)(strchr(name, '/') - name))))
         return error_memory(err);
-    s = session_replay(o, store, study, NULL, tell, &asked, &reason);
+    TRY(node_trial(store, &(struct node_name){recipe, name, o->run}, arena, &units, &n, err));
+    asked.is = n > 0 ? &units[0].key : NULL;
+    s = take_past(o, store, arena, &past, &reason);
+    if (s == OK)
+        s = session_replay(&past, store, study, NULL, tell, &asked, &reason);
     if (s == ERR_INPUT) /* the recipe is not what it was: its keys are told all the same */
         text_printf(t, "  its decisions cannot be told: %s%s%s\n", reason.where,
                     reason.where[0] ? ": " : "", reason.text);
@@ -191,142 +145,120 @@ static enum status add_keyless(const struct options *o, struct text *t, bool *fo
     return OK;
 }
 
-/*
- * With --set: the keys that the node had in the last build with these, and before. Without: those
- * of the last build, which is named where it had some (by a trial's story, too). A key's own
- * digits are of no build.
- */
-static enum status choose_build(const struct options *o, struct store *store, const char *recipe,
-                                const char *arguments, struct arena *arena, struct node_key **keys,
-                                size_t *n, struct error *err)
-{
-    struct run *runs;
-    size_t n_runs, r = 0;
-    int trial;
+/* What is asked of the recipe as it is now. */
+struct now {
+    struct store *store;
+    struct arena *arena;
+    const char *is;           /* the description that the node has in the history */
+    const struct digest *key; /* behind it */
+    struct text *out;
+};
 
-    if ((*keys)[0].run == 0 || (o->n_sets == 0 && is_trial(o->words[0], &trial)))
+static enum status compare_now(struct build *b, const struct named_node *of, void *context,
+                               struct error *err)
+{
+    const struct now *now = context;
+    const char *was = now->is;
+    struct digest last = *now->key;
+    struct result ignored;
+    struct visited v;
+    char *fields;
+
+    TRY(visit_find(b, of, &v, err));
+    if (of->trial >= 0 && unit_template(now->is, &last))
+        TRY(difference_describe(now->store, &last, now->arena, &was, &ignored, err));
+    if (digest_equal(&last, v.key) || !was)
         return OK;
-    TRY(history_runs(store, recipe, SIZE_MAX, arena, &runs, &n_runs, err));
-    if (!arguments) {
-        while (r < n_runs && runs[r].id != (*keys)[0].run)
-            r++;
-        return r < n_runs ? session_say_build(o, runs[r].id, runs[r].arguments, arena, err) : OK;
-    }
-    while (r < n_runs && strcmp(runs[r].arguments, arguments) != 0)
-        r++;
-    while (r<n_runs && * n> 0 && (*keys)[0].run > runs[r].id) {
-        ++*keys;
-        --*n;
-    }
-    if (r<n_runs && * n> 0)
-        return OK;
-    (void)error_set(err, ERR_INPUT, o->words[0], "no build of it here had these --set");
-    error_hint(err, "hpo runs lists builds with their --set; without --set it is the last one");
-    return ERR_INPUT;
+    TRY(key_difference(was, v.description, now->arena, &fields, err));
+    text_printf(now->out, "  now it would have another key, which differs in:\n%s", fields);
+    return OK;
 }
 
-/* Its keys, newest first: of a build that runs, and of earlier ones. *job: what runs of it. */
-static enum status find_keys(const struct options *o, struct store *store, const char *recipe,
-                             const struct running_build *live, struct arena *arena,
-                             struct node_key **keys, size_t *n, const struct board_job **job,
-                             struct error *err)
+/* How the node would differ if it were built now, by the recipe as it is and the files that it
+ * reads, where all that can be found out. */
+static enum status add_now(const struct options *o, const struct now *now, const char *arguments,
+                           struct error *err)
 {
-    const char *name = o->words[0];
-    struct node_key *now, *all;
-    size_t n_now;
+    struct options then = *o;
+    struct error unknown;
+    struct now copy = *now;
     enum status s;
 
-    *job = NULL;
-    TRY(running_keys(live, name, arena, &now, &n_now, err));
-    if (n_now == 0)
-        return node_keys(store, recipe, name, arena, keys, n, err);
-    now = &now[n_now - 1];
-    s = node_keys(store, recipe, now->name, arena, keys, n, err);
-    if (s != OK && s != ERR_INPUT)
-        return s;
-    *n = s == OK ? *n : 0;
-    for (size_t i = 0; i < live->board.n_jobs; i++) {
-        struct digest key;
-        const struct board_job *one = &live->board.jobs[i];
-        if (one->key && digest_parse(one->key, &key) && digest_equal(&key, &now->key))
-            *job = one;
-    }
-    if (*n > 0 && digest_equal(&(*keys)[0].key, &now->key))
+    if (arguments)
+        TRY(options_take_arguments(&then, arguments, now->arena, err));
+    s = session_look(&then, now->store, o->words[0], false, compare_now, &copy, &unknown);
+    if (s == OK || s == ERR_INPUT || s == ERR_SYSTEM)
         return OK;
-    if (!(all = arena_array(arena, *n + 1, sizeof *all)))
-        return error_memory(err);
-    all[0] = *now;
-    if (*n > 0)
-        memcpy(all + 1, *keys, *n * sizeof *all);
-    *keys = all;
-    ++*n;
-    return OK;
+    *err = unknown;
+    return s;
 }
 
-/* The parameters that were typed, as the store knows them; NULL: none were. */
-static enum status find_arguments(const struct options *o, struct arena *arena,
-                                  const char **arguments, struct error *err)
+/* What differs from the key before, or all of the first one. */
+static enum status add_fields(struct store *store, const struct why_keys *k, const char *is,
+                              struct arena *arena, struct text *t, struct error *err)
 {
-    struct error unread;
+    const char *was;
+    struct result before;
 
-    *arguments = NULL;
-    if (o->n_sets > 0 && session_arguments(o, arena, arguments, &unread) != OK &&
-        !(*arguments = options_arguments(o, arena))) /* keys outlive a recipe that can be read */
-        return error_memory(err);
-    return OK;
+    if (k->n == 1) {
+        text_printf(t, "  its first key, since run %lld:\n", (long long)k->keys[0].run);
+        for (const char *line = is ? is : ""; *line;) {
+            size_t length = strcspn(line, "\n");
+            text_printf(t, "    %.*s\n", (int)length, line);
+            line += length + (line[length] == '\n');
+        }
+        return OK;
+    }
+    TRY(difference_describe(store, &k->keys[1].key, arena, &was, &before, err));
+    text_printf(t, "  since run %lld its key differs from that of run %lld in:\n",
+                (long long)k->keys[0].run, (long long)k->keys[1].run);
+    return was && is ? difference_add(store, was, is, arena, t, err) : OK;
+}
+
+static enum status explain_key(const struct options *o, struct store *store, const char *recipe,
+                               const struct why_keys *k, struct arena *arena, struct text *t,
+                               struct error *err)
+{
+    const struct digest *key = &k->keys[0].key;
+    char hex[DIGEST_HEX + 1];
+    struct result r;
+    const char *is;
+
+    digest_hex(key, hex);
+    text_printf(t, "%s\n", o->words[0]);
+    TRY(add_story(o, store, recipe, arena, t, err));
+    text_printf(t, "  key %s\n", hex);
+    TRY(difference_describe(store, key, arena, &is, &r, err));
+    if (k->job)
+        is = k->job->description;
+    TRY(why_add_state(store, key, &r, k->job, arena, t, err));
+    if (o->run == 0 && !k->job && k->keys[0].run > 0 && is)
+        TRY(add_now(o, &(struct now){store, arena, is, key, t}, k->taken, err));
+    return add_fields(store, k, is, arena, t, err);
 }
 
 static enum status explain(const struct options *o, struct store *store, struct arena *arena,
                            struct error *err)
 {
     struct text t = text_in(arena);
-    struct node_key *keys;
-    struct result r, before;
-    struct running_build live;
-    const struct board_job *job;
-    const char *recipe, *arguments, *is, *was;
-    char hex[DIGEST_HEX + 1], *string;
-    bool keyless = false;
+    struct why_keys k;
+    const char *recipe;
+    char *string;
+    bool unknown, keyless = false;
     enum status s;
     size_t n;
 
     TRY(session_recipe(o, arena, &recipe, err));
-    TRY(find_arguments(o, arena, &arguments, err));
-    TRY(running_find(store, recipe, arguments, 0, arena, &live, err));
-    s = find_keys(o, store, recipe, &live, arena, &keys, &n, &job, err);
-    if (s == ERR_INPUT) {
-        struct error unknown = *err;
+    s = why_find_keys(o, store, recipe, arena, &k, &unknown, err);
+    if (unknown) {
+        struct error nobody_has_it = *err;
         TRY(add_keyless(o, &t, &keyless, err));
         if (!keyless)
-            *err = unknown;
+            *err = nobody_has_it;
     }
-    if (keyless) {
-        TRY(text_finish(&t, &string, &n, err));
-        return progress_result(string, n, err);
-    }
-    TRY(s);
-    TRY(choose_build(o, store, recipe, arguments, arena, &keys, &n, err));
-    digest_hex(&keys[0].key, hex);
-    text_printf(&t, "%s\n", o->words[0]);
-    TRY(add_story(o, store, arena, &t, err));
-    text_printf(&t, "  key %s\n", hex);
-    TRY(describe(store, &keys[0].key, arena, &is, &r, err));
-    if (job)
-        is = job->description;
-    TRY(add_state(store, &keys[0].key, &r, job, arena, &t, err));
-    if (n == 1) {
-        text_printf(&t, "  its first key, since run %lld:\n", (long long)keys[0].run);
-        for (const char *line = is ? is : ""; *line;) {
-            size_t length = strcspn(line, "\n");
-            text_printf(&t, "    %.*s\n", (int)length, line);
-            line += length + (line[length] == '\n');
-        }
-    } else {
-        TRY(describe(store, &keys[1].key, arena, &was, &before, err));
-        text_printf(&t, "  since run %lld its key differs from that of run %lld in:\n",
-                    (long long)keys[0].run, (long long)keys[1].run);
-        if (was && is)
-            TRY(add_difference(store, was, is, arena, &t, err));
+    if (!keyless) {
+        TRY(s);
+        TRY(explain_key(o, store, recipe, &k, arena, &t, err));
     }
     TRY(text_finish(&t, &string, &n, err));
     return progress_result(string, n, err);

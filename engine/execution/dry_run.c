@@ -9,6 +9,7 @@
 #include "cache/records/history.h"
 #include "cache/results/index.h"
 #include "engine/execution/build.h"
+#include "engine/execution/difference.h"
 #include "engine/execution/forecast.h"
 #include "engine/execution/resolve.h"
 #include "engine/graph/key.h"
@@ -76,6 +77,152 @@ static enum status add_forecast(struct build *b, int study, struct text *t, stru
     return OK;
 }
 
+/* ---- why units are trained ---- */
+
+/* So many units for one reason. */
+struct reason {
+    const char *text;
+    int64_t units;
+};
+
+enum { MOST_REASONS = 5 };
+
+struct reasons {
+    struct reason list[MOST_REASONS];
+    size_t n;
+    int64_t others; /* units for more reasons */
+};
+
+static void note_reason(struct reasons *all, const char *text, int64_t units)
+{
+    size_t i = 0;
+
+    while (i < all->n && strcmp(all->list[i].text, text) != 0)
+        i++;
+    if (i == MOST_REASONS) {
+        all->others += units;
+        return;
+    }
+    if (i == all->n)
+        all->list[all->n++] = (struct reason){text, 0};
+    all->list[i].units += units;
+}
+
+/* Lines of fields on one line, digests by their first digits. */
+static enum status on_one_line(struct build *b, const char *lines, const char **out,
+                               struct error *err)
+{
+    enum { SHOWN = 12 };
+    struct text t = text_in(b->arena);
+    char *string;
+
+    lines += strspn(lines, " ");
+    while (*lines) {
+        const size_t hex = strspn(lines, "0123456789abcdef");
+        if (hex == DIGEST_HEX) {
+            text_add_bytes(&t, lines, SHOWN);
+            lines += hex;
+        } else if (*lines == '\n') {
+            lines += strspn(lines, "\n ");
+            text_add(&t, *lines ? "; " : "");
+        } else {
+            text_add_bytes(&t, lines, hex ? hex : 1);
+            lines += hex ? hex : 1;
+        }
+    }
+    TRY(text_finish(&t, &string, NULL, err));
+    *out = string;
+    return OK;
+}
+
+/* What differs from the template that trained this unit last. */
+static enum status compare_templates(struct build *b, const struct digest *last,
+                                     const char *description, const char **out, struct error *err)
+{
+    const char *unit, *before = NULL;
+    struct result ignored;
+    struct digest template;
+    char *fields;
+
+    TRY(difference_describe(b->store, last, b->arena, &unit, &ignored, err));
+    if (unit_template(unit, &template))
+        TRY(difference_describe(b->store, &template, b->arena, &before, &ignored, err));
+    *out = "their keys are new";
+    if (!before)
+        return OK;
+    TRY(key_difference(before, description, b->arena, &fields, err));
+    *out = "what they go on from has changed";
+    return *fields ? on_one_line(b, fields, out, err) : OK;
+}
+
+/* The first of its units, by the key that it had last. */
+static enum status why_unit(struct build *b, int study, const struct demand *d, const char **out,
+                            struct error *err)
+{
+    const char *name = arena_printf(b->arena, "%s/%d/%d", graph_label(b->graph, study), d->trial,
+                                    d->from ? d->from->t + 1 : 1);
+    struct node_key *keys;
+    struct failure failure;
+    struct unit *u;
+    enum status s;
+    size_t n;
+
+    if (!name)
+        return error_memory(err);
+    TRY(history_node_keys(b->store, b->recipe_path, name, 1, b->arena, &keys, &n, err));
+    TRY(unit_get(b->units, d->template, d->from, &u, err));
+    *out = "never trained";
+    if (n == 0)
+        return OK;
+    if (!digest_equal(&keys[0].key, &u->key))
+        return compare_templates(b, &keys[0].key, d->template->description, out, err);
+    *out = "their results are not in the store";
+    s = history_failure_get(b->store, &u->key, b->arena, &failure, err);
+    if (s == OK && !(*out = arena_printf(b->arena, "failed in run %lld: %s", (long long)failure.run,
+                                         failure.text)))
+        return error_memory(err);
+    return s == ERR_NOT_FOUND ? OK : s;
+}
+
+/* Why the run is wanted; it is not keyed where something else comes first. */
+static enum status why_run(struct build *b, int study, const struct demand *d, const char **out,
+                           struct error *err)
+{
+    const struct action *a = &graph_node(b->graph, d->template->node)->action;
+
+    if (d->template->keyed)
+        return why_unit(b, study, d, out, err);
+    *out = "not known before what they read is";
+    for (size_t i = 0; i < a->n_inputs; i++)
+        if (plan_state(b->plan, a->inputs[i].node) != PLAN_DONE)
+            return (*out = arena_printf(b->arena, "not known before %s is",
+                                        graph_label(b->graph, a->inputs[i].node)))
+                       ? OK
+                       : error_memory(err);
+    return OK;
+}
+
+static enum status add_reasons(struct build *b, int study, const struct demand *runs, size_t n,
+                               struct text *t, struct error *err)
+{
+    struct reasons all = {.n = 0};
+
+    for (size_t k = 0; k < n; k++) {
+        const char *text;
+        TRY(why_run(b, study, &runs[k], &text, err));
+        note_reason(&all, text, runs[k].until - (runs[k].from ? runs[k].from->t : 0));
+    }
+    for (size_t i = 0; i < all.n; i++)
+        text_printf(t, "  %lld unit%s to train: %s\n", (long long)all.list[i].units,
+                    all.list[i].units == 1 ? "" : "s", all.list[i].text);
+    if (all.others > 0)
+        text_printf(t, "  %lld more units to train for other such reasons\n",
+                    (long long)all.others);
+    return OK;
+}
+
+/* ---- all of it ---- */
+
 static enum status plan_studies(struct build *b, struct text *t, struct error *err)
 {
     for (size_t i = 0; i < b->studies.n; i++) {
@@ -90,12 +237,13 @@ static enum status plan_studies(struct build *b, struct text *t, struct error *e
         text_printf(t, "study %s: %d of %d trials begun, undecided\n",
                     graph_label(b->graph, b->studies.nodes[i]), counts.trials, counts.samples);
         TRY(study_demands(w->study, b->arena, &wanted, &n, err));
-        for (size_t k = 0; k < n; k++) {
+        for (size_t k = 0; k < n; k++)
             TRY(resolve_template(b, wanted[k].template, &failed, err));
+        TRY(add_reasons(b, b->studies.nodes[i], wanted, n, t, err));
+        for (size_t k = 0; k < n; k++)
             text_printf(t, "run %s/%d: t = %d to %d\n", graph_label(b->graph, b->studies.nodes[i]),
                         wanted[k].trial, wanted[k].from ? wanted[k].from->t + 1 : 1,
                         wanted[k].until);
-        }
         TRY(add_forecast(b, b->studies.nodes[i], t, err));
     }
     return OK;

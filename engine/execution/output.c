@@ -197,8 +197,8 @@ static enum status output_target(const struct outputs *o, size_t i, bool *again,
 
     switch (graph_node(b->graph, target->node)->kind) {
     case NODE_STUDY:
-        TRY(study_table(work_of(b, target->node)->study, graph_label(b->graph, target->node), false,
-                        &table, err));
+        TRY(study_table(work_of(b, target->node)->study, graph_label(b->graph, target->node),
+                        TABLE_MEASURED, &table, err));
         TRY(text_finish(&table, &json, NULL, err));
         return output_table(o, i, "study", json, err);
     case NODE_COMPARE:
@@ -208,6 +208,7 @@ static enum status output_target(const struct outputs *o, size_t i, bool *again,
     case NODE_TEXT:
     case NODE_ACTION:
     case NODE_BEST:
+    case NODE_TABLE:
     case NODE_AFTER:
         break;
     }

@@ -269,6 +269,7 @@ static bool has_same(struct build *b, int node, const struct past *p)
         return digest_equal(&c->digest, &p->digest);
     case NODE_STUDY:
     case NODE_BEST:
+    case NODE_TABLE:
     case NODE_AFTER:
     case NODE_COMPARE:
         break;
@@ -363,6 +364,7 @@ static struct past past_from(const void *build, int node)
     case NODE_TEXT:
     case NODE_STUDY:
     case NODE_BEST:
+    case NODE_TABLE:
     case NODE_AFTER:
     case NODE_COMPARE:
         break;

@@ -7,6 +7,7 @@
 #include "cache/records/history.h"
 #include "cache/results/index.h"
 #include "cache/results/roots.h"
+#include "engine/execution/kept.h"
 #include "engine/execution/recall.h"
 
 struct names {
@@ -16,6 +17,8 @@ struct names {
     const char *study;
     struct digest *wants;
     size_t n_wants, want_capacity;
+    struct study_table *tables;
+    size_t n_tables, table_capacity;
     enum status status;
     struct error *err;
 };
@@ -66,6 +69,7 @@ static enum status note_study(struct names *names, int node, const char *recipe)
     struct build *b = names->b;
     struct study *study = work_of(b, node)->study;
     struct study_table table = {recipe, b->arguments, graph_label(b->graph, node), b->run, NULL};
+    struct study_table *last;
     struct text t = text_in(b->arena);
     char *owner = arena_printf(b->arena, "%s\n%s\n%s", recipe, b->arguments, table.study);
     char *effort, *ignored;
@@ -79,11 +83,14 @@ static enum status note_study(struct names *names, int node, const char *recipe)
     study_units(study, add_unit, names);
     study_keeps(study, add_want, names);
     TRY(names->status);
-    TRY(study_table(study, table.study, true, &t, names->err));
+    TRY(study_table(study, table.study, TABLE_CACHED, &t, names->err));
     TRY(text_finish(&t, (char **)&table.body, NULL, names->err));
     if (!owner)
         return error_memory(names->err);
     TRY(history_table_put(b->store, &table, names->err));
+    if (!(last = arena_push(b->arena, names->tables, names->n_tables, names->table_capacity)))
+        return error_memory(names->err);
+    *last = table;
     if (b->counts.ran > 0 && plan_state(b->plan, node) == PLAN_DONE) {
         TRY(recipe_table("effort", table.body, b->arena, &effort, &ignored, names->err));
         progress_text(b->progress, effort);
@@ -138,6 +145,7 @@ enum status record_build(struct build *b, struct error *err)
     for (size_t i = 0; i < b->studies.n; i++)
         if (work_of(b, b->studies.nodes[i])->study)
             TRY(note_study(&names, b->studies.nodes[i], b->recipe_path));
+    TRY(kept_put(b, names.tables, names.n_tables, err));
     TRY(touch_results(&names));
     return history_nodes_put(b->store, b->recipe_path, names.keys, names.n, err);
 }

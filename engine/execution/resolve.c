@@ -275,6 +275,24 @@ static enum status resolve_best(struct build *b, int node, struct error *err)
     return nodes_add(b, &b->remakes, node, err);
 }
 
+/* The study is decided: its table, of which equal reports make an equal file. */
+static enum status resolve_table(struct build *b, int node, struct error *err)
+{
+    const int study = graph_node(b->graph, node)->table_of;
+    struct work *w = work_of(b, node);
+    struct text t = text_in(b->arena);
+    char *bytes;
+
+    TRY(study_table(work_of(b, study)->study, graph_label(b->graph, study), TABLE_RESULTS, &t,
+                    err));
+    text_add(&t, "\n");
+    w->content.origin = FROM_TEXT;
+    TRY(text_finish(&t, &bytes, &w->content.n, err));
+    w->content.bytes = bytes;
+    TRY(digest_bytes(bytes, w->content.n, &w->content.digest, err));
+    return node_done(b, node, err);
+}
+
 /* The study is decided: the recipe says what comes of it, which is wanted from here on. */
 static enum status resolve_after(struct build *b, int node, struct error *err)
 {
@@ -316,6 +334,8 @@ static enum status resolve(struct build *b, int node, struct error *err)
         return resolve_study(b, node, err);
     case NODE_BEST:
         return resolve_best(b, node, err);
+    case NODE_TABLE:
+        return resolve_table(b, node, err);
     case NODE_AFTER:
         return resolve_after(b, node, err);
     case NODE_COMPARE:

@@ -31,6 +31,7 @@
 #include "engine/executor/idle.h"
 #include "engine/executor/local.h"
 #include "engine/executor/memory.h"
+#include "engine/executor/run_sh.h"
 #include "engine/graph/pins.h"
 #include "engine/graph/snapshot.h"
 #include "engine/interrupt.h"
@@ -447,19 +448,11 @@ enum status session_accept(const struct options *o, accepting *answer, void *con
 
 void session_add_set(struct text *t, const struct pair *set)
 {
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                "_-+.,:/@%=";
-    const bool quoted =
-        set->name[strspn(set->name, plain)] || set->value[strspn(set->value, plain)];
+    const char *word = arena_printf(t->arena, "%s=%s", set->name, set->value);
 
-    text_add(t, quoted ? " --set '" : " --set ");
-    text_printf(t, "%s=", set->name);
-    for (const char *c = set->value; *c; c++)
-        if (*c == '\'')
-            text_add(t, "'\\''");
-        else
-            text_add_bytes(t, c, 1);
-    text_add(t, quoted ? "'" : "");
+    t->failed |= !word;
+    text_add(t, " --set ");
+    run_sh_add_word(t, word ? word : "");
 }
 
 enum status session_say_build(const struct options *o, int64_t run, const char *arguments,
@@ -479,7 +472,8 @@ enum status session_say_build(const struct options *o, int64_t run, const char *
         session_add_set(&t, &had.sets[i]);
     TRY(text_finish(&t, &words, NULL, err));
     TRY(progress_open(false, &progress, err));
-    progress_line(progress, "without --set, this is of run %lld:%s", (long long)run, words);
+    progress_line(progress, "%sthis is of run %lld:%s", o->run > 0 ? "" : "without --set, ",
+                  (long long)run, words);
     progress_close(progress);
     return OK;
 }
@@ -505,7 +499,7 @@ static enum status take_last_sets(const struct build *b, const char *study, bool
     const char *recipe = NULL;
     size_t n;
 
-    if (o->n_sets > 0)
+    if (o->n_sets > 0 || o->run > 0)
         return OK;
     TRY(session_recipe(o, b->arena, &recipe, err));
     TRY(running_find(b->store, recipe, NULL, 0, b->arena, &live, err));
@@ -548,6 +542,44 @@ enum status session_replay(const struct options *o, struct store *store, const c
         status = open_build(&s, change, err);
     if (status == OK)
         status = run_replay(&s.b, name, answer, context, err);
+    end(&s, false);
+    return status;
+}
+
+/* ---- look ---- */
+
+static enum status run_look(struct build *b, const char *name, look *answer, void *context,
+                            struct error *err)
+{
+    struct named_node of = {.name = name};
+
+    TRY(targets_choose_node(b, &of, err));
+    TRY(begin_targets(b, err));
+    TRY(loop_run(b, err));
+    progress_clear(b->progress);
+    TRY(targets_find_node(b, &of, err));
+    return answer(b, &of, context, err);
+}
+
+enum status session_look(const struct options *o, struct store *store, const char *name, bool say,
+                         look *answer, void *context, struct error *err)
+{
+    const char *slash = strchr(name, '/');
+    struct options last = *o;
+    struct session s;
+    enum status status;
+    char *study;
+
+    TRY(begin(&s, &last, MODE_REPLAY, err));
+    s.b.store = store;
+    study = slash ? arena_copy(s.b.arena, name, (size_t)(slash - name)) : NULL;
+    status = slash && !study ? error_memory(err) : OK;
+    if (status == OK && study)
+        status = take_last_sets(&s.b, study, say, &last, err);
+    if (status == OK)
+        status = open_build(&s, NULL, err);
+    if (status == OK)
+        status = run_look(&s.b, name, answer, context, err);
     end(&s, false);
     return status;
 }

@@ -6,6 +6,7 @@
 #ifndef ENGINE_EXECUTION_SESSION_H
 #define ENGINE_EXECUTION_SESSION_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -13,6 +14,7 @@
 struct arena;
 struct build;
 struct graph;
+struct named_node;
 struct options;
 struct recipe;
 struct recipe_change;
@@ -32,7 +34,8 @@ enum status session_arguments(const struct options *o, struct arena *arena, cons
                               struct error *err) MUST_CHECK;
 
 /*
- * Where no --set was typed, and the build that is spoken of had some: says so, on standard error.
+ * Where no --set was typed, and the build that is spoken of had some: says which, on standard
+ * error.
  * arguments: its canonical text of --set.
  */
 enum status session_say_build(const struct options *o, int64_t run, const char *arguments,
@@ -64,6 +67,16 @@ enum status session_replay(const struct options *o, struct store *store, const c
 typedef enum status accepting(struct build *b, void *context, struct error *err);
 enum status session_accept(const struct options *o, accepting *answer, void *context,
                            struct error *err) MUST_CHECK;
+
+/*
+ * Goes through the recipe as far as the store knows it, as session_replay does, and calls `answer`
+ * with a node that was named on the command line. For a trial --set is as for session_replay;
+ * `say` lets it say so.
+ */
+typedef enum status look(struct build *b, const struct named_node *of, void *context,
+                         struct error *err);
+enum status session_look(const struct options *o, struct store *store, const char *name, bool say,
+                         look *answer, void *context, struct error *err) MUST_CHECK;
 
 /* The absolute path under which the store knows the recipe. ERR_INPUT: there is no such file. */
 enum status session_recipe(const struct options *o, struct arena *arena, const char **path,

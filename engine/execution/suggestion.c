@@ -70,7 +70,8 @@ static enum status say(struct build *b, const struct difference *d, struct error
     return OK;
 }
 
-static enum status look(struct build *b, const struct earlier *e, const char *is, struct error *err)
+static enum status compare(struct build *b, const struct earlier *e, const char *is,
+                           struct error *err)
 {
     struct difference d = {.b = b, .sources = text_in(b->arena)};
 
@@ -93,7 +94,7 @@ enum status suggestion_of_action(struct build *b, int node, struct error *err)
     if (w->force || !may_look(b))
         return OK;
     TRY(earlier_actions(b, node, w->description, &all, &n, err));
-    return n > 0 && all[0].may ? look(b, &all[0], w->description, err) : OK;
+    return n > 0 && all[0].may ? compare(b, &all[0], w->description, err) : OK;
 }
 
 enum status suggestion_of_template(struct build *b, const struct template *t, struct error *err)
@@ -104,5 +105,5 @@ enum status suggestion_of_template(struct build *b, const struct template *t, st
     if (!may_look(b))
         return OK;
     TRY(earlier_templates(b, t, &all, &n, err));
-    return n > 0 && all[0].may ? look(b, &all[0], t->description, err) : OK;
+    return n > 0 && all[0].may ? compare(b, &all[0], t->description, err) : OK;
 }

@@ -105,28 +105,39 @@ enum status targets_find_study(struct build *b, const char *name, int *node, str
     return OK;
 }
 
-enum status targets_choose_study(struct build *b, const char *name, struct error *err)
+/* The node, or, where it is -1, all that may make it: each hpo.after, and with `studies` each
+ * study, whose trials have nodes of their own. */
+static enum status choose_alone(struct build *b, int node, bool studies, struct error *err)
 {
     struct target *chosen = arena_array(b->arena, (size_t)graph_size(b->graph) + 1, sizeof *chosen);
-    int studies, node = find_study(b, name, &studies);
 
     if (!chosen)
         return error_memory(err);
-    if (studies > 1)
-        return error_set(err, ERR_INPUT, b->o->recipe, "it has %d studies: name one", studies);
     b->targets = chosen;
     if (node >= 0)
         chosen[b->n_targets++] = (struct target){.node = node};
-    for (int i = 0; i < graph_size(b->graph) && node < 0; i++)
-        if (graph_node(b->graph, i)->kind == NODE_AFTER)
+    for (int i = 0; i < graph_size(b->graph) && node < 0; i++) {
+        const enum node_kind kind = graph_node(b->graph, i)->kind;
+        if (kind == NODE_AFTER || (studies && kind == NODE_STUDY))
             chosen[b->n_targets++] = (struct target){.node = i};
+    }
     for (size_t i = 0; i < b->n_targets; i++)
         chosen[i].name = graph_label(b->graph, chosen[i].node);
+    return OK;
+}
+
+enum status targets_choose_study(struct build *b, const char *name, struct error *err)
+{
+    int studies, node = find_study(b, name, &studies);
+
+    if (studies > 1)
+        return error_set(err, ERR_INPUT, b->o->recipe, "it has %d studies: name one", studies);
+    TRY(choose_alone(b, node, false, err));
     return b->n_targets > 0 ? OK : without_study(b, name, err);
 }
 
 /* STUDY/TRIAL or STUDY/TRIAL/T: true where it has that form and the study is there. */
-static bool choose_trial(struct build *b, const char *name)
+static bool find_trial(struct build *b, const char *name, struct rerun *out)
 {
     const char *slash = strchr(name, '/');
     int node = slash ? find_node(b, name, (size_t)(slash - name)) : -1;
@@ -141,9 +152,7 @@ static bool choose_trial(struct build *b, const char *name)
     if (text_parse_integer(trial, "", 0, INT32_MAX, &n_trial, &ignored) != OK ||
         (t && text_parse_integer(t, "", 1, INT32_MAX, &n_t, &ignored) != OK))
         return false;
-    b->rerun.study = node;
-    b->rerun.trial = (int)n_trial;
-    b->rerun.t = (int)n_t;
+    *out = (struct rerun){node, (int)n_trial, (int)n_t};
     return true;
 }
 
@@ -152,7 +161,7 @@ enum status targets_choose_rerun(struct build *b, struct error *err)
     const char *name = b->o->rerun;
     int node;
 
-    if (!name || choose_trial(b, name))
+    if (!name || find_trial(b, name, &b->rerun))
         return OK;
     node = find_node(b, name, strlen(name));
     if (node < 0)
@@ -163,5 +172,44 @@ enum status targets_choose_rerun(struct build *b, struct error *err)
     if (!work_of(b, node))
         return error_memory(err);
     work_of(b, node)->force = true;
+    return OK;
+}
+
+/* Where there is one of this name; node -1: there is none. */
+static void look_up(struct build *b, struct named_node *of)
+{
+    struct rerun trial;
+
+    of->trial = -1;
+    of->t = 0;
+    of->node = find_node(b, of->name, strlen(of->name));
+    if (of->node >= 0 || !find_trial(b, of->name, &trial))
+        return;
+    of->node = trial.study;
+    of->trial = trial.trial;
+    of->t = trial.t;
+}
+
+enum status targets_choose_node(struct build *b, struct named_node *of, struct error *err)
+{
+    look_up(b, of);
+    return choose_alone(b, of->node, true, err);
+}
+
+enum status targets_find_node(struct build *b, struct named_node *of, struct error *err)
+{
+    look_up(b, of);
+    if (of->node < 0) {
+        (void)error_set(err, ERR_INPUT, of->name, "the recipe has no node of this name");
+        error_hint(err, "hpo graph %s lists them; a trial is STUDY/TRIAL or STUDY/TRIAL/T",
+                   b->o->recipe);
+        return ERR_INPUT;
+    }
+    if (of->trial >= 0 && !work_of(b, of->node)->study)
+        return without_study(b, graph_label(b->graph, of->node), err);
+    if (of->trial < 0 && (graph_node(b->graph, of->node)->kind != NODE_ACTION ||
+                          graph_node(b->graph, of->node)->action.fetch))
+        return error_set(err, ERR_INPUT, of->name,
+                         "it runs no command: a trial is STUDY/TRIAL or STUDY/TRIAL/T");
     return OK;
 }

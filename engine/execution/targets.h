@@ -17,6 +17,21 @@ enum status targets_choose_study(struct build *b, const char *name, struct error
 enum status targets_find_study(struct build *b, const char *name, int *node,
                                struct error *err) MUST_CHECK;
 
+/* A node that was named on the command line. */
+struct named_node {
+    const char *name;
+    int node;     /* an action, or the study of a trial; -1: not there yet */
+    int trial, t; /* -1: an action; t 0: the last unit */
+};
+
+/* Of `hpo shell`: the action or the trial's study, or all that may make it while it goes on. */
+enum status targets_choose_node(struct build *b, struct named_node *of,
+                                struct error *err) MUST_CHECK;
+
+/* Looks again, once all that is known was gone through. ERR_INPUT: there is no such node, or it
+ * runs nothing. */
+enum status targets_find_node(struct build *b, struct named_node *of, struct error *err) MUST_CHECK;
+
 /* --rerun NODE: an action, or a unit of a trial. */
 enum status targets_choose_rerun(struct build *b, struct error *err) MUST_CHECK;
 

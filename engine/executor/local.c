@@ -18,6 +18,7 @@
 #include "engine/executor/environment.h"
 #include "engine/executor/local_state.h"
 #include "engine/executor/memory.h"
+#include "engine/executor/run_sh.h"
 #include "engine/executor/slots.h"
 #include "engine/executor/workspace.h"
 #include "engine/graph/content.h"
@@ -86,10 +87,13 @@ static enum status local_room(struct executor *x, const struct request *r, enum 
     return OK;
 }
 
-static void free_child(struct local *l, struct child *c, bool keep_folder)
+void local_free_child(struct local *l, struct child *c, bool keep_folder)
 {
     struct error left; /* what cannot be removed is left to gc */
 
+    if (keep_folder && c->action &&
+        run_sh_write(l->machine.store, c->action, &c->command, c->task.folder, &left) != OK)
+        progress_warning(l->machine.progress, "%s: %s", left.where, left.text);
     if (!keep_folder && workspace_remove(&c->workspace, &left) != OK)
         progress_warning(l->machine.progress, "a working folder is left: %s: %s", left.where,
                          left.text);
@@ -143,7 +147,7 @@ static enum status local_start(struct executor *x, const struct request *r, stru
     if (s != OK || *outcome != START_STARTED) {
         if (c->server)
             preload_leave(c->server);
-        free_child(l, c, false);
+        local_free_child(l, c, false);
         return s;
     }
     slots_take(&l->slots, &c->share);
@@ -287,7 +291,7 @@ static void local_close(struct executor *x, struct task *task, bool keep_folder)
     slots_give(&l->slots, &c->share);
     if (c->server)
         preload_leave(c->server);
-    free_child(l, c, keep_folder);
+    local_free_child(l, c, keep_folder);
 }
 
 /* ---- events ---- */

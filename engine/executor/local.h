@@ -11,6 +11,7 @@
 
 #include "engine/executor/executor.h"
 
+struct command;
 struct fetch_context;
 struct progress;
 struct reaper;
@@ -35,6 +36,16 @@ struct local_machine {
 /* Lives in the arena. What the machine points to is borrowed. */
 enum status local_executor_open(const struct local_machine *machine, struct arena *arena,
                                 struct executor **out, struct error *err) MUST_CHECK;
+
+/*
+ * The folder of a request, with its inputs, and what would run there; for people to look at, not
+ * to run. Errors and *outcome as of executor_start. What is left in it goes with local_visit_close.
+ */
+enum status local_visit_open(struct executor *x, const struct request *r,
+                             const struct command **command, struct task **task,
+                             enum start_outcome *outcome, size_t *lost,
+                             struct error *err) MUST_CHECK;
+void local_visit_close(struct executor *x, struct task *task);
 
 /* Ends and closes all that is left. NULL is allowed. */
 void local_executor_close(struct executor *x);

@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "cache/content/tree.h"
+#include "cache/store.h"
 #include "engine/executor/environment.h"
 #include "engine/executor/local_state.h"
 #include "engine/graph/content.h"
@@ -89,14 +90,18 @@ enum status local_fill_folder(struct local *l, struct child *c, const struct req
     if (!r->trains || *outcome != START_STARTED)
         return OK;
     TRY(open_log(c, err));
+    store_open_to_group(l->machine.store, c->task.log, 0666);
     if (!(c->task.out = file_join(c->arena, c->task.folder, "out")))
         return error_memory(err);
     TRY(file_make_folders(c->task.out, err));
+    store_open_to_group(l->machine.store, c->task.out, 02777);
     if (r->checkpoint)
         TRY(put_checkpoint(l, c, r, &s->checkpoint, outcome, err));
     if (!r->action->params)
         return OK;
     if (!(s->params = file_join(c->arena, c->task.folder, "params.json")))
         return error_memory(err);
-    return write_params(s->params, r->action->params, err);
+    TRY(write_params(s->params, r->action->params, err));
+    store_open_to_group(l->machine.store, s->params, 0666);
+    return OK;
 }

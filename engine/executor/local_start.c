@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "cache/store.h"
 #include "engine/executor/environment.h"
 #include "engine/executor/local_state.h"
 #include "engine/fetch/fetch.h"
@@ -33,14 +34,16 @@ static enum status name_gpus(const struct local *l, struct child *c, const char 
     return text_finish(&t, (char **)names, NULL, err);
 }
 
-static enum status make_command(struct local *l, struct child *c, const struct request *r,
-                                struct surroundings *s, struct command *command, struct error *err)
+enum status local_prepare(struct local *l, struct child *c, const struct request *r,
+                          struct surroundings *s, struct error *err)
 {
     const struct action *a = r->action;
+    struct command *command = &c->command;
 
     *command = (struct command){.folder = c->task.dir,
                                 .home = c->task.dir,
                                 .log = c->task.log,
+                                .for_group = store_is_shared(l->machine.store),
                                 .pipe_output = r->trains,
                                 .pipe_error = r->trains && a->report,
                                 .terminal = r->trains && a->tty,
@@ -56,6 +59,7 @@ static enum status make_command(struct local *l, struct child *c, const struct r
     s->cpus = c->share.cpus;
     TRY(name_gpus(l, c, &s->gpus, err));
     command->env = environment_of(r, s, c->arena);
+    c->action = a;
     return command->program && command->env ? OK : error_memory(err);
 }
 
@@ -89,7 +93,7 @@ static enum status ask(struct local *l, struct child *c, struct error *err)
 enum status local_begin(struct local *l, struct child *c, const struct request *r,
                         struct surroundings *s, struct error *err)
 {
-    TRY(make_command(l, c, r, s, &c->command, err));
+    TRY(local_prepare(l, c, r, s, err));
     TRY(preload_find(l->preload, r, &c->command, &c->server, err));
     if (!c->server)
         return runner_start(l->machine.reaper, &c->command, &c->process, err);

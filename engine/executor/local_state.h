@@ -21,8 +21,9 @@ struct child {
     struct child *next;
     struct arena *arena;
     struct workspace workspace;
+    const struct action *action; /* a command's, once that is prepared; NULL: it fetches */
+    struct command command;      /* what runs there, with its environment */
     struct process process;
-    struct command command;
     struct server *server; /* the interpreter that it is a child of, or NULL */
     struct birth birth;
     int64_t asked_ns; /* when a child was asked for, or its server began to load */
@@ -55,7 +56,11 @@ enum status local_fill_folder(struct local *l, struct child *c, const struct req
                               struct surroundings *s, enum start_outcome *outcome, size_t *lost,
                               struct error *err) MUST_CHECK;
 
-/* Starts its process, or asks for one. */
+/* Its command and environment, in c->command. */
+enum status local_prepare(struct local *l, struct child *c, const struct request *r,
+                          struct surroundings *s, struct error *err) MUST_CHECK;
+
+/* Prepares it, and starts its process or asks for one. */
 enum status local_begin(struct local *l, struct child *c, const struct request *r,
                         struct surroundings *s, struct error *err) MUST_CHECK;
 
@@ -67,5 +72,8 @@ enum status local_bear(struct local *l, struct child *c, struct error *err) MUST
 
 /* It ends before it was born. */
 void local_abandon(struct child *c);
+
+/* Removes its folder or leaves it to people, and frees the rest. */
+void local_free_child(struct local *l, struct child *c, bool keep_folder);
 
 #endif

@@ -14,9 +14,12 @@
 #include "cache/store.h"
 #include "engine/graph/content.h"
 
-static enum status make_folder(const char *path, struct error *err)
+static enum status make_folder(const struct store *store, const char *path, struct error *err)
 {
-    return mkdir(path, 0777) == 0 ? OK : error_system(err, path, "make the folder");
+    if (mkdir(path, 0777) != 0)
+        return error_system(err, path, "make the folder");
+    store_open_to_group(store, path, 02777);
+    return OK;
 }
 
 /* The folder, open and locked. -1 and *busy: a run is in it, or another build takes something out
@@ -82,15 +85,15 @@ enum status workspace_make(struct workspace *w, struct store *store, const char 
     if (!(w->above = file_join(arena, store_work(store), name)))
         return error_memory(err);
     w->name = strrchr(w->above, '/') + 1;
-    if (mkdir(w->above, 0777) != 0) {
+    if (make_folder(store, w->above, err) != OK) {
         TRY(file_make_folders(w->above, err));
         TRY(clear(w->above, arena, err));
     }
     TRY(draw_folder(w, err));
-    TRY(make_folder(w->folder, err));
+    TRY(make_folder(store, w->folder, err));
     if ((w->lock = lock_folder(w->folder, &busy)) < 0)
         return error_system(err, w->folder, "lock");
-    return make_folder(w->dir, err);
+    return make_folder(store, w->dir, err);
 }
 
 enum status workspace_expect(const struct workspace *w, const char *output, struct error *err)

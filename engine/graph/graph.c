@@ -201,6 +201,9 @@ void graph_needs(const struct graph *graph, int id, void (*visit)(void *context,
     case NODE_BEST:
         visit(context, node->best_of);
         break;
+    case NODE_TABLE:
+        visit(context, node->table_of);
+        break;
     case NODE_AFTER:
         visit(context, node->after.study);
         if (node->after.node >= 0)
@@ -283,14 +286,110 @@ enum status graph_refuse_cycle(struct graph *graph, int from, int to, struct err
                      "nodes need each other in a circle: %s", string);
 }
 
+const char *graph_kind(struct graph *graph, int id)
+{
+    static const char *const kinds[] = {"source", "text",  "action",    "study",
+                                        "best",   "table", "undecided", "compare"};
+    const struct node *node = graph->nodes[id];
+
+    return node->kind == NODE_ACTION ? node->action.kind : kinds[node->kind];
+}
+
+/* The length of the part that the number is under, "21" of "21.1"; 0: it is a place. */
+static size_t part_of(const char *number)
+{
+    const char *dot = strrchr(number, '.');
+
+    return dot ? (size_t)(dot - number) : 0;
+}
+
+static bool has_name(const struct node *node)
+{
+    return node->name || node->target;
+}
+
+/* The hpo.after that made what is numbered under this part, or -1. */
+static int maker_of(struct graph *graph, const char *number)
+{
+    const size_t n = part_of(number);
+
+    for (int i = 0; n > 0 && i < (int)graph->n; i++)
+        if (graph->nodes[i]->kind == NODE_AFTER && graph_number(graph, i) &&
+            strlen(graph->nodes[i]->number) == n &&
+            strncmp(graph->nodes[i]->number, number, n) == 0)
+            return i;
+    return -1;
+}
+
+/* How many nodes of its kind without a name come before it in its part. */
+static int count_before(struct graph *graph, int id, const char *number)
+{
+    const size_t n = part_of(number);
+    int before = 0;
+
+    for (int i = 0; i < id; i++) {
+        const struct node *other = graph->nodes[i];
+        if (other->kind == graph->nodes[id]->kind && !has_name(other) && graph_number(graph, i) &&
+            part_of(other->number) == n && strncmp(other->number, number, n) == 0)
+            before++;
+    }
+    return before;
+}
+
+/* Another node has been given this name. */
+static bool is_given(const struct graph *graph, const char *label)
+{
+    for (size_t i = 0; i < graph->n; i++) {
+        const struct node *node = graph->nodes[i];
+        if (has_name(node) && strcmp(node->name ? node->name : node->target, label) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* NULL: it has none better than its number. */
+static const char *count_label(struct graph *graph, int id)
+{
+    const char *word = graph->nodes[id]->kind == NODE_STUDY ? "study" : "after";
+    const char *number = graph_number(graph, id), *label;
+    int maker, before;
+
+    if (!number)
+        return NULL;
+    maker = maker_of(graph, number);
+    if (part_of(number) > 0 && maker < 0)
+        return NULL;
+    before = count_before(graph, id, number);
+    label = arena_printf(graph->arena, before ? "%s%s%s-%d" : "%s%s%s",
+                         maker >= 0 ? graph_label(graph, maker) : "", maker >= 0 ? "." : "", word,
+                         before + 1);
+    return label && !is_given(graph, label) ? label : NULL;
+}
+
+/* "asha.best" */
+static const char *part_label(struct graph *graph, const struct node *node)
+{
+    const bool is_best = node->kind == NODE_BEST;
+    const char *study = graph_label(graph, is_best ? node->best_of : node->table_of);
+    const char *label = arena_printf(graph->arena, "%s.%s", study, is_best ? "best" : "table");
+
+    return label && !is_given(graph, label) ? label : NULL;
+}
+
 const char *graph_label(struct graph *graph, int id)
 {
-    static const char *const kinds[] = {"source", "text",      "action", "study",
-                                        "best",   "undecided", "compare"};
     struct node *node = graph->nodes[id];
 
-    if (node->name || node->target)
+    if (has_name(node))
         return node->name ? node->name : node->target;
+    if (node->label)
+        return node->label;
+    if (node->kind == NODE_STUDY || node->kind == NODE_AFTER)
+        node->label = count_label(graph, id);
+    else if (node->kind == NODE_BEST || node->kind == NODE_TABLE)
+        node->label = part_label(graph, node);
+    if (node->label)
+        return node->label;
     if (node->kind == NODE_SOURCE) {
         const char *slash = strrchr(node->source.path, '/');
         return slash ? slash + 1 : node->source.path;
@@ -298,8 +397,6 @@ const char *graph_label(struct graph *graph, int id)
     if (node->kind == NODE_TEXT)
         return node->text.name;
     if (graph_number(graph, id))
-        node->name = arena_printf(graph->arena, "%s#%s",
-                                  node->kind == NODE_ACTION ? node->action.kind : kinds[node->kind],
-                                  node->number);
-    return node->name ? node->name : kinds[node->kind];
+        node->name = arena_printf(graph->arena, "%s#%s", graph_kind(graph, id), node->number);
+    return node->name ? node->name : graph_kind(graph, id);
 }

@@ -26,6 +26,7 @@ enum node_kind {
     NODE_ACTION,  /* a command, or what is fetched from elsewhere */
     NODE_STUDY,   /* a search: units of trials, decided while it runs */
     NODE_BEST,    /* the checkpoint of a study's best trial */
+    NODE_TABLE,   /* the table of a study, as a file */
     NODE_AFTER,   /* what the recipe makes of a study's best, known once it is decided */
     NODE_COMPARE, /* a table drawn when the build ends */
 };
@@ -129,7 +130,9 @@ struct node {
     const char *name;   /* given by the user, or NULL */
     const char *target; /* the first that names it, or NULL */
     const char *number; /* graph_add sets it: NULL for its place, see graph_number_under */
-    const char *where;  /* "recipes/asha.lua:12" */
+    const char *
+        label; /* of what has no name, once graph_label has made it; of sources and actions: NULL */
+    const char *where; /* "recipes/asha.lua:12" */
     union {
         struct {
             const char *path;     /* absolute */
@@ -142,7 +145,8 @@ struct node {
         } text;
         struct action action;
         struct study_spec *study;
-        int best_of; /* the study's node */
+        int best_of;  /* the study's node */
+        int table_of; /* the study's node */
         struct {
             int study;        /* the node */
             int callbacks;    /* engine/recipe's reference to its function */
@@ -206,7 +210,15 @@ void graph_needs(const struct graph *graph, int id, void (*visit)(void *context,
  */
 enum status graph_refuse_cycle(struct graph *graph, int from, int to, struct error *err) MUST_CHECK;
 
-/* What a person calls the node: its name, its target, or "train#12". Lives in the graph's arena. */
+/* What sort of node it is, in a word: an action's is its own, "train". */
+const char *graph_kind(struct graph *graph, int id);
+
+/*
+ * What a person calls the node: its name, its target, or "train#12". Studies without a name are
+ * "study", "study-2", ..., and what a study's best is made into "after", "after-2", ...; those that
+ * such a one makes are "after.study", .... Of a study "asha", "asha.best" and "asha.table". Lives in
+ * the graph's arena.
+ */
 const char *graph_label(struct graph *graph, int id);
 
 #endif

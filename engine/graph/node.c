@@ -9,10 +9,23 @@
 
 enum { KEYS = 1000 }; /* a build with some --set may be long past */
 
-enum status node_trial(struct store *store, const char *recipe, const char *name,
-                       struct arena *arena, struct node_key **keys, size_t *n, struct error *err)
+/* The keys of this very name, as the build knew them. */
+static enum status past_keys(struct store *store, const struct node_name *of, const char *name,
+                             struct arena *arena, struct node_key **keys, size_t *n,
+                             struct error *err)
 {
-    const char *slash = strrchr(name, '/');
+    TRY(history_node_keys(store, of->recipe, name, KEYS, arena, keys, n, err));
+    while (of->run > 0 && *n > 0 && (*keys)[0].run > of->run) {
+        ++*keys;
+        --*n;
+    }
+    return OK;
+}
+
+enum status node_trial(struct store *store, const struct node_name *of, struct arena *arena,
+                       struct node_key **keys, size_t *n, struct error *err)
+{
+    const char *slash = strrchr(of->name, '/');
     size_t capacity = 0;
 
     *n = 0;
@@ -22,10 +35,13 @@ enum status node_trial(struct store *store, const char *recipe, const char *name
     for (int t = 1;; t++) {
         struct node_key *found = NULL;
         size_t count;
-        char *unit = arena_printf(arena, "%s/%d", name, t);
+        char *unit = arena_printf(arena, "%s/%d", of->name, t);
         if (!unit)
             return error_memory(err);
-        TRY(history_node_keys(store, recipe, unit, 1, arena, &found, &count, err));
+        if (of->run > 0)
+            TRY(past_keys(store, of, unit, arena, &found, &count, err));
+        else
+            TRY(history_node_keys(store, of->recipe, unit, 1, arena, &found, &count, err));
         if (count == 0)
             return OK;
         assert(found);
@@ -37,14 +53,13 @@ enum status node_trial(struct store *store, const char *recipe, const char *name
 }
 
 /* STUDY/TRIAL: the unit with the largest t. */
-static enum status trial_keys(struct store *store, const char *recipe, const char *name,
-                              struct arena *arena, struct node_key **keys, size_t *n,
-                              struct error *err)
+static enum status trial_keys(struct store *store, const struct node_name *of, struct arena *arena,
+                              struct node_key **keys, size_t *n, struct error *err)
 {
-    TRY(node_trial(store, recipe, name, arena, keys, n, err));
+    TRY(node_trial(store, of, arena, keys, n, err));
     if (*n == 0)
         return OK;
-    return history_node_keys(store, recipe, (*keys)[*n - 1].name, KEYS, arena, keys, n, err);
+    return past_keys(store, of, (*keys)[*n - 1].name, arena, keys, n, err);
 }
 
 static enum status prefix_keys(struct store *store, const char *name, struct arena *arena,
@@ -66,17 +81,23 @@ static enum status prefix_keys(struct store *store, const char *name, struct are
     return OK;
 }
 
-enum status node_keys(struct store *store, const char *recipe, const char *name,
-                      struct arena *arena, struct node_key **keys, size_t *n, struct error *err)
+enum status node_keys(struct store *store, const struct node_name *of, struct arena *arena,
+                      struct node_key **keys, size_t *n, struct error *err)
 {
-    TRY(history_node_keys(store, recipe, name, KEYS, arena, keys, n, err));
+    TRY(past_keys(store, of, of->name, arena, keys, n, err));
     if (*n == 0)
-        TRY(trial_keys(store, recipe, name, arena, keys, n, err));
+        TRY(trial_keys(store, of, arena, keys, n, err));
     if (*n == 0)
-        TRY(prefix_keys(store, name, arena, keys, n, err));
+        TRY(prefix_keys(store, of->name, arena, keys, n, err));
     if (*n > 0)
         return OK;
-    (void)error_set(err, ERR_INPUT, name, "no build of this recipe here has a node of this name");
+    if (of->run > 0)
+        (void)error_set(err, ERR_INPUT, of->name,
+                        "no build of this recipe up to run %lld has a node of this name",
+                        (long long)of->run);
+    else
+        (void)error_set(err, ERR_INPUT, of->name,
+                        "no build of this recipe here has a node of this name");
     error_hint(err, "hpo graph RECIPE lists them; a trial is STUDY/TRIAL or STUDY/TRIAL/T");
     return ERR_INPUT;
 }

@@ -62,6 +62,8 @@ static const char *find_file(struct graph *graph, int id, const char *path)
             id = node->after.node;
             path = node->after.path;
             break;
+        case NODE_TABLE:
+            return "table.json";
         case NODE_STUDY:
         case NODE_BEST:
         case NODE_COMPARE:

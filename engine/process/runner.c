@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <termios.h>
@@ -124,6 +125,7 @@ __attribute__((no_sanitize("address"))) static int child_main(void *context)
     l->step = "make a process group";
     if (setpgid(0, 0) != 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
         goto failed;
+    (void)umask(l->command->for_group ? 002 : 022);
     l->step = "enter the working folder";
     if (chdir(l->command->folder) != 0)
         goto failed;

@@ -149,7 +149,7 @@ enum status recipe_match(struct recipe *r, const char *where, const char *patter
                          struct error *err) MUST_CHECK;
 
 /* What people read, drawn by lua/table.lua, and the same for spreadsheets where that has it: kind
- * "study", "studies", "compare", "effort" or "simulation". */
+ * "study", "studies", "compare", "effort" or "simulation"; of "diff", csv is what programs get. */
 enum status recipe_table(const char *kind, const char *json, struct arena *arena, char **text,
                          char **csv, struct error *err) MUST_CHECK;
 

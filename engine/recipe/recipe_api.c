@@ -448,6 +448,13 @@ static int api_best(lua_State *L)
     return add(L, &node);
 }
 
+static int api_table(lua_State *L)
+{
+    struct node node = {.kind = NODE_TABLE, .where = where_of(L), .table_of = study_of(L)};
+
+    return add(L, &node);
+}
+
 /* core.after(study, function (best's JSON) → node, path or nil, where) */
 static int api_after(lua_State *L)
 {
@@ -503,9 +510,10 @@ static int api_print(lua_State *L)
 }
 
 static const luaL_Reg core[] = {
-    {"fail", api_fail},     {"where", api_where},     {"source", api_source}, {"text", api_text},
-    {"action", api_action}, {"fetch", api_fetch},     {"study", api_study},   {"best", api_best},
-    {"after", api_after},   {"compare", api_compare}, {"print", api_print},   {NULL, NULL},
+    {"fail", api_fail},     {"where", api_where}, {"source", api_source},   {"text", api_text},
+    {"action", api_action}, {"fetch", api_fetch}, {"study", api_study},     {"best", api_best},
+    {"table", api_table},   {"after", api_after}, {"compare", api_compare}, {"print", api_print},
+    {NULL, NULL},
 };
 
 void recipe_api_push(lua_State *L)

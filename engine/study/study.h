@@ -126,12 +126,16 @@ bool study_may_keep(const struct study *study, const struct unit *u);
 void study_asks(const struct study *study, void (*visit)(void *context, struct unit *u),
                 void *context);
 
-/*
- * The object of `hpo table --json`, of a study whose build has ended; without the fields `cached`
- * where that is false.
- */
-enum status study_table(const struct study *study, const char *name, bool cached, struct text *out,
-                        struct error *err) MUST_CHECK;
+/* How much a table says. */
+enum table_detail {
+    TABLE_RESULTS,  /* what equal reports make equal: no keys, and nothing measured */
+    TABLE_MEASURED, /* keys, and what units took */
+    TABLE_CACHED    /* and which of them this build did not train: all of `hpo table --json` */
+};
+
+/* The object of `hpo table --json`, of a study whose build has ended, or that is decided. */
+enum status study_table(const struct study *study, const char *name, enum table_detail detail,
+                        struct text *out, struct error *err) MUST_CHECK;
 
 /* The same while its build goes on. */
 enum status study_table_now(const struct study *study, const char *name, struct text *out,

@@ -307,17 +307,21 @@ static void write_metrics(const struct unit *u, struct text *out)
     text_add(out, "}");
 }
 
-static void write_segment(const struct report *r, bool cached, struct text *out)
+static void write_segment(const struct report *r, enum table_detail detail, struct text *out)
 {
     char hex[DIGEST_HEX + 1];
 
     digest_hex(&r->unit->key, hex);
-    text_printf(out, "{\"t\": %d, \"key\": \"%s\", ", r->unit->t, hex);
-    if (cached)
-        text_printf(out, "\"cached\": %s, ", r->unit->cached ? "true" : "false");
-    text_add(out, "\"seconds\": ");
-    json_write_number(out, r->unit->seconds);
-    if (r->unit->by_hand)
+    text_printf(out, "{\"t\": %d", r->unit->t);
+    if (detail >= TABLE_MEASURED)
+        text_printf(out, ", \"key\": \"%s\"", hex);
+    if (detail >= TABLE_CACHED)
+        text_printf(out, ", \"cached\": %s", r->unit->cached ? "true" : "false");
+    if (detail >= TABLE_MEASURED) {
+        text_add(out, ", \"seconds\": ");
+        json_write_number(out, r->unit->seconds);
+    }
+    if (detail >= TABLE_MEASURED && r->unit->by_hand)
         text_add(out, ", \"accepted\": true");
     if (r->parent_trial >= 0)
         text_printf(out, ", \"parent_trial\": %d", r->parent_trial);
@@ -343,8 +347,8 @@ static void write_judged(const struct study *study, const struct trial *trial, s
 
 /* What a table is of. */
 struct view {
-    bool cached; /* with the fields of that name */
-    bool going;  /* the build goes on */
+    enum table_detail detail;
+    bool going; /* the build goes on */
 };
 
 /* As long as the build goes on. */
@@ -391,7 +395,7 @@ static enum status write_trial(const struct study *study, const struct trial *tr
     text_add(out, "], \"segments\": [");
     for (size_t i = 0; i < trial->n_reports; i++) {
         text_add(out, i ? ", " : "");
-        write_segment(&trial->reports[i], view->cached, out);
+        write_segment(&trial->reports[i], view->detail, out);
     }
     text_add(out, "]}");
     return OK;
@@ -452,22 +456,23 @@ static enum status write_table(const struct study *study, const char *name, cons
         text_add(out, "}");
     }
     text_add(out, "]");
-    if (study->decided)
+    if (study->decided && view->detail >= TABLE_MEASURED)
         write_clock(study, out);
     text_add(out, "}");
     return out->failed ? error_memory(err) : OK;
 }
 
-enum status study_table(const struct study *study, const char *name, bool cached, struct text *out,
-                        struct error *err)
+enum status study_table(const struct study *study, const char *name, enum table_detail detail,
+                        struct text *out, struct error *err)
 {
-    return write_table(study, name, &(struct view){.cached = cached}, out, err);
+    return write_table(study, name, &(struct view){.detail = detail}, out, err);
 }
 
 enum status study_table_now(const struct study *study, const char *name, struct text *out,
                             struct error *err)
 {
-    return write_table(study, name, &(struct view){.cached = true, .going = true}, out, err);
+    return write_table(study, name, &(struct view){.detail = TABLE_CACHED, .going = true}, out,
+                       err);
 }
 
 size_t study_trials(const struct study *study)

@@ -10,7 +10,7 @@ RECIPE = """
 local hpo = require "hpo"
 local best = hpo.param("best", "any")
 local study = hpo.study {
-  name = "s", space = { x = hpo.ordered { 1, 2, 3, 4 }, epochs = 7 }, samples = 4, concurrency = 4, metric = "loss", best = best,
+  name = "s", space = { x = hpo.ordered { 1, 2, 3, 4 }, status = 7 }, samples = 4, concurrency = 4, metric = "loss", best = best,
   search = hpo.search.grid {}, scheduler = hpo.scheduler.SCHEDULER,
   trial = function(p) return hpo.command { run = { "sh", hpo.source "train.sh" } } end,
 }
@@ -42,7 +42,7 @@ class Best(Case):
         x = judged.get("params", trial["params"])["x"]
         row = list(csv.DictReader(io.StringIO(self.hpo("table", "r.lua", "--csv", *sets)[0])))[table["best"]]
         self.assertEqual((int(row["x"]), float(row["loss"])), (x, judged["value"]))
-        self.assertEqual(int(row.get("t", judged["t"])), judged["t"])
+        self.assertEqual(int(row.get("at_t", judged["t"])), judged["t"])
         self.assertEqual(self.read("out/r/best/at").split(), [str(x), str(judged["t"])])
         block = self.hpo("table", "r.lua", *sets)[0].split("\n\n")[1].splitlines()
         facts = dict(line.rsplit(None, 1) for line in block if line)
@@ -65,7 +65,7 @@ class Best(Case):
     def test_a_parameter_named_like_a_column(self):
         self.best(FIFO, "t")
         head = self.hpo("table", "r.lua", "--csv")[0].splitlines()[0].split(",")
-        self.assertEqual(head, ["combo", "params.epochs", "x", "loss", "t", "runtime_s", "epochs", "status"])
+        self.assertEqual(head, ["trial", "params.status", "x", "loss", "at_t", "runtime_s", "t", "status"])
 
 
 if __name__ == "__main__":

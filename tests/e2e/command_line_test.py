@@ -1,5 +1,6 @@
 """The command line: help of every command from one table, flags where they mean something and nowhere else, the nearest
 name of one that is not known, and whoever stops reading."""
+import os
 import re
 import signal
 import subprocess
@@ -126,6 +127,18 @@ class CommandLine(Case):
         self.assertEqual(log.stderr.read(), "")
         self.assertEqual(log.wait(timeout=60), -signal.SIGPIPE)
         log.stderr.close()
+
+    def test_nor_is_anything_said_where_nobody_reads_at_all(self):
+        self.write("r.lua", RECIPE)
+        self.hpo("build", "r.lua")
+        self.hpo("build", "r.lua")
+        for command in ("build r.lua --dry-run", "build r.lua --json", "why r.lua x", "graph r.lua", "log r.lua x", "runs", "diff 1 2", "cache stat", "--help"):
+            read, write = os.pipe()
+            os.close(read)
+            done = subprocess.run([str(self.program), *command.split()], cwd=self.folder, env=self.environment, stdout=write,
+                                  stderr=subprocess.PIPE, text=True, timeout=60)
+            os.close(write)
+            self.assertEqual((done.returncode, "Broken pipe" in done.stderr), (-signal.SIGPIPE, False), command)
 
     def test_a_limit_on_the_size_of_files_is_said(self):
         self.write("r.lua", RECIPE.replace("echo hi", "seq 500000"))

@@ -153,7 +153,7 @@ class Branches(Case):
                 kinds = {("momentum" in t["params"], t["params"]["optimizer"]) for t in tables[0]["trials"]}
                 self.assertEqual(kinds, {(False, "adam"), (True, "sgd")})
                 csv = self.hpo("table", "r.lua", *sets, "--csv", "--cache", f"{search}{scheduler}1")[0].splitlines()
-                self.assertTrue(csv[0].startswith("combo,momentum,optimizer,width,"), csv[0])
+                self.assertTrue(csv[0].startswith("trial,momentum,optimizer,width,"), csv[0])
 
 
 if __name__ == "__main__":

@@ -56,18 +56,18 @@ class Tables(Case):
         self.recipe("c = hpo.compare { a, b }")
         a, b = "study a: best trial 1, t = 2, loss 0.22 (min)\n", "study b: best trial 3, t = 2, acc 9 (max)\n"
         built = self.hpo("build", "r.lua")[0]
-        self.assertRegex(built, f"^{re.escape(a)}combo  (.|\n)*\n\n{re.escape(b)}combo  (.|\n)*\n\ncomparison c\nrun type ")
-        self.assertTrue(self.read("out/r/a/table.txt").startswith(a + "combo"))
+        self.assertRegex(built, f"^{re.escape(a)}trial  (.|\n)*\n\n{re.escape(b)}trial  (.|\n)*\n\ncomparison c\nrun type ")
+        self.assertTrue(self.read("out/r/a/table.txt").startswith(a + "trial"))
         self.assertTrue(self.read("out/r/c/table.txt").startswith("run type"))
         both = self.hpo("table", "r.lua")[0]
-        self.assertRegex(both, f"^{re.escape(a)}combo  (.|\n)*\n\n{re.escape(b)}combo  ")
-        self.assertTrue(self.hpo("table", "r.lua", "a")[0].startswith("combo"))
+        self.assertRegex(both, f"^{re.escape(a)}trial  (.|\n)*\n\n{re.escape(b)}trial  ")
+        self.assertTrue(self.hpo("table", "r.lua", "a")[0].startswith("trial"))
         self.assertTrue(self.hpo("build", "r.lua", "c", "--out", "other")[0].startswith("run type"))
 
     def test_the_csv_of_several_studies_can_be_read(self):
         self.hpo("build", "r.lua")
         rows = self.rows()
-        self.assertEqual([(row["study"], row["combo"], row["x"]) for row in rows],
+        self.assertEqual([(row["study"], row["trial"], row["x"]) for row in rows],
                          [("a", "0", "5"), ("a", "1", "2"), ("a", "2", "7"), ("b", "0", "5"), ("b", "1", "2"), ("b", "2", "7"), ("b", "3", "1")])
         self.assertNotIn("study", self.rows("a")[0])
 
@@ -76,16 +76,16 @@ class Tables(Case):
         self.hpo("build", "r.lua")
         self.assertEqual([(row["loss"], row["acc"]) for row in self.rows("a")], [("0.52", "5"), ("0.22", "8"), ("0.72", "3")])
         self.assertEqual([(row["loss"], row["acc"]) for row in self.rows()][-1], ("0.12", "9"))
-        self.assertRegex(self.hpo("table", "r.lua", "a")[0], r"^combo  x  loss  acc  runtime .*\n    0  5  0\.52    5 ")
+        self.assertRegex(self.hpo("table", "r.lua", "a")[0], r"^trial  x  loss  acc  wall time .*\n    0  5  0\.52    5 ")
 
     def test_sort_and_top(self):
         self.hpo("build", "r.lua")
-        order = lambda *arguments: [row["combo"] for row in self.rows(*arguments)]
+        order = lambda *arguments: [row["trial"] for row in self.rows(*arguments)]
         self.assertEqual(order("a", "--sort", "loss"), ["1", "0", "2"])
         self.assertEqual(order("a", "--sort=-x"), ["2", "0", "1"])
         self.assertEqual(order("b", "--top", "2"), ["3", "1"])
         self.assertEqual(order("--sort", "-trial", "--top", "1"), ["2", "3"])
-        self.assertRegex(self.hpo("table", "r.lua", "b", "--top", "1")[0], r"^combo .*\n    3  1 .*\n\nbest trial +3\n")
+        self.assertRegex(self.hpo("table", "r.lua", "b", "--top", "1")[0], r"^trial .*\n    3  1 .*\n\nbest trial +3\n")
         self.assertIn('hpo: --sort: there is no column "acx"\n  did you mean "acc"?', self.hpo("table", "r.lua", "--sort", "acx", status=2)[1])
         self.assertIn("--top: expected a whole number from 1", self.hpo("table", "r.lua", "--top", "0", status=2)[1])
         for flag in (["--sort", "loss"], ["--top", "1"]):

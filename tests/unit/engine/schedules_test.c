@@ -249,7 +249,8 @@ static char *run(const char *name, uint64_t seed, int slots, int faults, struct 
     schedules++;
     for (size_t i = 0; i < b.studies.n; i++)
         assert_int_equal(study_table(work_of(&b, b.studies.nodes[i])->study,
-                                     graph_label(b.graph, b.studies.nodes[i]), false, &table, &err),
+                                     graph_label(b.graph, b.studies.nodes[i]), TABLE_MEASURED,
+                                     &table, &err),
                          OK);
     assert_int_equal(text_finish(&table, &json, NULL, &err), OK);
     return without_times(json, arena);

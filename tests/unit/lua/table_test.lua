@@ -21,25 +21,25 @@ end
 
 t.test("a study as text", function()
   t.equal((shown(study)), [[
-combo  bs          lr  opt  eval loss  runtime  epochs  status
-    0   4  0.00123457  a,b        3.5    1.2 s       1  stopped
-    1   8     1.2e-05  ü          2.5    3.8 s       2  completed
-    2   8           1  –            –    0.0 s       0  failed
+trial  bs          lr  opt  eval loss  wall time  t  status
+    0   4  0.00123457  a,b        3.5      1.2 s  1  stopped
+    1   8     1.2e-05  ü          2.5      3.8 s  2  completed
+    2   8           1  –            –      0.0 s  0  failed
 
-best trial       1
-  bs             8
-  lr             1.2e-05
-  opt            ü
-  eval loss      2.5
-  at t           1
-  total runtime  5.0 s
-  epochs         2
+best trial   1
+  bs         8
+  lr         1.2e-05
+  opt        ü
+  eval loss  2.5
+  at t       1
+  wall time  5.0 s
+  t          2
 ]])
 end)
 
 t.test("a study as CSV", function()
   t.equal(select(2, shown(study)), [[
-combo,bs,lr,opt,eval_loss,runtime_s,epochs,status
+trial,bs,lr,opt,eval_loss,runtime_s,t,status
 0,4,0.0012345678901,"a,b",3.5,1.25,1,stopped
 1,8,1.2e-05,ü,2.5,3.75,2,completed
 2,8,1,,,0,0,failed
@@ -56,7 +56,7 @@ end)
 
 t.test("a study that did not come to its end has a best so far", function()
   local text = shown((study:gsub('"best": 1', '"best": 1, "decided": false')))
-  t.equal(text:match "\nbest so far +%d\n", "\nbest so far      1\n")
+  t.equal(text:match "\nbest so far +%d\n", "\nbest so far  1\n")
   t.equal(text:find "best trial", nil)
 end)
 
@@ -115,8 +115,8 @@ end)
 
 t.test("a study without a best trial", function()
   local empty = [[{"study": "s", "metric": "m", "mode": "max", "best_of": "last", "best": null, "trials": [], "decisions": []}]]
-  t.equal((shown(empty)), "combo  m  runtime  epochs  status\n\nbest trial  –\n")
-  t.equal(select(2, shown(empty)), "combo,m,runtime_s,epochs,status\n")
+  t.equal((shown(empty)), "trial  m  wall time  t  status\n\nbest trial  –\n")
+  t.equal(select(2, shown(empty)), "trial,m,runtime_s,t,status\n")
 end)
 
 -- A study of one completed trial; fields are put over those of the table and the trial.
@@ -130,17 +130,17 @@ end
 
 t.test("best of any report: its value, its t, the parameters it was trained with", function()
   local text, csv = shown(one({ lr = 0.2 }, { best_of = "any" }, { judged_by = { t = 1, value = 0.25, params = { lr = 0.1 } } }))
-  t.equal(csv, "combo,lr,loss,t,runtime_s,epochs,status\n0,0.1,0.25,1,0,2,completed\n")
+  t.equal(csv, "trial,lr,loss,at_t,runtime_s,t,status\n0,0.1,0.25,1,0,2,completed\n")
   t.equal(text, [[
-combo   lr  loss  at t  runtime  epochs  status
-    0  0.1  0.25     1    0.0 s       2  completed
+trial   lr  loss  at t  wall time  t  status
+    0  0.1  0.25     1      0.0 s  2  completed
 
-best trial       0
-  lr             0.1
-  loss           0.25
-  at t           1
-  total runtime  0.0 s
-  epochs         2
+best trial   0
+  lr         0.1
+  loss       0.25
+  at t       1
+  wall time  0.0 s
+  t          2
 ]])
 end)
 
@@ -150,13 +150,13 @@ t.test("no two columns have one name", function()
     return { csv:match "[^\n]*", (text:match "[^\n]*":gsub("  +", ",")) }
   end
   t.equal(heads({ epochs = 10, runtime = 2, ["eval loss"] = 3, trial = 4 }, "eval_loss"),
-    { "combo,params.epochs,params.eval loss,params.runtime,trial,eval_loss,runtime_s,epochs,status",
-      "combo,params.epochs,params.eval loss,params.runtime,trial,eval loss,runtime,epochs,status" })
+    { "trial,epochs,params.eval loss,runtime,params.trial,eval_loss,runtime_s,t,status",
+      "trial,epochs,params.eval loss,runtime,params.trial,eval loss,wall time,t,status" })
   t.equal(heads({ status = 1, ["params.status"] = 2, metric = 3 }, "status"),
-    { "combo,params.metric,params.status,params.params.status,metric,runtime_s,epochs,status",
-      "combo,params.metric,params.status,params.params.status,metric,runtime,epochs,status" })
+    { "trial,params.metric,params.status,params.params.status,metric,runtime_s,t,status",
+      "trial,params.metric,params.status,params.params.status,metric,wall time,t,status" })
   t.equal((tables.compare '{"rows": [{"run": "a", "EM": 0.5, "epochs": 2}]}'):match "^[^\n]*",
-    "run type  metric EM  metric epochs  best params  epochs  runtime to find  slots  minutes  ratio")
+    "run type  metric EM  epochs  best params  t  wall time  slots  worker minutes  ratio")
 end)
 
 t.test("options that are tables of names are shown with them", function()
@@ -171,7 +171,7 @@ t.test("long values are cut for the eye, and whole for programs", function()
   t.equal(text:match "wörd.-…", ("wörd "):rep(12):sub(1, -2) .. "…")
   t.equal({ #text < 1000, text:find("a\\nb\\u001B[2J", 1, true) ~= nil, text:find "\27" }, { true, true })
   t.equal(csv:match "0,([^,]*)", long)
-  t.equal((shown(one { prompt = ("w"):rep(60) })):match "w+", ("w"):rep(60))
+  t.equal((shown(one { prompt = ("w"):rep(60) })):match "www+", ("w"):rep(60))
 end)
 
 t.test("a table that does not say by what a trial is judged is refused, not shown without its values", function()
@@ -185,9 +185,9 @@ local rows = [[{"rows": [
 
 t.test("a comparison as text", function()
   t.equal((tables.compare(rows)), [[
-run type  eval loss     EM     F1  best params    epochs  runtime to find  slots  minutes  ratio
-manual      2.12346  55.50  60.12  bs=4 lr=0.001       5           12.3 s      2     0.41   1.00
-as "ha"           –      –      –  –                   0                –      –        –      –
+run type  eval loss     EM     F1  best params    t  wall time  slots  worker minutes  ratio
+manual      2.12346  55.50  60.12  bs=4 lr=0.001  5     12.3 s      2            0.41   1.00
+as "ha"           –      –      –  –              0          –      –               –      –
 ]])
 end)
 
@@ -210,9 +210,9 @@ t.test("EM and F1 are columns where some row answers questions, and only there",
     return { text:match "[^\n]*", csv:match "[^\n]*" }
   end
   t.equal(heads ', "exact_match": null, "f1": null',
-    { "run type  loss  best params  epochs  runtime to find  slots  minutes  ratio", "run,loss,params,t,runtime_s,slots,minutes,ratio" })
+    { "run type  loss  best params  t  wall time  slots  worker minutes  ratio", "run,loss,params,t,runtime_s,slots,minutes,ratio" })
   t.equal(heads ', "f1": 0',
-    { "run type  loss  EM    F1  best params  epochs  runtime to find  slots  minutes  ratio", "run,loss,exact_match,f1,params,t,runtime_s,slots,minutes,ratio" })
+    { "run type  loss  EM    F1  best params  t  wall time  slots  worker minutes  ratio", "run,loss,exact_match,f1,params,t,runtime_s,slots,minutes,ratio" })
 end)
 
 os.exit(t.finish())

@@ -14,22 +14,22 @@ t.test("metrics beside the study's own: of the report by which a trial is judged
     { { lr = 3 }, { 1, nil, others = { acc = 0.9 } } },
   }
   local one = studies.new("s", list, { best = 1 })
-  t.equal(csv { one }, "combo,lr,loss,acc,b_c,zeal,runtime_s,epochs,status\n0,1,4,0.25,3,,0,2,completed\n1,2,3,0.5,,,0,2,completed\n2,3,,,,,0,1,completed\n")
+  t.equal(csv { one }, "trial,lr,loss,acc,b_c,zeal,runtime_s,t,status\n0,1,4,0.25,3,,0,2,completed\n1,2,3,0.5,,,0,2,completed\n2,3,,,,,0,1,completed\n")
   t.equal((studies.shown { one }), [[
-combo  lr  loss   acc  b c  zeal  runtime  epochs  status
-    0   1     4  0.25    3     –    0.0 s       2  completed
-    1   2     3   0.5    –     –    0.0 s       2  completed
-    2   3     –     –    –     –    0.0 s       1  completed
+trial  lr  loss   acc  b c  zeal  wall time  t  status
+    0   1     4  0.25    3     –      0.0 s  2  completed
+    1   2     3   0.5    –     –      0.0 s  2  completed
+    2   3     –     –    –     –      0.0 s  1  completed
 
-best trial       1
-  lr             2
-  loss           3
-  acc            0.5
-  b c            –
-  zeal           –
-  at t           1
-  total runtime  0.0 s
-  epochs         2
+best trial   1
+  lr         2
+  loss       3
+  acc        0.5
+  b c        –
+  zeal       –
+  at t       1
+  wall time  0.0 s
+  t          2
 ]])
 end)
 
@@ -42,7 +42,7 @@ end)
 t.test("a metric gives way to our columns, to the study's own and to parameters", function()
   local others = { acc = 1, status = 2, lr = 3, runtime = 4, ["metric.lr"] = 5, ["b c"] = 6, b_c = 7 }
   t.equal(head { studies.new("s", { { { acc = 1, lr = 2 }, { 1, 3, others = others } } }) },
-    "combo,acc,lr,loss,metric.acc,b c,metric.b_c,metric.lr,metric.metric.lr,metric.runtime,metric.status,runtime_s,epochs,status")
+    "trial,acc,lr,loss,metric.acc,b c,metric.b_c,metric.lr,metric.metric.lr,runtime,metric.status,runtime_s,t,status")
 end)
 
 local a = studies.new("a", { { { lr = 1 }, { 1, 5, others = { acc = 0.5 } } }, { { lr = 2 }, { 1, 4 } } }, { best = 1 })
@@ -51,34 +51,34 @@ local b = studies.new("b", { { { loss = "x", study = 1 }, { 2, 9, others = { Acc
 t.test("several studies as text: a heading each, and their own columns under the names of all", function()
   t.equal((studies.shown { a, b }), [[
 study a: best trial 1, t = 1, loss 4 (min)
-combo  lr  loss  acc  runtime  epochs  status
-    0   1     5  0.5    0.0 s       1  completed
-    1   2     4    –    0.0 s       1  completed
+trial  lr  loss  acc  wall time  t  status
+    0   1     5  0.5      0.0 s  1  completed
+    1   2     4    –      0.0 s  1  completed
 
-best trial       1
-  lr             2
-  loss           4
-  acc            –
-  total runtime  0.0 s
-  epochs         1
+best trial   1
+  lr         2
+  loss       4
+  acc        –
+  wall time  0.0 s
+  t          1
 
 study b: best trial 0, t = 2, acc 9 (max)
-combo  params.loss  params.study  acc  Acc  at t  runtime  epochs  status
-    0  x                       1    9    1     2    0.0 s       2  completed
+trial  params.loss  params.study  acc  Acc  at t  wall time  t  status
+    0  x                       1    9    1     2      0.0 s  2  completed
 
-best trial       0
-  params.loss    x
-  params.study   1
-  acc            9
-  Acc            1
-  total runtime  0.0 s
-  epochs         2
+best trial      0
+  params.loss   x
+  params.study  1
+  acc           9
+  Acc           1
+  wall time     0.0 s
+  t             2
 ]])
 end)
 
 t.test("several studies as one CSV", function()
   t.equal(csv { a, b }, [[
-study,combo,params.loss,lr,params.study,loss,acc,Acc,t,runtime_s,epochs,status
+study,trial,params.loss,lr,params.study,loss,acc,Acc,at_t,runtime_s,t,status
 a,0,,1,,5,0.5,,1,0,1,completed
 a,1,,2,,4,,,1,0,1,completed
 b,0,x,,1,,9,1,2,0,2,completed
@@ -87,11 +87,11 @@ end)
 
 t.test("a study's own metric stands in front of its others", function()
   local text = studies.shown { a, studies.new("c", { { {}, { 1, 9, others = { loss = 1 } } } }, { metric = "zeal" }) }
-  t.equal(text:match "combo  zeal  loss ", "combo  zeal  loss ")
+  t.equal(text:match "trial  zeal  loss ", "trial  zeal  loss ")
 end)
 
 t.test("one study has no heading, and no column of its name", function()
-  t.equal({ studies.shown { a }:match "^%a+", csv { a }:match "^%a+" }, { "combo", "combo" })
+  t.equal({ studies.shown { a }:match "^%a+", csv { a }:match "^%a+" }, { "trial", "trial" })
 end)
 
 os.exit(t.finish())

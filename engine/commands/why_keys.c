@@ -1,0 +1,137 @@
+/* why_keys: keys by name, cut to the build that is meant. Start at why_find_keys. */
+#include "engine/commands/why_keys.h"
+
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/text.h"
+#include "cache/records/history.h"
+#include "engine/commands/past.h"
+#include "engine/execution/session.h"
+#include "engine/graph/node.h"
+#include "engine/options.h"
+#include "engine/running.h"
+
+bool why_is_trial(const char *name, int *trial)
+{
+    const char *slash = strrchr(name, '/');
+    struct error ignored;
+    int64_t number;
+
+    if (!slash || slash == name || strchr(name, '/') != slash ||
+        text_parse_integer(slash + 1, "", 0, INT32_MAX, &number, &ignored) != OK)
+        return false;
+    *trial = (int)number;
+    return true;
+}
+
+/* The parameters that were typed, as the store knows them; NULL: none were. */
+static enum status find_arguments(const struct options *o, struct arena *arena,
+                                  const char **arguments, struct error *err)
+{
+    struct error unread;
+
+    *arguments = NULL;
+    if (o->n_sets > 0 && session_arguments(o, arena, arguments, &unread) != OK &&
+        !(*arguments = options_arguments(o, arena))) /* keys outlive a recipe that can be read */
+        return error_memory(err);
+    return OK;
+}
+
+/* Its keys, newest first: of a build that runs, and of earlier ones. *job: what runs of it. */
+static enum status find_keys(const struct options *o, struct store *store, const char *recipe,
+                             const struct running_build *live, struct arena *arena,
+                             struct node_key **keys, size_t *n, const struct board_job **job,
+                             struct error *err)
+{
+    const char *name = o->words[0];
+    struct node_key *now, *all;
+    size_t n_now;
+    enum status s;
+
+    *job = NULL;
+    TRY(running_keys(live, name, arena, &now, &n_now, err));
+    if (n_now == 0)
+        return node_keys(store, &(struct node_name){recipe, name, o->run}, arena, keys, n, err);
+    now = &now[n_now - 1];
+    s = node_keys(store, &(struct node_name){recipe, now->name, 0}, arena, keys, n, err);
+    if (s != OK && s != ERR_INPUT)
+        return s;
+    *n = s == OK ? *n : 0;
+    for (size_t i = 0; i < live->board.n_jobs; i++) {
+        struct digest key;
+        const struct board_job *one = &live->board.jobs[i];
+        if (one->key && digest_parse(one->key, &key) && digest_equal(&key, &now->key))
+            *job = one;
+    }
+    if (*n > 0 && digest_equal(&(*keys)[0].key, &now->key))
+        return OK;
+    if (!(all = arena_array(arena, *n + 1, sizeof *all)))
+        return error_memory(err);
+    all[0] = *now;
+    if (*n > 0)
+        memcpy(all + 1, *keys, *n * sizeof *all);
+    *keys = all;
+    ++*n;
+    return OK;
+}
+
+/*
+ * With --set: the keys that the node had in the last build with these, and before. Without: those
+ * of the last build, which is named where it had some (by a trial's story, too). A key's own
+ * digits are of no build. *taken: the arguments of that build, where none were typed; or NULL.
+ */
+static enum status choose_build(const struct options *o, struct store *store, const char *recipe,
+                                const char *arguments, struct arena *arena, struct node_key **keys,
+                                size_t *n, const char **taken, struct error *err)
+{
+    struct run *runs;
+    size_t n_runs, r = 0;
+    int trial;
+
+    *taken = NULL;
+    if (o->run > 0 || (*keys)[0].run == 0 || (o->n_sets == 0 && why_is_trial(o->words[0], &trial)))
+        return OK;
+    TRY(history_runs(store, recipe, SIZE_MAX, arena, &runs, &n_runs, err));
+    if (!arguments) {
+        while (r < n_runs && runs[r].id != (*keys)[0].run)
+            r++;
+        if (r == n_runs)
+            return OK;
+        *taken = runs[r].arguments;
+        return session_say_build(o, runs[r].id, runs[r].arguments, arena, err);
+    }
+    while (r < n_runs && strcmp(runs[r].arguments, arguments) != 0)
+        r++;
+    while (r<n_runs && * n> 0 && (*keys)[0].run > runs[r].id) {
+        ++*keys;
+        --*n;
+    }
+    if (r<n_runs && * n> 0)
+        return OK;
+    (void)error_set(err, ERR_INPUT, o->words[0], "no build of it here had these --set");
+    error_hint(err, "hpo runs lists builds with their --set; without --set it is the last one");
+    return ERR_INPUT;
+}
+
+enum status why_find_keys(const struct options *o, struct store *store, const char *recipe,
+                          struct arena *arena, struct why_keys *out, bool *unknown,
+                          struct error *err)
+{
+    struct running_build live = {.run = 0};
+    const char *arguments;
+    struct run run;
+    enum status s;
+
+    *out = (struct why_keys){.n = 0};
+    *unknown = false;
+    TRY(find_arguments(o, arena, &arguments, err));
+    if (o->run > 0)
+        TRY(past_run(o, store, recipe, arena, &run, err));
+    else
+        TRY(running_find(store, recipe, arguments, 0, arena, &live, err));
+    s = find_keys(o, store, recipe, &live, arena, &out->keys, &out->n, &out->job, err);
+    *unknown = s == ERR_INPUT && o->run == 0;
+    TRY(s);
+    return choose_build(o, store, recipe, arguments, arena, &out->keys, &out->n, &out->taken, err);
+}

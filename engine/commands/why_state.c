@@ -1,0 +1,65 @@
+/* why_state: known, running, failed, or to be run. */
+#include "engine/commands/why_state.h"
+
+#include <time.h>
+
+#include "base/text.h"
+#include "cache/records/history.h"
+#include "cache/results/acceptance.h"
+#include "cache/results/index.h"
+#include "engine/board.h"
+#include "engine/study/accepted.h"
+
+/* Whether the result rests on what somebody has accepted, and on what. */
+static enum status add_acceptance(struct store *store, const struct digest *key,
+                                  struct arena *arena, struct text *t, struct error *err)
+{
+    char hex[DIGEST_HEX + 1], when[32] = "";
+    struct acceptance a;
+    struct tm tm;
+    time_t time;
+    const enum status s = acceptance_origin(store, key, arena, &a, err);
+
+    if (s != OK)
+        return s == ERR_NOT_FOUND ? OK : s;
+    time = (time_t)a.time;
+    digest_hex(&a.stands_for, hex);
+    if (gmtime_r(&time, &tm))
+        (void)!strftime(when, sizeof when, "%Y-%m-%d", &tm);
+    if (digest_equal(&a.key, key))
+        text_printf(t, "  accepted by %s on %s: the result is that of the key %s\n", a.who, when,
+                    hex);
+    else
+        text_printf(t, "  trained on from %s, which %s accepted on %s\n", a.name, a.who, when);
+    return OK;
+}
+
+enum status why_add_state(struct store *store, const struct digest *key, const struct result *r,
+                          const struct board_job *job, struct arena *arena, struct text *t,
+                          struct error *err)
+{
+    struct failure f;
+    const char *accepted;
+    enum status s;
+
+    if (job) {
+        text_printf(t, "  running, for %.1f s\n", job->seconds);
+        return OK;
+    }
+    if (r->description) {
+        text_printf(t, "  known: made in run %lld, in %.1f s%s\n", (long long)r->run, r->seconds,
+                    r->marked ? "; not reproducible: it has given two different results" : "");
+        return add_acceptance(store, key, arena, t, err);
+    }
+    s = history_failure_get(store, &r->key, arena, &f, err);
+    if (s == ERR_NOT_FOUND) {
+        text_add(t, "  not known: it will run\n");
+        return OK;
+    }
+    TRY(s);
+    TRY(accepted_get(store, &r->key, arena, &accepted, err));
+    text_printf(t, "  failed in run %lld: %s%s\n", (long long)f.run, f.text,
+                accepted ? "; accepted: not tried again until its key changes, or --retry-failed"
+                         : "");
+    return OK;
+}

@@ -1,0 +1,79 @@
+/* shell: a child in our own process group, which has the terminal. Start at shell_run. */
+#include "engine/process/shell.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* What the terminal sends is for the shell: we wait whatever comes. */
+static const int of_the_terminal[] = {SIGINT, SIGQUIT, SIGTSTP};
+enum { N_OF_THE_TERMINAL = sizeof of_the_terminal / sizeof *of_the_terminal };
+
+static enum status spawn(const char *shell, const char *folder, char *const *env, pid_t *pid,
+                         struct error *err)
+{
+    char *const argv[] = {(char *)shell, isatty(0) ? "-i" : NULL, NULL};
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t ours, none;
+    int refused;
+
+    (void)sigemptyset(&none);
+    (void)sigemptyset(&ours);
+    for (size_t i = 0; i < N_OF_THE_TERMINAL; i++)
+        (void)sigaddset(&ours, of_the_terminal[i]);
+    if (posix_spawn_file_actions_init(&actions) != 0)
+        return error_memory(err);
+    if (posix_spawnattr_init(&attributes) != 0) {
+        (void)posix_spawn_file_actions_destroy(&actions);
+        return error_memory(err);
+    }
+    (void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+    (void)posix_spawnattr_setsigdefault(&attributes, &ours);
+    (void)posix_spawnattr_setsigmask(&attributes, &none);
+    refused = posix_spawn_file_actions_addchdir_np(&actions, folder);
+    if (refused == 0)
+        refused = posix_spawn(pid, shell, &actions, &attributes, argv, env);
+    (void)posix_spawn_file_actions_destroy(&actions);
+    (void)posix_spawnattr_destroy(&attributes);
+    errno = refused;
+    return refused == 0 ? OK : error_system(err, shell, "start the shell");
+}
+
+static enum status wait_for(pid_t pid, int *exit_code, struct error *err)
+{
+    int status;
+
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR)
+            return error_system(err, "", "wait for the shell");
+    *exit_code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+    return OK;
+}
+
+enum status shell_run(const char *folder, char *const *env, int *exit_code, struct error *err)
+{
+    const char *shell = getenv("SHELL");
+    struct sigaction before[N_OF_THE_TERMINAL], ignore = {.sa_handler = SIG_IGN};
+    enum status s;
+    mode_t mask;
+    pid_t pid;
+
+    if (!shell || access(shell, X_OK) != 0)
+        shell = "/bin/sh";
+    for (size_t i = 0; i < N_OF_THE_TERMINAL; i++)
+        (void)sigaction(of_the_terminal[i], &ignore, &before[i]);
+    mask = umask(022); /* as an action has it */
+    s = spawn(shell, folder, env, &pid, err);
+    (void)umask(mask);
+    if (s == OK)
+        s = wait_for(pid, exit_code, err);
+    for (size_t i = 0; i < N_OF_THE_TERMINAL; i++)
+        (void)sigaction(of_the_terminal[i], &before[i], NULL);
+    return s;
+}

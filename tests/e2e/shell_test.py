@@ -1,0 +1,119 @@
+"""hpo shell: where an action would run; run.sh in a kept folder repeats what failed."""
+import os
+import pathlib
+import pty
+import select
+import subprocess
+import unittest
+
+from case import Case
+
+RECIPE = '''
+local hpo = require "hpo"
+local data = hpo.command { name = "data", run = { "sh", "-c", "echo 42 > $0", hpo.output "data.txt" } }
+local step = hpo.command { name = "step", run = { "sh", hpo.source "step.sh", "it's", data }, env = { COLOUR = "red & blue" },
+  pass = { "SECRET_KEY" }, outputs = { "deep/out" } }
+local s = hpo.study { name = "s", metric = "loss", space = { x = hpo.randint(1, 9) }, search = hpo.search.points { { x = 5 }, { x = 2 } },
+  concurrency = 1, scheduler = hpo.scheduler.fifo { max_t = 3 },
+  trial = function(p) return hpo.command { run = { "sh", hpo.source "train.sh" }, inputs = { data } } end }
+return { data = data, step = step, s = s, after = hpo.after(s, function(best)
+  return hpo.command { name = "final", run = { "sh", "-c", "echo " .. best.params.x .. " > $0", hpo.output "f" } } end) }
+'''
+STEP = 'cat "$2"; echo "$1 $COLOUR ${SECRET_KEY-none}"; mkdir -p deep; echo > deep/out\n'
+TRAIN = '''echo "from $HPO_FROM to $HPO_UNTIL more=${HPO_MORE-no} with $(cat $HPO_PARAMS)" >&2
+for t in $(seq $((HPO_FROM + 1)) $HPO_UNTIL); do echo "{\\"t\\": $t, \\"loss\\": $t}"; done
+'''
+
+
+class Shell(Case):
+    def setUp(self):
+        super().setUp()
+        self.write("r.lua", RECIPE)
+        self.write("step.sh", STEP)
+        self.write("train.sh", TRAIN)
+        self.environment["SHELL"] = "/bin/sh"
+
+    def shell(self, node, typed, *arguments, status=0):
+        done = subprocess.run([str(self.program), "shell", "r.lua", node, *arguments], cwd=self.folder, env=self.environment,
+                              input=typed, capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, status, done.stderr)
+        self.assertEqual(list(self.folder.glob(".hpo/work/*/*/dir/step.sh")), [])  # nothing of it is left
+        return done.stdout, done.stderr
+
+    def test_an_action(self):
+        self.assertIn("step: it reads data, which is not built yet\n  hpo build r.lua makes it", self.shell("step", "", status=2)[1])
+        self.build("r.lua", "data")
+        self.environment.update(SECRET_KEY="hush", UNRELATED="1")
+        out, err = self.shell("step", "ls; ls deep; echo $COLOUR $SECRET_KEY ${UNRELATED-clean}; sh step.sh a data; pwd")
+        self.assertEqual(out.splitlines()[:-1], ["data", "deep", "step.sh", "red & blue hush clean", "42", "a red & blue hush"])
+        self.assertRegex(err, r"^in (/.*/dir), this would run:\n  /\S*/sh step\.sh 'it'\\''s' data\nthe folder goes when the shell ends\n$")
+        self.assertFalse(pathlib.Path(out.splitlines()[-1]).exists())
+        command = err.splitlines()[1]
+        self.assertEqual(self.shell("step", command + "; ls deep")[0].splitlines(), ["42", "it's red & blue hush", "out"])
+        self.assertEqual(self.build("r.lua", "step")["ran"], 1)  # what was done there is in no store
+
+    def test_its_status(self):
+        self.assertIn("the shell ended with status 3", self.shell("data", "exit 3", status=1)[1])
+
+    def test_a_trial(self):
+        """Its run from the beginning, as far as it has come."""
+        self.build("r.lua", "data")
+        out, err = self.shell("s/0", "sh train.sh 2>&1; ls")
+        self.assertEqual(out.splitlines()[0], 'from 0 to 3 more=no with {"x": 5}')
+        self.assertEqual(out.splitlines()[-2:], ["data", "train.sh"])
+        self.assertIn("s/1: s has no such trial, or it has not come to it", self.shell("s/1", "", status=2)[1])
+        self.build("r.lua", "s")
+        self.assertIn('from 0 to 2 more=no with {"x": 2}', self.shell("s/1/2", "sh train.sh")[1])
+        self.assertIn("to 3", self.shell("s/1", "sh train.sh; test -d $HPO_CHECKPOINT_OUT && test -z \"$HPO_CHECKPOINT_IN\"")[1])
+
+    def test_what_there_is_not(self):
+        for node, message in (("nope", "the recipe has no node of this name"), ("s", "it runs no command"), ("s/7", "s has no such trial")):
+            self.assertIn(message, self.shell(node, "", status=2)[1])
+
+    def test_what_a_study_makes(self):
+        self.build("r.lua")
+        self.assertIn("echo 2 > $0' f\n", self.shell("final", "true")[1].replace("echo 5", "echo 2"))
+
+    def test_a_terminal_has_an_interactive_shell(self):
+        above, below = pty.openpty()
+        child = subprocess.Popen([str(self.program), "shell", "r.lua", "data"], cwd=self.folder, env={**self.environment, "PS1": "x"},
+                                 stdin=below, stdout=below, stderr=below, start_new_session=True)
+        os.close(below)
+        text, sent = b"", False
+        while child.poll() is None:
+            if select.select([above], [], [], 0.2)[0]:
+                try:
+                    text += os.read(above, 4096)
+                except OSError:
+                    break
+            if not sent and b"when the shell ends" in text:
+                os.write(above, b"case $- in *i*) echo is-$((1+1))-interactive;; esac; exit 7\n")
+                sent = True
+        self.assertEqual(child.wait(60), 0)
+        os.close(above)
+        self.assertIn(b"is-2-interactive", text)
+
+    def kept(self, target, status=1):
+        messages = self.build("r.lua", target, status=status)["messages"]
+        return pathlib.Path(messages.split("its folder is kept: ")[1].split("\n")[0])
+
+    def test_run_sh_repeats_a_failure(self):
+        self.write("step.sh", STEP + "cat; exit 5\n")
+        self.environment["SECRET_KEY"] = "hush"
+        script = self.kept("step") / "run.sh"
+        self.assertTrue(os.access(script, os.X_OK))
+        self.assertNotIn("hush", script.read_text())
+        for environment, said in (({"PATH": os.environ["PATH"], "SECRET_KEY": "other", "COLOUR": "green"}, "other"), ({"PATH": os.environ["PATH"]}, "none")):
+            done = subprocess.run([script], env=environment, cwd="/", input="typed", capture_output=True, text=True, timeout=60)
+            self.assertEqual((done.returncode, done.stdout), (5, f"42\nit's red & blue {said}\n"))
+
+    def test_run_sh_of_a_trial(self):
+        """It runs from where the trial went on, and nobody asks it for more."""
+        self.write("train.sh", TRAIN + 'test $HPO_UNTIL = 3 && exit 4\n')
+        done = subprocess.run([self.kept("s") / "run.sh"], env={"PATH": os.environ["PATH"]}, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 4)
+        self.assertEqual(done.stderr, 'from 0 to 3 more=no with {"x": 5}\n')
+
+
+if __name__ == "__main__":
+    unittest.main()
