@@ -26,7 +26,9 @@ struct reader {
 
 static char peek(const struct reader *r, size_t ahead)
 {
-    return (size_t)(r->end - r->at) > ahead ? r->at[ahead] : (char)0;
+    if ((size_t)(r->end - r->at) > ahead)
+        return r->at[ahead];
+    return '\0';
 }
 
 static void lose(struct reader *r)

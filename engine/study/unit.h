@@ -76,7 +76,7 @@ struct unit {
     const char *failure;          /* where failed: the sentence */
     bool looked;                  /* for an accepted failure of an earlier build, */
     bool accepted;                /* and there is one */
-    const struct digest *earlier; /* scratch of accept.c: the key that it would have had before */
+    const struct digest *earlier; /* scratch of accept.c: the key that it had before */
     struct digest result; /* the key whose result it has: its own, or what that was accepted as */
     bool by_hand;         /* it was accepted (hpo accept), or trained on from such a unit */
     struct asker asker;

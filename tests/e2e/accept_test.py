@@ -24,7 +24,7 @@ RECIPE = '''
 local hpo = require "hpo"
 local points = {}
 for i = 0, hpo.param("n", 4) - 1 do points[#points + 1] = { i = i } end
-local prep = hpo.command { name = "prep", run = { "python3", hpo.source "prep.py" }, outputs = { "data.txt" } }
+local prep = hpo.command { name = "prep", run = { "python3", "-S", hpo.source "prep.py" }, outputs = { "data.txt" } }
 local max_t = hpo.param("max_t", 4)
 local schedulers = {
   asha = hpo.scheduler.asha { max_t = max_t, reduction_factor = 2 }, fifo = hpo.scheduler.fifo { max_t = max_t },
@@ -34,7 +34,7 @@ local s = hpo.study {
   name = "s", space = { i = hpo.randint(0, 9) }, search = hpo.search.points(points), concurrency = 2, metric = "loss",
   scheduler = schedulers[hpo.param("scheduler", "asha")], keep = hpo.param("keep", "last"),
   trial = function(p)
-    return hpo.command { run = { "python3", hpo.source "train.py" }, inputs = { prep }, env = { LEVEL = hpo.param("level", "1") } }
+    return hpo.command { run = { "python3", "-S", hpo.source "train.py" }, inputs = { prep }, env = { LEVEL = hpo.param("level", "1") } }
   end,
 }
 local report = hpo.command { name = "report", run = { "sh", "-c", "cat ckpt/c > report.txt; echo " .. hpo.param("word", "a") .. " >> report.txt" },
@@ -262,7 +262,7 @@ class Later(Accept):
 
     def test_revoked_actions_run_again(self):
         """Also where the build before had nothing to do, and is remembered."""
-        self.write("r.lua", 'local hpo = require "hpo"\nreturn { prep = hpo.command { run = { "python3", hpo.source "prep.py" }, outputs = { "data.txt" } } }\n')
+        self.write("r.lua", 'local hpo = require "hpo"\nreturn { prep = hpo.command { run = { "python3", "-S", hpo.source "prep.py" }, outputs = { "data.txt" } } }\n')
         self.hpo("build", "r.lua")
         self.edit("prep.py")
         self.accept()
@@ -389,6 +389,21 @@ class Population(Accept):
         self.assertEqual(len(self.accept(*sets)["accepted"]), n)
         self.assertEqual(self.trained(*sets), (0, 0))
         self.assertEqual(self.bare(*sets), before)
+
+    def test_a_trial_that_failed(self):
+        """It is no result, and is tried again; what comes behind it in the study is accepted all the same."""
+        self.write("r.lua", RECIPE.replace('metric = "loss",', 'metric = "loss", on_failure = "prune",'))
+        self.write("train.py", TRAIN.replace("for t in", "assert p['i'] != 1\nfor t in"))
+        self.trained()
+        before = self.bare()
+        self.assertEqual(before["trials"][1]["status"], "failed")
+        self.edit()
+        accepted = self.accept()["accepted"]
+        self.assertEqual(len(accepted), sum(trial["reached"] for trial in before["trials"]))
+        answer = self.build("r.lua")
+        self.assertEqual((answer["ran"], answer["units_trained"], answer["failed"]), (1, 0, 1))
+        self.assertEqual(self.bare(), before)
+        self.assertEqual(self.trained(), (0, 0))
 
     def test_two_recipes(self):
         """What is accepted for one is known to both; each takes back its own."""
