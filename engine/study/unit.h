@@ -71,7 +71,7 @@ struct unit {
     struct digest checkpoint;
     bool bare;                    /* a run ended with it, and left no checkpoint */
     bool running;                 /* a run of ours will report it */
-    bool wanted;                  /* scratch of retain.c */
+    bool wanted;                  /* scratch of retain.c and accept.c */
     bool counted;                 /* scratch of those who count each unit once; false outside */
     const char *failure;          /* where failed: the sentence */
     bool looked;                  /* for an accepted failure of an earlier build, */

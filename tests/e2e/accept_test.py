@@ -177,6 +177,13 @@ class Flow(Accept):
         self.assertEqual(len(self.accept("--dry-run", "--set", "level=2", "s")["accepted"]), 8)
         self.assertIn("nothing of this name", self.hpo("accept", "r.lua", "prep", "--dry-run", "--set", "level=2", status=2)[1])
 
+    def test_a_trial_that_shares_its_units(self):
+        self.write("r.lua", RECIPE.replace("{ i = i }", "{ i = i % 2 }"))
+        self.trained()
+        self.edit()
+        self.assertEqual(self.names(self.accept("--dry-run", "s/3/1")), ["s/1/1"])
+        self.assertEqual(self.names(self.accept("--dry-run", "s/1")), self.names(self.accept("--dry-run", "s/3")))
+
     def test_damage(self):
         self.trained()
         self.edit("prep.py")
