@@ -319,6 +319,8 @@ static void read_next(struct reader *r)
         return;
     if (c == '#') {
         skip_comment(r);
+        if (r->at == r->end) /* without a newline: Pythons differ */
+            lose(r);
         return;
     }
     if (c == '\n') {

@@ -199,7 +199,7 @@ class Flow(Accept):
 
 
 class Suggestion(Accept):
-    WORDS = "differs only in comments and white space: `hpo accept r.lua` keeps the older results\n"
+    WORDS = "differs only in comments and white space: `hpo accept r.lua` keeps %s\n"
 
     def test_comments(self):
         answer = self.build("r.lua")
@@ -207,20 +207,20 @@ class Suggestion(Accept):
         self.edit("prep.py")
         self.edit()
         answer = self.build("r.lua", "--cached-only", status=1)
-        self.assertIn("prep.py " + self.WORDS, answer["messages"])
+        self.assertIn("prep.py " + self.WORDS % "1 result", answer["messages"])
         self.assertEqual(answer["messages"].count("hpo accept"), 1)
         text = self.hpo("accept", "r.lua", "--dry-run")[0]
         self.assertIn("  input.prep.py: only comments and white space differ\n", text)
         self.assertIn("  input.train.py: only comments and white space differ\n", text)
         self.assertTrue(all(node["differs"][0]["only_comments"] for node in self.accept("prep")["accepted"]))
         answer = self.build("r.lua")
-        self.assertIn("train.py " + self.WORDS, answer["messages"])
+        self.assertIn("train.py " + self.WORDS % "8 results", answer["messages"])
         self.assertEqual(answer["units_trained"], 8)
 
     def test_with_set(self):
         self.trained("--set", "n=2")
         self.edit()
-        self.assertIn("`hpo accept r.lua --set n=2` keeps", self.build("r.lua", "--set", "n=2", "--cached-only", status=1)["messages"])
+        self.assertIn("`hpo accept r.lua --set n=2` keeps 5 results", self.build("r.lua", "--set", "n=2", "--cached-only", status=1)["messages"])
 
     def test_code(self):
         self.trained()
@@ -239,7 +239,7 @@ return { a = hpo.command { run = { "python3", "-c", "import src.m; open('x', 'w'
         self.write("src/data.txt", "1\n")
         self.build("r.lua")
         self.edit("src/n.py")
-        self.assertIn("src " + self.WORDS, self.build("r.lua", "--cached-only", status=1)["messages"])
+        self.assertIn("src " + self.WORDS % "1 result", self.build("r.lua", "--cached-only", status=1)["messages"])
         self.write("src/data.txt", "2\n")
         self.assertNotIn("hpo accept", self.build("r.lua", "--cached-only", status=1)["messages"])
         self.write("src/data.txt", "1\n")
