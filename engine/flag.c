@@ -192,7 +192,7 @@ static const struct flag flags[] = {
     {"--revoke", NULL, ACCEPT, take_switch, FIELD(revoke),
      "take back what was accepted, and what was trained on from it"},
     {"--yes", NULL, ACCEPT, take_switch, FIELD(yes), "do it without asking"},
-    {"-v", NULL, BUILD | ACCEPT, take_switch, FIELD(verbose), "say what is started"},
+    {"-v", NULL, BUILD, take_switch, FIELD(verbose), "say what is started"},
     {"--scheduler", "S", SIMULATE, take_string, FIELD(scheduler),
      "the scheduler to try: 'asha { max_t = 5 }'"},
     {"--search", "S", SIMULATE, take_string, FIELD(search), "the searcher to try: 'random {}'"},

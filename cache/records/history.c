@@ -226,7 +226,7 @@ enum status history_keys_below(struct store *store, const char *recipe, const ch
     struct statement *st =
         database_statement(store_database(store),
                            "SELECT name, key, run FROM node WHERE recipe = ?1 AND name > ?2 || '/' "
-                           "AND name < ?2 || '0' AND " ROW_IS(NODE) " ORDER BY run DESC, name");
+                           "AND name < ?2 || '0' AND " ROW_IS(NODE) " ORDER BY name, run DESC");
 
     statement_bind_text(st, 1, recipe);
     statement_bind_text(st, 2, name);

@@ -58,7 +58,8 @@ enum status history_node_keys(struct store *store, const char *recipe, const cha
                               size_t limit, struct arena *arena, struct node_key **keys, size_t *n,
                               struct error *err) MUST_CHECK;
 
-/* The keys that the nodes have had whose names begin so and go on behind a "/", newest first. */
+/* The keys that the nodes have had whose names begin so and go on behind a "/": by name, then the
+ * newest first. */
 enum status history_keys_below(struct store *store, const char *recipe, const char *name,
                                struct arena *arena, struct node_key **keys, size_t *n,
                                struct error *err) MUST_CHECK;

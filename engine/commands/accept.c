@@ -76,31 +76,84 @@ static enum status print(struct text *t, struct error *err)
 
 /* ---- accept ---- */
 
+/* A study's units, of which several trials may have one: the word names any of them. */
+struct naming {
+    const char *study, *word;
+    struct arena *arena;
+    bool failed;
+};
+
+static void mark_named(void *context, int trial, struct unit *u)
+{
+    struct naming *n = context;
+    const char *name = arena_printf(n->arena, "%s/%d/%d", n->study, trial, u->t);
+
+    n->failed |= !name;
+    u->wanted |= name && is_below(name, n->word);
+}
+
+static void unmark(void *context, int trial, struct unit *u)
+{
+    (void)context;
+    (void)trial;
+    u->wanted = false;
+}
+
+/* Marks, as wanted, the units that the word names. */
+static enum status mark_units(struct build *b, const char *word, struct error *err)
+{
+    for (size_t i = 0; i < b->studies.n; i++) {
+        const int node = b->studies.nodes[i];
+        struct naming n = {graph_label(b->graph, node), word, b->arena, false};
+        if (!work_of(b, node)->study)
+            continue;
+        study_units(work_of(b, node)->study, unmark, NULL);
+        study_units(work_of(b, node)->study, mark_named, &n);
+        if (n.failed)
+            return error_memory(err);
+    }
+    return OK;
+}
+
+static bool is_named(const struct build *b, const char *word, const struct proposal *p)
+{
+    return is_below(p->name, word) || (p->unit && p->unit->wanted) || is_target(b, word, p) ||
+           begins_key(&p->key, word);
+}
+
+/* Takes what one word names. */
+static enum status choose_word(struct build *b, const char *word, bool *taken, struct error *err)
+{
+    const struct proposal *all;
+    const size_t n = accept_proposals(b, &all);
+    bool matched = false;
+
+    TRY(mark_units(b, word, err));
+    for (size_t i = 0; i < n; i++)
+        if (is_named(b, word, &all[i]))
+            taken[i] = matched = true;
+    return matched
+               ? OK
+               : unmatched(word, "nothing of this name has an older result under another key", err);
+}
+
 static enum status choose(struct build *b, const struct options *o, struct chosen *c,
                           struct error *err)
 {
     const struct proposal *all;
     const size_t n = accept_proposals(b, &all);
-    bool *matched = arena_array(b->arena, o->n_words + 1, sizeof *matched);
+    bool *taken = arena_array(b->arena, n + 1, sizeof *taken);
 
     *c = (struct chosen){.all = arena_array(b->arena, n + 1, sizeof(struct proposal *))};
-    if (!c->all || !matched)
+    if (!c->all || !taken)
         return error_memory(err);
-    for (size_t i = 0; i < n; i++) {
-        bool take = o->n_words == 0;
-        for (size_t w = 0; w < o->n_words; w++)
-            if (is_below(all[i].name, o->words[w]) || is_target(b, o->words[w], &all[i]) ||
-                begins_key(&all[i].key, o->words[w]))
-                take = matched[w] = true;
-        if (!take)
-            continue;
-        c->all[c->n++] = &all[i];
-        c->refused += all[i].refused;
-    }
     for (size_t w = 0; w < o->n_words; w++)
-        if (!matched[w])
-            return unmatched(o->words[w],
-                             "nothing of this name has an older result under another key", err);
+        TRY(choose_word(b, o->words[w], taken, err));
+    for (size_t i = 0; i < n; i++)
+        if (o->n_words == 0 || taken[i]) {
+            c->all[c->n++] = &all[i];
+            c->refused += all[i].refused;
+        }
     return OK;
 }
 

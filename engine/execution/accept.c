@@ -92,29 +92,32 @@ static enum status key_after(struct build *b, const struct digest *template, int
                        : error_memory(err);
 }
 
-/* The best of the older templates under which this unit, the first of them here, is known. */
+/* The best of the older templates under which this unit, the first of them here, is known; else the
+ * best: it may have failed there. */
 static enum status choose(struct accept *a, const struct unit *u, const struct digest *parent,
                           struct match *match, struct error *err)
 {
     struct build *b = a->b;
     struct earlier *all;
-    struct digest key;
-    size_t n;
+    size_t n, best = 0;
+    bool found = false;
 
     TRY(earlier_templates(b, u->template, &all, &n, err));
-    for (size_t i = 0; i < n && all[i].may; i++) {
+    if (n == 0 || !all[0].may)
+        return OK;
+    for (size_t i = 0; i < n && all[i].may && !found; i++) {
+        struct digest key;
         struct result r;
         enum status s;
         TRY(key_after(b, &all[i].key, u->t, parent, &key, err));
         s = index_result_get(b->store, &key, b->arena, &r, err);
-        if (s == OK) {
-            match->earlier = &all[i].key;
-            match->was = all[i].description;
-            return OK;
-        }
-        if (s != ERR_NOT_FOUND)
+        if (s != OK && s != ERR_NOT_FOUND)
             return s;
+        if ((found = s == OK))
+            best = i;
     }
+    match->earlier = &all[best].key;
+    match->was = all[best].description;
     return OK;
 }
 

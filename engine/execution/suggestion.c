@@ -1,9 +1,12 @@
 /* suggestion: the newest older key, and whether nothing that matters differs. Start at look. */
 #include "engine/execution/suggestion.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
+#include "cache/records/history.h"
+#include "cache/results/index.h"
 #include "engine/execution/code.h"
 #include "engine/execution/earlier.h"
 #include "engine/execution/session.h"
@@ -47,7 +50,56 @@ static enum status note_field(void *context, const struct key_field *was,
     return OK;
 }
 
-static enum status say(struct build *b, const struct difference *d, struct error *err)
+/* ---- how much would be kept ---- */
+
+static int compare_digests(const void *a, const void *b)
+{
+    return memcmp(a, b, sizeof(struct digest));
+}
+
+/* The newest key of each name, which comes first. */
+static size_t take_newest(const struct node_key *keys, size_t n, struct digest *out)
+{
+    const char *last = "";
+    size_t taken = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(keys[i].name, last) != 0)
+            out[taken++] = keys[i].key;
+        last = keys[i].name;
+    }
+    return taken;
+}
+
+/* How many different units the study's trials have results of, by the keys they had last. */
+static enum status count_units(struct build *b, const char *study, size_t *count, struct error *err)
+{
+    struct digest *digests;
+    struct node_key *keys;
+    size_t n;
+
+    *count = 0;
+    TRY(history_keys_below(b->store, b->recipe_path, study, b->arena, &keys, &n, err));
+    if (!(digests = arena_array(b->arena, n + 1, sizeof *digests)))
+        return error_memory(err);
+    n = take_newest(keys, n, digests);
+    qsort(digests, n, sizeof *digests, compare_digests);
+    for (size_t i = 0; i < n; i++) {
+        struct result r;
+        enum status s;
+        if (i > 0 && digest_equal(&digests[i], &digests[i - 1]))
+            continue;
+        s = index_result_get(b->store, &digests[i], b->arena, &r, err);
+        if (s != OK && s != ERR_NOT_FOUND)
+            return s;
+        *count += s == OK;
+    }
+    return OK;
+}
+
+/* ---- said ---- */
+
+static enum status say(struct build *b, const struct difference *d, size_t count, struct error *err)
 {
     struct text t = text_in(b->arena);
     char *sources = "", *sentence;
@@ -63,20 +115,31 @@ static enum status say(struct build *b, const struct difference *d, struct error
     text_printf(&t, ": `hpo accept %s", b->o->recipe);
     for (size_t i = 0; i < b->o->n_sets; i++)
         session_add_set(&t, &b->o->sets[i]);
-    text_add(&t, "` keeps the older results");
+    text_printf(&t, "` keeps %zu result%s", count, count == 1 ? "" : "s");
     TRY(text_finish(&t, &sentence, NULL, err));
     b->suggested = true;
     progress_line(b->progress, "%s", sentence);
     return OK;
 }
 
+<<<<<<< HEAD
 static enum status compare(struct build *b, const struct earlier *e, const char *is,
                            struct error *err)
+=======
+/* study: of a template; NULL: of an action. */
+static enum status look(struct build *b, const struct earlier *e, const char *is, const char *study,
+                        struct error *err)
+>>>>>>> h-accept
 {
     struct difference d = {.b = b, .sources = text_in(b->arena)};
+    size_t count = 1;
 
     TRY(earlier_differences(e->description, is, note_field, &d, err));
-    return d.more || (d.n_sources == 0 && !d.python) ? OK : say(b, &d, err);
+    if (d.more || (d.n_sources == 0 && !d.python))
+        return OK;
+    if (study)
+        TRY(count_units(b, study, &count, err));
+    return count > 0 ? say(b, &d, count, err) : OK;
 }
 
 /* Not in a dry run, which says what differs of each. */
@@ -94,7 +157,11 @@ enum status suggestion_of_action(struct build *b, int node, struct error *err)
     if (w->force || !may_look(b))
         return OK;
     TRY(earlier_actions(b, node, w->description, &all, &n, err));
+<<<<<<< HEAD
     return n > 0 && all[0].may ? compare(b, &all[0], w->description, err) : OK;
+=======
+    return n > 0 && all[0].may ? compare(b, &all[0], w->description, NULL, err) : OK;
+>>>>>>> h-accept
 }
 
 enum status suggestion_of_template(struct build *b, const struct template *t, struct error *err)
@@ -105,5 +172,11 @@ enum status suggestion_of_template(struct build *b, const struct template *t, st
     if (!may_look(b))
         return OK;
     TRY(earlier_templates(b, t, &all, &n, err));
+<<<<<<< HEAD
     return n > 0 && all[0].may ? compare(b, &all[0], t->description, err) : OK;
+=======
+    if (n == 0 || !all[0].may)
+        return OK;
+    return compare(b, &all[0], t->description, graph_label(b->graph, t->study), err);
+>>>>>>> h-accept
 }

@@ -26,7 +26,9 @@ struct reader {
 
 static char peek(const struct reader *r, size_t ahead)
 {
-    return (size_t)(r->end - r->at) > ahead ? r->at[ahead] : (char)0;
+    if ((size_t)(r->end - r->at) > ahead)
+        return r->at[ahead];
+    return '\0';
 }
 
 static void lose(struct reader *r)
@@ -317,6 +319,8 @@ static void read_next(struct reader *r)
         return;
     if (c == '#') {
         skip_comment(r);
+        if (r->at == r->end) /* without a newline: Pythons differ */
+            lose(r);
         return;
     }
     if (c == '\n') {

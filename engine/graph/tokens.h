@@ -4,12 +4,12 @@
  * but for the numbers of its lines. Docstrings are strings, and count.
  *
  * Careful    It need not know all of Python: a source that has anything in it which this file does
- *            not read exactly as Python does has no digest, and so is the same as nothing. That is:
- *            a byte below a blank but tab and newline (so CRLF), a byte order mark, a comment that
- *            may name an encoding, indentation by tabs here and blanks there, brackets that do not
- *            fit, a string without an end, a comment behind a joined line, and in the {} of an
- *            f-string a quote of its own kind, a backslash, a comment. A first line that begins
- *            with #! is no comment.
+ *            not read exactly as every Python 3 does has no digest, and so is the same as nothing.
+ *            That is: a byte below a blank but tab and newline (so CRLF), a byte order mark, a
+ *            comment that may name an encoding, indentation by tabs here and blanks there, brackets
+ *            that do not fit, a string without an end, a comment behind a joined line or without a
+ *            newline at the end, and in the {} of an f-string a quote of its own kind, a backslash,
+ *            a comment. A first line that begins with #! is no comment.
  */
 #ifndef ENGINE_GRAPH_TOKENS_H
 #define ENGINE_GRAPH_TOKENS_H

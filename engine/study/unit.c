@@ -163,7 +163,8 @@ enum status unit_refresh(struct units *units, struct unit *u, struct error *err)
 enum status unit_accepted(struct units *units, struct unit *u, bool *accepted, struct error *err)
 {
     if (!u->looked && units->store) {
-        TRY(accepted_get(units->store, &u->key, units->arena, &u->failure, err));
+        const struct digest *key = u->earlier ? u->earlier : &u->key;
+        TRY(accepted_get(units->store, key, units->arena, &u->failure, err));
         u->accepted = u->failure != NULL;
         u->looked = true;
     }

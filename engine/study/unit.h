@@ -76,12 +76,12 @@ struct unit {
     struct digest checkpoint;
     bool bare;                    /* a run ended with it, and left no checkpoint */
     bool running;                 /* a run of ours will report it */
-    bool wanted;                  /* scratch of retain.c */
+    bool wanted;                  /* scratch of retain.c and accept.c */
     bool counted;                 /* scratch of those who count each unit once; false outside */
     const char *failure;          /* where failed: the sentence */
     bool looked;                  /* for an accepted failure of an earlier build, */
     bool accepted;                /* and there is one */
-    const struct digest *earlier; /* scratch of accept.c: the key that it would have had before */
+    const struct digest *earlier; /* scratch of accept.c: the key that it had before */
     struct digest result; /* the key whose result it has: its own, or what that was accepted as */
     bool by_hand;         /* it was accepted (hpo accept), or trained on from such a unit */
     struct asker asker;

@@ -24,7 +24,7 @@ RECIPE = '''
 local hpo = require "hpo"
 local points = {}
 for i = 0, hpo.param("n", 4) - 1 do points[#points + 1] = { i = i } end
-local prep = hpo.command { name = "prep", run = { "python3", hpo.source "prep.py" }, outputs = { "data.txt" } }
+local prep = hpo.command { name = "prep", run = { "python3", "-S", hpo.source "prep.py" }, outputs = { "data.txt" } }
 local max_t = hpo.param("max_t", 4)
 local schedulers = {
   asha = hpo.scheduler.asha { max_t = max_t, reduction_factor = 2 }, fifo = hpo.scheduler.fifo { max_t = max_t },
@@ -34,7 +34,7 @@ local s = hpo.study {
   name = "s", space = { i = hpo.randint(0, 9) }, search = hpo.search.points(points), concurrency = 2, metric = "loss",
   scheduler = schedulers[hpo.param("scheduler", "asha")], keep = hpo.param("keep", "last"),
   trial = function(p)
-    return hpo.command { run = { "python3", hpo.source "train.py" }, inputs = { prep }, env = { LEVEL = hpo.param("level", "1") } }
+    return hpo.command { run = { "python3", "-S", hpo.source "train.py" }, inputs = { prep }, env = { LEVEL = hpo.param("level", "1") } }
   end,
 }
 local report = hpo.command { name = "report", run = { "sh", "-c", "cat ckpt/c > report.txt; echo " .. hpo.param("word", "a") .. " >> report.txt" },
@@ -177,6 +177,13 @@ class Flow(Accept):
         self.assertEqual(len(self.accept("--dry-run", "--set", "level=2", "s")["accepted"]), 8)
         self.assertIn("nothing of this name", self.hpo("accept", "r.lua", "prep", "--dry-run", "--set", "level=2", status=2)[1])
 
+    def test_a_trial_that_shares_its_units(self):
+        self.write("r.lua", RECIPE.replace("{ i = i }", "{ i = i % 2 }"))
+        self.trained()
+        self.edit()
+        self.assertEqual(self.names(self.accept("--dry-run", "s/3/1")), ["s/1/1"])
+        self.assertEqual(self.names(self.accept("--dry-run", "s/1")), self.names(self.accept("--dry-run", "s/3")))
+
     def test_damage(self):
         self.trained()
         self.edit("prep.py")
@@ -192,7 +199,7 @@ class Flow(Accept):
 
 
 class Suggestion(Accept):
-    WORDS = "differs only in comments and white space: `hpo accept r.lua` keeps the older results\n"
+    WORDS = "differs only in comments and white space: `hpo accept r.lua` keeps %s\n"
 
     def test_comments(self):
         answer = self.build("r.lua")
@@ -200,20 +207,20 @@ class Suggestion(Accept):
         self.edit("prep.py")
         self.edit()
         answer = self.build("r.lua", "--cached-only", status=1)
-        self.assertIn("prep.py " + self.WORDS, answer["messages"])
+        self.assertIn("prep.py " + self.WORDS % "1 result", answer["messages"])
         self.assertEqual(answer["messages"].count("hpo accept"), 1)
         text = self.hpo("accept", "r.lua", "--dry-run")[0]
         self.assertIn("  input.prep.py: only comments and white space differ\n", text)
         self.assertIn("  input.train.py: only comments and white space differ\n", text)
         self.assertTrue(all(node["differs"][0]["only_comments"] for node in self.accept("prep")["accepted"]))
         answer = self.build("r.lua")
-        self.assertIn("train.py " + self.WORDS, answer["messages"])
+        self.assertIn("train.py " + self.WORDS % "8 results", answer["messages"])
         self.assertEqual(answer["units_trained"], 8)
 
     def test_with_set(self):
         self.trained("--set", "n=2")
         self.edit()
-        self.assertIn("`hpo accept r.lua --set n=2` keeps", self.build("r.lua", "--set", "n=2", "--cached-only", status=1)["messages"])
+        self.assertIn("`hpo accept r.lua --set n=2` keeps 5 results", self.build("r.lua", "--set", "n=2", "--cached-only", status=1)["messages"])
 
     def test_code(self):
         self.trained()
@@ -232,7 +239,7 @@ return { a = hpo.command { run = { "python3", "-c", "import src.m; open('x', 'w'
         self.write("src/data.txt", "1\n")
         self.build("r.lua")
         self.edit("src/n.py")
-        self.assertIn("src " + self.WORDS, self.build("r.lua", "--cached-only", status=1)["messages"])
+        self.assertIn("src " + self.WORDS % "1 result", self.build("r.lua", "--cached-only", status=1)["messages"])
         self.write("src/data.txt", "2\n")
         self.assertNotIn("hpo accept", self.build("r.lua", "--cached-only", status=1)["messages"])
         self.write("src/data.txt", "1\n")
@@ -262,7 +269,7 @@ class Later(Accept):
 
     def test_revoked_actions_run_again(self):
         """Also where the build before had nothing to do, and is remembered."""
-        self.write("r.lua", 'local hpo = require "hpo"\nreturn { prep = hpo.command { run = { "python3", hpo.source "prep.py" }, outputs = { "data.txt" } } }\n')
+        self.write("r.lua", 'local hpo = require "hpo"\nreturn { prep = hpo.command { run = { "python3", "-S", hpo.source "prep.py" }, outputs = { "data.txt" } } }\n')
         self.hpo("build", "r.lua")
         self.edit("prep.py")
         self.accept()
@@ -389,6 +396,21 @@ class Population(Accept):
         self.assertEqual(len(self.accept(*sets)["accepted"]), n)
         self.assertEqual(self.trained(*sets), (0, 0))
         self.assertEqual(self.bare(*sets), before)
+
+    def test_a_trial_that_failed(self):
+        """It is no result, and is tried again; what comes behind it in the study is accepted all the same."""
+        self.write("r.lua", RECIPE.replace('metric = "loss",', 'metric = "loss", on_failure = "prune",'))
+        self.write("train.py", TRAIN.replace("for t in", "assert p['i'] != 1\nfor t in"))
+        self.trained()
+        before = self.bare()
+        self.assertEqual(before["trials"][1]["status"], "failed")
+        self.edit()
+        accepted = self.accept()["accepted"]
+        self.assertEqual(len(accepted), sum(trial["reached"] for trial in before["trials"]))
+        answer = self.build("r.lua")
+        self.assertEqual((answer["ran"], answer["units_trained"], answer["failed"]), (1, 0, 1))
+        self.assertEqual(self.bare(), before)
+        self.assertEqual(self.trained(), (0, 0))
 
     def test_two_recipes(self):
         """What is accepted for one is known to both; each takes back its own."""

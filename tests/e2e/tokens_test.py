@@ -33,7 +33,7 @@ PAIRS_DIFFERENT = [
 ]
 UNKNOWN = ["# coding: latin-1\nx = 1\n", "\ufeffx = 1\n", "x = 1\r\n", "x = (1\n", "x = )\n", "x = '\n", "if a:\n\tb\n        c\n", "if a:\n  if b:\n    c\n   d\n",
            "x = f'{a[\"#\"]} {b['c']}'\n", "x = f'{a + \"'#'\"}'\n", "x = f'}'\n", "x = f'\\{a}'\n", "x = rf'\\{a['#']}'\n", "a <> b\n", "x = $a\n", "x = ?\n",
-           "x = 1 \\ \n", "\\\nx = 1\n", "x = (1]\n", "'''\n", "x\f = 1\n", "f'''{\n# '''\n}'''\n", "x = 1 \\", "x = 1 \\\n# c\n", "f'{a!r:\\n}'\n", "x = `a`\n", "(" * 200 + ")" * 200]
+           "x = 1 \\ \n", "\\\nx = 1\n", "x = (1]\n", "'''\n", "x\f = 1\n", "f'''{\n# '''\n}'''\n", "x = 1 \\", "x = 1 \\\n# c\n", "# c", "f'{a!r:\\n}'\n", "x = `a`\n", "(" * 200 + ")" * 200]
 
 
 def python_tokens(source):
