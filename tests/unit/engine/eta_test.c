@@ -16,7 +16,7 @@
 #include "base/arena.h"
 #include "base/file.h"
 
-enum { MOST_STUDIES = 4, MOST_TRIALS = 64, WORDS = 12 };
+enum { MOST_STUDIES = 4, MOST_TRIALS = 128, MOST_T = 16, WORDS = 16 };
 
 /* A recorded build, as far as it was read. */
 struct replay {
@@ -25,6 +25,7 @@ struct replay {
     const char *names[MOST_STUDIES];
     struct eta_trial trials[MOST_STUDIES][MOST_TRIALS];
     int n_studies, slots;
+    bool decides[MOST_STUDIES][MOST_T]; /* its scheduler may end a trial at this t */
     double end, now;
     struct eta_clock clock;
     int looks, bad, jumps;
@@ -86,9 +87,14 @@ static void take_trial(struct replay *r, char **w)
     const int s = find_study(r, w[1]), i = (int)number(w[2]);
     struct eta_study *study = &r->studies[s];
 
+    int until = (int)number(w[3]);
+
+    while (w[4][0] == 'r' && ++until < study->max_t && !r->decides[s][until])
+        ;
     assert_true(i < MOST_TRIALS && i <= (int)study->n);
     study->n += i == (int)study->n;
     r->trials[s][i] = (struct eta_trial){.t = (int)number(w[3]),
+                                         .until = until,
                                          .state = w[4][0] == 'r'   ? ETA_RUNNING
                                                   : w[4][0] == 'p' ? ETA_PAUSED
                                                                    : ETA_ENDED,
@@ -111,6 +117,8 @@ static void take_line(struct replay *r, char **w, struct arena *arena)
                                                       .max_t = (int)number(w[4]),
                                                       .pace = NAN,
                                                       .trials = r->trials[r->n_studies]};
+        for (int i = 5; w[i]; i++)
+            r->decides[r->n_studies][(int)number(w[i])] = true;
         r->n_studies++;
     }
     if (strcmp(w[0], "trial") == 0)
