@@ -26,7 +26,7 @@ struct replay {
     struct eta_trial trials[MOST_STUDIES][MOST_TRIALS];
     int n_studies, slots;
     bool decides[MOST_STUDIES][MOST_T]; /* its scheduler may end a trial at this t */
-    double end, now;
+    double end, now, share;
     struct eta_clock clock;
     int looks, bad, jumps;
     double end_before; /* the end that the last look has shown */
@@ -67,7 +67,7 @@ static void look(struct replay *r, struct arena *arena)
     if (r->now < r->end / 2)
         return;
     r->looks++;
-    r->bad += !(fabs(shown - left) <= 0.3 * left + 0.05 * r->end);
+    r->bad += !(fabs(shown - left) <= r->share * left + 0.05 * r->end);
     if (r->end_before > 0) /* it shrinks: the end that is shown stays about where it was */
         r->jumps += !(fabs(r->now + shown - r->end_before) <= 0.15 * r->end);
     r->end_before = r->now + shown;
@@ -138,10 +138,12 @@ static void split(char *line, char **words)
         words[i] = strtok(i ? NULL : line, " ");
 }
 
-static void replay(const char *name, int least)
+/* In the last half no estimate is beside the time that was left by more than this share of it, or by
+ * a twentieth of the whole. */
+static void replay(const char *name, int least, double share)
 {
     struct arena *arena = arena_open();
-    struct replay r = {.name = name, .clock = eta_clock()};
+    struct replay r = {.name = name, .share = share, .clock = eta_clock()};
     char *path = arena_printf(arena, "tests/unit/engine/recorded/%s.txt", name), *text, *next;
     struct error err = {.text = ""};
 
@@ -167,30 +169,97 @@ static void replay(const char *name, int least)
 static void asha(void **state)
 {
     (void)state;
-    replay("asha", 5);
+    replay("asha", 5, 0.3);
 }
 
 static void several_studies(void **state)
 {
     (void)state;
-    replay("several", 10);
+    replay("several", 10, 0.3);
 }
 
 static void on_two_slots(void **state)
 {
     (void)state;
-    replay("two_slots", 20);
+    replay("two_slots", 20, 0.3);
 }
 
 static void resumed(void **state)
 {
     (void)state;
-    replay("resumed", 10);
+    replay("resumed", 10, 0.3);
+}
+
+/* Its trainer keeps no checkpoint: each rung trains what came before again. */
+static void without_checkpoints(void **state)
+{
+    (void)state;
+    replay("bare", 10, 0.4);
+}
+
+/* Reused units are no work done: what is left is known from the first moment, and right. */
+static void what_is_reused_is_no_work(void **state)
+{
+    enum { N = 20, T = 10 };
+    struct arena *arena = arena_open();
+    struct eta_trial trials[N];
+    struct eta_study study = {.workers = 2,
+                              .samples = N,
+                              .max_t = T,
+                              .pace = NAN,
+                              .overhead = 1,
+                              .trials = trials,
+                              .n = N};
+    struct error err = {.text = ""};
+    struct eta eta;
+
+    (void)state;
+    for (int i = 0; i < N; i++) /* all but the last two are known; a unit takes 3 s */
+        trials[i] = (struct eta_trial){.t = i < N - 2 ? T : 0,
+                                       .until = T,
+                                       .state = i < N - 2 ? ETA_ENDED : ETA_RUNNING,
+                                       .cost = 1,
+                                       .past_units = i < N - 2 ? T : 0,
+                                       .past_seconds = i < N - 2 ? 3 * T : 0};
+    assert_int_equal(eta_study(&study, arena, &eta, &err), OK);
+    assert_true(fabs(eta.work - 2 * T * 3) < 1e-9 && fabs(eta.span - T * 3) < 1e-9);
+    trials[N - 1].since = 2; /* 2 of the 3 s of a unit are over */
+    assert_int_equal(eta_study(&study, arena, &eta, &err), OK);
+    assert_true(fabs(eta.work - (2 * T * 3 - 2)) < 1e-9);
+    study.overhead = 2;
+    study.n = 0; /* nothing has begun, and nothing is known */
+    assert_int_equal(eta_study(&study, arena, &eta, &err), OK);
+    assert_true(isnan(eta.work));
+    study.pace = 1;
+    assert_int_equal(eta_study(&study, arena, &eta, &err), OK);
+    assert_true(fabs(eta.work - N * T * 2) < 1e-9 && fabs(eta.span - N * T) < 1e-9);
+    study.units_left = 50;
+    assert_int_equal(eta_study(&study, arena, &eta, &err), OK);
+    assert_true(fabs(eta.work - 100) < 1e-9);
+    arena_close(arena);
+}
+
+/* An estimate that jumps is followed, not shown at once; time alone makes it shrink. */
+static void what_is_shown_moves_little_by_little(void **state)
+{
+    struct eta_clock clock = eta_clock();
+
+    (void)state;
+    assert_true(isnan(eta_show(&clock, 1, NAN)));
+    assert_true(eta_show(&clock, 2, 100) == 100);
+    assert_true(fabs(eta_show(&clock, 3, 99) - 99) < 1e-9);
+    assert_in_range((int)eta_show(&clock, 3.1, 200), 98, 101);
+    for (int i = 0; i < 50; i++)
+        (void)eta_show(&clock, 4 + i, 200 - i);
+    assert_in_range((int)eta_show(&clock, 54, 150), 145, 151);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(without_checkpoints),
+        cmocka_unit_test(what_is_reused_is_no_work),
+        cmocka_unit_test(what_is_shown_moves_little_by_little),
         cmocka_unit_test(asha),
         cmocka_unit_test(several_studies),
         cmocka_unit_test(on_two_slots),
