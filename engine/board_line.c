@@ -1,6 +1,7 @@
 /* board_line: a board in one line. What it says is tried from the richest form to the barest,
  * until one fits; the value of the best is in all of them. */
 #include <math.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -20,6 +21,8 @@ enum form {
     ONE_VALUE,  /* its value alone */
     FORMS
 };
+
+enum { SHORT_NAME = 10 };
 
 /* The study that is spoken of where there is room for one: the first open one with a best. */
 static const struct board_study *chosen(const struct board *b)
@@ -41,11 +44,24 @@ static void separate(struct text *t)
         text_add(t, " | ");
 }
 
+/* The name, or what of it there is room for. */
+static void add_name(struct text *t, const char *name, size_t most)
+{
+    struct text visible = text_in(t->arena);
+    size_t columns, n;
+
+    visible_add(&visible, name, strlen(name), VISIBLE_LINE);
+    n = visible_fit(visible.bytes, visible.n, most, &columns);
+    text_add_bytes(t, visible.bytes, n);
+    if (n < visible.n)
+        text_add(t, "…");
+}
+
 static void add_study(struct text *t, const struct board_study *s, enum form form)
 {
     separate(t);
     if (form < ONE_VALUE) {
-        visible_add(t, s->name, strlen(s->name), VISIBLE_LINE);
+        add_name(t, s->name, form < ONE_STUDY ? SIZE_MAX : SHORT_NAME);
         text_printf(t, " %d/%d", s->n_trials, s->samples);
     }
     if (form <= NO_SLOTS && s->failed > 0)

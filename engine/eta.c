@@ -6,6 +6,7 @@
 #include "base/arena.h"
 
 enum {
+    BEFORE = 2,         /* trials, of which half end, that are imagined at a decision */
     PAST_UNITS = 4,     /* units of earlier builds count as so many, at most */
     OWN_UNITS = 2,      /* what all trials together took counts as so many of a trial's own */
     MOST_TRIALS = 2000, /* beyond, those to come are dealt out as equal parts */
@@ -18,19 +19,26 @@ static double *find_survival(const struct eta_study *s, int max_t, struct arena 
     double *survival = arena_array(arena, (size_t)max_t + 1, sizeof *survival);
     int *reached = arena_array(arena, (size_t)max_t + 2, sizeof *reached);
     int *ended = arena_array(arena, (size_t)max_t + 2, sizeof *ended);
+    bool *decides = arena_array(arena, (size_t)max_t + 1, sizeof *decides);
 
-    if (!survival || !reached || !ended)
+    if (!survival || !reached || !ended || !decides)
         return NULL;
     for (size_t i = 0; i < s->n; i++) {
         const int t = s->trials[i].t < max_t ? s->trials[i].t : max_t;
         reached[t]++;
         ended[t] += s->trials[i].state != ETA_RUNNING;
+        if (s->trials[i].until < max_t && !s->exploits)
+            decides[s->trials[i].until] = true;
     }
     for (int t = max_t - 1; t >= 0; t--)
         reached[t] += reached[t + 1];
     survival[0] = 1; /* who failed before a report is rare, and costs no less */
-    for (int t = 1; t <= max_t; t++)
-        survival[t] = survival[t - 1] * (reached[t] ? 1 - (double)ended[t] / reached[t] : 1);
+    for (int t = 1; t <= max_t; t++) {
+        const double before = decides[t] ? BEFORE : 0;
+        survival[t] = survival[t - 1];
+        if (reached[t] + before > 0)
+            survival[t] *= 1 - (ended[t] + before / 2) / (reached[t] + before);
+    }
     return survival;
 }
 
@@ -176,6 +184,6 @@ double eta_show(struct eta_clock *clock, double now, double left)
         clock->left = left;
         return left;
     }
-    clock->left = before + (left - before) * (1 - exp(-4 * passed / fmax(left, 0.1)));
+    clock->left = before + (left - before) * (1 - exp(-12 * passed / fmax(left, 0.1)));
     return clock->left;
 }

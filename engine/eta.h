@@ -2,7 +2,8 @@
  * eta: how long a build still takes, as far as can be told. Plain numbers; no clock, no process.
  *
  * Study      How far trials come is learned from those that have ended (a product-limit estimate:
- *            of the trials that reported t, the share that ended there); how long a unit takes from
+ *            of the trials that reported t, the share that ended there; where a scheduler decides
+ *            and few have come, half); how long a unit takes from
  *            the units that this build trained, by their cost, and less and less from earlier ones.
  *            What is expected of each trial is then dealt out to the study's workers.
  * Build      Work (slot seconds) divided by slots, but no less than the longest way through what
@@ -22,7 +23,8 @@ struct arena;
 enum eta_state { ETA_RUNNING, ETA_PAUSED, ETA_ENDED };
 
 struct eta_trial {
-    int t; /* delivered */
+    int t;     /* trained */
+    int until; /* without a decision */
     enum eta_state state;
     double cost;    /* of a unit, by the study's clock */
     int units;      /* that this build trained, */
@@ -37,6 +39,7 @@ struct eta_study {
     int samples, max_t;
     double units_left; /* of a budget; 0: no such limit */
     bool exhausted;    /* no trial begins any more */
+    bool exploits;     /* decisions end no trial */
     double pace;       /* seconds a unit of cost 1 took elsewhere; NaN: unknown */
     double overhead;   /* what a second of them costs, at least 1 */
     const struct eta_trial *trials;

@@ -210,6 +210,7 @@ static enum status gather_trials(struct pass *p, const struct study *study, stru
         struct study_trial t;
         study_trial(study, i, p->b->run, p->arena, &t);
         trials[i] = (struct eta_trial){.t = t.known,
+                                       .until = t.until,
                                        .state = t.runs    ? ETA_RUNNING
                                                 : t.waits ? ETA_PAUSED
                                                           : ETA_ENDED,
@@ -234,7 +235,8 @@ static enum status expect_study(struct pass *p, int node, struct eta *out, struc
     const struct study_spec *spec = graph_node(b->graph, node)->study;
     struct study *study = work_of(b, node) ? work_of(b, node)->study : NULL;
     const int wide = study ? study_slots(study) / spec->concurrency : 1;
-    struct eta_study s = {.samples = spec->samples, .max_t = spec->max_t, .pace = NAN};
+    struct eta_study s = {
+        .samples = spec->samples, .max_t = spec->max_t, .exploits = spec->exploits, .pace = NAN};
     struct study_totals totals = {0};
 
     s.workers = b->o->jobs / (wide > 0 ? wide : 1);

@@ -148,6 +148,7 @@ struct study_trial {
     bool runs, waits; /* it has a worker; it is paused */
     double cost;
     double value;          /* of the report that stands for it; NaN: none */
+    int until;             /* it may be trained up to this t without a decision */
     int known;             /* up to this t its units are known, delivered or not */
     int units, past_units; /* that this run of the store trained, and that earlier ones did */
     double seconds, past_seconds;

@@ -501,6 +501,7 @@ void study_trial(const struct study *study, size_t i, int64_t run, struct arena 
     *out = (struct study_trial){.number = trial->number,
                                 .t = trial->t,
                                 .params = trial->params,
+                                .until = trial->until,
                                 .status = word_now(trial),
                                 .runs = trial->status == TRIAL_RUNNING && !trial->failed,
                                 .waits = trial->status == TRIAL_PAUSED ||

@@ -16,7 +16,7 @@
 #include "base/arena.h"
 #include "base/file.h"
 
-enum { MOST_STUDIES = 4, MOST_TRIALS = 64, WORDS = 12 };
+enum { MOST_STUDIES = 4, MOST_TRIALS = 128, MOST_T = 16, WORDS = 16 };
 
 /* A recorded build, as far as it was read. */
 struct replay {
@@ -25,6 +25,7 @@ struct replay {
     const char *names[MOST_STUDIES];
     struct eta_trial trials[MOST_STUDIES][MOST_TRIALS];
     int n_studies, slots;
+    bool decides[MOST_STUDIES][MOST_T]; /* its scheduler may end a trial at this t */
     double end, now;
     struct eta_clock clock;
     int looks, bad, jumps;
@@ -86,9 +87,14 @@ static void take_trial(struct replay *r, char **w)
     const int s = find_study(r, w[1]), i = (int)number(w[2]);
     struct eta_study *study = &r->studies[s];
 
+    int until = (int)number(w[3]);
+
+    while (w[4][0] == 'r' && ++until < study->max_t && !r->decides[s][until])
+        ;
     assert_true(i < MOST_TRIALS && i <= (int)study->n);
     study->n += i == (int)study->n;
     r->trials[s][i] = (struct eta_trial){.t = (int)number(w[3]),
+                                         .until = until,
                                          .state = w[4][0] == 'r'   ? ETA_RUNNING
                                                   : w[4][0] == 'p' ? ETA_PAUSED
                                                                    : ETA_ENDED,
@@ -111,6 +117,8 @@ static void take_line(struct replay *r, char **w, struct arena *arena)
                                                       .max_t = (int)number(w[4]),
                                                       .pace = NAN,
                                                       .trials = r->trials[r->n_studies]};
+        for (int i = 5; w[i]; i++)
+            r->decides[r->n_studies][(int)number(w[i])] = true;
         r->n_studies++;
     }
     if (strcmp(w[0], "trial") == 0)
@@ -130,6 +138,8 @@ static void split(char *line, char **words)
         words[i] = strtok(i ? NULL : line, " ");
 }
 
+/* In the last half no estimate is beside the time that was left by more than 30 % of it, and a
+ * twentieth of the whole. */
 static void replay(const char *name, int least)
 {
     struct arena *arena = arena_open();
@@ -180,9 +190,68 @@ static void resumed(void **state)
     replay("resumed", 10);
 }
 
+/* Reused units are no work done: what is left is known from the first moment, and right. */
+static void what_is_reused_is_no_work(void **state)
+{
+    enum { N = 20, T = 10 };
+    struct arena *arena = arena_open();
+    struct eta_trial trials[N];
+    struct eta_study study = {.workers = 2,
+                              .samples = N,
+                              .max_t = T,
+                              .pace = NAN,
+                              .overhead = 1,
+                              .trials = trials,
+                              .n = N};
+    struct error err = {.text = ""};
+    struct eta eta;
+
+    (void)state;
+    for (int i = 0; i < N; i++) /* all but the last two are known; a unit takes 3 s */
+        trials[i] = (struct eta_trial){.t = i < N - 2 ? T : 0,
+                                       .until = T,
+                                       .state = i < N - 2 ? ETA_ENDED : ETA_RUNNING,
+                                       .cost = 1,
+                                       .past_units = i < N - 2 ? T : 0,
+                                       .past_seconds = i < N - 2 ? 3 * T : 0};
+    assert_int_equal(eta_study(&study, arena, &eta, &err), OK);
+    assert_true(fabs(eta.work - 2 * T * 3) < 1e-9 && fabs(eta.span - T * 3) < 1e-9);
+    trials[N - 1].since = 2; /* 2 of the 3 s of a unit are over */
+    assert_int_equal(eta_study(&study, arena, &eta, &err), OK);
+    assert_true(fabs(eta.work - (2 * T * 3 - 2)) < 1e-9);
+    study.overhead = 2;
+    study.n = 0; /* nothing has begun, and nothing is known */
+    assert_int_equal(eta_study(&study, arena, &eta, &err), OK);
+    assert_true(isnan(eta.work));
+    study.pace = 1;
+    assert_int_equal(eta_study(&study, arena, &eta, &err), OK);
+    assert_true(fabs(eta.work - N * T * 2) < 1e-9 && fabs(eta.span - N * T) < 1e-9);
+    study.units_left = 50;
+    assert_int_equal(eta_study(&study, arena, &eta, &err), OK);
+    assert_true(fabs(eta.work - 100) < 1e-9);
+    arena_close(arena);
+}
+
+/* An estimate that jumps is followed, not shown at once; time alone makes it shrink. */
+static void what_is_shown_moves_little_by_little(void **state)
+{
+    struct eta_clock clock = eta_clock();
+
+    (void)state;
+    assert_true(isnan(eta_show(&clock, 1, NAN)));
+    assert_true(eta_show(&clock, 2, 100) == 100);
+    assert_true(fabs(eta_show(&clock, 3, 99) - 99) < 1e-9);
+    assert_in_range((int)eta_show(&clock, 3.1, 200), 98, 101);
+    for (int i = 0; i < 50; i++)
+        (void)eta_show(&clock, 4 + i, 200 - i);
+    assert_in_range((int)eta_show(&clock, 54, 150), 145, 151);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_reused_is_no_work),
+        cmocka_unit_test(what_is_shown_moves_little_by_little),
         cmocka_unit_test(asha),
         cmocka_unit_test(several_studies),
         cmocka_unit_test(on_two_slots),
