@@ -122,14 +122,9 @@ static enum status say(struct build *b, const struct difference *d, size_t count
     return OK;
 }
 
-<<<<<<< HEAD
-static enum status compare(struct build *b, const struct earlier *e, const char *is,
-                           struct error *err)
-=======
 /* study: of a template; NULL: of an action. */
-static enum status look(struct build *b, const struct earlier *e, const char *is, const char *study,
-                        struct error *err)
->>>>>>> h-accept
+static enum status compare(struct build *b, const struct earlier *e, const char *is,
+                           const char *study, struct error *err)
 {
     struct difference d = {.b = b, .sources = text_in(b->arena)};
     size_t count = 1;
@@ -157,11 +152,7 @@ enum status suggestion_of_action(struct build *b, int node, struct error *err)
     if (w->force || !may_look(b))
         return OK;
     TRY(earlier_actions(b, node, w->description, &all, &n, err));
-<<<<<<< HEAD
-    return n > 0 && all[0].may ? compare(b, &all[0], w->description, err) : OK;
-=======
     return n > 0 && all[0].may ? compare(b, &all[0], w->description, NULL, err) : OK;
->>>>>>> h-accept
 }
 
 enum status suggestion_of_template(struct build *b, const struct template *t, struct error *err)
@@ -172,11 +163,7 @@ enum status suggestion_of_template(struct build *b, const struct template *t, st
     if (!may_look(b))
         return OK;
     TRY(earlier_templates(b, t, &all, &n, err));
-<<<<<<< HEAD
-    return n > 0 && all[0].may ? compare(b, &all[0], t->description, err) : OK;
-=======
     if (n == 0 || !all[0].may)
         return OK;
     return compare(b, &all[0], t->description, graph_label(b->graph, t->study), err);
->>>>>>> h-accept
 }
