@@ -1,9 +1,11 @@
 """Preloaded interpreters: how they end, and that nothing is left of them and of their runs."""
 import os
+import shutil
 import signal
 import time
 import unittest
 
+from case import BIN
 from preload_case import FORKED, HEAD, PreloadCase
 
 
@@ -109,6 +111,29 @@ report()
         _, err = build.communicate(timeout=60)
         self.assertEqual(build.returncode, 130, err)
         self.assertEqual(self.lines_of("loads"), ["load"])  # for both runs
+        self.assert_all_gone()
+
+    def test_an_interpreter_that_misbehaves(self):
+        """Whatever it says, its runs are begun fresh."""
+        (self.folder / "bin").mkdir()
+        self.program = self.folder / "bin/hpo"
+        shutil.copy(BIN / "hpo", self.program)
+        self.write("train.py", HEAD + f'open(os.environ["PLACE"] + "/forked", "a").write(f"{{{FORKED}}}\\n")\nreport()\n')
+        start = "import os, signal, socket\ncontrol = socket.socket(fileno=os.dup(0))\n"
+        reply = start + "control.send(b'ready')\nwhile True:\n    fds = socket.recv_fds(control, 1, 5)[1]\n" \
+            "    socket.socket(fileno=fds[4]).send(%s)\n    for fd in fds[:4]: os.close(fd)\n"
+        ended = ["the interpreter that loads what it imports has ended"]
+        other = ["the interpreter that was loaded for it speaks another language"]
+        for program, notes in ((None, ended), (start, ended), (start + "control.send(b'hello')", other),
+                               (start + "control.send(b'ready' * 1000)", other), (start + "control.send(b'')", ended),
+                               (start + "control.send(b'fresh x\\x1b[1m\\xff')\nsignal.pause()", ["x\\u001B[1m\\xFF"]),
+                               (reply % "b''", []), (reply % "b'1'", []), (reply % "str(os.getppid()).encode()", []),
+                               (reply % "b'9' * 30", []), (reply % "b'-1'", []), (reply % "b'x'", [])):
+            if program:
+                self.write("share/hpo/python/preload.py", program)
+            messages = self.run_it(samples=2)[2]
+            self.assertEqual(self.notes(messages), notes, program)
+            self.assert_forked(False)
         self.assert_all_gone()
 
     def test_many_kinds_of_runs(self):
