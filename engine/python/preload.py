@@ -228,6 +228,8 @@ def shadows():
 
 def load():
     """Imports what the runs will."""
+    if sys.version_info < (3, 8):
+        raise Fresh("its Python is older than 3.8")
     try:
         with open(os.path.join(folder, script), "rb") as file:
             tree = ast.parse(file.read())
@@ -443,7 +445,7 @@ def leave():
 def hide_ours(error):
     """Its traceback begins in the script."""
     shown, trace = sys.excepthook, error.__traceback__
-    while trace is not None and trace.tb_frame.f_code.co_filename in (__file__, "sys"):
+    while trace is not None and trace.tb_frame.f_code.co_filename in (__file__, "sys", "<sys>"):
         trace = trace.tb_next
     sys.excepthook = lambda kind, value, _: shown(kind, value.with_traceback(trace), trace)
 
@@ -470,6 +472,8 @@ control.send(b"ready")
 main, code = serve()
 # Who looks further up than the script, as warnings do, finds what stands there in a fresh interpreter.
 outermost = compile("exec(code, main)", "sys", "exec")
+if sys.version_info >= (3, 13):
+    outermost = outermost.replace(co_filename="<sys>", co_firstlineno=0)
 try:
     exec(outermost, {"__name__": "sys", "__builtins__": __builtins__, "code": code, "main": main})
 except BaseException as error:
