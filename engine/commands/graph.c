@@ -1,6 +1,6 @@
 /*
- * hpo graph: the nodes of a recipe and what they need, as text, dot or JSON. Of a study that is what
- * its first trial reads, the trial itself is no node.
+ * hpo graph: the nodes of a recipe and what they need, as text, dot or JSON. Of a study that is
+ * what its first trial reads, the trial itself is no node.
  */
 #include <string.h>
 
