@@ -156,7 +156,8 @@ struct build {
     bool said_script; /* that what a "#!" program runs in is in no key */
     bool said_again;  /* that units are trained again for want of a checkpoint */
     bool interrupted, failed;
-    const char *no_script; /* the last program that was seen to be none: see script.h */
+    const char *no_script[8]; /* programs that were seen to be none, the last ones: see script.h */
+    size_t n_no_script;
 };
 
 /* The work beside a node; the array grows with the graph. NULL when there is no memory. */

@@ -45,14 +45,17 @@ static bool read_mark(const char *path, char line[LINE_BYTES], const char **behi
 void shebang_warn(struct build *b, int node)
 {
     const struct action *a = &graph_node(b->graph, node)->action;
+    const size_t few = sizeof b->no_script / sizeof *b->no_script;
     char line[LINE_BYTES];
     const char *path, *behind;
 
-    if (b->said_script || a->fetch || a->identity || !(path = find_program(b, a)) ||
-        path == b->no_script)
+    if (b->said_script || a->fetch || a->identity || !(path = find_program(b, a)))
         return;
+    for (size_t i = 0; i < few; i++)
+        if (path == b->no_script[i])
+            return;
     b->said_script = !python_is(path) && read_mark(path, line, &behind);
-    b->no_script = path;
+    b->no_script[b->n_no_script++ % few] = path;
     if (b->said_script)
         progress_warning(b->progress,
                          "%s is a \"#!\" program: %s and what that imports are in no key; "

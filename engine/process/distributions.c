@@ -203,16 +203,18 @@ static enum status read_finder(struct reading *r, const char *name, const char *
     return OK;
 }
 
-/* "file:///a%20b" → "/a b"; NULL: another kind of address, or no memory. */
-static char *path_of_url(struct arena *arena, const char *url)
+/* *path: "file:///a%20b" → "/a b"; NULL: another kind of address. */
+static enum status path_of_url(struct arena *arena, const char *url, char **path, struct error *err)
 {
     static const char file[] = "file://", digits[] = "0123456789abcdef";
-    char *path, *to;
+    char *to;
 
+    *path = NULL;
     if (strncmp(url, file, sizeof file - 1) != 0)
-        return NULL;
-    path = to = arena_string(arena, url + sizeof file - 1);
-    for (const char *c = path; c && *c; c++, to++) {
+        return OK;
+    if (!(*path = to = arena_string(arena, url + sizeof file - 1)))
+        return error_memory(err);
+    for (const char *c = *path; *c; c++, to++) {
         const char *high = *c == '%' && c[1] ? strchr(digits, lower(c[1])) : NULL;
         const char *low = high && c[2] ? strchr(digits, lower(c[2])) : NULL;
         *to = *c;
@@ -221,32 +223,32 @@ static char *path_of_url(struct arena *arena, const char *url)
         *to = (char)((high - digits) * 16 + (low - digits));
         c += 2;
     }
-    if (to)
-        *to = '\0';
-    return path;
+    *to = '\0';
+    return OK;
 }
 
 /* An editable install whose hook is none that is known here: its project's folder. */
 static enum status add_project(struct reading *r, const char *info, const char *label,
                                struct error *err)
 {
-    const char *name = arena_printf(r->arena, "%s/direct_url.json", info), *path;
+    const char *name = arena_printf(r->arena, "%s/direct_url.json", info);
     const struct json *url, *editable;
     struct json *json;
-    struct error ignored;
-    char *bytes;
+    char *bytes, *path;
+    enum status s;
     size_t n;
 
     if (!name)
         return error_memory(err);
     TRY(read_file(r, name, &bytes, &n, err));
-    if (!bytes || json_parse(bytes, n, name, JSON_STRICT, r->arena, &json, &ignored) != OK)
-        return OK;
+    s = bytes ? json_parse(bytes, n, name, JSON_STRICT, r->arena, &json, err) : ERR_INPUT;
+    if (s != OK)
+        return s == ERR_INPUT ? OK : s;
     url = json_get(json, "url");
     editable = json_get(json_get(json, "dir_info"), "editable");
     if (!url || url->kind != JSON_STRING || !editable || !editable->truth)
         return OK;
-    path = path_of_url(r->arena, url->string);
+    TRY(path_of_url(r->arena, url->string, &path, err));
     return path ? roots_add(r->roots, r->arena, label, path, false, err) : OK;
 }
 

@@ -1,6 +1,8 @@
 /* python_modules: from import statements to files. Start at python_modules_find. */
 #include "engine/recipe/python_modules.h"
 
+#include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -31,10 +33,11 @@ static char *join(const struct finder *f, const char *folder, const char *name, 
 
 static bool is_kind(const struct finder *f, const char *path, mode_t kind)
 {
-    const char *full = path ? file_join(f->arena, f->folder, path) : NULL;
+    char full[4096]; /* no path is longer */
+    const int n = snprintf(full, sizeof full, "%s/%s", f->folder, path);
     struct stat st;
 
-    return full && stat(full, &st) == 0 && (st.st_mode & S_IFMT) == kind;
+    return n > 0 && n < (int)sizeof full && stat(full, &st) == 0 && (st.st_mode & S_IFMT) == kind;
 }
 
 static enum status add_file(struct finder *f, const char *path, struct error *err)
@@ -129,18 +132,23 @@ static enum status follow(struct finder *f, const char *folder, const struct pyt
     return OK;
 }
 
-/* The folder that many dots mean in a file; NULL: above all that is looked at, or no memory. */
-static const char *relative_folder(const struct finder *f, const char *file, size_t level)
+/* *out: the folder that so many dots mean in a file; NULL: above all that is looked at. */
+static enum status relative_folder(const struct finder *f, const char *file, size_t level,
+                                   const char **out, struct error *err)
 {
     char *folder = arena_string(f->arena, file), *slash;
 
-    for (; folder && level > 0; level--) {
+    *out = NULL;
+    if (!folder)
+        return error_memory(err);
+    for (; level > 0; level--) {
         if (!*folder)
-            return NULL;
+            return OK;
         slash = strrchr(folder, '/');
         *(slash ? slash : folder) = '\0';
     }
-    return folder;
+    *out = folder;
+    return OK;
 }
 
 static enum status follow_import(struct finder *f, const char *file,
@@ -150,7 +158,7 @@ static enum status follow_import(struct finder *f, const char *file,
     const char *folder;
 
     if (import->level > 0) {
-        folder = relative_folder(f, file, import->level);
+        TRY(relative_folder(f, file, import->level, &folder, err));
         return folder ? follow(f, folder, import, &first, err) : OK;
     }
     for (size_t i = 0; i < 2 && f->roots[i] && first != KIND_MODULE && first != KIND_PACKAGE; i++)
@@ -187,8 +195,8 @@ enum status python_modules_find(const char *folder, const char *script, struct a
 {
     struct finder f = {.folder = folder, .arena = arena};
 
-    if (!(f.roots[0] = relative_folder(&f, script, 1)))
-        return error_memory(err);
+    TRY(relative_folder(&f, script, 1, &f.roots[0], err));
+    assert(f.roots[0]);
     f.roots[1] = *f.roots[0] ? "" : NULL;
     if (!is_kind(&f, script, S_IFREG)) {
         (void)error_set(err, ERR_INPUT, "", "expected a file of Python, found none at \"%s\"",
