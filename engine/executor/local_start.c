@@ -17,7 +17,6 @@
 #include "engine/fetch/fetch.h"
 #include "engine/graph/graph.h"
 #include "engine/process/tool.h"
-#include "engine/progress.h"
 
 enum { LOAD_SECONDS = 120, BIRTH_SECONDS = 10 };
 
@@ -106,8 +105,8 @@ enum status local_bear(struct local *l, struct child *c, struct error *err)
 {
     TRY(log_loading(c, err));
     if (!interpreter_take(l->machine.reaper, c->command.home, &c->birth, &c->process)) {
-        progress_verbose(l->machine.progress, "no child came for %s: it is begun fresh",
-                         c->task.folder);
+        TRY(preload_give_up(l->preload, c->server,
+                            "the interpreter that was loaded for it gives no child", err));
         return begin_fresh(l, c, err);
     }
     c->unborn = false;

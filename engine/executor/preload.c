@@ -351,6 +351,7 @@ static enum status find(struct preload *p, const struct request *r, const struct
     if (!is_eligible(r->action, command->program, scratch, &why))
         return why ? tell_of(p, r->action, why, err) : OK;
     TRY(write_key(p, r, command, scratch, &key, &wanted.n_script, err));
+    assert(key);
     wanted.key = key;
     for (s = p->servers; s && !suits(s, &wanted);)
         s = s->next;

@@ -252,19 +252,28 @@ def load():
     check_gpus()
 
 
+def is_a(thing, kinds):
+    """By its type alone: a proxy that is asked for its class may load what it stands for."""
+    return issubclass(type(thing), kinds)
+
+
+def names_in(module):
+    return object.__getattribute__(module, "__dict__") if is_a(module, type(sys)) else {}
+
+
 def is_here(text):
-    return isinstance(text, str) and (here in text or home in text)
+    return is_a(text, str) and (here in text or home in text)
 
 
 def remember():
     """What the modules know of this interpreter's folder: (dictionary, name, text), and lists of paths."""
     texts, lists = [], [sys.path]
     for module in list(sys.modules.values()):
-        names = getattr(module, "__dict__", None)
-        if not isinstance(names, dict) or names is globals():
+        names = names_in(module)
+        if names is globals():
             continue
         texts += [(names, name, value) for name, value in list(names.items()) if is_here(value)]
-        if isinstance(names.get("__path__"), list) and any(map(is_here, names["__path__"])):
+        if is_a(names.get("__path__"), list) and any(map(is_here, names["__path__"])):
             lists.append(names["__path__"])
     return texts, lists
 
@@ -404,12 +413,16 @@ def clear(names):
 def drop_modules():
     """What the script is, and what it imported itself: nothing of it is left but what others hold."""
     own = [name for name, module in sys.modules.items() if name not in before and loaded.get(name) is not module]
-    alive = [weakref(sys.modules.pop(name)) for name in ["__main__", *own] if isinstance(sys.modules.get(name), type(sys))]
+    alive = [weakref(sys.modules.pop(name)) for name in ["__main__", *own] if is_a(sys.modules.get(name), type(sys))]
     globals().pop("main")
     gc.collect()
     for module in reversed([module() for module in alive]):
-        if hasattr(module, "__dict__"):
-            clear(module.__dict__)
+        clear(names_in(module))
+
+
+def open_files():
+    """But for those that were frozen."""
+    return [thing for thing in gc.get_objects() if is_a(thing, (io.TextIOWrapper, io.BufferedWriter))]
 
 
 def flush_files():
@@ -421,12 +434,11 @@ def flush_files():
                 stream.flush()
         except Exception:
             status = 120 if stream is sys.stdout else status
-    for thing in gc.get_objects():
-        if isinstance(thing, (io.TextIOWrapper, io.BufferedWriter)) and not thing.closed:
-            try:
-                thing.flush()
-            except (OSError, ValueError):
-                pass
+    for file in files + open_files():
+        try:
+            file.flush()
+        except (OSError, ValueError):  # it is closed
+            pass
     c_library.fflush(None)
     return status
 
@@ -467,6 +479,7 @@ except Fresh as why:
 remembered = remember()
 loaded = {name: module for name, module in sys.modules.items() if name not in before}
 gc.collect()
+files = open_files()
 gc.freeze()
 control.send(b"ready")
 main, code = serve()
@@ -479,6 +492,6 @@ try:
 except BaseException as error:
     if not isinstance(error, SystemExit):
         hide_ours(error)
-    went_well = isinstance(error, SystemExit) and error.code in (None, 0)
+    went_well = isinstance(error, SystemExit) and (error.code is None or isinstance(error.code, int) and error.code == 0)
     raise
 went_well = True

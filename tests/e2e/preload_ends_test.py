@@ -124,11 +124,12 @@ report()
             "    socket.socket(fileno=fds[4]).send(%s)\n    for fd in fds[:4]: os.close(fd)\n"
         ended = ["the interpreter that loads what it imports has ended"]
         other = ["the interpreter that was loaded for it speaks another language"]
+        childless = ["the interpreter that was loaded for it gives no child"]
+        numbers = ("b''", "b'1'", "str(os.getppid()).encode()", "b'9' * 30", "b'-1'", "b'x'")
         for program, notes in ((None, ended), (start, ended), (start + "control.send(b'hello')", other),
                                (start + "control.send(b'ready' * 1000)", other), (start + "control.send(b'')", ended),
                                (start + "control.send(b'fresh x\\x1b[1m\\xff')\nsignal.pause()", ["x\\u001B[1m\\xFF"]),
-                               (reply % "b''", []), (reply % "b'1'", []), (reply % "str(os.getppid()).encode()", []),
-                               (reply % "b'9' * 30", []), (reply % "b'-1'", []), (reply % "b'x'", [])):
+                               *((reply % number, childless) for number in numbers)):
             if program:
                 self.write("share/hpo/python/preload.py", program)
             messages = self.run_it(samples=2)[2]

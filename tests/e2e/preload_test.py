@@ -62,7 +62,7 @@ report(float(model.coef_[0, 0]))
 
     def test_how_a_script_ends(self):
         ends = ("sys.exit()", "sys.exit(0)", "sys.exit(3)", "sys.exit('it is over')", "raise KeyboardInterrupt", "1 / 0", "{}['a']",
-                "os.kill(os.getpid(), 9)", "os._exit(4)", "os.abort()",
+                "os.kill(os.getpid(), 9)", "os._exit(4)", "os.abort()", "sys.exit(0.0)", "sys.stdout.close()", "sys.stdout = None", "os.close(1)",
                 "import threading; threading.Thread(target=lambda: print('late', file=sys.stderr)).start()",
                 "sys.excepthook = lambda *a: print('hook', a[0].__name__, file=sys.stderr); 1 / 0")
         cases = "".join(f"        if x == {i}: {end}\n" for i, end in enumerate(ends))
@@ -84,7 +84,7 @@ inner(json.load(open(os.environ["HPO_PARAMS"]))["x"])
             self.assertEqual(one, other, end)
         said = [sorted(re.findall(r"s/\d+: it .*", messages)) for messages in (forked[2], fresh[2])]
         self.assertEqual(said[0], said[1])
-        self.assertEqual(len(said[0]), 9, said)
+        self.assertEqual(len(said[0]), 10, said)
 
     def test_processes_of_a_script(self):
         self.same(HEAD + '''
