@@ -99,7 +99,7 @@ static void tell(const struct reaper *reaper, int group, const char *home)
 /* What the child needs, and where it leaves its errno when it cannot become the command. */
 struct launch {
     const struct command *command;
-    int log, output, input;
+    int streams[3];
     int failed;
     const char *step;
 };
@@ -125,7 +125,7 @@ __attribute__((no_sanitize("address"))) static int child_main(void *context)
     if (chdir(l->command->folder) != 0)
         goto failed;
     l->step = "redirect its output";
-    if (dup2(l->input, 0) < 0 || dup2(l->output, 1) < 0 || dup2(l->log, 2) < 0)
+    if (dup2(l->streams[0], 0) < 0 || dup2(l->streams[1], 1) < 0 || dup2(l->streams[2], 2) < 0)
         goto failed;
     l->step = "close what is not its own"; /* also what the caller of hpo left open */
     if (syscall(SYS_close_range, 3U, ~0U, 0U) != 0)
@@ -169,66 +169,97 @@ static enum status clone_child(struct launch *l, struct process *out, struct err
     return OK;
 }
 
-/* The ends of a command's streams: what the child gets, and what stays here. */
-struct streams {
-    int log, output, input; /* the child's */
-    int from, to;           /* ours, or -1 */
-};
-
-static enum status open_streams(const struct command *command, struct streams *s, struct error *err)
+static enum status open_streams(const struct command *command, int theirs[3], struct process *out,
+                                struct error *err)
 {
     int ends[2];
 
-    *s = (struct streams){-1, -1, -1, -1, -1};
-    s->log = open(command->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-    if (s->log < 0)
+    theirs[2] = open(command->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    if (theirs[2] < 0)
         return error_system(err, command->log, "open");
     if (command->pipe_output) {
         if (pipe2(ends, O_CLOEXEC) != 0)
             return error_system(err, "", "make a pipe");
-        s->from = ends[0];
-        s->output = ends[1];
-        (void)fcntl(s->from, F_SETFL, O_NONBLOCK);
+        out->output = ends[0];
+        theirs[1] = ends[1];
+        (void)fcntl(out->output, F_SETFL, O_NONBLOCK);
+    } else if ((theirs[1] = fcntl(theirs[2], F_DUPFD_CLOEXEC, 0)) < 0) {
+        return error_system(err, command->log, "open");
     }
     if (command->pipe_input) {
         if (pipe2(ends, O_CLOEXEC) != 0)
             return error_system(err, "", "make a pipe");
-        s->input = ends[0];
-        s->to = ends[1];
-        (void)fcntl(s->to, F_SETFL, O_NONBLOCK);
-    } else if ((s->input = open("/dev/null", O_RDONLY | O_CLOEXEC)) < 0) {
-        return error_system(err, "/dev/null", "open");
+        theirs[0] = ends[0];
+        out->input = ends[1];
+        (void)fcntl(out->input, F_SETFL, O_NONBLOCK);
+    } else if (command->given_input) {
+        theirs[0] = fcntl(command->given_input, F_DUPFD_CLOEXEC, 0);
+    } else {
+        theirs[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
     }
-    return OK;
+    return theirs[0] >= 0 ? OK : error_system(err, "/dev/null", "open");
+}
+
+void runner_drop_streams(struct process *p)
+{
+    close_all((int[]){p->output, p->input}, 2);
+    p->output = p->input = -1;
+}
+
+enum status runner_streams(const struct command *command, int theirs[3], struct process *out,
+                           struct error *err)
+{
+    enum status s;
+
+    *out = (struct process){.pidfd = -1, .output = -1, .input = -1};
+    for (int i = 0; i < 3; i++)
+        theirs[i] = -1;
+    s = open_streams(command, theirs, out, err);
+    if (s == OK)
+        return OK;
+    close_all(theirs, 3);
+    for (int i = 0; i < 3; i++)
+        theirs[i] = -1;
+    runner_drop_streams(out);
+    return s;
+}
+
+/* It runs, and the keeper knows it. */
+static void begin(const struct reaper *reaper, const char *home, struct process *p)
+{
+    p->started_ns = runner_now_ns();
+    tell(reaper, p->pid, home);
+}
+
+bool runner_adopt(struct reaper *reaper, pid_t pid, const char *home, struct process *out)
+{
+    const long pidfd = syscall(SYS_pidfd_open, pid, 0U);
+
+    if (pidfd < 0)
+        return false;
+    out->pid = pid;
+    out->pidfd = (int)pidfd;
+    begin(reaper, home, out);
+    return true;
 }
 
 enum status runner_start(struct reaper *reaper, const struct command *command, struct process *out,
                          struct error *err)
 {
     struct launch l = {.command = command};
-    struct streams streams;
     enum status s;
 
     *out = (struct process){.pidfd = -1, .output = -1, .input = -1};
     if (!reaper->pid)
         TRY(reaper_start(reaper, err));
-    s = open_streams(command, &streams, err);
-    if (s == OK) {
-        l.log = streams.log;
-        l.output = streams.output >= 0 ? streams.output : streams.log;
-        l.input = streams.input;
-        s = clone_child(&l, out, err);
-    }
-    close_all((int[]){streams.log, streams.output, streams.input}, 3);
-    if (s != OK) {
-        close_all((int[]){streams.from, streams.to}, 2);
-        return s;
-    }
-    out->output = streams.from;
-    out->input = streams.to;
-    out->started_ns = runner_now_ns();
-    tell(reaper, out->pid, command->home);
-    return OK;
+    TRY(runner_streams(command, l.streams, out, err));
+    s = clone_child(&l, out, err);
+    close_all(l.streams, 3);
+    if (s != OK)
+        runner_drop_streams(out);
+    else
+        begin(reaper, command->home, out);
+    return s;
 }
 
 /* A process that has closed its end must not end us, whatever SIGPIPE means to the program; one

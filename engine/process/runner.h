@@ -29,6 +29,7 @@ struct command {
     const char *log;     /* file that receives standard error, and standard output unless piped */
     bool pipe_output;    /* standard output comes to us: process.output */
     bool pipe_input;     /* standard input is ours to write: process.input; else it is empty */
+    int given_input;     /* or this descriptor of the caller's; 0: none */
 };
 
 struct process {
@@ -49,6 +50,20 @@ struct reaper {
 /* ERR_SYSTEM says what could not be started. On success the caller owns *out. */
 enum status runner_start(struct reaper *reaper, const struct command *command, struct process *out,
                          struct error *err) MUST_CHECK;
+
+/*
+ * For a process that somebody else starts: the streams of the command. theirs: its standard input,
+ * output and error, the caller's to close; *out has our ends.
+ */
+enum status runner_streams(const struct command *command, int theirs[3], struct process *out,
+                           struct error *err) MUST_CHECK;
+
+/* Closes our ends of streams that nobody got. */
+void runner_drop_streams(struct process *p);
+
+/* That process, once it is a child of ours and the leader of its group. *out has its streams.
+ * False: it is gone. */
+bool runner_adopt(struct reaper *reaper, pid_t pid, const char *home, struct process *out);
 
 /* Writes to its standard input. What has closed it, or lets a full pipe stand unread, hears nothing
  * from here on. */
