@@ -84,6 +84,7 @@ char **environment_of(const struct request *r, const struct surroundings *s, str
     add_default(&list, a, "TMPDIR", s->task->dir);
     add_default(&list, a, "LANG", "C.UTF-8");
     add_default(&list, a, "TZ", "UTC");
+    add_default(&list, a, "PYTHONHASHSEED", "0"); /* sets of texts have one order */
     add_number(&list, "HPO_CPUS", s->cpus);
     add_threads(&list, a, s->cpus);
     add_default(&list, a, "CUDA_VISIBLE_DEVICES", s->gpus);
