@@ -43,7 +43,30 @@ end
 -- A rule of trainers: live = false, it is never asked to go on.
 command.live = truth
 
+local function preload(field, value)
+  if type(value) == "boolean" then return value end
+  if type(value) ~= "table" then check.expected(field, "true, false or a list of modules", value) end
+  return check.list(check.text, 1)(field, value)
+end
+
+-- Each module is a file or lies in a folder of that name, beside the script: that is run[2].
+local function check_modules(modules, run, list)
+  local beside, names = (run[2] or ""):match "^.*/" or "", {}
+  for i, input in ipairs(list) do names[i] = input.name end
+  for i, module in ipairs(modules) do
+    local found, path = false, beside .. module:gsub("%.", "/")
+    for _, name in ipairs(names) do
+      found = found or name == path .. ".py" or (path .. "/"):sub(1, #name + 1) == name .. "/" or name:sub(1, #path + 1) == path .. "/"
+    end
+    if not found then
+      check.expected("hpo.command.preload[" .. i .. "]", "a module among the inputs", module,
+        "the inputs are: " .. table.concat(names, ", ") .. "; what the script imports of libraries at its top is preloaded anyway")
+    end
+  end
+end
+
 local rules = {
+  preload = preload,
   live = command.live,
   run = { check.list(argument, 1), required = 'a list such as { "program", "argument" }' },
   inputs = inputs.rule,
@@ -58,7 +81,7 @@ for _, name in ipairs(check.names(command.common)) do rules[name] = command.comm
 -- What an action is, as core.action takes it, but inputs = { { name =, artifact = }, ... }.
 local fields = {
   "kind", "run", "outputs", "env", "pass", "resources", "timeout", "retries", "identity", "stateless", "where",
-  "alone",
+  "alone", "fresh", "preload",
 }
 
 local function add(self, params, name)
@@ -100,6 +123,9 @@ function command.new(options)
   inputs.check_clashes(o.inputs, o.outputs)
   o.params = o.params and core.encode(o.params)
   o.alone = o.live == false or nil
+  o.fresh = o.preload == false or nil
+  o.preload = type(o.preload) == "table" and o.preload or nil
+  if o.preload then check_modules(o.preload, o.run, o.inputs) end
   return artifact.new(origin(o, of_command))
 end
 

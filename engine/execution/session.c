@@ -90,9 +90,11 @@ enum status session_store(const struct options *o, struct store **out, struct er
 static enum status open_executor(struct session *s, struct error *err)
 {
     struct build *b = &s->b;
+    const char *preload = arena_printf(b->arena, "%s/python/preload.py", b->o->share);
     const struct local_machine machine = {.store = b->store,
                                           .reaper = &s->reaper,
                                           .tools = b->tools,
+                                          .preload = preload,
                                           .fetch = &b->fetch,
                                           .cpus = b->o->jobs,
                                           .gpus = b->o->gpus,
@@ -101,6 +103,8 @@ static enum status open_executor(struct session *s, struct error *err)
                                           .most_logged = LOG_BYTES,
                                           .wake = interrupt_descriptor()};
 
+    if (!preload)
+        return error_memory(err);
     switch (s->mode) {
     case MODE_BUILD:
         TRY(local_executor_open(&machine, b->arena, &s->local, err));

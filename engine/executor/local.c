@@ -19,12 +19,10 @@
 #include "engine/executor/local_state.h"
 #include "engine/executor/slots.h"
 #include "engine/executor/workspace.h"
-#include "engine/fetch/fetch.h"
 #include "engine/graph/content.h"
 #include "engine/graph/graph.h"
 #include "engine/process/runner.h"
 #include "engine/process/strays.h"
-#include "engine/process/tool.h"
 #include "engine/progress.h"
 
 enum { TERM_SECONDS = 5, NAP_MS = 500, PIPE_BYTES = 1024 * 1024 };
@@ -80,44 +78,6 @@ static enum status local_room(struct executor *x, const struct request *r, enum 
     return OK;
 }
 
-static enum status name_gpus(const struct local *l, struct child *c, const char **names,
-                             struct error *err)
-{
-    struct text t = text_in(c->arena);
-
-    for (int i = 0, n = 0; i < l->slots.gpus && i < 64; i++)
-        if (c->share.gpus >> i & 1)
-            text_printf(&t, "%s%s", n++ ? "," : "", l->machine.gpu_names[i]);
-    return text_finish(&t, (char **)names, NULL, err);
-}
-
-static enum status run_command(struct local *l, struct child *c, const struct request *r,
-                               struct surroundings *s, struct error *err)
-{
-    const struct action *a = r->action;
-    struct command command = {.folder = c->task.dir,
-                              .home = c->task.dir,
-                              .log = c->task.log,
-                              .pipe_output = r->trains,
-                              .pipe_input = r->speaks};
-
-    if (a->fetch) {
-        TRY(fetch_command(l->machine.fetch, a, r->identity, c->task.dir, c->task.folder, c->arena,
-                          &command, err));
-    } else {
-        TRY(tool_path(l->machine.tools, a->run[0], &command.program, err));
-        if (!command.program) /* an input, which lies in the folder */
-            command.program = file_join(c->arena, c->task.dir, a->run[0] + 2);
-        command.argv = (char *const *)a->run;
-        s->cpus = c->share.cpus;
-        TRY(name_gpus(l, c, &s->gpus, err));
-        command.env = environment_of(r, s, c->arena);
-        if (!command.program || !command.env)
-            return error_memory(err);
-    }
-    return runner_start(l->machine.reaper, &command, &c->process, err);
-}
-
 static void free_child(struct local *l, struct child *c, bool keep_folder)
 {
     struct error left; /* what cannot be removed is left to gc */
@@ -164,21 +124,22 @@ static enum status local_start(struct executor *x, const struct request *r, stru
         arena_close(arena);
         return error_memory(err);
     }
-    *c = (struct child){
-        .arena = arena, .workspace = {.lock = -1}, .process = {.pidfd = -1}, .log = -1};
+    *c = (struct child){.arena = arena, .workspace = {.lock = -1}, .birth = {-1}, .log = -1};
+    c->process = (struct process){.pidfd = -1, .output = -1, .input = -1};
     *outcome = START_STARTED;
     (void)slots_find(&l->slots, &r->action->resources, r->others, &c->share);
     surroundings.task = &c->task;
     s = local_fill_folder(l, c, r, &surroundings, outcome, lost, err);
     if (s == OK && *outcome == START_STARTED)
-        s = run_command(l, c, r, &surroundings, err);
+        s = local_begin(l, c, r, &surroundings, err);
     if (s != OK || *outcome != START_STARTED) {
+        if (c->server)
+            preload_leave(c->server);
         free_child(l, c, false);
         return s;
     }
     slots_take(&l->slots, &c->share);
     add_to_end(l, c);
-    l->n_running++;
     *task = &c->task;
     return OK;
 }
@@ -231,6 +192,8 @@ static void local_end(struct executor *x, struct task *task, bool by_force)
 {
     struct child *c = child_of(task);
 
+    if (c->unborn)
+        local_abandon(c);
     if (by_force)
         runner_signal(&c->process, SIGKILL);
     if (by_force || c->kill_ns)
@@ -248,7 +211,17 @@ static bool is_known(const struct local *l, pid_t pid)
     for (const struct child *c = l->children; c; c = c->next)
         if (c->process.pid == pid)
             return true;
-    return pid == l->machine.reaper->pid;
+    return pid == l->machine.reaper->pid || preload_has(l->preload, pid);
+}
+
+/* How many children we know to have. */
+static int count_known(const struct local *l)
+{
+    int n = 1 + preload_count(l->preload); /* 1: the reaper */
+
+    for (const struct child *c = l->children; c; c = c->next)
+        n += c->process.pid && !c->process.ended;
+    return n;
 }
 
 /* Orphans that have ended by themselves. */
@@ -266,8 +239,7 @@ static void reap_orphans(const struct local *l)
 /* The process is gone, and with it whatever it has left running. */
 static void note_end(struct local *l, struct child *c)
 {
-    l->n_running--;
-    if (strays_any(l->children_list, l->n_running + 1)) { /* 1: the reaper */
+    if (strays_any(l->children_list, count_known(l))) {
         strays_end(c->task.dir);
         reap_orphans(l);
     }
@@ -277,14 +249,17 @@ static void local_close(struct executor *x, struct task *task, bool keep_folder)
 {
     struct local *l = of(x);
     struct child *c = child_of(task);
-    const bool runs = !c->process.ended;
+    const bool runs = !c->process.ended && !c->unborn;
 
     take_out(l, c);
+    interpreter_refuse(&c->birth);
     runner_close(l->machine.reaper, &c->process);
     if (runs)
         note_end(l, c);
     if (!c->rests)
         slots_give(&l->slots, &c->share);
+    if (c->server)
+        preload_leave(c->server);
     free_child(l, c, keep_folder);
 }
 
@@ -338,6 +313,8 @@ static enum status read_output(struct local *l, struct child *c, struct executor
 static enum status look_at_child(struct local *l, struct child *c, struct executor_event *event,
                                  struct error *err)
 {
+    if (c->unborn)
+        return c->birth.reply >= 0 ? local_bear(l, c, err) : OK;
     if (!c->process.ended) {
         runner_poll(l->machine.reaper, &c->process);
         if (c->process.ended)
@@ -377,6 +354,12 @@ static int sleep_ms(const struct local *l, int64_t until_ns)
     return until_ns <= l->now_ns ? 0 : (int)((until_ns - l->now_ns) / 1000000 + 1);
 }
 
+/* What is readable when a process has ended, or an unborn one is there. */
+static int end_of(const struct child *c)
+{
+    return c->unborn ? c->birth.reply : c->process.ended ? -1 : c->process.pidfd;
+}
+
 /* Sleeps until something may have come. *woken: from outside. */
 static enum status wait_for_any(struct local *l, int ms, bool *any, bool *woken, struct error *err)
 {
@@ -389,6 +372,8 @@ static enum status wait_for_any(struct local *l, int ms, bool *any, bool *woken,
         n += 2;
         left += c->process.ended && !c->told;
     }
+    for (const struct server *s = preload_servers(l->preload); s; s = s->next)
+        n++;
     fds = arena ? arena_array(arena, n, sizeof *fds) : NULL;
     if (!fds) {
         arena_close(arena);
@@ -397,10 +382,11 @@ static enum status wait_for_any(struct local *l, int ms, bool *any, bool *woken,
     fds[0] = (struct pollfd){.fd = l->machine.wake, .events = POLLIN};
     n = 1;
     for (const struct child *c = l->children; c; c = c->next) {
-        fds[n++] =
-            (struct pollfd){.fd = c->process.ended ? -1 : c->process.pidfd, .events = POLLIN};
-        fds[n++] = (struct pollfd){.fd = c->process.output, .events = POLLIN};
+        fds[n++] = (struct pollfd){.fd = end_of(c), .events = POLLIN};
+        fds[n++] = (struct pollfd){.fd = c->unborn ? -1 : c->process.output, .events = POLLIN};
     }
+    for (const struct server *s = preload_servers(l->preload); s; s = s->next)
+        fds[n++] = (struct pollfd){.fd = s->interpreter.socket, .events = POLLIN};
     came = poll(fds, n, ms);
     *any = came > 0 || left > 0;
     *woken = came < 0 ? errno == EINTR : fds[0].revents != 0;
@@ -437,6 +423,7 @@ static enum status local_next(struct executor *x, int64_t until_ns, struct execu
     look_at_clock(l, 0);
     while (any && event->kind == EVENT_NONE) {
         keep_promises(l);
+        TRY(local_begin_more(l, err));
         TRY(wait_for_any(l, sleep_ms(l, until_ns), &any, &woken, err));
         if (woken)
             event->kind = EVENT_WAKE;
@@ -472,6 +459,7 @@ enum status local_executor_open(const struct local_machine *machine, struct aren
     l->executor.calls = &calls;
     l->machine = *machine;
     l->slots = (struct slots){.cpus = machine->cpus, .gpus = machine->gpus};
+    TRY(preload_open(&l->machine, arena, &l->preload, err));
     l->real_ns = runner_now_ns();
     l->children_list = strays_adopt();
     *out = &l->executor;
@@ -482,6 +470,8 @@ void local_executor_close(struct executor *x)
 {
     while (x && of(x)->children)
         local_close(x, &of(x)->children->task, false);
+    if (x)
+        preload_close(of(x)->preload);
     if (x && of(x)->children_list >= 0)
         close(of(x)->children_list);
 }

@@ -21,6 +21,7 @@ struct local_machine {
     struct store *store;
     struct reaper *reaper; /* shared with the short commands of the build; see runner.h */
     struct tools *tools;   /* where programs are found */
+    const char *preload;   /* our program for interpreters: see preload.h */
     const struct fetch_context *fetch;
     int cpus, gpus;
     const char *const *gpu_names; /* of CUDA_VISIBLE_DEVICES */

@@ -68,8 +68,11 @@ struct action {
     struct resources resources;
     double timeout; /* seconds, 0: none */
     int retries;
-    bool stateless;            /* of a trainer: an empty checkpoint is a whole one */
-    bool alone;                /* of a trainer: it is never asked to go on; in no key */
+    bool stateless;       /* of a trainer: an empty checkpoint is a whole one */
+    bool alone;           /* of a trainer: it is never asked to go on; in no key */
+    bool fresh;           /* of a trainer: preload = false; in no key */
+    const char **preload; /* modules among the inputs that are preloaded; in no key */
+    size_t n_preload;
     const char **identity;     /* argv, NULL-terminated; NULL: the content of run[0] */
     const char *params;        /* JSON of the parameters file, or NULL */
     const struct fetch *fetch; /* NULL: a command. All that is fetched is its output */

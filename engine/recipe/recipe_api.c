@@ -242,6 +242,8 @@ static int api_action(lua_State *L)
     a->retries = integer_field(L, 1, "retries", 0);
     a->stateless = boolean_field(L, 1, "stateless");
     a->alone = boolean_field(L, 1, "alone");
+    a->fresh = boolean_field(L, 1, "fresh");
+    a->preload = strings_field(L, 1, "preload", &a->n_preload);
     a->identity = strings_field(L, 1, "identity", &n_identity);
     a->params = string_field(L, 1, "params");
     return add(L, &node);

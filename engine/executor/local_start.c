@@ -1,0 +1,144 @@
+/*
+ * local_start: how a task's process begins: as a fresh one, or as a child of an interpreter that is
+ * loaded. Start at local_begin.
+ *
+ * A task whose child is not there yet is unborn: it has no process, and its server. Whatever keeps
+ * it from being born, it is begun as a fresh process; and one that is ended before was never there.
+ */
+#include <signal.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "engine/executor/environment.h"
+#include "engine/executor/local_state.h"
+#include "engine/fetch/fetch.h"
+#include "engine/graph/graph.h"
+#include "engine/process/tool.h"
+
+enum { LOAD_SECONDS = 120, BIRTH_SECONDS = 10 };
+
+static const int64_t second_ns = 1000000000;
+
+static enum status name_gpus(const struct local *l, struct child *c, const char **names,
+                             struct error *err)
+{
+    struct text t = text_in(c->arena);
+
+    for (int i = 0, n = 0; i < l->slots.gpus && i < 64; i++)
+        if (c->share.gpus >> i & 1)
+            text_printf(&t, "%s%s", n++ ? "," : "", l->machine.gpu_names[i]);
+    return text_finish(&t, (char **)names, NULL, err);
+}
+
+static enum status make_command(struct local *l, struct child *c, const struct request *r,
+                                struct surroundings *s, struct command *command, struct error *err)
+{
+    const struct action *a = r->action;
+
+    *command = (struct command){.folder = c->task.dir,
+                                .home = c->task.dir,
+                                .log = c->task.log,
+                                .pipe_output = r->trains,
+                                .pipe_input = r->speaks};
+    if (a->fetch)
+        return fetch_command(l->machine.fetch, a, r->identity, c->task.dir, c->task.folder,
+                             c->arena, command, err);
+    TRY(tool_path(l->machine.tools, a->run[0], &command->program, err));
+    if (!command->program) /* an input, which lies in the folder */
+        command->program = file_join(c->arena, c->task.dir, a->run[0] + 2);
+    command->argv = (char *const *)a->run;
+    s->cpus = c->share.cpus;
+    TRY(name_gpus(l, c, &s->gpus, err));
+    command->env = environment_of(r, s, c->arena);
+    return command->program && command->env ? OK : error_memory(err);
+}
+
+/* What its server wrote while it was loaded stands before what it will write. */
+static enum status log_loading(struct child *c, struct error *err)
+{
+    c->logged = (int64_t)c->server->n_said;
+    return file_write_all(c->log, c->task.log, c->server->said, c->server->n_said, err);
+}
+
+static enum status begin_fresh(struct local *l, struct child *c, struct error *err)
+{
+    interpreter_refuse(&c->birth);
+    runner_drop_streams(&c->process);
+    c->unborn = false;
+    c->logged = 0;
+    if (c->log >= 0)
+        (void)!ftruncate(c->log, 0);
+    return runner_start(l->machine.reaper, &c->command, &c->process, err);
+}
+
+/* The server is ready: it is asked for a child. */
+static enum status ask(struct local *l, struct child *c, struct error *err)
+{
+    c->asked_ns = l->now_ns;
+    if (!interpreter_ask(&c->server->interpreter, &c->command, &c->birth, &c->process))
+        return begin_fresh(l, c, err);
+    return OK;
+}
+
+enum status local_begin(struct local *l, struct child *c, const struct request *r,
+                        struct surroundings *s, struct error *err)
+{
+    TRY(make_command(l, c, r, s, &c->command, err));
+    TRY(preload_find(l->preload, r, &c->command, &c->server, err));
+    if (!c->server)
+        return runner_start(l->machine.reaper, &c->command, &c->process, err);
+    c->unborn = true;
+    c->asked_ns = l->now_ns;
+    return c->server->interpreter.state == INTERPRETER_READY ? ask(l, c, err) : OK;
+}
+
+enum status local_bear(struct local *l, struct child *c, struct error *err)
+{
+    TRY(log_loading(c, err));
+    if (!interpreter_take(l->machine.reaper, c->command.home, &c->birth, &c->process)) {
+        TRY(preload_give_up(l->preload, c->server,
+                            "the interpreter that was loaded for it gives no child", err));
+        return begin_fresh(l, c, err);
+    }
+    c->unborn = false;
+    return OK;
+}
+
+/* Whoever waits for too long begins fresh, and the server is not asked again. */
+static enum status look_at_unborn(struct local *l, struct child *c, struct error *err)
+{
+    const bool asked = c->birth.reply >= 0;
+    const int64_t passed = l->now_ns - c->asked_ns;
+
+    if (passed > (asked ? BIRTH_SECONDS : LOAD_SECONDS) * second_ns)
+        TRY(preload_give_up(l->preload, c->server,
+                            asked ? "the interpreter that was loaded for it does not answer"
+                                  : "what it imports takes longer than two minutes",
+                            err));
+    if (c->server->closed)
+        return begin_fresh(l, c, err);
+    if (!asked && c->server->interpreter.state == INTERPRETER_READY)
+        return ask(l, c, err);
+    return OK;
+}
+
+enum status local_begin_more(struct local *l, struct error *err)
+{
+    for (struct server *s = preload_servers(l->preload); s; s = s->next)
+        TRY(preload_look(l->preload, s, err));
+    for (struct child *c = l->children; c; c = c->next)
+        if (c->unborn)
+            TRY(look_at_unborn(l, c, err));
+    return OK;
+}
+
+void local_abandon(struct child *c)
+{
+    interpreter_refuse(&c->birth);
+    runner_drop_streams(&c->process);
+    c->unborn = false;
+    c->process.ended = true;
+    c->process.exit_code = 128 + SIGTERM;
+}

@@ -1,0 +1,82 @@
+/*
+ * interpreter: a Python that has loaded the libraries of a trainer, and forks a child for each of
+ * its runs: a start costs milliseconds instead of the time of the imports.
+ *
+ * Life       interpreter_start begins to load; interpreter_look says when something has come: then
+ *            it is ready, or gone, with a sentence that says why. interpreter_ask, of one that is
+ *            ready, asks for a child; interpreter_take is called once its reply is readable.
+ *            interpreter_close ends it; its children live on.
+ * Children   are ours, in a group of their own, as if runner_start had started them: whoever forks
+ *            one ends at once, and orphans are adopted (strays_adopt). A child waits until the
+ *            keeper knows its group: none outlives us.
+ * Protocol   engine/python/preload.py has it. Records on a socket, so nothing that is read can be
+ *            longer than expected; nothing here waits for the other side.
+ */
+#ifndef ENGINE_PROCESS_INTERPRETER_H
+#define ENGINE_PROCESS_INTERPRETER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "engine/process/runner.h"
+
+struct arena;
+
+enum interpreter_state { INTERPRETER_LOADS, INTERPRETER_READY, INTERPRETER_GONE };
+
+struct interpreter {
+    struct process process;
+    int socket; /* readable: interpreter_look; -1 once it is gone */
+    enum interpreter_state state;
+    char why[512]; /* of one that is gone */
+};
+
+/* What is loaded, and where. */
+struct interpreter_plan {
+    const char *program, *argv0; /* of Python */
+    const char *preload;         /* our program's path */
+    const char *script;          /* its name in the folder of a run */
+    const char *reads;           /* such a folder, which stays until it is ready */
+    const char **modules;        /* among the inputs, in `folder` too */
+    size_t n_modules;
+    const char *folder; /* its own, and its HOME in env */
+    const char *log;    /* receives what it writes to standard error */
+    char *const *env;
+};
+
+/* A child that was asked for. */
+struct birth {
+    int reply; /* readable: interpreter_take. -1: none was asked for */
+};
+
+/* Starts it; scratch holds its arguments for the time of the call. */
+enum status interpreter_start(struct reaper *reaper, const struct interpreter_plan *plan,
+                              struct arena *scratch, struct interpreter *out,
+                              struct error *err) MUST_CHECK;
+
+/* Reads what has come. Ready only where it has printed nothing on standard output. */
+void interpreter_look(struct interpreter *i);
+
+/* It is no longer waited for: it is gone, for this reason. */
+void interpreter_give_up(struct interpreter *i, const char *why);
+
+/*
+ * Asks for a child that becomes the command, with the streams that *process gets. False: it could
+ * not be asked.
+ */
+bool interpreter_ask(struct interpreter *i, const struct command *command, struct birth *birth,
+                     struct process *process);
+
+/* Takes the child, which then begins. False: there is none. birth->reply is closed. */
+bool interpreter_take(struct reaper *reaper, const char *home, struct birth *birth,
+                      struct process *process);
+
+/* Whoever comes is not wanted any more. */
+void interpreter_refuse(struct birth *birth);
+
+/* Ends it, and closes what is open. */
+void interpreter_close(struct reaper *reaper, struct interpreter *i);
+
+#endif
