@@ -209,32 +209,24 @@ static enum status choose_build(const struct options *o, struct store *store, co
     return ERR_INPUT;
 }
 
-/* Its keys, newest first: of a build that runs, and of earlier ones. *job: what runs of it. */
-static enum status find_keys(const struct options *o, struct store *store, const char *recipe,
-                             const struct running_build *live, struct arena *arena,
-                             struct node_key **keys, size_t *n, const struct board_job **job,
-                             struct error *err)
+/* What runs under this key now; NULL: nothing. */
+static const struct board_job *job_of(const struct running_build *live, const struct digest *key)
 {
-    const char *name = o->words[0];
-    struct node_key *now, *all;
-    size_t n_now;
-    enum status s;
-
-    *job = NULL;
-    TRY(running_keys(live, name, arena, &now, &n_now, err));
-    if (n_now == 0)
-        return node_keys(store, recipe, name, arena, keys, n, err);
-    now = &now[n_now - 1];
-    s = node_keys(store, recipe, now->name, arena, keys, n, err);
-    if (s != OK && s != ERR_INPUT)
-        return s;
-    *n = s == OK ? *n : 0;
     for (size_t i = 0; i < live->board.n_jobs; i++) {
-        struct digest key;
-        const struct board_job *one = &live->board.jobs[i];
-        if (one->key && digest_parse(one->key, &key) && digest_equal(&key, &now->key))
-            *job = one;
+        const struct board_job *job = &live->board.jobs[i];
+        struct digest own;
+        if (job->key && digest_parse(job->key, &own) && digest_equal(&own, key))
+            return job;
     }
+    return NULL;
+}
+
+/* Puts the key in front of those of earlier builds, unless it is the newest of them. */
+static enum status put_first(const struct node_key *now, struct arena *arena,
+                             struct node_key **keys, size_t *n, struct error *err)
+{
+    struct node_key *all;
+
     if (*n > 0 && digest_equal(&(*keys)[0].key, &now->key))
         return OK;
     if (!(all = arena_array(arena, *n + 1, sizeof *all)))
@@ -245,6 +237,28 @@ static enum status find_keys(const struct options *o, struct store *store, const
     *keys = all;
     ++*n;
     return OK;
+}
+
+/* Its keys, newest first: of a build that runs, and of earlier ones. */
+static enum status find_keys(const struct options *o, struct store *store, const char *recipe,
+                             const struct running_build *live, struct arena *arena,
+                             struct node_key **keys, size_t *n, struct error *err)
+{
+    const struct node_key *last;
+    struct node_key *now;
+    size_t n_now;
+    enum status s;
+
+    TRY(running_keys(live, o->words[0], arena, &now, &n_now, err));
+    if (n_now == 0)
+        return node_keys(store, recipe, o->words[0], arena, keys, n, err);
+    last = &now[n_now - 1];
+    s = node_keys(store, recipe, last->name, arena, keys, n, err);
+    if (s == ERR_INPUT) /* no earlier build had it */
+        *n = 0;
+    else
+        TRY(s);
+    return put_first(last, arena, keys, n, err);
 }
 
 /* The parameters that were typed, as the store knows them; NULL: none were. */
@@ -277,7 +291,7 @@ static enum status explain(const struct options *o, struct store *store, struct 
     TRY(session_recipe(o, arena, &recipe, err));
     TRY(find_arguments(o, arena, &arguments, err));
     TRY(running_find(store, recipe, arguments, 0, arena, &live, err));
-    s = find_keys(o, store, recipe, &live, arena, &keys, &n, &job, err);
+    s = find_keys(o, store, recipe, &live, arena, &keys, &n, err);
     if (s == ERR_INPUT) {
         struct error unknown = *err;
         TRY(add_keyless(o, &t, &keyless, err));
@@ -290,6 +304,7 @@ static enum status explain(const struct options *o, struct store *store, struct 
     }
     TRY(s);
     TRY(choose_build(o, store, recipe, arguments, arena, &keys, &n, err));
+    job = job_of(&live, &keys[0].key);
     digest_hex(&keys[0].key, hex);
     text_printf(&t, "%s\n", o->words[0]);
     TRY(add_story(o, store, arena, &t, err));

@@ -155,7 +155,7 @@ static enum status expect_action(struct pass *p, int node, struct eta *out, stru
 {
     struct build *b = p->b;
     const struct action *a = &graph_node(b->graph, node)->action;
-    double seconds;
+    double seconds = NAN;
 
     TRY(past_of(p, node, &seconds, err));
     if (isnan(seconds))
@@ -171,22 +171,6 @@ static enum status expect_action(struct pass *p, int node, struct eta *out, stru
 
 /* ---- studies ---- */
 
-/* "STUDY/TRIAL" is that trial of that study. */
-static bool is_of(const char *label, const char *study, int *trial)
-{
-    const size_t n = strlen(study);
-
-    if (strncmp(label, study, n) != 0 || label[n] != '/')
-        return false;
-    *trial = 0;
-    for (const char *c = label + n + 1; *c; c++) {
-        if (*c < '0' || *c > '9' || *trial > 100000000)
-            return false;
-        *trial = 10 * *trial + (*c - '0');
-    }
-    return true;
-}
-
 /* How long the unit has been trained that a trial's process will report next. */
 static void add_running(const struct build *b, int node, struct eta_trial *trials, size_t n)
 {
@@ -194,12 +178,12 @@ static void add_running(const struct build *b, int node, struct eta_trial *trial
     int trial;
 
     for (const struct job *job = b->jobs; job; job = job->next)
-        if (run_since(job) >= 0 && is_of(job->label, study, &trial) && (size_t)trial < n)
+        if (run_since(job) >= 0 && job_is_of(job, study, &trial) && (size_t)trial < n)
             trials[trial].since = run_since(job);
 }
 
-static enum status gather_trials(struct pass *p, const struct study *study, struct eta_study *out,
-                                 struct error *err)
+static enum status gather_trials(struct pass *p, int node, const struct study *study,
+                                 struct eta_study *out, struct error *err)
 {
     struct eta_trial *trials;
 
@@ -220,6 +204,7 @@ static enum status gather_trials(struct pass *p, const struct study *study, stru
                                        .past_units = t.past_units,
                                        .past_seconds = t.past_seconds};
     }
+    add_running(p->b, node, trials, out->n);
     out->trials = trials;
     return OK;
 }
@@ -243,8 +228,7 @@ static enum status expect_study(struct pass *p, int node, struct eta *out, struc
     if (s.workers > spec->concurrency)
         s.workers = spec->concurrency;
     if (study) {
-        TRY(gather_trials(p, study, &s, err));
-        add_running(b, node, (struct eta_trial *)s.trials, s.n);
+        TRY(gather_trials(p, node, study, &s, err));
         s.exhausted = study_is_exhausted(study);
     }
     if (study && spec->budget > 0) {
