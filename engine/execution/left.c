@@ -41,6 +41,7 @@ struct pass {
     struct left *left;
     struct arena *arena;
     struct class classes[MOST_CLASSES], all;
+    struct class after; /* what hpo.after has made */
     size_t n_classes;
     double *finish; /* by node: seconds from now */
     size_t n;
@@ -127,7 +128,34 @@ static struct class *class_of(struct pass *p, const struct action *a)
     return c;
 }
 
-/* What actions of each kind took in this build. */
+/* What the node takes from its begin to its end, of a study by the units that are known; 0: that
+ * cannot be told yet. */
+static double whole(const struct pass *p, int node)
+{
+    const struct build *b = p->b;
+    const struct node *n = graph_node(b->graph, node);
+    const struct study *study;
+    double seconds = 0;
+    int units = 0;
+
+    if (n->kind == NODE_BEST)
+        n = graph_node(b->graph, node = n->best_of);
+    if ((size_t)node >= p->n || !b->work[node])
+        return 0;
+    if (n->kind == NODE_ACTION)
+        return b->work[node]->seconds;
+    if (n->kind != NODE_STUDY || !(study = b->work[node]->study))
+        return 0;
+    for (size_t i = 0; i < study_trials(study); i++) {
+        struct study_trial t;
+        study_trial(study, i, b->run, p->arena, &t);
+        seconds += t.seconds + t.past_seconds;
+        units += t.units + t.past_units;
+    }
+    return units > 0 ? seconds / units * n->study->max_t * n->study->samples : 0;
+}
+
+/* What actions of each kind took in this build, and what hpo.after made. */
 static void learn(struct pass *p)
 {
     const struct build *b = p->b;
@@ -135,6 +163,11 @@ static void learn(struct pass *p)
     for (size_t i = 0; i < p->n; i++) {
         const struct work *w = b->work[i];
         const struct node *node = graph_node(b->graph, (int)i);
+        if (w && node->kind == NODE_AFTER && node->after.node >= 0 &&
+            whole(p, node->after.node) > 0) {
+            p->after.seconds += whole(p, node->after.node);
+            p->after.n++;
+        }
         if (!w || node->kind != NODE_ACTION || w->cached || w->recalled ||
             plan_state(b->plan, (int)i) != PLAN_DONE)
             continue;
@@ -265,6 +298,10 @@ static enum status expect(struct pass *p, int node, struct error *err)
         break;
     case NODE_STUDY:
         TRY(expect_study(p, node, &eta, err));
+        break;
+    case NODE_AFTER: /* one that is undecided will make what others have made */
+        if (graph_node(p->b->graph, node)->after.node < 0 && p->after.n > 0)
+            eta.work = eta.span = mean(&p->after) * left_overhead(p->b);
         break;
     default:
         break;
