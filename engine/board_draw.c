@@ -412,28 +412,61 @@ static size_t count_actions(const struct board *b)
     return n;
 }
 
-/* The lines that are left for each study's trials: open ones come first. */
-static void draw_studies(struct lines *l, const struct board *b, size_t room)
+static bool runs(const struct board_study *s)
 {
-    size_t left = room > b->n_studies ? room - b->n_studies : 0, tables = 0;
-    struct text t = text_in(l->arena);
+    for (size_t i = 0; i < s->n; i++)
+        if (s->trials[i].seconds >= 0)
+            return true;
+    return false;
+}
+
+static size_t wanted(const struct board_study *s)
+{
+    return s->open && s->n > 0 ? (size_t)s->n_trials + 1 : 0;
+}
+
+/*
+ * How many of the lines each study's trials get: equal shares, but no more than there are trials,
+ * and nothing where that would be less than a table. Studies of which something runs come first.
+ */
+static void share(const struct board *b, size_t left, size_t *shares)
+{
+    size_t waits = 0;
 
     for (size_t i = 0; i < b->n_studies; i++)
-        tables += b->studies[i].open && b->studies[i].n > 0;
+        waits += wanted(&b->studies[i]) > 0;
+    if (waits > left / (2 + FEW_TRIALS))
+        waits = left / (2 + FEW_TRIALS);
+    for (int running = 1; running >= 0; running--)
+        for (size_t i = 0; i < b->n_studies && waits > 0; i++) {
+            const size_t most = left / waits, most_wanted = wanted(&b->studies[i]);
+            if (most_wanted == 0 || runs(&b->studies[i]) != running)
+                continue;
+            shares[i] = most < most_wanted ? most : most_wanted;
+            left -= shares[i];
+            waits--;
+        }
+}
+
+static void draw_studies(struct lines *l, const struct board *b, size_t room)
+{
+    size_t *shares = arena_array(l->arena, b->n_studies + 1, sizeof *shares);
+    struct text t = text_in(l->arena);
+
+    if (!shares) {
+        l->failed = true;
+        return;
+    }
+    share(b, room > b->n_studies ? room - b->n_studies : 0, shares);
     for (size_t i = 0; i < b->n_studies; i++) {
-        const struct board_study *s = &b->studies[i];
-        const size_t share = s->open && s->n > 0 ? left / tables-- : 0;
-        const size_t wanted = (size_t)s->n_trials + 1, most = share < wanted ? share : wanted;
         if (i + 1 == room && i + 1 < b->n_studies) {
             text_printf(&t, "… %zu more studies", b->n_studies - i);
             add_line(l, &t, NULL);
             return;
         }
-        draw_study(l, s);
-        if (most >= 2 + FEW_TRIALS || (most == wanted && s->open && s->n > 0)) {
-            draw_trials(l, s, most);
-            left -= most;
-        }
+        draw_study(l, &b->studies[i]);
+        if (shares[i] > 0)
+            draw_trials(l, &b->studies[i], shares[i]);
     }
 }
 

@@ -195,11 +195,12 @@ bool progress_was_resized(const struct progress *p)
     return size.columns != p->size.columns || size.rows != p->size.rows;
 }
 
-/* The last column stays free, so that no line wraps; the upper half is for what scrolls. */
+/* The last columns stay free, so that no line wraps, with a ^C behind it neither; the upper half is
+ * for what scrolls. */
 void progress_show(struct progress *p, const struct board *board)
 {
     const struct board_size size = screen_size(STDERR_FILENO);
-    const struct board_size half = {size.columns - 1, (size.rows + 1) / 2, p->color};
+    const struct board_size half = {size.columns - 3, (size.rows + 1) / 2, p->color};
     const struct text nothing = {0};
     struct arena *lines = arena_open(), *before = p->lines;
     struct region drawn;

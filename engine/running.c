@@ -172,19 +172,12 @@ static char *next_line(char **text)
     return line;
 }
 
-/* One that has said nothing yet, or what is no state, has no board. */
-static enum status read_state(const char *path, int64_t run, struct arena *arena,
-                              struct running_build *out, struct error *err)
+static enum status parse_state(const char *path, char *text, struct arena *arena,
+                               struct running_build *out, struct error *err)
 {
     struct json *head;
-    char *text, *line;
-    enum status s = file_read(path, state_limit, arena, &text, NULL, err);
+    const char *line = next_line(&text);
 
-    *out = (struct running_build){.run = run};
-    if (s == ERR_NOT_FOUND)
-        return OK;
-    TRY(s);
-    line = next_line(&text);
     TRY(json_parse(line, strlen(line), path, JSON_STRICT, arena, &head, err));
     TRY(json_want_string(head, path, "recipe", &out->recipe, err));
     TRY(json_want_string(head, path, "arguments", &out->arguments, err));
@@ -193,6 +186,23 @@ static enum status read_state(const char *path, int64_t run, struct arena *arena
         TRY(board_read(json_get(head, "board"), arena, &out->board, err));
     out->studies = next_line(&text);
     out->nodes = next_line(&text);
+    return OK;
+}
+
+/* Of one that has said nothing yet, or nothing that is understood (by another version), only its
+ * number is known. */
+static enum status read_state(const char *path, int64_t run, struct arena *arena,
+                              struct running_build *out, struct error *err)
+{
+    char *text;
+    enum status s = file_read(path, state_limit, arena, &text, NULL, err);
+
+    *out = (struct running_build){.run = run};
+    if (s == OK)
+        s = parse_state(path, text, arena, out, err);
+    if (s == OK || s == ERR_MEMORY)
+        return s;
+    *out = (struct running_build){.run = run};
     return OK;
 }
 

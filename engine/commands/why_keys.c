@@ -38,32 +38,24 @@ static enum status find_arguments(const struct options *o, struct arena *arena,
     return OK;
 }
 
-/* Its keys, newest first: of a build that runs, and of earlier ones. *job: what runs of it. */
-static enum status find_keys(const struct options *o, struct store *store, const char *recipe,
-                             const struct running_build *live, struct arena *arena,
-                             struct node_key **keys, size_t *n, const struct board_job **job,
-                             struct error *err)
+/* What runs under this key now; NULL: nothing. */
+static const struct board_job *job_of(const struct running_build *live, const struct digest *key)
 {
-    const char *name = o->words[0];
-    struct node_key *now, *all;
-    size_t n_now;
-    enum status s;
-
-    *job = NULL;
-    TRY(running_keys(live, name, arena, &now, &n_now, err));
-    if (n_now == 0)
-        return node_keys(store, &(struct node_name){recipe, name, o->run}, arena, keys, n, err);
-    now = &now[n_now - 1];
-    s = node_keys(store, &(struct node_name){recipe, now->name, 0}, arena, keys, n, err);
-    if (s != OK && s != ERR_INPUT)
-        return s;
-    *n = s == OK ? *n : 0;
     for (size_t i = 0; i < live->board.n_jobs; i++) {
-        struct digest key;
-        const struct board_job *one = &live->board.jobs[i];
-        if (one->key && digest_parse(one->key, &key) && digest_equal(&key, &now->key))
-            *job = one;
+        const struct board_job *job = &live->board.jobs[i];
+        struct digest own;
+        if (job->key && digest_parse(job->key, &own) && digest_equal(&own, key))
+            return job;
     }
+    return NULL;
+}
+
+/* Puts the key in front of those of earlier builds, unless it is the newest of them. */
+static enum status put_first(const struct node_key *now, struct arena *arena,
+                             struct node_key **keys, size_t *n, struct error *err)
+{
+    struct node_key *all;
+
     if (*n > 0 && digest_equal(&(*keys)[0].key, &now->key))
         return OK;
     if (!(all = arena_array(arena, *n + 1, sizeof *all)))
@@ -74,6 +66,29 @@ static enum status find_keys(const struct options *o, struct store *store, const
     *keys = all;
     ++*n;
     return OK;
+}
+
+/* Its keys, newest first: of a build that runs, and of earlier ones. */
+static enum status find_keys(const struct options *o, struct store *store, const char *recipe,
+                             const struct running_build *live, struct arena *arena,
+                             struct node_key **keys, size_t *n, struct error *err)
+{
+    const struct node_key *last;
+    struct node_key *now;
+    size_t n_now;
+    enum status s;
+
+    TRY(running_keys(live, o->words[0], arena, &now, &n_now, err));
+    if (n_now == 0)
+        return node_keys(store, &(struct node_name){recipe, o->words[0], o->run}, arena, keys, n,
+                         err);
+    last = &now[n_now - 1];
+    s = node_keys(store, &(struct node_name){recipe, last->name, 0}, arena, keys, n, err);
+    if (s == ERR_INPUT) /* no earlier build had it */
+        *n = 0;
+    else
+        TRY(s);
+    return put_first(last, arena, keys, n, err);
 }
 
 /*
@@ -130,8 +145,9 @@ enum status why_find_keys(const struct options *o, struct store *store, const ch
         TRY(past_run(o, store, recipe, arena, &run, err));
     else
         TRY(running_find(store, recipe, arguments, 0, arena, &live, err));
-    s = find_keys(o, store, recipe, &live, arena, &out->keys, &out->n, &out->job, err);
+    s = find_keys(o, store, recipe, &live, arena, &out->keys, &out->n, err);
     *unknown = s == ERR_INPUT && o->run == 0;
     TRY(s);
+    out->job = job_of(&live, &out->keys[0].key);
     return choose_build(o, store, recipe, arguments, arena, &out->keys, &out->n, &out->taken, err);
 }

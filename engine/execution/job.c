@@ -1,6 +1,8 @@
 /* job: between what the build knows of a node and what the executor is told. */
 #include "engine/execution/job.h"
 
+#include <string.h>
+
 #include "base/arena.h"
 #include "engine/process/runner.h"
 
@@ -93,6 +95,20 @@ void job_wind(struct build *b, struct job *job)
 double job_seconds(const struct job *job)
 {
     return (double)(runner_now_ns() - job->started_ns) / 1e9;
+}
+
+bool job_is_of(const struct job *job, const char *study, int *trial)
+{
+    const size_t n = strlen(study);
+    struct error ignored;
+    int64_t number = 0;
+
+    *trial = 0;
+    if (!job->run || strncmp(job->label, study, n) != 0 || job->label[n] != '/' ||
+        text_parse_integer(job->label + n + 1, "", 0, INT32_MAX, &number, &ignored) != OK)
+        return false;
+    *trial = (int)number;
+    return true;
 }
 
 enum status job_check_sources(struct build *b, const struct job *job, struct error *err)

@@ -34,6 +34,9 @@ void job_wind(struct build *b, struct job *job);
 /* Seconds since it was started, as measured here. */
 double job_seconds(const struct job *job);
 
+/* Whether it trains a trial of this study, by its label. */
+bool job_is_of(const struct job *job, const char *study, int *trial);
+
 /* ERR_FAILED: a source among the inputs is not what it was when the key was made. */
 enum status job_check_sources(struct build *b, const struct job *job, struct error *err) MUST_CHECK;
 

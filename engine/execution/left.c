@@ -41,6 +41,7 @@ struct pass {
     struct left *left;
     struct arena *arena;
     struct class classes[MOST_CLASSES], all;
+    struct class after; /* what hpo.after has made */
     size_t n_classes;
     double *finish; /* by node: seconds from now */
     size_t n;
@@ -127,7 +128,34 @@ static struct class *class_of(struct pass *p, const struct action *a)
     return c;
 }
 
-/* What actions of each kind took in this build. */
+/* What the node takes from its begin to its end, of a study by the units that are known; 0: that
+ * cannot be told yet. */
+static double whole(const struct pass *p, int node)
+{
+    const struct build *b = p->b;
+    const struct node *n = graph_node(b->graph, node);
+    const struct study *study;
+    double seconds = 0;
+    int units = 0;
+
+    if (n->kind == NODE_BEST)
+        n = graph_node(b->graph, node = n->best_of);
+    if ((size_t)node >= p->n || !b->work[node])
+        return 0;
+    if (n->kind == NODE_ACTION)
+        return b->work[node]->seconds;
+    if (n->kind != NODE_STUDY || !(study = b->work[node]->study))
+        return 0;
+    for (size_t i = 0; i < study_trials(study); i++) {
+        struct study_trial t;
+        study_trial(study, i, b->run, p->arena, &t);
+        seconds += t.seconds + t.past_seconds;
+        units += t.units + t.past_units;
+    }
+    return units > 0 ? seconds / units * n->study->max_t * n->study->samples : 0;
+}
+
+/* What actions of each kind took in this build, and what hpo.after made. */
 static void learn(struct pass *p)
 {
     const struct build *b = p->b;
@@ -135,6 +163,11 @@ static void learn(struct pass *p)
     for (size_t i = 0; i < p->n; i++) {
         const struct work *w = b->work[i];
         const struct node *node = graph_node(b->graph, (int)i);
+        if (w && node->kind == NODE_AFTER && node->after.node >= 0 &&
+            whole(p, node->after.node) > 0) {
+            p->after.seconds += whole(p, node->after.node);
+            p->after.n++;
+        }
         if (!w || node->kind != NODE_ACTION || w->cached || w->recalled ||
             plan_state(b->plan, (int)i) != PLAN_DONE)
             continue;
@@ -155,7 +188,7 @@ static enum status expect_action(struct pass *p, int node, struct eta *out, stru
 {
     struct build *b = p->b;
     const struct action *a = &graph_node(b->graph, node)->action;
-    double seconds;
+    double seconds = NAN;
 
     TRY(past_of(p, node, &seconds, err));
     if (isnan(seconds))
@@ -171,22 +204,6 @@ static enum status expect_action(struct pass *p, int node, struct eta *out, stru
 
 /* ---- studies ---- */
 
-/* "STUDY/TRIAL" is that trial of that study. */
-static bool is_of(const char *label, const char *study, int *trial)
-{
-    const size_t n = strlen(study);
-
-    if (strncmp(label, study, n) != 0 || label[n] != '/')
-        return false;
-    *trial = 0;
-    for (const char *c = label + n + 1; *c; c++) {
-        if (*c < '0' || *c > '9' || *trial > 100000000)
-            return false;
-        *trial = 10 * *trial + (*c - '0');
-    }
-    return true;
-}
-
 /* How long the unit has been trained that a trial's process will report next. */
 static void add_running(const struct build *b, int node, struct eta_trial *trials, size_t n)
 {
@@ -194,12 +211,12 @@ static void add_running(const struct build *b, int node, struct eta_trial *trial
     int trial;
 
     for (const struct job *job = b->jobs; job; job = job->next)
-        if (run_since(job) >= 0 && is_of(job->label, study, &trial) && (size_t)trial < n)
+        if (run_since(job) >= 0 && job_is_of(job, study, &trial) && (size_t)trial < n)
             trials[trial].since = run_since(job);
 }
 
-static enum status gather_trials(struct pass *p, const struct study *study, struct eta_study *out,
-                                 struct error *err)
+static enum status gather_trials(struct pass *p, int node, const struct study *study,
+                                 struct eta_study *out, struct error *err)
 {
     struct eta_trial *trials;
 
@@ -220,6 +237,7 @@ static enum status gather_trials(struct pass *p, const struct study *study, stru
                                        .past_units = t.past_units,
                                        .past_seconds = t.past_seconds};
     }
+    add_running(p->b, node, trials, out->n);
     out->trials = trials;
     return OK;
 }
@@ -243,8 +261,7 @@ static enum status expect_study(struct pass *p, int node, struct eta *out, struc
     if (s.workers > spec->concurrency)
         s.workers = spec->concurrency;
     if (study) {
-        TRY(gather_trials(p, study, &s, err));
-        add_running(b, node, (struct eta_trial *)s.trials, s.n);
+        TRY(gather_trials(p, node, study, &s, err));
         s.exhausted = study_is_exhausted(study);
     }
     if (study && spec->budget > 0) {
@@ -281,6 +298,10 @@ static enum status expect(struct pass *p, int node, struct error *err)
         break;
     case NODE_STUDY:
         TRY(expect_study(p, node, &eta, err));
+        break;
+    case NODE_AFTER: /* one that is undecided will make what others have made */
+        if (graph_node(p->b->graph, node)->after.node < 0 && p->after.n > 0)
+            eta.work = eta.span = mean(&p->after) * left_overhead(p->b);
         break;
     default:
         break;

@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/json.h"
 #include "engine/eta.h"
+#include "engine/execution/job.h"
 #include "engine/execution/left.h"
 #include "engine/execution/run_state.h"
 #include "engine/execution/waiting.h"
@@ -76,7 +77,7 @@ static struct board_job board_job(const struct build *b, const struct job *job, 
     struct board_job out = {.label = job->label,
                             .trial = run != NULL,
                             .log = job->task->log,
-                            .seconds = (double)(runner_now_ns() - job->started_ns) / 1e9};
+                            .seconds = job_seconds(job)};
     const struct unit *next;
 
     if (!run) {
@@ -113,27 +114,20 @@ static enum status gather_jobs(const struct build *b, struct board *board, struc
     return OK;
 }
 
-/* What runs of each trial, by the names of the jobs. */
-static void add_jobs(const struct board *board, struct board_study *s)
+/* What runs of each trial. */
+static void add_jobs(const struct build *b, struct board_study *s)
 {
-    const size_t n = strlen(s->name);
+    int trial;
 
-    for (size_t i = 0; i < board->n_jobs; i++) {
-        const struct board_job *job = &board->jobs[i];
-        struct error ignored;
-        int64_t trial;
-        if (!job->trial || job->seconds < 0 || strncmp(job->label, s->name, n) != 0 ||
-            job->label[n] != '/' ||
-            text_parse_integer(job->label + n + 1, "", 0, (int64_t)s->n - 1, &trial, &ignored) !=
-                OK)
-            continue;
-        s->trials[trial].seconds = job->seconds;
-        s->trials[trial].status = "running";
-    }
+    for (const struct job *job = b->jobs; job; job = job->next)
+        if (!waiting_is(job) && job_is_of(job, s->name, &trial) && (size_t)trial < s->n) {
+            s->trials[trial].seconds = job_seconds(job);
+            s->trials[trial].status = "running";
+        }
 }
 
-static enum status gather_study(const struct build *b, int node, const struct board *board,
-                                struct arena *arena, struct board_study *out, struct error *err)
+static enum status gather_study(const struct build *b, int node, struct arena *arena,
+                                struct board_study *out, struct error *err)
 {
     const struct study *study = b->work[node]->study;
     const char *params;
@@ -166,7 +160,7 @@ static enum status gather_study(const struct build *b, int node, const struct bo
                                               .value = t.value,
                                               .seconds = -1};
     }
-    add_jobs(board, out);
+    add_jobs(b, out);
     return OK;
 }
 
@@ -181,7 +175,7 @@ static enum status gather_studies(const struct build *b, struct board *board, st
             const int node = b->studies.nodes[i];
             if (!b->work[node]->study || (plan_state(b->plan, node) == PLAN_BUSY) != open)
                 continue;
-            TRY(gather_study(b, node, board, arena, &board->studies[board->n_studies++], err));
+            TRY(gather_study(b, node, arena, &board->studies[board->n_studies++], err));
         }
     return OK;
 }

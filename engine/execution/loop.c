@@ -44,6 +44,8 @@ static enum status sync_results(struct build *b, struct error *err)
         results_release(b->results, &b->held[i]);
     b->n_held = 0;
     progress_flush(b->progress);
+    if (interrupt_stop_is_asked()) /* the shell's prompt comes below the lines, not the status */
+        progress_clear(b->progress);
     interrupt_stop_if_asked();
     return retain_drop(b, err);
 }

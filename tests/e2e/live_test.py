@@ -1,6 +1,7 @@
 """A build while it runs: on its own terminal, and from another one."""
 import json
 import os
+import pathlib
 import re
 import signal
 import time
@@ -224,7 +225,9 @@ class Elsewhere(Live):
         self.assertIn("since run 2 its key differs from that of run 1 in:\n", out)
         self.assertRegex(out, r"run\[3\]: .*echo b > x")
         self.assertEqual(self.hpo("log", "a.lua", "long")[0], "begun\n")
+        follower = self.start("log", "-f", "a.lua", "long", "--set", f"gate={self.gate}", "--set", "word=b")
         self.end(build)
+        self.assertEqual(follower.communicate(timeout=20), ("begun\nover\n", ""))
         self.assertIn("known: made in run 2", self.hpo("why", "a.lua", "long")[0])
 
     def test_watch_until_it_ends(self):
@@ -254,12 +257,15 @@ class Elsewhere(Live):
         self.assertIsNone(build.poll())
         self.end(build)
 
-    def test_a_reader_of_the_store_leaves_no_trace(self):
-        """The state is replaced as a whole: what is read is whole at any moment."""
+    def test_a_state_that_nobody_understands_is_none(self):
+        """Another version's, or no JSON at all: what the history knows is said."""
         build = self.begin()
-        end = time.monotonic() + 1.5
-        while time.monotonic() < end:
-            self.state()
+        self.wait_for_reports(7)
+        (lock,) = self.folder.glob(".hpo/live/*[0-9]")
+        pathlib.Path(f"{lock}.json").unlink()
+        for text in ("", "x", "{}\n", '{"recipe": 3}\n', '{"recipe": "r", "arguments": "{}", "started": 0, "board": {}}\n'):
+            pathlib.Path(f"{lock}.json").write_text(text)
+            self.assertRegex(self.hpo("runs")[0], r"   1  \S+ \S+  running  ")
         self.end(build)
 
 
