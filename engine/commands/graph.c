@@ -1,7 +1,8 @@
 /*
- * hpo graph: the nodes of a recipe and what they need, as text, dot or JSON. Of a study that is what
- * its first trial reads, the trial itself is no node.
+ * hpo graph: the nodes of a recipe and what they need, as text, dot or JSON. A study needs what its
+ * first trial reads; the trial itself is no node.
  */
+#include <assert.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -144,6 +145,7 @@ static enum status draw(const struct options *o, struct graph *graph, const int 
     char *string;
     size_t n;
 
+    assert(templates);
     text_add(&d.text, json ? "{\"nodes\": [" : dot ? "digraph recipe {\n  rankdir=LR;\n" : "");
     for (int i = 0; i < graph_size(graph); i++)
         if (templates[i] != TEMPLATE)

@@ -208,8 +208,8 @@ const char *graph_kind(struct graph *graph, int id);
 /*
  * What a person calls the node: its name, its target, or "train#12". Studies without a name are
  * "study", "study-2", ..., and what a study's best is made into "after", "after-2", ...; those that
- * such a one makes are "after.study", .... Of a study "asha", "asha.best" and "asha.table". Lives in
- * the graph's arena.
+ * such a one makes are "after.study", .... Of a study "asha", "asha.best" and "asha.table". Lives
+ * in the graph's arena.
  */
 const char *graph_label(struct graph *graph, int id);
 
