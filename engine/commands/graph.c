@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "engine/commands/commands.h"
 #include "engine/execution/session.h"
+#include "engine/execution/shape.h"
 #include "engine/graph/graph.h"
 #include "engine/options.h"
 #include "engine/progress.h"
@@ -85,27 +86,6 @@ static void draw_targets(struct drawing *d)
         json_write_string(&d->text, targets[i].name);
         text_printf(&d->text, ", \"node\": %d}", targets[i].node);
     }
-}
-
-/* The action that the study's first trial would be. *template NONE: it has no trial. */
-static enum status shape_first(struct graph *graph, struct recipe *recipe, int study,
-                               struct arena *arena, int *template, struct error *err)
-{
-    const int calls = graph_node(graph, study)->study->callbacks;
-    const char *part = arena_printf(arena, "%s/0", graph_number(graph, study)), *params;
-    enum status s;
-
-    *template = NONE;
-    if (!part)
-        return error_memory(err);
-    TRY(recipe_wake(recipe, calls, err));
-    TRY(recipe_suggest(recipe, calls, 0, arena, &params, err));
-    if (!params)
-        return OK;
-    graph_number_under(graph, part);
-    s = recipe_trial(recipe, calls, params, template, err);
-    graph_number_under(graph, NULL);
-    return s;
 }
 
 /* By node of the graph as it is then: studies' templates are added to it. */
