@@ -92,7 +92,7 @@ const char *store_live(const struct store *store);   /* "STORE/live" */
  * of these bits: 0666, 0777 for a program, 02777 for a folder. */
 void store_open_to_group(const struct store *store, const char *path, mode_t bits);
 
-/* Whether its folder's group may write there: each of it then goes on with what others left. */
+/* Whether its folder's group may write there. */
 bool store_is_shared(const struct store *store);
 const char *store_claims(const struct store *store); /* "STORE/claims" */
 

@@ -1,7 +1,8 @@
 /*
- * hpo graph: the nodes of a recipe and what they need, as text, dot or JSON. Of a study that is
- * what its first trial reads, the trial itself is no node.
+ * hpo graph: the nodes of a recipe and what they need, as text, dot or JSON. A study needs what its
+ * first trial reads; the trial itself is no node.
  */
+#include <assert.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -9,6 +10,7 @@
 #include "base/text.h"
 #include "engine/commands/commands.h"
 #include "engine/execution/session.h"
+#include "engine/execution/shape.h"
 #include "engine/graph/graph.h"
 #include "engine/options.h"
 #include "engine/progress.h"
@@ -86,27 +88,6 @@ static void draw_targets(struct drawing *d)
     }
 }
 
-/* The action that the study's first trial would be. *template NONE: it has no trial. */
-static enum status shape_first(struct graph *graph, struct recipe *recipe, int study,
-                               struct arena *arena, int *template, struct error *err)
-{
-    const int calls = graph_node(graph, study)->study->callbacks;
-    const char *part = arena_printf(arena, "%s/0", graph_number(graph, study)), *params;
-    enum status s;
-
-    *template = NONE;
-    if (!part)
-        return error_memory(err);
-    TRY(recipe_wake(recipe, calls, err));
-    TRY(recipe_suggest(recipe, calls, 0, arena, &params, err));
-    if (!params)
-        return OK;
-    graph_number_under(graph, part);
-    s = recipe_trial(recipe, calls, params, template, err);
-    graph_number_under(graph, NULL);
-    return s;
-}
-
 /* By node of the graph as it is then: studies' templates are added to it. */
 static enum status shape_studies(struct graph *graph, struct recipe *recipe, struct arena *arena,
                                  const int **out, struct error *err)
@@ -144,6 +125,7 @@ static enum status draw(const struct options *o, struct graph *graph, const int 
     char *string;
     size_t n;
 
+    assert(templates);
     text_add(&d.text, json ? "{\"nodes\": [" : dot ? "digraph recipe {\n  rankdir=LR;\n" : "");
     for (int i = 0; i < graph_size(graph); i++)
         if (templates[i] != TEMPLATE)

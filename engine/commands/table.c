@@ -123,9 +123,9 @@ static enum status print_tables(const struct options *o, struct store *store, st
                                 struct error *err)
 {
     const char *recipe, *study = o->n_words > 0 ? o->words[0] : NULL;
-    struct study_table *tables;
+    struct study_table *tables = NULL;
     char *view, *text, *csv;
-    size_t n;
+    size_t n = 0;
 
     TRY(refuse_rows(o, err));
     TRY(session_recipe(o, arena, &recipe, err));

@@ -208,7 +208,7 @@ static enum status add_reasons(struct build *b, int study, const struct demand *
     struct reasons all = {.n = 0};
 
     for (size_t k = 0; k < n; k++) {
-        const char *text;
+        const char *text = "";
         TRY(why_run(b, study, &runs[k], &text, err));
         note_reason(&all, text, runs[k].until - (runs[k].from ? runs[k].from->t : 0));
     }

@@ -26,6 +26,7 @@
 #include "engine/execution/recall.h"
 #include "engine/execution/record.h"
 #include "engine/execution/resolve.h"
+#include "engine/execution/shape.h"
 #include "engine/execution/summary.h"
 #include "engine/execution/targets.h"
 #include "engine/executor/idle.h"
@@ -172,10 +173,8 @@ static enum status open_graph(const struct options *o, const struct recipe_chang
     return s;
 }
 
-/* The arguments as one text, without what the recipe takes as if it had not been typed. */
-static enum status canonical_arguments(const struct options *o, const struct recipe *recipe,
-                                       struct arena *arena, const char **arguments,
-                                       struct error *err)
+static enum status arguments_of(const struct options *o, const struct recipe *recipe,
+                                struct arena *arena, const char **arguments, struct error *err)
 {
     struct options given = *o;
     struct pair *sets;
@@ -185,6 +184,18 @@ static enum status canonical_arguments(const struct options *o, const struct rec
     return (*arguments = options_arguments(&given, arena)) ? OK : error_memory(err);
 }
 
+/* Calls trial(p) of each study once: it may read a --set, too. A mistake is said by who builds. */
+static void shape_studies(struct graph *graph, struct recipe *recipe, struct arena *arena)
+{
+    const int n = graph_size(graph);
+    struct error ignored;
+    int template;
+
+    for (int i = 0; i < n; i++)
+        if (graph_node(graph, i)->kind == NODE_STUDY)
+            (void)!shape_first(graph, recipe, i, arena, &template, &ignored);
+}
+
 enum status session_arguments(const struct options *o, struct arena *arena, const char **arguments,
                               struct error *err)
 {
@@ -192,11 +203,24 @@ enum status session_arguments(const struct options *o, struct arena *arena, cons
     struct recipe *recipe = NULL;
     enum status s = open_graph(o, NULL, &graph, &recipe, err);
 
+    if (s == OK && recipe_has_unread(recipe))
+        shape_studies(graph, recipe, arena);
     if (s == OK)
-        s = canonical_arguments(o, recipe, arena, arguments, err);
+        s = arguments_of(o, recipe, arena, arguments, err);
     recipe_close(recipe);
     graph_close(graph);
     return s;
+}
+
+/* The arguments as one text, without what the recipe takes as if it had not been typed. What only
+ * trials read is found out in a graph of its own. */
+static enum status canonical_arguments(const struct options *o, const struct recipe *recipe,
+                                       struct arena *arena, const char **arguments,
+                                       struct error *err)
+{
+    if (recipe_has_unread(recipe))
+        return session_arguments(o, arena, arguments, err);
+    return arguments_of(o, recipe, arena, arguments, err);
 }
 
 enum status session_graph(const struct options *o, struct graph **graph, struct recipe **recipe,

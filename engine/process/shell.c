@@ -62,7 +62,7 @@ enum status shell_run(const char *folder, char *const *env, int *exit_code, stru
     struct sigaction before[N_OF_THE_TERMINAL], ignore = {.sa_handler = SIG_IGN};
     enum status s;
     mode_t mask;
-    pid_t pid;
+    pid_t pid = 0;
 
     if (!shell || access(shell, X_OK) != 0)
         shell = "/bin/sh";

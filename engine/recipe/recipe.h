@@ -71,6 +71,9 @@ enum status recipe_locate(const struct recipe_options *options, struct recipe **
 enum status recipe_sets(const struct recipe *r, struct arena *arena, struct pair **sets, size_t *n,
                         struct error *err) MUST_CHECK;
 
+/* Whether nothing has read some --set so far. */
+bool recipe_has_unread(const struct recipe *r);
+
 /* All is built: ERR_INPUT where nothing has read a --set. Before, it is said as soon as no function
  * of the recipe is left that may read it. */
 enum status recipe_finish(struct recipe *r, struct error *err) MUST_CHECK;

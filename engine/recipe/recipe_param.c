@@ -233,6 +233,14 @@ enum status recipe_sets(const struct recipe *r, struct arena *arena, struct pair
     return OK;
 }
 
+bool recipe_has_unread(const struct recipe *r)
+{
+    for (size_t i = 0; i < r->n_sets; i++)
+        if (r->set_use[i] == SET_UNREAD)
+            return true;
+    return false;
+}
+
 /* core.change(n): of study n of the recipe, the searcher and scheduler that take the place of its
  * own, and how many trials that has. */
 static int api_change(lua_State *L)

@@ -25,6 +25,16 @@ class Parameters(Case):
         self.assertEqual(self.build("r.lua", "--set", "inner=5")["units_trained"], 2)
         self.assertEqual(len(self.table("r.lua", "--set", "inner=5")["trials"]), 2)
 
+    def test_the_default_of_one_that_only_a_trial_reads(self):
+        """It is no --set either, for whoever asks about a build."""
+        self.study('hpo.param("inner", 1)')
+        self.build("r.lua")
+        for command in (["table", "r.lua", "--json"], ["why", "r.lua", "s/0"], ["check", "r.lua"], ["simulate", "r.lua", "--scheduler", "fifo { max_t = 1 }"]):
+            self.assertEqual(self.hpo(*command, "--set", "inner=1"), self.hpo(*command), command)
+        self.build("r.lua", "--set", "inner=1")
+        self.assertNotIn("without --set", self.hpo("table", "r.lua")[1])
+        self.assertIn('has no parameter "typo"', self.hpo("build", "r.lua", "--set", "typo=1", status=2)[1])
+
     def test_one_whose_name_a_trial_makes(self):
         self.study('hpo.param("inner_" .. "a", 1)')
         self.assertEqual(self.build("r.lua", "--set", "inner_a=5")["units_trained"], 2)

@@ -16,6 +16,14 @@ class Readme(Case):
         self.assertIn("eval_loss", self.read("out/readme/default/table.json"))
         self.assertEqual(self.build("readme.lua", "--set", "samples=3")["ran"], 0)
 
+    def test_a_max_t_beyond_epochs(self):
+        """The README says where a longer max_t ends; the error says why, and what to do."""
+        text = (ROOT / "README.md").read_text()
+        self.assertRegex(text, r"a longer `max_t` \(up to the\s+`epochs` of the training")
+        self.write("readme.lua", re.search(r"```lua\n(.*?)```", text, re.S).group(1).replace("max_t = 5", "max_t = 6"))
+        err = self.hpo("build", "readme.lua", status=2)[1]
+        self.assertIn("the scheduler's max_t is 6, but hpo.train has epochs = 5\n  past its epochs the learning rate is 0: raise epochs", err)
+
     def test_hpo_on_the_path(self):
         """Its commands that install, in a home of the test's own."""
         install = re.search(r"^    cmake --install build .*\n    export PATH=.*\n", (ROOT / "README.md").read_text(), re.M).group(0)

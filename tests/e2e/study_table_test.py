@@ -12,7 +12,7 @@ local s = hpo.study { name = "s", metric = "loss", space = { x = hpo.randint(1, 
 local plot = hpo.command { name = "plot", run = { "sh", "-c", "cp $0 $1; echo >> MARK", s.table, hpo.output "plot.json" } }
 return { default = plot, table = s.table, s = s }
 '''
-TRAIN = 'for t in 1 2; do echo "{\\"t\\": $t, \\"loss\\": $(($1 * 10 - t)), \\"info\\": {\\"at\\": $(date +%N)}}"; done\n'
+TRAIN = 'for t in 1 2; do echo "{\\"t\\": $t, \\"loss\\": $(($1 * 10 - t)), \\"info\\": {\\"at\\": 1$(date +%N)}}"; done\n'
 
 
 class StudyTable(Case):
