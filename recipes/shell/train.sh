@@ -1,6 +1,7 @@
 # One process trains the steps HPO_FROM+1 ... HPO_UNTIL and prints one line of JSON for each.
 # Its state, the place it has reached, travels in the checkpoint's folder. awk does the sums.
 # With HPO_MORE it waits after the last step, and goes on when it is asked to.
+set -e # else a sum that fails is an empty number, and the steps behind it are wrong
 rate=$(sed 's/.*: *//; s/}//' "$HPO_PARAMS")
 x=8
 [ -n "$HPO_CHECKPOINT_IN" ] && x=$(cat "$HPO_CHECKPOINT_IN/x")
