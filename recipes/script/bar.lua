@@ -4,7 +4,7 @@ local python = hpo.param("python", "python3")
 
 local study = hpo.study {
   name = "bar", space = { lr = hpo.loguniform(1e-3, 1.0), dropout = hpo.choice { 0.0, 0.2 } },
-  samples = 6, concurrency = 3, metric = "val_loss", seed = 1,
+  samples = 4, concurrency = 4, metric = "val_loss", seed = 1,
   scheduler = hpo.scheduler.hyperband { max_t = 4, reduction_factor = 2 },
   trial = function(p)
     return hpo.script {

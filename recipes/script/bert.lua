@@ -4,7 +4,7 @@ local python = hpo.param("python", "python3")
 
 local study = hpo.study {
   name = "bert", space = { lr = hpo.loguniform(1e-4, 1e-1), hidden = hpo.choice { 16, 32 } },
-  samples = 4, concurrency = 2, metric = "eval_loss", seed = 2,
+  samples = 3, concurrency = 3, metric = "eval_loss", seed = 2,
   scheduler = hpo.scheduler.asha { max_t = 3, grace_period = 1, reduction_factor = 2 },
   trial = function(p)
     return hpo.script {

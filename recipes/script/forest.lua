@@ -4,7 +4,7 @@ local python = hpo.param("python", "python3")
 
 local study = hpo.study {
   name = "forest", space = { trees = hpo.randint(1, 20), depth = hpo.randint(1, 8) },
-  samples = 6, concurrency = 2, metric = "accuracy", mode = "max", seed = 1,
+  samples = 4, concurrency = 2, metric = "accuracy", mode = "max", seed = 1,
   scheduler = hpo.scheduler.fifo { max_t = 1 },
   trial = function(p)
     return hpo.script {

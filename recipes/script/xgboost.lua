@@ -4,7 +4,7 @@ local python = hpo.param("python", "python3")
 
 local study = hpo.study {
   name = "trees", space = { eta = hpo.loguniform(0.01, 1), max_depth = hpo.randint(1, 6) },
-  samples = 6, concurrency = 2, metric = "rmse", seed = 1,
+  samples = 5, concurrency = 2, metric = "rmse", seed = 1,
   search = hpo.search.tpe { n_startup_trials = 4 },
   scheduler = hpo.scheduler.median { max_t = 30, grace_period = 3 },
   trial = function(p)

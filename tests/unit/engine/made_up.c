@@ -21,7 +21,7 @@ struct made_up_task {
     enum fate fate;
     int at; /* the t before which its fate comes */
     int t, until;
-    int most;       /* of a script: it ends by itself there */
+    int most;       /* it ends by itself there; 0: only where it is told */
     int spare;      /* of a paused one: reports that it had written before */
     double x, loss; /* all of its state: a checkpoint is the loss reported with it */
     bool script, paused;
@@ -147,6 +147,8 @@ static enum status start(struct executor *x, const struct request *r, struct tas
     t->task.dir = "dir";
     if (r->action->report)
         be_script(t, r->action);
+    else if (r->action->may_end)
+        t->most = 1 + (int)(t->x * MOST_REPORTS);
     if (goes_wrong(m, 4)) {
         t->fate = (enum fate)(1 + draw(m, 3));
         m->hangs += t->fate == HANGS;
@@ -322,6 +324,9 @@ static bool go_on(struct made_up *m, struct made_up_task *t, struct executor_eve
         exit_with(t, t->fate == DIES ? 137 : 0, t->fate == IS_LOST, event);
     } else if (t->script) {
         return script_goes_on(m, t, event);
+    } else if (t->most && t->t >= t->most && t->t < t->until) {
+        m->ended++;
+        exit_with(t, 0, false, event);
     } else if (t->trains && t->t < t->until) {
         report(t);
         speak(m, t, event);

@@ -3,7 +3,7 @@
  * random draw: which task speaks next, how its lines are cut, when it dies, hangs or is lost, what
  * is answered later, whose claim comes first, which checkpoint is gone. A
  * trainer of parameters {"x": X} reports a loss that X and the checkpoint it began with decide; so
- * does a script that is run with X, as often as X says, and then ends by itself.
+ * does a script that is run with X, as often as X says, and then ends by itself; so may a trainer.
  */
 #ifndef TESTS_UNIT_ENGINE_MADE_UP_H
 #define TESTS_UNIT_ENGINE_MADE_UP_H
@@ -21,7 +21,7 @@ struct made_up {
     int slots, running, resting; /* of the running, that wait for a word */
     int faults;                  /* how many more things may go wrong */
     int deaths, hangs, losses, gone, late, refused, starts, gone_on, kept;
-    int paused, ended; /* so many scripts, that have happened */
+    int paused, ended; /* so many scripts, and those that ended by themselves */
     int64_t now_ns;
     struct made_up_task *tasks;
     struct made_up_row *rows;

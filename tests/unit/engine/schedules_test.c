@@ -36,6 +36,9 @@ static const char recipe_text[] =
     "  return hpo.script { run = { 'true', p.x }, report = 'loss=(%S+)', outputs = { 'a' },\n"
     "    retries = 100, timeout = 3 }\n"
     "end\n"
+    "local function ends()\n"
+    "  return hpo.command { run = { 'true' }, may_end = true, retries = 100, timeout = 3 }\n"
+    "end\n"
     "local function search(name, scheduler, samples, units, trial)\n"
     "  return hpo.study {\n"
     "    name = name, space = { x = hpo.uniform(0, 1) }, samples = samples, concurrency = 3,\n"
@@ -61,6 +64,11 @@ static const char recipe_text[] =
     "    search(prefix .. 'one', s.fifo { max_t = n }, n + 1),\n"
     "    search(prefix .. 'other', s.asha { max_t = n + 1, reduction_factor = 2 }, n + 2),\n"
     "  }\n"
+    "  targets[prefix .. 'ends'] = search(prefix .. 'ends',\n"
+    "    s.asha { max_t = n + 1, reduction_factor = 2 }, 2 * n, nil, ends)\n"
+    "  targets[prefix .. 'best that ends'] = targets[prefix .. 'ends'].best.checkpoint\n"
+    "  targets[prefix .. 'population that ends'] = search(prefix .. 'population that ends',\n"
+    "    s.pbt { max_t = n + 1, perturbation_interval = 1, mutations = {} }, n + 2, nil, ends)\n"
     "  for word, scheduler in pairs { fifo = s.fifo { max_t = n + 1 },\n"
     "      asha = s.asha { max_t = n + 1, reduction_factor = 2 },\n"
     "      promotion = s.asha { max_t = n + 1, reduction_factor = 2, type = 'promotion' },\n"
@@ -338,6 +346,16 @@ static void the_best_checkpoint_is_made(void **state)
     all_are_alike("long best", LONG);
 }
 
+static void one_table_of_trainers_that_end(void **state)
+{
+    (void)state;
+    all_are_alike("short ends", SHORT / 2);
+    all_are_alike("long ends", LONG);
+    all_are_alike("short best that ends", SHORT / 2);
+    all_are_alike("short population that ends", SHORT / 2);
+    all_are_alike("long population that ends", LONG);
+}
+
 /* Programs that know of nothing are paused, end by themselves, and say things when they are told to
  * end. */
 static void one_table_of_scripts(void **state)
@@ -398,6 +416,7 @@ int main(void)
         cmocka_unit_test(one_table_under_pbt),
         cmocka_unit_test(the_best_checkpoint_is_made),
         cmocka_unit_test(an_action_is_made),
+        cmocka_unit_test(one_table_of_trainers_that_end),
         cmocka_unit_test(one_table_of_scripts),
         cmocka_unit_test(what_the_best_script_leaves_is_made),
         cmocka_unit_test(all_of_it_has_happened),
