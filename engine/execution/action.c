@@ -27,15 +27,6 @@ static bool is_running(const struct build *b, const struct digest *key)
     return false;
 }
 
-/* Another node of this build was the same action, and its claim waits for the next sync. */
-static bool is_held(const struct build *b, const struct digest *key)
-{
-    for (size_t i = 0; i < b->n_held; i++)
-        if (digest_equal(&b->held[i].root, key))
-            return true;
-    return false;
-}
-
 static enum status launch(struct build *b, struct job *job, const struct request *r,
                           struct error *err)
 {
@@ -57,9 +48,9 @@ static enum status claim_and_start(struct build *b, struct job *job, const struc
 {
     const int node = job->node;
     const struct chain chain = chain_of_action(r->key);
-    bool held = is_held(b, r->key), known;
-    int taken = 1;
-    enum status s = held ? OK : results_claim(b->results, &chain, &taken, err);
+    bool known;
+    int taken;
+    enum status s = claim_chain(b, &chain, &taken, err);
 
     if (s != OK || taken == 0) {
         *waits = s == OK;
@@ -71,8 +62,8 @@ static enum status claim_and_start(struct build *b, struct job *job, const struc
     s = resolve_again(b, node, &known, err); /* another build may have made it since we looked */
     if (s == OK && !known)
         return launch(b, job, r, err);
-    if (!held)
-        release(b, node);
+    if (s == OK)
+        s = hold_claim(b, &chain, err); /* what this build made may not be durable yet */
     job_close(b, job, true);
     return s;
 }

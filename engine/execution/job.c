@@ -138,6 +138,35 @@ enum status hold_claim(struct build *b, const struct chain *chain, struct error 
     return OK;
 }
 
+/* What is claimed again is not let go any more: the rest of what was to be. */
+static enum status keep_claimed(struct build *b, const struct chain *claimed, struct error *err)
+{
+    const int end = claimed->first + claimed->n;
+    const size_t n = b->n_held;
+
+    for (size_t i = 0; i < n; i++) {
+        struct chain *held = &b->held[i], behind = *held;
+        if (!digest_equal(&held->root, &claimed->root) || held->first >= end ||
+            held->first + held->n <= claimed->first)
+            continue;
+        behind.first = end;
+        behind.n = held->first + held->n - end;
+        held->n = claimed->first > held->first ? claimed->first - held->first : 0;
+        if (behind.n > 0)
+            TRY(hold_claim(b, &behind, err));
+    }
+    return OK;
+}
+
+enum status claim_chain(struct build *b, const struct chain *chain, int *taken, struct error *err)
+{
+    struct chain claimed = *chain;
+
+    TRY(results_claim(b->results, chain, taken, err));
+    claimed.n = *taken;
+    return *taken > 0 ? keep_claimed(b, &claimed, err) : OK;
+}
+
 struct chain chain_of_action(const struct digest *key)
 {
     return (struct chain){.root = *key, .first = 0, .n = 1};

@@ -40,6 +40,10 @@ bool job_is_of(const struct job *job, const char *study, int *trial);
 /* ERR_FAILED: a source among the inputs is not what it was when the key was made. */
 enum status job_check_sources(struct build *b, const struct job *job, struct error *err) MUST_CHECK;
 
+/* Claims as results_claim does. What was to be let go of them with the next sync stays claimed. */
+enum status claim_chain(struct build *b, const struct chain *chain, int *taken,
+                        struct error *err) MUST_CHECK;
+
 /* Lets the claim of these units go with the next sync. */
 enum status hold_claim(struct build *b, const struct chain *chain, struct error *err) MUST_CHECK;
 

@@ -88,7 +88,7 @@ static enum status claim(struct build *b, struct job *job, size_t known, bool *e
     const struct chain chain = run_chain(run, 0, run->n);
     int taken;
 
-    TRY(results_claim(b->results, &chain, &taken, err));
+    TRY(claim_chain(b, &chain, &taken, err));
     run->pauses |= run->purpose == FOR_STUDY && (size_t)taken < run->n;
     run->n = run->claimed = (size_t)taken;
     *enough = run->n > known;

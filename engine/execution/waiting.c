@@ -241,7 +241,7 @@ static enum status try_units(struct build *b, struct job *job, const struct dema
     if (units[0]->running || units[0]->state != UNIT_UNKNOWN)
         return OK;
     chain = (struct chain){.root = units[0]->root->key, .first = units[0]->t, .n = (int)n};
-    TRY(results_claim(b->results, &chain, &taken, err));
+    TRY(claim_chain(b, &chain, &taken, err));
     if (taken == 0) {
         b->waits_for = job->label;
         return OK;
