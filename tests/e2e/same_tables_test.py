@@ -69,7 +69,7 @@ class SameTables(Case):
         self.forget()
         text = self.read(recipe)
         self.assertIn("hpo.command {", text)
-        self.write(recipe, text.replace("hpo.command {", "hpo.command { live = false,"))
+        self.write(recipe, text.replace("hpo.command {", "hpo.command { live = false, preload = false,"))
         self.assertEqual(outcome(), expected)
         return kills
 
