@@ -30,6 +30,7 @@ kept.write("not closed")
 report()
 ''', run=PYTHON + ', hpo.source "train.py", "--lr", 0.1, "a b"', more="live = false")
         self.assertIn("taken away", logs[0])
+        self.assertIn("('PYTHONHASHSEED', '0')", logs[0])
         self.assertIn("'--lr', '0.1', 'a b'", logs[0])
         self.assertRegex(logs[0], "(?m)^(sys:1|<sys>:0): UserWarning: too far up")
 
