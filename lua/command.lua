@@ -62,11 +62,12 @@ for _, name in ipairs(check.names(command.program)) do rules[name] = command.pro
 -- What an action is, as core.action takes it, but inputs = { { name =, artifact = }, ... }.
 local fields = {
   "kind", "run", "outputs", "env", "pass", "resources", "timeout", "retries", "identity", "stateless", "where",
-  "alone", "fresh", "preload", "may_end", "report", "tty",
+  "alone", "fresh", "preload", "report", "tty",
 }
 
-local function add(self, params, name)
-  local spec = { name = name, inputs = inputs.nodes(self.inputs), params = self.params or params }
+-- may_end: of a trial's process alone.
+local function add(self, params, name, may_end)
+  local spec = { name = name, inputs = inputs.nodes(self.inputs), params = self.params or params, may_end = may_end }
   for _, field in ipairs(fields) do spec[field] = self[field] end
   return core.action(spec)
 end
@@ -74,15 +75,12 @@ end
 -- The class of actions' origins.
 local action = {}
 function action:show() return self.name and self.step .. ' "' .. self.name .. '"' or self.step end
-function action:make()
-  self.may_end = nil -- of a trial's process alone
-  return add(self, nil, self.name)
-end
+function action:make() return add(self, nil, self.name) end
 function action:study() return inputs.study(self.inputs) end
 function action:unnamed() return #self.outputs == 0 and "has no outputs" or "has several outputs, and no name as a whole" end
 
 -- As a trial's template: anew for each trial, and without its name.
-function command.template(origin, params) return add(origin, params, nil) end
+function command.template(origin, params) return add(origin, params, nil, origin.may_end) end
 
 local of_step = { __index = action }
 local of_command = { __index = setmetatable({ step = "hpo.command", kind = "command", template = command.template }, of_step) }

@@ -38,11 +38,8 @@ class Install(Case):
 
     def test_what_is_installed(self):
         found = {str(path.relative_to(self.prefix)) for path in self.prefix.rglob("*") if path.is_file()}
-<<<<<<< ours
-        for name in ("bin/hpo", "bin/hpo-trainer", "share/hpo/mini.git/HEAD", "share/hpo/python/hpo.py", "share/doc/hpo/LICENSE", "share/doc/hpo/README.md",
-=======
-        for name in ("bin/hpo", "bin/hpo-trainer", "share/hpo/mini.git/HEAD", "share/hpo/python/preload.py", "share/doc/hpo/LICENSE", "share/doc/hpo/README.md",
->>>>>>> theirs
+        for name in ("bin/hpo", "bin/hpo-trainer", "share/hpo/mini.git/HEAD", "share/hpo/python/hpo.py", "share/hpo/preload.py",
+                     "share/doc/hpo/LICENSE", "share/doc/hpo/README.md",
                      "share/doc/hpo/docs/recipes.md", "share/doc/hpo/recipes/asha.lua", "share/doc/hpo/recipes/python/hpo.py"):
             self.assertIn(name, found)
         self.assertEqual({name for name in found if name.split("/")[0] not in ("bin", "share")}, set())
