@@ -4,19 +4,29 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "cache/content/filter.h"
 #include "cache/content/source.h"
 #include "cache/store.h"
 
+/* Links that count: a tree has their names, and not what they lead to. */
+struct links {
+    struct arena *arena;
+    const char **paths; /* below the root */
+    size_t n, capacity;
+};
+
 struct modules {
     const char *root;
     const char *own[2]; /* the store, out/: absolute */
+    struct links *links;
 };
 
 enum { PATH_BYTES = 4096 };
@@ -68,19 +78,31 @@ static enum status leaves_out(const void *of, const char *path, bool folder, boo
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
     char full[PATH_BYTES];
     const int n = snprintf(full, sizeof full, "%s/%s", m->root, path);
+    const char **last;
     struct stat st;
+    bool link;
 
     *out = true;
     if (n < 0 || n >= PATH_BYTES)
         return error_set(err, ERR_FAILED, m->root, "a path in it is too long: %.100s…", path);
     if (*name == '.' || strcmp(name, "__pycache__") == 0 || ends_with(name, ".pyc") ||
-        ends_with(name, "~") || lstat(full, &st) != 0 || S_ISLNK(st.st_mode))
+        ends_with(name, "~") || lstat(full, &st) != 0)
         return OK;
+    link = S_ISLNK(st.st_mode);
+    if (link && stat(full, &st) != 0)
+        return OK;
+    folder = S_ISDIR(st.st_mode);
     if (folder && (is_own(m, full) || holds(full, (size_t)n, "pyvenv.cfg") ||
                    holds(full, (size_t)n, "conda-meta")))
         return OK;
     *out = !(folder ? is_identifier(name) : ends_with(name, ".py") || ends_with(name, ".so")) &&
            !is_in_package(m, full);
+    if (*out || !link)
+        return OK;
+    *out = true;
+    last = arena_push(m->links->arena, m->links->paths, m->links->n, m->links->capacity);
+    if (!last || !(*last = arena_string(m->links->arena, path)))
+        return error_memory(err);
     return OK;
 }
 
@@ -91,24 +113,74 @@ static bool leaves_out_empty(const void *of, const char *path)
     return true;
 }
 
-enum status importable_digest(struct store *store, const char *path, const char *out,
-                              struct arena *arena, const char **hex, struct error *err)
+static int by_bytes(const void *a, const void *b)
 {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* How deep links to folders are followed: one may lead to where it lies. */
+enum { MOST_LINKS = 2 };
+
+static enum status digest(struct store *store, const char *path, const char *out, int depth,
+                          struct arena *arena, const char **hex, struct error *err);
+
+/* The digest of what the tree holds and of what its links lead to. */
+static enum status add_links(struct store *store, const struct modules *m, int depth,
+                             struct arena *arena, const char **hex, struct error *err)
+{
+    struct text t = text_in(arena);
+    struct digest whole;
+    char *text;
+    size_t n;
+
+    if (m->links->n == 0 || depth == MOST_LINKS)
+        return OK;
+    qsort(m->links->paths, m->links->n, sizeof *m->links->paths, by_bytes);
+    text_add(&t, *hex);
+    for (size_t i = 0; i < m->links->n; i++) {
+        const char *full = file_join(arena, m->root, m->links->paths[i]), *inner = NULL;
+        if (!full)
+            return error_memory(err);
+        TRY(digest(store, full, m->own[1], depth + 1, arena, &inner, err));
+        text_printf(&t, "\n%s %s", inner, m->links->paths[i]);
+    }
+    TRY(text_finish(&t, &text, &n, err));
+    TRY(digest_bytes(text, n, &whole, err));
+    digest_hex(&whole, (char *)*hex);
+    return OK;
+}
+
+static enum status digest(struct store *store, const char *path, const char *out, int depth,
+                          struct arena *arena, const char **hex, struct error *err)
+{
+    struct links links = {.arena = arena};
+    struct modules modules = {NULL, {store_folder(store), out}, &links};
+    const struct filter filter = {&modules, leaves_out, leaves_out_empty};
     char *text = arena_alloc(arena, DIGEST_HEX + 1), *root;
     struct source source;
     enum status s = file_absolute(path, arena, &root, err); /* as the store's own path is */
 
     if (!text)
         return error_memory(err);
+    *hex = text;
+    memcpy(text, "nothing", sizeof "nothing");
     if (s == OK) {
-        const struct modules modules = {root, {store_folder(store), out}};
-        const struct filter filter = {&modules, leaves_out, leaves_out_empty};
+        modules.root = root;
         s = source_digest(store, root, &filter, arena, &source, err);
     }
     if (s == OK)
         digest_hex(&source.digest, text);
-    else if (s == ERR_NOT_FOUND || s == ERR_INPUT)
-        memcpy(text, "nothing", sizeof "nothing");
-    *hex = text;
-    return s == ERR_NOT_FOUND || s == ERR_INPUT ? OK : s;
+    if (s != OK && s != ERR_NOT_FOUND && s != ERR_INPUT)
+        return s;
+    return add_links(store, &modules, depth, arena, hex, err);
+}
+
+enum status importable_digest(struct store *store, const char *path, const char *out,
+                              struct arena *arena, const char **hex, struct error *err)
+{
+    const char *module = arena_printf(arena, "%s.py", path);
+
+    if (!module)
+        return error_memory(err);
+    return digest(store, access(path, F_OK) == 0 ? path : module, out, 0, arena, hex, err);
 }

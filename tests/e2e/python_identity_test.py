@@ -216,6 +216,27 @@ return {{ default = hpo.study {{ name = "s", space = {{ x = hpo.choice {{ 1, 2 }
         self.assertEqual([self.ran(), self.ran()], [1, 0])
         self.assertEqual(self.why(), ["python: folder mine/mine: other content"])
 
+    def test_editable_by_links(self):
+        """setuptools' strict form: a folder of links; and a module that its finder names without .py."""
+        python = self.venv()
+        self.write("project/mine/deep/part.py", "x = 1\n")
+        self.write("project/single.py", "x = 1\n")
+        (self.folder / "links").mkdir()
+        (self.folder / "links/module.py").symlink_to(self.folder / "project/single.py")
+        (self.folder / "links/mine").symlink_to(self.folder / "project/mine")
+        (self.folder / "links/again").symlink_to(self.folder / "links")
+        self.install("mine", "1", extra="mine.pth,sha256=a,1\n")
+        self.install("other", "1", extra="__editable___other_1_finder.py,sha256=b,1\n")
+        (self.site / "mine.pth").write_text(f"{self.folder}/links\n")
+        (self.site / "__editable___other_1_finder.py").write_text(f"MAPPING = {{'alone': '{self.folder}/project/alone'}}\n")
+        self.write("project/alone.py", "x = 1\n")
+        self.recipe(step(python))
+        self.assertEqual([self.ran(), self.ran()], [1, 0])
+        for name in ("single.py", "mine/deep/part.py", "alone.py"):
+            self.write(f"project/{name}", "x = 2\n")
+            self.assertEqual([self.ran(), self.ran()], [1, 0], name)
+        self.assertEqual(self.why(), ["python: folder other/alone: other content"])
+
     def test_editable_with_another_hook(self):
         """Known by what pip notes of where it came from."""
         python = self.venv()
