@@ -55,6 +55,12 @@ enum status left_open(struct build *b, struct left **out, struct error *err)
     return (*out = arena_alloc(b->arena, sizeof **out)) ? OK : error_memory(err);
 }
 
+/* What is known of a node; NULL: nothing yet. */
+static const struct work *known(const struct build *b, int node)
+{
+    return (size_t)node < b->n_work ? b->work[node] : NULL;
+}
+
 static bool is_wanted(const struct build *b, int node)
 {
     const enum plan_state state = plan_state(b->plan, node);
@@ -140,11 +146,11 @@ static double whole(const struct pass *p, int node)
 
     if (n->kind == NODE_BEST)
         n = graph_node(b->graph, node = n->best_of);
-    if ((size_t)node >= p->n || !b->work[node])
+    if (!known(b, node))
         return 0;
     if (n->kind == NODE_ACTION)
-        return b->work[node]->seconds;
-    if (n->kind != NODE_STUDY || !(study = b->work[node]->study))
+        return known(b, node)->seconds;
+    if (n->kind != NODE_STUDY || !(study = known(b, node)->study))
         return 0;
     for (size_t i = 0; i < study_trials(study); i++) {
         struct study_trial t;
@@ -161,7 +167,7 @@ static void learn(struct pass *p)
     const struct build *b = p->b;
 
     for (size_t i = 0; i < p->n; i++) {
-        const struct work *w = b->work[i];
+        const struct work *w = known(b, (int)i);
         const struct node *node = graph_node(b->graph, (int)i);
         if (w && node->kind == NODE_AFTER && node->after.node >= 0 &&
             whole(p, node->after.node) > 0) {
@@ -251,7 +257,7 @@ static enum status expect_study(struct pass *p, int node, struct eta *out, struc
 {
     struct build *b = p->b;
     const struct study_spec *spec = graph_node(b->graph, node)->study;
-    struct study *study = work_of(b, node) ? work_of(b, node)->study : NULL;
+    const struct study *study = known(b, node) ? known(b, node)->study : NULL;
     const int wide = study ? study_slots(study) / spec->concurrency : 1;
     struct eta_study s = {
         .samples = spec->samples, .max_t = spec->max_t, .exploits = spec->exploits, .pace = NAN};
@@ -320,14 +326,15 @@ static enum status expect(struct pass *p, int node, struct error *err)
 enum status left_estimate(struct build *b, struct left *l, struct arena *scratch, double *out,
                           struct error *err)
 {
-    struct pass p = {.b = b, .left = l, .arena = scratch, .n = b->n_work};
+    struct pass p = {.b = b, .left = l, .arena = scratch};
 
     *out = NAN;
+    p.n = (size_t)graph_size(b->graph);
     if (!(p.finish = arena_array(scratch, p.n + 1, sizeof *p.finish)))
         return error_memory(err);
     learn(&p);
     for (size_t i = 0; i < p.n; i++)
-        if (b->work[i] && is_wanted(b, (int)i)) {
+        if (is_wanted(b, (int)i)) {
             TRY(expect(&p, (int)i, err));
             p.last = fmax(p.last, p.finish[i]);
         }

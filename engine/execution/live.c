@@ -55,10 +55,10 @@ void live_end(struct build *b)
 
 static void count_actions(const struct build *b, struct board *board)
 {
-    for (size_t i = 0; i < b->n_work; i++)
-        if (b->work[i] && graph_node(b->graph, (int)i)->kind == NODE_ACTION) {
-            board->total += plan_state(b->plan, (int)i) != PLAN_IDLE;
-            board->done += plan_state(b->plan, (int)i) == PLAN_DONE;
+    for (int i = 0; i < graph_size(b->graph); i++)
+        if (graph_node(b->graph, i)->kind == NODE_ACTION) {
+            board->total += plan_state(b->plan, i) != PLAN_IDLE;
+            board->done += plan_state(b->plan, i) == PLAN_DONE;
         }
 }
 
