@@ -64,13 +64,15 @@ static enum status read_file(struct build *b, const char *path, const struct dig
     char *bytes, *hex = arena_alloc(arena, DIGEST_HEX + 1);
     struct digest found;
     bool known;
+    enum status s;
     size_t n;
 
     *tokens = NULL;
     if (!hex)
         return error_memory(err);
-    if (file_read(path, LARGEST, arena, &bytes, &n, err) != OK)
-        return OK;
+    s = file_read(path, LARGEST, arena, &bytes, &n, err);
+    if (s != OK)
+        return s == ERR_MEMORY ? s : OK;
     TRY(digest_bytes(bytes, n, &found, err));
     if (!digest_equal(&found, content))
         return OK;

@@ -38,16 +38,9 @@ static bool is_source(struct build *b, int node, const struct key_field *f)
 {
     const struct action *a = &graph_node(b->graph, node)->action;
 
-    for (size_t i = 0; i < a->n_inputs; i++) {
-        struct text t = text_in(b->arena);
-        struct error ignored;
-        size_t n;
-        char *name;
-        key_add_name(&t, "input.", a->inputs[i].name);
-        if (text_finish(&t, &name, &n, &ignored) == OK && n == f->n_name &&
-            memcmp(name, f->name, n) == 0)
+    for (size_t i = 0; i < a->n_inputs; i++)
+        if (key_is_input(f, a->inputs[i].name))
             return graph_node(b->graph, a->inputs[i].node)->kind == NODE_SOURCE;
-    }
     return false;
 }
 
@@ -71,7 +64,7 @@ bool earlier_may_differ(struct build *b, int node, const struct key_field *was,
         return false;
     if (f->n_name == strlen("tool") && begins(f, "tool"))
         return true;
-    return begins(f, "input.") && same_kind(was, is) && is_source(b, node, is);
+    return is_source(b, node, is) && same_kind(was, is);
 }
 
 /* ---- earlier keys ---- */

@@ -1,6 +1,7 @@
 /* key: writes descriptions and compares them. Start at key_of_action. */
 #include "engine/graph/key.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -25,19 +26,21 @@ static void add_list(struct text *t, const char *field, const char *const *value
 }
 
 /* Names go into field names percent-free: a space in one would end it, so they are JSON strings. */
-void key_add_name(struct text *t, const char *field, const char *name)
+static size_t write_byte(char c, char out[8])
 {
-    text_printf(t, "%s", field);
-    for (const char *c = name; *c; c++)
-        if (*c == ' ' || *c == '\n' || *c == '\\')
-            text_printf(t, "\\x%02x", (unsigned)*c);
-        else
-            text_add_bytes(t, c, 1);
+    if (c == ' ' || c == '\n' || c == '\\')
+        return (size_t)snprintf(out, 8, "\\x%02x", (unsigned)c);
+    out[0] = c;
+    return 1;
 }
 
 static void add_named(struct text *t, const char *field, const char *name, const char *value)
 {
-    key_add_name(t, field, name);
+    text_add(t, field);
+    for (const char *c = name; *c; c++) {
+        char bytes[8];
+        text_add_bytes(t, bytes, write_byte(*c, bytes));
+    }
     text_add(t, " ");
     json_write_string(t, value);
     text_add(t, "\n");
@@ -113,6 +116,23 @@ bool key_find_field(const char *description, const struct key_field *wanted, str
         if (f->n_name == wanted->n_name && memcmp(f->name, wanted->name, f->n_name) == 0)
             return true;
     return false;
+}
+
+bool key_is_input(const struct key_field *f, const char *name)
+{
+    static const char input[] = "input.";
+    size_t at = strlen(input);
+
+    if (f->n_name < at || memcmp(f->name, input, at) != 0)
+        return false;
+    for (; *name; name++) {
+        char bytes[8];
+        const size_t n = write_byte(*name, bytes);
+        if (f->n_name - at < n || memcmp(f->name + at, bytes, n) != 0)
+            return false;
+        at += n;
+    }
+    return at == f->n_name;
 }
 
 /* Two lists of strings: only the elements that differ. */

@@ -17,7 +17,6 @@
 #include "engine/graph/graph.h"
 
 struct arena;
-struct text;
 
 /* What an input holds: one file, one program (an executable file), or a folder's tree. */
 enum content_kind { CONTENT_FILE, CONTENT_PROGRAM, CONTENT_FOLDER };
@@ -48,8 +47,8 @@ bool key_next_field(const char **at, struct key_field *f);
 /* The field of the same name in another description. */
 bool key_find_field(const char *description, const struct key_field *wanted, struct key_field *f);
 
-/* The name of a field that is one of several: "input." and the input's name. */
-void key_add_name(struct text *t, const char *field, const char *name);
+/* Whether the field is that of the input of this name. */
+bool key_is_input(const struct key_field *f, const char *name);
 
 /*
  * The fields in which two descriptions differ, one line each: "input.data: WAS → IS". Lists are

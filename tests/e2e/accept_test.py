@@ -8,23 +8,31 @@ import unittest
 
 from case import Case, without_measured
 
-PREP = "open('data.txt', 'w').write('7\\n')\n"
-# Its log says that it ran. What it trains depends on CODE.
-TRAIN = '''import json, os
+PREP = "echo 7 > data.txt\n"
+# Its numbers depend on CODE, and on how many units led here.
+TRAIN = '''CODE=0
+i=$(sed 's/[^0-9]//g' "$HPO_PARAMS")
+state=; [ $HPO_FROM = 0 ] || state=$(cat "$HPO_CHECKPOINT_IN/c")
+t=$HPO_FROM
+while [ $t -lt $HPO_UNTIL ]; do
+  t=$((t + 1)); state=x$state
+  echo "{\\"t\\": $t, \\"loss\\": $((CODE + i * 37 % 11 * 100 / ${#state}))}"
+done
+echo $state > "$HPO_CHECKPOINT_OUT/c"
+'''
+PYTHON_PREP = "open('data.txt', 'w').write('7')\n"
+PYTHON_TRAIN = '''import json, os
 CODE = 0
 p = json.load(open(os.environ["HPO_PARAMS"]))
-first, last = int(os.environ["HPO_FROM"]), int(os.environ["HPO_UNTIL"])
-state = open(os.path.join(os.environ["HPO_CHECKPOINT_IN"], "c")).read() if first else ""
-for t in range(first + 1, last + 1):
-    state += "x"
-    print(json.dumps({"t": t, "loss": CODE + (p["i"] * 37 % 11) / len(state)}), flush=True)
-open(os.path.join(os.environ["HPO_CHECKPOINT_OUT"], "c"), "w").write(state)
+for t in range(int(os.environ["HPO_FROM"]) + 1, int(os.environ["HPO_UNTIL"]) + 1):
+    print(json.dumps({"t": t, "loss": CODE + (p["i"] * 37 % 11) / t}), flush=True)
+open(os.path.join(os.environ["HPO_CHECKPOINT_OUT"], "c"), "w").write("x")
 '''
 RECIPE = '''
 local hpo = require "hpo"
 local points = {}
 for i = 0, hpo.param("n", 4) - 1 do points[#points + 1] = { i = i } end
-local prep = hpo.command { name = "prep", run = { "python3", "-S", hpo.source "prep.py" }, outputs = { "data.txt" } }
+local prep = hpo.command { name = "prep", run = { "sh", hpo.source "prep.sh" }, outputs = { "data.txt" } }
 local max_t = hpo.param("max_t", 4)
 local schedulers = {
   asha = hpo.scheduler.asha { max_t = max_t, reduction_factor = 2 }, fifo = hpo.scheduler.fifo { max_t = max_t },
@@ -34,7 +42,7 @@ local s = hpo.study {
   name = "s", space = { i = hpo.randint(0, 9) }, search = hpo.search.points(points), concurrency = 2, metric = "loss",
   scheduler = schedulers[hpo.param("scheduler", "asha")], keep = hpo.param("keep", "last"),
   trial = function(p)
-    return hpo.command { run = { "python3", "-S", hpo.source "train.py" }, inputs = { prep }, env = { LEVEL = hpo.param("level", "1") } }
+    return hpo.command { run = { "sh", hpo.source "train.sh" }, inputs = { prep }, env = { LEVEL = hpo.param("level", "1") } }
   end,
 }
 local report = hpo.command { name = "report", run = { "sh", "-c", "cat ckpt/c > report.txt; echo " .. hpo.param("word", "a") .. " >> report.txt" },
@@ -48,11 +56,11 @@ class Accept(Case):
 
     def setUp(self):
         super().setUp()
-        self.write("prep.py", PREP)
-        self.write("train.py", TRAIN)
+        self.write("prep.sh", PREP)
+        self.write("train.sh", TRAIN)
         self.write("r.lua", RECIPE)
 
-    def edit(self, name="train.py", line="# a comment\n"):
+    def edit(self, name="train.sh", line="# a comment\n"):
         self.write(name, line + self.read(name))
 
     def accept(self, *arguments, **keywords):
@@ -91,11 +99,11 @@ class Flow(Accept):
         before = self.bare()
         out = self.read("out/r/report.txt")
         self.assertEqual(self.accepted(), [])
-        self.edit("prep.py")
+        self.edit("prep.sh")
         self.edit()
         text = self.hpo("accept", "r.lua", "--dry-run")[0]
-        self.assertRegex(text, r'\Aprep\n  input.prep.py: "file [0-9a-f]{64}" → "file [0-9a-f]{64}"\n')
-        self.assertRegex(text, r'\ns: 8 units of 4 trials\n  input.train.py: "file [0-9a-f]{64}" → "file [0-9a-f]{64}"')
+        self.assertRegex(text, r'\Aprep\n  input.prep.sh: "file [0-9a-f]{64}" → "file [0-9a-f]{64}"\n')
+        self.assertRegex(text, r'\ns: 8 units of 4 trials\n  input.train.sh: "file [0-9a-f]{64}" → "file [0-9a-f]{64}"')
         self.assertEqual(self.rows("SELECT count(*) FROM acceptance"), [(0,)])
         answer = self.accept()
         self.assertEqual(self.names(answer)[0], "prep")
@@ -106,7 +114,7 @@ class Flow(Accept):
         self.assertEqual(self.read("out/r/report.txt"), out)
         for node in ("prep", "s/0", "s/0/2"):
             self.assertRegex(self.hpo("why", "r.lua", node)[0], r"\n  accepted by \S+ on \d{4}-\d\d-\d\d: the result is that of the key [0-9a-f]{64}\n")
-        self.assertIn("  input.prep.py: ", self.hpo("why", "r.lua", "prep")[0])
+        self.assertIn("  input.prep.sh: ", self.hpo("why", "r.lua", "prep")[0])
         self.hpo("log", "r.lua", "prep")
         self.hpo("cache", "verify")
         self.assertIn("nothing to accept", self.hpo("accept", "r.lua")[0])
@@ -116,7 +124,7 @@ class Flow(Accept):
     def test_only_who_asks(self):
         """An edit of code is trained anew unless somebody says otherwise."""
         self.trained()
-        self.write("train.py", TRAIN.replace("CODE = 0", "CODE = 1"))
+        self.write("train.sh", TRAIN.replace("CODE=0", "CODE=1000"))
         self.assertEqual(len(self.accept("--dry-run")["accepted"]), 8)
         self.assertIn("--yes", self.hpo("accept", "r.lua", status=2)[1])
         self.assertEqual(self.trained()[1], 8)
@@ -125,7 +133,7 @@ class Flow(Accept):
     def test_on_a_terminal(self):
         self.trained()
         for answer, rows in (("n\n", 0), ("y\n", 8)):
-            self.write("train.py", "# as said\n" + TRAIN)
+            self.write("train.sh", "# as said\n" + TRAIN)
             ours, theirs = pty.openpty()
             process = subprocess.Popen([str(self.program), "accept", "r.lua"], cwd=self.folder, env=self.environment,
                                        stdin=theirs, stderr=theirs, stdout=subprocess.PIPE, text=True)
@@ -146,7 +154,7 @@ class Flow(Accept):
         self.assertIn('cannot be accepted: report\n  run[3]: ', out)
         self.assertIn("  not the content of a source, the tool or env: run\n", out)
         self.assertIn("only contents of sources, the tool and env may differ", err)
-        self.edit("prep.py", "import os\n")
+        self.edit("prep.sh", "true\n")
         out, _ = self.hpo("accept", "r.lua", "--set", "word=b", "--yes")
         self.assertIn("prep\n", out)
         self.assertIn("cannot be accepted: report\n", out)
@@ -163,7 +171,7 @@ class Flow(Accept):
 
     def test_what_another_node_made(self):
         self.trained()
-        self.write("prep.py", PREP.replace("7", "8"))
+        self.write("prep.sh", PREP.replace("7", "8"))
         self.hpo("build", "r.lua", "s", "--set", "n=1", "--set", "max_t=1")
         out, _ = self.hpo("accept", "r.lua", "--dry-run", status=2)
         self.assertIn("not the content of a source, the tool or env: input.prep\n", out)
@@ -186,7 +194,7 @@ class Flow(Accept):
 
     def test_damage(self):
         self.trained()
-        self.edit("prep.py")
+        self.edit("prep.sh")
         self.accept()
         index = sqlite3.connect(self.folder / ".hpo/index.db")
         index.execute("UPDATE acceptance SET who = 'nobody'")
@@ -199,13 +207,19 @@ class Flow(Accept):
 
 
 class Suggestion(Accept):
+    def setUp(self):
+        super().setUp()
+        self.write("prep.py", PYTHON_PREP)
+        self.write("train.py", PYTHON_TRAIN)
+        self.write("r.lua", RECIPE.replace('"sh", hpo.source', '"python3", hpo.source').replace('prep.sh', 'prep.py').replace('train.sh', 'train.py'))
+
     WORDS = "differs only in comments and white space: `hpo accept r.lua` keeps %s\n"
 
     def test_comments(self):
         answer = self.build("r.lua")
         self.assertNotIn("hpo accept", answer["messages"])
         self.edit("prep.py")
-        self.edit()
+        self.edit("train.py")
         answer = self.build("r.lua", "--cached-only", status=1)
         self.assertIn("prep.py " + self.WORDS % "1 result", answer["messages"])
         self.assertEqual(answer["messages"].count("hpo accept"), 1)
@@ -219,15 +233,26 @@ class Suggestion(Accept):
 
     def test_with_set(self):
         self.trained("--set", "n=2")
-        self.edit()
+        self.edit("train.py")
         self.assertIn("`hpo accept r.lua --set n=2` keeps 5 results", self.build("r.lua", "--set", "n=2", "--cached-only", status=1)["messages"])
 
     def test_code(self):
         self.trained()
-        self.write("train.py", TRAIN.replace("CODE = 0", "CODE = 1"))
+        self.write("train.py", PYTHON_TRAIN.replace("CODE = 0", "CODE = 1"))
         self.assertNotIn("hpo accept", self.build("r.lua", "--cached-only", status=1)["messages"])
         self.assertNotIn("only comments", self.hpo("accept", "r.lua", "--dry-run")[0])
-        self.write("train.py", '"""A docstring is code."""\n' + TRAIN)
+        self.write("train.py", '"""A docstring is code."""\n' + PYTHON_TRAIN)
+        self.assertNotIn("hpo accept", self.build("r.lua", "--cached-only", status=1)["messages"])
+
+    def test_a_python_that_is_known_in_another_way(self):
+        """By its packages, and no more by its file."""
+        self.trained()
+        self.write("r.lua", self.read("r.lua").replace("outputs =", 'identity = { "echo", "python 3.11.2 abc" }, outputs =', 1))
+        answer = self.build("r.lua", "--cached-only", status=1)
+        self.assertIn("a Python in a key is its packages now: `hpo accept r.lua` keeps 1 result\n", answer["messages"])
+        self.assertEqual(self.names(self.accept()), ["prep"])
+        self.assertEqual(self.trained(), (0, 0))
+        self.write("r.lua", self.read("r.lua").replace("3.11.2", "3.11.3"))
         self.assertNotIn("hpo accept", self.build("r.lua", "--cached-only", status=1)["messages"])
 
     def test_a_folder(self):
@@ -269,9 +294,9 @@ class Later(Accept):
 
     def test_revoked_actions_run_again(self):
         """Also where the build before had nothing to do, and is remembered."""
-        self.write("r.lua", 'local hpo = require "hpo"\nreturn { prep = hpo.command { run = { "python3", "-S", hpo.source "prep.py" }, outputs = { "data.txt" } } }\n')
+        self.write("r.lua", 'local hpo = require "hpo"\nreturn { prep = hpo.command { run = { "sh", hpo.source "prep.sh" }, outputs = { "data.txt" } } }\n')
         self.hpo("build", "r.lua")
-        self.edit("prep.py")
+        self.edit("prep.sh")
         self.accept()
         for _ in range(3):
             self.assertEqual(self.build("r.lua")["ran"], 0)
@@ -300,16 +325,16 @@ class Later(Accept):
     def test_after_a_build_that_was_broken_off(self):
         """A build begun by mistake hides nothing: the newest older key that has a result counts."""
         self.trained()
-        self.edit("prep.py", "import nothing_of_this_name\n")
+        self.edit("prep.sh", "exit 1\n")
         self.assertEqual(self.build("r.lua", status=1)["failed"], 1)
-        self.write("prep.py", "# better\n" + PREP)
+        self.write("prep.sh", "# better\n" + PREP)
         self.assertEqual(self.names(self.accept()), ["prep"])
         self.assertEqual(self.trained(), (0, 0))
 
     def test_collected(self):
         """gc leaves what is pointed at."""
         self.trained()
-        self.edit("prep.py")
+        self.edit("prep.sh")
         self.edit()
         self.accept()
         self.trained()
@@ -354,7 +379,7 @@ class Later(Accept):
 
     def test_a_run_that_differs(self):
         self.trained("--set", "scheduler=fifo", "--set", "max_t=1")
-        self.write("train.py", TRAIN.replace("CODE = 0", "CODE = 1"))
+        self.write("train.sh", TRAIN.replace("CODE=0", "CODE=1000"))
         key = {node["name"]: node["key"] for node in self.accept("--set", "scheduler=fifo", "--set", "max_t=1")["accepted"]}["s/1/1"]
         self.assertEqual(self.trained("--set", "scheduler=fifo", "--set", "max_t=2")[1], 4)
         answer = self.build("r.lua", "--set", "scheduler=fifo", "--set", "max_t=2", "--rerun", "s/1/1")
@@ -365,12 +390,12 @@ class Later(Accept):
         self.assertEqual(self.rows("SELECT count(*) FROM acceptance"), [(3,)])
         answer = self.build("r.lua", "--set", "scheduler=fifo", "--set", "max_t=2")
         self.assertEqual(answer["units_trained"], 1)  # what was trained on from it
-        self.assertEqual(self.table("r.lua")["trials"][1]["metrics"][0]["loss"], 5)
+        self.assertEqual(self.table("r.lua")["trials"][1]["metrics"][0]["loss"], 1400)
 
     def test_an_action_that_differs(self):
         self.write("r.lua", RECIPE.replace("return { s = s,", "return { s = s, prep = prep,"))
         self.trained()
-        self.write("prep.py", PREP.replace("7", "8"))
+        self.write("prep.sh", PREP.replace("7", "8"))
         self.accept("prep")
         self.assertEqual(self.trained(), (0, 0))
         answer = self.build("r.lua", "--rerun", "prep")
@@ -400,7 +425,7 @@ class Population(Accept):
     def test_a_trial_that_failed(self):
         """It is no result, and is tried again; what comes behind it in the study is accepted all the same."""
         self.write("r.lua", RECIPE.replace('metric = "loss",', 'metric = "loss", on_failure = "prune",'))
-        self.write("train.py", TRAIN.replace("for t in", "assert p['i'] != 1\nfor t in"))
+        self.write("train.sh", TRAIN.replace("t=$HPO_FROM", "[ $i != 1 ] || exit 1; t=$HPO_FROM"))
         self.trained()
         before = self.bare()
         self.assertEqual(before["trials"][1]["status"], "failed")

@@ -31,7 +31,7 @@ static bool is_same(const char *source, size_t n, const char *behind, const stru
     if (!longer)
         abort();
     memcpy(longer, source, n);
-    memcpy(longer + n, behind, n_behind);
+    memcpy(longer + n, behind, n_behind + 1);
     return find(longer, n + n_behind, &other) && digest_equal(&other, digest);
 }
 

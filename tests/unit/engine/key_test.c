@@ -82,6 +82,25 @@ static void the_text(void **state)
                         "params \"{\\\"lr\\\": 1e-05}\"\n");
 }
 
+static void fields_are_found_by_name(void **state)
+{
+    struct fixture *f = *state;
+    struct key_field field, other;
+    char *description, *renamed;
+    size_t n = 0, inputs = 0;
+
+    (void)key_of(f, "i", &renamed);
+    f->inputs[0].name = "a \\b\n";
+    (void)key_of(f, "i", &description);
+    for (const char *at = description; key_next_field(&at, &field); n++) {
+        inputs += key_is_input(&field, "a \\b\n");
+        assert_false(key_is_input(&field, "a") || key_is_input(&field, "a \\b\nc"));
+        assert_int_equal(key_find_field(renamed, &field, &other), !key_is_input(&field, "a \\b\n"));
+    }
+    assert_int_equal(inputs, 1);
+    assert_int_equal(n, 9);
+}
+
 static void expect_other(struct fixture *f, const struct digest *before, const char *identity)
 {
     char *description;
@@ -200,6 +219,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_text, setup, teardown),
+        cmocka_unit_test_setup_teardown(fields_are_found_by_name, setup, teardown),
         cmocka_unit_test_setup_teardown(every_field_counts, setup, teardown),
         cmocka_unit_test_setup_teardown(some_fields_do_not, setup, teardown),
         cmocka_unit_test_setup_teardown(a_clone_is_its_commit_and_paths, setup, teardown),
