@@ -98,7 +98,7 @@ enum status session_store(const struct options *o, struct store **out, struct er
 static enum status open_executor(struct session *s, struct error *err)
 {
     struct build *b = &s->b;
-    const char *preload = arena_printf(b->arena, "%s/python/preload.py", b->o->share);
+    const char *preload = arena_printf(b->arena, "%s/preload.py", b->o->share);
     const struct local_machine machine = {.store = b->store,
                                           .reaper = &s->reaper,
                                           .tools = b->tools,
