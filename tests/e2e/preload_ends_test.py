@@ -131,7 +131,7 @@ report()
                                (start + "control.send(b'fresh x\\x1b[1m\\xff')\nsignal.pause()", ["x\\u001B[1m\\xFF"]),
                                *((reply % number, childless) for number in numbers)):
             if program:
-                self.write("share/hpo/python/preload.py", program)
+                self.write("share/hpo/preload.py", program)
             messages = self.run_it(samples=2)[2]
             self.assertEqual(self.notes(messages), notes, program)
             self.assert_forked(False)
