@@ -18,7 +18,8 @@ struct store;
 
 /*
  * The digest of a folder or file, in hexadecimal, or of the module PATH.py; "nothing" for a folder
- * without modules, and for what is not there. out is the folder of targets, absolute. Errors are those of source_digest.
+ * without modules, and for what is not there. out is the folder of targets, absolute. Errors are
+ * those of source_digest.
  */
 enum status importable_digest(struct store *store, const char *path, const char *out,
                               struct arena *arena, const char **hex, struct error *err) MUST_CHECK;
