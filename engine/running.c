@@ -19,51 +19,55 @@ static const size_t state_limit = (size_t)1 << 30;
 
 /* ---- locks ---- */
 
-static struct flock whole(short type)
+static struct flock byte_of(int64_t run, short type)
 {
-    return (struct flock){.l_type = type, .l_whence = SEEK_SET};
+    return (struct flock){.l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)run, .l_len = 1};
 }
 
-/* Whether nobody has it locked. */
-static bool is_free(int fd)
+/* The file whose bytes are locked; -1: there is none. */
+static int open_locks(const char *folder, int flags)
 {
-    struct flock lock = whole(F_WRLCK);
+    char path[4096];
+    const int n = snprintf(path, sizeof path, "%s/lock", folder);
 
-    return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type == F_UNLCK;
+    return n > 0 && (size_t)n < sizeof path ? open(path, flags | O_CLOEXEC, 0644) : -1;
+}
+
+static bool is_locked(int locks, int64_t run)
+{
+    struct flock lock = byte_of(run, F_WRLCK);
+
+    return locks >= 0 && fcntl(locks, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
 /* What is made there has the mode of the folder, without the x. */
-static void share(int folder, int fd)
+static void share(const char *folder, int fd)
 {
     struct stat st;
 
-    if (fstat(folder, &st) == 0)
+    if (stat(folder, &st) == 0)
         (void)fchmod(fd, st.st_mode & 0666);
 }
 
-/* Opens and locks it; again where another build has taken it away meanwhile. */
-static enum status lock(const char *path, int folder, int *out, struct error *err)
+/* The number in "12.json"; 0: it is no state. */
+static int64_t run_of(const char *name)
 {
-    struct flock exclusive = whole(F_WRLCK);
-    struct stat st;
-    int fd;
+    const char *end = strchr(name, '.');
+    char digits[24];
+    struct error ignored;
+    int64_t run;
 
-    for (;;) {
-        if ((fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644)) < 0)
-            return error_system(err, path, "make");
-        share(folder, fd);
-        if (fcntl(fd, F_OFD_SETLKW, &exclusive) == 0 && fstat(fd, &st) == 0 && st.st_nlink > 0) {
-            *out = fd;
-            return OK;
-        }
-        close(fd);
-    }
+    if (!end || strcmp(end, ".json") != 0 || (size_t)(end - name) >= sizeof digits)
+        return 0;
+    memcpy(digits, name, (size_t)(end - name));
+    digits[end - name] = '\0';
+    return text_parse_integer(digits, "", 1, INT64_MAX, &run, &ignored) == OK ? run : 0;
 }
 
 /* ---- the build itself ---- */
 
-/* What killed builds have left: whoever locks such a file may take it away. */
-static void sweep(const char *folder, struct arena *arena)
+/* What killed builds have left. */
+static void sweep(const char *folder, int locks, struct arena *arena)
 {
     struct error ignored;
     char **names;
@@ -72,40 +76,34 @@ static void sweep(const char *folder, struct arena *arena)
     if (file_list(folder, arena, &names, &n, &ignored) != OK)
         return;
     for (size_t i = 0; i < n; i++) {
-        struct flock exclusive = whole(F_WRLCK);
-        char *path = file_join(arena, folder, names[i]);
-        char *state = path ? arena_printf(arena, "%s.json", path) : NULL;
-        int fd = state && !strchr(names[i], '.') ? open(path, O_RDWR | O_CLOEXEC) : -1;
-        if (fd < 0)
-            continue;
-        if (fcntl(fd, F_OFD_SETLK, &exclusive) == 0) {
-            (void)unlink(state);
+        char *path = run_of(names[i]) ? file_join(arena, folder, names[i]) : NULL;
+        char *half = path ? arena_printf(arena, "%s.new", path) : NULL;
+        if (half && !is_locked(locks, run_of(names[i]))) {
             (void)unlink(path);
+            (void)unlink(half);
         }
-        close(fd);
     }
 }
 
 enum status running_begin(struct store *store, int64_t run, struct arena *arena,
                           struct running *out, struct error *err)
 {
-    const char *above = store_live(store);
-    int folder;
-    enum status s;
+    const char *folder = store_live(store);
+    struct flock own = byte_of(run, F_WRLCK);
 
     *out = (struct running){.fd = -1};
-    sweep(above, arena);
-    out->state = arena_printf(arena, "%s/%lld.json", above, (long long)run);
-    out->path = arena_printf(arena, "%s/%lld", above, (long long)run);
-    if (!out->state || !out->path)
+    if (!(out->state = arena_printf(arena, "%s/%lld.json", folder, (long long)run)))
         return error_memory(err);
-    folder = open(above, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    s = lock(out->path, folder, &out->fd, err);
-    if (folder >= 0)
-        close(folder);
-    if (s != OK)
-        out->path = NULL;
-    return s;
+    if ((out->fd = open_locks(folder, O_RDWR)) < 0 &&
+        (out->fd = open_locks(folder, O_RDWR | O_CREAT)) >= 0)
+        share(folder, out->fd);
+    if (out->fd < 0 || fcntl(out->fd, F_OFD_SETLK, &own) != 0) {
+        const enum status s = error_system(err, folder, "lock");
+        running_end(out);
+        return s;
+    }
+    sweep(folder, out->fd, arena);
+    return OK;
 }
 
 void running_write(const struct running *r, const char *bytes, size_t n)
@@ -115,7 +113,7 @@ void running_write(const struct running *r, const char *bytes, size_t n)
     struct stat st;
     int fd, length;
 
-    if (!r->path)
+    if (r->fd < 0)
         return;
     length = snprintf(path, sizeof path, "%s.new", r->state);
     if (length < 0 || (size_t)length >= sizeof path)
@@ -131,34 +129,23 @@ void running_write(const struct running *r, const char *bytes, size_t n)
 
 void running_end(struct running *r)
 {
-    if (!r->path)
+    if (r->fd < 0)
         return;
     (void)unlink(r->state);
-    (void)unlink(r->path);
     close(r->fd);
-    r->path = NULL;
+    r->fd = -1;
 }
 
 /* ---- others ---- */
 
-static bool is_locked(const char *path)
-{
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
-    bool locked;
-
-    if (fd < 0)
-        return false;
-    locked = !is_free(fd);
-    close(fd);
-    return locked;
-}
-
 bool running_is(const struct store *store, int64_t run)
 {
-    char path[4096];
-    const int n = snprintf(path, sizeof path, "%s/%lld", store_live(store), (long long)run);
+    const int locks = open_locks(store_live(store), O_RDONLY);
+    const bool locked = is_locked(locks, run);
 
-    return n > 0 && (size_t)n < sizeof path && is_locked(path);
+    if (locks >= 0)
+        close(locks);
+    return locked;
 }
 
 /* The next of the text's lines, cut off. */
@@ -206,21 +193,6 @@ static enum status read_state(const char *path, int64_t run, struct arena *arena
     return OK;
 }
 
-static enum status read_run(const char *folder, const char *name, struct arena *arena,
-                            struct running_build *out, struct error *err)
-{
-    const char *path = file_join(arena, folder, name), *state;
-    struct error ignored;
-    int64_t run;
-
-    *out = (struct running_build){.run = 0};
-    if (!path || !(state = arena_printf(arena, "%s.json", path)))
-        return error_memory(err);
-    if (text_parse_integer(name, "", 1, INT64_MAX, &run, &ignored) != OK || !is_locked(path))
-        return OK;
-    return read_state(state, run, arena, out, err);
-}
-
 enum status running_find(const struct store *store, const char *recipe, const char *arguments,
                          int64_t run, struct arena *arena, struct running_build *out,
                          struct error *err)
@@ -234,13 +206,17 @@ enum status running_find(const struct store *store, const char *recipe, const ch
         return OK;
     TRY(s);
     for (size_t i = 0; i < n; i++) {
+        const int64_t id = run_of(names[i]);
         struct running_build found;
-        TRY(read_run(store_live(store), names[i], arena, &found, err));
-        if (found.run <= out->run || !found.recipe || (run && found.run != run) ||
-            (recipe && strcmp(found.recipe, recipe) != 0) ||
-            (arguments && strcmp(found.arguments, arguments) != 0))
+        char *path;
+        if (id <= out->run || (run && id != run) || !running_is(store, id))
             continue;
-        *out = found;
+        if (!(path = file_join(arena, store_live(store), names[i])))
+            return error_memory(err);
+        TRY(read_state(path, id, arena, &found, err));
+        if (found.recipe && (!recipe || strcmp(found.recipe, recipe) == 0) &&
+            (!arguments || strcmp(found.arguments, arguments) == 0))
+            *out = found;
     }
     return OK;
 }

@@ -1,7 +1,8 @@
 /*
  * running: the builds that run now, as other processes see them.
  *
- * Layout     STORE/live/RUN         empty, locked by the build while it lives: the kernel lets go
+ * Layout     STORE/live/lock        empty; a build locks the byte RUN of it while it lives, and the
+ *                                   kernel lets go
  *            STORE/live/RUN.json    how far it is, replaced as a whole from time to time; lines:
  *                                   {"recipe", "arguments", "started", "overhead": see left.h,
  *                                    "board": see board.h}
@@ -31,9 +32,8 @@ struct study_table;
 /* ---- of the build itself ---- */
 
 struct running {
-    const char *path; /* of the lock; NULL: not running */
-    const char *state;
-    int fd;
+    const char *state; /* path */
+    int fd;            /* of the locks; -1: not running */
 };
 
 /* Locks. The paths live in the arena. */
