@@ -335,10 +335,10 @@ enum status accept_command(const struct options *o, struct arena *arena, struct 
     struct store *store;
     enum status s;
 
+    TRY(session_store(o, &store, err)); /* one that is not there is not made */
+    store_close(store);
     if (!o->revoke)
         return session_accept(o, accept, (void *)o, err);
-    TRY(session_store(o, &store, err));
-    store_close(store);
     TRY(store_open(o->cache, STORE_WRITE, NULL, &store, err));
     s = take_back(o, store, arena, err);
     store_close(store);

@@ -192,6 +192,14 @@ class Flow(Accept):
         self.assertEqual(self.names(self.accept("--dry-run", "s/3/1")), ["s/1/1"])
         self.assertEqual(self.names(self.accept("--dry-run", "s/1")), self.names(self.accept("--dry-run", "s/3")))
 
+    def test_nothing_to_accept(self):
+        for flags in ((), ("--revoke",)):
+            self.assertIn("nothing was built here yet", self.hpo("accept", "r.lua", *flags, status=2)[1])
+        self.assertFalse((self.folder / ".hpo").exists())
+        self.trained()
+        self.assertIn("nothing to accept", self.hpo("accept", "r.lua")[0])
+        self.assertEqual(self.accept(), {"dry_run": False, "accepted": [], "refused": []})
+
     def test_damage(self):
         self.trained()
         self.edit("prep.sh")
