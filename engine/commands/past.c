@@ -5,6 +5,7 @@
 
 #include "engine/execution/kept.h"
 #include "engine/execution/session.h"
+#include "engine/execution/spoken.h"
 #include "engine/options.h"
 
 enum status past_run(const struct options *o, struct store *store, const char *recipe,
@@ -16,5 +17,5 @@ enum status past_run(const struct options *o, struct store *store, const char *r
     if (strcmp(run->recipe, recipe) != 0)
         return error_set(err, ERR_INPUT, "--run", "run %d is of another recipe, %s", o->run,
                          run->recipe);
-    return session_say_build(o, run->id, run->arguments, arena, err);
+    return spoken_build(o, run->id, run->arguments, arena, err);
 }

@@ -11,6 +11,7 @@
 #include "engine/commands/reader.h"
 #include "engine/execution/kept.h"
 #include "engine/execution/session.h"
+#include "engine/execution/spoken.h"
 #include "engine/options.h"
 #include "engine/progress.h"
 #include "engine/recipe/recipe.h"
@@ -103,8 +104,8 @@ static enum status find_last(const struct options *o, struct store *store, const
     TRY(running_tables(&live, study, arena, tables, n, err));
     if (*n > 0) {
         const int64_t run = history_tables_run(*tables, *n);
-        TRY(session_say_build(o, run, (*tables)[0].arguments, arena, err));
-        return live.run == run ? session_say_running(run, err) : OK;
+        TRY(spoken_build(o, run, (*tables)[0].arguments, arena, err));
+        return live.run == run ? spoken_running(run, err) : OK;
     }
     if (s == OK && live.run)
         return error_set(err, ERR_INPUT, o->recipe,

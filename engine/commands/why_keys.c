@@ -8,6 +8,7 @@
 #include "cache/records/history.h"
 #include "engine/commands/past.h"
 #include "engine/execution/session.h"
+#include "engine/execution/spoken.h"
 #include "engine/graph/node.h"
 #include "engine/options.h"
 #include "engine/running.h"
@@ -114,7 +115,7 @@ static enum status choose_build(const struct options *o, struct store *store, co
         if (r == n_runs)
             return OK;
         *taken = runs[r].arguments;
-        return session_say_build(o, runs[r].id, runs[r].arguments, arena, err);
+        return spoken_build(o, runs[r].id, runs[r].arguments, arena, err);
     }
     while (r < n_runs && strcmp(runs[r].arguments, arguments) != 0)
         r++;

@@ -27,12 +27,12 @@
 #include "engine/execution/record.h"
 #include "engine/execution/resolve.h"
 #include "engine/execution/shape.h"
+#include "engine/execution/spoken.h"
 #include "engine/execution/summary.h"
 #include "engine/execution/targets.h"
 #include "engine/executor/idle.h"
 #include "engine/executor/local.h"
 #include "engine/executor/memory.h"
-#include "engine/executor/run_sh.h"
 #include "engine/graph/pins.h"
 #include "engine/graph/snapshot.h"
 #include "engine/interrupt.h"
@@ -468,50 +468,6 @@ enum status session_accept(const struct options *o, accepting *answer, void *con
     return status;
 }
 
-/* ---- which build is spoken of ---- */
-
-void session_add_set(struct text *t, const struct pair *set)
-{
-    const char *word = arena_printf(t->arena, "%s=%s", set->name, set->value);
-
-    t->failed |= !word;
-    text_add(t, " --set ");
-    run_sh_add_word(t, word ? word : "");
-}
-
-enum status session_say_build(const struct options *o, int64_t run, const char *arguments,
-                              struct arena *arena, struct error *err)
-{
-    struct options had = {0};
-    struct text t = text_in(arena);
-    struct progress *progress;
-    char *words;
-
-    if (o->n_sets > 0)
-        return OK;
-    TRY(options_take_arguments(&had, arguments, arena, err));
-    if (had.n_sets == 0)
-        return OK;
-    for (size_t i = 0; i < had.n_sets; i++)
-        session_add_set(&t, &had.sets[i]);
-    TRY(text_finish(&t, &words, NULL, err));
-    TRY(progress_open(false, &progress, err));
-    progress_line(progress, "%sthis is of run %lld:%s", o->run > 0 ? "" : "without --set, ",
-                  (long long)run, words);
-    progress_close(progress);
-    return OK;
-}
-
-enum status session_say_running(int64_t run, struct error *err)
-{
-    struct progress *progress;
-
-    TRY(progress_open(false, &progress, err));
-    progress_line(progress, "run %lld is running: this is how far it is", (long long)run);
-    progress_close(progress);
-    return OK;
-}
-
 /* ---- replay ---- */
 
 /* As in hpo table: without --set, those of the last build of the recipe. */
@@ -533,8 +489,7 @@ static enum status take_last_sets(const struct build *b, const char *study, bool
     if (n == 0)
         return OK;
     if (say)
-        TRY(session_say_build(o, history_tables_run(tables, n), tables[0].arguments, b->arena,
-                              err));
+        TRY(spoken_build(o, history_tables_run(tables, n), tables[0].arguments, b->arena, err));
     return options_take_arguments(o, tables[0].arguments, b->arena, err);
 }
 

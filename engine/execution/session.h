@@ -34,20 +34,6 @@ enum status session_arguments(const struct options *o, struct arena *arena, cons
                               struct error *err) MUST_CHECK;
 
 /*
- * Where no --set was typed, and the build that is spoken of had some: says which, on standard
- * error.
- * arguments: its canonical text of --set.
- */
-enum status session_say_build(const struct options *o, int64_t run, const char *arguments,
-                              struct arena *arena, struct error *err) MUST_CHECK;
-
-/* " --set NAME=VALUE" as a shell reads it: in quotes where that is needed. */
-void session_add_set(struct text *t, const struct pair *set);
-
-/* Says, on standard error, that the build that is spoken of goes on. */
-enum status session_say_running(int64_t run, struct error *err) MUST_CHECK;
-
-/*
  * Goes through a study as `hpo build` would, as far as the store knows its units: asks searcher and
  * scheduler anew, with reasons; starts nothing, writes nothing (the store may be open for reading).
  * Without --set it takes those of the recipe's last build, one that runs before all, and says so

@@ -10,6 +10,7 @@
 #include "engine/execution/code.h"
 #include "engine/execution/earlier.h"
 #include "engine/execution/session.h"
+#include "engine/execution/spoken.h"
 #include "engine/graph/key.h"
 
 enum { MOST_LOOKED_AT = 64 }; /* in one build: it has other things to do */
@@ -114,7 +115,7 @@ static enum status say(struct build *b, const struct difference *d, size_t count
                     d->n_sources > 0 ? ", and " : "");
     text_printf(&t, ": `hpo accept %s", b->o->recipe);
     for (size_t i = 0; i < b->o->n_sets; i++)
-        session_add_set(&t, &b->o->sets[i]);
+        spoken_add_set(&t, &b->o->sets[i]);
     text_printf(&t, "` keeps %zu result%s", count, count == 1 ? "" : "s");
     TRY(text_finish(&t, &sentence, NULL, err));
     b->suggested = true;

@@ -1,0 +1,27 @@
+/* spoken: which build a command speaks of. */
+#ifndef ENGINE_EXECUTION_SPOKEN_H
+#define ENGINE_EXECUTION_SPOKEN_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct arena;
+struct options;
+struct pair;
+struct text;
+
+/*
+ * Where no --set was typed, and the build that is spoken of had some: says which, on standard
+ * error. arguments: its canonical text of --set.
+ */
+enum status spoken_build(const struct options *o, int64_t run, const char *arguments,
+                         struct arena *arena, struct error *err) MUST_CHECK;
+
+/* Says, on standard error, that the build that is spoken of goes on. */
+enum status spoken_running(int64_t run, struct error *err) MUST_CHECK;
+
+/* " --set NAME=VALUE" as a shell reads it: in quotes where that is needed. */
+void spoken_add_set(struct text *t, const struct pair *set);
+
+#endif
