@@ -254,8 +254,9 @@ class Suggestion(Accept):
 
     def test_a_python_that_is_known_in_another_way(self):
         """By its packages, and no more by its file."""
+        self.write("r.lua", self.read("r.lua").replace("outputs =", 'identity = { "echo", "digest abc" }, outputs =', 1))
         self.trained()
-        self.write("r.lua", self.read("r.lua").replace("outputs =", 'identity = { "echo", "python 3.11.2 abc" }, outputs =', 1))
+        self.write("r.lua", self.read("r.lua").replace('"digest abc"', '"python 3.11.2 abc"'))
         answer = self.build("r.lua", "--cached-only", status=1)
         self.assertIn("a Python in a key is its packages now: `hpo accept r.lua` keeps 1 result\n", answer["messages"])
         self.assertEqual(self.names(self.accept()), ["prep"])

@@ -453,7 +453,7 @@ return { default = last, trials = study }
 
     def test_a_status_line_that_goes_away(self):
         seen = self.watch("build", "r.lua", "default", "trials", TERM="xterm")
-        self.assertRegex(seen, r"\[\d/\d\] \d running")
+        self.assertRegex(seen, r"of 2 trials, \d running")
         self.assertRegex(seen, r"s: \d of 2 trials, \d running, 0 stopped")
         self.assertIn("best loss 0.5", seen)
         self.assertIn("\r\x1b[K", seen)
