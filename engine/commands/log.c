@@ -14,6 +14,7 @@
 #include "engine/commands/past.h"
 #include "engine/commands/reader.h"
 #include "engine/execution/session.h"
+#include "engine/execution/trial_units.h"
 #include "engine/graph/node.h"
 #include "engine/options.h"
 #include "engine/progress.h"
@@ -85,7 +86,9 @@ static enum status print_past(struct reading *r, struct arena *arena, struct err
     struct node_key *keys;
     size_t n;
 
-    TRY(node_trial(r->store, &of, arena, &keys, &n, err));
+    TRY(trial_units(r->store, &of, r->arguments, arena, &keys, &n, err));
+    if (n == 0)
+        TRY(node_trial(r->store, &of, arena, &keys, &n, err));
     if (n == 0) {
         TRY(node_keys(r->store, &of, arena, &keys, &n, err));
         n = 1; /* the newest */

@@ -9,6 +9,7 @@
 #include "engine/commands/past.h"
 #include "engine/execution/session.h"
 #include "engine/execution/spoken.h"
+#include "engine/execution/trial_units.h"
 #include "engine/graph/node.h"
 #include "engine/options.h"
 #include "engine/running.h"
@@ -69,26 +70,42 @@ static enum status put_first(const struct node_key *now, struct arena *arena,
     return OK;
 }
 
-/* Its keys, newest first: of a build that runs, and of earlier ones. */
-static enum status find_keys(const struct options *o, struct store *store, const char *recipe,
-                             const struct running_build *live, struct arena *arena,
-                             struct node_key **keys, size_t *n, struct error *err)
+/* Lets those go that are newer than this one, if it is among them. */
+static void begin_with(const struct digest *key, struct node_key **keys, size_t *n)
 {
+    for (size_t i = 0; i < *n; i++)
+        if (digest_equal(&(*keys)[i].key, key)) {
+            *keys += i;
+            *n -= i;
+            return;
+        }
+}
+
+/* Its keys, newest first: of a build that runs, of the one that is meant, and of earlier ones. Of a
+ * trial those of the last unit that it had there. */
+static enum status find_keys(const struct options *o, struct store *store, const char *recipe,
+                             const struct running_build *live, const char *arguments,
+                             struct arena *arena, struct node_key **keys, size_t *n,
+                             struct error *err)
+{
+    const struct node_name of = {recipe, o->words[0], o->run};
     const struct node_key *last;
-    struct node_key *now;
-    size_t n_now;
+    struct node_key *units;
+    size_t n_units;
     enum status s;
 
-    TRY(running_keys(live, o->words[0], arena, &now, &n_now, err));
-    if (n_now == 0)
-        return node_keys(store, &(struct node_name){recipe, o->words[0], o->run}, arena, keys, n,
-                         err);
-    last = &now[n_now - 1];
+    TRY(running_keys(live, of.name, arena, &units, &n_units, err));
+    if (n_units == 0)
+        TRY(trial_units(store, &of, arguments, arena, &units, &n_units, err));
+    if (n_units == 0)
+        return node_keys(store, &of, arena, keys, n, err);
+    last = &units[n_units - 1];
     s = node_keys(store, &(struct node_name){recipe, last->name, 0}, arena, keys, n, err);
     if (s == ERR_INPUT) /* no earlier build had it */
         *n = 0;
     else
         TRY(s);
+    begin_with(&last->key, keys, n);
     return put_first(last, arena, keys, n, err);
 }
 
@@ -146,7 +163,7 @@ enum status why_find_keys(const struct options *o, struct store *store, const ch
         TRY(past_run(o, store, recipe, arena, &run, err));
     else
         TRY(running_find(store, recipe, arguments, 0, arena, &live, err));
-    s = find_keys(o, store, recipe, &live, arena, &out->keys, &out->n, err);
+    s = find_keys(o, store, recipe, &live, arguments, arena, &out->keys, &out->n, err);
     *unknown = s == ERR_INPUT && o->run == 0;
     TRY(s);
     out->job = job_of(&live, &out->keys[0].key);

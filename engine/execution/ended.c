@@ -46,8 +46,11 @@ static enum status publish(struct build *b, const struct job *job, struct unit *
     TRY(results_publish(b->results, &r, files, &outcome, err));
     TRY(run_published(b, job->label, end, &r, &none, outcome, err));
     end->ended = true;
-    progress_done(b->progress, "%s ended by itself behind t = %d (%.1f s)", job->label, end->t - 1,
-                  job_seconds(job));
+    if (job->run->script && job->run->reported >= job->run->claimed) /* nothing more was wanted */
+        progress_done(b->progress, "%s ended (%.1f s)", job->label, job_seconds(job));
+    else
+        progress_done(b->progress, "%s ended by itself behind t = %d (%.1f s)", job->label,
+                      end->t - 1, job_seconds(job));
     return OK;
 }
 

@@ -38,7 +38,6 @@ struct script {
     struct pattern *t;
     const char *file, *metric;
     bool last;
-    bool told; /* the report under the present t is complete */
     bool said_long;
     int k; /* reports so far */
     struct look look;
@@ -155,27 +154,8 @@ static void forget(struct script *script)
         script->patterns[i].matched = false;
 }
 
-/* Whether the line says that another report begins. */
-static enum status take_t(struct build *b, struct job *job, const struct plain *line,
-                          struct error *err)
-{
-    struct script *script = job->run->script;
-    struct pattern *p = script->t;
-    double t;
-    bool found;
-
-    TRY(match(b, job, p, line, &t, &found, err));
-    if (!found || (p->matched && p->value == t))
-        return OK;
-    p->value = t;
-    p->matched = true;
-    script->told = false;
-    forget(script);
-    return OK;
-}
-
-/* Every pattern has matched: of `last` that is said at the end. */
-static enum status complete(struct build *b, struct job *job, struct arena *arena, bool ended,
+/* A report, if every pattern has matched. */
+static enum status complete(struct build *b, struct job *job, struct arena *arena,
                             struct error *err)
 {
     struct script *script = job->run->script;
@@ -190,11 +170,27 @@ static enum status complete(struct build *b, struct job *job, struct arena *aren
         names[i] = script->patterns[i].metric;
         values[i] = script->patterns[i].value;
     }
-    if (script->last && !ended)
-        return OK;
-    script->told = script->t != NULL;
     forget(script);
     return report(b, job, &(struct numbers){script->n, names, values}, err);
+}
+
+/* Where the line says that another report begins, the one before is whole. */
+static enum status take_t(struct build *b, struct job *job, const struct plain *line,
+                          struct error *err)
+{
+    struct script *script = job->run->script;
+    struct pattern *p = script->t;
+    double t;
+    bool found;
+
+    TRY(match(b, job, p, line, &t, &found, err));
+    if (!found || (p->matched && p->value == t))
+        return OK;
+    TRY(complete(b, job, line->arena, err));
+    p->value = t;
+    p->matched = true;
+    forget(script);
+    return OK;
 }
 
 static enum status take_plain(struct build *b, struct job *job, const struct plain *line,
@@ -205,7 +201,7 @@ static enum status take_plain(struct build *b, struct job *job, const struct pla
 
     if (script->t)
         TRY(take_t(b, job, line, err));
-    if (script->told || (script->t && !script->t->matched))
+    if (script->t && !script->t->matched)
         return OK;
     for (size_t i = 0; i < script->n && !job->run->wrong; i++) {
         struct pattern *p = &script->patterns[i];
@@ -217,7 +213,9 @@ static enum status take_plain(struct build *b, struct job *job, const struct pla
         p->value = x;
         p->matched = any = true;
     }
-    return any && !job->run->wrong ? complete(b, job, line->arena, false, err) : OK;
+    if (!any || job->run->wrong || script->t || script->last) /* more may follow */
+        return OK;
+    return complete(b, job, line->arena, err);
 }
 
 enum status script_take_line(struct build *b, struct job *job, const char *line, size_t n,
@@ -410,11 +408,11 @@ enum status script_finish(struct build *b, struct job *job, bool with_0, struct 
         return OK;
     if (script->file)
         return read_file(b, job, with_0, &changed, err);
-    if (!script->last)
+    if (!with_0 || !(script->last || script->t))
         return OK;
     if (!(arena = arena_open()))
         return error_memory(err);
-    s = complete(b, job, arena, true, err);
+    s = complete(b, job, arena, err);
     arena_close(arena);
     return s;
 }

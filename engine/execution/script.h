@@ -6,9 +6,9 @@
  * Spec       {"patterns": {METRIC: PATTERN, ...}} or {"file": NAME, "metric": METRIC}, and
  *            "last": true where what stands there at the end is all.
  * Report     is complete once every pattern has matched since the last one; a later match replaces
- *            an earlier one. A pattern named t begins another report where it finds another number,
- *            and what follows under the same number belongs to that one. Of a file each row is one
- *            (engine/execution/rows.h); where it has a field t, each row with a larger t.
+ *            an earlier one. With a pattern named t it is complete where that finds another
+ *            number, or at the end: what was found last under one number counts. Of a file each
+ *            row is one (engine/execution/rows.h); where it has a field t, each with a larger t.
  * Numbers    The k-th complete report is t = k.
  * Pausing    At a decision the task stands still until that is known. What it has reported beyond
  *            is known, and delivered where its trial comes to it.

@@ -360,6 +360,8 @@ def become(fds, parent):
     open_input()
     if "numpy.random" in sys.modules:  # `random` does so itself, at each fork
         sys.modules["numpy.random"].seed()
+    if hasattr(sys.modules.get("torch"), "default_generator"):
+        sys.modules["torch"].default_generator.seed()
     while os.getppid() == parent:  # it takes a moment to end
         time.sleep(0.0002)
     reply.send(str(os.getpid()).encode())

@@ -219,7 +219,7 @@ done''', 'report = { loss = "^step.*loss: (%S+)", val_loss = "val_loss: (%S+)", 
         self.assertEqual(self.status, "completed")
 
     def test_lines_that_belong_together(self):
-        """What comes again under the same number is the same report; one that is not complete is none."""
+        """What comes again under the same number is the same report, the last counts; one that is not complete is none."""
         found = self.run_script(r'''
 echo 'before: loss 7'
 echo '[0] train'; echo 'loss 1'; echo 'loss 9'; echo 'acc 2'; echo 'acc 3'
@@ -227,7 +227,7 @@ echo '[1] train'; echo 'loss 5'
 echo '[2] train'; echo 'acc 6'; echo 'loss 7'
 echo '[2] train'; echo 'loss 8'; echo 'acc 8'
 ''', 'report = { t = "^%[(%d+)%]", loss = "loss (%S+)", acc = "acc (%S+)" }')
-        self.assertEqual(found, [{"loss": 9, "acc": 2}, {"loss": 7, "acc": 6}])
+        self.assertEqual(found, [{"loss": 9, "acc": 3}, {"loss": 8, "acc": 8}])
 
     def test_numbers(self):
         found = self.run_script("echo loss=nan; echo loss=-Infinity; echo loss=+.5e1", 'report = "loss=(%S+)"')
