@@ -133,6 +133,7 @@ return function(spec, o, view)
   function spec.trial(params)
     local p = core.decode(params)
     digits.of(p)
+    core.within(o.trial)
     local step = o.trial(p)
     digits.of {}
     local origin = artifact.is(step) and not artifact.is_picked(step) and artifact.origin(step)

@@ -36,6 +36,23 @@ static int api_where(lua_State *L)
     return 1;
 }
 
+/* core.within(function): the engine has asked for this one of the recipe's. A tail call in it, as
+ * `return hpo.command {...}`, leaves no line of its own. */
+static int api_within(lua_State *L)
+{
+    struct recipe *r = recipe_of(L);
+    lua_Debug ar;
+
+    if (!lua_isfunction(L, 1))
+        return 0;
+    lua_pushvalue(L, 1);
+    if (lua_getinfo(L, ">S", &ar) && ar.source[0] == '@' && ar.linedefined > 0) {
+        (void)snprintf(r->within, sizeof r->within, "%s:%d", ar.source + 1, ar.linedefined);
+        r->place = r->within;
+    }
+    return 0;
+}
+
 /* core.fail(field, text [, hint]) */
 static int api_fail(lua_State *L)
 {
@@ -510,10 +527,10 @@ static int api_print(lua_State *L)
 }
 
 static const luaL_Reg core[] = {
-    {"fail", api_fail},     {"where", api_where}, {"source", api_source},   {"text", api_text},
-    {"action", api_action}, {"fetch", api_fetch}, {"study", api_study},     {"best", api_best},
-    {"table", api_table},   {"after", api_after}, {"compare", api_compare}, {"print", api_print},
-    {NULL, NULL},
+    {"fail", api_fail},   {"where", api_where},   {"within", api_within}, {"source", api_source},
+    {"text", api_text},   {"action", api_action}, {"fetch", api_fetch},   {"study", api_study},
+    {"best", api_best},   {"table", api_table},   {"after", api_after},   {"compare", api_compare},
+    {"print", api_print}, {NULL, NULL},
 };
 
 void recipe_api_push(lua_State *L)

@@ -46,6 +46,7 @@ struct recipe {
     const char *exceeded;   /* which limit, once one is: for good */
     char exceeded_at[256];  /* the line of the recipe that ran then, or "" */
     const char *place;      /* of the study or hpo.after whose function the engine calls, or NULL */
+    char within[256];       /* or of that function, once it is known */
     const char *call;       /* that function of a study, or NULL */
     pthread_t watchdog;
     pthread_mutex_t lock;

@@ -34,7 +34,7 @@ MISTAKES = [
     (HPO + "return { d = hpo.study { scheduler = hpo.scheduler.fifo { max_t = 2 }, search = hpo.search.points { {} },\n"
      "trial = function(p)\nreturn p.x.y end } }", "r.lua:4: ", "attempt to index a nil value"),
     (HPO + "return { d = hpo.study { scheduler = hpo.scheduler.fifo { max_t = 2 }, search = hpo.search.points { {} },\n"
-     "trial = function(p) return 3 end } }", "r.lua:2: study.trial: ", "expected hpo.train, hpo.command or hpo.script, found 3"),
+     "trial = function(p) return 3 end } }", "r.lua:3: study.trial: ", "expected hpo.train, hpo.command or hpo.script, found 3"),
     ('require "absent"', "r.lua:1: ", "absent"),
     ("os.exit(0)", "r.lua:1: ", "os"),
     ("io.open('x')", "r.lua:1: ", "io"),

@@ -412,7 +412,7 @@ return {{ default = {returns} }}''')
 
     def test_patterns(self):
         for pattern in ("loss", "loss=(%S+", "()", "(a)(b)", "(a", "a)", "[(]", "(a)[", "(a)%", "(a)%f", "%bx(", "(a)%1"):
-            self.refused(f"report = '{pattern}'", "r.lua:3: hpo.script.report", "a Lua pattern with one capture")
+            self.refused(f"report = '{pattern}'", "r.lua:5: hpo.script.report", "a Lua pattern with one capture")
         for pattern in ("loss=(%S+)", "[(](%d)[]]", "(%b())", "%f[%d](%d+)", "%((.+)%)", "([^%]]+)"):
             self.write("ok.lua", f'''
 local hpo = require "hpo"
@@ -430,7 +430,7 @@ return {{ default = hpo.study {{ space = {{}}, samples = 1, scheduler = hpo.sche
         self.refused("report = '(x)', tty = 1", "hpo.script.tty: expected true or false")
 
     def test_a_population(self):
-        self.refused("report = '(x)'", "r.lua:3: hpo.script", "a script has none",
+        self.refused("report = '(x)'", "r.lua:5: hpo.script", "a script has none",
                      scheduler="pbt { max_t = 4, perturbation_interval = 2, mutations = {} }")
         self.assertFalse((self.folder / "ran").exists())
 
@@ -450,7 +450,7 @@ local s = hpo.study { name = "s", space = {}, samples = 1, scheduler = hpo.sched
   trial = function() return hpo.script { run = { "echo", "loss=5" }, report = "loss=(%d)" } end }
 return { default = s.best.checkpoint }''')
         out, err = self.hpo("build", "r.lua", status=1)
-        self.assertIn("r.lua:3", err)
+        self.assertIn("r.lua:4", err)
         self.assertIn("it declares none", err)
 
 

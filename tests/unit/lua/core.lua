@@ -14,6 +14,7 @@ end
 function core.node(id) return core.nodes[id + 1] end
 function core.fail(field, text, hint) error({ field = field, text = text, hint = hint }, 0) end
 function core.where() return "recipe.lua:1" end
+function core.within() end
 function core.source(spec) return add("source", spec) end
 function core.text(content, name) return add("text", { content = content, name = name }) end
 function core.folder(name) return core.folders[name] end
