@@ -21,6 +21,9 @@ function environment.env(field, value)
   for _, name in ipairs(check.names(value)) do
     local inner, x = field .. "." .. name, value[name]
     name_of_variable(inner, name)
+    if name == "HOME" then
+      core.fail(inner, "HOME is the process's own folder", "a program's caches elsewhere have variables of their own, such as HF_HOME")
+    end
     list[#list + 1] = { name, check.is_finite(x) and core.number(x) or digits.whole(inner, check.text(inner, x)) }
   end
   return list

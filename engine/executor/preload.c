@@ -318,6 +318,7 @@ static enum status add_server(struct preload *p, const struct request *r,
         return error_memory(err);
     *s = *wanted;
     s->workspace.lock = -1;
+    s->is_script = r->action->report != NULL;
     s->interpreter = (struct interpreter){.socket = -1, .process = {.pidfd = -1}};
     if (!(s->key = arena_string(p->arena, wanted->key)) ||
         !(s->script = arena_string(p->arena, r->action->run[1])))
@@ -405,6 +406,8 @@ enum status preload_look(struct preload *p, struct server *s, struct error *err)
     interpreter_look(&s->interpreter);
     if (was == INTERPRETER_LOADS && s->interpreter.state == INTERPRETER_READY)
         TRY(file_read_end(s->workspace.log, SAID_MAX, p->arena, &s->said, &s->n_said, err));
+    if (s->is_script && s->n_said > 0) /* it may be a report */
+        interpreter_give_up(&s->interpreter, "what it imports prints on standard error");
     return note_end(p, s, err);
 }
 

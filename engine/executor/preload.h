@@ -29,6 +29,7 @@ struct server {
     const char *key;    /* text: what runs have in common that share it */
     size_t n_script;    /* bytes of it that say which script, run by which Python */
     const char *script; /* for people */
+    bool is_script;     /* of its runs all that is printed may be reports: see execution/script.h */
     char *said;         /* what it wrote to standard error until it was ready */
     size_t n_said;
     long used;      /* a count, of the last run that was given to it */

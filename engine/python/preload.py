@@ -21,12 +21,10 @@ before = set(sys.modules)
 
 import _imp  # noqa: E402
 import _socket  # noqa: E402
-from _weakref import ref as weakref  # noqa: E402
 import ast  # noqa: E402
-import atexit  # noqa: E402
-import ctypes  # noqa: E402
 import gc  # noqa: E402
 import io  # noqa: E402
+import stat  # noqa: E402
 import time  # noqa: E402
 
 ours = set(sys.modules) - before  # not the script's
@@ -153,21 +151,51 @@ def run(statement, scratch):
 
 
 def load_libraries(tree, guard, skipped):
+    """Up to the first import of something else: that may change what those behind it find."""
     folders, scratch = libraries(), {"__name__": "__main__", "__builtins__": __builtins__}
     for name, statement in imports(tree):
         top = name.partition(".")[0]
-        if top not in sys.modules and (top in guard.names or top in skipped):
+        if top == "hpo":  # of which no other module knows
             continue
         try:
-            known = is_library(name, folders)
+            known = top in sys.modules or not (top in guard.names or top in skipped) and is_library(name, folders)
         except Shadowed:  # a folder of that name
-            guard.hit = None
-            continue
-        wrong = run(statement, scratch) if known else None
+            guard.hit, known = None, False
+        if not known:
+            return
+        wrong = run(statement, scratch)
         if guard.hit:
             begin_anew(skipped | {top})
         if wrong is not None:
             raise Fresh(f"importing {name} fails: {type(wrong).__name__}: {wrong}")
+
+
+def note_seeds():
+    """Who gives a generator its seed while modules among the inputs are loaded: those are not seeded anew in each run."""
+    def noting(library, function):
+        def note(*arguments, **named):
+            if arguments != (None,):
+                seeded.add(library)
+            return function(*arguments, **named)
+        return note
+
+    undo = []
+    for library, names in (("random", ("seed", "setstate")), ("numpy.random", ("seed", "set_state")), ("torch", ("manual_seed", "set_rng_state"))):
+        for name in names if library in sys.modules else ():
+            module = sys.modules[library]
+            undo.append((module, name, getattr(module, name)))
+            setattr(module, name, noting(library, getattr(module, name)))
+    return undo
+
+
+def tree_of_module(path):
+    for name in (path + ".py", os.path.join(path, "__init__.py")):
+        try:
+            with open(name, "rb") as file:
+                return ast.parse(file.read())
+        except (OSError, SyntaxError, ValueError):
+            pass
+    return None
 
 
 def load_modules(guard):
@@ -177,6 +205,11 @@ def load_modules(guard):
     for name in modules:
         guard.names.discard(name.partition(".")[0])
         guard.folders.discard(name.partition(".")[0])
+    for name in modules:  # their libraries first, for note_seeds
+        tree = tree_of_module(os.path.join(where, *name.split(".")))
+        if tree is not None:
+            load_libraries(tree, guard, set(skipped.split(",")))
+    undo = note_seeds()
     for name in modules:
         try:
             __import__(name)
@@ -185,6 +218,8 @@ def load_modules(guard):
                 raise Fresh(f"importing {name} fails: {type(error).__name__}: {error}")
         if guard.hit:
             raise Fresh(f"{name} imports {guard.hit}, an input that preload does not name")
+    for module, name, function in undo:
+        setattr(module, name, function)
     sys.path.remove(where)
 
 
@@ -207,21 +242,30 @@ def check_threads():
     raise Fresh("what it imports starts threads")
 
 
-def check_gpus():
+def check_files():
+    """A GPU, and a place in a file that is read, are no two runs' at once."""
     for name in os.listdir("/proc/self/fd"):
+        path = "/proc/self/fd/" + name
         try:
-            if os.readlink("/proc/self/fd/" + name).startswith(GPUS):
-                raise Fresh("what it imports opens a GPU")
+            target = os.readlink(path)
+            is_file = int(name) > 2 and stat.S_ISREG(os.stat(path).st_mode)
         except FileNotFoundError:
-            pass
+            continue
+        if target.startswith(GPUS):
+            raise Fresh("what it imports opens a GPU")
+        if is_file:
+            raise Fresh(f"what it imports keeps a file open: {os.path.basename(target)}")
 
 
 def shadows():
     """What the inputs shadow: the folders of the script, and those of PYTHONPATH among the inputs."""
     names, folders = names_of(os.path.dirname(os.path.realpath(os.path.join(folder, script))))
-    for path in sys.path:
-        if path.startswith(here + os.sep):
-            more = names_of(folder + path[len(here):])
+    for path in map(os.path.normpath, sys.path):
+        if path == here or path.startswith(here + os.sep):
+            inside = folder + path[len(here):]
+            if os.path.isfile(inside):
+                raise Fresh("an archive among the inputs is on its PYTHONPATH")
+            more = names_of(inside)
             names, folders = names | more[0], folders | more[1]
     return Guard(names, folders)
 
@@ -236,9 +280,8 @@ def load():
     except (OSError, SyntaxError, ValueError) as error:
         raise Fresh(f"it cannot be read: {error}")
     guard = shadows()
-    if ours & guard.names:
-        for name in ours:
-            sys.modules.pop(name)
+    for name in ours:  # what the script imports of them it finds itself
+        sys.modules.pop(name)
     os.environ.__class__ = Variables
     with guard:
         load_libraries(tree, guard, set(skipped.split(",")))
@@ -249,7 +292,7 @@ def load():
     sys.stdout.flush()
     sys.stderr.flush()
     check_threads()
-    check_gpus()
+    check_files()
 
 
 def is_a(thing, kinds):
@@ -339,6 +382,19 @@ def fresh_main(path):
     return main
 
 
+def seed_anew():
+    """As a fresh interpreter would; but what was given a seed keeps it."""
+    if "random" in sys.modules:
+        if "random" in seeded:
+            sys.modules["random"].setstate(state_of_random)
+        else:
+            sys.modules["random"].seed()
+    if "numpy.random" in sys.modules and "numpy.random" not in seeded:
+        sys.modules["numpy.random"].seed()
+    if hasattr(sys.modules.get("torch"), "default_generator") and "torch" not in seeded:
+        sys.modules["torch"].default_generator.seed()
+
+
 def become(fds, parent):
     """What a fresh interpreter is that is about to run the script. Returns its __main__ and the code."""
     place, argv, env = read_request(fds[0])
@@ -358,10 +414,7 @@ def become(fds, parent):
     if hasattr(sys, "orig_argv"):
         sys.orig_argv[:] = [sys.orig_argv[0], *argv]
     open_input()
-    if "numpy.random" in sys.modules:  # `random` does so itself, at each fork
-        sys.modules["numpy.random"].seed()
-    if hasattr(sys.modules.get("torch"), "default_generator"):
-        sys.modules["torch"].default_generator.seed()
+    seed_anew()
     while os.getppid() == parent:  # it takes a moment to end
         time.sleep(0.0002)
     reply.send(str(os.getpid()).encode())
@@ -404,58 +457,6 @@ def serve():
             os._exit(0)
 
 
-def clear(names):
-    """Takes a module's names away, in the order in which Python does."""
-    for private in (True, False):
-        for name in list(names):
-            if name != "__builtins__" and (not private or name.startswith("_") and not name.startswith("__")):
-                names[name] = None
-
-
-def drop_modules():
-    """What the script is, and what it imported itself: nothing of it is left but what others hold."""
-    own = [name for name, module in sys.modules.items() if name not in before and loaded.get(name) is not module]
-    alive = [weakref(sys.modules.pop(name)) for name in ["__main__", *own] if is_a(sys.modules.get(name), type(sys))]
-    globals().pop("main")
-    gc.collect()
-    for module in reversed([module() for module in alive]):
-        clear(names_in(module))
-
-
-def open_files():
-    """But for those that were frozen."""
-    return [thing for thing in gc.get_objects() if is_a(thing, (io.TextIOWrapper, io.BufferedWriter))]
-
-
-def flush_files():
-    """Also those that a library holds still. The status that the process ends with."""
-    status = 0
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            if stream is not None and not getattr(stream, "closed", False):
-                stream.flush()
-        except Exception:
-            status = 120 if stream is sys.stdout else status
-    for file in files + open_files():
-        try:
-            file.flush()
-        except (OSError, ValueError):  # it is closed
-            pass
-    c_library.fflush(None)
-    return status
-
-
-def leave():
-    """
-    The last thing that Python calls before it takes an interpreter down. To take to pieces what was loaded here it would
-    be copied first, page by page, so where all went well the process ends as those of multiprocessing do: what the script
-    made goes, and what was written is written out.
-    """
-    if went_well:
-        drop_modules()
-        os._exit(flush_files())
-
-
 def hide_ours(error):
     """Its traceback begins in the script."""
     shown, trace = sys.excepthook, error.__traceback__
@@ -465,23 +466,21 @@ def hide_ours(error):
 
 
 program, folder, script, skipped, *modules = sys.argv[1:]
+seeded = set()  # libraries whose generators a module among the inputs has given a seed
 here, home, started = os.getcwd(), os.environ["HOME"], dict(os.environ)
 control = _socket.socket(fileno=os.dup(0))
 with open("/dev/null", "rb") as nothing:
     os.dup2(nothing.fileno(), 0)
 if not getattr(sys.flags, "safe_path", False):
     del sys.path[0]  # where this file lies
-c_library, went_well = ctypes.CDLL(None), False
-atexit.register(leave)  # before anybody else: it is called last
 try:
     load()
 except Fresh as why:
     control.send(b"fresh " + " ".join(str(why).split()).encode(errors="replace")[:MESSAGE])
     os._exit(1)
 remembered = remember()
-loaded = {name: module for name, module in sys.modules.items() if name not in before}
+state_of_random = sys.modules["random"].getstate() if "random" in seeded else None  # each fork gives it another
 gc.collect()
-files = open_files()
 gc.freeze()
 control.send(b"ready")
 main, code = serve()
@@ -494,6 +493,4 @@ try:
 except BaseException as error:
     if not isinstance(error, SystemExit):
         hide_ours(error)
-    went_well = isinstance(error, SystemExit) and (error.code is None or isinstance(error.code, int) and error.code == 0)
     raise
-went_well = True
