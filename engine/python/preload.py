@@ -483,14 +483,17 @@ state_of_random = sys.modules["random"].getstate() if "random" in seeded else No
 gc.collect()
 gc.freeze()
 control.send(b"ready")
-main, code = serve()
+scope = {"__name__": "sys", "__builtins__": __builtins__}
+scope["main"], scope["code"] = serve()
 # Who looks further up than the script, as warnings do, finds what stands there in a fresh interpreter.
 outermost = compile("exec(code, main)", "sys", "exec")
 if sys.version_info >= (3, 13):
     outermost = outermost.replace(co_filename="<sys>", co_firstlineno=0)
 try:
-    exec(outermost, {"__name__": "sys", "__builtins__": __builtins__, "code": code, "main": main})
+    exec(outermost, scope)
 except BaseException as error:
     if not isinstance(error, SystemExit):
         hide_ours(error)
     raise
+finally:
+    scope.clear()  # what the script made goes when Python takes its __main__ down
