@@ -134,6 +134,51 @@ print("common is loaded", file=sys.stderr)
         self.assertEqual(forked[:2], fresh[:2])
         self.assertIn("common is loaded", forked[1][3])
 
+    def test_what_a_module_of_ones_own_changes(self):
+        """It stands before a library: what it does is done when that is imported."""
+        self.write("paths.py", "import sys\nsys.path.insert(0, 'lib')\n")
+        self.write("lib/colorsys.py", "import sys\nprint('of lib', file=sys.stderr)\n")
+        for begin in ("import paths\n", "import sys, json\nsys.path.insert(0, 'lib')\n"):
+            _, logs, _ = self.same("import json\n" + begin + "import colorsys\n" + HEAD + "report()\n", samples=1,
+                                   inputs='hpo.source "paths.py", hpo.source "lib"')
+            self.assertIn("of lib", logs[0])
+        self.write("lib/ast.py", "import sys\nprint('own ast', file=sys.stderr)\n")  # which the interpreter uses itself
+        _, logs, _ = self.same("import sys, json\nsys.path.insert(0, 'lib')\nimport ast\n" + HEAD + "report()\n", samples=1,
+                               inputs='hpo.source "lib"')
+        self.assertIn("own ast", logs[0])
+
+    def test_inputs_that_the_whole_folder_shadows(self):
+        self.write("colorsys.py", "import sys\nprint('shadow', file=sys.stderr)\n")
+        self.write("train.py", "import json\nimport colorsys\n" + HEAD + "report()\n")
+        options = {"run": PYTHON + ', "src/train.py"', "env": 'PYTHONPATH = "."', "samples": 1,
+                   "inputs": '["src/train.py"] = hpo.source "train.py", hpo.source "colorsys.py"'}
+        forked, fresh = self.run_it("true", **options), self.run_it("false", **options)
+        self.assertEqual(forked[:2], fresh[:2])
+        self.assertIn("shadow", forked[1][0])
+
+    def test_seeds_that_a_module_gives(self):
+        """They are what each run begins with, as in a fresh interpreter."""
+        self.write("common.py", "import random\nfrom random import seed\nseed(7)\nimport random as r\nr.random()\n")
+        self.write("train.py", HEAD + "import common, random\nreport(random.random())\n")
+        inputs = 'hpo.source "common.py"'
+        self.assertEqual(self.run_it('{ "common" }', inputs=inputs)[:2], self.run_it("false", inputs=inputs)[:2])
+
+    def test_torch_draws_anew(self):
+        if subprocess.run([sys.executable, "-c", "import torch"], capture_output=True).returncode:
+            self.skipTest("SKIP: there is no torch")
+        self.write("train.py", "import torch\n" + HEAD + "report(torch.rand(1).item())\n")
+        losses = [trial["metrics"][0]["loss"] for trial in self.run_it()[0]["trials"]]
+        self.assertEqual(len(set(losses)), 3, losses)
+
+    def test_a_file_that_stays_open(self):
+        self.write("common.py", "file = open('data.txt')\n")
+        self.write("data.txt", "1\n2\n3\n")
+        self.write("train.py", HEAD + "import common\nreport(sum(map(float, common.file)))\n")
+        inputs = 'hpo.source "common.py", hpo.source "data.txt"'
+        table, _, messages = self.run_it('{ "common" }', inputs=inputs)
+        self.assertEqual(self.notes(messages), ["what it imports keeps a file open: data.txt"])
+        self.assertEqual({trial["metrics"][0]["loss"] for trial in table["trials"]}, {6})
+
     def test_one_that_wants_another_input(self):
         self.write("common.py", "import other\n")
         self.write("other.py", "import os\nUNTIL = os.environ['HPO_UNTIL']\n")
