@@ -14,7 +14,7 @@
 #include "cache/layout.h"
 #include "cache/store_lock.h"
 
-enum { UPGRADE_WAIT_MS = 60 * 1000, REPAIR_WAIT_MS = 1000 };
+enum { UPGRADE_WAIT_MS = 60 * 1000, READ_WAIT_MS = 1000, LOOK_MS = 500, REPAIR_WAIT_MS = 1000 };
 
 static enum status in_use(const struct index_place *place, int64_t user, const char *what,
                           struct error *err)
@@ -72,29 +72,68 @@ static enum status upgrade_alone(const struct index_place *place, const char *pa
     return open_as(place, path, DATABASE_READ, db, err);
 }
 
+static enum status is_old(const struct index_place *place, const char *path, bool *old,
+                          struct error *err)
+{
+    struct database *db = NULL;
+    enum status s = database_open(path, DATABASE_READ, place->watch, &db, old, err);
+
+    if (s == ERR_NOT_FOUND && *old)
+        return OK;
+    *old = false;
+    database_close(db);
+    return s;
+}
+
+/* Another process has upgraded it: this one goes on as a user. */
+static enum status enter_upgraded(const struct index_place *place, const char *path,
+                                  struct database **db, struct error *err)
+{
+    TRY(store_lock_enter(place->lock, place->folder, place->watch, err));
+    return open_as(place, path, place->write ? DATABASE_WRITE : DATABASE_READ, db, err);
+}
+
+static enum status upgrade_in_turn(const struct index_place *place, const char *path,
+                                   struct arena *arena, struct database **db, struct error *err)
+{
+    enum status s = store_lock_take_turn(place->lock, place->folder, place->watch, err);
+
+    if (s == OK) {
+        s = upgrade_alone(place, path, arena, db, err);
+        store_lock_give_turn(place->lock);
+    }
+    store_lock_share(place->lock);
+    return s;
+}
+
 /*
- * Programs of the older version must not be at work meanwhile. Who waits for his turn to upgrade
- * does not count as a user, or two of them would wait for each other.
+ * Programs of the older version must not be at work meanwhile; they are waited for without the turn
+ * of writing, which they need to come to their end. Who waits does not count as a user, or two
+ * would wait for each other.
  */
 static enum status upgrade(const struct index_place *place, const char *path, struct arena *arena,
                            struct database **db, struct error *err)
 {
-    bool alone = false;
+    const int64_t most_ms = place->write ? UPGRADE_WAIT_MS : READ_WAIT_MS;
     int64_t user = 0;
-    enum status s;
 
+    if (place->lock < 0) {
+        (void)error_set(err, ERR_FAILED, place->folder, "it is of an older version");
+        error_hint(err, "someone who may write to it upgrades it with any command of this hpo");
+        return ERR_FAILED;
+    }
     store_lock_leave(place->lock);
-    TRY(store_lock_take_turn(place->lock, place->folder, place->watch, err));
-    s = store_lock_be_alone(place->lock, place->folder, place->watch, UPGRADE_WAIT_MS, &alone,
-                            &user, err);
-    if (s == OK && !alone)
-        s = in_use(place, user, "it is of an older version and cannot be upgraded now", err);
-    if (s == OK)
-        s = upgrade_alone(place, path, arena, db, err);
-    if (alone)
-        store_lock_share(place->lock);
-    store_lock_give_turn(place->lock);
-    return s;
+    for (int64_t waited = 0; waited < most_ms; waited += LOOK_MS) {
+        bool alone, old;
+        TRY(store_lock_be_alone(place->lock, place->folder, place->watch, LOOK_MS, &alone, &user,
+                                err));
+        if (alone)
+            return upgrade_in_turn(place, path, arena, db, err);
+        TRY(is_old(place, path, &old, err));
+        if (!old)
+            return enter_upgraded(place, path, db, err);
+    }
+    return in_use(place, user, "it is of an older version and cannot be upgraded now", err);
 }
 
 /* ---- repairing ---- */
