@@ -135,7 +135,7 @@ static enum status try_again(struct build *b, struct job *job, struct error *err
     const int node = job->node;
 
     release(b, node);
-    job_close(b, job, false);
+    job_close(b, job, b->o->keep_failed);
     return plan_ready(b->plan, node, err);
 }
 
@@ -169,7 +169,7 @@ static enum status succeed(struct build *b, struct job *job, struct error *err)
     TRY(keep_result(b, job, err));
     progress_done(b->progress, "%s (%.1f s)", job->label, work_of(b, node)->seconds);
     TRY(hold_claim(b, &chain, err));
-    job_close(b, job, b->o->keep_failed);
+    job_close(b, job, false);
     return node_done(b, node, err);
 }
 

@@ -113,8 +113,8 @@ static enum status leave(struct build *b, struct job *job, struct error *err)
     TRY(keep_log(b, job, err));
     b->changes++;
     if (!waiting_is(job))
-        return run_let_go(b, job, b->o->keep_failed, err);
-    job_close(b, job, b->o->keep_failed);
+        return run_let_go(b, job, false, err);
+    job_close(b, job, false);
     return OK;
 }
 

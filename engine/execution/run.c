@@ -478,12 +478,12 @@ enum status run_fail(struct build *b, struct job *job, const char *sentence, str
     if (run->went_on) { /* whether the trainer fails, a new task will show */
         progress_line(b->progress, "again: %s, which had gone on: %s", job->label, sentence);
         TRY(break_off(b, job, true, err));
-        return run_let_go(b, job, false, err);
+        return run_let_go(b, job, b->o->keep_failed, err);
     }
     if (w->failures++ < graph_node(b->graph, job->node)->action.retries) {
         progress_line(b->progress, "again: %s: %s", job->label, sentence);
         TRY(break_off(b, job, true, err));
-        return run_let_go(b, job, false, err);
+        return run_let_go(b, job, b->o->keep_failed, err);
     }
     failure_tell(b, job, sentence, run->params);
     b->counts.failed++;
@@ -530,7 +530,7 @@ static enum status succeed(struct build *b, struct job *job, struct error *err)
     if (run->begun && run->purpose == FOR_STUDY && u->kept)
         TRY(retain_replaced(b, run->begun, err));
     run_say(b, job);
-    TRY(run_let_go(b, job, b->o->keep_failed, err));
+    TRY(run_let_go(b, job, false, err));
     return best_node >= 0 ? run_best_done(b, best_node, err) : OK;
 }
 
@@ -559,14 +559,14 @@ enum status run_finish(struct build *b, struct job *job, const struct executor_e
         TRY(waiting_finish(b, job, end, &saved, err));
         if (!saved)
             TRY(break_off(b, job, false, err));
-        job_close(b, job, b->o->keep_failed);
+        job_close(b, job, false);
         return OK;
     }
     for (size_t i = 0; i < run->n; i++)
         run->units[i]->running = false;
     if (job->unwanted || b->interrupted || end->lost) {
         TRY(break_off(b, job, true, err));
-        return run_let_go(b, job, false, err);
+        return run_let_go(b, job, b->o->keep_failed, err);
     }
     if (run->wrong)
         return run_fail(b, job, run->wrong, err);
@@ -574,7 +574,7 @@ enum status run_finish(struct build *b, struct job *job, const struct executor_e
         return run_fail(b, job, failure_verdict(b, job, end->exit_code), err);
     if (ended_may(b, job)) {
         if ((s = ended_keep(b, job, err)) == OK)
-            return run_let_go(b, job, b->o->keep_failed, err);
+            return run_let_go(b, job, false, err);
     } else if (run->reported < run->n) {
         return run_fail(b, job, run_missing_report(b, run), err);
     } else {

@@ -111,6 +111,7 @@ static enum status open_executor(struct session *s, struct error *err)
                                           .gpu_names = b->o->gpu_names,
                                           .progress = b->progress,
                                           .most_logged = LOG_BYTES,
+                                          .keep_failed = b->o->keep_failed,
                                           .wake = interrupt_descriptor()};
 
     if (!preload || !machine.modules)

@@ -30,6 +30,7 @@ struct local_machine {
     const char *const *gpu_names; /* of CUDA_VISIBLE_DEVICES */
     struct progress *progress;    /* told of folders that cannot be removed */
     int64_t most_logged; /* bytes of a task's output that its log holds; the rest is dropped */
+    bool keep_failed;    /* folders of earlier failures of an action stay */
     int wake; /* a descriptor that is readable when something outside asks for attention; or -1 */
 };
 

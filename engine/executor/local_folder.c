@@ -48,6 +48,8 @@ static enum status put_checkpoint(struct local *l, struct child *c, const struct
         return error_memory(err);
     if ((s = tree_read(l->machine.store, r->checkpoint, c->arena, &tree, err)) == OK)
         s = tree_place(l->machine.store, &tree, *in, err);
+    if (s == OK)
+        store_open_to_group(l->machine.store, *in, 02777);
     if (!is_lost(s))
         return s;
     *outcome = START_LOST_CHECKPOINT;
@@ -81,7 +83,8 @@ enum status local_fill_folder(struct local *l, struct child *c, const struct req
 
     digest_hex(r->key, hex);
     hex[16] = '\0';
-    TRY(workspace_make(&c->workspace, l->machine.store, hex, c->arena, err));
+    TRY(workspace_make(&c->workspace, l->machine.store, hex, l->machine.keep_failed, c->arena,
+                       err));
     c->task.folder = c->workspace.folder;
     c->task.name = c->workspace.name;
     c->task.dir = c->workspace.dir;

@@ -297,7 +297,7 @@ static enum status start(struct preload *p, struct server *s, const struct reque
     TRY(digest_bytes(s->key, strlen(s->key), &digest, err));
     digest_hex(&digest, hex);
     hex[16] = '\0'; /* as long as a task's, so HOME is too */
-    TRY(workspace_make(&s->workspace, p->machine->store, hex, p->arena, err));
+    TRY(workspace_make(&s->workspace, p->machine->store, hex, false, p->arena, err));
     if (a->n_preload > 0)
         TRY(put_inputs(p, s, r, scratch, err));
     plan.folder = s->workspace.dir;

@@ -76,7 +76,7 @@ static enum status draw_folder(struct workspace *w, struct error *err)
     return w->dir && w->log ? OK : error_memory(err);
 }
 
-enum status workspace_make(struct workspace *w, struct store *store, const char *name,
+enum status workspace_make(struct workspace *w, struct store *store, const char *name, bool beside,
                            struct arena *arena, struct error *err)
 {
     bool busy;
@@ -87,7 +87,8 @@ enum status workspace_make(struct workspace *w, struct store *store, const char 
     w->name = strrchr(w->above, '/') + 1;
     if (make_folder(store, w->above, err) != OK) {
         TRY(file_make_folders(w->above, err));
-        TRY(clear(w->above, arena, err));
+        if (!beside)
+            TRY(clear(w->above, arena, err));
     }
     TRY(draw_folder(w, err));
     TRY(make_folder(store, w->folder, err));

@@ -13,6 +13,8 @@
 #ifndef ENGINE_EXECUTOR_WORKSPACE_H
 #define ENGINE_EXECUTOR_WORKSPACE_H
 
+#include <stdbool.h>
+
 #include "base/error.h"
 
 struct arena;
@@ -31,9 +33,9 @@ struct workspace {
 
 /*
  * Makes the folder and the empty working folder. What earlier runs of the action left goes, so at
- * most one is kept of each; what cannot go is left to gc.
+ * most one is kept of each, unless `beside`; what cannot go is left to gc.
  */
-enum status workspace_make(struct workspace *w, struct store *store, const char *name,
+enum status workspace_make(struct workspace *w, struct store *store, const char *name, bool beside,
                            struct arena *arena, struct error *err) MUST_CHECK;
 
 /*

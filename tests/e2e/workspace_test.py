@@ -84,6 +84,8 @@ class Workspace(Case):
             kept = answer["messages"].split("its folder is kept: ")[1].split("\n")[0]
             self.assertEqual(pathlib.Path(kept, "dir/here").read_text(), f"{kept}/dir\n")
         self.assertEqual(len(list((self.folder / ".hpo/work").glob("*/*"))), 1)
+        self.build("r.lua", "--keep-failed", status=1)
+        self.assertEqual(len(list((self.folder / ".hpo/work").glob("*/*"))), 2)
         self.write("r.lua", HEAD + "return { default = " + command("echo > y") + "}")
         self.build("r.lua", "--keep-failed")
         self.assertEqual(len(list((self.folder / ".hpo/work").glob("*/*"))), 2)
@@ -92,7 +94,7 @@ class Workspace(Case):
             os.utime(path, (old, old))
         self.hpo("cache", "gc", "--max-gb", "1")
         self.assertTrue(os.path.isdir(kept))  # of a failure that is remembered
-        self.assertEqual(len(list((self.folder / ".hpo/work").glob("*/*"))), 1)
+        self.assertEqual(len(list((self.folder / ".hpo/work").glob("*/*"))), 2)
 
     def test_nothing_is_left_of_what_succeeds(self):
         self.write("r.lua", HEAD + "return { default = " + command("echo > y; mkdir shut; echo > shut/x; chmod 0 shut") + "}")

@@ -46,7 +46,7 @@ static struct workspace make(void)
     struct workspace w;
     struct error err;
 
-    assert_int_equal(workspace_make(&w, store, "name", arena, &err), OK);
+    assert_int_equal(workspace_make(&w, store, "name", false, arena, &err), OK);
     return w;
 }
 
