@@ -35,6 +35,23 @@ static void say_accepted(struct build *b, int node)
                       graph_label(b->graph, node), n, n > 1 ? "s" : "", n > 1 ? "are" : "is");
 }
 
+/* A parameter that was forgotten on the way to the program makes a search that searches nothing. */
+static enum status say_twins(struct build *b, int node, struct error *err)
+{
+    const char *names;
+    int first, second;
+
+    if (b->replays)
+        return OK;
+    TRY(study_twins(work_of(b, node)->study, b->arena, &first, &second, &names, err));
+    if (first >= 0 && names[0])
+        progress_line(b->progress,
+                      "%s: trials %d and %d are one: they differ in %s, which reaches nothing that "
+                      "trial(p) returns",
+                      graph_label(b->graph, node), first, second, names);
+    return OK;
+}
+
 enum status demand_decide(struct build *b, struct error *err)
 {
     for (size_t i = 0; i < b->studies.n; i++) {
@@ -53,6 +70,7 @@ enum status demand_decide(struct build *b, struct error *err)
         if (!decided)
             continue;
         say_accepted(b, node);
+        TRY(say_twins(b, node, err));
         TRY(node_done(b, node, err));
     }
     return OK;

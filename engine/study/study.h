@@ -126,6 +126,13 @@ bool study_may_keep(const struct study *study, const struct unit *u);
 void study_asks(const struct study *study, void (*visit)(void *context, struct unit *u),
                 void *context);
 
+/*
+ * Two trials that are one, though their parameters differ: these reach nothing that trial(p)
+ * returns. *names: those that differ. *first -1: there are none.
+ */
+enum status study_twins(const struct study *study, struct arena *arena, int *first, int *second,
+                        const char **names, struct error *err) MUST_CHECK;
+
 /* How much a table says. */
 enum table_detail {
     TABLE_RESULTS,  /* what equal reports make equal: no keys, and nothing measured */

@@ -51,6 +51,16 @@ class OneBuild(Case):
         self.assertNotIn("first", log)
         self.assertIn("failed in run 2: it ended with status 3", self.hpo("why", "r.lua", "s/0")[0])
 
+    def test_trials_that_are_one(self):
+        """A parameter was forgotten: said once, and only where parameters differ."""
+        text = RECIPE.replace('hpo.command { run = { "sh", hpo.source "train.sh" } }',
+                              'hpo.command { run = { "sh", hpo.source "train.sh" }, params = { y = %s } }')
+        for given, said in (("1", 1), ("p.x", 0)):
+            self.write("train.sh", TRAINER % "t")
+            self.write("r.lua", text % (1, 2, given))
+            messages = self.build("r.lua")["messages"]
+            self.assertEqual(messages.count("s: trials 0 and 1 are one: they differ in x, which reaches nothing that trial(p) returns"), said)
+
 
 if __name__ == "__main__":
     unittest.main()
