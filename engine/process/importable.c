@@ -84,6 +84,8 @@ static bool is_no_part(const char *name)
     static const char *const usual[] = {".git",       ".hpo", "__pycache__", ".ipynb_checkpoints",
                                         ".*.sw[nop]", "*~",   "#*#",         ".#*"};
 
+    if (!strchr(".#_", *name) && !ends_with(name, "~")) /* most */
+        return false;
     for (size_t i = 0; i < sizeof usual / sizeof *usual; i++)
         if (fnmatch(usual[i], name, 0) == 0)
             return true;
@@ -207,7 +209,7 @@ static int by_path(const void *a, const void *b)
 }
 
 /* How many links one after the other lead on: each from inside what the one before leads to. */
-enum { MOST_LINKS = 16 };
+enum { MOST_LINKS = 100 };
 
 static enum status digest(struct search *search, const char *path, bool whole, int depth,
                           const char **hex, struct error *err);

@@ -197,7 +197,7 @@ static enum status name_it(struct python *p, const char *version, struct package
                                          : OK;
 }
 
-/* ---- remembered: "version V", looks, "=KIND NAME VERSION DIGEST", "+LABEL PATH", "*LABEL PATH" ---- */
+/* ---- remembered: "version V", looks, "=KIND NAME VERSION DIGEST", "+LABEL PATH", "*…" ---- */
 
 static enum status remember(struct python *p, const struct python_path *path, struct error *err)
 {

@@ -2,6 +2,7 @@
 #include "engine/process/python_path.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -221,6 +222,18 @@ static enum status look_at_custom(struct reading *r, const char *path, char *con
     return OK;
 }
 
+/* An entry may be a folder in an archive: then it is the archive that counts. */
+static const char *archive_of(struct arena *arena, const char *path)
+{
+    char *archive = arena_string(arena, path), *slash;
+    struct stat st;
+
+    while (archive && stat(archive, &st) != 0 && errno == ENOTDIR &&
+           (slash = strrchr(archive, '/')))
+        *slash = '\0';
+    return archive;
+}
+
 /* An entry of sys.path: distributions, or modules by content, which go into entries. */
 static enum status read_entry(struct reading *r, const char *path, struct roots *declared,
                               struct roots *entries, struct error *err)
@@ -231,6 +244,8 @@ static enum status read_entry(struct reading *r, const char *path, struct roots 
     size_t n = 0;
     bool there;
 
+    if (!(path = archive_of(r->arena, path)))
+        return error_memory(err);
     TRY(looks_at(&r->out->looks, path, &there, err));
     if (!there || stat(path, &st) != 0 || access(path, R_OK) != 0)
         return OK;

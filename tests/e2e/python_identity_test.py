@@ -297,6 +297,17 @@ return {{ default = hpo.study {{ name = "s", space = {{ x = hpo.choice {{ 1, 2 }
         self.write("lib/__pycache__/foo.cpython-311.pyc", "2")
         self.assertEqual(self.ran(), 0)
 
+    def test_archives(self):
+        """And folders in them."""
+        python = self.venv()
+        for inner in ("", "/deep/er"):
+            self.recipe(step(python, fields=f'env = {{ PYTHONPATH = "{self.folder}/a.zip{inner}" }}'))
+            for text in ("x = 1\n", "x = 2\n"):
+                with zipfile.ZipFile(self.folder / "a.zip", "w") as archive:
+                    archive.writestr("deep/er/m.py", text)
+                    archive.writestr("deep/er/sitecustomize.py", text)
+                self.assertEqual([self.ran(), self.ran()], [1, 0])
+
     def test_a_package_has_all_its_data(self):
         """Also what has a dot at its beginning, and what links in it lead to; not so a folder that is no package."""
         python = self.venv()
@@ -318,7 +329,7 @@ return {{ default = hpo.study {{ name = "s", space = {{ x = hpo.choice {{ 1, 2 }
     def test_links_that_lead_to_links(self):
         """Each from inside what the one before leads to; circles end, and too long a chain is told."""
         python = self.venv()
-        last = 14
+        last = 30
         for i in range(last):
             self.write(f"chain/{i}/m{i}.py", "x = 1\n")
             (self.folder / f"chain/{i}/next").symlink_to(self.folder / f"chain/{i + 1}")
@@ -330,13 +341,13 @@ return {{ default = hpo.study {{ name = "s", space = {{ x = hpo.choice {{ 1, 2 }
         self.recipe(step(python, fields=f'env = {{ PYTHONPATH = "{self.folder}/chain/0" }}'))
         self.assertEqual([self.ran(), self.ran()], [1, 0])
         self.edits("s/c.py", "chain/7/m7.py")
-        for i in range(20):
+        for i in range(110):
             (self.folder / f"long/{i}").mkdir(parents=True)
             (self.folder / f"long/{i}/next").symlink_to(self.folder / f"long/{i + 1}")
-        self.write("long/20/c.py", "")
+        self.write("long/110/c.py", "")
         self.recipe(step(python, fields=f'env = {{ PYTHONPATH = "{self.folder}/long/0" }}'))
         err = self.hpo("build", "r.lua", status=1)[1]
-        self.assertIn(f"{self.folder}/long/16: Python can import what lies behind more than 16 symbolic links", err)
+        self.assertIn(f"{self.folder}/long/100: Python can import what lies behind more than 100 symbolic links", err)
         self.assertIn("identity = { ... }", err)
 
     def test_editable_with_another_hook(self):
