@@ -26,13 +26,13 @@ struct reading {
 };
 
 enum status roots_add(struct roots *roots, struct arena *arena, const char *label, const char *path,
-                      bool on_path, struct error *err)
+                      enum root_kind kind, struct error *err)
 {
     struct root *last = arena_push(arena, roots->list, roots->n, roots->capacity);
 
     if (!last)
         return error_memory(err);
-    *last = (struct root){label, path, on_path};
+    *last = (struct root){label, path, kind};
     return OK;
 }
 
@@ -117,7 +117,23 @@ static bool is_code(const char *line, size_t n)
     return begins_with(line, n, "import ") || begins_with(line, n, "import\t");
 }
 
-/* The folders that a .pth file names, relative to its own; *code: its other lines, or "". */
+/* A folder that a .pth file names. One that is not there is on sys.path once it is made. */
+static enum status add_path(struct reading *r, const char *line, size_t n, const char *label,
+                            struct error *err)
+{
+    const char *path = arena_copy(r->arena, line, n);
+    bool there;
+
+    if (path && *path != '/')
+        path = file_join(r->arena, r->folder, path);
+    if (!path)
+        return error_memory(err);
+    return label ? roots_add(r->roots, r->arena, label, path, ROOT_ON_PATH, err)
+                 : looks_at(r->looks, path, &there, err);
+}
+
+/* The folders that a .pth file names, relative to its own; *code: its other lines, or "". Without
+ * a label they are looked at. */
 static enum status read_pth(struct reading *r, const char *name, const char *label, bool *paths,
                             char **code, struct error *err)
 {
@@ -129,7 +145,6 @@ static enum status read_pth(struct reading *r, const char *name, const char *lab
     *paths = false;
     TRY(read_file(r, name, &bytes, &n, err));
     for (at = bytes ? bytes : ""; next_line(&at, &line, &n);) {
-        const char *path;
         while (n > 0 && isspace((unsigned char)line[n - 1]))
             n--;
         if (n == 0 || *line == '#')
@@ -140,14 +155,7 @@ static enum status read_pth(struct reading *r, const char *name, const char *lab
             continue;
         }
         *paths = true;
-        if (!label)
-            continue;
-        path = arena_copy(r->arena, line, n);
-        if (path && *path != '/')
-            path = file_join(r->arena, r->folder, path);
-        if (!path)
-            return error_memory(err);
-        TRY(roots_add(r->roots, r->arena, label, path, true, err));
+        TRY(add_path(r, line, n, label, err));
     }
     return text_finish(&t, code, NULL, err);
 }
@@ -186,7 +194,8 @@ static enum status read_finder(struct reading *r, const char *name, const char *
         if (!begins_with(line, n, "MAPPING") && !begins_with(line, n, "NAMESPACES"))
             continue;
         for (const char *c = line; c + 1 < line + n; c++) {
-            const char *end, *path, *part;
+            const char *end, *path;
+            char *part;
             if ((*c != '\'' && *c != '"') || c[1] != '/')
                 continue;
             end = memchr(c + 1, *c, (size_t)(line + n - c - 1));
@@ -196,7 +205,8 @@ static enum status read_finder(struct reading *r, const char *name, const char *
             part = path ? arena_printf(r->arena, "%s/%s", label, strrchr(path, '/') + 1) : NULL;
             if (!part)
                 return error_memory(err);
-            TRY(roots_add(r->roots, r->arena, part, path, false, err));
+            join_words(part);
+            TRY(roots_add(r->roots, r->arena, part, path, ROOT_MODULE, err));
             c = end;
         }
     }
@@ -249,7 +259,7 @@ static enum status add_project(struct reading *r, const char *info, const char *
     if (!url || url->kind != JSON_STRING || !editable || !editable->truth)
         return OK;
     TRY(path_of_url(r->arena, url->string, &path, err));
-    return path ? roots_add(r->roots, r->arena, label, path, false, err) : OK;
+    return path ? roots_add(r->roots, r->arena, label, path, ROOT_FOLDER, err) : OK;
 }
 
 /* ---- RECORD ---- */

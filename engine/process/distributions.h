@@ -18,11 +18,17 @@ struct arena;
 struct looks;
 struct packages;
 
-/* A folder or file whose content counts. */
+enum root_kind {
+    ROOT_FOLDER,  /* or file */
+    ROOT_MODULE,  /* where a module or package of that name lies, without its suffix */
+    ROOT_ON_PATH, /* a folder, only where it stands on sys.path too: the label of that entry */
+};
+
+/* What counts by its content. */
 struct root {
     const char *label; /* for people: the distribution's name, or NULL */
     const char *path;
-    bool on_path; /* only where it stands on sys.path too: the label of that entry */
+    enum root_kind kind;
 };
 
 /* Begins empty; grows in the arena of the packages. */
@@ -32,7 +38,7 @@ struct roots {
 };
 
 enum status roots_add(struct roots *roots, struct arena *arena, const char *label, const char *path,
-                      bool on_path, struct error *err) MUST_CHECK;
+                      enum root_kind kind, struct error *err) MUST_CHECK;
 
 /* Whether a folder holds distributions: site-packages, dist-packages, or one with *.dist-info. */
 bool distributions_are_in(const char *folder, char *const *names, size_t n);

@@ -3,6 +3,8 @@
 #include "engine/process/importable.h"
 
 #include <ctype.h>
+#include <dirent.h>
+#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,17 +18,39 @@
 #include "cache/content/source.h"
 #include "cache/store.h"
 
-/* Links that count: a tree has their names, and not what they lead to. */
-struct links {
+/* A link that counts: a tree has its name, and not what it leads to. */
+struct link {
+    const char *path; /* below the root */
+    bool whole;       /* it lies in a package, so all that it leads to counts */
+};
+
+/* A folder that was read. Links may lead to it again, and to where they lie. */
+struct seen {
+    const char *root;
+    bool whole;
+};
+
+/* One look for modules. */
+struct search {
+    struct store *store;
     struct arena *arena;
-    const char **paths; /* below the root */
+    const char *out;
+    struct seen *seen;
     size_t n, capacity;
 };
 
+/* What is found in one folder. */
+struct found {
+    struct link *links;
+    size_t n, capacity;
+    const char *package; /* the last that was come to; what is in it comes next */
+};
+
 struct modules {
+    const struct search *search;
     const char *root;
-    const char *own[2]; /* the store, out/: absolute */
-    struct links *links;
+    bool whole; /* the root is a package, or in one */
+    struct found *found;
 };
 
 enum { PATH_BYTES = 4096 };
@@ -38,6 +62,8 @@ static bool ends_with(const char *name, const char *end)
     return n >= n_end && strcmp(name + n - n_end, end) == 0;
 }
 
+/* ---- names ---- */
+
 /* ASCII letters, digits, "_", and whatever is not ASCII: what `import` can name. */
 static bool is_identifier(const char *name)
 {
@@ -47,28 +73,93 @@ static bool is_identifier(const char *name)
     return !isdigit((unsigned char)*name);
 }
 
-static bool holds(const char *folder, size_t n, const char *name)
+static bool is_module(const char *name)
+{
+    return ends_with(name, ".py") || ends_with(name, ".so") || ends_with(name, ".pyc");
+}
+
+/* What hpo.source leaves out too, but for *.pyc. */
+static bool is_no_part(const char *name)
+{
+    static const char *const usual[] = {".git",       ".hpo", "__pycache__", ".ipynb_checkpoints",
+                                        ".*.sw[nop]", "*~",   "#*#",         ".#*"};
+
+    if (!strchr(".#_", *name) && !ends_with(name, "~")) /* most */
+        return false;
+    for (size_t i = 0; i < sizeof usual / sizeof *usual; i++)
+        if (fnmatch(usual[i], name, 0) == 0)
+            return true;
+    return false;
+}
+
+/* ---- places ---- */
+
+static bool holds(const char *folder, const char *name)
 {
     char path[PATH_BYTES];
-    const int length = snprintf(path, sizeof path, "%.*s/%s", (int)n, folder, name);
+    const int length = snprintf(path, sizeof path, "%s/%s", folder, name);
 
     return length > 0 && length < PATH_BYTES && access(path, F_OK) == 0;
 }
 
-/* Whether the full path lies in a package, which has it with all its data. */
-static bool is_in_package(const struct modules *m, const char *full)
+static bool is_below(const char *path, const char *folder)
 {
-    const size_t n_root = strlen(m->root);
+    const size_t n = strlen(folder);
 
-    for (size_t n = strlen(full); n > n_root; n--)
-        if (full[n] == '/' && holds(full, n, "__init__.py"))
-            return true;
-    return holds(m->root, n_root, "__init__.py");
+    return strncmp(path, folder, n) == 0 && (path[n] == '/' || path[n] == '\0');
 }
 
-static bool is_own(const struct modules *m, const char *full)
+/* A module without its source; beside its source Python does not read it. */
+static bool is_left_over(const char *full)
 {
-    return strcmp(full, m->own[0]) == 0 || strcmp(full, m->own[1]) == 0;
+    char source[PATH_BYTES];
+
+    if (!ends_with(full, ".pyc"))
+        return false;
+    (void)snprintf(source, sizeof source, "%.*s", (int)strlen(full) - 1, full);
+    return access(source, F_OK) == 0;
+}
+
+static bool is_package(const char *folder)
+{
+    const struct dirent *entry;
+    bool is = holds(folder, "__init__.py");
+    DIR *dir = is ? NULL : opendir(folder);
+
+    while (dir && !is && (entry = readdir(dir)))
+        is = strncmp(entry->d_name, "__init__.", strlen("__init__.")) == 0 &&
+             is_module(entry->d_name);
+    if (dir)
+        closedir(dir);
+    return is;
+}
+
+static bool is_own(const struct search *s, const char *full)
+{
+    return strcmp(full, store_folder(s->store)) == 0 || strcmp(full, s->out) == 0;
+}
+
+/* ---- the filter ---- */
+
+static enum status add_link(struct found *found, struct arena *arena, const char *path, bool whole,
+                            struct error *err)
+{
+    struct link *last = arena_push(arena, found->links, found->n, found->capacity);
+
+    if (!last || !(last->path = arena_string(arena, path)))
+        return error_memory(err);
+    last->whole = whole;
+    return OK;
+}
+
+/* Notes a package that is left in: all that is in it counts. */
+static enum status note_package(const struct modules *m, const char *path, const char *full,
+                                bool folder, struct error *err)
+{
+    if (!folder || !is_package(full))
+        return OK;
+    m->found->package = arena_string(m->search->arena, path);
+    return m->found->package ? OK : error_memory(err);
 }
 
 static enum status leaves_out(const void *of, const char *path, bool folder, bool *out,
@@ -76,34 +167,31 @@ static enum status leaves_out(const void *of, const char *path, bool folder, boo
 {
     const struct modules *m = of;
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    const bool whole = m->whole || (m->found->package && is_below(path, m->found->package));
     char full[PATH_BYTES];
     const int n = snprintf(full, sizeof full, "%s/%s", m->root, path);
-    const char **last;
     struct stat st;
     bool link;
 
     *out = true;
     if (n < 0 || n >= PATH_BYTES)
         return error_set(err, ERR_FAILED, m->root, "a path in it is too long: %.100s…", path);
-    if (*name == '.' || strcmp(name, "__pycache__") == 0 || ends_with(name, ".pyc") ||
-        ends_with(name, "~") || lstat(full, &st) != 0)
+    if (is_no_part(name) || is_left_over(full) || lstat(full, &st) != 0)
         return OK;
     link = S_ISLNK(st.st_mode);
     if (link && stat(full, &st) != 0)
         return OK;
     folder = S_ISDIR(st.st_mode);
-    if (folder && (is_own(m, full) || holds(full, (size_t)n, "pyvenv.cfg") ||
-                   holds(full, (size_t)n, "conda-meta")))
+    if (!folder && !S_ISREG(st.st_mode))
         return OK;
-    *out = !(folder ? is_identifier(name) : ends_with(name, ".py") || ends_with(name, ".so")) &&
-           !is_in_package(m, full);
-    if (*out || !link)
+    if (folder &&
+        (is_own(m->search, full) || holds(full, "pyvenv.cfg") || holds(full, "conda-meta")))
         return OK;
-    *out = true;
-    last = arena_push(m->links->arena, m->links->paths, m->links->n, m->links->capacity);
-    if (!last || !(*last = arena_string(m->links->arena, path)))
-        return error_memory(err);
-    return OK;
+    if (!whole && (*name == '.' || !(folder ? is_identifier(name) : is_module(name))))
+        return OK;
+    *out = link; /* it is read by itself */
+    return link ? add_link(m->found, m->search->arena, path, whole, err)
+                : note_package(m, path, full, folder && !whole, err);
 }
 
 static bool leaves_out_empty(const void *of, const char *path)
@@ -113,74 +201,147 @@ static bool leaves_out_empty(const void *of, const char *path)
     return true;
 }
 
-static int by_bytes(const void *a, const void *b)
+/* ---- the digest ---- */
+
+static int by_path(const void *a, const void *b)
 {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
+    return strcmp(((const struct link *)a)->path, ((const struct link *)b)->path);
 }
 
-/* How deep links to folders are followed: one may lead to where it lies. */
-enum { MOST_LINKS = 2 };
+/* How many links one after the other lead on: each from inside what the one before leads to. */
+enum { MOST_LINKS = 100 };
 
-static enum status digest(struct store *store, const char *path, const char *out, int depth,
-                          struct arena *arena, const char **hex, struct error *err);
+static enum status digest(struct search *search, const char *path, bool whole, int depth,
+                          const char **hex, struct error *err);
 
-/* The digest of what the tree holds and of what its links lead to. */
-static enum status add_links(struct store *store, const struct modules *m, int depth,
-                             struct arena *arena, const char **hex, struct error *err)
+/* The digest of what was found, hex, and of what the links below the root lead to. */
+static enum status add_links(struct search *search, const char *root, struct found *found,
+                             int depth, const char **hex, struct error *err)
 {
-    struct text t = text_in(arena);
-    struct digest whole;
+    struct text t = text_in(search->arena);
+    struct digest all;
     char *text;
     size_t n;
 
-    if (m->links->n == 0 || depth == MOST_LINKS)
+    if (found->n == 0)
         return OK;
-    qsort(m->links->paths, m->links->n, sizeof *m->links->paths, by_bytes);
+    if (depth == MOST_LINKS) {
+        (void)error_set(err, ERR_FAILED, root,
+                        "Python can import what lies behind more than %d symbolic links, each "
+                        "from inside what the one before leads to",
+                        MOST_LINKS);
+        error_hint(err, "shorten the chain, or let identity = { ... } say what this Python is");
+        return ERR_FAILED;
+    }
+    qsort(found->links, found->n, sizeof *found->links, by_path);
     text_add(&t, *hex);
-    for (size_t i = 0; i < m->links->n; i++) {
-        const char *full = file_join(arena, m->root, m->links->paths[i]), *inner = NULL;
+    for (size_t i = 0; i < found->n; i++) {
+        const struct link *link = &found->links[i];
+        const char *full = file_join(search->arena, root, link->path), *inner = NULL;
         if (!full)
             return error_memory(err);
-        TRY(digest(store, full, m->own[1], depth + 1, arena, &inner, err));
-        text_printf(&t, "\n%s %s", inner, m->links->paths[i]);
+        TRY(digest(search, full, link->whole, depth + 1, &inner, err));
+        text_printf(&t, "\n%s %s", inner, link->path);
     }
     TRY(text_finish(&t, &text, &n, err));
-    TRY(digest_bytes(text, n, &whole, err));
-    digest_hex(&whole, (char *)*hex);
+    TRY(digest_bytes(text, n, &all, err));
+    digest_hex(&all, (char *)*hex);
     return OK;
 }
 
-static enum status digest(struct store *store, const char *path, const char *out, int depth,
-                          struct arena *arena, const char **hex, struct error *err)
+/* Whether the folder is read for the first time; notes that it was. */
+static enum status is_new(struct search *search, const char *root, bool whole, bool *new,
+                          struct error *err)
 {
-    struct links links = {.arena = arena};
-    struct modules modules = {NULL, {store_folder(store), out}, &links};
+    struct seen *last;
+
+    *new = false;
+    for (size_t i = 0; i < search->n; i++)
+        if (strcmp(search->seen[i].root, root) == 0 && (search->seen[i].whole || !whole))
+            return OK;
+    *new = true;
+    if (!(last = arena_push(search->arena, search->seen, search->n, search->capacity)))
+        return error_memory(err);
+    *last = (struct seen){root, whole};
+    return OK;
+}
+
+static enum status digest_root(struct search *search, const char *root, bool whole, int depth,
+                               const char **hex, struct error *err)
+{
+    struct found found = {.n = 0};
+    const struct modules modules = {search, root, whole, &found};
     const struct filter filter = {&modules, leaves_out, leaves_out_empty};
-    char *text = arena_alloc(arena, DIGEST_HEX + 1), *root;
     struct source source;
-    enum status s = file_absolute(path, arena, &root, err); /* as the store's own path is */
+    const enum status s = source_digest(search->store, root, &filter, search->arena, &source, err);
+
+    if (s == OK)
+        digest_hex(&source.digest, (char *)*hex);
+    if (s != OK && s != ERR_NOT_FOUND && s != ERR_INPUT)
+        return s;
+    return add_links(search, root, &found, depth, hex, err);
+}
+
+static enum status digest(struct search *search, const char *path, bool whole, int depth,
+                          const char **hex, struct error *err)
+{
+    char *text = arena_alloc(search->arena, DIGEST_HEX + 1), *root;
+    enum status s = file_absolute(path, search->arena, &root, err); /* as the store's path is */
+    struct stat st;
+    bool new = true;
 
     if (!text)
         return error_memory(err);
     *hex = text;
     memcpy(text, "nothing", sizeof "nothing");
-    if (s == OK) {
-        modules.root = root;
-        s = source_digest(store, root, &filter, arena, &source, err);
+    if (s == ERR_NOT_FOUND)
+        return OK;
+    TRY(s);
+    if (stat(root, &st) == 0 && S_ISDIR(st.st_mode)) {
+        if (depth > 0 && is_own(search, root))
+            return OK;
+        whole = whole || is_package(root);
+        TRY(is_new(search, root, whole, &new, err));
     }
-    if (s == OK)
-        digest_hex(&source.digest, text);
-    if (s != OK && s != ERR_NOT_FOUND && s != ERR_INPUT)
-        return s;
-    return add_links(store, &modules, depth, arena, hex, err);
+    return new ? digest_root(search, root, whole, depth, hex, err) : OK;
 }
+
+/* ---- what is asked for ---- */
 
 enum status importable_digest(struct store *store, const char *path, const char *out,
                               struct arena *arena, const char **hex, struct error *err)
 {
-    const char *module = arena_printf(arena, "%s.py", path);
+    struct search search = {.store = store, .arena = arena, .out = out};
 
-    if (!module)
+    return digest(&search, path, false, 0, hex, err);
+}
+
+enum status importable_module(struct store *store, const char *path, const char *out,
+                              struct arena *arena, const char **hex, struct error *err)
+{
+    struct search search = {.store = store, .arena = arena, .out = out};
+    struct found found = {.n = 0};
+    char *folder = arena_string(arena, path), *name, **names, *text;
+    enum status s;
+    size_t n;
+
+    if (!folder || !(*hex = text = arena_alloc(arena, DIGEST_HEX + 1)))
         return error_memory(err);
-    return digest(store, access(path, F_OK) == 0 ? path : module, out, 0, arena, hex, err);
+    memcpy(text, "nothing", sizeof "nothing");
+    name = strrchr(folder, '/');
+    *name++ = '\0';
+    s = file_list(folder[0] ? folder : "/", arena, &names, &n, err);
+    if (s != OK)
+        return s == ERR_NOT_FOUND ? OK : s;
+    for (size_t i = 0; i < n; i++) {
+        const size_t length = strlen(name);
+        const char *full = file_join(arena, folder, names[i]);
+        if (!full)
+            return error_memory(err);
+        if (strcmp(names[i], name) == 0 ||
+            (strncmp(names[i], name, length) == 0 && names[i][length] == '.' &&
+             is_module(names[i]) && !is_left_over(full)))
+            TRY(add_link(&found, arena, names[i], false, err));
+    }
+    return add_links(&search, folder, &found, 0, hex, err);
 }

@@ -155,7 +155,7 @@ enum status python_open(const struct python_context *context, const char *path,
     *p = (struct python){.c = *context, .path = path};
     TRY(fill_env(p, action, err));
     TRY(fill_argv(p, action, err));
-    text_printf(&t, "python 1\n%s\n", path);
+    text_printf(&t, "python 2\n%s\n", path);
     for (char **word = p->argv; *word; word++)
         text_printf(&t, "%s\n", *word);
     for (char **word = p->env; *word; word++)
@@ -187,15 +187,17 @@ static enum status name_it(struct python *p, const char *version, struct package
         !(out = getcwd(here, sizeof here) ? file_join(p->c.arena, here, out) : NULL))
         return error_memory(err);
     for (size_t i = 0; i < roots->n; i++) {
-        TRY(importable_digest(p->c.store, roots->list[i].path, out, p->c.arena, &hex, err));
-        TRY(packages_add(packages, "folder", roots->list[i].label, NULL, hex, err));
+        const struct root *root = &roots->list[i];
+        TRY((root->kind == ROOT_MODULE ? importable_module : importable_digest)(
+            p->c.store, root->path, out, p->c.arena, &hex, err));
+        TRY(packages_add(packages, "folder", root->label, NULL, hex, err));
     }
     TRY(packages_text(packages, version, &text, &digest, identity, err));
     return store_is_writable(p->c.store) ? history_journal_put(p->c.store, &digest, text, 0, err)
                                          : OK;
 }
 
-/* ---- remembered: "version V", looks, "=KIND NAME VERSION DIGEST", "+LABEL PATH" ---- */
+/* ---- remembered: "version V", looks, "=KIND NAME VERSION DIGEST", "+LABEL PATH", "*…" ---- */
 
 static enum status remember(struct python *p, const struct python_path *path, struct error *err)
 {
@@ -215,7 +217,8 @@ static enum status remember(struct python *p, const struct python_path *path, st
     for (size_t i = 0; i < roots->n; i++) {
         if (strchr(roots->list[i].path, '\n'))
             return OK;
-        text_printf(&t, "+%s %s\n", roots->list[i].label, roots->list[i].path);
+        text_printf(&t, "%c%s %s\n", roots->list[i].kind == ROOT_MODULE ? '*' : '+',
+                    roots->list[i].label, roots->list[i].path);
     }
     TRY(text_finish(&t, &text, NULL, err));
     return history_journal_put(p->c.store, &p->name, text, 0, err);
@@ -251,9 +254,10 @@ static enum status read_memory(char *text, const char **version, struct packages
         const char *number = next_word(&at, " \n"), *digest = next_word(&at, "\n");
         TRY(packages_add(packages, kind, name, number, digest, err));
     }
-    while (*at == '+') {
+    while (*at == '+' || *at == '*') {
+        const enum root_kind kind = *at == '*' ? ROOT_MODULE : ROOT_FOLDER;
         const char *label = (at++, next_word(&at, " \n")), *path = next_word(&at, "\n");
-        TRY(roots_add(roots, packages->arena, label, path, false, err));
+        TRY(roots_add(roots, packages->arena, label, path, kind, err));
     }
     *holds = !*at;
     return OK;

@@ -2,6 +2,7 @@
 #include "engine/process/python_path.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -48,7 +49,7 @@ struct answer {
     const char *version, *executable, *prefix, *base, *library;
     struct strings path;   /* sys.path */
     struct strings site;   /* folders that would be on it, were they there */
-    struct strings custom; /* files that run before each program does */
+    struct strings custom; /* files of modules that run before each program does */
 };
 
 struct reading {
@@ -210,6 +211,29 @@ static const char *label_of(char *const *names, size_t n, size_t number, struct 
     return arena_printf(arena, "path:%zu", number);
 }
 
+/* A folder of such a name is none until an __init__ is in it, which the look of the folder above
+ * does not tell. */
+static enum status look_at_custom(struct reading *r, const char *path, char *const *names, size_t n,
+                                  struct error *err)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(names[i], "sitecustomize") == 0 || strcmp(names[i], "usercustomize") == 0)
+            TRY(look_at(r, path, names[i], err));
+    return OK;
+}
+
+/* An entry may be a folder in an archive: then it is the archive that counts. */
+static const char *archive_of(struct arena *arena, const char *path)
+{
+    char *archive = arena_string(arena, path), *slash;
+    struct stat st;
+
+    while (archive && stat(archive, &st) != 0 && errno == ENOTDIR &&
+           (slash = strrchr(archive, '/')))
+        *slash = '\0';
+    return archive;
+}
+
 /* An entry of sys.path: distributions, or modules by content, which go into entries. */
 static enum status read_entry(struct reading *r, const char *path, struct roots *declared,
                               struct roots *entries, struct error *err)
@@ -220,6 +244,8 @@ static enum status read_entry(struct reading *r, const char *path, struct roots 
     size_t n = 0;
     bool there;
 
+    if (!(path = archive_of(r->arena, path)))
+        return error_memory(err);
     TRY(looks_at(&r->out->looks, path, &there, err));
     if (!there || stat(path, &st) != 0 || access(path, R_OK) != 0)
         return OK;
@@ -228,12 +254,13 @@ static enum status read_entry(struct reading *r, const char *path, struct roots 
         if (s == ERR_NOT_FOUND)
             return OK;
         TRY(s);
+        TRY(look_at_custom(r, path, names, n, err));
         TRY(distributions_read(path, names, n, r->out->packages, declared, &r->out->looks, err));
         if (distributions_are_in(path, names, n))
             return OK;
     }
     label = label_of(names, n, entries->n + 1, r->arena);
-    return label ? roots_add(entries, r->arena, label, path, true, err) : error_memory(err);
+    return label ? roots_add(entries, r->arena, label, path, ROOT_FOLDER, err) : error_memory(err);
 }
 
 /* The folders that distributions lead to, and those on sys.path, by the names of distributions
@@ -244,17 +271,30 @@ static enum status join_roots(struct reading *r, const struct roots *declared,
     struct roots *out = &r->out->roots;
 
     for (size_t i = 0; i < declared->n; i++)
-        if (!declared->list[i].on_path)
-            TRY(roots_add(out, r->arena, declared->list[i].label, declared->list[i].path, false,
-                          err));
+        if (declared->list[i].kind != ROOT_ON_PATH)
+            TRY(roots_add(out, r->arena, declared->list[i].label, declared->list[i].path,
+                          declared->list[i].kind, err));
     for (size_t i = 0; i < entries->n; i++) {
         const char *label = entries->list[i].label, *path = entries->list[i].path;
         for (size_t k = 0; k < declared->n; k++)
-            if (declared->list[k].on_path && strcmp(declared->list[k].path, path) == 0)
+            if (declared->list[k].kind == ROOT_ON_PATH && strcmp(declared->list[k].path, path) == 0)
                 label = declared->list[k].label;
-        TRY(roots_add(out, r->arena, label, path, true, err));
+        TRY(roots_add(out, r->arena, label, path, ROOT_FOLDER, err));
     }
     return OK;
+}
+
+/* A sitecustomize: FOLDER/__init__.py is a package, all of which counts. */
+static enum status add_custom(struct reading *r, const char *file, struct error *err)
+{
+    char *path = arena_string(r->arena, file), *slash;
+
+    if (!path)
+        return error_memory(err);
+    slash = strrchr(path, '/');
+    if (slash > path && strncmp(slash + 1, "__init__.", strlen("__init__.")) == 0)
+        *slash = '\0';
+    return roots_add(&r->out->roots, r->arena, strrchr(path, '/') + 1, path, ROOT_FOLDER, err);
 }
 
 static enum status read_folders(struct reading *r, struct error *err)
@@ -270,8 +310,7 @@ static enum status read_folders(struct reading *r, struct error *err)
         if (!is_below(a->site.list[i], r->work))
             TRY(looks_at(&r->out->looks, a->site.list[i], &there, err));
     for (size_t i = 0; i < a->custom.n; i++)
-        TRY(roots_add(&r->out->roots, r->arena, strrchr(a->custom.list[i], '/') + 1,
-                      a->custom.list[i], false, err));
+        TRY(add_custom(r, a->custom.list[i], err));
     return join_roots(r, &declared, &entries, err);
 }
 

@@ -237,6 +237,119 @@ return {{ default = hpo.study {{ name = "s", space = {{ x = hpo.choice {{ 1, 2 }
             self.assertEqual([self.ran(), self.ran()], [1, 0], name)
         self.assertEqual(self.why(), ["python: folder other/alone: other content"])
 
+    def mapped(self, mapping, name="mine"):
+        """An editable install with setuptools' finder."""
+        self.install(name, "1", extra=f"__editable__.{name}-1.pth,sha256=a,1\n__editable___{name}_1_finder.py,sha256=b,1\n")
+        (self.site / f"__editable___{name}_1_finder.py").write_text(f"MAPPING: dict[str, str] = {mapping!r}\n")
+
+    def edits(self, *files):
+        """Each makes a new key."""
+        for name in files:
+            self.write(name, f"edited {name}\n")
+            self.assertEqual([self.ran(), self.ran()], [1, 0], name)
+
+    def test_editable_modules(self):
+        """py_modules = ["train"], beside a folder of that name; a module that is compiled; one without its source."""
+        python = self.venv()
+        self.mapped({name: f"{self.folder}/a project/{name}" for name in ("train", "fast", "bare", "later", "a space")})
+        self.write("a project/train.py", "x = 1\n")
+        self.write("a project/train/data.csv", "1\n")
+        self.write("a project/fast.cpython-311-x86_64-linux-gnu.so", "1")
+        self.write("a project/bare.pyc", "1")
+        self.write("a project/a space/__init__.py", "")
+        self.write("a project/trainer.py", "another module\n")
+        self.recipe(step(python))
+        time.sleep(0.05)
+        self.assertEqual([self.ran(), self.ran(), self.ran()], [1, 0, 0])
+        self.edits("a project/train.py", "a project/fast.cpython-311-x86_64-linux-gnu.so", "a project/bare.pyc", "a project/a space/__init__.py",
+                   "a project/later.abi3.so", "a project/later/__init__.py", "a project/train/__init__.py", "a project/train/data.csv")
+        self.assertEqual(self.why(), ["python: folder mine/train: other content"])
+        self.write("a project/trainer.py", "still another\n")
+        self.write("a project/train.pyc", "not read, for its source is there")
+        self.assertEqual(self.ran(), 0)
+
+    def test_folders_that_are_made_later(self):
+        """Those that a .pth file, PYTHONPATH and an editable install name."""
+        python = self.venv()
+        (self.site / "some.pth").write_text(f"{self.folder}/not/yet\n../beside\n")
+        self.mapped({"mine": f"{self.folder}/project/mine"})
+        info = self.install("other", "1")
+        (info / "direct_url.json").write_text('{"dir_info": {"editable": true}, "url": "file://%s/other"}' % self.folder)
+        self.install("third", "1", extra="third.pth,sha256=a,1\n")
+        (self.site / "third.pth").write_text(f"{self.folder}/third\n")
+        self.recipe(step(python, fields=f'env = {{ PYTHONPATH = "{self.folder}/lib" }}'))
+        time.sleep(0.05)
+        self.assertEqual([self.ran(), self.ran()], [1, 0])
+        beside = (self.site.parent / "beside/m.py").relative_to(self.folder)
+        self.edits("not/yet/m.py", beside, "project/mine/__init__.py", "other/m.py", "third/m.py", "lib/m.py")
+
+    def test_modules_without_their_source(self):
+        python = self.venv()
+        self.write("lib/foo.pyc", "1")
+        self.write("lib/package/__init__.pyc", "1")
+        self.write("lib/package/data", "1")
+        self.write("lib/with.py", "x = 1\n")
+        self.write("lib/with.pyc", "1")
+        self.recipe(step(python, fields=f'env = {{ PYTHONPATH = "{self.folder}/lib" }}'))
+        self.assertEqual([self.ran(), self.ran()], [1, 0])
+        self.edits("lib/foo.pyc", "lib/package/__init__.pyc", "lib/package/data")
+        self.write("lib/with.pyc", "2")
+        self.write("lib/__pycache__/foo.cpython-311.pyc", "2")
+        self.assertEqual(self.ran(), 0)
+
+    def test_archives(self):
+        """And folders in them."""
+        python = self.venv()
+        for inner in ("", "/deep/er"):
+            self.recipe(step(python, fields=f'env = {{ PYTHONPATH = "{self.folder}/a.zip{inner}" }}'))
+            for text in ("x = 1\n", "x = 2\n"):
+                with zipfile.ZipFile(self.folder / "a.zip", "w") as archive:
+                    archive.writestr("deep/er/m.py", text)
+                    archive.writestr("deep/er/sitecustomize.py", text)
+                self.assertEqual([self.ran(), self.ran()], [1, 0])
+
+    def test_a_package_has_all_its_data(self):
+        """Also what has a dot at its beginning, and what links in it lead to; not so a folder that is no package."""
+        python = self.venv()
+        self.write("lib/pk/__init__.py", "")
+        self.write("lib/pk/.v", "1")
+        self.write("lib/pk/.deep/x-1/data", "1")
+        self.write("else/data", "1")
+        (self.folder / "lib/pk/linked").symlink_to(self.folder / "else")
+        self.write("lib/compiled/__init__.abi3.so", "1")
+        self.write("lib/compiled/data", "1")
+        self.write("lib/space/m.py", "")
+        self.recipe(step(python, fields=f'env = {{ PYTHONPATH = "{self.folder}/lib" }}'))
+        self.assertEqual([self.ran(), self.ran()], [1, 0])
+        self.edits("lib/pk/.v", "lib/pk/.deep/x-1/data", "else/data", "lib/compiled/data", "lib/space/m.py")
+        for name in ("lib/pk/.git/HEAD", "lib/pk/.m.py.swp", "lib/pk/__pycache__/m.pyc", "lib/space/data", "lib/.hidden.py"):
+            self.write(name, "1")
+            self.assertEqual(self.ran(), 0, name)
+
+    def test_links_that_lead_to_links(self):
+        """Each from inside what the one before leads to; circles end, and too long a chain is told."""
+        python = self.venv()
+        last = 30
+        for i in range(last):
+            self.write(f"chain/{i}/m{i}.py", "x = 1\n")
+            (self.folder / f"chain/{i}/next").symlink_to(self.folder / f"chain/{i + 1}")
+            (self.folder / f"chain/{i}/first").symlink_to(self.folder / "chain/0")
+            (self.folder / f"chain/{i}/all").symlink_to(self.folder / "chain")
+        self.write("s/c.py", "x = 1\n")
+        (self.folder / f"chain/{last}").mkdir()
+        (self.folder / f"chain/{last}/c.py").symlink_to(self.folder / "s/c.py")
+        self.recipe(step(python, fields=f'env = {{ PYTHONPATH = "{self.folder}/chain/0" }}'))
+        self.assertEqual([self.ran(), self.ran()], [1, 0])
+        self.edits("s/c.py", "chain/7/m7.py")
+        for i in range(110):
+            (self.folder / f"long/{i}").mkdir(parents=True)
+            (self.folder / f"long/{i}/next").symlink_to(self.folder / f"long/{i + 1}")
+        self.write("long/110/c.py", "")
+        self.recipe(step(python, fields=f'env = {{ PYTHONPATH = "{self.folder}/long/0" }}'))
+        err = self.hpo("build", "r.lua", status=1)[1]
+        self.assertIn(f"{self.folder}/long/100: Python can import what lies behind more than 100 symbolic links", err)
+        self.assertIn("identity = { ... }", err)
+
     def test_editable_with_another_hook(self):
         """Known by what pip notes of where it came from."""
         python = self.venv()
@@ -276,6 +389,21 @@ return {{ default = hpo.study {{ name = "s", space = {{ x = hpo.choice {{ 1, 2 }
         self.write("target/sitecustomize.py", "x = 2\n")
         self.assertEqual([self.ran(), self.ran()], [1, 0])
         self.assertEqual(self.why(), ["python: folder sitecustomize.py: other content"])
+
+    def test_a_package_that_customizes(self):
+        site = f"user/lib/python{VERSION}/site-packages"
+        self.write(f"{site}/usercustomize/__init__.py", "from . import more\n")
+        self.write(f"{site}/usercustomize/more.py", "x = 1\n")
+        self.write(f"{site}/sitecustomize/more.py", "no package yet\n")
+        self.recipe(step(PYTHON, fields=f'env = {{ PYTHONUSERBASE = "{self.folder}/user", PYTHONPATH = "{self.folder}/{site}" }}'))
+        time.sleep(0.05)
+        self.assertEqual([self.ran(), self.ran()], [1, 0])
+        self.write(f"{site}/usercustomize/more.py", "x = 2\n")
+        self.assertEqual([self.ran(), self.ran()], [1, 0])
+        self.assertEqual(self.why(), ["python: folder usercustomize: other content"])
+        self.write(f"{site}/sitecustomize/__init__.py", "x = 1\n")
+        self.assertEqual([self.ran(), self.ran()], [1, 0])
+        self.assertIn("python: folder sitecustomize ", self.why()[0])
 
     def test_pth_code(self):
         python = self.venv()
