@@ -213,6 +213,26 @@ class Elsewhere(Live):
         self.assertEqual(re.findall(r"step \d of trial \d", out), [f"step {t} of trial 2" for t in (1, 2, 3)])
         self.assertEqual(self.hpo("log", "r.lua", "first/1")[0], out)
 
+    def test_a_log_is_followed_to_the_end(self):
+        """What began and ended since the last state is told by the table that the build left."""
+        self.write("asha.lua", RECIPE.replace("hpo.scheduler.fifo { max_t = 3 }", "hpo.scheduler.asha { max_t = 4, reduction_factor = 2 }")
+                   .replace('study("first", 1, 3)', 'study("first", 1, 4)'))
+        build = self.begin("asha.lua", "--set", "two=false")
+        self.wait_for_reports(4)
+        self.wait(lambda: any(j["label"] == "first/0" for j in self.state()[0]["board"]["jobs"]))
+        state, = self.folder.glob(".hpo/live/*.json")
+        state.with_suffix(".json.new").mkdir()  # no state is written any more: this one is the last
+        follower = self.start("log", "-f", "asha.lua", "first/0")
+        self.addCleanup(follower.kill)
+        begun = os.read(follower.stdout.fileno(), 65536).decode()
+        self.assertIn("step 1 of trial 1\n", begun)
+        self.end(build)
+        out, err = follower.communicate(timeout=20)
+        self.assertEqual((follower.returncode, err), (0, ""))
+        out = begun + out
+        self.assertEqual(re.findall(r"step (\d) of trial 1", out), list("1121234"))  # it saves nothing, so begins anew
+        self.assertEqual(self.hpo("log", "asha.lua", "first/0")[0], out)
+
     def test_why_speaks_of_the_key_that_runs(self):
         self.open()
         self.hpo(*self.arguments("a.lua"))
