@@ -85,14 +85,24 @@ static enum status print_past(struct reading *r, struct arena *arena, struct err
 {
     const struct node_name of = {r->recipe, r->o->words[0], r->o->run};
     struct node_key *keys;
+    struct error second;
+    enum status s = OK, said = OK;
     size_t n;
 
     TRY(trial_units(r->store, &of, r->arguments, arena, &keys, &n, err));
     if (n == 0)
         TRY(node_trial(r->store, &of, arena, &keys, &n, err));
     if (n == 0) {
-        TRY(node_keys(r->store, &of, arena, &keys, &n, err));
+        s = node_keys(r->store, &of, arena, &keys, &n, err);
         n = 1; /* the newest */
+    }
+    if (s == ERR_INPUT || (s == OK && keys[0].run > 0))
+        said = past_killed(r->o, r->store, r->recipe, r->arguments, s == OK ? keys[0].run : 0,
+                           arena, &second);
+    TRY(s);
+    if (said != OK) {
+        *err = second;
+        return said;
     }
     return print_kept(r, keys, n, arena, err);
 }

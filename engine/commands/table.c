@@ -90,8 +90,9 @@ static enum status find_last(const struct options *o, struct store *store, const
                              const char *study, struct arena *arena, struct study_table **tables,
                              size_t *n, struct error *err)
 {
-    const char *arguments = NULL;
+    const char *arguments = NULL, *what;
     struct running_build live;
+    int64_t killed;
     struct error unread;
     enum status s = OK;
 
@@ -105,7 +106,10 @@ static enum status find_last(const struct options *o, struct store *store, const
     if (*n > 0) {
         const int64_t run = history_tables_run(*tables, *n);
         TRY(spoken_build(o, run, (*tables)[0].arguments, arena, err));
-        return live.run == run ? spoken_running(run, err) : OK;
+        if (live.run == run)
+            return spoken_running(run, err);
+        what = arena_printf(arena, "table: this is of run %lld", (long long)run);
+        return what ? spoken_killed(store, recipe, arguments, what, arena, err) : error_memory(err);
     }
     if (s == OK && live.run)
         return error_set(err, ERR_INPUT, o->recipe,
@@ -113,6 +117,13 @@ static enum status find_last(const struct options *o, struct store *store, const
     if (s != OK) {
         *err = unread;
         return s;
+    }
+    TRY(running_killed(store, recipe, arguments, arena, &killed, err));
+    if (killed) {
+        (void)error_set(err, ERR_INPUT, o->recipe, "run %lld was killed before it left a table",
+                        (long long)killed);
+        error_hint(err, "the next hpo build %s goes on from what it has stored", o->recipe);
+        return ERR_INPUT;
     }
     (void)error_set(err, ERR_INPUT, o->recipe, "no build of it here has %s%s%s",
                     study ? "a study \"" : "a study", study ? study : "", study ? "\"" : "");

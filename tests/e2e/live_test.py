@@ -184,6 +184,43 @@ class Elsewhere(Live):
         self.hpo(*self.arguments("r.lua"))
         self.assertEqual(os.listdir(self.folder / ".hpo/live"), ["lock"])
 
+    def test_what_a_killed_one_did_is_not_told_as_if_it_were_the_last(self):
+        """It leaves no table and no keys: what is told is of an earlier build, and says so; or it is an error that names it."""
+        def kill(recipe):
+            (self.gate / "all").unlink(missing_ok=True)
+            for left in self.folder.glob(".hpo/live/*.json"):
+                left.unlink()
+            build = self.begin(recipe, "--set", "word=b") if recipe == "a.lua" else self.begin(recipe)
+            self.wait(lambda: self.state() and (self.state()[0]["board"]["jobs"]))
+            build.kill()
+            build.wait()
+        kill("a.lua")
+        for command, words in (("log", "no build of this recipe that ended here has a node"), ("why", "run 1 was killed and left no keys")):
+            status = 2 if command == "log" else 0
+            out, err = self.hpo(command, "a.lua", "long", status=status)
+            self.assertIn("run 1 was killed and left no keys of its nodes\n", err)
+            self.assertIn(words, out + err)
+        self.open()
+        self.hpo(*self.arguments("a.lua"))
+        self.assertEqual(self.hpo("log", "a.lua", "long"), ("begun\nover\n", ""))
+        kill("a.lua")
+        for command in ("log", "why"):
+            self.assertIn("run 3 was killed and left no keys of its nodes: this is of an earlier one\n",
+                          self.hpo(command, "a.lua", "long")[1])
+        self.assertEqual(self.hpo("log", "a.lua", "long", "--set", f"gate={self.gate}")[1], "")
+        kill("r.lua")
+        for words in ((), ("first",), ("--set", f"gate={self.gate}")):
+            self.assertIn("run 4 was killed before it left a table\n  the next hpo build r.lua goes on from",
+                          self.hpo("table", "r.lua", *words, status=2)[1])
+        self.open()
+        self.hpo(*self.arguments("r.lua"))
+        self.assertNotIn("killed", self.hpo("table", "r.lua")[1])
+        (self.folder / "trial.sh").write_text(TRIAL + "\n# other")
+        kill("r.lua")
+        self.assertIn("run 6 was killed and left no table: this is of run 5\n", self.hpo("table", "r.lua")[1])
+        self.assertIn("run 6 was killed and left no keys of its nodes: this is of an earlier one\n",
+                      self.hpo("log", "r.lua", "first/1")[1])
+
     def test_its_table(self):
         build = self.begin()
         self.wait_for_reports(7)
