@@ -5,7 +5,8 @@
  *                                   kernel lets go
  *            STORE/live/RUN.json    how far it is, replaced as a whole from time to time; lines:
  *                                   {"recipe", "arguments", "started", "overhead": see left.h,
- *                                    "board": see board.h}
+ *                                    "board": see board.h,
+ *                                    absent before the build has anything to say}
  *                                   {"studies": [the objects of hpo table --json]}
  *                                   ["NODE", "KEY", ...]: of actions that ran or run in this
  *                                   build, and of delivered units

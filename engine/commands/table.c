@@ -106,8 +106,8 @@ static enum status find_last(const struct options *o, struct store *store, const
     if (*n > 0) {
         const int64_t run = history_tables_run(*tables, *n);
         TRY(spoken_build(o, run, (*tables)[0].arguments, arena, err));
-        if (live.run == run)
-            return spoken_running(run, err);
+        if (live.run)
+            return spoken_running(live.run, run, err);
         what = arena_printf(arena, "table: this is of run %lld", (long long)run);
         return what ? spoken_killed(store, recipe, arguments, what, arena, err) : error_memory(err);
     }

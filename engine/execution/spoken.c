@@ -40,12 +40,17 @@ enum status spoken_build(const struct options *o, int64_t run, const char *argum
     return OK;
 }
 
-enum status spoken_running(int64_t run, struct error *err)
+enum status spoken_running(int64_t running, int64_t run, struct error *err)
 {
     struct progress *progress;
 
     TRY(progress_open(false, &progress, err));
-    progress_line(progress, "run %lld is running: this is how far it is", (long long)run);
+    if (running == run)
+        progress_line(progress, "run %lld is running: this is how far it is", (long long)run);
+    else
+        progress_line(progress,
+                      "run %lld is running and has no trial of this yet: this is of run %lld",
+                      (long long)running, (long long)run);
     progress_close(progress);
     return OK;
 }

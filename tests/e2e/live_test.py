@@ -221,6 +221,25 @@ class Elsewhere(Live):
         self.assertIn("run 6 was killed and left no keys of its nodes: this is of an earlier one\n",
                       self.hpo("log", "r.lua", "first/1")[1])
 
+    def test_one_that_reads_sources_runs(self):
+        """A file that takes long to hash: the build is stopped meanwhile."""
+        self.open()
+        self.hpo(*self.arguments("r.lua"))
+        with open(self.folder / "trial.sh", "ab") as f:
+            f.truncate(2 << 30)
+        build = self.begin()
+        self.wait(self.state)
+        build.send_signal(signal.SIGSTOP)
+        self.assertNotIn("board", self.state()[0])
+        self.assertEqual(self.hpo("watch", "r.lua")[0], "the build has begun\n")
+        out, err = self.hpo("table", "r.lua", "first")
+        self.assertIn("run 2 is running and has no trial of this yet: this is of run 1\n", err)
+        self.assertIn("completed", out)
+        self.assertRegex(self.hpo("runs")[0], r"   2  \S+ \S+  running  ")
+        follower = self.start("log", "-f", "r.lua", "third/1")
+        build.kill()
+        self.assertIn("no build of this recipe", follower.communicate(timeout=20)[1])
+
     def test_its_table(self):
         build = self.begin()
         self.wait_for_reports(7)
