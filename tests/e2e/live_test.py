@@ -332,6 +332,27 @@ class Elsewhere(Live):
         self.assertIsNone(build.poll())
         self.end(build)
 
+    def test_watch_gives_the_terminal_back_while_it_is_stopped(self):
+        """Ctrl-Z: the shell has its own screen, cursor and echo; fg draws the table again."""
+        build = self.begin()
+        self.wait_for_reports(7)
+        shell = Program(["/bin/sh", "-mc", f"'{self.program}' watch r.lua; stty -a; echo here; read x; fg; echo over"], self.folder, self.environment)
+        self.addCleanup(shell.kill)
+        shell.until(lambda s: "4 of 4 trials" in s.text() and s.other)
+        shell.press("\x1a")
+        shell.until(lambda s: not s.other and "here" in s.text())
+        self.assertNotIn("trials", shell.screen.text())
+        self.assertRegex(shell.screen.text(), r" icanon[ ;]")
+        self.assertRegex(shell.screen.text(), r"(?m)(^| )echo[ ;]")
+        self.assertFalse(shell.screen.hidden)
+        shell.press("\n")
+        shell.until(lambda s: s.other and "4 of 4 trials" in s.text())
+        self.assertTrue(shell.screen.hidden)
+        shell.press("q")
+        self.assertEqual(shell.finish(), 0)
+        self.assertRegex(shell.screen.text(), r"over\s*$")
+        self.end(build)
+
     def test_a_state_that_nobody_understands_is_none(self):
         """Another version's, or no JSON at all: what the history knows is said."""
         build = self.begin()
