@@ -105,6 +105,20 @@ static void add_jobs(const struct build *b, struct board_study *s)
         }
 }
 
+/* The words of the rows. */
+static void count_rows(struct board_study *s)
+{
+    const struct {
+        const char *word;
+        int *n;
+    } counts[] = {{"running", &s->running},     {"waiting", &s->waiting}, {"paused", &s->paused},
+                  {"completed", &s->completed}, {"stopped", &s->stopped}, {"failed", &s->failed}};
+
+    for (size_t i = 0; i < s->n; i++)
+        for (size_t k = 0; k < sizeof counts / sizeof *counts; k++)
+            *counts[k].n += strcmp(s->trials[i].status, counts[k].word) == 0;
+}
+
 static enum status gather_study(const struct build *b, int node, struct arena *arena,
                                 struct board_study *out, struct error *err)
 {
@@ -119,11 +133,6 @@ static enum status gather_study(const struct build *b, int node, struct arena *a
                                 .open = plan_state(b->plan, node) == PLAN_BUSY,
                                 .n_trials = counts.trials,
                                 .samples = counts.samples,
-                                .running = counts.running,
-                                .paused = counts.paused,
-                                .completed = counts.completed,
-                                .stopped = counts.stopped,
-                                .failed = counts.failed,
                                 .n = study_trials(study)};
     best = study_best(study, &out->best, &params, &out->best_value);
     out->best_t = best ? best->t : 0;
@@ -140,6 +149,7 @@ static enum status gather_study(const struct build *b, int node, struct arena *a
                                               .seconds = -1};
     }
     add_jobs(b, out);
+    count_rows(out);
     return OK;
 }
 

@@ -159,6 +159,17 @@ class OwnTerminal(Live):
         self.assertEqual(build.finish(), 0)
 
 
+    def test_the_heading_counts_what_the_rows_say(self):
+        """Two slots for three trials."""
+        build = self.in_terminal(*self.arguments("r.lua", "--set", "two=false", "-j", "2"), columns=80, rows=30)
+        shown = build.until(lambda s: "first: 3 of 3 trials" in s.text() and len(re.findall(r"running \d", s.text())) == 2)
+        text = "\n".join(shown)
+        self.assertIn("first: 3 of 3 trials, 2 running, 1 waiting", text)
+        self.assertEqual(len(re.findall(r"(?m)  waiting$", text)), 1)
+        self.open()
+        self.assertEqual(build.finish(), 0)
+
+
 class Elsewhere(Live):
     def test_runs_say_that_it_runs_and_how_far_it_is(self):
         build = self.begin()
