@@ -87,7 +87,7 @@ static enum status find_past(const struct options *o, struct store *store, const
                      study ? " \"" : "", study ? study : "", study ? "\"" : "");
 }
 
-/* Whether the recipe, if it can be read, has the study (NULL: any). */
+/* Whether the recipe, if it can be read, has the study. */
 static enum status find_study(const struct options *o, const char *study, bool *found,
                               struct error *err)
 {
@@ -102,8 +102,8 @@ static enum status find_study(const struct options *o, const char *study, bool *
     if (s != OK)
         return OK;
     for (int i = 0; i < graph_size(graph) && !*found; i++)
-        *found = graph_node(graph, i)->kind == NODE_STUDY &&
-                 (!study || strcmp(graph_label(graph, i), study) == 0);
+        *found =
+            graph_node(graph, i)->kind == NODE_STUDY && strcmp(graph_label(graph, i), study) == 0;
     recipe_close(recipe);
     graph_close(graph);
     return OK;
@@ -114,9 +114,8 @@ static enum status refuse(const struct options *o, struct store *store, const ch
                           const char *arguments, const char *study, struct arena *arena,
                           struct error *err)
 {
-    const char *quote = study ? "\"" : "", *name = study ? study : "";
     int64_t killed;
-    bool found;
+    bool found = false;
 
     TRY(running_killed(store, recipe, arguments, arena, &killed, err));
     if (killed) {
@@ -125,14 +124,15 @@ static enum status refuse(const struct options *o, struct store *store, const ch
         error_hint(err, "the next hpo build %s goes on from what it has stored", o->recipe);
         return ERR_INPUT;
     }
-    TRY(find_study(o, study, &found, err));
+    if (study)
+        TRY(find_study(o, study, &found, err));
     if (found)
         (void)error_set(err, ERR_INPUT, o->recipe,
-                        "no build of it here has a trial of its %s%s%s%s",
-                        study ? "study " : "studies", quote, name, quote);
+                        "no build of it here has a trial of study \"%s\"", study);
+    else if (study)
+        (void)error_set(err, ERR_INPUT, o->recipe, "no build of it here has a study \"%s\"", study);
     else
-        (void)error_set(err, ERR_INPUT, o->recipe, "no build of it here has a study%s%s%s%s",
-                        study ? " " : "", quote, name, quote);
+        (void)error_set(err, ERR_INPUT, o->recipe, "no build of it here has a study with a trial");
     error_hint(err, "hpo build %s, with the same --set", o->recipe);
     return ERR_INPUT;
 }

@@ -202,7 +202,7 @@ class Elsewhere(Live):
             for left in self.folder.glob(".hpo/live/*.json"):
                 left.unlink()
             build = self.begin(recipe, "--set", "word=b") if recipe == "a.lua" else self.begin(recipe)
-            self.wait(lambda: self.state() and (self.state()[0]["board"]["jobs"]))
+            self.wait(lambda: (self.state() or [{}])[0].get("board", {}).get("jobs"))
             build.kill()
             build.wait()
         kill("a.lua")
@@ -260,7 +260,7 @@ class Elsewhere(Live):
         self.assertFalse(table["decided"])
         self.assertIn("run 1 is running", err)
         self.assertEqual(self.hpo("table", "r.lua", "--set", f"gate={self.gate}")[0], self.hpo("table", "r.lua")[0])
-        self.assertIn("a study", self.hpo("table", "r.lua", "--set", "gate=x", status=2)[1])
+        self.assertIn("no build of it here has a study with a trial", self.hpo("table", "r.lua", "--set", "gate=x", status=2)[1])
         self.end(build)
         after = json.loads(self.hpo("table", "r.lua", "first", "--json")[0])
         self.assertEqual([(t["status"], t["reached"]) for t in after["trials"]], [("completed", 3)] * 3)

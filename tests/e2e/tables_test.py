@@ -188,7 +188,7 @@ return { none = hpo.study { name = "none", metric = "v", samples = 2, space = { 
   search = { name = "nothing", suggest = function() return nil end }, trial = function() return hpo.command { run = { "true" } } end } }
 ''')
         self.hpo("build", "none.lua")
-        for words, said in ((["none"], 'no build of it here has a trial of its study "none"'), ([], "no build of it here has a trial of its studies"),
+        for words, said in ((["none"], 'no build of it here has a trial of study "none"'), ([], "no build of it here has a study with a trial"),
                             (["other"], 'no build of it here has a study "other"')):
             self.assertIn(f"none.lua: {said}\n", self.hpo("table", "none.lua", *words, status=2)[1])
 
