@@ -79,14 +79,31 @@ void visible_add(struct text *t, const void *bytes, size_t n, enum visible_lines
     text_add_bytes(t, s + shown, n - shown);
 }
 
-/* East Asian characters and pictures, by their first bytes in UTF-8: from U+1100 on, roughly. */
+/* Characters of three bytes in UTF-8 that take two columns, roughly: the pictures among the symbols
+ * one by one (East Asian Width W), East Asian characters by their blocks. Sorted. */
+static const struct {
+    unsigned first, last;
+} wide_ranges[] = {
+    {0x1100, 0x115f}, {0x231a, 0x231b}, {0x23e9, 0x23ec}, {0x23f0, 0x23f0}, {0x23f3, 0x23f3},
+    {0x25fd, 0x25fe}, {0x2614, 0x2615}, {0x2648, 0x2653}, {0x267f, 0x267f}, {0x2693, 0x2693},
+    {0x26a1, 0x26a1}, {0x26aa, 0x26ab}, {0x26bd, 0x26be}, {0x26c4, 0x26c5}, {0x26ce, 0x26ce},
+    {0x26d4, 0x26d4}, {0x26ea, 0x26ea}, {0x26f2, 0x26f3}, {0x26f5, 0x26f5}, {0x26fa, 0x26fa},
+    {0x26fd, 0x26fd}, {0x2705, 0x2705}, {0x270a, 0x270b}, {0x2728, 0x2728}, {0x274c, 0x274c},
+    {0x274e, 0x274e}, {0x2753, 0x2755}, {0x2757, 0x2757}, {0x2795, 0x2797}, {0x27b0, 0x27b0},
+    {0x27bf, 0x27bf}, {0x2b1b, 0x2b1c}, {0x2b50, 0x2b50}, {0x2b55, 0x2b55}, {0x2e80, 0xa4cf},
+    {0xac00, 0xd7a3}, {0xf900, 0xfaff}, {0xff00, 0xff60},
+};
+
+/* East Asian characters and pictures; of four bytes all from U+1F000 on. */
 static bool is_wide(const unsigned char *s, size_t length)
 {
     const unsigned c = length == 3 ? (s[0] & 0x0f) << 12 | (s[1] & 0x3fU) << 6 | (s[2] & 0x3f) : 0;
+    size_t i = 0;
 
-    return (length == 4 && s[0] == 0xf0 && s[1] >= 0x9f) || (c >= 0x1100 && c <= 0x115f) ||
-           (c >= 0x2e80 && c <= 0xa4cf) || (c >= 0xac00 && c <= 0xd7a3) ||
-           (c >= 0xf900 && c <= 0xfaff) || (c >= 0xff00 && c <= 0xff60);
+    while (i < sizeof wide_ranges / sizeof *wide_ranges && wide_ranges[i].last < c)
+        i++;
+    return (length == 4 && s[0] == 0xf0 && s[1] >= 0x9f) ||
+           (i < sizeof wide_ranges / sizeof *wide_ranges && c >= wide_ranges[i].first);
 }
 
 size_t visible_fit(const char *bytes, size_t n, size_t most, size_t *columns)

@@ -99,10 +99,11 @@ static void write_study(const struct board_study *s, struct text *t)
     write_string(t, "name", s->name);
     write_string(t, "metric", s->metric);
     text_printf(t,
-                ", \"n\": %d, \"samples\": %d, \"running\": %d, \"paused\": %d, \"completed\": %d, "
+                ", \"n\": %d, \"samples\": %d, \"running\": %d, \"waiting\": %d, \"paused\": %d, "
+                "\"completed\": %d, "
                 "\"stopped\": %d, \"failed\": %d, \"best\": %d, \"best_t\": %d",
-                s->n_trials, s->samples, s->running, s->paused, s->completed, s->stopped, s->failed,
-                s->best, s->best_t);
+                s->n_trials, s->samples, s->running, s->waiting, s->paused, s->completed,
+                s->stopped, s->failed, s->best, s->best_t);
     write_number(t, "best_value", s->best_value);
     text_add(t, ", \"trials\": [");
     for (size_t i = 0; i < n; i++) {
@@ -229,6 +230,7 @@ static void read_study(struct reading *r, struct arena *arena, struct board_stud
                                 .n_trials = (int)read_integer(r, "n"),
                                 .samples = (int)read_integer(r, "samples"),
                                 .running = (int)read_integer(r, "running"),
+                                .waiting = (int)read_integer(r, "waiting"),
                                 .paused = (int)read_integer(r, "paused"),
                                 .completed = (int)read_integer(r, "completed"),
                                 .stopped = (int)read_integer(r, "stopped"),

@@ -34,8 +34,9 @@ struct board_trial {
 struct board_study {
     const char *name, *metric;
     bool open; /* undecided */
-    int n_trials, samples, running, paused, completed, stopped, failed;
-    int best, best_t; /* best -1: none yet */
+    int n_trials, samples;
+    int running, waiting, paused, completed, stopped, failed; /* trials of that status */
+    int best, best_t;                                         /* best -1: none yet */
     double best_value;
     struct board_trial *trials; /* in order of number; of some boards that were read not all */
     size_t n;

@@ -180,11 +180,8 @@ static void draw_study(struct lines *l, const struct board_study *s)
     const struct {
         int n;
         const char *word;
-    } parts[] = {{s->running, "running"},
-                 {s->paused, "paused"},
-                 {s->stopped, "stopped"},
-                 {s->completed, "completed"},
-                 {s->failed, "failed"}};
+    } parts[] = {{s->running, "running"}, {s->waiting, "waiting"},     {s->paused, "paused"},
+                 {s->stopped, "stopped"}, {s->completed, "completed"}, {s->failed, "failed"}};
     struct text t = text_in(l->arena);
     const char *name = shown(l, s->name), *best;
     char counts[64];

@@ -148,6 +148,24 @@ bool running_is(const struct store *store, int64_t run)
     return locked;
 }
 
+enum status running_killed(struct store *store, const char *recipe, const char *arguments,
+                           struct arena *arena, int64_t *run, struct error *err)
+{
+    *run = 0;
+    for (int look = 0; look < 2; look++) { /* it may have ended since the first */
+        struct run *runs;
+        size_t n, i = 0;
+        TRY(history_runs(store, recipe, SIZE_MAX, arena, &runs, &n, err));
+        while (i < n && arguments && strcmp(runs[i].arguments, arguments) != 0)
+            i++;
+        if (i == n || runs[i].status || running_is(store, runs[i].id))
+            return OK;
+        if (look > 0)
+            *run = runs[i].id;
+    }
+    return OK;
+}
+
 /* The next of the text's lines, cut off. */
 static char *next_line(char **text)
 {

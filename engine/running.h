@@ -5,7 +5,8 @@
  *                                   kernel lets go
  *            STORE/live/RUN.json    how far it is, replaced as a whole from time to time; lines:
  *                                   {"recipe", "arguments", "started", "overhead": see left.h,
- *                                    "board": see board.h}
+ *                                    "board": see board.h,
+ *                                    absent before the build has anything to say}
  *                                   {"studies": [the objects of hpo table --json]}
  *                                   ["NODE", "KEY", ...]: of actions that ran or run in this
  *                                   build, and of delivered units
@@ -49,6 +50,11 @@ void running_end(struct running *r);
 
 /* Whether this run of the store is alive. */
 bool running_is(const struct store *store, int64_t run);
+
+/* The newest build of this recipe, with these arguments (NULL: any), where it was killed: it has
+ * left neither tables nor keys of nodes. *run is 0 where it was not. */
+enum status running_killed(struct store *store, const char *recipe, const char *arguments,
+                           struct arena *arena, int64_t *run, struct error *err) MUST_CHECK;
 
 struct running_build {
     int64_t run;

@@ -27,6 +27,7 @@ struct reading {
     const struct options *o;
     struct store *store;
     const char *recipe, *arguments;
+    int64_t run; /* the build that is followed; 0: none yet */
     size_t
         printed; /* logs, in the order in which tasks of the node ended, the open one with them */
     int fd;      /* of a task that runs, or -1 */
@@ -84,14 +85,24 @@ static enum status print_past(struct reading *r, struct arena *arena, struct err
 {
     const struct node_name of = {r->recipe, r->o->words[0], r->o->run};
     struct node_key *keys;
+    struct error second;
+    enum status s = OK, said = OK;
     size_t n;
 
     TRY(trial_units(r->store, &of, r->arguments, arena, &keys, &n, err));
     if (n == 0)
         TRY(node_trial(r->store, &of, arena, &keys, &n, err));
     if (n == 0) {
-        TRY(node_keys(r->store, &of, arena, &keys, &n, err));
+        s = node_keys(r->store, &of, arena, &keys, &n, err);
         n = 1; /* the newest */
+    }
+    if (s == ERR_INPUT || (s == OK && keys[0].run > 0))
+        said = past_killed(r->o, r->store, r->recipe, r->arguments, s == OK ? keys[0].run : 0,
+                           arena, &second);
+    TRY(s);
+    if (said != OK) {
+        *err = second;
+        return said;
     }
     return print_kept(r, keys, n, arena, err);
 }
@@ -174,6 +185,18 @@ static bool has_ended(const struct running_build *live, const char *name)
     return true; /* an action that has a key has begun, and does not run any more */
 }
 
+/* The build that was followed is gone, and its table tells what its last state did not. */
+static enum status print_rest(struct reading *r, struct arena *arena, struct error *err)
+{
+    const struct node_name of = {r->recipe, r->o->words[0], r->run};
+    struct node_key *keys;
+    size_t n;
+
+    TRY(close_log(r, err));
+    TRY(trial_units(r->store, &of, r->arguments, arena, &keys, &n, err));
+    return print_kept(r, keys, n, arena, err);
+}
+
 /* What the build that runs has of it by now. *more: something may come. */
 static enum status print_now(struct reading *r, struct arena *arena, bool *more, struct error *err)
 {
@@ -182,7 +205,12 @@ static enum status print_now(struct reading *r, struct arena *arena, bool *more,
     struct node_key *keys;
     size_t n;
 
-    TRY(running_find(r->store, r->recipe, r->arguments, 0, arena, &live, err));
+    TRY(running_find(r->store, r->recipe, r->arguments, r->run, arena, &live, err));
+    if (!live.run && r->run) {
+        *more = false;
+        return print_rest(r, arena, err);
+    }
+    r->run = live.run;
     TRY(running_keys(&live, r->o->words[0], arena, &keys, &n, err));
     job = running_job(&live, r->o->words[0]);
     *more = live.run && (job || n == 0 || !has_ended(&live, r->o->words[0]));

@@ -19,3 +19,13 @@ enum status past_run(const struct options *o, struct store *store, const char *r
                          run->recipe);
     return spoken_build(o, run->id, run->arguments, arena, err);
 }
+
+enum status past_killed(const struct options *o, struct store *store, const char *recipe,
+                        const char *arguments, int64_t run, struct arena *arena, struct error *err)
+{
+    return o->run > 0 ? OK
+                      : spoken_killed(store, recipe, arguments,
+                                      run > 0 ? "keys of its nodes: this is of an earlier one"
+                                              : "keys of its nodes",
+                                      arena, err);
+}

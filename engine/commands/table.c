@@ -12,6 +12,8 @@
 #include "engine/execution/kept.h"
 #include "engine/execution/session.h"
 #include "engine/execution/spoken.h"
+#include "engine/graph/graph.h"
+#include "engine/graph/node.h"
 #include "engine/options.h"
 #include "engine/progress.h"
 #include "engine/recipe/recipe.h"
@@ -85,12 +87,62 @@ static enum status find_past(const struct options *o, struct store *store, const
                      study ? " \"" : "", study ? study : "", study ? "\"" : "");
 }
 
+/* Whether the recipe, if it can be read, has the study. */
+static enum status find_study(const struct options *o, const char *study, bool *found,
+                              struct error *err)
+{
+    struct graph *graph;
+    struct recipe *recipe;
+    struct error unread;
+    const enum status s = session_graph(o, &graph, &recipe, &unread);
+
+    *found = false;
+    if (s == ERR_MEMORY)
+        return error_memory(err);
+    if (s != OK)
+        return OK;
+    for (int i = 0; i < graph_size(graph) && !*found; i++)
+        *found =
+            graph_node(graph, i)->kind == NODE_STUDY && strcmp(graph_label(graph, i), study) == 0;
+    recipe_close(recipe);
+    graph_close(graph);
+    return OK;
+}
+
+/* No build has left a table, for one of three reasons. */
+static enum status refuse(const struct options *o, struct store *store, const char *recipe,
+                          const char *arguments, const char *study, struct arena *arena,
+                          struct error *err)
+{
+    int64_t killed;
+    bool found = false;
+
+    TRY(running_killed(store, recipe, arguments, arena, &killed, err));
+    if (killed) {
+        (void)error_set(err, ERR_INPUT, o->recipe, "run %lld was killed before it left a table",
+                        (long long)killed);
+        error_hint(err, "the next hpo build %s goes on from what it has stored", o->recipe);
+        return ERR_INPUT;
+    }
+    if (study)
+        TRY(find_study(o, study, &found, err));
+    if (found)
+        (void)error_set(err, ERR_INPUT, o->recipe,
+                        "no build of it here has a trial of study \"%s\"", study);
+    else if (study)
+        (void)error_set(err, ERR_INPUT, o->recipe, "no build of it here has a study \"%s\"", study);
+    else
+        (void)error_set(err, ERR_INPUT, o->recipe, "no build of it here has a study with a trial");
+    error_hint(err, "hpo build %s, with the same --set", o->recipe);
+    return ERR_INPUT;
+}
+
 /* Those of a build that runs, or of the last one, with the --set that were typed. */
 static enum status find_last(const struct options *o, struct store *store, const char *recipe,
                              const char *study, struct arena *arena, struct study_table **tables,
                              size_t *n, struct error *err)
 {
-    const char *arguments = NULL;
+    const char *arguments = NULL, *what;
     struct running_build live;
     struct error unread;
     enum status s = OK;
@@ -105,19 +157,20 @@ static enum status find_last(const struct options *o, struct store *store, const
     if (*n > 0) {
         const int64_t run = history_tables_run(*tables, *n);
         TRY(spoken_build(o, run, (*tables)[0].arguments, arena, err));
-        return live.run == run ? spoken_running(run, err) : OK;
+        if (live.run)
+            return spoken_running(live.run, run, err);
+        what = arena_printf(arena, "table: this is of run %lld", (long long)run);
+        return what ? spoken_killed(store, recipe, arguments, what, arena, err) : error_memory(err);
     }
-    if (s == OK && live.run)
-        return error_set(err, ERR_INPUT, o->recipe,
-                         "run %lld is running, and no trial of it has begun", (long long)live.run);
     if (s != OK) {
         *err = unread;
         return s;
     }
-    (void)error_set(err, ERR_INPUT, o->recipe, "no build of it here has %s%s%s",
-                    study ? "a study \"" : "a study", study ? study : "", study ? "\"" : "");
-    error_hint(err, "hpo build %s, with the same --set", o->recipe);
-    return ERR_INPUT;
+    if (live.run)
+        return error_set(err, ERR_INPUT, o->recipe,
+                         "run %lld is running, and no trial of %s has begun", (long long)live.run,
+                         study ? study : "it");
+    return refuse(o, store, recipe, arguments, study, arena, err);
 }
 
 static enum status print_tables(const struct options *o, struct store *store, struct arena *arena,

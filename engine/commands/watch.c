@@ -87,7 +87,7 @@ static bool wait_for_leave(void)
     return *interrupt_count() > 0;
 }
 
-/* *ended: the build has; else the reader has seen enough. */
+/* Until the build has ended (*ended), the reader has seen enough, or Ctrl-Z asks to stop. */
 static enum status show(const struct watched *w, bool *ended, struct error *err)
 {
     do {
@@ -95,10 +95,11 @@ static enum status show(const struct watched *w, bool *ended, struct error *err)
         enum status s = arena ? paint(w, arena, ended, err) : error_memory(err);
         arena_close(arena);
         TRY(s);
-    } while (!*ended && !wait_for_leave());
+    } while (!*ended && !wait_for_leave() && !interrupt_stop_is_asked());
     return OK;
 }
 
+/* The terminal is as it was whenever this returns. */
 static enum status full_screen(const struct watched *w, struct arena *arena, bool *ended,
                                struct error *err)
 {
@@ -107,8 +108,6 @@ static enum status full_screen(const struct watched *w, struct arena *arena, boo
     struct error ignored;
     enum status s;
 
-    TRY(interrupt_listen(err));
-    interrupt_on_resize();
     if (!screen_enter(STDIN_FILENO, &before, &enter))
         return error_system(err, "standard input", "read keys");
     s = screen_put(STDOUT_FILENO, &enter, err);
@@ -172,7 +171,14 @@ static enum status watch_build(const struct options *o, struct store *store, str
     w.run = live.run;
     if (!screen_is_terminal(STDOUT_FILENO) || !isatty(STDIN_FILENO))
         return print_once(&w, arena, err);
+    TRY(interrupt_listen(err));
+    interrupt_on_resize();
+    interrupt_defer_stops();
     TRY(full_screen(&w, arena, &ended, err));
+    while (!ended && interrupt_stop_is_asked()) {
+        interrupt_stop_if_asked();
+        TRY(full_screen(&w, arena, &ended, err));
+    }
     return ended ? say_end(&w, arena, err) : OK;
 }
 

@@ -136,7 +136,7 @@ static enum status add_keyless(const struct options *o, struct text *t, bool *fo
             text_printf(t, "  undecided until %s is decided: what the recipe makes of its best\n",
                         graph_label(graph, node->after.study));
         else if (node->kind == NODE_ACTION)
-            text_add(t, "  no build has come to it yet: it has no key\n");
+            text_add(t, "  no build that ended has come to it: it has no key\n");
         else
             text_add(t, "  it is no action and has no key\n");
     }

@@ -154,7 +154,8 @@ enum status why_find_keys(const struct options *o, struct store *store, const ch
     struct running_build live = {.run = 0};
     const char *arguments;
     struct run run;
-    enum status s;
+    struct error second;
+    enum status s, said = OK;
 
     *out = (struct why_keys){.n = 0};
     *unknown = false;
@@ -165,7 +166,14 @@ enum status why_find_keys(const struct options *o, struct store *store, const ch
         TRY(running_find(store, recipe, arguments, 0, arena, &live, err));
     s = find_keys(o, store, recipe, &live, arguments, arena, &out->keys, &out->n, err);
     *unknown = s == ERR_INPUT && o->run == 0;
+    if (*unknown || (s == OK && out->keys[0].run > 0))
+        said = past_killed(o, store, recipe, arguments, *unknown ? 0 : out->keys[0].run, arena,
+                           &second);
     TRY(s);
+    if (said != OK) {
+        *err = second;
+        return said;
+    }
     out->job = job_of(&live, &out->keys[0].key);
     return choose_build(o, store, recipe, arguments, arena, &out->keys, &out->n, &out->taken, err);
 }

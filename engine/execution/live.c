@@ -30,27 +30,6 @@ struct live {
     int64_t started_ns, draw_ns, write_ns;
 };
 
-enum status live_begin(struct build *b, int64_t started, struct error *err)
-{
-    struct live *live = arena_alloc(b->arena, sizeof *live);
-
-    if (!live)
-        return error_memory(err);
-    *live = (struct live){.clock = eta_clock(), .started = started, .started_ns = runner_now_ns()};
-    TRY(left_open(b, &live->left, err));
-    TRY(running_begin(b->store, b->run, b->arena, &live->file, err));
-    b->live = live;
-    return OK;
-}
-
-void live_end(struct build *b)
-{
-    if (!b->live)
-        return;
-    running_end(&b->live->file);
-    b->live = NULL;
-}
-
 /* ---- gather ---- */
 
 static void count_actions(const struct build *b, struct board *board)
@@ -126,6 +105,20 @@ static void add_jobs(const struct build *b, struct board_study *s)
         }
 }
 
+/* The words of the rows. */
+static void count_rows(struct board_study *s)
+{
+    const struct {
+        const char *word;
+        int *n;
+    } counts[] = {{"running", &s->running},     {"waiting", &s->waiting}, {"paused", &s->paused},
+                  {"completed", &s->completed}, {"stopped", &s->stopped}, {"failed", &s->failed}};
+
+    for (size_t i = 0; i < s->n; i++)
+        for (size_t k = 0; k < sizeof counts / sizeof *counts; k++)
+            *counts[k].n += strcmp(s->trials[i].status, counts[k].word) == 0;
+}
+
 static enum status gather_study(const struct build *b, int node, struct arena *arena,
                                 struct board_study *out, struct error *err)
 {
@@ -140,11 +133,6 @@ static enum status gather_study(const struct build *b, int node, struct arena *a
                                 .open = plan_state(b->plan, node) == PLAN_BUSY,
                                 .n_trials = counts.trials,
                                 .samples = counts.samples,
-                                .running = counts.running,
-                                .paused = counts.paused,
-                                .completed = counts.completed,
-                                .stopped = counts.stopped,
-                                .failed = counts.failed,
                                 .n = study_trials(study)};
     best = study_best(study, &out->best, &params, &out->best_value);
     out->best_t = best ? best->t : 0;
@@ -161,6 +149,7 @@ static enum status gather_study(const struct build *b, int node, struct arena *a
                                               .seconds = -1};
     }
     add_jobs(b, out);
+    count_rows(out);
     return OK;
 }
 
@@ -266,6 +255,7 @@ static enum status write_tables(const struct build *b, struct text *t, struct er
     return OK;
 }
 
+/* board NULL: nothing is known yet but that it runs. */
 static enum status write_state(const struct build *b, const struct board *board,
                                struct arena *arena, struct error *err)
 {
@@ -279,14 +269,41 @@ static enum status write_state(const struct build *b, const struct board *board,
     json_write_string(&t, b->arguments);
     text_printf(&t, ", \"started\": %lld, \"overhead\": ", (long long)b->live->started);
     json_write_number(&t, left_overhead(b));
-    text_add(&t, ", \"board\": ");
-    board_write(board, &t);
+    if (board) {
+        text_add(&t, ", \"board\": ");
+        board_write(board, &t);
+    }
     text_add(&t, "}\n");
     TRY(write_tables(b, &t, err));
     write_nodes(b, arena, &t);
     TRY(text_finish(&t, &bytes, &n, err));
     running_write(&b->live->file, bytes, n);
     return OK;
+}
+
+/* ---- its life ---- */
+
+enum status live_begin(struct build *b, int64_t started, struct error *err)
+{
+    struct live *live = arena_alloc(b->arena, sizeof *live);
+    struct error ignored;
+
+    if (!live)
+        return error_memory(err);
+    *live = (struct live){.clock = eta_clock(), .started = started, .started_ns = runner_now_ns()};
+    TRY(left_open(b, &live->left, err));
+    TRY(running_begin(b->store, b->run, b->arena, &live->file, err));
+    b->live = live;
+    (void)!write_state(b, NULL, b->arena, &ignored);
+    return OK;
+}
+
+void live_end(struct build *b)
+{
+    if (!b->live)
+        return;
+    running_end(&b->live->file);
+    b->live = NULL;
 }
 
 /* ---- when ---- */

@@ -6,6 +6,7 @@
 #include "engine/executor/run_sh.h"
 #include "engine/options.h"
 #include "engine/progress.h"
+#include "engine/running.h"
 
 void spoken_add_set(struct text *t, const struct pair *set)
 {
@@ -39,12 +40,32 @@ enum status spoken_build(const struct options *o, int64_t run, const char *argum
     return OK;
 }
 
-enum status spoken_running(int64_t run, struct error *err)
+enum status spoken_running(int64_t running, int64_t run, struct error *err)
 {
     struct progress *progress;
 
     TRY(progress_open(false, &progress, err));
-    progress_line(progress, "run %lld is running: this is how far it is", (long long)run);
+    if (running == run)
+        progress_line(progress, "run %lld is running: this is how far it is", (long long)run);
+    else
+        progress_line(progress,
+                      "run %lld is running and has no trial of this yet: this is of run %lld",
+                      (long long)running, (long long)run);
+    progress_close(progress);
+    return OK;
+}
+
+enum status spoken_killed(struct store *store, const char *recipe, const char *arguments,
+                          const char *what, struct arena *arena, struct error *err)
+{
+    struct progress *progress;
+    int64_t run;
+
+    TRY(running_killed(store, recipe, arguments, arena, &run, err));
+    if (run == 0)
+        return OK;
+    TRY(progress_open(false, &progress, err));
+    progress_line(progress, "run %lld was killed and left no %s", (long long)run, what);
     progress_close(progress);
     return OK;
 }

@@ -9,6 +9,7 @@
 struct arena;
 struct options;
 struct pair;
+struct store;
 struct text;
 
 /*
@@ -18,8 +19,14 @@ struct text;
 enum status spoken_build(const struct options *o, int64_t run, const char *arguments,
                          struct arena *arena, struct error *err) MUST_CHECK;
 
-/* Says, on standard error, that the build that is spoken of goes on. */
-enum status spoken_running(int64_t run, struct error *err) MUST_CHECK;
+/* Says, on standard error, that a build goes on: the one that is spoken of, or a newer one of which
+ * there is nothing yet to speak of. */
+enum status spoken_running(int64_t running, int64_t run, struct error *err) MUST_CHECK;
+
+/* Where the newest build of the recipe was killed (see running_killed), says so on standard error,
+ * and what it left none of. */
+enum status spoken_killed(struct store *store, const char *recipe, const char *arguments,
+                          const char *what, struct arena *arena, struct error *err) MUST_CHECK;
 
 /* " --set NAME=VALUE" as a shell reads it: in quotes where that is needed. */
 void spoken_add_set(struct text *t, const struct pair *set);

@@ -97,7 +97,7 @@ enum status node_keys(struct store *store, const struct node_name *of, struct ar
                         (long long)of->run);
     else
         (void)error_set(err, ERR_INPUT, of->name,
-                        "no build of this recipe here has a node of this name");
+                        "no build of this recipe that ended here has a node of this name");
     error_hint(err, "hpo graph RECIPE lists them; a trial is STUDY/TRIAL or STUDY/TRIAL/T");
     return ERR_INPUT;
 }

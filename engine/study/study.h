@@ -71,9 +71,8 @@ enum status study_demands(struct study *study, struct arena *arena, struct deman
 /* Whether a trial that has not ended may go on from this unit. */
 bool study_may_go_on(const struct study *study, const struct unit *u);
 
-/* Counts for the status line. */
 struct study_counts {
-    int running, completed, stopped, failed, paused, trials, samples;
+    int trials, stopped, failed, samples;
     int best; /* trial number, -1: none yet */
     double best_value;
 };

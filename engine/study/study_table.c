@@ -57,9 +57,6 @@ void study_count(const struct study *study, struct study_counts *out)
     *out = (struct study_counts){.trials = (int)study->n_trials, .samples = study->spec->samples};
     for (size_t i = 0; i < study->n_trials; i++) {
         enum trial_status s = study->trials[i]->status;
-        out->running += s == TRIAL_RUNNING;
-        out->paused += s == TRIAL_PAUSED || s == TRIAL_RELEASED;
-        out->completed += s == TRIAL_COMPLETED;
         out->stopped += s == TRIAL_STOPPED;
         out->failed += s == TRIAL_FAILED;
     }

@@ -159,6 +159,17 @@ class OwnTerminal(Live):
         self.assertEqual(build.finish(), 0)
 
 
+    def test_the_heading_counts_what_the_rows_say(self):
+        """Two slots for three trials."""
+        build = self.in_terminal(*self.arguments("r.lua", "--set", "two=false", "-j", "2"), columns=80, rows=30)
+        shown = build.until(lambda s: "first: 3 of 3 trials" in s.text() and len(re.findall(r"running \d", s.text())) == 2)
+        text = "\n".join(shown)
+        self.assertIn("first: 3 of 3 trials, 2 running, 1 waiting", text)
+        self.assertEqual(len(re.findall(r"(?m)  waiting$", text)), 1)
+        self.open()
+        self.assertEqual(build.finish(), 0)
+
+
 class Elsewhere(Live):
     def test_runs_say_that_it_runs_and_how_far_it_is(self):
         build = self.begin()
@@ -184,6 +195,62 @@ class Elsewhere(Live):
         self.hpo(*self.arguments("r.lua"))
         self.assertEqual(os.listdir(self.folder / ".hpo/live"), ["lock"])
 
+    def test_what_a_killed_one_did_is_not_told_as_if_it_were_the_last(self):
+        """It leaves no table and no keys: what is told is of an earlier build, and says so; or it is an error that names it."""
+        def kill(recipe):
+            (self.gate / "all").unlink(missing_ok=True)
+            for left in self.folder.glob(".hpo/live/*.json"):
+                left.unlink()
+            build = self.begin(recipe, "--set", "word=b") if recipe == "a.lua" else self.begin(recipe)
+            self.wait(lambda: (self.state() or [{}])[0].get("board", {}).get("jobs"))
+            build.kill()
+            build.wait()
+        kill("a.lua")
+        for command, words in (("log", "no build of this recipe that ended here has a node"), ("why", "run 1 was killed and left no keys")):
+            status = 2 if command == "log" else 0
+            out, err = self.hpo(command, "a.lua", "long", status=status)
+            self.assertIn("run 1 was killed and left no keys of its nodes\n", err)
+            self.assertIn(words, out + err)
+        self.open()
+        self.hpo(*self.arguments("a.lua"))
+        self.assertEqual(self.hpo("log", "a.lua", "long"), ("begun\nover\n", ""))
+        kill("a.lua")
+        for command in ("log", "why"):
+            self.assertIn("run 3 was killed and left no keys of its nodes: this is of an earlier one\n",
+                          self.hpo(command, "a.lua", "long")[1])
+        self.assertEqual(self.hpo("log", "a.lua", "long", "--set", f"gate={self.gate}")[1], "")
+        kill("r.lua")
+        for words in ((), ("first",), ("--set", f"gate={self.gate}")):
+            self.assertIn("run 4 was killed before it left a table\n  the next hpo build r.lua goes on from",
+                          self.hpo("table", "r.lua", *words, status=2)[1])
+        self.open()
+        self.hpo(*self.arguments("r.lua"))
+        self.assertNotIn("killed", self.hpo("table", "r.lua")[1])
+        (self.folder / "trial.sh").write_text(TRIAL + "\n# other")
+        kill("r.lua")
+        self.assertIn("run 6 was killed and left no table: this is of run 5\n", self.hpo("table", "r.lua")[1])
+        self.assertIn("run 6 was killed and left no keys of its nodes: this is of an earlier one\n",
+                      self.hpo("log", "r.lua", "first/1")[1])
+
+    def test_one_that_reads_sources_runs(self):
+        """A file that takes long to hash: the build is stopped meanwhile."""
+        self.open()
+        self.hpo(*self.arguments("r.lua"))
+        with open(self.folder / "trial.sh", "ab") as f:
+            f.truncate(2 << 30)
+        build = self.begin()
+        self.wait(self.state)
+        build.send_signal(signal.SIGSTOP)
+        self.assertNotIn("board", self.state()[0])
+        self.assertEqual(self.hpo("watch", "r.lua")[0], "the build has begun\n")
+        out, err = self.hpo("table", "r.lua", "first")
+        self.assertIn("run 2 is running and has no trial of this yet: this is of run 1\n", err)
+        self.assertIn("completed", out)
+        self.assertRegex(self.hpo("runs")[0], r"   2  \S+ \S+  running  ")
+        follower = self.start("log", "-f", "r.lua", "third/1")
+        build.kill()
+        self.assertIn("no build of this recipe", follower.communicate(timeout=20)[1])
+
     def test_its_table(self):
         build = self.begin()
         self.wait_for_reports(7)
@@ -193,7 +260,7 @@ class Elsewhere(Live):
         self.assertFalse(table["decided"])
         self.assertIn("run 1 is running", err)
         self.assertEqual(self.hpo("table", "r.lua", "--set", f"gate={self.gate}")[0], self.hpo("table", "r.lua")[0])
-        self.assertIn("a study", self.hpo("table", "r.lua", "--set", "gate=x", status=2)[1])
+        self.assertIn("no build of it here has a study with a trial", self.hpo("table", "r.lua", "--set", "gate=x", status=2)[1])
         self.end(build)
         after = json.loads(self.hpo("table", "r.lua", "first", "--json")[0])
         self.assertEqual([(t["status"], t["reached"]) for t in after["trials"]], [("completed", 3)] * 3)
@@ -212,6 +279,26 @@ class Elsewhere(Live):
         self.assertEqual((follower.returncode, err), (0, ""))
         self.assertEqual(re.findall(r"step \d of trial \d", out), [f"step {t} of trial 2" for t in (1, 2, 3)])
         self.assertEqual(self.hpo("log", "r.lua", "first/1")[0], out)
+
+    def test_a_log_is_followed_to_the_end(self):
+        """What began and ended since the last state is told by the table that the build left."""
+        self.write("asha.lua", RECIPE.replace("hpo.scheduler.fifo { max_t = 3 }", "hpo.scheduler.asha { max_t = 4, reduction_factor = 2 }")
+                   .replace('study("first", 1, 3)', 'study("first", 1, 4)'))
+        build = self.begin("asha.lua", "--set", "two=false")
+        self.wait_for_reports(4)
+        self.wait(lambda: any(j["label"] == "first/0" for j in self.state()[0]["board"]["jobs"]))
+        state, = self.folder.glob(".hpo/live/*.json")
+        state.with_suffix(".json.new").mkdir()  # no state is written any more: this one is the last
+        follower = self.start("log", "-f", "asha.lua", "first/0")
+        self.addCleanup(follower.kill)
+        begun = os.read(follower.stdout.fileno(), 65536).decode()
+        self.assertIn("step 1 of trial 1\n", begun)
+        self.end(build)
+        out, err = follower.communicate(timeout=20)
+        self.assertEqual((follower.returncode, err), (0, ""))
+        out = begun + out
+        self.assertEqual(re.findall(r"step (\d) of trial 1", out), list("1121234"))  # it saves nothing, so begins anew
+        self.assertEqual(self.hpo("log", "asha.lua", "first/0")[0], out)
 
     def test_why_speaks_of_the_key_that_runs(self):
         self.open()
@@ -254,6 +341,27 @@ class Elsewhere(Live):
             self.assertEqual(watch.finish(), 0)
             self.assertEqual(watch.screen.text().strip(), "" if key == "q" else "^C" if "^C" in watch.screen.text() else "")
         self.assertIsNone(build.poll())
+        self.end(build)
+
+    def test_watch_gives_the_terminal_back_while_it_is_stopped(self):
+        """Ctrl-Z: the shell has its own screen, cursor and echo; fg draws the table again."""
+        build = self.begin()
+        self.wait_for_reports(7)
+        shell = Program(["/bin/sh", "-mc", f"'{self.program}' watch r.lua; stty -a; echo here; read x; fg; echo over"], self.folder, self.environment)
+        self.addCleanup(shell.kill)
+        shell.until(lambda s: "4 of 4 trials" in s.text() and s.other)
+        shell.press("\x1a")
+        shell.until(lambda s: not s.other and "here" in s.text())
+        self.assertNotIn("trials", shell.screen.text())
+        self.assertRegex(shell.screen.text(), r" icanon[ ;]")
+        self.assertRegex(shell.screen.text(), r"(?m)(^| )echo[ ;]")
+        self.assertFalse(shell.screen.hidden)
+        shell.press("\n")
+        shell.until(lambda s: s.other and "4 of 4 trials" in s.text())
+        self.assertTrue(shell.screen.hidden)
+        shell.press("q")
+        self.assertEqual(shell.finish(), 0)
+        self.assertRegex(shell.screen.text(), r"over\s*$")
         self.end(build)
 
     def test_a_state_that_nobody_understands_is_none(self):

@@ -182,6 +182,16 @@ class Tables(Case):
         self.assertIn("  since run 4 its key differs from that of run 3 in:\n", last)
         self.assertIn("a/1/1: no build of it here had these --set", self.hpo("why", "r.lua", "a/1/1", "--set", "rate=4", status=2)[1])
 
+    def test_a_study_without_a_trial_is_not_unknown(self):
+        self.write("none.lua", '''local hpo = require "hpo"
+return { none = hpo.study { name = "none", metric = "v", samples = 2, space = { x = 1 }, scheduler = hpo.scheduler.fifo { max_t = 1 },
+  search = { name = "nothing", suggest = function() return nil end }, trial = function() return hpo.command { run = { "true" } } end } }
+''')
+        self.hpo("build", "none.lua")
+        for words, said in ((["none"], 'no build of it here has a trial of study "none"'), ([], "no build of it here has a study with a trial"),
+                            (["other"], 'no build of it here has a study "other"')):
+            self.assertIn(f"none.lua: {said}\n", self.hpo("table", "none.lua", *words, status=2)[1])
+
     def test_cache_stat_is_aligned(self):
         self.write("r.lua", self.read("r.lua").replace("return {", '''
 local long = hpo.command { name = "l", run = { "sh", "-c", "head -c 12345678 /dev/zero > y" }, outputs = { "y" } }

@@ -24,6 +24,7 @@ class Screen:
         self.lines, self.goes_on = [""], [False]
         self.top = self.y = self.x = 0  # of the screen, and the cursor: row of all, column
         self.other = None
+        self.hidden = False  # the cursor
         self.rest = ""
 
     def feed(self, text):
@@ -83,6 +84,8 @@ class Screen:
         elif letter == "l" and argument == "?1049":
             (self.lines, self.goes_on, self.top, self.y, self.x), self.other = self.other, None
         else:
+            if argument == "?25":
+                self.hidden = letter == "l"
             assert letter == "m" or argument == "?25", f"a sequence that this terminal does not know: {argument}{letter}"
 
     def resize(self, columns, rows):

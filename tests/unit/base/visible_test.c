@@ -116,13 +116,46 @@ static void the_longest_error_fits(void **state)
                      6 * (255 + 511 + 255) + strlen("hpo-trainer: : \n  \n"));
 }
 
+/* Columns of one character. */
+static size_t columns_of(const char *s)
+{
+    size_t columns;
+
+    assert_int_equal(visible_fit(s, strlen(s), SIZE_MAX, &columns), strlen(s));
+    return columns;
+}
+
+static void wide_characters_take_two_columns(void **state)
+{
+    static const char *const wide[] = {"⌚", "⏩", "⏰", "⏳",  "◽",  "☔",  "♈",  "♓", "♿", "⚓", "⚡",
+                                       "⚪", "⚽", "⛄", "⛎",  "⛔",  "⛪",  "⛳",  "⛵", "⛺", "⛽", "✅",
+                                       "✋", "✨", "❌", "❎",  "❓",  "❗",  "➕",  "➗", "➰", "➿", "⬛",
+                                       "⬜", "⭐", "⭕", "漢", "한", "ㄱ", "！", "😀", "🚀"};
+    static const char *const narrow[] = {"a", "ä", "–", "…", "⌙", "⏭", "☀", "♔", "⚠",
+                                         "✓", "✔", "✗", "❤", "➡", "⬅", "⭑", "→", "■"};
+    size_t columns;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof wide / sizeof *wide; i++)
+        assert_int_equal(columns_of(wide[i]), 2);
+    for (size_t i = 0; i < sizeof narrow / sizeof *narrow; i++)
+        assert_int_equal(columns_of(narrow[i]), 1);
+    assert_int_equal(visible_fit("✅⭐", 6, 3, &columns), 3);
+    assert_int_equal(columns, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(letters_stand),           cmocka_unit_test(controls_are_escaped),
-        cmocka_unit_test(reordering_is_escaped),   cmocka_unit_test(bytes_of_no_letter_are_escaped),
-        cmocka_unit_test(lines_keep_their_ends),   cmocka_unit_test(twice_is_once),
-        cmocka_unit_test(an_error_is_one_message), cmocka_unit_test(the_longest_error_fits),
+        cmocka_unit_test(letters_stand),
+        cmocka_unit_test(controls_are_escaped),
+        cmocka_unit_test(reordering_is_escaped),
+        cmocka_unit_test(bytes_of_no_letter_are_escaped),
+        cmocka_unit_test(lines_keep_their_ends),
+        cmocka_unit_test(twice_is_once),
+        cmocka_unit_test(an_error_is_one_message),
+        cmocka_unit_test(the_longest_error_fits),
+        cmocka_unit_test(wide_characters_take_two_columns),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
