@@ -52,6 +52,12 @@ class Shell(Case):
         self.assertEqual(self.shell("step", command + "; ls deep")[0].splitlines(), ["42", "it's red & blue hush", "out"])
         self.assertEqual(self.build("r.lua", "step")["ran"], 1)  # what was done there is in no store
 
+    def test_hpo_py_is_found_as_in_a_build(self):
+        self.write("r.lua", RECIPE.replace('{ "sh", hpo.source "train.sh" }', '{ "python3", hpo.source "train.py" }'))
+        self.write("train.py", "import hpo\nfor t in hpo.steps(1):\n  hpo.report(loss=1)\n")
+        self.build("r.lua")
+        self.assertIn('"loss": 1', self.shell("s/0/1", "python3 train.py")[0])
+
     def test_its_status(self):
         self.assertIn("the shell ended with status 3", self.shell("data", "exit 3", status=1)[1])
 
@@ -93,8 +99,8 @@ class Shell(Case):
         os.close(above)
         self.assertIn(b"is-2-interactive", text)
 
-    def kept(self, target, status=1):
-        messages = self.build("r.lua", target, status=status)["messages"]
+    def kept(self, target, *arguments, recipe="r.lua"):
+        messages = self.build(recipe, target, *arguments, status=1)["messages"]
         return pathlib.Path(messages.split("its folder is kept: ")[1].split("\n")[0])
 
     def test_run_sh_repeats_a_failure(self):
@@ -106,6 +112,13 @@ class Shell(Case):
         for environment, said in (({"PATH": os.environ["PATH"], "SECRET_KEY": "other", "COLOUR": "green"}, "other"), ({"PATH": os.environ["PATH"]}, "none")):
             done = subprocess.run([script], env=environment, cwd="/", input="typed", capture_output=True, text=True, timeout=60)
             self.assertEqual((done.returncode, done.stdout), (5, f"42\nit's red & blue {said}\n"))
+
+    def test_run_sh_where_the_program_has_an_equals_sign(self):
+        """env would take it for one more variable."""
+        self.write("a=b/r.lua", 'local hpo = require "hpo"\nreturn { p = hpo.command { run = { hpo.source "p.sh", "x y" }, outputs = { "o" } } }\n')
+        self.write("a=b/p.sh", '#!/bin/sh\necho "ran $1"; exit 6\n', 0o755)
+        done = subprocess.run([self.kept("p", "--cache", "a=b/.hpo", recipe="a=b/r.lua") / "run.sh"], env={"PATH": os.environ["PATH"]}, capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stdout), (6, "ran x y\n"))
 
     def test_run_sh_of_a_trial(self):
         """It runs from where the trial went on, and nobody asks it for more."""
