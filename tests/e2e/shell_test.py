@@ -3,6 +3,7 @@ import os
 import pathlib
 import pty
 import select
+import signal
 import subprocess
 import unittest
 
@@ -80,12 +81,13 @@ class Shell(Case):
         self.build("r.lua")
         self.assertIn("echo 2 > $0' f\n", self.shell("final", "true")[1].replace("echo 5", "echo 2"))
 
-    def test_a_terminal_has_an_interactive_shell(self):
+    def at_a_terminal(self, typed, then=lambda child: None):
+        """hpo shell where a user types this; (status, what the terminal showed). then: once "here" is shown."""
         above, below = pty.openpty()
         child = subprocess.Popen([str(self.program), "shell", "r.lua", "data"], cwd=self.folder, env={**self.environment, "PS1": "x"},
                                  stdin=below, stdout=below, stderr=below, start_new_session=True)
         os.close(below)
-        text, sent = b"", False
+        text, sent, done = b"", False, False
         while child.poll() is None:
             if select.select([above], [], [], 0.2)[0]:
                 try:
@@ -93,11 +95,42 @@ class Shell(Case):
                 except OSError:
                     break
             if not sent and b"when the shell ends" in text:
-                os.write(above, b"case $- in *i*) echo is-$((1+1))-interactive;; esac; exit 7\n")
+                os.write(above, typed)
                 sent = True
-        self.assertEqual(child.wait(60), 0)
+            if not done and b"is-2-here" in text:
+                then(child)
+                done = True
+        status = child.wait(60)
         os.close(above)
+        return status, text
+
+    def test_a_terminal_has_an_interactive_shell(self):
+        status, text = self.at_a_terminal(b"case $- in *i*) echo is-$((1+1))-interactive;; esac; exit 7\n")
+        self.assertEqual(status, 0)
         self.assertIn(b"is-2-interactive", text)
+
+    def test_a_shell_that_stops_where_nobody_could_let_it_go_on_goes_on(self):
+        for shell, stop in (("/bin/sh", b"kill -STOP $$"), ("/bin/bash", b"suspend")):
+            self.environment["SHELL"] = shell
+            status, text = self.at_a_terminal(stop + b"\necho went-$((1+1))-on\nexit\n")
+            self.assertEqual(status, 0)
+            self.assertIn(b"went-2-on", text)
+
+    def test_hpo_stops_with_its_shell(self):
+        with self.start("shell", "r.lua", "data", stdin=subprocess.PIPE) as child:
+            child.stdin.write("kill -STOP $$\necho on\n")
+            child.stdin.close()
+            self.assertTrue(os.WIFSTOPPED(os.waitpid(child.pid, os.WUNTRACED)[1]))
+            os.kill(child.pid, signal.SIGCONT)
+            self.assertEqual(child.stdout.read(), "on\n")
+            self.assertEqual(child.wait(60), 0)
+
+    def test_a_signal_ends_an_interactive_shell(self):
+        for shell in ("/bin/sh", "/bin/bash"):
+            self.environment["SHELL"] = shell
+            status, text = self.at_a_terminal(b"echo is-$((1+1))-here\n", lambda child: child.terminate())
+            self.assertEqual(status, 130, text)
+            self.assertEqual([p for p in self.folder.glob(".hpo/work/*/*/dir")], [])
 
     def kept(self, target, *arguments, recipe="r.lua"):
         messages = self.build(recipe, target, *arguments, status=1)["messages"]
