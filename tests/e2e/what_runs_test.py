@@ -64,6 +64,30 @@ class WhatRuns(Case):
         self.build("r.lua", status=1)
         self.assertIn("  2 units to train: failed in run 1: it ended with status 3\n", self.dry("--set", "n=1"))
 
+    def test_a_dry_run_knows_what_is_lost(self):
+        """Files that gc has removed are made again, by nobody's --rerun."""
+        self.recipe(returned="""default = s, best = s.best.checkpoint, data = data,
+          step = hpo.command { name = "step", run = { "sh", "-c", "cp $1 $0", hpo.output "f", data } },
+          bad = hpo.command { name = "bad", run = { "sh", "-c", "exit 3" }, outputs = { "x" } }""")
+        self.build("r.lua", "step", "best")
+        self.assertEqual(self.dry("step", "best"), "nothing to do\n")
+        self.hpo("cache", "gc", "--max-gb", "0")
+        self.assertEqual(self.dry("data"), "run data\n  its files are not in the store\n")
+        self.build("r.lua", "data")
+        self.assertEqual(self.dry("step"), "run step\n  its files are not in the store\n")
+        self.assertEqual(self.dry("best"), "run best: t = 2\n  its checkpoint is not in the store\n")
+        self.assertEqual(self.build("r.lua", "step")["ran"], 1)
+        self.assertIn("run data\n  --rerun\n", self.dry("--rerun", "data"))
+        self.build("r.lua", "bad", status=1)
+        self.assertEqual(self.dry("bad"), "run bad\n  failed in run 4: it ended with status 3\n")
+
+    def test_a_dry_run_knows_which_unit_is_trained_again(self):
+        self.assertIn("then run s/0 again\n  --rerun\n", self.dry("--rerun", "s/0"))
+        self.build("r.lua")
+        self.assertEqual(self.dry("--rerun", "s/0"), "run s/0: t = 2\n  --rerun\n")
+        self.assertEqual(self.dry("--rerun", "s/1/1"), "run s/1: t = 1\n  --rerun\n")
+        self.assertIn('the study has no unit "s/7"', self.hpo("build", "r.lua", "--dry-run", "--rerun", "s/7", status=2)[1])
+
     def test_why_knows_it_before_the_run(self):
         """Of an action, a trial and a unit, what its key would differ in if it were built now."""
         self.build("r.lua")
