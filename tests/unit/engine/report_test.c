@@ -232,6 +232,7 @@ int main(void)
         TEST(what_may_have_been_meant_is_explained),
         TEST(numbers_are_read_as_programs_print_them),
         TEST(what_terminals_are_told_is_no_part_of_a_line),
+        TEST(an_object_of_numbers_may_have_been_meant),
         TEST(everything_else_is_log),
         TEST(a_report_may_name_a_checkpoint),
         TEST(lines_end_however_they_are_cut),
