@@ -88,6 +88,13 @@ class WhatRuns(Case):
         self.assertEqual(self.dry("--rerun", "s/1/1"), "run s/1: t = 1\n  --rerun\n")
         self.assertIn('the study has no unit "s/7"', self.hpo("build", "r.lua", "--dry-run", "--rerun", "s/7", status=2)[1])
 
+    def test_why_knows_how_a_trial_failed(self):
+        self.write("train.sh", 'echo "{\\"t\\": 1, \\"loss\\": 1}"; exit 3\n')
+        self.build("r.lua", status=1)
+        said = self.hpo("why", "r.lua", "s/0")[0]
+        self.assertIn("\n  failed at t = 2 in run 1: it ended with status 3; a build tries it again\n", said)
+        self.assertNotIn("undecided", said)
+
     def test_why_knows_it_before_the_run(self):
         """Of an action, a trial and a unit, what its key would differ in if it were built now."""
         self.build("r.lua")
