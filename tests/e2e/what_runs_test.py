@@ -42,6 +42,12 @@ class WhatRuns(Case):
         self.recipe(returned="default = s, b = hpo.after(s, function(best) return best.checkpoint end)")
         self.assertIn("b (undecided) ← s\n", self.hpo("graph", "r.lua")[0])
 
+    def test_a_name_of_two_lines_stands_in_one(self):
+        self.write("r.lua", self.read("r.lua").replace('name = "data"', 'name = "da\\nta"'))
+        text = self.hpo("graph", "r.lua")[0]
+        self.assertIn("\nda\\u000Ata (command)\n", text)
+        self.assertIn("← da\\u000Ata, train.sh\n", text)
+
     def test_a_mistake_in_trial_is_said(self):
         self.write("r.lua", self.read("r.lua").replace("p.x }", "p.y.z }"))
         self.assertIn("r.lua:6", self.hpo("graph", "r.lua", status=2)[1])
