@@ -21,11 +21,18 @@ struct side {
     size_t n_nodes;
 };
 
+/* The keys that a node had, one of them zeros where it was only there once. */
+struct change {
+    struct digest a, b;
+};
+
 struct diff {
     struct store *store;
     struct arena *arena;
     struct side sides[2];
     struct text out;
+    struct change *changes; /* of nodes that are written */
+    size_t n_changes, change_capacity;
     int written; /* entries of the list that is being written */
 };
 
@@ -97,6 +104,46 @@ static void add_lone(struct diff *d, const char *name, const char *side)
     text_printf(&d->out, ", \"only\": \"%s\"}", side);
 }
 
+/* A node has more names where a target is called otherwise: it is told by the first. Either key may
+ * be NULL. *is_new: it was not told yet. */
+static enum status note_change(struct diff *d, const struct digest *a, const struct digest *b,
+                               bool *is_new, struct error *err)
+{
+    const struct digest none = {{0}};
+    const struct change change = {a ? *a : none, b ? *b : none};
+    struct change *last;
+
+    *is_new = false;
+    for (size_t i = 0; i < d->n_changes; i++)
+        if (digest_equal(&d->changes[i].a, &change.a) && digest_equal(&d->changes[i].b, &change.b))
+            return OK;
+    if (!(last = arena_push(d->arena, d->changes, d->n_changes, d->change_capacity)))
+        return error_memory(err);
+    *last = change;
+    *is_new = true;
+    return OK;
+}
+
+/* What differs of a node; a or b is NULL where it was not there. */
+static enum status add_node(struct diff *d, const struct node_key *a, const struct node_key *b,
+                            struct error *err)
+{
+    bool is_new;
+
+    if (a && b && digest_equal(&a->key, &b->key))
+        return OK;
+    TRY(note_change(d, a ? &a->key : NULL, b ? &b->key : NULL, &is_new, err));
+    if (!is_new)
+        return OK;
+    if (a && b)
+        return add_fields(d, a->name, &a->key, &b->key, err);
+    if (a)
+        add_lone(d, a->name, "a");
+    else if (b)
+        add_lone(d, b->name, "b");
+    return OK;
+}
+
 /* Both lists are sorted: the lesser name of the two is next. */
 static enum status add_nodes(struct diff *d, struct error *err)
 {
@@ -109,10 +156,7 @@ static enum status add_nodes(struct diff *d, struct error *err)
         const int order = i == a->n_nodes   ? 1
                           : k == b->n_nodes ? -1
                                             : strcmp(a->nodes[i].name, b->nodes[k].name);
-        if (order != 0)
-            add_lone(d, order < 0 ? a->nodes[i].name : b->nodes[k].name, order < 0 ? "a" : "b");
-        else if (!digest_equal(&a->nodes[i].key, &b->nodes[k].key))
-            TRY(add_fields(d, a->nodes[i].name, &a->nodes[i].key, &b->nodes[k].key, err));
+        TRY(add_node(d, order <= 0 ? &a->nodes[i] : NULL, order >= 0 ? &b->nodes[k] : NULL, err));
         i += order <= 0;
         k += order >= 0;
     }

@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "base/visible.h"
 #include "engine/commands/commands.h"
 #include "engine/execution/session.h"
 #include "engine/execution/shape.h"
@@ -26,6 +27,15 @@ struct drawing {
     int node, nodes, edges;
 };
 
+/* Of a text of lines: a name has one. */
+static void add_label(struct drawing *d, const char *before, int id)
+{
+    const char *label = graph_label(d->graph, id);
+
+    text_add(&d->text, before);
+    visible_add(&d->text, label, strlen(label), VISIBLE_LINE);
+}
+
 static void draw_edge(void *context, int need)
 {
     struct drawing *d = context;
@@ -35,7 +45,7 @@ static void draw_edge(void *context, int need)
     else if (strcmp(d->format, "json") == 0)
         text_printf(&d->text, "%s%d", d->edges ? ", " : "", need);
     else
-        text_printf(&d->text, "%s %s", d->edges ? "," : " ←", graph_label(d->graph, need));
+        add_label(d, d->edges ? ", " : " ← ", need);
     d->edges++;
 }
 
@@ -70,7 +80,8 @@ static void draw_node(struct drawing *d, int id)
         draw_needs(d, id);
         text_add(&d->text, "]}");
     } else {
-        text_printf(&d->text, "%s (%s)", label, graph_kind(d->graph, id));
+        add_label(d, "", id);
+        text_printf(&d->text, " (%s)", graph_kind(d->graph, id));
         draw_needs(d, id);
         text_add(&d->text, "\n");
     }

@@ -52,6 +52,7 @@ struct work {
     bool cached;            /* done without running anything */
     bool collected;         /* its result is known, and gc has removed its files */
     bool force;             /* runs though its result is known: --rerun, or its files were lost */
+    bool lost;              /* its files were lost in this build */
     int failures;           /* of this node in this build */
     double seconds;
     struct asker asker;

@@ -188,6 +188,15 @@ enum status demand_serve(struct build *b, bool may_start, struct error *err)
 
 /* ---- again ---- */
 
+enum status demand_find_rerun(struct build *b, struct unit **u, struct error *err)
+{
+    const struct rerun *r = &b->rerun;
+
+    *u = study_unit(work_of(b, r->study)->study, r->trial, r->t);
+    return *u ? OK
+              : error_set(err, ERR_INPUT, "--rerun", "the study has no unit \"%s\"", b->o->rerun);
+}
+
 static enum status rerun_unit(struct build *b, struct error *err)
 {
     const struct rerun *r = &b->rerun;
@@ -196,9 +205,7 @@ static enum status rerun_unit(struct build *b, struct error *err)
 
     if (r->study < 0 || plan_state(b->plan, r->study) != PLAN_DONE)
         return OK;
-    u = study_unit(work_of(b, r->study)->study, r->trial, r->t);
-    if (!u)
-        return error_set(err, ERR_INPUT, "--rerun", "the study has no unit \"%s\"", b->o->rerun);
+    TRY(demand_find_rerun(b, &u, err));
     TRY(run_again(b, b->o->rerun, u, &started, err));
     if (started)
         b->rerun.study = -1;

@@ -17,4 +17,7 @@ enum status demand_serve(struct build *b, bool may_start, struct error *err) MUS
 /* Starts the runs for checkpoints that best nodes need again, and for --rerun of a unit. */
 enum status demand_again(struct build *b, struct error *err) MUST_CHECK;
 
+/* The unit that --rerun names, of a study that is decided. ERR_INPUT: it has none such. */
+enum status demand_find_rerun(struct build *b, struct unit **u, struct error *err) MUST_CHECK;
+
 #endif

@@ -9,11 +9,26 @@
 #include "cache/records/history.h"
 #include "cache/results/index.h"
 #include "engine/execution/build.h"
+#include "engine/execution/demand.h"
 #include "engine/execution/difference.h"
 #include "engine/execution/forecast.h"
 #include "engine/execution/resolve.h"
 #include "engine/graph/key.h"
 #include "engine/graph/packages.h"
+
+/* "failed in run 3: it ended with status 1", or else that its result is not there. */
+static enum status failed_or(struct build *b, const struct digest *key, const char *lacks,
+                             const char **out, struct error *err)
+{
+    struct failure failure;
+    const enum status s = history_failure_get(b->store, key, b->arena, &failure, err);
+
+    *out = lacks;
+    if (s == OK && !(*out = arena_printf(b->arena, "failed in run %lld: %s", (long long)failure.run,
+                                         failure.text)))
+        return error_memory(err);
+    return s == ERR_NOT_FOUND ? OK : s;
+}
 
 /* "it has not run yet", or the fields that differ from its last key. */
 static enum status why(struct build *b, int node, struct text *t, struct error *err)
@@ -22,9 +37,14 @@ static enum status why(struct build *b, int node, struct text *t, struct error *
     struct node_key *keys;
     struct result r;
     size_t n;
+    const char *reason;
     char *difference;
     enum status s;
 
+    if (w->lost) {
+        text_add(t, "  its files are not in the store\n");
+        return OK;
+    }
     if (w->force) {
         text_add(t, "  --rerun\n");
         return OK;
@@ -36,7 +56,8 @@ static enum status why(struct build *b, int node, struct text *t, struct error *
         return OK;
     }
     if (digest_equal(&keys[0].key, &w->key)) {
-        text_add(t, "  its result is not in the store\n");
+        TRY(failed_or(b, &w->key, "its result is not in the store", &reason, err));
+        text_printf(t, "  %s\n", reason);
         return OK;
     }
     s = index_result_get(b->store, &keys[0].key, b->arena, &r, err);
@@ -162,9 +183,7 @@ static enum status why_unit(struct build *b, int study, const struct demand *d, 
     const char *name = arena_printf(b->arena, "%s/%d/%d", graph_label(b->graph, study), d->trial,
                                     d->from ? d->from->t + 1 : 1);
     struct node_key *keys;
-    struct failure failure;
     struct unit *u;
-    enum status s;
     size_t n;
 
     if (!name)
@@ -176,12 +195,7 @@ static enum status why_unit(struct build *b, int study, const struct demand *d, 
         return OK;
     if (!digest_equal(&keys[0].key, &u->key))
         return compare_templates(b, &keys[0].key, d->template->description, out, err);
-    *out = "their results are not in the store";
-    s = history_failure_get(b->store, &u->key, b->arena, &failure, err);
-    if (s == OK && !(*out = arena_printf(b->arena, "failed in run %lld: %s", (long long)failure.run,
-                                         failure.text)))
-        return error_memory(err);
-    return s == ERR_NOT_FOUND ? OK : s;
+    return failed_or(b, &u->key, "their results are not in the store", out, err);
 }
 
 /* Why the run is wanted; it is not keyed where something else comes first. */
@@ -249,6 +263,24 @@ static enum status plan_studies(struct build *b, struct text *t, struct error *e
     return OK;
 }
 
+/* --rerun of a trial, once its study is decided. */
+static enum status plan_rerun(struct build *b, struct text *t, struct error *err)
+{
+    const struct rerun *r = &b->rerun;
+    struct unit *u;
+
+    if (r->study < 0)
+        return OK;
+    if (plan_state(b->plan, r->study) != PLAN_DONE) {
+        text_printf(t, "then run %s again\n  --rerun\n", b->o->rerun);
+        return OK;
+    }
+    TRY(demand_find_rerun(b, &u, err));
+    text_printf(t, "run %s/%d: t = %d\n  --rerun\n", graph_label(b->graph, r->study), r->trial,
+                u->t);
+    return OK;
+}
+
 enum status dry_run_print(struct build *b, struct error *err)
 {
     struct text t = text_in(b->arena);
@@ -264,10 +296,14 @@ enum status dry_run_print(struct build *b, struct error *err)
             text_printf(&t, "run %s\n", label);
             if (w->keyed)
                 TRY(why(b, (int)i, &t, err));
+        } else if (w && w->best && plan_state(b->plan, (int)i) == PLAN_BUSY) {
+            text_printf(&t, "run %s: t = %d\n  its checkpoint is not in the store\n", label,
+                        w->best->t);
         } else if (plan_state(b->plan, (int)i) == PLAN_WAITING) {
             text_printf(&t, "then perhaps %s\n", label);
         }
     }
+    TRY(plan_rerun(b, &t, err));
     if (t.n == 0)
         text_add(&t, "nothing to do\n");
     TRY(text_finish(&t, &string, &n, err));

@@ -188,6 +188,44 @@ static enum status output_content(const struct outputs *o, size_t i, bool *again
     return s;
 }
 
+/* Whether the store has what that node came to; where it has not, the node is wanted again. */
+static enum status look_into(struct build *b, int node, const char *path, bool *again,
+                             struct error *err)
+{
+    const struct work *w = work_of(b, node);
+    struct content copy;
+    const struct tree *ignored;
+    enum status s;
+
+    if (!w || plan_state(b->plan, node) != PLAN_DONE || w->content.origin != FROM_STORE)
+        return OK;
+    copy = w->content;
+    s = content_tree(b->store, &copy, path, b->arena, &ignored, err);
+    if (s != ERR_NOT_FOUND && s != ERR_CORRUPT)
+        return s == ERR_INPUT ? OK : s; /* nothing lies under the path: the build says so */
+    *again = true;
+    return node_lost(b, node, -1, err);
+}
+
+enum status output_look(struct build *b, bool *again, struct error *err)
+{
+    *again = false;
+    for (size_t i = 0; i < b->n_targets; i++) {
+        bool nothing;
+        const char *path = landing_path(b, &b->targets[i], &nothing);
+        if (!nothing)
+            TRY(look_into(b, b->targets[i].node, path, again, err));
+    }
+    for (int i = 0; i < graph_size(b->graph); i++) {
+        const struct action *a = &graph_node(b->graph, i)->action;
+        if (graph_node(b->graph, i)->kind != NODE_ACTION || plan_state(b->plan, i) != PLAN_READY)
+            continue;
+        for (size_t k = 0; k < a->n_inputs; k++)
+            TRY(look_into(b, a->inputs[k].node, NULL, again, err));
+    }
+    return OK;
+}
+
 static enum status output_target(const struct outputs *o, size_t i, bool *again, struct error *err)
 {
     struct build *b = o->b;

@@ -14,4 +14,8 @@ enum status output_refuse(struct build *b, struct error *err) MUST_CHECK;
  * wanted. */
 enum status output_targets(struct build *b, bool *again, struct error *err) MUST_CHECK;
 
+/* Without touching out/, for a dry run: what the store has lost of targets is wanted, and of what
+ * actions read that will run; *again: there was something. */
+enum status output_look(struct build *b, bool *again, struct error *err) MUST_CHECK;
+
 #endif

@@ -148,10 +148,10 @@ static enum status write_numbers(const struct json_member *const *members, size_
 
 /* ---- reports ---- */
 
-/* Whether the line has "t": anywhere. */
-static bool speaks_of_t(const char *line)
+/* Whether the line has `name`, which is a t in quotes, and a colon behind it. */
+static bool speaks_of(const char *name, const char *line)
 {
-    for (const char *at = line; (at = strstr(at, "\"t\"")) != NULL; at += 3)
+    for (const char *at = line; (at = strstr(at, name)) != NULL; at += 3)
         if (at[3 + strspn(at + 3, " \t")] == ':')
             return true;
     return false;
@@ -206,6 +206,40 @@ static enum status read_saved(const char *line, size_t n, struct arena *arena, e
     return OK;
 }
 
+/* An object with a number in it, by which a program may have meant to report. */
+static enum status read_other(const char *line, size_t n, struct arena *arena, enum line_kind *kind,
+                              const char **why, struct error *err)
+{
+    struct json *object;
+    enum status s = OK;
+    char *text;
+
+    if (line[strspn(line, " \t")] != '{')
+        return OK;
+    if (!(text = clean(line, &n, arena)))
+        return error_memory(err);
+    if (!parse(text, n, arena, &object, &s))
+        for (size_t i = 0; i < object->n; i++)
+            if (object->members[i].value.kind == JSON_NUMBER)
+                *kind = LINE_MAYBE;
+    *why = "a report has \"t\": 1, 2, ..., too";
+    return s == ERR_MEMORY ? error_memory(err) : OK;
+}
+
+/* A line that does not speak of "t". */
+static enum status read_without_t(const char *line, size_t n, struct arena *arena,
+                                  enum line_kind *kind, struct report_line *out, const char **why,
+                                  struct error *err)
+{
+    if (strstr(line, "\"saved\""))
+        return read_saved(line, n, arena, kind, out, err);
+    if (!speaks_of("'t'", line))
+        return read_other(line, n, arena, kind, why, err);
+    *kind = LINE_ALMOST; /* a dict, as Python prints it */
+    *why = "a report is JSON: its names stand in double quotes";
+    return OK;
+}
+
 enum status report_read(const char *line, size_t n, struct arena *arena, enum line_kind *kind,
                         struct report_line *out, const char **why, struct error *err)
 {
@@ -217,8 +251,8 @@ enum status report_read(const char *line, size_t n, struct arena *arena, enum li
     char *text;
 
     *kind = LINE_LOG;
-    if (!speaks_of_t(line))
-        return strstr(line, "\"saved\"") ? read_saved(line, n, arena, kind, out, err) : OK;
+    if (!speaks_of("\"t\"", line))
+        return read_without_t(line, n, arena, kind, out, why, err);
     if (!(text = clean(line, &n, arena)))
         return error_memory(err);
     *kind = LINE_ALMOST;

@@ -35,8 +35,9 @@ struct report_line {
 enum line_kind {
     LINE_LOG,
     LINE_REPORT,
-    LINE_SAVED, /* only the checkpoint is set */
-    LINE_ALMOST /* someone may have meant a report: *why says what it lacks */
+    LINE_SAVED,  /* only the checkpoint is set */
+    LINE_ALMOST, /* someone may have meant a report: *why says what it lacks */
+    LINE_MAYBE   /* log, unless no report comes at all: *why as well */
 };
 
 /* A number as programs print it, "nan" and "inf" among them; false: it is none. */

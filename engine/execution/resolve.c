@@ -46,6 +46,7 @@ enum status node_lost(struct build *b, int node, int consumer, struct error *err
         w->keyed = w->keyed && !w->recalled; /* a recalled key has no description yet */
         w->recalled = false;
         w->force = true;
+        w->lost = true;
         if (w->best)
             w->best->kept = false;
     }

@@ -210,6 +210,13 @@ static char comma_of(const char *name)
     return ends_with(name, ".tsv") ? '\t' : '\0';
 }
 
+static char *copy_text(const struct rows_file *file, struct arena *arena)
+{
+    char *copy = arena_copy(arena, file->bytes, file->n);
+
+    return copy && file->n >= 3 && memcmp(copy, "\xef\xbb\xbf", 3) == 0 ? copy + 3 : copy;
+}
+
 enum status rows_read(const struct rows_file *file, const char *metric, struct arena *arena,
                       struct row **out, size_t *n_rows, struct error *err)
 {
@@ -217,13 +224,11 @@ enum status rows_read(const struct rows_file *file, const char *metric, struct a
     const char comma = comma_of(file->name);
     struct reader r = {.metric = metric, .arena = arena};
     const char **names = NULL;
-    char *copy = arena_copy(arena, file->bytes, file->n), *line;
+    char *copy = copy_text(file, arena), *line;
     size_t n_names = 0;
 
     if (!copy)
         return error_memory(err);
-    if (file->n >= 3 && memcmp(copy, "\xef\xbb\xbf", 3) == 0)
-        copy += 3;
     if (whole)
         TRY(read_object(&r, copy, strlen(copy), err));
     while (!whole && (line = next_line(&copy, file->complete)) != NULL)
@@ -233,4 +238,36 @@ enum status rows_read(const struct rows_file *file, const char *metric, struct a
     *out = r.rows;
     *n_rows = r.n;
     return OK;
+}
+
+static void add_name(struct text *t, const char *name)
+{
+    text_add(t, t->n > 0 ? ", " : "");
+    text_add(t, name);
+}
+
+enum status rows_names(const struct rows_file *file, struct arena *arena, const char **out,
+                       struct error *err)
+{
+    const char comma = comma_of(file->name);
+    char *copy = copy_text(file, arena), *line;
+    struct text t = text_in(arena);
+    struct error unread;
+    struct json *object;
+    const char **cells;
+    size_t n = 0;
+
+    if (!copy)
+        return error_memory(err);
+    line = rows_is_whole(file->name) ? copy : next_line(&copy, file->complete);
+    if (line && comma) {
+        TRY(split(line, comma, arena, &cells, &n, err));
+        for (size_t i = 0; i < n; i++)
+            add_name(&t, cells[i]);
+    } else if (line &&
+               json_parse(line, strlen(line), "", JSON_NONFINITE, arena, &object, &unread) == OK) {
+        for (size_t i = 0; object->kind == JSON_OBJECT && i < object->n; i++)
+            add_name(&t, object->members[i].name);
+    }
+    return text_finish(&t, (char **)out, NULL, err);
 }

@@ -42,4 +42,8 @@ struct rows_file {
 enum status rows_read(const struct rows_file *file, const char *metric, struct arena *arena,
                       struct row **out, size_t *n_rows, struct error *err) MUST_CHECK;
 
+/* "loss, acc": the names of its columns, or those in its first object; "": there are none. */
+enum status rows_names(const struct rows_file *file, struct arena *arena, const char **out,
+                       struct error *err) MUST_CHECK;
+
 #endif

@@ -540,6 +540,9 @@ const char *run_missing_report(struct build *b, const struct run *run)
         arena_printf(b->arena, "it ended with status 0 without the report of t = %d",
                      run->units[run->reported]->t);
 
+    if (missing && run->maybe && !run->almost && run->reported == 0)
+        return arena_printf(b->arena, "%s; of the line `%s`: %s", missing, run->maybe,
+                            run->maybe_why);
     return run_with_almost(b, run, missing);
 }
 

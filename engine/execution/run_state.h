@@ -56,8 +56,9 @@ struct run {
     const char *wrong;       /* what the task did wrong; it is being ended */
     const char *almost;      /* the first line that may have been meant as a report, or NULL */
     const char *almost_why;
-    int64_t line_ns; /* when the last report came */
-    double seconds;  /* of the last unit */
+    const char *maybe, *maybe_why; /* the same of log, if there is nothing else */
+    int64_t line_ns;               /* when the last report came */
+    double seconds;                /* of the last unit */
 };
 
 /* The claim of the units i, i + 1, ..., n of them. */

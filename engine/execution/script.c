@@ -39,8 +39,9 @@ struct script {
     const char *file, *metric;
     bool last;
     bool said_long;
-    int k; /* reports so far */
-    struct look look;
+    int k;                   /* reports so far */
+    struct look look;        /* zeros: it was not there */
+    const char *columns;     /* of a file that has no row, once all is written */
     double row_value, row_t; /* of the last row that is a report */
 };
 
@@ -329,7 +330,7 @@ static bool looks_the_same(const struct look *look, const struct stat *st)
 static enum status read_path(struct build *b, struct job *job, const char *path, bool ended,
                              struct arena *arena, struct error *err)
 {
-    const struct script *script = job->run->script;
+    struct script *script = job->run->script;
     struct rows_file file = {.name = script->file, .complete = ended};
     struct row *rows;
     char *bytes;
@@ -343,6 +344,8 @@ static enum status read_path(struct build *b, struct job *job, const char *path,
     TRY(s);
     file.bytes = bytes;
     TRY(rows_read(&file, script->metric, arena, &rows, &n, err));
+    if (ended && n == 0)
+        TRY(rows_names(&file, job->arena, &script->columns, err));
     return take_rows(b, job, rows, n, err);
 }
 
@@ -429,13 +432,22 @@ static const char *missing_pattern(struct build *b, const struct script *script)
     return arena_printf(b->arena, "its patterns have matched, but never all of them in one report");
 }
 
+static const char *missing_row(struct build *b, const struct script *script)
+{
+    if (script->look.ino == 0)
+        return arena_printf(b->arena, "it has not written \"%s\"", script->file);
+    if (script->columns && *script->columns)
+        return arena_printf(b->arena, "\"%s\" has no row with a number for %s; its columns: %.*s%s",
+                            script->file, script->metric, (int)SHOWN, script->columns,
+                            strlen(script->columns) > SHOWN ? "..." : "");
+    return arena_printf(b->arena, "\"%s\" has no row with a number for %s", script->file,
+                        script->metric);
+}
+
 const char *script_missing(struct build *b, const struct job *job)
 {
     const struct script *script = job->run->script;
-    const char *why = script->file
-                          ? arena_printf(b->arena, "\"%s\" has no row with a number for %s",
-                                         script->file, script->metric)
-                          : missing_pattern(b, script);
+    const char *why = script->file ? missing_row(b, script) : missing_pattern(b, script);
 
     return why ? arena_printf(b->arena, "it ended with status 0 without a report: %s", why) : NULL;
 }

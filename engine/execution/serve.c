@@ -196,21 +196,21 @@ static enum status take_report(struct build *b, struct job *job, const struct re
 }
 
 /* The first line that looks like a report and is none is what its author will want to see. */
-static enum status note_almost(struct build *b, struct run *run, const char *line, const char *why,
-                               struct error *err)
+static enum status note_first(struct build *b, const char **first, const char **first_why,
+                              const char *line, const char *why, struct error *err)
 {
-    if (run->almost)
+    if (*first)
         return OK;
-    run->almost =
-        arena_printf(b->arena, "%.*s%s", (int)SHOWN, line, strlen(line) > SHOWN ? "..." : "");
-    run->almost_why = arena_string(b->arena, why);
-    return run->almost && run->almost_why ? OK : error_memory(err);
+    *first = arena_printf(b->arena, "%.*s%s", (int)SHOWN, line, strlen(line) > SHOWN ? "..." : "");
+    *first_why = arena_string(b->arena, why);
+    return *first && *first_why ? OK : error_memory(err);
 }
 
 enum status run_take_line(struct build *b, struct job *job, const char *line, size_t n,
                           struct error *err)
 {
     struct arena *arena = arena_open();
+    struct run *run = job->run;
     struct report_line report;
     enum line_kind kind;
     const char *why;
@@ -219,12 +219,14 @@ enum status run_take_line(struct build *b, struct job *job, const char *line, si
     if (!arena)
         return error_memory(err);
     s = report_read(line, n, arena, &kind, &report, &why, err);
-    if (s == OK && kind == LINE_REPORT && !job->run->wrong)
+    if (s == OK && kind == LINE_REPORT && !run->wrong)
         s = take_report(b, job, &report, err);
     if (s == OK && kind == LINE_SAVED)
         s = waiting_saved(b, job, report.checkpoint, err);
     if (s == OK && kind == LINE_ALMOST)
-        s = note_almost(b, job->run, line, why, err);
+        s = note_first(b, &run->almost, &run->almost_why, line, why, err);
+    if (s == OK && kind == LINE_MAYBE)
+        s = note_first(b, &run->maybe, &run->maybe_why, line, why, err);
     arena_close(arena);
     return s;
 }

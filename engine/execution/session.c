@@ -419,8 +419,13 @@ static enum status run_build(struct build *b, struct error *err)
 
 static enum status run_dry(struct build *b, struct error *err)
 {
+    bool again = true;
+
     TRY(begin_targets(b, err));
-    TRY(loop_run(b, err));
+    while (again) {
+        TRY(loop_run(b, err));
+        TRY(output_look(b, &again, err));
+    }
     return dry_run_print(b, err);
 }
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/file.h"
 #include "engine/execution/job.h"
 #include "engine/execution/resolve.h"
 #include "engine/executor/local.h"
@@ -124,6 +125,7 @@ static enum status open_place(struct build *b, const struct request *r, struct e
                                           .reaper = &none,
                                           .tools = b->tools,
                                           .fetch = &b->fetch,
+                                          .modules = file_join(b->arena, b->o->share, "python"),
                                           .cpus = b->o->jobs,
                                           .gpus = b->o->gpus,
                                           .gpu_names = b->o->gpu_names,
@@ -136,6 +138,8 @@ static enum status open_place(struct build *b, const struct request *r, struct e
     size_t lost;
     enum status s;
 
+    if (!machine.modules)
+        return error_memory(err);
     TRY(local_executor_open(&machine, b->arena, &x, err));
     s = local_visit_open(x, r, &command, &task, &outcome, &lost, err);
     if (s == OK && outcome == START_STARTED) {

@@ -101,6 +101,8 @@ static enum status make_script(const struct store *store, const struct action *a
     text_add(&t, " || exit\nexec env -i \\\n");
     add_environment(&t, action, command->env);
     text_add(&t, "  ");
+    if (strchr(command->program, '=')) /* env would take it for a variable */
+        text_add(&t, "/bin/sh -c 'exec \"$0\" \"$@\"' ");
     run_sh_add_command(&t, command);
     text_add(&t, " </dev/null\n");
     TRY(text_finish(&t, &bytes, &n, err));

@@ -45,21 +45,50 @@ static enum status spawn(const char *shell, const char *folder, char *const *env
     return refused == 0 ? OK : error_system(err, shell, "start the shell");
 }
 
-static enum status wait_for(pid_t pid, int *exit_code, struct error *err)
+/* It has stopped itself: so do we, where a shell sits above us that can let both go on. */
+static void stop_with(pid_t pid)
 {
-    int status;
+    if (getsid(0) != getpid())
+        (void)raise(SIGSTOP);
+    if (isatty(0))
+        (void)tcsetpgrp(0, getpgid(pid));
+    (void)kill(pid, SIGCONT);
+}
 
-    while (waitpid(pid, &status, 0) < 0)
-        if (errno != EINTR)
-            return error_system(err, "", "wait for the shell");
-    *exit_code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-    return OK;
+/* An interactive shell ignores SIGTERM; that its terminal is gone ends it. */
+static void end(pid_t pid, bool again)
+{
+    (void)kill(pid, again ? SIGKILL : SIGHUP);
+    (void)kill(pid, SIGCONT);
+}
+
+/* `heard` is blocked: a signal that comes before it is waited for is not lost. */
+static enum status wait_for(pid_t pid, const sigset_t *heard, int *exit_code, struct error *err)
+{
+    int status, number;
+    bool ended = false;
+    pid_t changed;
+
+    while ((changed = waitpid(pid, &status, WNOHANG | WUNTRACED)) >= 0) {
+        if (changed > 0 && !WIFSTOPPED(status)) {
+            *exit_code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+            return ended ? error_set(err, ERR_INTERRUPTED, "", "interrupted") : OK;
+        }
+        if (changed > 0) {
+            stop_with(pid);
+        } else if ((number = sigwaitinfo(heard, NULL)) > 0 && number != SIGCHLD) {
+            end(pid, ended);
+            ended = true;
+        }
+    }
+    return error_system(err, "", "wait for the shell");
 }
 
 enum status shell_run(const char *folder, char *const *env, int *exit_code, struct error *err)
 {
     const char *shell = getenv("SHELL");
     struct sigaction before[N_OF_THE_TERMINAL], ignore = {.sa_handler = SIG_IGN};
+    sigset_t heard, blocked;
     enum status s;
     mode_t mask;
     pid_t pid = 0;
@@ -68,11 +97,17 @@ enum status shell_run(const char *folder, char *const *env, int *exit_code, stru
         shell = "/bin/sh";
     for (size_t i = 0; i < N_OF_THE_TERMINAL; i++)
         (void)sigaction(of_the_terminal[i], &ignore, &before[i]);
+    (void)sigemptyset(&heard);
+    (void)sigaddset(&heard, SIGCHLD);
+    (void)sigaddset(&heard, SIGTERM);
+    (void)sigaddset(&heard, SIGHUP);
+    (void)sigprocmask(SIG_BLOCK, &heard, &blocked);
     mask = umask(022); /* as an action has it */
     s = spawn(shell, folder, env, &pid, err);
     (void)umask(mask);
     if (s == OK)
-        s = wait_for(pid, exit_code, err);
+        s = wait_for(pid, &heard, exit_code, err);
+    (void)sigprocmask(SIG_SETMASK, &blocked, NULL);
     for (size_t i = 0; i < N_OF_THE_TERMINAL; i++)
         (void)sigaction(of_the_terminal[i], &before[i], NULL);
     return s;

@@ -169,13 +169,17 @@ static void *watch(void *context)
 enum status recipe_lua_watch(struct recipe *r, struct error *err)
 {
     pthread_condattr_t monotonic;
+    sigset_t all, ours;
 
     pthread_mutex_init(&r->lock, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&r->changed, &monotonic);
     pthread_condattr_destroy(&monotonic);
+    (void)sigfillset(&all); /* signals are for the thread that waits for them */
+    (void)pthread_sigmask(SIG_SETMASK, &all, &ours);
     r->watched = pthread_create(&r->watchdog, NULL, watch, r) == 0;
+    (void)pthread_sigmask(SIG_SETMASK, &ours, NULL);
     if (r->watched)
         return OK;
     pthread_cond_destroy(&r->changed);

@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "base/text.h"
+#include "cache/records/history.h"
 #include "engine/study/study_state.h"
 
 enum status study_note(struct study *study, const struct decision *d, const struct event *e,
@@ -86,6 +87,26 @@ static void tell(const struct study *study, const struct reason *r, struct text 
     text_add(out, "\n");
 }
 
+/* What comes next for a trial that goes on: it has failed before, or nobody has trained it. */
+static enum status tell_next(const struct study *study, const struct trial *t, struct text *out,
+                             struct error *err)
+{
+    struct failure failure;
+    struct unit *next;
+    enum status s = ERR_NOT_FOUND;
+
+    if (t->template->keyed) {
+        TRY(unit_get(study->c.units, t->template, t->last, &next, err));
+        s = history_failure_get(study->c.store, &next->key, study->c.arena, &failure, err);
+    }
+    if (s == OK)
+        text_printf(out, "  failed at t = %d in run %lld: %s; a build tries it again\n", t->t + 1,
+                    (long long)failure.run, failure.text);
+    else if (s == ERR_NOT_FOUND)
+        text_printf(out, "  undecided: t = %d has not been delivered\n", t->t + 1);
+    return s == ERR_NOT_FOUND ? OK : s;
+}
+
 enum status study_explain(const struct study *study, int trial, struct text *out, struct error *err)
 {
     const struct trial *t;
@@ -104,7 +125,7 @@ enum status study_explain(const struct study *study, int trial, struct text *out
             tell(study, r, out);
     }
     if (t->status == TRIAL_RUNNING)
-        text_printf(out, "  undecided: t = %d has not been delivered\n", t->t + 1);
+        TRY(tell_next(study, t, out, err));
     else if (t->status == TRIAL_PAUSED || t->status == TRIAL_RELEASED)
         text_printf(out, "  undecided: it waits at t = %d\n", t->t);
     return out->failed ? error_memory(err) : OK;

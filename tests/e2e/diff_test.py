@@ -31,6 +31,16 @@ class Diff(Case):
     def diff(self, a, b):
         return json.loads(self.hpo("diff", a, b, "--json")[0])
 
+    def test_a_node_is_told_once(self):
+        """By its target, or by its name."""
+        self.recipe("r.lua", ", made = step")
+        self.build("r.lua", "made")
+        self.build("r.lua", "made", "--set", "word=two")
+        self.assertEqual([node["name"] for node in self.diff(1, 2)["nodes"]], ["made"])
+        self.recipe("r.lua", ", made = step, new = hpo.command { name = 'other', run = { 'sh', '-c', 'echo > $0', hpo.output 'o' } }")
+        self.build("r.lua", "made", "new")
+        self.assertEqual(self.diff(1, 3)["nodes"], [{"name": "new", "only": "b"}])
+
     def test_sets_fields_and_tables(self):
         self.build("r.lua", "--set", "word=two")
         self.write("train.sh", TRAIN.replace("* 10", "* 8"))

@@ -82,6 +82,14 @@ class Reports(Case):
         self.refused('report + report + "\\n"', "a report is one object on one line")
         self.refused('report.replace("1,", "1.5,", 1) + "\\n"', '`{"t": 1.5, "loss": 1.0}`: t is a whole number')
 
+    def test_what_would_be_a_report_but_for_its_form_is_shown_where_none_comes(self):
+        self.refused("str({'t': t, 'loss': 1}) + '\\n'", "`{'t': 1, 'loss': 1}`: a report is JSON: its names stand in double quotes")
+        self.refused('json.dumps({"epoch": t, "loss": 1}) + "\\n"', 'the line `{"epoch": 1, "loss": 1}`: a report has "t": 1, 2, ..., too')
+        other = '{"level": "info", "pid": 7}\\n'
+        self.assertNotIn('of the line `{"level"', self.refused(f"'{other}' + (report + '\\n' if t < 3 else '')", "without the report of t = 3"))
+        self.assertNotIn('of the line `{"level"', self.refused(f"'{other}' + json.dumps({{'t': t + 1}}) + '\\n'", "expected the report of t = 1, found t = 2"))
+        self.assertNotIn('of the line `{"level"', self.refused(f"'{other}' + 'x' + report + '\\n'", "a report begins its line"))
+
     def test_a_line_of_more_than_a_megabyte_is_log_and_whole(self):
         """Its end would be a report if the line were cut anywhere before it."""
         self.printing('"x" * (3 << 20) + report + "\\n" + "y" * ((1 << 20) + 1) + "\\n" + report + "\\n"')

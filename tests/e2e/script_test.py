@@ -258,6 +258,16 @@ echo '{"loss": 3' >> m.jsonl''', 'report = { file = "m.jsonl" }', status=1)
                                 'report = { file = "m.jsonl" }')
         self.assertEqual(found, [{"loss": 2}, {"loss": None, "acc": 1}])
 
+    def test_a_file_without_rows_is_told_by_what_it_has(self):
+        for name, text, has in (("m.csv", "epoch, val_los\\n1,2\\n", "epoch, val_los"), ("m.jsonl", '{"epoch": 1, "lr": 2}\\n', "epoch, lr"),
+                                ("m.json", '{"t": 1, "lr": 2}', "t, lr")):
+            message = self.run_script(f"printf '{text}' > {name}", f'report = {{ file = "{name}" }}', status=1)
+            self.assertIn(f'"{name}" has no row with a number for loss; its columns: {has}\n', message)
+        message = self.run_script("printf 'loss\\n' > m.csv", 'report = { file = "m.csv" }', status=1)
+        self.assertIn('"m.csv" has no row with a number for loss; its columns: loss\n', message)
+        message = self.run_script("echo loss > metrics.csv", 'report = { file = "metric.csv" }', status=1)
+        self.assertIn('it ended with status 0 without a report: it has not written "metric.csv"\n', message)
+
     def test_rows_are_read_while_it_runs(self):
         """A program that waits for what follows from its rows: it would never end otherwise."""
         found = self.run_script(f'''
@@ -301,7 +311,7 @@ done'''
             found = self.run_script(text, f"report = {{ last = {report} }}", metric="score")
             self.assertEqual((found, self.status), ([expected], "completed"), report)
         message = self.run_script(text, 'report = { last = { file = "no.json" } }', metric="score", status=1)
-        self.assertIn('without a report: "no.json" has no row with a number for score', message)
+        self.assertIn('without a report: it has not written "no.json"', message)
         message = self.run_script(text + "; exit 3", 'report = { last = "score=(%d+)" }', metric="score", status=1)
         self.assertIn("it ended with status 3", message)
 

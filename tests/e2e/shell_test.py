@@ -3,6 +3,7 @@ import os
 import pathlib
 import pty
 import select
+import signal
 import subprocess
 import unittest
 
@@ -52,6 +53,12 @@ class Shell(Case):
         self.assertEqual(self.shell("step", command + "; ls deep")[0].splitlines(), ["42", "it's red & blue hush", "out"])
         self.assertEqual(self.build("r.lua", "step")["ran"], 1)  # what was done there is in no store
 
+    def test_hpo_py_is_found_as_in_a_build(self):
+        self.write("r.lua", RECIPE.replace('{ "sh", hpo.source "train.sh" }', '{ "python3", hpo.source "train.py" }'))
+        self.write("train.py", "import hpo\nfor t in hpo.steps(1):\n  hpo.report(loss=1)\n")
+        self.build("r.lua")
+        self.assertIn('"loss": 1', self.shell("s/0/1", "python3 train.py")[0])
+
     def test_its_status(self):
         self.assertIn("the shell ended with status 3", self.shell("data", "exit 3", status=1)[1])
 
@@ -74,12 +81,13 @@ class Shell(Case):
         self.build("r.lua")
         self.assertIn("echo 2 > $0' f\n", self.shell("final", "true")[1].replace("echo 5", "echo 2"))
 
-    def test_a_terminal_has_an_interactive_shell(self):
+    def at_a_terminal(self, typed, then=lambda child: None):
+        """hpo shell where a user types this; (status, what the terminal showed). then: once "here" is shown."""
         above, below = pty.openpty()
         child = subprocess.Popen([str(self.program), "shell", "r.lua", "data"], cwd=self.folder, env={**self.environment, "PS1": "x"},
                                  stdin=below, stdout=below, stderr=below, start_new_session=True)
         os.close(below)
-        text, sent = b"", False
+        text, sent, done = b"", False, False
         while child.poll() is None:
             if select.select([above], [], [], 0.2)[0]:
                 try:
@@ -87,14 +95,45 @@ class Shell(Case):
                 except OSError:
                     break
             if not sent and b"when the shell ends" in text:
-                os.write(above, b"case $- in *i*) echo is-$((1+1))-interactive;; esac; exit 7\n")
+                os.write(above, typed)
                 sent = True
-        self.assertEqual(child.wait(60), 0)
+            if not done and b"is-2-here" in text:
+                then(child)
+                done = True
+        status = child.wait(60)
         os.close(above)
+        return status, text
+
+    def test_a_terminal_has_an_interactive_shell(self):
+        status, text = self.at_a_terminal(b"case $- in *i*) echo is-$((1+1))-interactive;; esac; exit 7\n")
+        self.assertEqual(status, 0)
         self.assertIn(b"is-2-interactive", text)
 
-    def kept(self, target, status=1):
-        messages = self.build("r.lua", target, status=status)["messages"]
+    def test_a_shell_that_stops_where_nobody_could_let_it_go_on_goes_on(self):
+        for shell, stop in (("/bin/sh", b"kill -STOP $$"), ("/bin/bash", b"suspend")):
+            self.environment["SHELL"] = shell
+            status, text = self.at_a_terminal(stop + b"\necho went-$((1+1))-on\nexit\n")
+            self.assertEqual(status, 0)
+            self.assertIn(b"went-2-on", text)
+
+    def test_hpo_stops_with_its_shell(self):
+        with self.start("shell", "r.lua", "data", stdin=subprocess.PIPE) as child:
+            child.stdin.write("kill -STOP $$\necho on\n")
+            child.stdin.close()
+            self.assertTrue(os.WIFSTOPPED(os.waitpid(child.pid, os.WUNTRACED)[1]))
+            os.kill(child.pid, signal.SIGCONT)
+            self.assertEqual(child.stdout.read(), "on\n")
+            self.assertEqual(child.wait(60), 0)
+
+    def test_a_signal_ends_an_interactive_shell(self):
+        for shell in ("/bin/sh", "/bin/bash"):
+            self.environment["SHELL"] = shell
+            status, text = self.at_a_terminal(b"echo is-$((1+1))-here\n", lambda child: child.terminate())
+            self.assertEqual(status, 130, text)
+            self.assertEqual([p for p in self.folder.glob(".hpo/work/*/*/dir")], [])
+
+    def kept(self, target, *arguments, recipe="r.lua"):
+        messages = self.build(recipe, target, *arguments, status=1)["messages"]
         return pathlib.Path(messages.split("its folder is kept: ")[1].split("\n")[0])
 
     def test_run_sh_repeats_a_failure(self):
@@ -106,6 +145,13 @@ class Shell(Case):
         for environment, said in (({"PATH": os.environ["PATH"], "SECRET_KEY": "other", "COLOUR": "green"}, "other"), ({"PATH": os.environ["PATH"]}, "none")):
             done = subprocess.run([script], env=environment, cwd="/", input="typed", capture_output=True, text=True, timeout=60)
             self.assertEqual((done.returncode, done.stdout), (5, f"42\nit's red & blue {said}\n"))
+
+    def test_run_sh_where_the_program_has_an_equals_sign(self):
+        """env would take it for one more variable."""
+        self.write("a=b/r.lua", 'local hpo = require "hpo"\nreturn { p = hpo.command { run = { hpo.source "p.sh", "x y" }, outputs = { "o" } } }\n')
+        self.write("a=b/p.sh", '#!/bin/sh\necho "ran $1"; exit 6\n', 0o755)
+        done = subprocess.run([self.kept("p", "--cache", "a=b/.hpo", recipe="a=b/r.lua") / "run.sh"], env={"PATH": os.environ["PATH"]}, capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stdout), (6, "ran x y\n"))
 
     def test_run_sh_of_a_trial(self):
         """It runs from where the trial went on, and nobody asks it for more."""

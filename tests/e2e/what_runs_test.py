@@ -42,6 +42,12 @@ class WhatRuns(Case):
         self.recipe(returned="default = s, b = hpo.after(s, function(best) return best.checkpoint end)")
         self.assertIn("b (undecided) ← s\n", self.hpo("graph", "r.lua")[0])
 
+    def test_a_name_of_two_lines_stands_in_one(self):
+        self.write("r.lua", self.read("r.lua").replace('name = "data"', 'name = "da\\nta"'))
+        text = self.hpo("graph", "r.lua")[0]
+        self.assertIn("\nda\\u000Ata (command)\n", text)
+        self.assertIn("← da\\u000Ata, train.sh\n", text)
+
     def test_a_mistake_in_trial_is_said(self):
         self.write("r.lua", self.read("r.lua").replace("p.x }", "p.y.z }"))
         self.assertIn("r.lua:6", self.hpo("graph", "r.lua", status=2)[1])
@@ -63,6 +69,37 @@ class WhatRuns(Case):
         self.write("train.sh", "exit 3\n")
         self.build("r.lua", status=1)
         self.assertIn("  2 units to train: failed in run 1: it ended with status 3\n", self.dry("--set", "n=1"))
+
+    def test_a_dry_run_knows_what_is_lost(self):
+        """Files that gc has removed are made again, by nobody's --rerun."""
+        self.recipe(returned="""default = s, best = s.best.checkpoint, data = data,
+          step = hpo.command { name = "step", run = { "sh", "-c", "cp $1 $0", hpo.output "f", data } },
+          bad = hpo.command { name = "bad", run = { "sh", "-c", "exit 3" }, outputs = { "x" } }""")
+        self.build("r.lua", "step", "best")
+        self.assertEqual(self.dry("step", "best"), "nothing to do\n")
+        self.hpo("cache", "gc", "--max-gb", "0")
+        self.assertEqual(self.dry("data"), "run data\n  its files are not in the store\n")
+        self.build("r.lua", "data")
+        self.assertEqual(self.dry("step"), "run step\n  its files are not in the store\n")
+        self.assertEqual(self.dry("best"), "run best: t = 2\n  its checkpoint is not in the store\n")
+        self.assertEqual(self.build("r.lua", "step")["ran"], 1)
+        self.assertIn("run data\n  --rerun\n", self.dry("--rerun", "data"))
+        self.build("r.lua", "bad", status=1)
+        self.assertEqual(self.dry("bad"), "run bad\n  failed in run 4: it ended with status 3\n")
+
+    def test_a_dry_run_knows_which_unit_is_trained_again(self):
+        self.assertIn("then run s/0 again\n  --rerun\n", self.dry("--rerun", "s/0"))
+        self.build("r.lua")
+        self.assertEqual(self.dry("--rerun", "s/0"), "run s/0: t = 2\n  --rerun\n")
+        self.assertEqual(self.dry("--rerun", "s/1/1"), "run s/1: t = 1\n  --rerun\n")
+        self.assertIn('the study has no unit "s/7"', self.hpo("build", "r.lua", "--dry-run", "--rerun", "s/7", status=2)[1])
+
+    def test_why_knows_how_a_trial_failed(self):
+        self.write("train.sh", 'echo "{\\"t\\": 1, \\"loss\\": 1}"; exit 3\n')
+        self.build("r.lua", status=1)
+        said = self.hpo("why", "r.lua", "s/0")[0]
+        self.assertIn("\n  failed at t = 2 in run 1: it ended with status 3; a build tries it again\n", said)
+        self.assertNotIn("undecided", said)
 
     def test_why_knows_it_before_the_run(self):
         """Of an action, a trial and a unit, what its key would differ in if it were built now."""

@@ -56,6 +56,15 @@ static void is_almost(const char *line, const char *part)
     assert_non_null(strstr(why, part));
 }
 
+static void is_maybe(const char *line)
+{
+    struct report_line r;
+    const char *why = NULL;
+
+    assert_int_equal(read_line(line, &r, &why), LINE_MAYBE);
+    assert_non_null(strstr(why, "a report has \"t\""));
+}
+
 static void is_log(const char *line)
 {
     struct report_line r;
@@ -132,13 +141,22 @@ static void what_terminals_are_told_is_no_part_of_a_line(void **state)
     assert_int_equal(n, 12);
 }
 
+static void an_object_of_numbers_may_have_been_meant(void **state)
+{
+    (void)state;
+    is_maybe("{\"loss\": 0.5}");
+    is_maybe(" {\"tt\": 1, \"at\": \"x\"} ");
+    is_almost("{'t': 1, 'loss': 2}", "double quotes");
+}
+
 static void everything_else_is_log(void **state)
 {
     (void)state;
     is_log("");
     is_log("{\"level\": \"info\", \"msg\": \"x\"}");
     is_log("epoch 1: loss 0.5");
-    is_log("{\"tt\": 1}");
+    is_log("{\"tt\": \"1\"}");
+    is_log("{'tt': 1}");
     is_log("\033[");
     is_log("\033");
 }
@@ -214,6 +232,7 @@ int main(void)
         TEST(what_may_have_been_meant_is_explained),
         TEST(numbers_are_read_as_programs_print_them),
         TEST(what_terminals_are_told_is_no_part_of_a_line),
+        TEST(an_object_of_numbers_may_have_been_meant),
         TEST(everything_else_is_log),
         TEST(a_report_may_name_a_checkpoint),
         TEST(lines_end_however_they_are_cut),
