@@ -150,8 +150,8 @@ def starts(hpo, python, timed, ran):
         searches(hpo, python, timed)
     else:
         print("the search with scikit-learn: left out, PYTHON lacks optuna or scikit-learn", flush=True)
-    with_torch = next((p for p in (python, "python3") if has(p, "torch")), None)
+    with_torch = next((p for p in (python, "python3", "/usr/bin/python3") if has(p, "torch")), None)
     if with_torch:
         torch_starts(hpo, with_torch, ran)
     else:
-        print("starts with PyTorch: left out, neither PYTHON nor python3 has it", flush=True)
+        print("starts with PyTorch: left out, neither PYTHON nor the system's Python has it", flush=True)

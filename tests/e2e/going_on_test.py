@@ -136,7 +136,7 @@ class GoingOn(Case):
         recipe = RECIPE.replace("retries = 3", "resources = { memory = 1e6 }")
         self.write("r.lua", recipe % ("fifo { max_t = 1 }", self.folder / "starts", "true"))
         _, err = self.hpo("build", "r.lua", status=2)
-        self.assertRegex(err, r"r.lua:5: resources.memory: it needs 1e\+06 GB, there are [0-9.]+")
+        self.assertRegex(err, r"r.lua:8: resources.memory: it needs 1e\+06 GB, there are [0-9.]+")
 
     def held_by_those_that_wait(self, resources):
         recipe = RECIPE.replace("retries = 3", f"retries = 3, resources = {{ {resources} }}")
