@@ -140,7 +140,7 @@ def torch_starts(hpo, python, ran):
         ran([hpo, "build", "r.lua", "-j4"], folder)
         trials = json.loads(ran([hpo, "table", "r.lua", "--json"], folder))["trials"]
         starts = (folder / "starts").read_text().count("start")
-    first = [trial["metrics"][0]["seconds"] * 1000 for trial in trials]
+    first = [trial["segments"][0]["seconds"] * 1000 for trial in trials]
     print(f"ASHA over a trainer that imports PyTorch: {starts} starts of 12 trials (at most 12); a start takes "
           f"{statistics.median(first):.0f} ms in the median (at most 60), {max(first):.0f} ms at most", flush=True)
 
