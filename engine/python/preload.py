@@ -21,7 +21,10 @@ before = set(sys.modules)
 
 import _imp  # noqa: E402
 import _socket  # noqa: E402
+from _weakref import ref as weakref  # noqa: E402
 import ast  # noqa: E402
+import atexit  # noqa: E402
+import ctypes  # noqa: E402
 import gc  # noqa: E402
 import io  # noqa: E402
 import stat  # noqa: E402
@@ -465,6 +468,60 @@ def serve():
             os._exit(0)
 
 
+def clear(names):
+    """Takes a module's names away, in the order in which Python does."""
+    for private in (True, False):
+        for name in list(names):
+            if name != "__builtins__" and (not private or name.startswith("_") and not name.startswith("__")):
+                names[name] = None
+
+
+def drop_names():
+    """Of the script, and of what it has imported itself: what it made goes, files are closed."""
+    own = [name for name, module in sys.modules.items() if name not in before and loaded.get(name) is not module]
+    modules = [sys.modules.pop(name) for name in ["__main__", *own]]
+    alive = [weakref(module) for module in modules if isinstance(module, type(sys))]
+    del modules
+    atexit._clear()  # it has called all of them
+    files = [thing for thing in gc.get_objects() if isinstance(thing, io.IOBase)]  # but those that were frozen
+    for file in sorted(files, key=lambda file: not isinstance(file, io.TextIOBase)):  # into what stands behind it
+        try:
+            if not file.closed:
+                file.flush()
+        except (OSError, ValueError):
+            pass
+    del files
+    scope.clear()
+    gc.collect()
+    for module in reversed([module() for module in alive]):
+        if module is not None:
+            clear(module.__dict__)
+
+
+def flush():
+    """The status that the process ends with."""
+    status = 0
+    for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
+        try:
+            if stream is not None and not getattr(stream, "closed", False):
+                stream.flush()
+        except Exception:
+            status = 120 if stream is sys.stdout else status
+    c_library.fflush(None)
+    return status
+
+
+def leave():
+    """
+    The last thing that Python calls before it takes an interpreter down. To take to pieces what was loaded here it would
+    be copied first, page by page, so where all went well the process ends as those of multiprocessing do: what the script
+    made goes, and what was written is written out.
+    """
+    if went_well:
+        drop_names()
+        os._exit(flush())
+
+
 def hide_ours(error):
     """Its traceback begins in the script."""
     shown, trace = sys.excepthook, error.__traceback__
@@ -481,12 +538,15 @@ with open("/dev/null", "rb") as nothing:
     os.dup2(nothing.fileno(), 0)
 if not getattr(sys.flags, "safe_path", False):
     del sys.path[0]  # where this file lies
+c_library, went_well = ctypes.CDLL(None), False
+atexit.register(leave)  # before anybody else: it is called last
 try:
     load()
 except Fresh as why:
     control.send(b"fresh " + " ".join(str(why).split()).encode(errors="replace")[:MESSAGE])
     os._exit(1)
 remembered = remember()
+loaded = {name: module for name, module in sys.modules.items() if name not in before}
 state_of_random = sys.modules["random"].getstate() if "random" in seeded else None  # each fork gives it another
 gc.collect()
 gc.freeze()
@@ -502,6 +562,8 @@ try:
 except BaseException as error:
     if not isinstance(error, SystemExit):
         hide_ours(error)
+    went_well = isinstance(error, SystemExit) and (error.code is None or type(error.code) is int and error.code == 0)
+    if not went_well:
+        scope.clear()  # what the script made goes when Python takes its __main__ down
     raise
-finally:
-    scope.clear()  # what the script made goes when Python takes its __main__ down
+went_well = True

@@ -1,4 +1,5 @@
 """Preloaded interpreters: a run that is forked from one gives what a fresh interpreter gives."""
+import gzip
 import re
 import subprocess
 import sys
@@ -169,6 +170,14 @@ print("common is loaded", file=sys.stderr)
         self.write("train.py", "import torch\n" + HEAD + "report(torch.rand(1).item())\n")
         losses = [trial["metrics"][0]["loss"] for trial in self.run_it()[0]["trials"]]
         self.assertEqual(len(set(losses)), 3, losses)
+
+    def test_files_that_nobody_closes(self):
+        """What stands in front of another file, as text of a gzip, is written into it first."""
+        script = 'import gzip\n' + HEAD + 'def function(): pass\nkept = gzip.open("x.gz", "wt")\nkept.write("hello")\n'
+        self.write("train.py", script + 'import atexit, shutil\nreport()\nos.link("x.gz", os.environ["PLACE"] + "/" + sys.argv[1])\n')
+        for name, preload in (("forked.gz", "true"), ("fresh.gz", "false")):
+            self.run_it(preload, samples=1, run=PYTHON + f', hpo.source "train.py", "{name}"', more="live = false")
+            self.assertEqual(gzip.open(self.folder / name, "rt").read(), "hello")
 
     def test_a_file_that_stays_open(self):
         self.write("common.py", "file = open('data.txt')\n")
