@@ -136,7 +136,7 @@ static enum status local_start(struct executor *x, const struct request *r, stru
         arena_close(arena);
         return error_memory(err);
     }
-    *c = (struct child){.arena = arena, .workspace = {.lock = -1}, .birth = {-1}, .log = -1};
+    *c = (struct child){.arena = arena, .workspace = {.lock = -1}, .birth = {-1, 0}, .log = -1};
     c->process = (struct process){.pidfd = -1, .output = -1, .input = -1};
     *outcome = START_STARTED;
     (void)slots_find(&l->slots, &r->action->resources, r->others, &c->share);
@@ -239,7 +239,7 @@ static void local_end(struct executor *x, struct task *task, bool by_force)
 static bool is_known(const struct local *l, pid_t pid)
 {
     for (const struct child *c = l->children; c; c = c->next)
-        if (c->process.pid == pid)
+        if (c->process.pid == pid || c->birth.pid == pid)
             return true;
     return pid == l->machine.reaper->pid || preload_has(l->preload, pid);
 }
@@ -250,7 +250,7 @@ static int count_known(const struct local *l)
     int n = 1 + preload_count(l->preload); /* 1: the reaper */
 
     for (const struct child *c = l->children; c; c = c->next)
-        n += c->process.pid && !c->process.ended;
+        n += (c->process.pid && !c->process.ended) || c->birth.pid;
     return n;
 }
 

@@ -113,28 +113,43 @@ enum status local_bear(struct local *l, struct child *c, struct error *err)
     return OK;
 }
 
+/* Why the server of an unborn task is waited for no longer; NULL: it is. */
+static const char *what_is_late(const struct local *l, const struct child *c)
+{
+    const bool asked = c->birth.reply >= 0;
+    const int64_t birth_ns = BIRTH_SECONDS * second_ns, passed_ns = l->now_ns - c->asked_ns;
+
+    if (asked && passed_ns > birth_ns)
+        return "the interpreter that was loaded for it does not answer";
+    if (!asked && c->server->interpreter.state == INTERPRETER_FORKS &&
+        l->now_ns - c->server->unforked_ns > birth_ns)
+        return "the interpreter that was loaded for it gives no child";
+    if (!asked && passed_ns > LOAD_SECONDS * second_ns)
+        return "what it imports takes longer than two minutes";
+    return NULL;
+}
+
 /* Whoever waits for too long begins fresh, and the server is not asked again. */
 static enum status look_at_unborn(struct local *l, struct child *c, struct error *err)
 {
-    const bool asked = c->birth.reply >= 0;
-    const int64_t passed = l->now_ns - c->asked_ns;
+    const char *late = what_is_late(l, c);
 
-    if (passed > (asked ? BIRTH_SECONDS : LOAD_SECONDS) * second_ns)
-        TRY(preload_give_up(l->preload, c->server,
-                            asked ? "the interpreter that was loaded for it does not answer"
-                                  : "what it imports takes longer than two minutes",
-                            err));
+    if (late)
+        TRY(preload_give_up(l->preload, c->server, late, err));
     if (c->server->closed)
         return begin_fresh(l, c, err);
-    if (!asked && c->server->interpreter.state == INTERPRETER_READY)
+    if (c->birth.reply < 0 && c->server->interpreter.state == INTERPRETER_READY)
         return ask(l, c, err);
     return OK;
 }
 
 enum status local_begin_more(struct local *l, struct error *err)
 {
-    for (struct server *s = preload_servers(l->preload); s; s = s->next)
+    for (struct server *s = preload_servers(l->preload); s; s = s->next) {
         TRY(preload_look(l->preload, s, err));
+        if (s->interpreter.state != INTERPRETER_FORKS)
+            s->unforked_ns = l->now_ns;
+    }
     for (struct child *c = l->children; c; c = c->next)
         if (c->unborn)
             TRY(look_at_unborn(l, c, err));

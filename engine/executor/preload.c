@@ -54,14 +54,14 @@ int preload_count(const struct preload *p)
     int n = 0;
 
     for (const struct server *s = p->servers; s; s = s->next)
-        n += !s->closed;
+        n += s->closed ? 0 : 1 + (s->interpreter.child != 0);
     return n;
 }
 
 bool preload_has(const struct preload *p, int pid)
 {
     for (const struct server *s = p->servers; s; s = s->next)
-        if (!s->closed && s->interpreter.process.pid == pid)
+        if (!s->closed && (s->interpreter.process.pid == pid || s->interpreter.child == pid))
             return true;
     return false;
 }
@@ -256,10 +256,14 @@ static void make_room(struct preload *p)
 {
     struct server **oldest = NULL, *gone;
 
-    for (struct server **s = &p->servers; *s; s = &(*s)->next)
+    int n = 0;
+
+    for (struct server **s = &p->servers; *s; s = &(*s)->next) {
+        n += !(*s)->closed;
         if (!(*s)->closed && (*s)->n_children == 0 && (!oldest || (*s)->used < (*oldest)->used))
             oldest = s;
-    if (!oldest || preload_count(p) < SERVERS_MAX)
+    }
+    if (!oldest || n < SERVERS_MAX)
         return;
     gone = *oldest;
     *oldest = gone->next;
@@ -404,7 +408,7 @@ enum status preload_look(struct preload *p, struct server *s, struct error *err)
     if (s->closed)
         return OK;
     interpreter_look(&s->interpreter);
-    if (was == INTERPRETER_LOADS && s->interpreter.state == INTERPRETER_READY)
+    if (was == INTERPRETER_LOADS && s->interpreter.state == INTERPRETER_FORKS)
         TRY(file_read_end(s->workspace.log, SAID_MAX, p->arena, &s->said, &s->n_said, err));
     if (s->is_script && s->n_said > 0) /* it may be a report */
         interpreter_give_up(&s->interpreter, "what it imports prints on standard error");

@@ -32,10 +32,11 @@ struct server {
     bool is_script;     /* of its runs all that is printed may be reports: see execution/script.h */
     char *said;         /* what it wrote to standard error until it was ready */
     size_t n_said;
-    long used;      /* a count, of the last run that was given to it */
-    int n_children; /* runs that were given to it, and are not closed */
-    bool closed;    /* its process is reaped: its runs are started fresh */
-    bool retired;   /* it made room for others: a run that wants it gets a new one */
+    int64_t unforked_ns; /* by the executor's clock: when it was last seen not to fork */
+    long used;           /* a count, of the last run that was given to it */
+    int n_children;      /* runs that were given to it, and are not closed */
+    bool closed;         /* its process is reaped: its runs are started fresh */
+    bool retired;        /* it made room for others: a run that wants it gets a new one */
 };
 
 enum status preload_open(const struct local_machine *machine, struct arena *arena,

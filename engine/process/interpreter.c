@@ -17,7 +17,7 @@
 
 enum { PASSED = 5 }; /* descriptors with each request */
 
-static const char ready[] = "ready", fresh[] = "fresh ";
+static const char ready[] = "ready", fresh[] = "fresh ", child[] = "child ", begun[] = "begun";
 
 static enum status make_pair(int ends[2], struct error *err)
 {
@@ -81,6 +81,7 @@ void interpreter_give_up(struct interpreter *i, const char *why)
     if (i->state == INTERPRETER_GONE)
         return;
     i->state = INTERPRETER_GONE;
+    i->child = 0;
     (void)snprintf(i->why, sizeof i->why, "%s", why);
     runner_signal(&i->process, SIGKILL);
     close(i->socket);
@@ -95,19 +96,37 @@ static bool has_printed(const struct interpreter *i)
     return read(i->process.output, &byte, 1) > 0;
 }
 
+/* Whether the record is the number of a child of ours. */
+static bool is_child(const char *record, pid_t *out)
+{
+    struct error ignored;
+    siginfo_t info;
+    int64_t pid;
+
+    if (strncmp(record, child, sizeof child - 1) != 0 ||
+        text_parse_integer(record + sizeof child - 1, "number", 2, INT32_MAX, &pid, &ignored) !=
+            OK ||
+        waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0)
+        return false;
+    *out = (pid_t)pid;
+    return true;
+}
+
 /* The next record says something of it, with a NUL behind it; n as of recv. */
 static void take_record(struct interpreter *i, const char *record, ssize_t n)
 {
     if (n <= 0)
-        interpreter_give_up(i, i->state == INTERPRETER_READY
-                                   ? "the interpreter that was loaded for it has ended"
-                                   : "the interpreter that loads what it imports has ended");
-    else if (strncmp(record, fresh, sizeof fresh - 1) == 0)
+        interpreter_give_up(i, i->state == INTERPRETER_LOADS
+                                   ? "the interpreter that loads what it imports has ended"
+                                   : "the interpreter that was loaded for it has ended");
+    else if (i->state == INTERPRETER_LOADS && strncmp(record, fresh, sizeof fresh - 1) == 0)
         interpreter_give_up(i, record + sizeof fresh - 1);
-    else if (strcmp(record, ready) != 0 || i->state != INTERPRETER_LOADS)
-        interpreter_give_up(i, "the interpreter that was loaded for it speaks another language");
-    else
+    else if (i->state == INTERPRETER_LOADS && strcmp(record, ready) == 0)
+        i->state = INTERPRETER_FORKS;
+    else if (i->state == INTERPRETER_FORKS && is_child(record, &i->child))
         i->state = INTERPRETER_READY;
+    else
+        interpreter_give_up(i, "the interpreter that was loaded for it speaks another language");
 }
 
 void interpreter_look(struct interpreter *i)
@@ -203,7 +222,7 @@ bool interpreter_ask(struct interpreter *i, const struct command *command, struc
     int fds[PASSED] = {-1, -1, -1, -1, -1}, ends[2];
     bool asked;
 
-    birth->reply = -1;
+    *birth = (struct birth){-1, 0};
     if (make_pair(ends, &ignored) != OK)
         return false;
     let_block(ends[1]);
@@ -215,7 +234,9 @@ bool interpreter_ask(struct interpreter *i, const struct command *command, struc
         if (fds[k] >= 0)
             close(fds[k]);
     if (asked) {
-        birth->reply = ends[0];
+        *birth = (struct birth){ends[0], i->child};
+        i->state = INTERPRETER_FORKS;
+        i->child = 0;
         return true;
     }
     close(ends[0]);
@@ -223,44 +244,35 @@ bool interpreter_ask(struct interpreter *i, const struct command *command, struc
     return false;
 }
 
-/* The number that a child has said of itself, if there is a child of ours that has it; or 0. */
-static pid_t read_number(int reply)
+static bool has_begun(int reply)
 {
-    struct error ignored;
-    char record[32];
-    siginfo_t info;
-    int64_t pid;
+    char record[sizeof begun];
     ssize_t n;
 
     do
-        n = recv(reply, record, sizeof record - 1, 0);
+        n = recv(reply, record, sizeof record, 0);
     while (n < 0 && errno == EINTR);
-    record[n > 0 ? n : 0] = '\0';
-    if (text_parse_integer(record, "number", 2, INT32_MAX, &pid, &ignored) != OK ||
-        waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0)
-        return 0;
-    return (pid_t)pid;
+    return n == sizeof begun - 1 && memcmp(record, begun, sizeof begun - 1) == 0;
 }
 
 bool interpreter_take(struct reaper *reaper, const char *home, struct birth *birth,
                       struct process *process)
 {
-    const pid_t pid = read_number(birth->reply);
-    bool begun = pid != 0 && runner_adopt(reaper, pid, home, process);
+    const bool taken = has_begun(birth->reply) && runner_adopt(reaper, birth->pid, home, process);
 
-    if (begun) /* one that has ended hears nothing, and its end will be seen */
+    if (taken) /* one that has ended hears nothing, and its end will be seen */
         (void)!send(birth->reply, "b", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
     else
         runner_drop_streams(process);
     interpreter_refuse(birth);
-    return begun;
+    return taken;
 }
 
 void interpreter_refuse(struct birth *birth)
 {
     if (birth->reply >= 0)
         close(birth->reply);
-    birth->reply = -1;
+    *birth = (struct birth){-1, 0};
 }
 
 void interpreter_close(struct reaper *reaper, struct interpreter *i)

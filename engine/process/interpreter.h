@@ -3,12 +3,13 @@
  * its runs: a start costs milliseconds instead of the time of the imports.
  *
  * Life       interpreter_start begins to load; interpreter_look says when something has come: then
- *            it is ready, or gone, with a sentence that says why. interpreter_ask, of one that is
- *            ready, asks for a child; interpreter_take is called once its reply is readable.
- *            interpreter_close ends it; its children live on.
+ *            it forks, is ready, or is gone, with a sentence that says why. One that is ready has a
+ *            child that waits, so a run does not wait for a fork: interpreter_ask gives it the run,
+ *            interpreter_take is called once its reply is readable. interpreter_close ends it; the
+ *            runs live on.
  * Children   are ours, in a group of their own, as if runner_start had started them: whoever forks
- *            one ends at once, and orphans are adopted (strays_adopt). A child waits until the
- *            keeper knows its group: none outlives us.
+ *            one ends at once, and orphans are adopted (strays_adopt). One that waits is in the
+ *            interpreter's group; it begins once the keeper knows its own: none outlives us.
  * Protocol   engine/python/preload.py has it. Records on a socket, so nothing that is read can be
  *            longer than expected; nothing here waits for the other side.
  */
@@ -18,18 +19,25 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/error.h"
 #include "engine/process/runner.h"
 
 struct arena;
 
-enum interpreter_state { INTERPRETER_LOADS, INTERPRETER_READY, INTERPRETER_GONE };
+enum interpreter_state {
+    INTERPRETER_LOADS,
+    INTERPRETER_FORKS, /* it is loaded, and no child waits yet */
+    INTERPRETER_READY,
+    INTERPRETER_GONE
+};
 
 struct interpreter {
     struct process process;
     int socket; /* readable: interpreter_look; -1 once it is gone */
     enum interpreter_state state;
+    pid_t child;   /* that waits, of one that is ready; else 0 */
     char why[512]; /* of one that is gone */
 };
 
@@ -46,9 +54,10 @@ struct interpreter_plan {
     char *const *env;
 };
 
-/* A child that was asked for. */
+/* A child that was given a run. */
 struct birth {
-    int reply; /* readable: interpreter_take. -1: none was asked for */
+    int reply; /* readable: interpreter_take. -1: no child was */
+    pid_t pid;
 };
 
 /* Starts it; scratch holds its arguments for the time of the call. */
@@ -63,8 +72,8 @@ void interpreter_look(struct interpreter *i);
 void interpreter_give_up(struct interpreter *i, const char *why);
 
 /*
- * Asks for a child that becomes the command, with the streams that *process gets. False: it could
- * not be asked.
+ * Asks the child that waits to become the command, with the streams that *process gets. False: it
+ * could not be asked.
  */
 bool interpreter_ask(struct interpreter *i, const struct command *command, struct birth *birth,
                      struct process *process);

@@ -5,9 +5,10 @@
 PROGRAM is the interpreter's path. FOLDER is a working folder as the runs will find it, of which SCRIPT and names are read.
 SKIPPED are names of modules, with commas, that are not imported. MODULEs are: then the folder this is started in has the inputs.
 
-Standard input is a socket of records. This side says "ready", or "fresh REASON" and ends. Then each record from hpo has five
-descriptors: a file of lines, each with a NUL behind it (the folder, how many arguments, these, the variables); standard input,
-output and error; and a socket, to which the child says its number. Where that is answered it becomes the run, else it ends.
+Standard input is a socket of records. This side says "ready", or "fresh REASON" and ends. Then a child is forked before it is
+wanted, and says "child NUMBER". The next record from hpo is for it, with five descriptors: a file of lines, each with a NUL
+behind it (the folder, how many arguments, these, the variables); standard input, output and error; and a socket, to which the
+child says "begun". Where that is answered it becomes the run, else it ends; and the next child is forked.
 engine/process/interpreter.h has the other side.
 
 A child is forked by a fork that ends at once: so hpo, which adopts orphans, is its parent.
@@ -406,7 +407,7 @@ def seed_anew():
         sys.modules["torch"].default_generator.seed()
 
 
-def become(fds, parent):
+def become(fds):
     """What a fresh interpreter is that is about to run the script. Returns its __main__ and the code."""
     place, argv, env = read_request(fds[0])
     reply = _socket.socket(fileno=fds[4])
@@ -425,10 +426,7 @@ def become(fds, parent):
     if hasattr(sys, "orig_argv"):
         sys.orig_argv[:] = [sys.orig_argv[0], *argv]
     open_input()
-    seed_anew()
-    while os.getppid() == parent:  # it takes a moment to end
-        time.sleep(0.0002)
-    reply.send(str(os.getpid()).encode())
+    reply.send(b"begun")
     if not reply.recv(1):
         os._exit(1)
     reply.close()
@@ -447,25 +445,44 @@ def receive():
     return None
 
 
+def wait_for_request(parent):
+    """In a child, once hpo is its parent. None: hpo has gone."""
+    seed_anew()
+    while os.getppid() == parent:  # it takes a moment to end
+        time.sleep(0.0002)
+    control.send(b"child %d" % os.getpid())
+    return receive()
+
+
 def serve():
-    """Returns in each child, with its __main__ and code. One waits for the next request, so that a run costs one fork."""
+    """Returns in each child, with its __main__ and code. One is always forked ahead, so that a run need not wait for a fork."""
     while True:
-        waiting = os.fork()
-        if waiting == 0:
-            fds = receive()
-            if fds is None:
-                os._exit(1)
+        seen, says = os.pipe()
+        between = os.fork()
+        if between == 0:
             parent = os.getpid()
             if os.fork():
                 os._exit(0)
+            os.close(seen)
+            fds = wait_for_request(parent)
+            if fds is None:
+                os._exit(1)
+            try:
+                os.write(says, b"1")
+            except OSError:
+                pass  # nobody forks another one
+            os.close(says)
             control.close()
             try:
-                return become(fds, parent)
+                return become(fds)
             except BaseException:
                 sys.excepthook(*sys.exc_info())
                 os._exit(1)
-        if os.waitpid(waiting, 0)[1] != 0:
+        os.close(says)
+        os.waitpid(between, 0)
+        if not os.read(seen, 1):  # the child has ended
             os._exit(0)
+        os.close(seen)
 
 
 def clear(names):
@@ -478,7 +495,12 @@ def clear(names):
 
 def drop_names():
     """Of the script, and of what it has imported itself: what it made goes, files are closed."""
-    own = [name for name, module in sys.modules.items() if name not in before and loaded.get(name) is not module]
+    own = []
+    for name in reversed(sys.modules):  # the latest first, and no further: to look at what was loaded here copies its page
+        if name in before or loaded.get(name) is sys.modules[name]:
+            break
+        own.append(name)
+    own.reverse()
     modules = [sys.modules.pop(name) for name in ["__main__", *own]]
     alive = [weakref(module) for module in modules if isinstance(module, type(sys))]
     del modules
