@@ -120,7 +120,7 @@ static void add_times(struct text *t, const struct board *b)
     board_duration(t, b->seconds);
     if (!isnan(b->left)) {
         text_add(t, ", about ");
-        board_duration(t, fmax(b->left, 1));
+        board_duration(t, fmax(rint(b->left), 1));
         text_add(t, " left");
     }
 }

@@ -110,7 +110,7 @@ static void add_form(struct text *t, const struct board *b, enum form form)
     if (isnan(b->left) || form >= NO_LEFT)
         return;
     text_add(t, form < NO_TIME ? ", about " : " | about ");
-    board_duration(t, fmax(b->left, 1));
+    board_duration(t, fmax(rint(b->left), 1));
     text_add(t, " left");
 }
 

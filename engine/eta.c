@@ -6,55 +6,95 @@
 #include "base/arena.h"
 
 enum {
-    BEFORE = 2,         /* trials, of which half end, that are imagined at a decision */
+    BEFORE = 2,         /* trials, that pass as the scheduler says, are imagined at a decision */
     PAST_UNITS = 4,     /* units of earlier builds count as so many, at most */
     OWN_UNITS = 2,      /* what all trials together took counts as so many of a trial's own */
     MOST_TRIALS = 2000, /* beyond, those to come are dealt out as equal parts */
     MOST_T = 100000
 };
 
-/* survival[t]: the share of trials that go on behind their report of t; 1 for t = 0. */
-static double *find_survival(const struct eta_study *s, int max_t, struct arena *arena)
-{
-    double *survival = arena_array(arena, (size_t)max_t + 1, sizeof *survival);
-    int *reached = arena_array(arena, (size_t)max_t + 2, sizeof *reached);
-    int *ended = arena_array(arena, (size_t)max_t + 2, sizeof *ended);
-    bool *decides = arena_array(arena, (size_t)max_t + 1, sizeof *decides);
+/* By t, up to max_t: how far trials come. */
+struct fate {
+    double *survival; /* the share of trials that go on behind their report of t; 1 for t = 0 */
+    double *resumes;  /* the share of those that pause there that is let on */
+    double *rest;     /* units that a trial behind t is expected to train */
+};
 
-    if (!survival || !reached || !ended || !decides)
-        return NULL;
-    for (size_t i = 0; i < s->n; i++) {
-        const int t = s->trials[i].t < max_t ? s->trials[i].t : max_t;
-        reached[t]++;
-        ended[t] += s->trials[i].state != ETA_RUNNING;
-        if (s->trials[i].until < max_t && !s->exploits)
-            decides[s->trials[i].until] = true;
-    }
-    for (int t = max_t - 1; t >= 0; t--)
-        reached[t] += reached[t + 1];
-    survival[0] = 1; /* who failed before a report is rare, and costs no less */
-    for (int t = 1; t <= max_t; t++) {
-        const double before = decides[t] ? BEFORE : 0;
-        survival[t] = survival[t - 1];
-        if (reached[t] + before > 0)
-            survival[t] *= 1 - (ended[t] + before / 2) / (reached[t] + before);
-    }
-    return survival;
+/* How many trials are where. */
+struct counts {
+    int *reached; /* t, or more */
+    int *ended, *paused;
+    bool *decides; /* the scheduler */
+};
+
+/* Of a population those that pause go on. */
+static bool is_paused(const struct eta_study *s, const struct eta_trial *trial)
+{
+    return trial->state == ETA_PAUSED && !s->exploits;
 }
 
-/* The units that a trial behind t is expected to train. */
-static double *find_rest(const double *survival, int max_t, struct arena *arena)
+static bool count_trials(const struct eta_study *s, int max_t, struct counts *out,
+                         struct arena *arena)
 {
-    double *rest = arena_array(arena, (size_t)max_t + 1, sizeof *rest), sum = 0;
+    const size_t n = (size_t)max_t + 2;
 
-    if (!rest)
-        return NULL;
-    for (int t = max_t - 1; t >= 0; t--) {
-        sum += survival[t];
-        /* one that runs goes on, whatever others did there */
-        rest[t] = survival[t] > 0 ? sum / survival[t] : 1 + (t + 1 < max_t ? rest[t + 1] : 0);
+    out->reached = arena_array(arena, n, sizeof *out->reached);
+    out->ended = arena_array(arena, n, sizeof *out->ended);
+    out->paused = arena_array(arena, n, sizeof *out->paused);
+    out->decides = arena_array(arena, n, sizeof *out->decides);
+    if (!out->reached || !out->ended || !out->paused || !out->decides)
+        return false;
+    for (size_t i = 0; i < s->n; i++) {
+        const struct eta_trial *trial = &s->trials[i];
+        const int t = trial->t < max_t ? trial->t : max_t;
+        out->reached[t]++;
+        out->ended[t] += trial->state == ETA_ENDED;
+        out->paused[t] += is_paused(s, trial);
+        if (trial->until < max_t && !s->exploits)
+            out->decides[trial->until] = true;
     }
-    return rest;
+    for (int t = max_t - 1; t >= 0; t--)
+        out->reached[t] += out->reached[t + 1];
+    return true;
+}
+
+static bool find_survival(const struct eta_study *s, int max_t, struct fate *out,
+                          struct arena *arena)
+{
+    const double share = s->passes > 0 ? s->passes : 0.5;
+    struct counts c;
+
+    out->survival = arena_array(arena, (size_t)max_t + 1, sizeof *out->survival);
+    out->resumes = arena_array(arena, (size_t)max_t + 1, sizeof *out->resumes);
+    if (!out->survival || !out->resumes || !count_trials(s, max_t, &c, arena))
+        return false;
+    out->survival[0] = 1; /* who failed before a report is rare, and costs no less */
+    for (int t = 1; t <= max_t; t++) {
+        const double before = c.decides[t] ? BEFORE : 0, all = c.reached[t] + before;
+        const int went_on = c.reached[t] - c.ended[t] - c.paused[t];
+        const double due = fmin(fmax(share * c.reached[t] - went_on, 0), c.paused[t]);
+        out->resumes[t] = c.paused[t] > 0 ? due / c.paused[t] : 0;
+        out->survival[t] = out->survival[t - 1];
+        if (all > 0)
+            out->survival[t] *= (went_on + due + before * share) / all;
+    }
+    return true;
+}
+
+static bool find_fate(const struct eta_study *s, int max_t, struct fate *out, struct arena *arena)
+{
+    double sum = 0;
+
+    out->rest = arena_array(arena, (size_t)max_t + 1, sizeof *out->rest);
+    if (!out->rest || !find_survival(s, max_t, out, arena))
+        return false;
+    for (int t = max_t - 1; t >= 0; t--) {
+        sum += out->survival[t];
+        /* one that runs goes on, whatever others did there */
+        out->rest[t] = out->survival[t] > 0 ? sum / out->survival[t]
+                                            : 1 + (t + 1 < max_t ? out->rest[t + 1] : 0);
+    }
+    return true;
 }
 
 /* Seconds a unit of cost 1; NaN: unknown. */
@@ -138,18 +178,29 @@ static void limit(const struct eta_study *s, double pace, struct eta *out)
     out->work = most;
 }
 
+/* Seconds that the trial is expected to train. */
+static double expect(const struct eta_study *s, const struct eta_trial *trial,
+                     const struct fate *fate, double unit)
+{
+    if (is_paused(s, trial))
+        return fate->resumes[trial->t] * fate->rest[trial->t] * unit * s->overhead;
+    if (trial->state == ETA_PAUSED)
+        return fate->rest[trial->t] * unit * s->overhead;
+    return (fate->rest[trial->t] - 1) * unit * s->overhead + present_unit(trial, unit);
+}
+
 enum status eta_study(const struct eta_study *s, struct arena *arena, struct eta *out,
                       struct error *err)
 {
     const int max_t = s->max_t < MOST_T ? s->max_t : MOST_T;
     struct workers w = {.n = s->workers > 0 ? s->workers : 1};
-    const double *survival = find_survival(s, max_t, arena);
-    const double *rest = survival ? find_rest(survival, max_t, arena) : NULL;
     const double pace = find_pace(s);
     const int to_come = s->exhausted ? 0 : s->samples - (int)s->n;
+    struct fate fate;
 
     *out = (struct eta){0, 0};
-    if (!rest || !(w.busy = arena_array(arena, (size_t)w.n, sizeof *w.busy)))
+    if (!find_fate(s, max_t, &fate, arena) ||
+        !(w.busy = arena_array(arena, (size_t)w.n, sizeof *w.busy)))
         return error_memory(err);
     if (isnan(pace)) {
         *out = (struct eta){NAN, NAN};
@@ -157,12 +208,10 @@ enum status eta_study(const struct eta_study *s, struct arena *arena, struct eta
     }
     for (size_t i = 0; i < s->n; i++) {
         const struct eta_trial *trial = &s->trials[i];
-        const double unit = pace_of(trial, pace);
-        if (trial->state != ETA_RUNNING || trial->t >= max_t)
-            continue;
-        deal(&w, out, (rest[trial->t] - 1) * unit * s->overhead + present_unit(trial, unit));
+        if (trial->state != ETA_ENDED && trial->t < max_t)
+            deal(&w, out, expect(s, trial, &fate, pace_of(trial, pace)));
     }
-    deal_new(&w, out, to_come > 0 ? to_come : 0, rest[0] * pace * mean_cost(s) * s->overhead);
+    deal_new(&w, out, to_come > 0 ? to_come : 0, fate.rest[0] * pace * mean_cost(s) * s->overhead);
     for (int i = 0; i < w.n; i++)
         out->span = fmax(out->span, w.busy[i]);
     limit(s, pace, out);

@@ -3,8 +3,9 @@
  *
  * Study      How far trials come is learned from those that have ended (a product-limit estimate:
  *            of the trials that reported t, the share that ended there; where a scheduler decides
- *            and few have come, half); how long a unit takes from
- *            the units that this build trained, by their cost, and less and less from earlier ones.
+ *            and few have come, the share that it says, else half). Of those that pause as many go
+ *            on as that share asks for. How long a unit takes is learned from the units that this
+ *            build trained, by their cost, and less and less from earlier ones.
  *            What is expected of each trial is then dealt out to the study's workers.
  * Build      Work (slot seconds) divided by slots, but no less than the longest way through what
  *            needs one another.
@@ -40,6 +41,7 @@ struct eta_study {
     double units_left; /* of a budget; 0: no such limit */
     bool exhausted;    /* no trial begins any more */
     bool exploits;     /* decisions end no trial */
+    double passes;     /* the share of trials that a decision lets go on; 0: unknown */
     double pace;       /* seconds a unit of cost 1 took elsewhere; NaN: unknown */
     double overhead;   /* what a second of them costs, at least 1 */
     const struct eta_trial *trials;

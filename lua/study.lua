@@ -96,6 +96,7 @@ function study.new(options)
   spec.units_with_exploits = 2 * spec.samples * spec.max_t
   spec.code = { study.new, method.code(o.search), method.code(o.scheduler) } -- what decides, with the modules that these are from
   spec.blind = not searcher.observe and not searcher.finish
+  spec.passes = tonumber(scheduler.passes) -- for the time left alone
   spec.exploits = not method.code(o.scheduler) or scheduler.exploits
   spec.identity, spec.custom = identity(o, spec.exploits and spec.samples or nil)
 

@@ -259,8 +259,11 @@ static enum status expect_study(struct pass *p, int node, struct eta *out, struc
     const struct study_spec *spec = graph_node(b->graph, node)->study;
     const struct study *study = known(b, node) ? known(b, node)->study : NULL;
     const int wide = study ? study_slots(study) / spec->concurrency : 1;
-    struct eta_study s = {
-        .samples = spec->samples, .max_t = spec->max_t, .exploits = spec->exploits, .pace = NAN};
+    struct eta_study s = {.samples = spec->samples,
+                          .max_t = spec->max_t,
+                          .exploits = spec->exploits,
+                          .passes = spec->passes,
+                          .pace = NAN};
     struct study_totals totals = {0};
 
     s.workers = b->o->jobs / (wide > 0 ? wide : 1);

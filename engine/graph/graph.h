@@ -118,6 +118,7 @@ struct study_spec {
     bool blind;                 /* its searcher hears no reports */
     bool exploits;              /* its scheduler may set a trial back, */
     double units_with_exploits; /* until so many units are delivered: 2 x samples x max_t */
+    double passes; /* the share of trials that its scheduler lets go on at a rung; 0: unknown */
     const char *identity; /* canonical JSON of all that decisions depend on, besides reports */
     const char *source;   /* digest of the Lua that decides, hexadecimal */
     int warm; /* node of the study whose reports its searcher knows from the start, or -1 */

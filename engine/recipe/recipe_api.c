@@ -440,6 +440,7 @@ static int api_study(lua_State *L)
     study->blind = boolean_field(L, 1, "blind");
     study->exploits = boolean_field(L, 1, "exploits");
     study->units_with_exploits = number_field(L, 1, "units_with_exploits", 0);
+    study->passes = number_field(L, 1, "passes", 0);
     if (!study->metric || !study->identity || study->concurrency < 1 || study->max_t < 1)
         return luaL_error(L, "a study without metric, identity, concurrency or max_t");
     lua_pushvalue(L, 1);

@@ -31,7 +31,7 @@ end
 local function open(o, study)
   local sign = study.mode == "max" and 1 or -1
   local rungs = open_rungs(o, study)
-  local scheduler = { max_t = o.max_t }
+  local scheduler = { max_t = o.max_t, passes = 1 / o.reduction_factor }
 
   function scheduler:start(trial) rungs:start(trial) end
 

@@ -25,7 +25,7 @@ end
 local function open(o, study)
   local sign = study.mode == "max" and 1 or -1
   local band, brackets, trials = band_of(o), {}, {}
-  local scheduler = { max_t = o.max_t }
+  local scheduler = { max_t = o.max_t, passes = 1 / o.reduction_factor }
   local answer -- the decisions that are being made
 
   local function decide(trial, decision, why)

@@ -22,7 +22,7 @@ end
 return function(o, study)
   local sign = study.mode == "max" and 1 or -1
   local rungs, ladders, busy = open_rungs(o, study), {}, {}
-  local scheduler = { max_t = o.max_t }
+  local scheduler = { max_t = o.max_t, passes = 1 / o.reduction_factor }
   local n_busy = 0
 
   local function occupy(trial) busy[trial], n_busy = true, n_busy + 1 end

@@ -105,6 +105,19 @@ static void take_trial(struct replay *r, char **w)
                                          .past_seconds = number(w[8])};
 }
 
+/* What the scheduler of the last study does. */
+static void take_decision(struct replay *r, const char *word)
+{
+    struct eta_study *study = &r->studies[r->n_studies];
+
+    if (strcmp(word, "exploits") == 0)
+        study->exploits = true;
+    else if (strncmp(word, "1/", 2) == 0)
+        study->passes = 1 / number(word + 2);
+    else
+        r->decides[r->n_studies][(int)number(word)] = true;
+}
+
 static void take_line(struct replay *r, char **w, struct arena *arena)
 {
     if (strcmp(w[0], "slots") == 0)
@@ -118,7 +131,7 @@ static void take_line(struct replay *r, char **w, struct arena *arena)
                                                       .pace = NAN,
                                                       .trials = r->trials[r->n_studies]};
         for (int i = 5; w[i]; i++)
-            r->decides[r->n_studies][(int)number(w[i])] = true;
+            take_decision(r, w[i]);
         r->n_studies++;
     }
     if (strcmp(w[0], "trial") == 0)
@@ -170,6 +183,18 @@ static void asha(void **state)
 {
     (void)state;
     replay("asha", 5);
+}
+
+static void bohb(void **state)
+{
+    (void)state;
+    replay("bohb", 10);
+}
+
+static void population(void **state)
+{
+    (void)state;
+    replay("pbt", 10);
 }
 
 static void several_studies(void **state)
@@ -253,6 +278,8 @@ int main(void)
         cmocka_unit_test(what_is_reused_is_no_work),
         cmocka_unit_test(what_is_shown_moves_little_by_little),
         cmocka_unit_test(asha),
+        cmocka_unit_test(bohb),
+        cmocka_unit_test(population),
         cmocka_unit_test(several_studies),
         cmocka_unit_test(on_two_slots),
         cmocka_unit_test(resumed),
