@@ -9,10 +9,10 @@
 --   root      where "/" starts; nil: at the top of the tree
 --   outputs   the paths that the tree has, where they are known
 --   is_file   nothing can be picked; modules: list of { name =, artifact = } that go where it goes (hpo.python)
---   name      what an input is called where nobody names it; nil: the last part of `whole`, or
---   unnamed   a method: why there is none
+--   name      what an input is called where nobody names it; nil: the last part of `whole`, or unnamed, a method: why none
 --   study     a method: the node of the study whose best it comes from, or nil; of hpo.after in between
---   template  a method (params JSON, the study's metric, whether it exploits) → number of a new node, where a trial may return this artifact
+--   template  a method (params JSON, the study's metric) → number of a new node, where a trial may return this artifact
+--   without_checkpoint  such a trial leaves nothing that another could go on from
 
 local core = require "hpo.core"
 local check = require "hpo.check"

@@ -4,13 +4,12 @@
 -- openings they hear everything in the same order. o are the study's checked fields.
 
 local core = require "hpo.core"
-local artifact = require "hpo.artifact"
 local check = require "hpo.check"
 local decisions = require "hpo.decisions"
-local digits = require "hpo.digits"
 local prior = require "hpo.prior"
 local method = require "hpo.method"
 local space = require "hpo.space"
+local trials = require "hpo.trial"
 
 local MOST_REPEATS = 1000
 
@@ -31,6 +30,7 @@ return function(spec, o, view)
   end
   -- An exploit sets a trial back, so a search in which nothing improves would never end.
   function view.may_exploit() return delivered < spec.units_with_exploits end
+  local function exploits() return method.code(o.scheduler) and scheduler.exploits end
   local function checked(call, trial, answers, why)
     return decisions("study.scheduler: " .. call, trial, answers, why, view.may_exploit())
   end
@@ -131,17 +131,12 @@ return function(spec, o, view)
     return o.cost and check.number { above = 0 } ("study.cost", o.cost(core.decode(params))) or 1
   end
   function spec.trial(params)
-    local p = core.decode(params)
-    digits.of(p)
-    core.within(o.trial)
-    local step = o.trial(p)
-    digits.of {}
-    local origin = artifact.is(step) and not artifact.is_picked(step) and artifact.origin(step)
-    if not origin or not origin.template then check.expected("study.trial", "hpo.train, hpo.command or hpo.script", step) end
-    if origin.last_t and spec.max_t > origin.last_t then
-      core.fail("study.trial", "the scheduler's max_t is " .. spec.max_t .. ", but hpo.train has epochs = " .. origin.last_t,
-        "past its epochs the learning rate is 0: raise epochs, which is another experiment, or lower max_t")
-    end
-    return origin:template(params, o.metric, method.code(o.scheduler) and scheduler.exploits)
+    return trials.template(o, spec.max_t, exploits(), params)
+  end
+  -- Where trials may exploit, the first is looked at while the recipe is read.
+  function spec.check_trial()
+    local params = exploits() and spec.suggest(0)
+    if params then trials.check(o, spec.max_t, true, params) end
+    spec.open()
   end
 end

@@ -98,7 +98,7 @@ local rules = {
 }
 for _, name in ipairs(check.names(command.program)) do rules[name] = command.program[name] end
 
-local methods = { kind = "script", step = "hpo.script" }
+local methods = { kind = "script", step = "hpo.script", without_checkpoint = true }
 
 -- The report as the engine reads it. A single pattern is of the study's metric; a row of a file counts where it has that.
 local function told(r, metric)
@@ -110,12 +110,7 @@ local function told(r, metric)
   return core.encode { patterns = all, file = r.file, metric = r.file and metric or nil, last = r.last }
 end
 
--- exploits: the study's scheduler lets a trial go on from another's checkpoint.
-function methods:template(_, metric, exploits)
-  if exploits then
-    core.fail("hpo.script", "the study's scheduler lets a trial go on from another's checkpoint, and a script has none",
-      "an hpo.command that speaks the protocol of trainers, or another scheduler")
-  end
+function methods:template(_, metric)
   local own = setmetatable({ report = told(self.report, metric) }, { __index = self })
   return command.template(own, nil)
 end

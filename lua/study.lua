@@ -98,6 +98,7 @@ function study.new(options)
   spec.blind = not searcher.observe and not searcher.finish
   spec.passes = tonumber(scheduler.passes) -- for the time left alone
   spec.exploits = not method.code(o.scheduler) or scheduler.exploits
+  spec.check_trial()
   spec.identity, spec.custom = identity(o, spec.exploits and spec.samples or nil)
 
   local self = setmetatable({}, methods)

@@ -440,9 +440,11 @@ return {{ default = hpo.study {{ space = {{}}, samples = 1, scheduler = hpo.sche
         self.refused("report = '(x)', tty = 1", "hpo.script.tty: expected true or false")
 
     def test_a_population(self):
-        self.refused("report = '(x)'", "r.lua:5: hpo.script", "a script has none",
+        self.refused("report = '(x)'", "r.lua:3: hpo.script", "a script has none",
                      scheduler="pbt { max_t = 4, perturbation_interval = 2, mutations = {} }")
         self.assertFalse((self.folder / "ran").exists())
+        for command in (["graph", "r.lua"], ["build", "r.lua", "--dry-run"]):  # while it is read
+            self.assertIn("a script has none", self.hpo(*command, status=2)[1])
 
     def test_an_exploit_of_a_recipes_own(self):
         self.refused("report = 'loss=(%d)'", "its trials are scripts, which have no checkpoint",
