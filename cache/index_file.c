@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -245,11 +246,15 @@ enum status index_file_open(const struct index_place *place, bool repair, struct
 {
     struct arena *arena = arena_open();
     char *path = arena ? file_join(arena, place->folder, "index.db") : NULL;
+    const bool shared = layout_is_shared(place->root);
+    const mode_t before = shared ? umask(0) : 0; /* the group can open SQLite's files at once */
     enum status s;
 
     if (place->write)
         layout_share_file(place->root, "index.db");
     s = path ? open_path(place, path, repair, arena, db, err) : error_memory(err);
+    if (shared)
+        (void)umask(before);
     arena_close(arena);
     return s;
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -45,27 +46,34 @@ enum status layout_refuse_network(const char *folder, struct arena *arena, struc
     return ERR_INPUT;
 }
 
-/* A folder without "version" is ours to fill only when a store could have begun in it. */
-static enum status refuse_foreign(const char *folder, struct arena *arena, struct error *err)
+/* Of a store, or what is about to become it: its name, a point and more. */
+static bool is_ours(const char *name)
 {
     static const char *const ours[] = {"blobs", "tmp",    "work", "graphs",
                                        "live",  "claims", "lock", "version"};
+    const size_t n = strcspn(name, ".");
+
+    for (size_t k = 0; k < sizeof ours / sizeof *ours; k++)
+        if (strlen(ours[k]) == n && strncmp(name, ours[k], n) == 0)
+            return true;
+    return strncmp(name, "index.db", 8) == 0;
+}
+
+/* A folder without "version" is ours to fill only when a store could have begun in it. */
+static enum status refuse_foreign(const char *folder, struct arena *arena, struct error *err)
+{
     char **names;
     size_t n;
 
     TRY(file_list(folder, arena, &names, &n, err));
-    for (size_t i = 0; i < n; i++) {
-        bool known = strncmp(names[i], "index.db", 8) == 0 || strncmp(names[i], "version.", 8) == 0;
-        for (size_t k = 0; k < sizeof ours / sizeof *ours; k++)
-            known = known || strcmp(names[i], ours[k]) == 0;
-        if (!known) {
+    for (size_t i = 0; i < n; i++)
+        if (!is_ours(names[i])) {
             (void)error_set(err, ERR_INPUT, folder,
                             "expected a store or an empty folder, found \"%.100s\" in it",
                             names[i]);
             error_hint(err, "choose a folder of its own for the store: --cache DIR");
             return ERR_INPUT;
         }
-    }
     return OK;
 }
 
@@ -140,11 +148,49 @@ static mode_t mode_of(int root, mode_t bits)
     return fstat(root, &st) == 0 ? st.st_mode & bits : 0755 & bits;
 }
 
+/*
+ * What the group shares it can open from its first moment, whatever the umask is: a file or a
+ * folder gets its name when its mode is right. Where that fails it is there by now, or this file
+ * system lacks the call: then it is made under its name.
+ */
+static void make_folder_for_group(int at, const char *name, mode_t mode)
+{
+    char fresh[NAME_MAX];
+
+    (void)snprintf(fresh, sizeof fresh, "%s.%lld", name, (long long)getpid());
+    if (mkdirat(at, fresh, mode & 0777) == 0 &&
+        (fchmodat(at, fresh, mode, 0) != 0 ||
+         renameat2(at, fresh, at, name, RENAME_NOREPLACE) != 0))
+        (void)unlinkat(at, fresh, AT_REMOVEDIR);
+}
+
+static void make_file_for_group(int root, const char *name, mode_t mode)
+{
+    char fresh[NAME_MAX];
+    int fd;
+
+    (void)snprintf(fresh, sizeof fresh, "%s.%lld", name, (long long)getpid());
+    fd = openat(root, fresh, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+    if (fd < 0)
+        return;
+    if (fchmod(fd, mode) == 0)
+        (void)!linkat(root, fresh, root, name, 0);
+    close(fd);
+    (void)unlinkat(root, fresh, 0);
+}
+
+static bool is_there(int at, const char *name)
+{
+    return faccessat(at, name, F_OK, 0) == 0;
+}
+
 enum status layout_make_folder(int root, int at, const char *name, const char *where,
                                struct error *err)
 {
     const mode_t mode = mode_of(root, 02777);
 
+    if (layout_is_shared(root) && !is_there(at, name))
+        make_folder_for_group(at, name, mode);
     if (mkdirat(at, name, mode & 0777) == 0)
         (void)!fchmodat(at, name, mode, 0); /* what the umask took */
     else if (errno != EEXIST)
@@ -167,6 +213,8 @@ enum status layout_make_file(int root, const char *name, const char *where, int 
 {
     const mode_t mode = mode_of(root, 0666);
 
+    if (layout_is_shared(root) && !is_there(root, name))
+        make_file_for_group(root, name, mode);
     *fd = openat(root, name, O_RDWR | O_CREAT | O_CLOEXEC, mode);
     if (*fd < 0)
         return error_system(err, where, "open the store's files");

@@ -1,6 +1,7 @@
 /*
  * hpo graph: the nodes of a recipe and what they need, as text, dot or JSON. A study needs what its
- * first trial reads; the trial itself is no node.
+ * first trial reads; the trial itself is no node. What hpo.after makes is there once its study is
+ * decided in the store.
  */
 #include <assert.h>
 #include <string.h>
@@ -9,7 +10,9 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "base/visible.h"
+#include "cache/store.h"
 #include "engine/commands/commands.h"
+#include "engine/execution/build.h"
 #include "engine/execution/session.h"
 #include "engine/execution/shape.h"
 #include "engine/graph/graph.h"
@@ -99,6 +102,32 @@ static void draw_targets(struct drawing *d)
     }
 }
 
+static void note_need(void *context, int need)
+{
+    ((bool *)context)[need] = true;
+}
+
+/* By node: whether it is what a trial trains. Nothing else needs such an action. */
+static enum status find_templates(struct graph *graph, int *templates, struct arena *arena,
+                                  struct error *err)
+{
+    const int n = graph_size(graph);
+    bool *needed = arena_array(arena, (size_t)n + 1, sizeof *needed);
+    const struct target *targets;
+    const size_t n_targets = graph_targets(graph, &targets);
+
+    if (!needed)
+        return error_memory(err);
+    for (size_t i = 0; i < n_targets; i++)
+        needed[targets[i].node] = true;
+    for (int i = 0; i < n; i++)
+        graph_needs(graph, i, note_need, needed);
+    for (int i = 0; i < n; i++)
+        if (graph_node(graph, i)->kind == NODE_ACTION && !needed[i])
+            templates[i] = TEMPLATE;
+    return OK;
+}
+
 /* By node of the graph as it is then: studies' templates are added to it. */
 static enum status shape_studies(struct graph *graph, struct recipe *recipe, struct arena *arena,
                                  const int **out, struct error *err)
@@ -116,18 +145,15 @@ static enum status shape_studies(struct graph *graph, struct recipe *recipe, str
         return error_memory(err);
     for (int i = 0; i < graph_size(graph); i++)
         all[i] = i < n ? shaped[i] : NONE;
-    for (int i = 0; i < n; i++)
-        if (shaped[i] >= 0)
-            all[shaped[i]] = TEMPLATE;
     *out = all;
-    return OK;
+    return find_templates(graph, all, arena, err);
 }
 
-static enum status draw(const struct options *o, struct graph *graph, const int *templates,
+static enum status draw(const struct options *o, struct graph *graph, struct recipe *recipe,
                         struct arena *arena, struct error *err)
 {
+    const int *templates = NULL;
     struct drawing d = {.graph = graph,
-                        .templates = templates,
                         .text = text_in(arena),
                         .format = o->format ? o->format
                                   : o->json ? "json"
@@ -136,7 +162,9 @@ static enum status draw(const struct options *o, struct graph *graph, const int 
     char *string;
     size_t n;
 
+    TRY(shape_studies(graph, recipe, arena, &templates, err));
     assert(templates);
+    d.templates = templates;
     text_add(&d.text, json ? "{\"nodes\": [" : dot ? "digraph recipe {\n  rankdir=LR;\n" : "");
     for (int i = 0; i < graph_size(graph); i++)
         if (templates[i] != TEMPLATE)
@@ -152,17 +180,40 @@ static enum status draw(const struct options *o, struct graph *graph, const int 
     return progress_result(string, n, err);
 }
 
+static enum status draw_known(struct build *b, void *context, struct error *err)
+{
+    return draw(context, b->graph, b->recipe, b->arena, err);
+}
+
+static bool has_after(struct graph *graph)
+{
+    for (int i = 0; i < graph_size(graph); i++)
+        if (graph_node(graph, i)->kind == NODE_AFTER)
+            return true;
+    return false;
+}
+
+/* With what the store knows. False: there is none, or something is missing on the way there. */
+static bool is_drawn_as_known(const struct options *o)
+{
+    struct store *store;
+    struct error ignored;
+
+    if (session_store(o, &store, &ignored) != OK) /* one that is not there is not made */
+        return false;
+    store_close(store);
+    return session_known(o, draw_known, (void *)o, &ignored) == OK;
+}
+
 enum status graph_command(const struct options *o, struct arena *arena, struct error *err)
 {
     struct graph *graph;
     struct recipe *recipe;
-    const int *templates = NULL;
-    enum status s;
+    enum status s = OK;
 
     TRY(session_graph(o, &graph, &recipe, err));
-    s = shape_studies(graph, recipe, arena, &templates, err);
-    if (s == OK)
-        s = draw(o, graph, templates, arena, err);
+    if (!has_after(graph) || !is_drawn_as_known(o))
+        s = draw(o, graph, recipe, arena, err);
     recipe_close(recipe);
     graph_close(graph);
     return s;

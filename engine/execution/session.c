@@ -449,7 +449,7 @@ enum status session_build(const struct options *o, struct error *err)
 
 /* ---- accept ---- */
 
-static enum status run_accept(struct build *b, accepting *answer, void *context, struct error *err)
+static enum status run_accept(struct build *b, answering *answer, void *context, struct error *err)
 {
     TRY(targets_choose_all(b, err));
     TRY(begin_targets(b, err));
@@ -460,7 +460,7 @@ static enum status run_accept(struct build *b, accepting *answer, void *context,
     return answer(b, context, err);
 }
 
-enum status session_accept(const struct options *o, accepting *answer, void *context,
+enum status session_accept(const struct options *o, answering *answer, void *context,
                            struct error *err)
 {
     struct session s;
@@ -470,6 +470,31 @@ enum status session_accept(const struct options *o, accepting *answer, void *con
     status = open_build(&s, NULL, err);
     if (status == OK)
         status = run_accept(&s.b, answer, context, err);
+    end(&s, true);
+    return status;
+}
+
+/* ---- what is known ---- */
+
+static enum status run_known(struct build *b, answering *answer, void *context, struct error *err)
+{
+    TRY(targets_choose_all(b, err));
+    TRY(begin_targets(b, err));
+    TRY(loop_run(b, err));
+    progress_clear(b->progress);
+    return answer(b, context, err);
+}
+
+enum status session_known(const struct options *o, answering *answer, void *context,
+                          struct error *err)
+{
+    struct session s;
+    enum status status;
+
+    TRY(begin(&s, o, MODE_DRY, err));
+    status = open_build(&s, NULL, err);
+    if (status == OK)
+        status = run_known(&s.b, answer, context, err);
     end(&s, true);
     return status;
 }

@@ -50,9 +50,16 @@ enum status session_replay(const struct options *o, struct store *store, const c
  * Goes through the recipe as `hpo build` would, all its targets, with results also looked for under
  * older keys: see accept.h. Starts nothing. Then calls `answer` with the build.
  */
-typedef enum status accepting(struct build *b, void *context, struct error *err);
-enum status session_accept(const struct options *o, accepting *answer, void *context,
+typedef enum status answering(struct build *b, void *context, struct error *err);
+enum status session_accept(const struct options *o, answering *answer, void *context,
                            struct error *err) MUST_CHECK;
+
+/*
+ * Goes through the recipe as far as the store knows it, all its targets, as a dry run does: starts
+ * nothing. Then calls `answer` with the build.
+ */
+enum status session_known(const struct options *o, answering *answer, void *context,
+                          struct error *err) MUST_CHECK;
 
 /*
  * Goes through the recipe as far as the store knows it, as session_replay does, and calls `answer`

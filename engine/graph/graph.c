@@ -292,6 +292,8 @@ const char *graph_kind(struct graph *graph, int id)
                                         "best",   "table", "undecided", "compare"};
     const struct node *node = graph->nodes[id];
 
+    if (node->kind == NODE_AFTER && node->after.node >= 0)
+        return "decided";
     return node->kind == NODE_ACTION ? node->action.kind : kinds[node->kind];
 }
 

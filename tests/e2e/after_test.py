@@ -42,6 +42,11 @@ class After(Case):
         self.assertEqual([(r["run"], r["loss"], r["exact_match"], r["f1"], r["params"], r["t"]) for r in row],
                          [("a", 95, 5, 50, {"x": 1}, 5)])
         self.assertEqual(self.build("r.lua", "default", "final")["ran"], 0)
+        graph = self.hpo("graph", "r.lua")[0]
+        for line in ("final (decided) ← a, longer.best\n", "longer.best (best) ← longer\n", "longer (study)\n"):
+            self.assertIn(line, graph)
+        self.assertIn("final (undecided) ← a\n", self.hpo("graph", "r.lua", "--cache", "none")[0])
+        self.assertFalse((self.folder / "none").exists())
 
     def test_a_study_that_it_makes_is_told_of_like_any_other(self):
         self.write("r.lua", HEAD + FINAL + 'return { default = final }')

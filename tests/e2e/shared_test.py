@@ -104,6 +104,17 @@ class Shared(Case):
         answers = [build.communicate(timeout=120) for build in builds]
         self.assertEqual([build.returncode for build in builds], [0, 0], answers)
 
+    def test_many_first_builds(self):
+        """Two make the store at the same time: neither finds what it may not open yet."""
+        for i in range(20):
+            self.store = self.folder / f"store{i}"
+            self.store.mkdir()
+            os.chown(self.store, 0, GROUP)
+            self.store.chmod(0o2770)
+            builds = [self.begin(user, "build", "r.lua", "big") for user in (ONE, TWO)]
+            said = [build.communicate(timeout=120) for build in builds]
+            self.assertEqual([build.returncode for build in builds], [0, 0], said)
+
     def test_every_file_is_the_groups(self):
         self.go()
         self.run_as(ONE, "build", "r.lua")
