@@ -162,16 +162,14 @@ static enum status compare_now(struct build *b, const struct named_node *of, voi
     struct digest last = *now->key;
     struct result ignored;
     struct visited v;
-    char *fields;
 
     TRY(visit_find(b, of, &v, err));
     if (of->trial >= 0 && unit_template(now->is, &last))
         TRY(difference_describe(now->store, &last, now->arena, &was, &ignored, err));
     if (digest_equal(&last, v.key) || !was)
         return OK;
-    TRY(key_difference(was, v.description, now->arena, &fields, err));
-    text_printf(now->out, "  now it would have another key, which differs in:\n%s", fields);
-    return OK;
+    text_add(now->out, "  now it would have another key, which differs in:\n");
+    return difference_add_now(b, was, v.description, now->out, err);
 }
 
 /* How the node would differ if it were built now, by the recipe as it is and the files that it

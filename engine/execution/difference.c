@@ -5,8 +5,10 @@
 
 #include "base/text.h"
 #include "cache/records/history.h"
+#include "engine/execution/build.h"
 #include "engine/graph/key.h"
 #include "engine/graph/packages.h"
+#include "engine/process/tool.h"
 #include "engine/study/unit.h"
 
 enum status difference_describe(struct store *store, const struct digest *key, struct arena *arena,
@@ -32,7 +34,7 @@ enum status difference_add(struct store *store, const char *was, const char *is,
 
     TRY(key_difference(was, is, arena, &difference, err));
     text_add(t, difference);
-    TRY(packages_explain(store, was, is, t, err));
+    TRY(packages_explain(store, was, is, NULL, t, err));
     if (!unit_template(was, &a) || !unit_template(is, &b) || digest_equal(&a, &b))
         return OK;
     TRY(difference_describe(store, &a, arena, &before, &r, err));
@@ -41,5 +43,15 @@ enum status difference_add(struct store *store, const char *was, const char *is,
         return OK;
     TRY(key_difference(before, after, arena, &difference, err));
     text_add(t, difference);
-    return packages_explain(store, before, after, t, err);
+    return packages_explain(store, before, after, NULL, t, err);
+}
+
+enum status difference_add_now(struct build *b, const char *was, const char *is, struct text *t,
+                               struct error *err)
+{
+    char *difference;
+
+    TRY(key_difference(was, is, t->arena, &difference, err));
+    text_add(t, difference);
+    return packages_explain(b->store, was, is, tool_environment(b->tools, is), t, err);
 }

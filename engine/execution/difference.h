@@ -9,6 +9,7 @@
 #include "cache/results/index.h"
 
 struct arena;
+struct build;
 struct store;
 struct text;
 
@@ -26,5 +27,9 @@ enum status difference_describe(struct store *store, const struct digest *key, s
  */
 enum status difference_add(struct store *store, const char *was, const char *is,
                            struct arena *arena, struct text *t, struct error *err) MUST_CHECK;
+
+/* The same, of a description that this build has made, which the store need not know. */
+enum status difference_add_now(struct build *b, const char *was, const char *is, struct text *t,
+                               struct error *err) MUST_CHECK;
 
 #endif

@@ -14,7 +14,6 @@
 #include "engine/execution/forecast.h"
 #include "engine/execution/resolve.h"
 #include "engine/graph/key.h"
-#include "engine/graph/packages.h"
 
 /* "failed in run 3: it ended with status 1", or else that its result is not there. */
 static enum status failed_or(struct build *b, const struct digest *key, const char *lacks,
@@ -38,7 +37,6 @@ static enum status why(struct build *b, int node, struct text *t, struct error *
     struct result r;
     size_t n;
     const char *reason;
-    char *difference;
     enum status s;
 
     if (w->lost) {
@@ -66,9 +64,7 @@ static enum status why(struct build *b, int node, struct text *t, struct error *
         return OK;
     }
     TRY(s);
-    TRY(key_difference(r.description, w->description, b->arena, &difference, err));
-    text_add(t, difference);
-    return packages_explain(b->store, r.description, w->description, t, err);
+    return difference_add(b->store, r.description, w->description, b->arena, t, err);
 }
 
 static void add_minutes(struct text *t, double seconds)
@@ -161,6 +157,7 @@ static enum status compare_templates(struct build *b, const struct digest *last,
                                      const char *description, const char **out, struct error *err)
 {
     const char *unit, *before = NULL;
+    struct text t = text_in(b->arena);
     struct result ignored;
     struct digest template;
     char *fields;
@@ -171,7 +168,8 @@ static enum status compare_templates(struct build *b, const struct digest *last,
     *out = "their keys are new";
     if (!before)
         return OK;
-    TRY(key_difference(before, description, b->arena, &fields, err));
+    TRY(difference_add(b->store, before, description, b->arena, &t, err));
+    TRY(text_finish(&t, &fields, NULL, err));
     *out = "what they go on from has changed";
     return *fields ? on_one_line(b, fields, out, err) : OK;
 }

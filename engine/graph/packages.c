@@ -160,7 +160,7 @@ static void add_difference(const char *was, const char *is, struct text *t)
 }
 
 /* The digest in `tool "python VERSION DIGEST"`. */
-static bool find_digest(const char *description, struct digest *out)
+bool packages_digest(const char *description, struct digest *out)
 {
     const char *at = description, *end, *hex;
     char copy[DIGEST_HEX + 1];
@@ -176,17 +176,17 @@ static bool find_digest(const char *description, struct digest *out)
     return digest_parse(copy, out);
 }
 
-enum status packages_explain(struct store *store, const char *was, const char *is, struct text *t,
-                             struct error *err)
+enum status packages_explain(struct store *store, const char *was, const char *is, const char *now,
+                             struct text *t, struct error *err)
 {
-    const char *before, *after;
+    const char *before, *after = now;
     struct digest a, b;
     enum status s;
 
-    if (!find_digest(was, &a) || !find_digest(is, &b) || digest_equal(&a, &b))
+    if (!packages_digest(was, &a) || !packages_digest(is, &b) || digest_equal(&a, &b))
         return OK;
     s = history_journal_get(store, &a, t->arena, &before, err);
-    if (s == OK)
+    if (s == OK && !now)
         s = history_journal_get(store, &b, t->arena, &after, err);
     if (s == OK)
         add_difference(before, after, t);

@@ -44,11 +44,15 @@ enum status packages_text(struct packages *p, const char *version, char **text,
                           struct digest *digest, const char **identity,
                           struct error *err) MUST_CHECK;
 
+/* The digest of the text that the key with this description has; false: its tool is no Python. */
+bool packages_digest(const char *description, struct digest *out);
+
 /*
  * The packages in which the Pythons of two descriptions of keys differ, where the journal knows
- * what they hold: a line "  python: torch 1.13.0 → 2.1.0" for each.
+ * what they hold: a line "  python: torch 1.13.0 → 2.1.0" for each. now: what the second holds, if
+ * the journal may not know it; or NULL.
  */
-enum status packages_explain(struct store *store, const char *was, const char *is, struct text *t,
-                             struct error *err) MUST_CHECK;
+enum status packages_explain(struct store *store, const char *was, const char *is, const char *now,
+                             struct text *t, struct error *err) MUST_CHECK;
 
 #endif

@@ -22,7 +22,9 @@ struct python {
     struct python_context c;
     const char *path;
     char **argv, **env;
-    struct digest name; /* of what is remembered of it */
+    struct digest name;      /* of what is remembered of it */
+    const char *environment; /* the text of what it holds, once that is known, */
+    struct digest digest;    /* and its digest */
     int64_t begun_ns;
 };
 
@@ -180,7 +182,6 @@ static enum status name_it(struct python *p, const char *version, struct package
                            const struct roots *roots, const char **identity, struct error *err)
 {
     const char *out = p->c.options->out, *hex;
-    struct digest digest;
     char here[4096], *text;
 
     if (out[0] != '/' &&
@@ -192,9 +193,15 @@ static enum status name_it(struct python *p, const char *version, struct package
             p->c.store, root->path, out, p->c.arena, &hex, err));
         TRY(packages_add(packages, "folder", root->label, NULL, hex, err));
     }
-    TRY(packages_text(packages, version, &text, &digest, identity, err));
-    return store_is_writable(p->c.store) ? history_journal_put(p->c.store, &digest, text, 0, err)
+    TRY(packages_text(packages, version, &text, &p->digest, identity, err));
+    p->environment = text;
+    return store_is_writable(p->c.store) ? history_journal_put(p->c.store, &p->digest, text, 0, err)
                                          : OK;
+}
+
+const char *python_environment(const struct python *p, const struct digest *digest)
+{
+    return p->environment && digest_equal(&p->digest, digest) ? p->environment : NULL;
 }
 
 /* ---- remembered: "version V", looks, "=KIND NAME VERSION DIGEST", "+LABEL PATH", "*…" ---- */

@@ -20,6 +20,7 @@
 
 struct action;
 struct arena;
+struct digest;
 struct options;
 struct store;
 
@@ -44,6 +45,9 @@ enum status python_open(const struct python_context *context, const char *path,
 
 /* *identity: as remembered; NULL: it has to be asked. Errors: of the store, of reading modules. */
 enum status python_recall(struct python *p, const char **identity, struct error *err) MUST_CHECK;
+
+/* What it holds, as packages.h has it, if that is the text of this digest; else NULL. */
+const char *python_environment(const struct python *p, const struct digest *digest);
 
 /* The question. It lives as long as the arena. */
 void python_question(struct python *p, struct command *command);

@@ -15,6 +15,7 @@
 #include "cache/content/source.h"
 #include "cache/records/history.h"
 #include "cache/store.h"
+#include "engine/graph/packages.h"
 #include "engine/options.h"
 #include "engine/process/capture.h"
 #include "engine/process/python.h"
@@ -324,4 +325,16 @@ enum status tool_identity(struct tools *tools, const struct node *node, const ch
     }
     *identity = k->identity;
     return OK;
+}
+
+const char *tool_environment(const struct tools *tools, const char *description)
+{
+    const char *text = NULL;
+    struct digest digest;
+
+    if (!packages_digest(description, &digest))
+        return NULL;
+    for (const struct known *k = tools->identities; k && !text; k = k->next)
+        text = k->python ? python_environment(k->python, &digest) : NULL;
+    return text;
 }

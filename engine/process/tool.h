@@ -43,4 +43,7 @@ enum status tool_expect(struct tools *tools, const struct node *node, struct err
 enum status tool_identity(struct tools *tools, const struct node *node, const char **identity,
                           struct error *err) MUST_CHECK;
 
+/* What the Python of such a key holds, as packages.h has it, if this build has asked it. */
+const char *tool_environment(const struct tools *tools, const char *description);
+
 #endif

@@ -84,6 +84,7 @@ class PythonIdentity(Case):
         self.recipe(step(python))
         self.assertEqual([self.ran(), self.ran()], [1, 0])
         self.install("torch", "2.1.0")
+        self.assertEqual(self.why(), ["python: torch 1.13.0 → 2.1.0"])
         self.assertIn("  python: torch 1.13.0 → 2.1.0\n", self.hpo("build", "r.lua", "--dry-run")[0])
         self.assertEqual([self.ran(), self.ran()], [1, 0])
         self.assertEqual(self.why(), ["python: torch 1.13.0 → 2.1.0"])
@@ -104,6 +105,9 @@ return {{ default = hpo.study {{ name = "s", space = {{ x = hpo.choice {{ 1, 2 }
   scheduler = hpo.scheduler.fifo {{ max_t = 1 }}, trial = function() return hpo.command {{ run = {{ "{python}", hpo.source "t.py" }} }} end }} }}''')
         self.assertEqual([self.ran(), self.ran()], [2, 0])
         self.install("torch", "2.1.0")
+        for node in ("s/0", "s/0/1"):  # before it runs, with a store that is only read
+            self.assertEqual(self.why(node), ["python: torch 1.13.0 → 2.1.0"])
+        self.assertRegex(self.hpo("build", "r.lua", "--dry-run")[0], "1 unit to train: tool: .*; python: torch 1.13.0 → 2.1.0\n")
         self.assertEqual(self.ran(), 2)
         self.assertEqual(self.why("s/0/1"), ["python: torch 1.13.0 → 2.1.0"])
 
