@@ -400,7 +400,8 @@ static enum status run_build(struct build *b, struct error *err)
     if (s == OK && !b->failed && !b->recall.past)
         s = recipe_finish(b->recipe, err);
     run.seconds = (double)(runner_now_ns() - started_ns) / 1e9;
-    kept = keep(b, s, &run, &second);
+    /* whom nobody reads any more goes as one that is interrupted */
+    kept = keep(b, s != OK && progress_unread(err) ? ERR_INTERRUPTED : s, &run, &second);
     live_end(b);
     if (s == OK || s == ERR_INTERRUPTED || (s == ERR_FAILED && says_counts(b))) {
         const enum status said = summary_print(b, run.seconds, kept == OK ? &second : err);

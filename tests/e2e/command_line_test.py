@@ -128,6 +128,19 @@ class CommandLine(Case):
         self.assertEqual(log.wait(timeout=60), -signal.SIGPIPE)
         log.stderr.close()
 
+    def test_a_build_whose_table_nobody_reads_has_not_failed(self):
+        self.write("r.lua", """local hpo = require "hpo"
+local s = hpo.study { name = "s", space = { x = hpo.choice { 1, 2 } }, search = hpo.search.grid(), metric = "loss",
+  scheduler = hpo.scheduler.fifo { max_t = 1 }, trial = function() return hpo.command { run = { "sh", "-c", [[echo '{"t": 1, "loss": 1}']] } } end }
+return { default = hpo.compare { s } }""")
+        read, write = os.pipe()
+        os.close(read)
+        done = subprocess.run([str(self.program), "build", "r.lua"], cwd=self.folder, env=self.environment, stdout=write, stderr=subprocess.PIPE, timeout=60)
+        os.close(write)
+        self.assertEqual(done.returncode, -signal.SIGPIPE)
+        self.assertIn(" interrupted ", self.hpo("runs")[0])
+        self.assertEqual(self.build("r.lua")["units_trained"], 0)
+
     def test_nor_is_anything_said_where_nobody_reads_at_all(self):
         self.write("r.lua", RECIPE)
         self.hpo("build", "r.lua")
