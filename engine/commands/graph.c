@@ -20,11 +20,13 @@
 #include "engine/progress.h"
 #include "engine/recipe/recipe.h"
 
-enum { NONE = -1, TEMPLATE = -2 };
+enum { NONE = -1 };
 
 struct drawing {
     struct graph *graph;
-    const int *templates; /* by study: the action that its first trial is; of that: TEMPLATE */
+    const int *templates; /* by node: of a study the action that its first trial is, else NONE */
+    bool *drawn;          /* by node */
+    bool found;           /* one more that is drawn */
     struct text text;
     const char *format;
     int node, nodes, edges;
@@ -53,11 +55,11 @@ static void draw_edge(void *context, int need)
 }
 
 /* A study also needs what its trials read. */
-static void draw_needs(struct drawing *d, int id)
+static void visit_needs(struct drawing *d, int id, void (*visit)(void *context, int need))
 {
-    graph_needs(d->graph, id, draw_edge, d);
+    graph_needs(d->graph, id, visit, d);
     if (d->templates[id] >= 0)
-        graph_needs(d->graph, d->templates[id], draw_edge, d);
+        graph_needs(d->graph, d->templates[id], visit, d);
 }
 
 static void draw_node(struct drawing *d, int id)
@@ -71,7 +73,7 @@ static void draw_node(struct drawing *d, int id)
         text_printf(&d->text, "  n%d [label=", id);
         json_write_string(&d->text, label);
         text_printf(&d->text, ", shape=%s];\n", node->kind == NODE_STUDY ? "box3d" : "box");
-        draw_needs(d, id);
+        visit_needs(d, id, draw_edge);
     } else if (strcmp(d->format, "json") == 0) {
         text_printf(&d->text, "%s{\"node\": %d, \"name\": ", d->nodes++ ? ", " : "", id);
         json_write_string(&d->text, label);
@@ -80,12 +82,12 @@ static void draw_node(struct drawing *d, int id)
         text_add(&d->text, ", \"where\": ");
         json_write_string(&d->text, node->where);
         text_add(&d->text, ", \"needs\": [");
-        draw_needs(d, id);
+        visit_needs(d, id, draw_edge);
         text_add(&d->text, "]}");
     } else {
         add_label(d, "", id);
         text_printf(&d->text, " (%s)", graph_kind(d->graph, id));
-        draw_needs(d, id);
+        visit_needs(d, id, draw_edge);
         text_add(&d->text, "\n");
     }
 }
@@ -100,32 +102,6 @@ static void draw_targets(struct drawing *d)
         json_write_string(&d->text, targets[i].name);
         text_printf(&d->text, ", \"node\": %d}", targets[i].node);
     }
-}
-
-static void note_need(void *context, int need)
-{
-    ((bool *)context)[need] = true;
-}
-
-/* By node: whether it is what a trial trains. Nothing else needs such an action. */
-static enum status find_templates(struct graph *graph, int *templates, struct arena *arena,
-                                  struct error *err)
-{
-    const int n = graph_size(graph);
-    bool *needed = arena_array(arena, (size_t)n + 1, sizeof *needed);
-    const struct target *targets;
-    const size_t n_targets = graph_targets(graph, &targets);
-
-    if (!needed)
-        return error_memory(err);
-    for (size_t i = 0; i < n_targets; i++)
-        needed[targets[i].node] = true;
-    for (int i = 0; i < n; i++)
-        graph_needs(graph, i, note_need, needed);
-    for (int i = 0; i < n; i++)
-        if (graph_node(graph, i)->kind == NODE_ACTION && !needed[i])
-            templates[i] = TEMPLATE;
-    return OK;
 }
 
 /* By node of the graph as it is then: studies' templates are added to it. */
@@ -146,7 +122,38 @@ static enum status shape_studies(struct graph *graph, struct recipe *recipe, str
     for (int i = 0; i < graph_size(graph); i++)
         all[i] = i < n ? shaped[i] : NONE;
     *out = all;
-    return find_templates(graph, all, arena, err);
+    return OK;
+}
+
+static void find_need(void *context, int need)
+{
+    struct drawing *d = context;
+
+    d->found = d->found || !d->drawn[need];
+    d->drawn[need] = true;
+}
+
+/* Targets, what is no step, and what these need: so neither trials nor what later ones read. */
+static enum status choose(struct drawing *d, struct arena *arena, struct error *err)
+{
+    const int n = graph_size(d->graph);
+    const struct target *targets;
+    const size_t n_targets = graph_targets(d->graph, &targets);
+
+    if (!(d->drawn = arena_array(arena, (size_t)n + 1, sizeof *d->drawn)))
+        return error_memory(err);
+    for (size_t i = 0; i < n_targets; i++)
+        d->drawn[targets[i].node] = true;
+    for (int i = 0; i < n; i++)
+        if (graph_node(d->graph, i)->kind >= NODE_STUDY)
+            d->drawn[i] = true;
+    do {
+        d->found = false;
+        for (int i = n - 1; i >= 0; i--) /* most need what was made before them */
+            if (d->drawn[i])
+                visit_needs(d, i, find_need);
+    } while (d->found);
+    return OK;
 }
 
 static enum status draw(const struct options *o, struct graph *graph, struct recipe *recipe,
@@ -165,9 +172,10 @@ static enum status draw(const struct options *o, struct graph *graph, struct rec
     TRY(shape_studies(graph, recipe, arena, &templates, err));
     assert(templates);
     d.templates = templates;
+    TRY(choose(&d, arena, err));
     text_add(&d.text, json ? "{\"nodes\": [" : dot ? "digraph recipe {\n  rankdir=LR;\n" : "");
     for (int i = 0; i < graph_size(graph); i++)
-        if (templates[i] != TEMPLATE)
+        if (d.drawn[i])
             draw_node(&d, i);
     if (json) {
         text_add(&d.text, "], \"targets\": [");
@@ -193,16 +201,26 @@ static bool has_after(struct graph *graph)
     return false;
 }
 
-/* With what the store knows. False: there is none, or something is missing on the way there. */
+/* With what the store knows. False: there is none, or it cannot be told, which is said. */
 static bool is_drawn_as_known(const struct options *o)
 {
+    struct progress *progress;
     struct store *store;
-    struct error ignored;
+    struct error why, ignored;
+    enum status s = store_open(o->cache, STORE_READ, NULL, &store, &why);
 
-    if (session_store(o, &store, &ignored) != OK) /* one that is not there is not made */
+    if (s == ERR_NOT_FOUND) /* one that is not there is not made */
         return false;
-    store_close(store);
-    return session_known(o, draw_known, (void *)o, &ignored) == OK;
+    if (s == OK) {
+        store_close(store);
+        s = session_known(o, draw_known, (void *)o, &why);
+    }
+    if (s != OK && progress_open(false, &progress, &ignored) == OK) {
+        progress_warning(progress, "what hpo.after has made is not shown: %s: %s", why.where,
+                         why.text);
+        progress_close(progress);
+    }
+    return s == OK;
 }
 
 enum status graph_command(const struct options *o, struct arena *arena, struct error *err)

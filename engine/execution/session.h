@@ -75,7 +75,7 @@ enum status session_look(const struct options *o, struct store *store, const cha
 enum status session_recipe(const struct options *o, struct arena *arena, const char **path,
                            struct error *err) MUST_CHECK;
 
-/* Opens the store for reading; ERR_NOT_FOUND says that nothing was built yet. */
+/* Opens the store for reading; ERR_INPUT also says that nothing was built yet. */
 enum status session_store(const struct options *o, struct store **out,
                           struct error *err) MUST_CHECK;
 

@@ -505,8 +505,10 @@ void local_executor_close(struct executor *x)
 {
     while (x && of(x)->children)
         local_close(x, &of(x)->children->task, false);
-    if (x)
+    if (x) {
         preload_close(of(x)->preload);
+        reap_orphans(of(x));
+    }
     if (x && of(x)->children_list >= 0)
         close(of(x)->children_list);
 }

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -81,7 +82,6 @@ void interpreter_give_up(struct interpreter *i, const char *why)
     if (i->state == INTERPRETER_GONE)
         return;
     i->state = INTERPRETER_GONE;
-    i->child = 0;
     (void)snprintf(i->why, sizeof i->why, "%s", why);
     runner_signal(&i->process, SIGKILL);
     close(i->socket);
@@ -278,5 +278,10 @@ void interpreter_refuse(struct birth *birth)
 void interpreter_close(struct reaper *reaper, struct interpreter *i)
 {
     interpreter_give_up(i, "it was closed");
+    if (i->child) { /* the one that waits: nobody else would reap it */
+        (void)kill(i->child, SIGKILL);
+        (void)waitpid(i->child, NULL, 0);
+    }
+    i->child = 0;
     runner_close(reaper, &i->process);
 }

@@ -37,7 +37,7 @@ struct interpreter {
     struct process process;
     int socket; /* readable: interpreter_look; -1 once it is gone */
     enum interpreter_state state;
-    pid_t child;   /* that waits, of one that is ready; else 0 */
+    pid_t child;   /* that waits, once it is ready; else 0 */
     char why[512]; /* of one that is gone */
 };
 

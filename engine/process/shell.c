@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* What the terminal sends is for the shell: we wait whatever comes. */
@@ -55,31 +56,40 @@ static void stop_with(pid_t pid)
     (void)kill(pid, SIGCONT);
 }
 
-/* An interactive shell ignores SIGTERM; that its terminal is gone ends it. */
-static void end(pid_t pid, bool again)
+/* How often a shell is told to end, a tenth of a second apart, before it is killed. */
+enum { N_TOLD = 50, TOLD_EVERY_NS = 100 * 1000 * 1000 };
+
+/*
+ * An interactive shell ignores SIGTERM; that its terminal is gone ends it. It is told again: bash
+ * loses what comes just before it waits for a line.
+ */
+static void end(pid_t pid, int told)
 {
-    (void)kill(pid, again ? SIGKILL : SIGHUP);
+    (void)kill(pid, told < N_TOLD ? SIGHUP : SIGKILL);
     (void)kill(pid, SIGCONT);
 }
 
 /* `heard` is blocked: a signal that comes before it is waited for is not lost. */
 static enum status wait_for(pid_t pid, const sigset_t *heard, int *exit_code, struct error *err)
 {
-    int status, number;
-    bool ended = false;
+    const struct timespec moment = {.tv_nsec = TOLD_EVERY_NS};
+    int status, number, told = 0;
     pid_t changed;
 
     while ((changed = waitpid(pid, &status, WNOHANG | WUNTRACED)) >= 0) {
         if (changed > 0 && !WIFSTOPPED(status)) {
             *exit_code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-            return ended ? error_set(err, ERR_INTERRUPTED, "", "interrupted") : OK;
+            return told ? error_set(err, ERR_INTERRUPTED, "", "interrupted") : OK;
         }
         if (changed > 0) {
             stop_with(pid);
-        } else if ((number = sigwaitinfo(heard, NULL)) > 0 && number != SIGCHLD) {
-            end(pid, ended);
-            ended = true;
+            continue;
         }
+        number = sigtimedwait(heard, NULL, told ? &moment : NULL);
+        if (number == SIGCHLD || (number < 0 && errno != EAGAIN))
+            continue;
+        end(pid, told && number > 0 ? N_TOLD : told); /* whoever asks twice means it */
+        told++;
     }
     return error_system(err, "", "wait for the shell");
 }

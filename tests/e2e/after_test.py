@@ -45,8 +45,30 @@ class After(Case):
         graph = self.hpo("graph", "r.lua")[0]
         for line in ("final (decided) ← a, longer.best\n", "longer.best (best) ← longer\n", "longer (study)\n"):
             self.assertIn(line, graph)
-        self.assertIn("final (undecided) ← a\n", self.hpo("graph", "r.lua", "--cache", "none")[0])
+        undecided, warnings = self.hpo("graph", "r.lua", "--cache", "none")
+        self.assertIn("final (undecided) ← a\n", undecided)
+        self.assertEqual(warnings, "")
         self.assertFalse((self.folder / "none").exists())
+
+    def test_what_trials_read_is_drawn_once_a_study(self):
+        self.write("t.sh", 'echo "{\\"t\\": 1, \\"loss\\": 1}"\n')
+        self.write("r.lua", '''local hpo = require "hpo"
+local function study(n)
+  return hpo.study { space = { x = hpo.randint(1, 9) }, search = hpo.search.random {}, samples = n, metric = "loss",
+    scheduler = hpo.scheduler.fifo { max_t = 1 }, trial = function() return hpo.command { run = { "sh", hpo.source "t.sh" } } end }
+end
+return { a = hpo.after(study(3), function() return study(2).table end) }
+''')
+        self.assertEqual(self.hpo("graph", "r.lua")[0].count("(source)"), 1)
+        self.build("r.lua")
+        self.assertEqual(self.hpo("graph", "r.lua")[0].count("(source)"), 2)
+
+    def test_graph_says_when_it_cannot_tell_what_was_made(self):
+        self.write("r.lua", HEAD + FINAL + "return { final = final }")
+        self.write("broken/version", "x")
+        graph, warnings = self.hpo("graph", "r.lua", "--cache", "broken")
+        self.assertIn("final (undecided) ← a\n", graph)
+        self.assertIn("what hpo.after has made is not shown: ", warnings)
 
     def test_a_study_that_it_makes_is_told_of_like_any_other(self):
         self.write("r.lua", HEAD + FINAL + 'return { default = final }')

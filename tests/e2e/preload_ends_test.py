@@ -1,4 +1,5 @@
 """Preloaded interpreters: how they end, and that nothing is left of them and of their runs."""
+import ctypes
 import os
 import shutil
 import signal
@@ -7,6 +8,9 @@ import unittest
 
 from case import BIN
 from preload_case import FORKED, HEAD, PreloadCase
+
+
+PR_SET_CHILD_SUBREAPER = 36
 
 
 class PreloadEnds(PreloadCase):
@@ -76,6 +80,19 @@ report()
         _, err = build.communicate(timeout=60)
         self.assertEqual(build.returncode, 0, err)
         self.assert_all_gone()
+
+    def test_no_zombie_is_left(self):
+        """Of children that hpo does not wait for we would be the parent."""
+        self.write("train.py", HEAD + "report()\n")
+        self.recipe(samples=2)
+        prctl = ctypes.CDLL(None).prctl
+        prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        try:
+            self.hpo("build", "r.lua", "-j2")
+            with self.assertRaises(ChildProcessError):
+                os.waitpid(-1, os.WNOHANG)
+        finally:
+            prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
 
     def test_an_interpreter_that_is_killed(self):
         """Its children live on; what follows is run fresh, but for the child that waited if that has begun by then."""

@@ -5,6 +5,7 @@ import pty
 import select
 import signal
 import subprocess
+import time
 import unittest
 
 from case import Case
@@ -88,7 +89,11 @@ class Shell(Case):
                                  stdin=below, stdout=below, stderr=below, start_new_session=True)
         os.close(below)
         text, sent, done = b"", False, False
+        deadline = time.monotonic() + 60
         while child.poll() is None:
+            if time.monotonic() > deadline:
+                child.kill()
+                self.fail(f"it has not ended: {text}")
             if select.select([above], [], [], 0.2)[0]:
                 try:
                     text += os.read(above, 4096)
@@ -131,6 +136,10 @@ class Shell(Case):
             status, text = self.at_a_terminal(b"echo is-$((1+1))-here\n", lambda child: child.terminate())
             self.assertEqual(status, 130, text)
             self.assertEqual([p for p in self.folder.glob(".hpo/work/*/*/dir")], [])
+
+    def test_a_shell_that_does_not_hear_that_it_is_to_end_is_killed(self):
+        status, text = self.at_a_terminal(b"trap '' HUP; echo is-$((1+1))-here\n", lambda child: child.terminate())
+        self.assertEqual(status, 130, text)
 
     def kept(self, target, *arguments, recipe="r.lua"):
         messages = self.build(recipe, target, *arguments, status=1)["messages"]
