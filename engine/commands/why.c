@@ -137,6 +137,9 @@ static enum status add_keyless(const struct options *o, struct text *t, bool *fo
                         graph_label(graph, node->after.study));
         else if (node->kind == NODE_ACTION)
             text_add(t, "  no build that ended has come to it: it has no key\n");
+        else if (node->kind == NODE_STUDY)
+            text_printf(t, "  a study has no key, its trials have: hpo why %s %s/0 tells of one\n",
+                        o->recipe, o->words[0]);
         else
             text_add(t, "  it is no action and has no key\n");
     }

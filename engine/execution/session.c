@@ -395,6 +395,7 @@ static enum status run_build(struct build *b, struct error *err)
     struct error second;
 
     TRY(history_run_begin(b->store, &run, &b->run, err));
+    TRY(store_sync(b->store, err)); /* before others can know of it, and before files are read */
     TRY(live_begin(b, run.started, err));
     s = make_targets(b, err);
     if (s == OK && !b->failed && !b->recall.past)

@@ -74,7 +74,7 @@ class Live(Case):
         self.addCleanup(program.kill)
         return program
 
-    def wait(self, condition, timeout=20):
+    def wait(self, condition, timeout=60):
         end = time.monotonic() + timeout
         while not (found := condition()):
             self.assertLess(time.monotonic(), end, "it does not come about")

@@ -97,6 +97,7 @@ class WhatRuns(Case):
     def test_why_knows_how_a_trial_failed(self):
         self.write("train.sh", 'echo "{\\"t\\": 1, \\"loss\\": 1}"; exit 3\n')
         self.build("r.lua", status=1)
+        self.assertIn("a study has no key, its trials have: hpo why r.lua s/0 tells of one", self.hpo("why", "r.lua", "s")[0])
         said = self.hpo("why", "r.lua", "s/0")[0]
         self.assertIn("\n  failed at t = 2 in run 1: it ended with status 3; a build tries it again\n", said)
         self.assertNotIn("undecided", said)
