@@ -48,7 +48,7 @@ static void agrees_with_the_library(void **state)
         size_t left = (size_t)json_get(one, "texts")->integer;
         struct vocabulary v;
         struct bpe *b = NULL;
-        ASSERT_OK(bpe_open(&b, &err));
+        ASSERT_OK(bpe_open(SPLITTING_BLOOM, &b, &err));
         for (size_t p = 0; p < s.n_paragraphs; p++)
             add_paragraph(b, &s, p, &left);
         assert_int_equal(left, 0);
@@ -75,7 +75,7 @@ static void check(const char *const *texts, size_t size, int64_t min_frequency,
 
     while (want[n_want])
         n_want++;
-    ASSERT_OK(bpe_open(&b, &err));
+    ASSERT_OK(bpe_open(SPLITTING_BLOOM, &b, &err));
     for (size_t i = 0; texts[i]; i++)
         ASSERT_OK(bpe_add(b, texts[i], strlen(texts[i]), &err));
     ASSERT_OK(bpe_train(b, size, min_frequency, arena, &v, &err));
@@ -118,7 +118,7 @@ static void a_merge_may_spell_a_special_token(void **state)
     struct bpe *b = NULL;
 
     (void)state;
-    ASSERT_OK(bpe_open(&b, &err));
+    ASSERT_OK(bpe_open(SPLITTING_BLOOM, &b, &err));
     ASSERT_OK(bpe_add(b, "a<s>b<s>", 8, &err)); /* a piece of its own, wherever it stands */
     ASSERT_OK(bpe_train(b, 300, 2, arena, &v, &err));
     assert_int_equal(v.n_merges, 2);
@@ -145,7 +145,7 @@ static void makes_a_tokenizer(void **state)
     size_t n;
 
     (void)state;
-    ASSERT_OK(bpe_open(&b, &err));
+    ASSERT_OK(bpe_open(SPLITTING_BLOOM, &b, &err));
     ASSERT_OK(bpe_add(b, "low lower lowest", 16, &err));
     ASSERT_OK(bpe_train(b, 262, 2, arena, &v, &err));
     bpe_close(b);
@@ -171,7 +171,7 @@ static void bounds_its_input(void **state)
 
     (void)state;
     memset(text, 'a', LONG);
-    ASSERT_OK(bpe_open(&b, &err));
+    ASSERT_OK(bpe_open(SPLITTING_BLOOM, &b, &err));
     assert_int_equal(bpe_add(b, text, SIZE_MAX, &err), ERR_INPUT);
     ASSERT_OK(bpe_add(b, text, LONG, &err));
     assert_int_equal(bpe_train(b, 300, 1, arena, &v, &err), ERR_INPUT);

@@ -29,7 +29,7 @@ static inline struct vocabulary small_vocabulary(const char *const *merges, size
     struct vocabulary_token *tokens = arena_array(arena, 2000, sizeof *tokens);
     struct vocabulary_merge *made = arena_array(arena, n_merges, sizeof *made);
     struct vocabulary_added *added = arena_array(arena, 4, sizeof *added);
-    struct vocabulary v = {tokens, 0, made, n_merges, added, 4};
+    struct vocabulary v = {SPLITTING_BLOOM, tokens, 0, made, n_merges, added, 4};
     unsigned char order[ALPHABET_SIZE];
 
     for (uint32_t i = 0; i < 4; i++) {
