@@ -160,6 +160,36 @@ static void makes_a_tokenizer(void **state)
     arena_close(arena);
 }
 
+/* One special token, which a text may hold as any other text; pieces as GPT-2 cuts them. */
+static void learns_by_gpt2s_rules(void **state)
+{
+    struct error err;
+    struct arena *arena = arena_open();
+    struct vocabulary v;
+    struct bpe *b = NULL;
+
+    (void)state;
+    assert_int_equal(bpe_vocabulary_min(SPLITTING_BLOOM), 260);
+    assert_int_equal(bpe_vocabulary_min(SPLITTING_GPT2), 257);
+    ASSERT_OK(bpe_open(SPLITTING_GPT2, &b, &err));
+    ASSERT_OK(bpe_add(b, "it's<|endoftext|>it's", 21, &err));
+    ASSERT_OK(bpe_train(b, 300, 2, arena, &v, &err));
+    assert_int_equal(v.splitting, SPLITTING_GPT2);
+    assert_int_equal(v.n_added, 1);
+    assert_string_equal(v.tokens[0].spelling, "<|endoftext|>");
+    assert_string_equal(v.tokens[1].spelling, "!");
+    assert_int_equal(v.n_merges, 2);
+    assert_string_equal(v.tokens[257].spelling, "'s");
+    assert_string_equal(v.tokens[258].spelling, "it");
+    bpe_close(b);
+    ASSERT_OK(bpe_open(SPLITTING_GPT2, &b, &err));
+    ASSERT_OK(bpe_add(b, "<|endoftext|>", 13, &err));
+    ASSERT_OK(bpe_train(b, 1000, 1, arena, &v, &err));
+    assert_int_equal(v.n_merges, 1 + 8 + 1); /* "<|", "endoftext", "|>" */
+    bpe_close(b);
+    arena_close(arena);
+}
+
 static void bounds_its_input(void **state)
 {
     enum { LONG = 200000 };
@@ -187,6 +217,7 @@ int main(void)
         cmocka_unit_test(follows_the_rules),
         cmocka_unit_test(a_merge_may_spell_a_special_token),
         cmocka_unit_test(makes_a_tokenizer),
+        cmocka_unit_test(learns_by_gpt2s_rules),
         cmocka_unit_test(bounds_its_input),
     };
 
