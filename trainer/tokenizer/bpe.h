@@ -4,15 +4,17 @@
  * Texts are cut into pieces (pieces.h), and each distinct piece is kept once, with how often it
  * came. BLOOM's special tokens are pieces wherever they stand, as in the library where a tokenizer
  * that has them already is trained anew; GPT-2's is a text as any other, as where one is made new,
- * and where transformers' train_new_from_iterator makes it. Training merges the pair of neighbouring tokens that is
- * most frequent, of equally frequent ones the pair with the smallest ids, until the vocabulary is
- * full or no pair is frequent enough.
+ * and where transformers' train_new_from_iterator makes it. Training merges the pair of
+ * neighbouring tokens that is most frequent, of equally frequent ones the pair with the smallest
+ * ids, until the vocabulary is full or no pair is frequent enough.
  *
  * Ids        The special tokens (BLOOM: <unk> <s> </s> <pad>; GPT-2: <|endoftext|>), the 256 of the
- *            alphabet in its order, then the merges' results as they are learned. A result that is spelled like a token that exists is that token, as
- *            there, also where it is a special one; such a merge takes no new id.
+ *            alphabet in its order, then the merges' results as they are learned. A result that is
+ *            spelled like a token that exists is that token, as there, also where it is a special
+ *            one; such a merge takes no new id.
  * Life       bpe_open, any number of bpe_add, one bpe_train, bpe_close.
- * Result     Depends on the texts, the splitting and the two numbers alone, not on the texts' order.
+ * Result     Depends on the texts, the splitting and the two numbers alone, not on the texts'
+ *            order.
  */
 #ifndef TRAINER_TOKENIZER_BPE_H
 #define TRAINER_TOKENIZER_BPE_H

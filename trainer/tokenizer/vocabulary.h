@@ -1,10 +1,10 @@
 /*
- * vocabulary: the content of a tokenizer.json of BLOOM's or GPT-2's structure: tokens, merges, added
- * tokens.
+ * vocabulary: the content of a tokenizer.json of BLOOM's or GPT-2's structure: tokens, merges,
+ * added tokens.
  *
- * The file       One JSON object of Hugging Face's tokenizers, version 1.0: text split by one of two
- *                rules (pieces.h), bytes as characters (alphabet.h), a BPE model, bytes again. Which
- *                rule it is says the pre_tokenizer: a "Sequence" that splits by PIECES_PATTERN, or
+ * The file       One JSON object of Hugging Face's tokenizers, version 1.0: text split by one of
+ *                two rules (pieces.h), bytes as characters (alphabet.h), a BPE model, bytes again.
+ *                The pre_tokenizer says which rule: a "Sequence" that splits by PIECES_PATTERN, or
  *                one "ByteLevel" that splits by itself, as GPT-2's does. Fields that change no id
  *                here may have any value (truncation and padding among them, which transformers
  *                writes as its last call left them). Any other component, option or name is refused
