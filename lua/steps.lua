@@ -19,6 +19,7 @@ function steps.tokenizer(options)
     data = { one_or_list, required = "a SQuAD file, or a list of them" },
     vocab_size = { trainer.natural, required = "a whole number ≥ 1" },
     min_frequency = { trainer.natural, default = 2 },
+    splitting = check.one_of("bloom", "gpt2"),
   })
   local flags, inputs = {}, {}
   for i, x in ipairs(o.data) do
@@ -27,6 +28,7 @@ function steps.tokenizer(options)
   end
   table.move({ "--vocab-size", o.vocab_size, "--min-frequency", o.min_frequency, "--out", "tokenizer.json" },
     1, 6, #flags + 1, flags)
+  if o.splitting then flags[#flags + 1], flags[#flags + 2] = "--splitting", o.splitting end
   return trainer.file(trainer.origin("hpo.tokenizer", "train-tokenizer", o, flags, inputs, "tokenizer.json"))
 end
 

@@ -36,7 +36,8 @@ static const struct command commands[] = {
      "--train FILE --validation FILE --tokenizer FILE --out DIR [--seed 42] [--train-size N]\n"
      "  [--validation-size N] [--max-length 512] [--labels answer|seed] [--truncate context|end]",
      "SQuAD files → rows of ids and labels to train on, and questions to answer", command_squad},
-    {"train-tokenizer", "--vocab-size N --out FILE [--min-frequency 2] [--squad FILE]...",
+    {"train-tokenizer",
+     "--vocab-size N --out FILE [--splitting bloom|gpt2] [--min-frequency 2] [--squad FILE]...",
      "a JSON string a line on standard input, or the prompts and answers of SQuAD files → a "
      "tokenizer.json",
      command_train_tokenizer},

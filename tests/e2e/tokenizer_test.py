@@ -83,10 +83,7 @@ class Tokenize(TrainerCase):
         file = json.loads(self.shared("data/tokenizer.json").read_text())
         file["pre_tokenizer"] = {"type": "Metaspace", "replacement": "_"}
         self.write("tokenizer.json", json.dumps(file))
-        self.refuses('pre_tokenizer.replacement', "tokenize", "--model", ".")
-        file["pre_tokenizer"] = {"type": "Metaspace"}
-        self.write("tokenizer.json", json.dumps(file))
-        self.refuses('pre_tokenizer.type: expected "Sequence", found "Metaspace"', "tokenize", "--model", ".")
+        self.refuses('pre_tokenizer.type: expected "Sequence" (as BLOOM has it) or "ByteLevel" (as GPT-2), found "Metaspace"', "tokenize", "--model", ".")
         self.write("tokenizer.json", self.shared("data/tokenizer.json").read_text()[:-1])
         self.refuses("tokenizer.json:1:", "tokenize", "--model", ".")
 

@@ -38,7 +38,8 @@ static enum status train(struct arena *arena, char **bytes, size_t *n, struct er
     struct vocabulary v;
     struct text out = text_in(arena);
 
-    if ((s = bpe_open(&b, err)) == OK && (s = bpe_add(b, text, strlen(text), err)) == OK &&
+    if ((s = bpe_open(SPLITTING_BLOOM, &b, err)) == OK &&
+        (s = bpe_add(b, text, strlen(text), err)) == OK &&
         (s = bpe_train(b, 300, 1, arena, &v, err)) == OK) {
         vocabulary_format(&v, &out);
         s = text_finish(&out, bytes, n, err);

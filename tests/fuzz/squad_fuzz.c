@@ -26,7 +26,8 @@ static struct tokenizer *bytes_alone(struct arena *arena)
     char *string;
     size_t n;
 
-    if (bpe_open(&b, &err) != OK || bpe_train(b, BPE_VOCABULARY_MIN, 1, arena, &v, &err) != OK)
+    if (bpe_open(SPLITTING_BLOOM, &b, &err) != OK ||
+        bpe_train(b, bpe_vocabulary_min(SPLITTING_BLOOM), 1, arena, &v, &err) != OK)
         abort();
     bpe_close(b);
     vocabulary_format(&v, &file);

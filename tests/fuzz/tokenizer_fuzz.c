@@ -45,7 +45,8 @@ static void write_again(const uint8_t *bytes, size_t n, struct arena *arena)
     vocabulary_format(&v, &t);
     if (text_finish(&t, &file, &n_file, &err) != OK ||
         vocabulary_parse(file, n_file, "again", arena, &again, &err) != OK ||
-        v.n_tokens != again.n_tokens || v.n_merges != again.n_merges || v.n_added != again.n_added)
+        v.splitting != again.splitting || v.n_tokens != again.n_tokens ||
+        v.n_merges != again.n_merges || v.n_added != again.n_added)
         abort();
 }
 

@@ -13,7 +13,10 @@
 #include "trainer/tokenizer/bpe.h"
 #include "trainer/tokenizer/vocabulary.h"
 
+static const char *const splitting_names[] = {"bloom", "gpt2", NULL}; /* enum splitting */
+
 struct options {
+    enum splitting splitting;
     int64_t vocabulary_size, min_frequency;
     const char *out;
     struct flag_list squad;
@@ -94,10 +97,11 @@ enum status command_train_tokenizer(int argc, char **argv, struct error *err)
     enum status s;
     struct options o = {.min_frequency = 2};
     const struct flag flags[] = {
+        {.name = "--splitting", .kind = FLAG_WORD, .out = &o.splitting, .words = splitting_names},
         {.name = "--vocab-size",
          .kind = FLAG_INTEGER,
          .out = &o.vocabulary_size,
-         .low = BPE_VOCABULARY_MIN,
+         .low = 1,
          .high = VOCABULARY_TOKENS_MAX,
          .required = true},
         {.name = "--min-frequency", .kind = FLAG_INTEGER, .out = &o.min_frequency},
@@ -108,9 +112,13 @@ enum status command_train_tokenizer(int argc, char **argv, struct error *err)
     struct bpe *b = NULL;
 
     TRY(flags_parse(flags, sizeof flags / sizeof *flags, argc, argv, err));
+    if ((size_t)o.vocabulary_size < bpe_vocabulary_min(o.splitting))
+        return error_set(err, ERR_INPUT, "--vocab-size",
+                         "expected special tokens and bytes, %zu together, or more, found %" PRId64,
+                         bpe_vocabulary_min(o.splitting), o.vocabulary_size);
     if (!(arena = arena_open()))
         return error_memory(err);
-    if ((s = bpe_open(&b, err)) == OK)
+    if ((s = bpe_open(o.splitting, &b, err)) == OK)
         s = train(b, &o, arena, err);
     bpe_close(b);
     arena_close(arena);

@@ -10,17 +10,26 @@
 
 #include "base/arena.h"
 #include "trainer/tokenizer/alphabet.h"
-#include "trainer/tokenizer/pieces.h"
 #include "trainer/tokenizer/strings.h"
 #include "trainer/tokenizer/vocabulary.h"
 
 #define NONE UINT32_MAX
-static const char *const special[] = {"<unk>", "<s>", "</s>", "<pad>"};
 
-enum { SPECIALS = sizeof special / sizeof *special };
+/* What the splitting of a tokenizer brings with it. */
+struct family {
+    size_t n_special;
+    const char *special[4]; /* none begins with another */
+    bool finds_special;     /* in texts, as pieces; all begin with '<' */
+};
+
+static const struct family families[] = {
+    [SPLITTING_BLOOM] = {4, {"<unk>", "<s>", "</s>", "<pad>"}, true},
+    [SPLITTING_GPT2] = {1, {"<|endoftext|>"}, false},
+};
 
 struct bpe {
     struct arena *arena;
+    enum splitting splitting;
     struct strings pieces;
     int64_t *counts; /* of each piece */
     size_t n_counts, room;
@@ -28,7 +37,12 @@ struct bpe {
 
 /* ---- texts ---- */
 
-enum status bpe_open(struct bpe **out, struct error *err)
+size_t bpe_vocabulary_min(enum splitting splitting)
+{
+    return families[splitting].n_special + ALPHABET_SIZE;
+}
+
+enum status bpe_open(enum splitting splitting, struct bpe **out, struct error *err)
 {
     struct arena *arena = arena_open();
     struct bpe *b = arena ? arena_alloc(arena, sizeof *b) : NULL;
@@ -38,6 +52,7 @@ enum status bpe_open(struct bpe **out, struct error *err)
         return error_memory(err);
     }
     b->arena = arena;
+    b->splitting = splitting;
     b->pieces = strings_in(arena);
     *out = b;
     return OK;
@@ -67,7 +82,7 @@ static enum status add_piece(struct bpe *b, const char *piece, size_t n, struct 
 static enum status add_section(struct bpe *b, const char *text, size_t n, struct error *err)
 {
     uint32_t ends[PIECES_BATCH];
-    struct pieces p = pieces_of(text, n);
+    struct pieces p = pieces_of(b->splitting, text, n);
     size_t found, start = 0;
 
     while ((found = pieces_next(&p, ends)) > 0)
@@ -78,12 +93,12 @@ static enum status add_section(struct bpe *b, const char *text, size_t n, struct
     return OK;
 }
 
-/* The length of the special token that the n bytes begin with, or 0. None begins with another. */
-static size_t special_at(const char *text, size_t n)
+/* The length of the special token that the n bytes begin with, or 0. */
+static size_t special_at(const struct family *f, const char *text, size_t n)
 {
-    for (size_t i = 0; i < SPECIALS; i++) {
-        const size_t length = strlen(special[i]);
-        if (length <= n && memcmp(text, special[i], length) == 0)
+    for (size_t i = 0; i < f->n_special; i++) {
+        const size_t length = strlen(f->special[i]);
+        if (length <= n && memcmp(text, f->special[i], length) == 0)
             return length;
     }
     return 0;
@@ -91,13 +106,14 @@ static size_t special_at(const char *text, size_t n)
 
 enum status bpe_add(struct bpe *b, const char *text, size_t n, struct error *err)
 {
+    const struct family *f = &families[b->splitting];
     size_t start = 0;
 
     if (n > PIECES_TEXT_MAX)
         return error_set(err, ERR_INPUT, NULL, "expected a text of at most %d bytes, found %zu",
                          PIECES_TEXT_MAX, n);
-    for (size_t i = 0; i < n; i++) {
-        const size_t length = text[i] == '<' ? special_at(text + i, n - i) : 0;
+    for (size_t i = 0; i < n && f->finds_special; i++) {
+        const size_t length = text[i] == '<' ? special_at(f, text + i, n - i) : 0;
         if (length == 0)
             continue;
         TRY(add_section(b, text + start, i - start, err));
@@ -375,13 +391,14 @@ static enum status learn(struct learner *l, size_t vocabulary_size, int64_t min_
 /* ---- beginning and end ---- */
 
 /* Special tokens, then the alphabet; ids[byte] is the byte's token. */
-static enum status add_first_tokens(struct learner *l, uint32_t ids[ALPHABET_SIZE])
+static enum status add_first_tokens(struct learner *l, const struct family *f,
+                                    uint32_t ids[ALPHABET_SIZE])
 {
     unsigned char order[ALPHABET_SIZE];
     uint32_t id;
 
-    for (size_t i = 0; i < SPECIALS; i++)
-        TRY(strings_add(&l->tokens, special[i], strlen(special[i]), &id, l->err));
+    for (size_t i = 0; i < f->n_special; i++)
+        TRY(strings_add(&l->tokens, f->special[i], strlen(f->special[i]), &id, l->err));
     alphabet_order(order);
     for (size_t i = 0; i < ALPHABET_SIZE; i++) {
         char spelling[3];
@@ -411,11 +428,13 @@ static enum status add_words(struct learner *l, const struct bpe *b,
     return queue_touched(l);
 }
 
-static enum status hand_over(const struct learner *l, struct arena *arena, struct vocabulary *out)
+static enum status hand_over(const struct learner *l, enum splitting splitting, struct arena *arena,
+                             struct vocabulary *out)
 {
+    const size_t n_added = families[splitting].n_special;
     struct vocabulary_token *tokens = arena_array(arena, l->tokens.n, sizeof *tokens);
     struct vocabulary_merge *merges = arena_array(arena, l->n_merges, sizeof *merges);
-    struct vocabulary_added *added = arena_array(arena, SPECIALS, sizeof *added);
+    struct vocabulary_added *added = arena_array(arena, n_added, sizeof *added);
     size_t n_merges = 0;
 
     if (!tokens || !merges || !added)
@@ -425,9 +444,9 @@ static enum status hand_over(const struct learner *l, struct arena *arena, struc
     for (size_t i = 0; i < l->n_merges; i++)
         if (l->merges[i].left != NONE)
             merges[n_merges++] = l->merges[i];
-    for (uint32_t i = 0; i < SPECIALS; i++)
+    for (uint32_t i = 0; i < n_added; i++)
         added[i] = (struct vocabulary_added){.id = i, .special = true};
-    *out = (struct vocabulary){tokens, l->tokens.n, merges, n_merges, added, SPECIALS};
+    *out = (struct vocabulary){splitting, tokens, l->tokens.n, merges, n_merges, added, n_added};
     return OK;
 }
 
@@ -441,9 +460,9 @@ enum status bpe_train(struct bpe *b, size_t vocabulary_size, int64_t min_frequen
     if (!l.arena)
         return error_memory(err);
     l.tokens = strings_in(arena);
-    if ((s = add_first_tokens(&l, ids)) == OK && (s = add_words(&l, b, ids)) == OK &&
-        (s = learn(&l, vocabulary_size, min_frequency)) == OK)
-        s = hand_over(&l, arena, out);
+    if ((s = add_first_tokens(&l, &families[b->splitting], ids)) == OK &&
+        (s = add_words(&l, b, ids)) == OK && (s = learn(&l, vocabulary_size, min_frequency)) == OK)
+        s = hand_over(&l, b->splitting, arena, out);
     arena_close(l.arena);
     return s;
 }

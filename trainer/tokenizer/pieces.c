@@ -1,10 +1,12 @@
 /*
- * pieces: 64 bytes become masks of bits (which bytes are separators, which are spaces), and the
- * cuts follow from the masks by shifts. Start at cuts_of.
+ * pieces: for BLOOM 64 bytes become masks of bits (which bytes are separators, which are spaces),
+ * and the cuts follow from the masks by shifts. Start at cuts_of. GPT-2's cut is pieces_gpt2.c.
  */
 #include "trainer/tokenizer/pieces.h"
 
 #include <string.h>
+
+#include "trainer/tokenizer/pieces_gpt2.h"
 
 #if defined(__SSE2__) && !defined(HPO_SMALL) /* the small build tries the other way */
 #include <emmintrin.h>
@@ -150,18 +152,18 @@ static uint64_t cuts_of(const struct pieces *p, const struct pieces_block *next)
            (spaces & (words >> 1 | next_word << (BLOCK - 1)));
 }
 
-struct pieces pieces_of(const char *text, size_t n)
+struct pieces pieces_of(enum splitting splitting, const char *text, size_t n)
 {
-    struct pieces p = {.text = (const unsigned char *)text, .n = n};
+    struct pieces p = {.text = (const unsigned char *)text, .n = n, .splitting = splitting};
 
     if (n == 0)
         p.at = SIZE_MAX;
-    else
+    else if (splitting == SPLITTING_BLOOM)
         p.block = classify(&p, 0, 0);
     return p;
 }
 
-size_t pieces_next(struct pieces *p, uint32_t ends[PIECES_BATCH])
+static size_t bloom_next(struct pieces *p, uint32_t ends[PIECES_BATCH])
 {
     size_t found = 0;
 
@@ -184,4 +186,9 @@ size_t pieces_next(struct pieces *p, uint32_t ends[PIECES_BATCH])
         p->at = SIZE_MAX;
     }
     return found;
+}
+
+size_t pieces_next(struct pieces *p, uint32_t ends[PIECES_BATCH])
+{
+    return p->splitting == SPLITTING_GPT2 ? pieces_gpt2_next(p, ends) : bloom_next(p, ends);
 }

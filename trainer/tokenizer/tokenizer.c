@@ -68,6 +68,7 @@ enum { GROUPS = 2 }; /* those without `normalized`, then in what they leave thos
 
 struct tokenizer {
     struct arena *arena;
+    enum splitting splitting;
     struct merges *merges;
     struct set *sets; /* [1 << SET_BITS], aligned to LINE */
     size_t n_tokens;
@@ -147,6 +148,7 @@ static enum status build(struct tokenizer *t, const struct vocabulary *v, struct
 {
     char *lines;
 
+    t->splitting = v->splitting;
     TRY(spell_tokens(t, v, err));
     TRY(keep_added(t, v, err));
     TRY(merges_build(v, t->arena, &t->merges, err));
@@ -332,7 +334,7 @@ static enum status encode_section(struct encoding *e, const unsigned char *secti
                                   const unsigned char *end)
 {
     uint32_t ends[PIECES_BATCH];
-    struct pieces p = pieces_of((const char *)section, (size_t)(end - section));
+    struct pieces p = pieces_of(e->t->splitting, (const char *)section, (size_t)(end - section));
     size_t found, start = 0;
 
     while ((found = pieces_next(&p, ends)) > 0)

@@ -1,11 +1,11 @@
 /*
  * tokenizer: text to ids and back, id for id what Hugging Face's tokenizers gives for a
- * tokenizer.json of BLOOM's structure (vocabulary.h says which that is).
+ * tokenizer.json of BLOOM's or GPT-2's structure (vocabulary.h says which these are).
  *
  * Encoding   Added tokens are cut out first, wherever they stand, the leftmost, the longest where
  *            several begin there; those with `normalized` only in what the others leave. What lies
  *            between is cut into pieces (pieces.h), and each piece is merged by rank (merges.h).
- *            Nothing is added: BLOOM has no beginning token.
+ *            Nothing is added: neither model has a beginning token.
  *            Time is linear in the text but for a logarithm, memory linear. Any bytes are taken;
  *            those that are no UTF-8 come back from tokenizer_decode as U+FFFD.
  * Decoding   The tokens' bytes, end to end. An id beyond the vocabulary gives nothing. Each longest
@@ -27,7 +27,7 @@
 struct arena;
 struct tokenizer; /* opaque: an arena of its own, tables, the cache of pieces */
 
-/* Reads a tokenizer.json. ERR_NOT_FOUND: no such file. ERR_INPUT: not of BLOOM's structure. */
+/* Reads a tokenizer.json. ERR_NOT_FOUND: no such file. ERR_INPUT: not of such a structure. */
 enum status tokenizer_open(const char *path, struct tokenizer **out, struct error *err) MUST_CHECK;
 
 /* The same from n bytes; where is the file's name for messages. */

@@ -1,6 +1,6 @@
 /*
- * vocabulary: a tokenizer.json is compared with the one structure that we implement, then its
- * tokens, added tokens and merges are read. Start at vocabulary_parse.
+ * vocabulary: a tokenizer.json is compared with the structure that we implement, which its
+ * pre_tokenizer says, then its tokens, added tokens and merges are read. Start at vocabulary_parse.
  */
 #include "trainer/tokenizer/vocabulary.h"
 
@@ -12,28 +12,31 @@
 #include "base/text.h"
 #include "trainer/lfs.h"
 #include "trainer/tokenizer/alphabet.h"
-#include "trainer/tokenizer/pieces.h"
 
 /*
- * The structure, around the pattern. A name with '?' may be absent or null. "*" is any value, read
- * elsewhere or of no effect on ids: truncation and padding are what the last call of transformers
- * left and its next call sets anew; every byte is a token, so nothing is ever unknown; offsets,
- * which some booleans move, are not given here.
+ * The structures, around BLOOM's pattern. A name with '?' may be absent or null. "*" is any value,
+ * read elsewhere or of no effect on ids: truncation and padding are what the last call of
+ * transformers left and its next call sets anew; every byte is a token, so nothing is ever unknown;
+ * offsets, which some booleans move, are not given here. A model without a type is an old BPE.
  */
 static const char structure_head[] =
     "{\"version\": \"1.0\", \"truncation?\": \"*\", \"padding?\": \"*\", \"added_tokens\": \"*\","
-    " \"normalizer?\": {\"type\": \"Sequence\", \"normalizers\": []},"
-    " \"pre_tokenizer\": {\"type\": \"Sequence\", \"pretokenizers\": ["
-    "  {\"type\": \"Split\", \"pattern\": {\"Regex\": ";
-static const char structure_tail[] =
+    " \"normalizer?\": {\"type\": \"Sequence\", \"normalizers\": []}, \"pre_tokenizer\": ";
+static const char bloom_head[] = "{\"type\": \"Sequence\", \"pretokenizers\": ["
+                                 "  {\"type\": \"Split\", \"pattern\": {\"Regex\": ";
+static const char bloom_tail[] =
     "}, \"behavior\": \"Isolated\", \"invert\": false},"
     "  {\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"trim_offsets\": \"a boolean\","
-    "   \"use_regex\": false}]},"
-    " \"post_processor?\": {\"type\": \"ByteLevel\", \"add_prefix_space\": \"a boolean\","
+    "   \"use_regex\": false}]}";
+static const char gpt2[] =
+    "{\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"trim_offsets\": \"a boolean\","
+    " \"use_regex?\": true}";
+static const char structure_tail[] =
+    ", \"post_processor?\": {\"type\": \"ByteLevel\", \"add_prefix_space\": \"a boolean\","
     "   \"trim_offsets\": \"a boolean\", \"use_regex?\": \"a boolean\"},"
     " \"decoder\": {\"type\": \"ByteLevel\", \"add_prefix_space\": \"a boolean\","
     "   \"trim_offsets\": \"a boolean\", \"use_regex?\": \"a boolean\"},"
-    " \"model\": {\"type\": \"BPE\", \"dropout?\": 0, \"unk_token?\": \"*\","
+    " \"model\": {\"type?\": \"BPE\", \"dropout?\": 0, \"unk_token?\": \"*\","
     "   \"continuing_subword_prefix?\": \"\", \"end_of_word_suffix?\": \"\","
     "   \"fuse_unk?\": \"a boolean\", \"byte_fallback?\": \"a boolean\","
     "   \"ignore_merges?\": false, \"vocab\": \"*\", \"merges\": \"*\"}}";
@@ -151,6 +154,21 @@ static enum status match(const struct reader *r, const char *place, const struct
     return expected(r, place, text, found);
 }
 
+/* What the type of the pre_tokenizer says; the rest of it is compared later. */
+static enum status read_splitting(const struct reader *r, const struct json *root)
+{
+    const struct json *pre = json_get(root, "pre_tokenizer");
+    const struct json *type = pre && pre->kind == JSON_OBJECT ? json_get(pre, "type") : NULL;
+    const bool named = type && type->kind == JSON_STRING;
+
+    r->out->splitting =
+        named && strcmp(type->string, "ByteLevel") == 0 ? SPLITTING_GPT2 : SPLITTING_BLOOM;
+    if (named && r->out->splitting == SPLITTING_BLOOM && strcmp(type->string, "Sequence") != 0)
+        return expected(r, "pre_tokenizer.type",
+                        "\"Sequence\" (as BLOOM has it) or \"ByteLevel\" (as GPT-2)", type);
+    return OK;
+}
+
 static enum status match_structure(const struct reader *r, const struct json *root)
 {
     struct text t = text_in(r->arena);
@@ -158,13 +176,20 @@ static enum status match_structure(const struct reader *r, const struct json *ro
     char *text;
     size_t n;
 
+    if (root->kind != JSON_OBJECT)
+        return expected(r, "", "an object", root);
+    TRY(read_splitting(r, root));
     text_add(&t, structure_head);
-    json_write_string(&t, PIECES_PATTERN);
+    if (r->out->splitting == SPLITTING_GPT2) {
+        text_add(&t, gpt2);
+    } else {
+        text_add(&t, bloom_head);
+        json_write_string(&t, PIECES_PATTERN);
+        text_add(&t, bloom_tail);
+    }
     text_add(&t, structure_tail);
     TRY(text_finish(&t, &text, &n, r->err));
     TRY(json_parse(text, n, "structure", JSON_STRICT, r->arena, &want, r->err));
-    if (root->kind != JSON_OBJECT)
-        return expected(r, "", "an object", root);
     return match_object(r, "", want, root);
 }
 
@@ -385,7 +410,7 @@ enum status vocabulary_parse(const char *bytes, size_t n, const char *where, str
     struct reader r = {where, arena, err, out, NULL};
     struct json *root;
 
-    *out = (struct vocabulary){NULL, 0, NULL, 0, NULL, 0};
+    *out = (struct vocabulary){SPLITTING_BLOOM, NULL, 0, NULL, 0, NULL, 0};
     TRY(json_parse(bytes, n, where, JSON_STRICT, arena, &root, err));
     return read_parts(&r, root);
 }
@@ -416,19 +441,33 @@ static void format_added(const struct vocabulary *v, struct text *out)
     }
 }
 
+/* The components before the decoder. */
+static void format_splitting(enum splitting splitting, struct text *out)
+{
+    const char *regex = splitting == SPLITTING_GPT2 ? "true" : "false";
+
+    text_add(out, "\"pre_tokenizer\":");
+    if (splitting == SPLITTING_BLOOM) {
+        text_add(out, "{\"type\":\"Sequence\","
+                      "\"pretokenizers\":[{\"type\":\"Split\",\"pattern\":{\"Regex\":");
+        json_write_string(out, PIECES_PATTERN);
+        text_add(out, "},\"behavior\":\"Isolated\",\"invert\":false},");
+    }
+    text_printf(out,
+                "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,"
+                "\"use_regex\":%s}%s,"
+                "\"post_processor\":{\"type\":\"ByteLevel\",\"add_prefix_space\":true,"
+                "\"trim_offsets\":false,\"use_regex\":%s},",
+                regex, splitting == SPLITTING_BLOOM ? "]}" : "", regex);
+}
+
 void vocabulary_format(const struct vocabulary *v, struct text *out)
 {
     text_add(out, "{\"version\":\"1.0\",\"truncation\":null,\"padding\":null,\"added_tokens\":[");
     format_added(v, out);
-    text_add(out, "],\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\","
-                  "\"pretokenizers\":[{\"type\":\"Split\",\"pattern\":{\"Regex\":");
-    json_write_string(out, PIECES_PATTERN);
-    text_add(out, "},\"behavior\":\"Isolated\",\"invert\":false},"
-                  "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,"
-                  "\"use_regex\":false}]},"
-                  "\"post_processor\":{\"type\":\"ByteLevel\",\"add_prefix_space\":true,"
-                  "\"trim_offsets\":false,\"use_regex\":false},"
-                  "\"decoder\":{\"type\":\"ByteLevel\",\"add_prefix_space\":true,"
+    text_add(out, "],\"normalizer\":null,");
+    format_splitting(v->splitting, out);
+    text_add(out, "\"decoder\":{\"type\":\"ByteLevel\",\"add_prefix_space\":true,"
                   "\"trim_offsets\":true,\"use_regex\":true},"
                   "\"model\":{\"type\":\"BPE\",\"dropout\":null,\"unk_token\":null,"
                   "\"continuing_subword_prefix\":null,\"end_of_word_suffix\":null,"

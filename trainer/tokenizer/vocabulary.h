@@ -1,12 +1,14 @@
 /*
- * vocabulary: the content of a tokenizer.json of BLOOM's structure: tokens, merges, added tokens.
+ * vocabulary: the content of a tokenizer.json of BLOOM's or GPT-2's structure: tokens, merges,
+ * added tokens.
  *
- * The file       One JSON object of Hugging Face's tokenizers, version 1.0: text split by
- *                PIECES_PATTERN, bytes as characters (alphabet.h), a BPE model, bytes again. Fields
- *                that change no id here may have any value (truncation and padding among them,
- *                which transformers writes as its last call left them). Any other component, option
- *                or name is refused by its name: what this program does not do, it does not pretend
- *                to read.
+ * The file       One JSON object of Hugging Face's tokenizers, version 1.0: text split by one of
+ *                two rules (pieces.h), bytes as characters (alphabet.h), a BPE model, bytes again.
+ *                The pre_tokenizer says which rule: a "Sequence" that splits by PIECES_PATTERN, or
+ *                one "ByteLevel" that splits by itself, as GPT-2's does. Fields that change no id
+ *                here may have any value (truncation and padding among them, which transformers
+ *                writes as its last call left them). Any other component, option or name is refused
+ *                by its name: what this program does not do, it does not pretend to read.
  * Tokens         Their ids are 0 to n_tokens - 1, each once; each byte's character is a token.
  *                `spelling` is as in the file: characters of the alphabet, but special tokens may
  *                hold any.
@@ -26,6 +28,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "trainer/tokenizer/pieces.h"
 
 struct arena;
 struct text;
@@ -54,6 +57,7 @@ struct vocabulary_added {
 };
 
 struct vocabulary {
+    enum splitting splitting;
     const struct vocabulary_token *tokens; /* by id */
     size_t n_tokens;
     const struct vocabulary_merge *merges; /* by rank */
@@ -71,8 +75,9 @@ enum status vocabulary_read(const char *path, struct arena *arena, struct vocabu
                             struct error *err) MUST_CHECK;
 
 /*
- * Appends the tokenizer.json, byte for byte as the library writes it without indentation. The
- * vocabulary must be one that vocabulary_parse would give.
+ * Appends the tokenizer.json, byte for byte as the library writes it without indentation, with the
+ * parts that transformers gives such a tokenizer. The vocabulary must be one that vocabulary_parse
+ * would give.
  */
 void vocabulary_format(const struct vocabulary *v, struct text *out);
 

@@ -220,6 +220,8 @@ t.test("the steps of hpo-trainer are commands with its flags", function()
   t.equal(table.concat(action.run, " "), "hpo-trainer squad --train train.json --validation validation.json " ..
     "--tokenizer tokenizer.json --seed 42 --train-size 1000 --validation-size 100 --max-length 64 --labels seed --out data")
   t.equal({ path, action.inputs[1].path }, { "data", "model/tokenizer.json" })
+  action = node(hpo.tokenizer { data = hpo.source "a.json", vocab_size = 300, splitting = "gpt2" })
+  t.equal(table.concat(action.run, " ", #action.run - 3), "--out tokenizer.json --splitting gpt2")
   action = node(hpo.squad { train = tokenizer, validation = tokenizer, tokenizer = tokenizer, truncate = "context" })
   t.equal(table.concat(action.run, " ", #action.run - 1), "--truncate context")
   action, path = node(hpo.evaluate { checkpoint = model, data = data, max_new_tokens = 8 })
@@ -307,6 +309,8 @@ t.test("the steps say which field is wrong", function()
   t.fails(function() hpo.squad { train = tokenizer, validation = tokenizer, tokenizer = tokenizer, truncate = "left" } end,
     "hpo.squad.truncate", 'expected "context" or "end", found "left"')
   t.fails(function() hpo.tokenizer { data = {}, vocab_size = 3 } end, "hpo.tokenizer.data", "at least one")
+  t.fails(function() hpo.tokenizer { data = { hpo.source "a.json" }, vocab_size = 300, splitting = "gpt3" } end,
+    "hpo.tokenizer.splitting", 'expected "bloom" or "gpt2", found "gpt3"')
   t.fails(function() hpo.tokenizer { data = { "x" }, vocab_size = 3 } end, "hpo.tokenizer.data[1]", "an artifact")
 end)
 

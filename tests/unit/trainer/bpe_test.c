@@ -48,7 +48,7 @@ static void agrees_with_the_library(void **state)
         size_t left = (size_t)json_get(one, "texts")->integer;
         struct vocabulary v;
         struct bpe *b = NULL;
-        ASSERT_OK(bpe_open(&b, &err));
+        ASSERT_OK(bpe_open(SPLITTING_BLOOM, &b, &err));
         for (size_t p = 0; p < s.n_paragraphs; p++)
             add_paragraph(b, &s, p, &left);
         assert_int_equal(left, 0);
@@ -75,7 +75,7 @@ static void check(const char *const *texts, size_t size, int64_t min_frequency,
 
     while (want[n_want])
         n_want++;
-    ASSERT_OK(bpe_open(&b, &err));
+    ASSERT_OK(bpe_open(SPLITTING_BLOOM, &b, &err));
     for (size_t i = 0; texts[i]; i++)
         ASSERT_OK(bpe_add(b, texts[i], strlen(texts[i]), &err));
     ASSERT_OK(bpe_train(b, size, min_frequency, arena, &v, &err));
@@ -118,7 +118,7 @@ static void a_merge_may_spell_a_special_token(void **state)
     struct bpe *b = NULL;
 
     (void)state;
-    ASSERT_OK(bpe_open(&b, &err));
+    ASSERT_OK(bpe_open(SPLITTING_BLOOM, &b, &err));
     ASSERT_OK(bpe_add(b, "a<s>b<s>", 8, &err)); /* a piece of its own, wherever it stands */
     ASSERT_OK(bpe_train(b, 300, 2, arena, &v, &err));
     assert_int_equal(v.n_merges, 2);
@@ -145,7 +145,7 @@ static void makes_a_tokenizer(void **state)
     size_t n;
 
     (void)state;
-    ASSERT_OK(bpe_open(&b, &err));
+    ASSERT_OK(bpe_open(SPLITTING_BLOOM, &b, &err));
     ASSERT_OK(bpe_add(b, "low lower lowest", 16, &err));
     ASSERT_OK(bpe_train(b, 262, 2, arena, &v, &err));
     bpe_close(b);
@@ -160,6 +160,36 @@ static void makes_a_tokenizer(void **state)
     arena_close(arena);
 }
 
+/* One special token, which a text may hold as any other text; pieces as GPT-2 cuts them. */
+static void learns_by_gpt2s_rules(void **state)
+{
+    struct error err;
+    struct arena *arena = arena_open();
+    struct vocabulary v;
+    struct bpe *b = NULL;
+
+    (void)state;
+    assert_int_equal(bpe_vocabulary_min(SPLITTING_BLOOM), 260);
+    assert_int_equal(bpe_vocabulary_min(SPLITTING_GPT2), 257);
+    ASSERT_OK(bpe_open(SPLITTING_GPT2, &b, &err));
+    ASSERT_OK(bpe_add(b, "it's<|endoftext|>it's", 21, &err));
+    ASSERT_OK(bpe_train(b, 300, 2, arena, &v, &err));
+    assert_int_equal(v.splitting, SPLITTING_GPT2);
+    assert_int_equal(v.n_added, 1);
+    assert_string_equal(v.tokens[0].spelling, "<|endoftext|>");
+    assert_string_equal(v.tokens[1].spelling, "!");
+    assert_int_equal(v.n_merges, 2);
+    assert_string_equal(v.tokens[257].spelling, "'s");
+    assert_string_equal(v.tokens[258].spelling, "it");
+    bpe_close(b);
+    ASSERT_OK(bpe_open(SPLITTING_GPT2, &b, &err));
+    ASSERT_OK(bpe_add(b, "<|endoftext|>", 13, &err));
+    ASSERT_OK(bpe_train(b, 1000, 1, arena, &v, &err));
+    assert_int_equal(v.n_merges, 1 + 8 + 1); /* "<|", "endoftext", "|>" */
+    bpe_close(b);
+    arena_close(arena);
+}
+
 static void bounds_its_input(void **state)
 {
     enum { LONG = 200000 };
@@ -171,7 +201,7 @@ static void bounds_its_input(void **state)
 
     (void)state;
     memset(text, 'a', LONG);
-    ASSERT_OK(bpe_open(&b, &err));
+    ASSERT_OK(bpe_open(SPLITTING_BLOOM, &b, &err));
     assert_int_equal(bpe_add(b, text, SIZE_MAX, &err), ERR_INPUT);
     ASSERT_OK(bpe_add(b, text, LONG, &err));
     assert_int_equal(bpe_train(b, 300, 1, arena, &v, &err), ERR_INPUT);
@@ -187,6 +217,7 @@ int main(void)
         cmocka_unit_test(follows_the_rules),
         cmocka_unit_test(a_merge_may_spell_a_special_token),
         cmocka_unit_test(makes_a_tokenizer),
+        cmocka_unit_test(learns_by_gpt2s_rules),
         cmocka_unit_test(bounds_its_input),
     };
 

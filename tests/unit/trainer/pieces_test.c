@@ -47,7 +47,7 @@ static size_t put(char *out, unsigned c)
 /* All ends of a text, over as many calls as it takes. */
 static size_t cut(const char *text, size_t n, uint32_t *ends)
 {
-    struct pieces p = pieces_of(text, n);
+    struct pieces p = pieces_of(SPLITTING_BLOOM, text, n);
     uint32_t batch[PIECES_BATCH];
     size_t all = 0, found;
 

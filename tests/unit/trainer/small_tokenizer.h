@@ -29,7 +29,7 @@ static inline struct vocabulary small_vocabulary(const char *const *merges, size
     struct vocabulary_token *tokens = arena_array(arena, 2000, sizeof *tokens);
     struct vocabulary_merge *made = arena_array(arena, n_merges, sizeof *made);
     struct vocabulary_added *added = arena_array(arena, 4, sizeof *added);
-    struct vocabulary v = {tokens, 0, made, n_merges, added, 4};
+    struct vocabulary v = {SPLITTING_BLOOM, tokens, 0, made, n_merges, added, 4};
     unsigned char order[ALPHABET_SIZE];
 
     for (uint32_t i = 0; i < 4; i++) {
@@ -57,16 +57,23 @@ static inline struct vocabulary small_vocabulary(const char *const *merges, size
     return v;
 }
 
-static inline char *small_file(const char *const *merges, size_t n_merges, struct arena *arena)
+static inline char *small_file_of(enum splitting splitting, const char *const *merges,
+                                  size_t n_merges, struct arena *arena)
 {
     struct error err = {0};
     struct vocabulary v = small_vocabulary(merges, n_merges, arena);
     struct text t = text_in(arena);
     char *string;
 
+    v.splitting = splitting;
     vocabulary_format(&v, &t);
     ASSERT_OK(text_finish(&t, &string, NULL, &err));
     return string;
+}
+
+static inline char *small_file(const char *const *merges, size_t n_merges, struct arena *arena)
+{
+    return small_file_of(SPLITTING_BLOOM, merges, n_merges, arena);
 }
 
 /* The text with `from` replaced by `to`; from must be there. */

@@ -6,14 +6,20 @@
 
 #include "trainer/tokenizer/tokenizer.h"
 
-static struct tokenizer *small(const char *const *merges, size_t n, struct arena *arena)
+static struct tokenizer *small_of(enum splitting splitting, const char *const *merges, size_t n,
+                                  struct arena *arena)
 {
     struct error err;
     struct tokenizer *t;
-    const char *file = small_file(merges, n, arena);
+    const char *file = small_file_of(splitting, merges, n, arena);
 
     ASSERT_OK(tokenizer_parse(file, strlen(file), "small", &t, &err));
     return t;
+}
+
+static struct tokenizer *small(const char *const *merges, size_t n, struct arena *arena)
+{
+    return small_of(SPLITTING_BLOOM, merges, n, arena);
 }
 
 static void agrees_with_the_library(void **state)
@@ -224,17 +230,38 @@ static void cuts_added_tokens_out_first(void **state)
     arena_close(arena);
 }
 
+/* The file says where texts are cut: the merge across an apostrophe is BLOOM's alone. */
+static void cuts_as_the_file_says(void **state)
+{
+    static const char *const merges[] = {"a '", "' s", "a 's", "\xc4\xa0 \xc4\xa0"};
+    enum { A = 4 + 'a' - '!', QUOTE_S = 261, SPACES = 263, SPACE = 4 + 220 };
+    static const int32_t whole[] = {260, A + 's' - 'a', SPACES, SPACE, A, -1};
+    static const int32_t parted[] = {A, QUOTE_S, SPACES, SPACE, A, -1};
+    struct arena *arena = arena_open();
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        const enum splitting splitting = i == 0 ? SPLITTING_BLOOM : SPLITTING_GPT2;
+        struct tokenizer *t = small_of(splitting, merges, 4, arena);
+        check_ids(t, "a's   a", i == 0 ? whole : parted);
+        tokenizer_close(t);
+    }
+    arena_close(arena);
+}
+
 /* Every byte is a token; nothing of a text is lost, wherever a piece or a key ends. */
 static void keeps_every_byte(void **state)
 {
     static const char *const merges[] = {"a a", "aa aa"};
     struct error err;
     struct arena *arena = arena_open();
-    struct tokenizer *t = small(merges, 2, arena);
+    struct tokenizer *by_rule[] = {small_of(SPLITTING_BLOOM, merges, 2, arena),
+                                   small_of(SPLITTING_GPT2, merges, 2, arena)};
     unsigned random = 3;
 
     (void)state;
-    for (int round = 0; round < 3000; round++) {
+    for (int round = 0; round < 6000; round++) {
+        struct tokenizer *t = by_rule[round % 2];
         const size_t n = next_random(&random) % 40;
         char text[40], *back;
         int32_t *ids;
@@ -246,7 +273,8 @@ static void keeps_every_byte(void **state)
         assert_int_equal(n_back, n);
         assert_memory_equal(back, text, n);
     }
-    tokenizer_close(t);
+    tokenizer_close(by_rule[0]);
+    tokenizer_close(by_rule[1]);
     arena_close(arena);
 }
 
@@ -356,6 +384,7 @@ int main(void)
         cmocka_unit_test(merges_like_the_definition),
         cmocka_unit_test(remembers_without_a_trace),
         cmocka_unit_test(cuts_added_tokens_out_first),
+        cmocka_unit_test(cuts_as_the_file_says),
         cmocka_unit_test(keeps_every_byte),
         cmocka_unit_test(takes_hostile_texts),
         cmocka_unit_test(replaces_what_is_no_text),

@@ -49,22 +49,29 @@ static void writes_what_the_library_writes(void **state)
     arena_close(arena);
 }
 
-static char *changed(const char *from, const char *to, struct arena *arena)
+static char *changed(enum splitting splitting, const char *from, const char *to,
+                     struct arena *arena)
 {
-    return replaced(small_file(merges, 5, arena), from, to, arena);
+    return replaced(small_file_of(splitting, merges, 5, arena), from, to, arena);
+}
+
+static void accepts_in(enum splitting splitting, const char *from, const char *to)
+{
+    struct error err;
+    struct arena *arena = arena_open();
+    const char *file = changed(splitting, from, to, arena);
+    struct vocabulary v;
+
+    ASSERT_OK(vocabulary_parse(file, strlen(file), "t.json", arena, &v, &err));
+    assert_int_equal(v.splitting, splitting);
+    assert_int_equal(v.n_merges, 5);
+    assert_int_equal(v.merges[4].left, small_find(&v, "\xc4\xa0", 2));
+    arena_close(arena);
 }
 
 static void accepts(const char *from, const char *to)
 {
-    struct error err;
-    struct arena *arena = arena_open();
-    const char *file = changed(from, to, arena);
-    struct vocabulary v;
-
-    ASSERT_OK(vocabulary_parse(file, strlen(file), "t.json", arena, &v, &err));
-    assert_int_equal(v.n_merges, 5);
-    assert_int_equal(v.merges[4].left, small_find(&v, "\xc4\xa0", 2));
-    arena_close(arena);
+    accepts_in(SPLITTING_BLOOM, from, to);
 }
 
 static void accepts_older_forms(void **state)
@@ -105,11 +112,12 @@ static void accepts_what_changes_nothing(void **state)
             "\"fuse_unk\":true,\"byte_fallback\":true");
 }
 
-static void refuses(const char *from, const char *to, const char *place)
+static void refuses_in(enum splitting splitting, const char *from, const char *to,
+                       const char *place)
 {
     struct error err = {0};
     struct arena *arena = arena_open();
-    const char *file = changed(from, to, arena);
+    const char *file = changed(splitting, from, to, arena);
     char where[300];
     struct vocabulary v;
 
@@ -118,6 +126,46 @@ static void refuses(const char *from, const char *to, const char *place)
     assert_string_equal(err.where, where);
     assert_string_not_equal(err.text, "");
     arena_close(arena);
+}
+
+static void refuses(const char *from, const char *to, const char *place)
+{
+    refuses_in(SPLITTING_BLOOM, from, to, place);
+}
+
+/* Its pre_tokenizer is the one difference; the library's own files are in tests/e2e. */
+static void knows_gpt2(void **state)
+{
+    static const char pre[] =
+        "\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false,"
+        "\"trim_offsets\":true,\"use_regex\":true}";
+    static const char other[] =
+        "\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false,"
+        "\"trim_offsets\":false}";
+    const enum splitting gpt2 = SPLITTING_GPT2;
+
+    (void)state;
+    accepts_in(gpt2, pre, pre);
+    accepts_in(gpt2, pre, other);
+    accepts_in(gpt2, "\"type\":\"BPE\",", "");
+    accepts_in(gpt2,
+               "\"post_processor\":{\"type\":\"ByteLevel\",\"add_prefix_space\":true,"
+               "\"trim_offsets\":false,\"use_regex\":true}",
+               "\"post_processor\":null");
+    refuses_in(gpt2, "\"add_prefix_space\":false", "\"add_prefix_space\":true",
+               "pre_tokenizer.add_prefix_space");
+    refuses_in(gpt2, "\"add_prefix_space\":false,", "", "pre_tokenizer.add_prefix_space");
+    refuses_in(gpt2, "\"use_regex\":true", "\"use_regex\":false", "pre_tokenizer.use_regex");
+    refuses_in(gpt2, "\"trim_offsets\":true,", "", "pre_tokenizer.trim_offsets");
+    refuses_in(gpt2, "\"ByteLevel\",", "\"ByteLevel\",\"pretokenizers\":[],",
+               "pre_tokenizer.pretokenizers");
+    refuses_in(gpt2, "\"type\":\"ByteLevel\"", "\"type\":\"Sequence\"",
+               "pre_tokenizer.add_prefix_space");
+    refuses_in(gpt2, "\"type\":\"ByteLevel\"", "\"type\":7", "pre_tokenizer.add_prefix_space");
+    refuses_in(gpt2, pre, "\"pre_tokenizer\":null", "pre_tokenizer");
+    refuses_in(gpt2, "\"normalizer\":null", "\"normalizer\":{\"type\":\"NFC\"}", "normalizer.type");
+    refuses_in(gpt2, "\"decoder\":{\"type\":\"ByteLevel\"", "\"decoder\":{\"type\":\"Fuse\"",
+               "decoder.type");
 }
 
 static void refuses_other_components(void **state)
@@ -196,7 +244,7 @@ static void says_what_it_found(void **state)
 {
     struct error err = {0};
     struct arena *arena = arena_open();
-    const char *file = changed("\"type\":\"BPE\"", "\"type\":\"Unigram\"", arena);
+    const char *file = changed(SPLITTING_BLOOM, "\"type\":\"BPE\"", "\"type\":\"Unigram\"", arena);
     struct vocabulary v;
 
     (void)state;
@@ -217,7 +265,7 @@ static void bounds_a_spelling(void **state)
     {
         struct error err = {0};
         struct arena *arena = arena_open();
-        const char *file = changed("\"<unk>\":0", entry, arena);
+        const char *file = changed(SPLITTING_BLOOM, "\"<unk>\":0", entry, arena);
         struct vocabulary v;
         assert_int_equal(vocabulary_parse(file, strlen(file), "t.json", arena, &v, &err),
                          ERR_INPUT);
@@ -229,13 +277,10 @@ static void bounds_a_spelling(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_what_it_writes),
-        cmocka_unit_test(writes_what_the_library_writes),
-        cmocka_unit_test(accepts_older_forms),
-        cmocka_unit_test(accepts_what_changes_nothing),
-        cmocka_unit_test(refuses_other_components),
-        cmocka_unit_test(refuses_broken_parts),
-        cmocka_unit_test(says_what_it_found),
+        cmocka_unit_test(reads_what_it_writes), cmocka_unit_test(writes_what_the_library_writes),
+        cmocka_unit_test(accepts_older_forms),  cmocka_unit_test(accepts_what_changes_nothing),
+        cmocka_unit_test(knows_gpt2),           cmocka_unit_test(refuses_other_components),
+        cmocka_unit_test(refuses_broken_parts), cmocka_unit_test(says_what_it_found),
         cmocka_unit_test(bounds_a_spelling),
     };
 
