@@ -78,38 +78,19 @@ static enum status choose(const struct ops **out, struct error *err)
         "expected portable, avx2, avx512 or amx, one that this processor has, found \"%s\"", wish);
 }
 
-enum status backend_open(const char *name, size_t threads, struct backend **out,
-                         const struct ops **ops, struct error *err)
+enum status backend_open(const struct backend_options *o, struct backend **out, struct error *err)
 {
-    struct backend *be;
-    void *scratch = NULL;
-    enum status s;
+    const struct ops *ops = NULL;
 
-    if (strcmp(name, "cpu") != 0)
+    if (strcmp(o->name, "cpu") != 0)
         return error_set(err, ERR_INPUT, "--backend",
-                         "this build has no backend \"%s\"; it has: cpu", name);
-    if (threads < 1 || threads > THREADS_MAX)
-        return error_set(err, ERR_INPUT, "--threads", "expected 1 to %d, found %zu", THREADS_MAX,
-                         threads);
-    TRY(choose(ops, err));
-    if (!(be = calloc(1, sizeof *be)))
-        return error_memory(err);
-    if ((s = threads_open(threads, &be->threads, err)) != OK ||
-        (s = cpu_allocate(be, threads * CPU_TRANSPOSE * sizeof(float), &scratch, err)) != OK)
-        goto failed;
-    be->transpose = scratch;
-    *out = be;
-    return OK;
-failed:
-    backend_close(be);
-    return s;
+                         "this build has no backend \"%s\"; it has: cpu", o->name);
+    TRY(choose(&ops, err));
+    return cpu_open(ops, o->threads, out, err);
 }
 
 void backend_close(struct backend *be)
 {
-    if (!be)
-        return;
-    threads_close(be->threads);
-    cpu_free_blocks(be);
-    free(be);
+    if (be)
+        be->ops->close(be);
 }

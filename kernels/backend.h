@@ -1,12 +1,12 @@
 /*
  * backend: where operations run.
  *
- * backend_open chooses the implementation and returns its table beside the handle; every call of
- * the table takes the handle first. Memory from ops->allocate dies with backend_close.
+ * backend_open chooses the implementation; every call of its table (ops.h) takes the handle first.
+ * Memory and parameters die with backend_close.
  *
  *     struct backend *be;
- *     const struct ops *ops;
- *     TRY(backend_open("cpu", threads, &be, &ops, err));
+ *     TRY(backend_open(&(struct backend_options){.name = "cpu", .threads = 2}, &be, err));
+ *     be->ops->linear(be, &(struct linear_args){...});
  *
  * The instruction set is the best that the processor has. HPO_CPU=portable|avx2|avx512|amx lowers
  * the choice, for tests: the results are the same bits.
@@ -19,12 +19,17 @@
 #include "base/error.h"
 #include "kernels/ops.h"
 
+struct backend_options {
+    const char *name; /* "cpu" */
+    size_t threads;   /* 1 to 256 */
+};
+
 /*
- * name: "cpu". threads: 1 to 256. ERR_INPUT: no such backend in this build, or an HPO_CPU that the
- * processor does not have. *ops is static. Close with backend_close.
+ * ERR_INPUT: no such backend in this build, or an HPO_CPU that the processor does not have. Close
+ * with backend_close.
  */
-enum status backend_open(const char *name, size_t threads, struct backend **out,
-                         const struct ops **ops, struct error *err) MUST_CHECK;
+enum status backend_open(const struct backend_options *o, struct backend **out,
+                         struct error *err) MUST_CHECK;
 void backend_close(struct backend *be); /* NULL is allowed */
 
 #endif

@@ -1,29 +1,33 @@
 /*
- * ops: the operations of a trainer in one table; each backend fills its own.
+ * ops: what a model is computed with, in one table: memory, parameters, operations. Each backend
+ * fills its own.
  *
  * Shapes     m rows (tokens of all sequences one after another, without padding), k inputs, n
  *            outputs; V words, H hidden, T keys of a sequence, d = H / heads.
- * Rows       A matrix of activations is [rows][stride], stride = ops_stride(width). The columns
- *            from width to stride are zero, and every operation keeps them so.
- * Weights    A matrix [n][k] is kept in panels: float [ceil(n / 32)][k][32], where panel p holds
- *            rows 32p..32p+31 (rows from n on are zero). Its gradient and moments likewise. So the
- *            three products of a linear layer read it without copying the matrix first. A vector
- *            [n] is padded with zeros to a multiple of 32.
- * Writing    Forward operations write their outputs. Backward ones write activation gradients; they
- *            add to parameter gradients where `accumulate` is set, else they write those too.
- * Order      Products: k in blocks of 512; in a block one accumulator for each element, from 0, k
- *            ascending, one fused multiply-add for each step; block sums are added in order to what
- *            is there (`add`, an accumulated gradient). Bias and residual come last.
- *            Products in bfloat16 (`bf16`): both operands are rounded to it, ties to even; blocks
- *            of 32; a block's sum is that of its even and that of its odd places, each like one
- *            above; denormals are zero, in and out. `add` of linear_input comes last as well.
- *            Sums along a row: 16 lanes (element i belongs to lane i mod 16), then lanes
- *            l and l+8, l+4, l+2, l+1. Sums over rows: rows ascending. exp and tanh are our own
- *            (lanes.h). Only tensor_norms follows PyTorch's order, since clipping depends on it. No
- *            result depends on the number of threads, on the instruction set, or on the other rows
- *            of a batch.
+ * Memory     Whatever an operation reads or writes lies in the backend's memory, which may be a
+ *            device's: the caller holds addresses and reads nothing there. `send` and `fetch` copy
+ *            to it and from it.
+ * Parameters belong to the backend, which alone knows how they lie. The caller gives their shapes
+ *            once, names each by its number from then on, and sees plain fp32 rows: `upload`,
+ *            `download`. A parameter is a matrix [n][k] or a vector [n]; it has a value and, for
+ *            training, a gradient and two moments.
+ * Rows       A matrix of activations is [rows][stride], stride = ops->stride(width, type), in
+ *            ops->matrix_bytes(...). The columns from width to stride are zero, and every operation
+ *            keeps them so. Buffers that only feed products have the type backend->operand: that
+ *            is exact, since the product rounds to it anyway. All others are fp32.
+ * Writing    Operations write their outputs; backward ones write the gradients of activations, and
+ *            of parameters for one micro-batch. Only embed_backward adds to what is there.
+ * Window     With `accumulate`, gradients are summed over micro-batches: backward operations and
+ *            `clear` write those of one, from zero, and add_gradients, called after each, adds them
+ *            in the order of the calls. Without it a micro-batch is the window, and nothing is to
+ *            be added. OPS_GRADIENT, gradient_norms and adamw mean the window.
+ * Same bits  No result depends on the number of threads, on the instruction set, on the other rows
+ *            of a batch. The order of sums is the backend's, and part of its identity: for the
+ *            processor see cpu/cpu.h. Maxima are a > b ? a : b.
+ * Order      Operations take effect in the order of their calls, and may do so later: results are
+ *            there after sync.
  * Errors     An operation returns nothing: the backend remembers its first failure and sync
- *            returns it. The operations of the CPU cannot fail.
+ *            returns it. The operations of the processor cannot fail.
  *
  * Argument structs are plain data and travel whole (to a GPU kernel by value). This header is also
  * valid C++17.
@@ -41,104 +45,45 @@
 extern "C" {
 #endif
 
-struct backend; /* opaque: threads, or device and stream */
+struct backend; /* below: a table, then what is its own */
 
-enum { OPS_PANEL = 32 };
+enum ops_type { OPS_FP32, OPS_BF16 };
+
+/* How the products of linear layers are computed. */
+enum ops_product { OPS_PRODUCT_FP32, OPS_PRODUCT_BF16 };
+
+/* A matrix of activations. */
+struct ops_rows {
+    void *at;
+    size_t stride; /* in elements */
+    enum ops_type type;
+};
+
+/* A parameter's shape: a matrix [n][k], or, with k 0, a vector [n]. */
+struct ops_shape {
+    size_t n, k;
+};
+
+/* Of each parameter. */
+enum ops_part { OPS_VALUE, OPS_GRADIENT, OPS_MOMENT1, OPS_MOMENT2 };
+
+enum { OPS_NONE = -1 }; /* no parameter */
+
+struct ops_parameters {
+    const struct ops_shape *shapes; /* [n]; not kept */
+    size_t n;
+    enum ops_product product;
+    bool training;   /* gradients and moments too */
+    bool accumulate; /* windows of several micro-batches */
+};
 
 /*
- * The row stride of a matrix of activations: a multiple of 32, never a multiple of 256 (rows that
- * far apart would share the same few cache sets).
+ * A row of q and kv holds a query, a key and a value of each head: element j of part p of head h at
+ * h · head_step + p · part_step + j.
  */
-static inline size_t ops_stride(size_t width)
-{
-    size_t stride = (width + OPS_PANEL - 1) / OPS_PANEL * OPS_PANEL;
-
-    return stride % 256 == 0 ? stride + OPS_PANEL : stride;
-}
-
-/* Floats of a weight matrix in panels, and of a padded vector (k = 1). */
-static inline size_t ops_panels(size_t n, size_t k)
-{
-    return (n + OPS_PANEL - 1) / OPS_PANEL * OPS_PANEL * k;
-}
-
-/* Where element [row][column] of a matrix with k columns lies in its panels. */
-static inline size_t ops_panel_at(size_t row, size_t column, size_t k)
-{
-    return (row / OPS_PANEL * k + column) * OPS_PANEL + row % OPS_PANEL;
-}
-
-/* out = x · weightᵀ + bias + residual */
-struct linear_args {
-    const float *x; /* [m] rows of k */
-    size_t x_stride;
-    const float *weight;   /* [n][k] in panels */
-    const float *bias;     /* [n] padded, or NULL */
-    const float *residual; /* [m] rows of n with out's stride, or NULL */
-    float *out;            /* [m] rows of n */
-    size_t out_stride;
-    size_t m, n, k;
-    bool bf16;
-};
-
-/* dx = dy · weight + add */
-struct linear_input_args {
-    const float *dy; /* [m] rows of n */
-    size_t dy_stride;
-    const float *weight; /* [n][k] in panels */
-    const float *add;    /* [m] rows of k with dx's stride, or NULL; may be dx */
-    float *dx;           /* [m] rows of k */
-    size_t dx_stride;
-    size_t m, n, k;
-    bool bf16;
-};
-
-/* dweight (+)= dyᵀ · x, dbias (+)= column sums of dy */
-struct linear_weight_args {
-    const float *dy; /* [m] rows of n */
-    size_t dy_stride;
-    const float *x; /* [m] rows of k */
-    size_t x_stride;
-    float *dweight; /* [n][k] in panels */
-    float *dbias;   /* [n] padded, or NULL */
-    size_t m, n, k;
-    bool accumulate, bf16;
-};
-
-/* Layer normalisation, Ba et al. 2016: out = (x - mean) / sqrt(variance + eps) · weight + bias */
-struct norm_args {
-    const float *x; /* [m] rows of n */
-    const float *weight, *bias;
-    float *out;         /* [m] rows of n; not x */
-    float *mean, *rstd; /* [m] kept for the backward pass */
-    size_t stride;      /* of x and out */
-    size_t m, n;
-    float eps;
-};
-
-struct norm_backward_args {
-    const float *dy, *x;      /* [m] rows of n */
-    const float *weight;      /* [n] */
-    const float *mean, *rstd; /* [m] from the forward pass */
-    const float *add;         /* [m] rows of n, or NULL; may be dx */
-    float *dx;                /* [m] rows of n; may be dy */
-    float *dweight, *dbias;   /* [n] */
-    size_t stride;            /* of every matrix */
-    size_t m, n;
-    bool accumulate;
-};
-
-/* x · 0.5 · (1 + tanh(0.79788456 x (1 + 0.044715 x²))), as BLOOM has it */
-struct gelu_args {
-    const float *x;
-    float *out;
-    size_t n; /* a multiple of 32: whole rows with their padding */
-};
-
-struct gelu_backward_args {
-    const float *dy, *x;
-    float *dx; /* may be dy */
-    size_t n;  /* a multiple of 32 */
+struct attention_layout {
+    size_t heads, d;
+    size_t head_step, part_step;
 };
 
 /* A sequence of an attention: queries [query_first, +query_count) over keys [key_first, ...). */
@@ -147,57 +92,112 @@ struct attention_sequence {
     int32_t key_first, key_count;     /* rows of kv */
 };
 
+/* out = x · weightᵀ + bias + residual */
+struct linear_args {
+    struct ops_rows x;        /* [m] rows of k; of the operand's type or fp32 */
+    struct ops_rows residual; /* [m] rows of n, or nowhere */
+    struct ops_rows out;      /* [m] rows of n */
+    int weight;               /* [n][k] */
+    int bias;                 /* [n], or OPS_NONE */
+    size_t m;
+};
+
+/* dx = dy · weight + add */
+struct linear_input_args {
+    struct ops_rows dy;  /* [m] rows of n; of the operand's type or fp32 */
+    struct ops_rows add; /* [m] rows of k, or nowhere; may be dx */
+    struct ops_rows dx;  /* [m] rows of k */
+    int weight;          /* [n][k] */
+    size_t m;
+};
+
+/* The gradients of weight and bias: dyᵀ · x, and the column sums of dy. */
+struct linear_weight_args {
+    struct ops_rows dy; /* [m] rows of n; each of the operand's type or fp32 */
+    struct ops_rows x;  /* [m] rows of k */
+    int weight;         /* [n][k] */
+    int bias;           /* [n], or OPS_NONE */
+    size_t m;
+};
+
+/* Layer normalisation, Ba et al. 2016: out = (x - mean) / sqrt(variance + eps) · weight + bias */
+struct norm_args {
+    struct ops_rows x;   /* [m] rows of n */
+    struct ops_rows out; /* [m] rows of n, of any type; not x */
+    int weight, bias;    /* [n] */
+    float *mean, *rstd;  /* [m] kept for the backward pass */
+    size_t m;
+    float eps;
+};
+
+struct norm_backward_args {
+    struct ops_rows dy, x;    /* [m] rows of n */
+    struct ops_rows add;      /* [m] rows of n, or nowhere; may be dx */
+    struct ops_rows dx;       /* [m] rows of n; may be dy */
+    int weight, bias;         /* [n] */
+    const float *mean, *rstd; /* [m] from the forward pass */
+    size_t m;
+};
+
+/* x · 0.5 · (1 + tanh(0.79788456 x (1 + 0.044715 x²))), Hendrycks & Gimpel 2016 */
+struct gelu_args {
+    struct ops_rows x;   /* [m] rows of n */
+    struct ops_rows out; /* [m] rows of n, of any type */
+    size_t m, n;
+};
+
+struct gelu_backward_args {
+    struct ops_rows dy, x; /* [m] rows of n */
+    struct ops_rows dx;    /* [m] rows of n, of any type; may be dy */
+    size_t m, n;
+};
+
 /*
- * Causal attention with ALiBi (Press et al. 2022). A row of q and kv is [heads][3][d]: query, key,
- * value. Query i sees the keys of its sequence whose place is <= query_place[i]; the bias of key j
- * is slope · j. Places ascend within a sequence.
+ * Causal attention (Vaswani et al. 2017), with ALiBi (Press et al. 2022) where there are slopes.
+ * Query i sees the keys of its sequence whose place is <= query_place[i]; the bias of key j is
+ * slope · j. Places ascend within a sequence.
  */
 struct attention_args {
-    const float *q, *kv;
-    size_t q_stride, kv_stride;
+    struct ops_rows q, kv;
+    struct attention_layout layout;
     const int32_t *query_row;   /* [queries] rows of q */
     const int32_t *query_place; /* [queries] */
     const struct attention_sequence *sequences;
     size_t n_sequences;
-    const float *slopes; /* [heads] */
-    float *out;          /* [queries] rows of heads · d */
-    size_t out_stride;
+    const float *slopes;        /* [heads], or NULL */
+    struct ops_rows out;        /* [queries] rows of heads · d, of any type */
     float *row_max, *row_scale; /* [queries][heads] kept for the backward pass */
-    size_t heads, d;
-    float scale; /* 1 / sqrt(d) */
+    float scale;                /* of the scores: 1 / sqrt(d) */
 };
 
 /* forward.q and forward.kv are one matrix here; dqkv gets every row of every sequence. */
 struct attention_backward_args {
     struct attention_args forward;
-    const float *dout; /* [queries] rows of heads · d, stride forward.out_stride */
-    float *dqkv;       /* stride forward.kv_stride */
+    struct ops_rows dout; /* [queries] rows of heads · d */
+    struct ops_rows dqkv; /* laid out as forward.kv, of any type */
 };
 
-/* out[i] = row ids[i] of weight */
+/* out[i] = row ids[i] of weight; with add, out[i] + that */
 struct embed_args {
-    const int32_t *ids;  /* [m], each below the number of rows */
-    const float *weight; /* [V][n] in panels */
-    float *out;          /* [m] rows of n */
-    size_t out_stride;
-    size_t m, n;
+    const int32_t *ids; /* [m], each below the number of rows */
+    int weight;         /* [V][n] */
+    struct ops_rows out;
+    size_t m;
+    bool add;
 };
 
-/* row ids[i] of dweight += dx[i], i ascending. Always adds. */
+/* Row ids[i] of weight's gradient += dx[i], i ascending. Always adds. */
 struct embed_backward_args {
     const int32_t *ids;
-    const float *dx; /* [m] rows of n */
-    size_t dx_stride;
-    float *dweight;
-    size_t m, n;
+    struct ops_rows dx; /* [m] rows of n */
+    int weight;
+    size_t m;
 };
 
 /* take: out[i] = x[rows[i]]. put: out[rows[i]] = x[i], and zero_rows > 0 clears that many first. */
 struct rows_args {
-    const float *x;
-    float *out;
-    const int32_t *rows; /* [m] */
-    size_t stride;       /* of both */
+    struct ops_rows x, out; /* of one type and stride */
+    const int32_t *rows;    /* [m] */
     size_t m, zero_rows;
 };
 
@@ -206,54 +206,29 @@ struct rows_args {
  * scale · Σ losses in place of the logits. A row without a target (-1) has loss 0, gradient 0.
  */
 struct cross_entropy_args {
-    float *logits; /* [m] rows of n */
-    size_t stride;
+    struct ops_rows logits; /* [m] rows of n */
     const int32_t *targets; /* [m] */
-    double *losses;         /* [m] in host memory */
+    double *losses;         /* [m] */
     size_t m, n;
     float scale;
     bool gradient;
 };
 
-/* A matrix [n][k] in panels, or, with k 0, a padded vector [n], in a slab. */
-struct ops_tensor {
-    size_t offset, n, k;
+/* out[i] = the place of row i's largest: the first of equal ones; a NaN counts as -infinity. */
+struct largest_args {
+    struct ops_rows x; /* [m] rows of n */
+    int32_t *out;      /* [m] */
+    size_t m, n;
 };
 
-/*
- * norms[i] = the Euclidean norm of tensor i. Its squares are added up row after row in 8 lanes
- * (column j belongs to lane j mod 8), one fused multiply-add a square, then the lanes in order: as
- * PyTorch does it. Over many small numbers this rounds more than a tree would (1e-4 of the norm);
- * clipped training that is compared step for step must round in the same way.
- */
-struct tensor_norms_args {
-    const float *slab;
-    const struct ops_tensor *tensors;
-    size_t n;
-    float *norms; /* [n] in host memory, valid after sync */
-};
-
-/* Rows of a weight matrix, as files hold them, and its panels: to_panels writes the panels, with
- * zeros after row n; from_panels writes the rows in the caller's thread, and may run at the same
- * time as other operations. */
-struct panels_args {
-    float *rows;   /* [n][k] in host memory; only read by to_panels */
-    float *panels; /* of row 0 on */
-    size_t n, k;
-};
-
-struct fill_args {
-    float *x;
-    size_t n;
-    float value;
+/* Of every parameter's gradient: the Euclidean norm, the largest magnitude (a NaN as infinity). */
+struct gradient_norms_args {
+    float *norms, *largest; /* [parameters] */
 };
 
 /* Loshchilov & Hutter 2019, algorithm 2, in the rounding of PyTorch's fused kernel. */
 struct adamw_args {
-    float *param;      /* [n] updated in place */
-    const float *grad; /* [n] */
-    float *m, *v;      /* [n] first and second moment, updated in place */
-    size_t n;
+    int first, n; /* parameters [first, first + n) */
     int64_t step; /* 1, 2, ... */
     double lr, beta1, beta2, eps, weight_decay;
     float grad_scale; /* clipping and loss scale in one factor */
@@ -262,19 +237,58 @@ struct adamw_args {
 /* The largest sizes that some operations will meet: their scratch memory is allocated once. */
 struct ops_limits {
     size_t keys, d; /* keys or queries of a sequence, and a head's width, of attention */
-    const struct ops_shape {
-        size_t m, n, k;
-    } * products; /* in bfloat16; smaller ones need not be listed */
+    const struct ops_limit {
+        size_t m;
+        int weight;
+    } * products; /* the largest of linear layers; smaller ones need not be listed */
     size_t n_products;
 };
+
+struct snapshot; /* parameters as they are at one moment */
+
+enum { OPS_ROWS_STEP = 32 }; /* upload and download begin at a multiple of this many rows */
 
 struct ops {
     const char *name; /* "portable", "avx2", "avx512", "amx" */
 
-    /* Zeroed memory for tensors, freed with the backend. ERR_MEMORY says the bytes needed. */
+    void (*close)(struct backend *be);
+
+    /* ---- memory; all of it is freed with the backend ---- */
+
+    /* Zeroed memory for activations. ERR_MEMORY names the bytes needed, those given before too. */
     enum status (*allocate)(struct backend *be, size_t bytes, void **out, struct error *err);
-    /* To be called before the first operation that the limits concern. Copies what it needs. */
+    size_t (*stride)(size_t width, enum ops_type type);
+    size_t (*matrix_bytes)(size_t m, size_t width, enum ops_type type);
+    /* After `parameters`, before the first operation that the limits concern. Copies what it
+     * needs. */
     enum status (*prepare)(struct backend *be, const struct ops_limits *limits, struct error *err);
+    /* Copies to memory of the backend; `from` is free again when it returns. */
+    void (*send)(struct backend *be, void *to, const void *from, size_t bytes);
+    /* Copies from memory of the backend; `to` is filled after sync. */
+    void (*fetch)(struct backend *be, void *to, const void *from, size_t bytes);
+    /* Waits for every operation so far. */
+    enum status (*sync)(struct backend *be, struct error *err);
+
+    /* ---- parameters ---- */
+
+    /* Once, before all that names a parameter: zeroed, numbered 0 to n - 1. */
+    enum status (*parameters)(struct backend *be, const struct ops_parameters *p,
+                              struct error *err);
+    /* rows: [n][max(k, 1)], rows [first, first + n) of a part. */
+    void (*upload)(struct backend *be, enum ops_part part, int parameter, size_t first, size_t n,
+                   const float *rows);
+    /* Values and moments as they are now; gradients only until the next backward operation. The
+     * caller must not change parameters before `settle`, and releases it, in any thread, before
+     * the backend is closed. */
+    enum status (*snapshot)(struct backend *be, struct snapshot **out, struct error *err);
+    /* In any thread, while operations go on. */
+    enum status (*download)(const struct snapshot *s, enum ops_part part, int parameter,
+                            size_t first, size_t n, float *rows, struct error *err);
+    void (*release)(struct snapshot *s);
+    /* Waits until parameters may change: no snapshot lives on their memory. */
+    void (*settle)(struct backend *be);
+
+    /* ---- operations ---- */
 
     void (*linear)(struct backend *be, const struct linear_args *a);
     void (*linear_input)(struct backend *be, const struct linear_input_args *a);
@@ -290,13 +304,18 @@ struct ops {
     void (*take_rows)(struct backend *be, const struct rows_args *a);
     void (*put_rows)(struct backend *be, const struct rows_args *a);
     void (*cross_entropy)(struct backend *be, const struct cross_entropy_args *a);
-    void (*tensor_norms)(struct backend *be, const struct tensor_norms_args *a);
-    void (*to_panels)(struct backend *be, const struct panels_args *a);
-    void (*from_panels)(struct backend *be, const struct panels_args *a);
-    void (*fill)(struct backend *be, const struct fill_args *a);
+    void (*largest)(struct backend *be, const struct largest_args *a);
+    void (*clear)(struct backend *be, int parameter); /* its gradient becomes 0 */
+    /* The micro-batch's gradients to those of the window; with `first` they become those. */
+    void (*add_gradients)(struct backend *be, bool first);
+    void (*gradient_norms)(struct backend *be, const struct gradient_norms_args *a);
     void (*adamw)(struct backend *be, const struct adamw_args *a);
+};
 
-    enum status (*sync)(struct backend *be, struct error *err);
+/* What every backend begins with. */
+struct backend {
+    const struct ops *ops;
+    enum ops_type operand; /* of buffers that only feed products; after `parameters` */
 };
 
 #ifdef __cplusplus

@@ -1,5 +1,5 @@
 /*
- * hpo-trainer: tokenizer, SQuAD, BLOOM, one command each. It knows no engine: argv, files and lines
+ * hpo-trainer: texts, SQuAD, models, one command each. It knows no engine: argv, files and lines
  * of JSON are all that the two programs share. Start at the table.
  */
 #include <signal.h>
@@ -57,7 +57,7 @@ static const struct command commands[] = {
      "{\"prompt\"} or {\"input_ids\"} a line → {\"new_ids\", \"text\"} a line, greedily",
      command_generate},
     {"init", "--config FILE.json [--tokenizer FILE] [--seed 1] --out DIR",
-     "a fresh BLOOM with weights drawn from a seed", command_init},
+     "a fresh model with weights drawn from a seed", command_init},
     {"devices", "", "the backends of this build and what this machine gives them", command_devices},
     {"fingerprint", MACHINE, "the version of the numbers: the identity of every step",
      command_fingerprint},
@@ -93,7 +93,7 @@ static enum status print_usage(struct error *err)
 
     if (!arena)
         return error_memory(err);
-    text_add(&t, "hpo-trainer " HPO_VERSION ": trains and tries small BLOOM models\n\n");
+    text_add(&t, "hpo-trainer " HPO_VERSION ": trains and tries BLOOM and GPT-2 models\n\n");
     for (const struct command *c = commands; c->name; c++)
         text_printf(&t, "  %-16s %s\n", c->name, c->help);
     text_add(&t, "\nhpo-trainer COMMAND --help shows a command's flags\n");

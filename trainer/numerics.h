@@ -10,6 +10,6 @@
 #ifndef TRAINER_NUMERICS_H
 #define TRAINER_NUMERICS_H
 
-enum { NUMERICS_VERSION = 2 };
+enum { NUMERICS_VERSION = 3 };
 
 #endif

@@ -11,7 +11,9 @@ struct adamw_factors {
 };
 
 struct adamw_task {
-    struct adamw_args a;
+    float *param, *m, *v;
+    const float *grad;
+    size_t n;
     struct adamw_factors f;
 };
 
@@ -30,8 +32,8 @@ static void update(const struct adamw_task *t, size_t i, size_t n)
 {
     const struct adamw_factors *f = &t->f;
     float tail[4][LANES] = {{0}};
-    float *p = t->a.param + i, *m = t->a.m + i, *v = t->a.v + i;
-    const float *g = t->a.grad + i;
+    float *p = t->param + i, *m = t->m + i, *v = t->v + i;
+    const float *g = t->grad + i;
     lanes grad, first, second, param, root;
 
     if (n < LANES) { /* the last, short group, through a buffer */
@@ -53,16 +55,16 @@ static void update(const struct adamw_task *t, size_t i, size_t n)
     lanes_store(v, second);
     lanes_store(p, param);
     if (n < LANES) {
-        memcpy(t->a.param + i, tail[0], n * sizeof *p);
-        memcpy(t->a.m + i, tail[1], n * sizeof *m);
-        memcpy(t->a.v + i, tail[2], n * sizeof *v);
+        memcpy(t->param + i, tail[0], n * sizeof *p);
+        memcpy(t->m + i, tail[1], n * sizeof *m);
+        memcpy(t->v + i, tail[2], n * sizeof *v);
     }
 }
 
 static void adamw_chunk(void *context, size_t index, size_t worker)
 {
     const struct adamw_task *t = context;
-    const size_t n = t->a.n, from = index * ADAMW_CHUNK;
+    const size_t n = t->n, from = index * ADAMW_CHUNK;
     const size_t to = n - from < ADAMW_CHUNK ? n : from + ADAMW_CHUNK;
 
     (void)worker;
@@ -74,8 +76,16 @@ void NAMED(adamw)(struct backend *be, const struct adamw_args *a)
 {
     const double correction1 = 1 - power(a->beta1, a->step);
     const double correction2 = 1 - power(a->beta2, a->step);
+    const struct cpu *c = cpu_of(be);
+    const struct cpu_parameter *first = &c->parameters[a->first];
+    const struct cpu_parameter *last = first + a->n - 1;
+    const size_t at = first->offset;
     struct adamw_task t = {
-        *a,
+        c->value + at,
+        c->moment1 + at,
+        c->moment2 + at,
+        cpu_part(c, OPS_GRADIENT) + at,
+        last->offset + last->floats - at,
         {.decay = lanes_all((float)(1 - a->lr * a->weight_decay)),
          .beta1_rest = lanes_all((float)(1 - a->beta1)),
          .beta2 = lanes_all((float)a->beta2),
@@ -86,5 +96,5 @@ void NAMED(adamw)(struct backend *be, const struct adamw_args *a)
          .scale = lanes_all(a->grad_scale)},
     };
 
-    cpu_run(be, (a->n + ADAMW_CHUNK - 1) / ADAMW_CHUNK, 8 * a->n, adamw_chunk, &t);
+    cpu_run(cpu_of(be), (t.n + ADAMW_CHUNK - 1) / ADAMW_CHUNK, 8 * t.n, adamw_chunk, &t);
 }

@@ -14,7 +14,7 @@ struct head {
     const struct attention_args *a;
     const struct attention_sequence *sequence;
     const int32_t *place; /* of each query */
-    size_t number;        /* of the head */
+    size_t number, d;     /* of the head; its width */
     size_t n_queries, n_keys, t, w;
     float *q, *k, *v, *dout, *out; /* out: results before they are copied to d columns */
     float *k_panels, *v_panels;    /* transposed, [t / 32][w][32] */
@@ -30,21 +30,21 @@ struct attention_task {
 
 static size_t round_up(size_t n)
 {
-    return (n + OPS_PANEL - 1) / OPS_PANEL * OPS_PANEL;
+    return (n + CPU_PANEL - 1) / CPU_PANEL * CPU_PANEL;
 }
 
 static struct head head_at(const struct attention_task *task, size_t index, size_t worker)
 {
     const struct attention_args *a = task->a;
-    const struct attention_sequence *s = &a->sequences[index / a->heads];
-    struct head h = {.a = a, .sequence = s, .number = index % a->heads};
+    const struct attention_sequence *s = &a->sequences[index / a->layout.heads];
+    struct head h = {.a = a, .sequence = s, .number = index % a->layout.heads, .d = a->layout.d};
     float *at = task->scratch + worker * task->scratch_floats;
 
     h.place = a->query_place + s->query_first;
     h.n_queries = (size_t)s->query_count;
     h.n_keys = (size_t)s->key_count;
     h.t = round_up(h.n_keys);
-    h.w = round_up(a->d);
+    h.w = round_up(h.d);
     h.q = at;
     h.k = (at += h.t * h.w);
     h.v = (at += h.t * h.w);
@@ -60,36 +60,41 @@ static struct head head_at(const struct attention_task *task, size_t index, size
 /* A row of d floats, then zeros up to w. */
 static void copy_row(const struct head *h, float *to, const float *from)
 {
-    memcpy(to, from, h->a->d * sizeof *to);
-    memset(to + h->a->d, 0, (h->w - h->a->d) * sizeof *to);
+    memcpy(to, from, h->d * sizeof *to);
+    memset(to + h->d, 0, (h->w - h->d) * sizeof *to);
+}
+
+/* The first column of this head's queries, keys or values. */
+static size_t column_of(const struct head *h, size_t part)
+{
+    return h->number * h->a->layout.head_step + part * h->a->layout.part_step;
 }
 
 static void load_rows(const struct head *h)
 {
     const struct attention_args *a = h->a;
-    const size_t column = 3 * h->number * a->d;
 
     for (size_t i = 0; i < h->n_queries; i++) {
         const size_t row = (size_t)a->query_row[(size_t)h->sequence->query_first + i];
-        copy_row(h, h->q + i * h->w, a->q + row * a->q_stride + column);
+        copy_row(h, h->q + i * h->w, cpu_row(a->q, row) + column_of(h, 0));
     }
     for (size_t j = 0; j < h->n_keys; j++) {
-        const float *row = a->kv + ((size_t)h->sequence->key_first + j) * a->kv_stride + column;
-        copy_row(h, h->k + j * h->w, row + a->d);
-        copy_row(h, h->v + j * h->w, row + 2 * a->d);
+        const float *row = cpu_row(a->kv, (size_t)h->sequence->key_first + j);
+        copy_row(h, h->k + j * h->w, row + column_of(h, 1));
+        copy_row(h, h->v + j * h->w, row + column_of(h, 2));
     }
 }
 
 static void make_panels(const struct head *h, const float *rows, float *panels)
 {
-    for (size_t j = 0; j < h->n_keys; j += OPS_PANEL)
+    for (size_t j = 0; j < h->n_keys; j += CPU_PANEL)
         NAMED(transpose)
     (&(struct transpose){.in = rows + j * h->w,
                          .in_row = h->w,
                          .rows = h->n_keys - j,
                          .out = panels + j * h->w,
-                         .out_row = OPS_PANEL,
-                         .m = OPS_PANEL,
+                         .out_row = CPU_PANEL,
+                         .m = CPU_PANEL,
                          .n = h->w});
 }
 
@@ -97,24 +102,24 @@ static void make_panels(const struct head *h, const float *rows, float *panels)
 static void by_panels(const struct head *h, const float *rows, const float *panels, float *out,
                       size_t m, size_t count)
 {
-    for (size_t j = 0; j < count; j += OPS_PANEL)
+    for (size_t j = 0; j < count; j += CPU_PANEL)
         NAMED(product)
     (&(struct product){.a = rows,
                        .a_row = h->w,
                        .a_step = 1,
                        .b = panels + j * h->w,
-                       .b_step = OPS_PANEL,
+                       .b_step = CPU_PANEL,
                        .c = out + j,
                        .c_row = h->t,
                        .m = m,
-                       .k = h->a->d});
+                       .k = h->d});
 }
 
 /* h->out[0..m) = Σ over n of a(i, j) rows[j]; the a_row and a_step of struct product */
 static void combine(const struct head *h, const float *a, size_t a_row, size_t a_step,
                     const float *rows, size_t m, size_t n)
 {
-    for (size_t column = 0; column < h->w; column += OPS_PANEL)
+    for (size_t column = 0; column < h->w; column += CPU_PANEL)
         NAMED(product)
     (&(struct product){.a = a,
                        .a_row = a_row,
@@ -127,14 +132,16 @@ static void combine(const struct head *h, const float *a, size_t a_row, size_t a
                        .k = n});
 }
 
-/* The biased score of 16 keys from j on. */
+/* The scaled and biased score of 16 keys from j on. */
 static lanes biased(const struct head *h, const float *s, size_t j)
 {
     static const float count[LANES] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     const lanes key = lanes_add(lanes_load(count), lanes_all((float)j));
-    const lanes bias = lanes_mul(key, lanes_all(h->a->slopes[h->number]));
+    const lanes scale = lanes_all(h->a->scale);
 
-    return lanes_fma(lanes_load(s + j), lanes_all(h->a->scale), bias);
+    if (!h->a->slopes)
+        return lanes_mul(lanes_load(s + j), scale);
+    return lanes_fma(lanes_load(s + j), scale, lanes_mul(key, lanes_all(h->a->slopes[h->number])));
 }
 
 /* Scores of a row to probabilities of its first n keys, zero after them up to `end`. */
@@ -174,7 +181,7 @@ static size_t probabilities(const struct head *h, size_t from, size_t to, float 
 
     by_panels(h, h->q + from * h->w, h->k_panels, p, to - from, end);
     for (size_t i = from; i < to; i++) {
-        const size_t at = ((size_t)h->sequence->query_first + i) * a->heads + h->number;
+        const size_t at = ((size_t)h->sequence->query_first + i) * a->layout.heads + h->number;
         softmax(h, p + (i - from) * h->t, (size_t)h->place[i] + 1, end, again, &a->row_max[at],
                 &a->row_scale[at]);
     }
@@ -199,8 +206,8 @@ static void head_forward(void *context, size_t index, size_t worker)
         const size_t seen = probabilities(&h, from, to, h.p, false);
         combine(&h, h.p, h.t, 1, h.v, to - from, seen);
         for (size_t i = from; i < to; i++)
-            memcpy(a->out + ((size_t)h.sequence->query_first + i) * a->out_stride + h.number * a->d,
-                   h.out + (i - from) * h.w, a->d * sizeof(float));
+            memcpy(cpu_row(a->out, (size_t)h.sequence->query_first + i) + h.number * h.d,
+                   h.out + (i - from) * h.w, h.d * sizeof(float));
     }
 }
 
@@ -220,20 +227,18 @@ static void softmax_backward(const struct head *h, const float *p, float *ds, si
 }
 
 /* Copies m rows of h->out into columns of dqkv. */
-static void store_rows(const struct head *h, float *dqkv, size_t part, const int32_t *rows,
+static void store_rows(const struct head *h, struct ops_rows dqkv, size_t part, const int32_t *rows,
                        size_t first, size_t m)
 {
-    const size_t column = (3 * h->number + part) * h->a->d;
-
     for (size_t i = 0; i < m; i++) {
         const size_t row = rows ? (size_t)rows[first + i] : first + i;
-        memcpy(dqkv + row * h->a->kv_stride + column, h->out + i * h->w, h->a->d * sizeof(float));
+        memcpy(cpu_row(dqkv, row) + column_of(h, part), h->out + i * h->w, h->d * sizeof(float));
     }
 }
 
 /* The gradient of the keys (from ds and q) or values (from p and dout). */
 static void keys_backward(const struct head *h, const float *weights, const float *rows,
-                          float *dqkv, size_t part)
+                          struct ops_rows dqkv, size_t part)
 {
     size_t first = 0; /* the first query that sees key `from`: those before it add nothing */
 
@@ -261,17 +266,16 @@ static void head_backward(void *context, size_t index, size_t worker)
     const struct head h = head_at(task, index, worker);
     const struct attention_args *a = task->a;
     const size_t query_first = (size_t)h.sequence->query_first;
-    float *dqkv = task->back->dqkv;
+    const struct ops_rows dqkv = task->back->dqkv;
 
     load_rows(&h);
     make_panels(&h, h.k, h.k_panels);
     make_panels(&h, h.v, h.v_panels);
     for (size_t i = 0; i < h.n_queries; i++)
-        copy_row(&h, h.dout + i * h.w,
-                 task->back->dout + (query_first + i) * a->out_stride + h.number * a->d);
+        copy_row(&h, h.dout + i * h.w, cpu_row(task->back->dout, query_first + i) + h.number * h.d);
     for (size_t j = 0; j < h.n_keys; j++) /* a token without a query has no gradient there */
-        memset(dqkv + ((size_t)h.sequence->key_first + j) * a->kv_stride + 3 * h.number * a->d, 0,
-               a->d * sizeof(float));
+        memset(cpu_row(dqkv, (size_t)h.sequence->key_first + j) + column_of(&h, 0), 0,
+               h.d * sizeof(float));
     for (size_t from = 0, to; from < h.n_queries; from = to) {
         to = block_end(from, h.n_queries);
         float *p = h.p + from * h.t, *ds = h.ds + from * h.t;
@@ -295,20 +299,22 @@ static size_t cost_of(const struct attention_args *a)
 
     for (size_t s = 0; s < a->n_sequences; s++)
         pairs += (size_t)a->sequences[s].query_count * (size_t)a->sequences[s].key_count;
-    return pairs * a->heads * (a->d + 16);
+    return pairs * a->layout.heads * (a->layout.d + 16);
 }
 
 void NAMED(attention)(struct backend *be, const struct attention_args *a)
 {
-    struct attention_task task = {a, NULL, be->attention, be->attention_floats};
+    struct cpu *c = cpu_of(be);
+    struct attention_task task = {a, NULL, c->attention, c->attention_floats};
 
-    cpu_run(be, a->n_sequences * a->heads, cost_of(a), head_forward, &task);
+    cpu_run(c, a->n_sequences * a->layout.heads, cost_of(a), head_forward, &task);
 }
 
 void NAMED(attention_backward)(struct backend *be, const struct attention_backward_args *a)
 {
-    struct attention_task task = {&a->forward, a, be->attention, be->attention_floats};
+    struct cpu *c = cpu_of(be);
+    struct attention_task task = {&a->forward, a, c->attention, c->attention_floats};
 
-    cpu_run(be, a->forward.n_sequences * a->forward.heads, 3 * cost_of(&a->forward), head_backward,
-            &task);
+    cpu_run(c, a->forward.n_sequences * a->forward.layout.heads, 3 * cost_of(&a->forward),
+            head_backward, &task);
 }

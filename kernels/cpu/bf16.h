@@ -24,7 +24,7 @@ struct bf16_product {
     size_t b_row;
     float *c; /* [m] rows of 32 floats */
     size_t c_row;
-    size_t m, k; /* k: a multiple of BF16_BLOCK */
+    size_t m, k; /* k: a multiple of BF16_BLOCK, not 0 */
     bool add;
 };
 
@@ -36,8 +36,8 @@ void NAMED(bf16_pack_row)(const float *x, size_t n, float *out, size_t pairs);
 /* Rounds two rows into one: out[j] = the pair even[j], odd[j] for j below n; odd NULL: zeros. */
 void NAMED(bf16_pack_two_rows)(const float *even, const float *odd, size_t n, float *out);
 
-void NAMED(bf16_linear)(struct backend *be, const struct linear_args *a);
-void NAMED(bf16_linear_input)(struct backend *be, const struct linear_input_args *a);
-void NAMED(bf16_linear_weight)(struct backend *be, const struct linear_weight_args *a);
+void NAMED(bf16_linear)(struct linear_task *t);
+void NAMED(bf16_linear_input)(struct linear_input_task *t);
+void NAMED(bf16_linear_weight)(struct linear_weight_task *t);
 
 #endif

@@ -41,54 +41,47 @@ static void pack_row(void *context, size_t i, size_t worker)
      bf16_pairs(t->n));
 }
 
-struct forward_task {
-    const struct linear_args *a;
-    struct backend *be; /* bf16_a: x */
-};
-
 static void forward_panel(void *context, size_t panel, size_t worker)
 {
-    const struct forward_task *t = context;
-    const struct linear_args *a = t->a;
-    const size_t at = panel * OPS_PANEL;
-    float *w = cpu_scratch(t->be, worker);
+    const struct linear_task *t = context;
+    const size_t at = panel * CPU_PANEL;
+    float *w = cpu_scratch(t->cpu, worker);
 
-    for (size_t from = 0; from < a->k; from += CHUNK) {
-        const size_t k = least(a->k - from, CHUNK), pairs = bf16_pairs(k);
-        const float *weight = a->weight + (at * a->k) + from * OPS_PANEL;
+    for (size_t from = 0; from < t->k; from += CHUNK) {
+        const size_t k = least(t->k - from, CHUNK), pairs = bf16_pairs(k);
+        const float *weight = t->weight + (at * t->k) + from * CPU_PANEL;
         for (size_t j = 0; j < (k + 1) / 2; j++)
             NAMED(bf16_pack_two_rows)
-        (weight + 2 * j * OPS_PANEL, 2 * j + 1 < k ? weight + (2 * j + 1) * OPS_PANEL : NULL,
-         OPS_PANEL, w + j * OPS_PANEL);
-        memset(w + (k + 1) / 2 * OPS_PANEL, 0, (pairs - (k + 1) / 2) * OPS_PANEL * sizeof *w);
+        (weight + 2 * j * CPU_PANEL, 2 * j + 1 < k ? weight + (2 * j + 1) * CPU_PANEL : NULL,
+         CPU_PANEL, w + j * CPU_PANEL);
+        memset(w + (k + 1) / 2 * CPU_PANEL, 0, (pairs - (k + 1) / 2) * CPU_PANEL * sizeof *w);
         NAMED(bf16_product)
-        (&(struct bf16_product){.a = t->be->bf16_a + from / 2,
-                                .a_row = bf16_row(a->k),
+        (&(struct bf16_product){.a = t->cpu->bf16_a + from / 2,
+                                .a_row = bf16_row(t->k),
                                 .b = w,
-                                .b_row = OPS_PANEL,
-                                .c = a->out + at,
-                                .c_row = a->out_stride,
-                                .m = a->m,
+                                .b_row = CPU_PANEL,
+                                .c = cpu_row(t->a->out, 0) + at,
+                                .c_row = t->a->out.stride,
+                                .m = t->a->m,
                                 .k = pairs,
                                 .add = from > 0});
     }
-    NAMED(finish_panel)(a, at);
+    NAMED(finish_panel)(t, at);
 }
 
-void NAMED(bf16_linear)(struct backend *be, const struct linear_args *a)
+void NAMED(bf16_linear)(struct linear_task *t)
 {
-    const size_t cost = a->m * a->n * a->k;
-    struct rows_task rows = {a->x, a->x_stride, a->m, a->k, be->bf16_a};
-    struct forward_task task = {a, be};
+    const size_t m = t->a->m, cost = m * t->n * t->k;
+    struct rows_task rows = {t->a->x.at, t->a->x.stride, m, t->k, t->cpu->bf16_a};
 
-    cpu_run(be, bf16_tiles(a->m), cost, pack_row, &rows);
-    cpu_run(be, (a->n + OPS_PANEL - 1) / OPS_PANEL, cost, forward_panel, &task);
+    cpu_run(t->cpu, bf16_tiles(m), cost, pack_row, &rows);
+    cpu_run(t->cpu, (t->n + CPU_PANEL - 1) / CPU_PANEL, cost, forward_panel, t);
 }
 
 /* ---- dx = dy · weight, as dxᵀ = weightᵀ · dyᵀ ---- */
 
 struct columns_task {
-    struct backend *be;
+    struct cpu *cpu;
     const float *x;
     size_t x_stride, m, n;
     bool two_rows; /* a pair is of rows 2i and 2i + 1; otherwise of columns 2i and 2i + 1 */
@@ -101,7 +94,7 @@ static void pack_columns(void *context, size_t block, size_t worker)
 {
     const struct columns_task *t = context;
     const size_t first = block * BF16_BLOCK, width = t->two_rows ? t->n : bf16_pairs(t->n);
-    float *rows = cpu_scratch(t->be, worker);
+    float *rows = cpu_scratch(t->cpu, worker);
 
     for (size_t from = 0; from < width; from += COLUMNS) {
         const size_t n = least(width - from, COLUMNS), whole = bf16_tiles(n);
@@ -129,22 +122,21 @@ static void pack_columns(void *context, size_t block, size_t worker)
 }
 
 struct input_task {
-    const struct linear_input_args *a;
+    const struct linear_input_task *of;
     const float *dy; /* pairs, transposed: [bf16_pairs(n)] rows of dy_row */
     size_t dy_row;
-    struct backend *be;
 };
 
 /* Pairs along n of 32 columns of the weight, which become rows of `pairs`. */
-static void pack_weights(const struct linear_input_args *a, size_t at, size_t from, size_t pairs,
+static void pack_weights(const struct linear_input_task *t, size_t at, size_t from, size_t pairs,
                          float *w)
 {
-    for (size_t c = 0; c < OPS_PANEL; c++)
+    for (size_t c = 0; c < CPU_PANEL; c++)
         for (size_t j = 0; j < pairs; j += BF16_BLOCK) {
-            const float *weight = a->weight + ((from + 2 * j) * a->k + (at + c) * OPS_PANEL);
-            const bool there = at + c < a->k;
+            const float *weight = t->weight + ((from + 2 * j) * t->k + (at + c) * CPU_PANEL);
+            const bool there = at + c < t->k;
             NAMED(bf16_pack_row)
-            (there ? weight : a->weight, there ? OPS_PANEL : 0, w + c * WEIGHT_ROW + j, BF16_BLOCK);
+            (there ? weight : t->weight, there ? CPU_PANEL : 0, w + c * WEIGHT_ROW + j, BF16_BLOCK);
         }
 }
 
@@ -152,23 +144,24 @@ static void pack_weights(const struct linear_input_args *a, size_t at, size_t fr
 static void put_input(const struct linear_input_args *a, const float *transposed, size_t first,
                       size_t m, size_t at)
 {
-    float x[BF16_BLOCK][OPS_PANEL];
+    float x[BF16_BLOCK][CPU_PANEL];
 
     for (size_t i = 0; i < m; i += BF16_BLOCK) {
         NAMED(transpose)
         (&(struct transpose){.in = transposed + i,
                              .in_row = TRANSPOSED_ROW,
-                             .rows = OPS_PANEL,
+                             .rows = CPU_PANEL,
                              .out = x[0],
-                             .out_row = OPS_PANEL,
-                             .m = OPS_PANEL,
+                             .out_row = CPU_PANEL,
+                             .m = CPU_PANEL,
                              .n = BF16_BLOCK});
         for (size_t r = 0; r < BF16_BLOCK && i + r < m; r++) {
-            const size_t place = (first + i + r) * a->dx_stride + at;
-            for (size_t l = 0; l < OPS_PANEL; l += LANES) {
+            const size_t row = first + i + r;
+            for (size_t l = 0; l < CPU_PANEL; l += LANES) {
                 const lanes sum = lanes_load(x[r] + l);
-                lanes_store(a->dx + place + l,
-                            a->add ? lanes_add(sum, lanes_load(a->add + place + l)) : sum);
+                lanes_store(cpu_row(a->dx, row) + at + l,
+                            a->add.at ? lanes_add(sum, lanes_load(cpu_row(a->add, row) + at + l))
+                                      : sum);
             }
         }
     }
@@ -177,16 +170,16 @@ static void put_input(const struct linear_input_args *a, const float *transposed
 static void input_columns(void *context, size_t index, size_t worker)
 {
     const struct input_task *t = context;
-    const struct linear_input_args *a = t->a;
-    const size_t at = index * OPS_PANEL;
-    float *w = cpu_scratch(t->be, worker), *transposed = w + (size_t)OPS_PANEL * WEIGHT_ROW;
+    const struct linear_input_args *a = t->of->a;
+    const size_t at = index * CPU_PANEL, n = t->of->n;
+    float *w = cpu_scratch(t->of->cpu, worker), *transposed = w + (size_t)CPU_PANEL * WEIGHT_ROW;
 
     for (size_t first = 0; first < a->m; first += ROWS_AT_ONCE) {
         const size_t m = least(a->m - first, ROWS_AT_ONCE);
-        for (size_t from = 0; from < a->n; from += CHUNK) {
-            const size_t pairs = bf16_pairs(least(a->n - from, CHUNK));
-            pack_weights(a, at, from, pairs, w);
-            for (size_t i = 0; i < m; i += OPS_PANEL)
+        for (size_t from = 0; from < n; from += CHUNK) {
+            const size_t pairs = bf16_pairs(least(n - from, CHUNK));
+            pack_weights(t->of, at, from, pairs, w);
+            for (size_t i = 0; i < m; i += CPU_PANEL)
                 NAMED(bf16_product)
             (&(struct bf16_product){.a = w,
                                     .a_row = WEIGHT_ROW,
@@ -194,7 +187,7 @@ static void input_columns(void *context, size_t index, size_t worker)
                                     .b_row = t->dy_row,
                                     .c = transposed + i,
                                     .c_row = TRANSPOSED_ROW,
-                                    .m = OPS_PANEL,
+                                    .m = CPU_PANEL,
                                     .k = pairs,
                                     .add = from > 0});
         }
@@ -202,15 +195,17 @@ static void input_columns(void *context, size_t index, size_t worker)
     }
 }
 
-void NAMED(bf16_linear_input)(struct backend *be, const struct linear_input_args *a)
+void NAMED(bf16_linear_input)(struct linear_input_task *t)
 {
-    const size_t cost = a->m * a->n * a->k;
+    struct cpu *c = t->cpu;
+    const struct linear_input_args *a = t->a;
+    const size_t cost = a->m * t->n * t->k;
     const size_t blocks = bf16_columns(a->m) / BF16_BLOCK, row = bf16_columns_row(a->m);
-    struct columns_task columns = {be, a->dy, a->dy_stride, a->m, a->n, false, be->bf16_b, row};
-    struct input_task task = {a, be->bf16_b, row, be};
+    struct columns_task columns = {c, a->dy.at, a->dy.stride, a->m, t->n, false, c->bf16_b, row};
+    struct input_task task = {t, c->bf16_b, row};
 
-    cpu_run(be, blocks, cost, pack_columns, &columns);
-    cpu_run(be, (a->k + OPS_PANEL - 1) / OPS_PANEL, cost, input_columns, &task);
+    cpu_run(c, blocks, cost, pack_columns, &columns);
+    cpu_run(c, (t->k + CPU_PANEL - 1) / CPU_PANEL, cost, input_columns, &task);
 }
 
 /* ---- dweight = dyᵀ · x ---- */
@@ -236,39 +231,40 @@ static void pack_two_rows(void *context, size_t i, size_t worker)
 }
 
 struct weight_task {
-    const struct linear_weight_args *a;
+    const struct linear_weight_task *of;
     const float *x, *dy; /* pairs: x transposed */
 };
 
 static void weight_panel(void *context, size_t panel, size_t worker)
 {
     const struct weight_task *t = context;
-    const struct linear_weight_args *a = t->a;
-    const size_t at = panel * OPS_PANEL;
+    const size_t at = panel * CPU_PANEL, m = t->of->a->m;
 
     (void)worker;
     NAMED(bf16_product)
     (&(struct bf16_product){.a = t->x,
-                            .a_row = bf16_row(a->m),
+                            .a_row = bf16_row(m),
                             .b = t->dy + at,
-                            .b_row = bf16_columns_row(a->n),
-                            .c = a->dweight + at * a->k,
-                            .c_row = OPS_PANEL,
-                            .m = a->k,
-                            .k = bf16_pairs(a->m),
-                            .add = a->accumulate});
-    NAMED(sum_bias)(a, at);
+                            .b_row = bf16_columns_row(t->of->n),
+                            .c = t->of->dweight + at * t->of->k,
+                            .c_row = CPU_PANEL,
+                            .m = t->of->k,
+                            .k = bf16_pairs(m)});
+    NAMED(sum_bias)(t->of, at);
 }
 
-void NAMED(bf16_linear_weight)(struct backend *be, const struct linear_weight_args *a)
+void NAMED(bf16_linear_weight)(struct linear_weight_task *t)
 {
-    const size_t cost = a->m * a->n * a->k, pairs = bf16_pairs(a->m), columns = bf16_columns(a->n);
-    struct two_rows_task dy = {a->dy, a->dy_stride, a->m, columns, be->bf16_b};
-    struct columns_task transposed = {be,   a->x, a->x_stride, a->m,
-                                      a->k, true, be->bf16_a,  bf16_row(a->m)};
-    struct weight_task task = {a, be->bf16_a, be->bf16_b};
+    struct cpu *c = t->cpu;
+    const struct linear_weight_args *a = t->a;
+    const size_t cost = a->m * t->n * t->k;
+    const size_t pairs = bf16_pairs(a->m), columns = bf16_columns(t->n);
+    struct two_rows_task dy = {a->dy.at, a->dy.stride, a->m, columns, c->bf16_b};
+    struct columns_task transposed = {c,    a->x.at, a->x.stride, a->m,
+                                      t->k, true,    c->bf16_a,   bf16_row(a->m)};
+    struct weight_task task = {t, c->bf16_a, c->bf16_b};
 
-    cpu_run(be, pairs, cost, pack_two_rows, &dy);
-    cpu_run(be, pairs / BF16_BLOCK, cost, pack_columns, &transposed);
-    cpu_run(be, columns / OPS_PANEL, cost, weight_panel, &task);
+    cpu_run(c, pairs, cost, pack_two_rows, &dy);
+    cpu_run(c, pairs / BF16_BLOCK, cost, pack_columns, &transposed);
+    cpu_run(c, columns / CPU_PANEL, cost, weight_panel, &task);
 }

@@ -97,15 +97,15 @@ tiles(const struct bf16_product *p, const float *a, float *c, size_t c_row, bool
 /* Up to 32 rows. Where they do not fill their tiles, results go through a buffer: c ends before. */
 static void rows_of_tiles(const struct bf16_product *p, const float *a, float *c, size_t rows)
 {
-    float whole[TWO_TILES][OPS_PANEL];
+    float whole[TWO_TILES][CPU_PANEL];
     const bool full = rows % BF16_BLOCK == 0;
 
     for (size_t i = 0; i < rows && !full && p->add; i++)
         memcpy(whole[i], c + i * p->c_row, sizeof whole[i]);
     if (rows > BF16_BLOCK)
-        tiles(p, a, full ? c : whole[0], full ? p->c_row : OPS_PANEL, true);
+        tiles(p, a, full ? c : whole[0], full ? p->c_row : CPU_PANEL, true);
     else
-        tiles(p, a, full ? c : whole[0], full ? p->c_row : OPS_PANEL, false);
+        tiles(p, a, full ? c : whole[0], full ? p->c_row : CPU_PANEL, false);
     for (size_t i = 0; i < rows && !full; i++)
         memcpy(c + i * p->c_row, whole[i], sizeof whole[i]);
 }
@@ -128,7 +128,7 @@ void NAMED(bf16_product)(const struct bf16_product *p)
 #else
 
 #if HPO_LANES == 512
-enum { ROWS = 6, COLUMNS = OPS_PANEL };
+enum { ROWS = 6, COLUMNS = CPU_PANEL };
 #elif HPO_LANES == 2
 enum { ROWS = 2, COLUMNS = LANES };
 #else
@@ -171,8 +171,8 @@ block(const struct bf16_product *p, const float *a, const float *b, float *c, si
 /* Not inlined: its arithmetic must stay between the two writes of the control register. */
 static __attribute__((noinline)) void blocks(const struct bf16_product *p)
 {
-    for (size_t j = 0; j < p->k || j == 0; j += BF16_BLOCK)
-        for (size_t l = 0; l < OPS_PANEL; l += COLUMNS) {
+    for (size_t j = 0; j < p->k; j += BF16_BLOCK)
+        for (size_t l = 0; l < CPU_PANEL; l += COLUMNS) {
             const float *b = p->b + j * p->b_row + l;
             size_t i = 0;
             for (; i + ROWS <= p->m; i += ROWS)

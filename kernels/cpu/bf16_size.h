@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-#include "kernels/ops.h"
+#include "kernels/cpu/memory.h"
 
 enum {
     BF16_BLOCK = 16, /* pairs of a block of the sum, and rows of a tile */
@@ -32,7 +32,7 @@ static inline size_t bf16_row(size_t n)
 /* The width, and the stride, of rows of pairs of two rows of n columns: whole panels. */
 static inline size_t bf16_columns(size_t n)
 {
-    return (n + OPS_PANEL - 1) / OPS_PANEL * OPS_PANEL;
+    return (n + CPU_PANEL - 1) / CPU_PANEL * CPU_PANEL;
 }
 static inline size_t bf16_columns_row(size_t n)
 {
@@ -40,12 +40,12 @@ static inline size_t bf16_columns_row(size_t n)
 }
 
 /* The floats of bf16_a and bf16_b (memory.h) that the three products of a layer need. */
-static inline void bf16_floats(const struct ops_shape *s, size_t *a, size_t *b)
+static inline void bf16_floats(size_t m, size_t n, size_t k, size_t *a, size_t *b)
 {
-    const size_t forward = bf16_tiles(s->m) * bf16_row(s->k);
-    const size_t transposed = bf16_tiles(s->k) * bf16_row(s->m);
-    const size_t input = bf16_pairs(s->n) * bf16_columns_row(s->m);
-    const size_t weight = bf16_pairs(s->m) * bf16_columns_row(s->n);
+    const size_t forward = bf16_tiles(m) * bf16_row(k);
+    const size_t transposed = bf16_tiles(k) * bf16_row(m);
+    const size_t input = bf16_pairs(n) * bf16_columns_row(m);
+    const size_t weight = bf16_pairs(m) * bf16_columns_row(n);
 
     *a = forward > transposed ? forward : transposed;
     *b = input > weight ? input : weight;

@@ -2,6 +2,22 @@
  * cpu: what the operations share: the product that most of them are built on, and how a task is cut
  * for threads. Every operation is compiled once for each instruction set; table.c of each build
  * fills a struct ops.
+ *
+ * The order of sums, which is part of the processor's identity:
+ *
+ * Products   k in blocks of 512; in a block one accumulator for each element, from 0, k ascending,
+ *            one fused multiply-add for each step; block sums are added in order. `add` of
+ *            linear_input is there before the first; bias and residual come last.
+ * bfloat16   Both operands are rounded to it, ties to even; blocks of 32; a block's sum is that of
+ *            its even and that of its odd places, each like one above; denormals are zero, in and
+ *            out. `add` of linear_input comes last as well.
+ * Rows       Sums along a row: 16 lanes (element i belongs to lane i mod 16), then lanes l and l+8,
+ *            l+4, l+2, l+1. Sums over rows: rows ascending. exp and tanh are our own (lanes.h).
+ * Norms      Squares of a parameter's gradient, row after row (a vector is one) in 8 lanes
+ *            (column j belongs to lane j mod 8), one fused multiply-add a square, then the lanes in
+ *            order: as PyTorch does it. Over many small numbers this rounds more than blocks of
+ *            rows would (2e-4 of the norm), and clipped training that is compared with PyTorch's
+ *            step for step must round alike.
  */
 #ifndef KERNELS_CPU_CPU_H
 #define KERNELS_CPU_CPU_H
@@ -45,22 +61,59 @@ struct transpose {
 
 void NAMED(transpose)(const struct transpose *t);
 
+/* A linear layer: the operation's arguments, and where its parameters lie. */
+struct linear_task {
+    struct cpu *cpu;
+    const struct linear_args *a;
+    const float *weight, *bias; /* bias: or NULL */
+    size_t n, k;
+};
+
+struct linear_input_task {
+    struct cpu *cpu;
+    const struct linear_input_args *a;
+    const float *weight;
+    size_t n, k;
+};
+
+struct linear_weight_task {
+    struct cpu *cpu;
+    const struct linear_weight_args *a;
+    float *dweight, *dbias; /* dbias: or NULL */
+    size_t n, k;
+};
+
 /* The last step of a product: bias and residual of 32 columns of out; dbias of 32 of dy. */
-void NAMED(finish_panel)(const struct linear_args *a, size_t at);
-void NAMED(sum_bias)(const struct linear_weight_args *a, size_t at);
+void NAMED(finish_panel)(const struct linear_task *t, size_t at);
+void NAMED(sum_bias)(const struct linear_weight_task *t, size_t at);
 
 /* A thread's own CPU_TRANSPOSE floats. */
-static inline float *cpu_scratch(const struct backend *be, size_t worker)
+static inline float *cpu_scratch(const struct cpu *c, size_t worker)
 {
-    return be->transpose + worker * CPU_TRANSPOSE;
+    return c->transpose + worker * CPU_TRANSPOSE;
+}
+
+/* Row i of a matrix of fp32. */
+static inline float *cpu_row(struct ops_rows r, size_t i)
+{
+    return (float *)r.at + i * r.stride;
+}
+
+/* A parameter's value, or its gradient of this micro-batch; NULL for OPS_NONE. */
+static inline const float *cpu_value(const struct cpu *c, int parameter)
+{
+    return parameter == OPS_NONE ? NULL : c->value + c->parameters[parameter].offset;
+}
+static inline float *cpu_gradient(const struct cpu *c, int parameter)
+{
+    return parameter == OPS_NONE ? NULL : c->gradient + c->parameters[parameter].offset;
 }
 
 /* Runs task for every index below n; in this thread alone where cost (multiply-adds) is small. */
-static inline void cpu_run(struct backend *be, size_t n, size_t cost, threads_task *task,
-                           void *context)
+static inline void cpu_run(struct cpu *c, size_t n, size_t cost, threads_task *task, void *context)
 {
     if (cost >= CPU_WORTH_A_THREAD) {
-        threads_run(be->threads, n, task, context);
+        threads_run(c->threads, n, task, context);
         return;
     }
     for (size_t i = 0; i < n; i++)
@@ -81,10 +134,13 @@ void NAMED(embed_backward)(struct backend *be, const struct embed_backward_args 
 void NAMED(take_rows)(struct backend *be, const struct rows_args *a);
 void NAMED(put_rows)(struct backend *be, const struct rows_args *a);
 void NAMED(cross_entropy)(struct backend *be, const struct cross_entropy_args *a);
-void NAMED(tensor_norms)(struct backend *be, const struct tensor_norms_args *a);
-void NAMED(to_panels)(struct backend *be, const struct panels_args *a);
-void NAMED(from_panels)(struct backend *be, const struct panels_args *a);
-void NAMED(fill)(struct backend *be, const struct fill_args *a);
+void NAMED(largest)(struct backend *be, const struct largest_args *a);
+void NAMED(add_gradients)(struct backend *be, bool first);
+void NAMED(gradient_norms)(struct backend *be, const struct gradient_norms_args *a);
 void NAMED(adamw)(struct backend *be, const struct adamw_args *a);
+void NAMED(upload)(struct backend *be, enum ops_part part, int parameter, size_t first, size_t n,
+                   const float *rows);
+enum status NAMED(download)(const struct snapshot *s, enum ops_part part, int parameter,
+                            size_t first, size_t n, float *rows, struct error *err);
 
 #endif

@@ -319,7 +319,7 @@ static inline lanes lanes_high_half(lanes x)
 }
 #endif
 
-/* Eight lanes, for the one sum whose order is another's (tensor_norms). */
+/* Eight lanes, for the one sum whose order is another's (gradient_norms). */
 enum { LANES8 = 8 };
 
 #if HPO_LANES > 0

@@ -1,4 +1,5 @@
-/* loss: softmax cross entropy of the rows that have a target, and its gradient in place. */
+/* loss: softmax cross entropy of the rows that have a target, and its gradient in place; and the
+ * largest of a row. */
 #include "kernels/cpu/cpu.h"
 #include "kernels/logarithm.h"
 
@@ -31,7 +32,7 @@ static void loss_row(void *context, size_t i, size_t worker)
 {
     const struct cross_entropy_args *a = context;
     const int32_t target = a->targets[i];
-    float *x = a->logits + i * a->stride;
+    float *x = cpu_row(a->logits, i);
     float largest, sum;
     lanes factor;
 
@@ -39,7 +40,7 @@ static void loss_row(void *context, size_t i, size_t worker)
     a->losses[i] = 0;
     if (target < 0) {
         if (a->gradient)
-            memset(x, 0, a->stride * sizeof *x);
+            memset(x, 0, a->logits.stride * sizeof *x);
         return;
     }
     largest = largest_of(x, a->n);
@@ -58,5 +59,27 @@ void NAMED(cross_entropy)(struct backend *be, const struct cross_entropy_args *a
 {
     struct cross_entropy_args copy = *a;
 
-    cpu_run(be, a->m, 16 * a->m * a->n, loss_row, &copy);
+    cpu_run(cpu_of(be), a->m, 16 * a->m * a->n, loss_row, &copy);
+}
+
+static void largest_row(void *context, size_t i, size_t worker)
+{
+    const struct largest_args *a = context;
+    const float *x = cpu_row(a->x, i);
+    float top = -INFINITY;
+
+    (void)worker;
+    a->out[i] = 0;
+    for (size_t j = 0; j < a->n; j++)
+        if (x[j] > top) {
+            top = x[j];
+            a->out[i] = (int32_t)j;
+        }
+}
+
+void NAMED(largest)(struct backend *be, const struct largest_args *a)
+{
+    struct largest_args copy = *a;
+
+    cpu_run(cpu_of(be), a->m, 4 * a->m * a->n, largest_row, &copy);
 }

@@ -17,7 +17,7 @@ enum { TILE_ROWS = 4, TILE_LANES = 1 };
 
 /* ops.h promises sums over blocks of 512 in k: short chains round less, and a panel's block stays
  * in cache while all rows pass over it. */
-enum { BLOCK_K = 512, PANEL_LANES = OPS_PANEL / LANES };
+enum { BLOCK_K = 512, PANEL_LANES = CPU_PANEL / LANES };
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -141,34 +141,36 @@ void NAMED(product)(const struct product *p)
 
 static void linear_panel(void *context, size_t panel, size_t worker)
 {
-    const struct linear_args *a = context;
-    const size_t at = panel * OPS_PANEL;
+    const struct linear_task *t = context;
+    const size_t at = panel * CPU_PANEL;
 
     (void)worker;
     NAMED(product)
-    (&(struct product){.a = a->x,
-                       .a_row = a->x_stride,
+    (&(struct product){.a = t->a->x.at,
+                       .a_row = t->a->x.stride,
                        .a_step = 1,
-                       .b = a->weight + at * a->k,
-                       .b_step = OPS_PANEL,
-                       .c = a->out + at,
-                       .c_row = a->out_stride,
-                       .m = a->m,
-                       .k = a->k});
-    NAMED(finish_panel)(a, at);
+                       .b = t->weight + at * t->k,
+                       .b_step = CPU_PANEL,
+                       .c = cpu_row(t->a->out, 0) + at,
+                       .c_row = t->a->out.stride,
+                       .m = t->a->m,
+                       .k = t->k});
+    NAMED(finish_panel)(t, at);
 }
 
-void NAMED(finish_panel)(const struct linear_args *a, size_t at)
+void NAMED(finish_panel)(const struct linear_task *t, size_t at)
 {
-    for (size_t l = 0; l < OPS_PANEL && (a->bias || a->residual); l += LANES) {
-        const lanes bias = a->bias ? lanes_load(a->bias + at + l) : lanes_all(0.0f);
-        for (size_t i = 0; i < a->m; i++) {
-            float *out = a->out + i * a->out_stride + at + l;
+    const bool residual = t->a->residual.at != NULL;
+
+    for (size_t l = at; l < at + CPU_PANEL && (t->bias || residual); l += LANES) {
+        const lanes bias = t->bias ? lanes_load(t->bias + l) : lanes_all(0.0f);
+        for (size_t i = 0; i < t->a->m; i++) {
+            float *out = cpu_row(t->a->out, i) + l;
             lanes x = lanes_load(out);
-            if (a->bias)
+            if (t->bias)
                 x = lanes_add(x, bias);
-            if (a->residual)
-                x = lanes_add(x, lanes_load(a->residual + (size_t)(out - a->out)));
+            if (residual)
+                x = lanes_add(x, lanes_load(cpu_row(t->a->residual, i) + l));
             lanes_store(out, x);
         }
     }
@@ -176,54 +178,47 @@ void NAMED(finish_panel)(const struct linear_args *a, size_t at)
 
 void NAMED(linear)(struct backend *be, const struct linear_args *a)
 {
-    struct linear_args copy = *a;
+    struct cpu *c = cpu_of(be);
+    const struct cpu_parameter *p = &c->parameters[a->weight];
+    struct linear_task t = {c, a, cpu_value(c, a->weight), cpu_value(c, a->bias), p->n, p->k};
 
-    if (a->m > 0 && a->bf16)
-        NAMED(bf16_linear)(be, a);
+    if (a->m > 0 && c->product != OPS_PRODUCT_FP32)
+        NAMED(bf16_linear)(&t);
     else if (a->m > 0)
-        cpu_run(be, (a->n + OPS_PANEL - 1) / OPS_PANEL, a->m * a->n * a->k, linear_panel, &copy);
+        cpu_run(c, (t.n + CPU_PANEL - 1) / CPU_PANEL, a->m * t.n * t.k, linear_panel, &t);
 }
-
-struct input_task {
-    const struct linear_input_args *a;
-    const struct backend *be;
-};
 
 /* 32 columns of dx: the weight's columns are transposed block by block, and multiplied. */
 static void input_columns(void *context, size_t index, size_t worker)
 {
-    const struct input_task *task = context;
-    const struct linear_input_args *a = task->a;
-    const size_t at = index * OPS_PANEL;
-    const size_t columns = a->k - at < OPS_PANEL ? a->k - at : OPS_PANEL;
-    float *w = cpu_scratch(task->be, worker);
-    struct product p = {.a_row = a->dy_stride,
+    const struct linear_input_task *t = context;
+    const struct linear_input_args *a = t->a;
+    const size_t at = index * CPU_PANEL;
+    const size_t columns = t->k - at < CPU_PANEL ? t->k - at : CPU_PANEL;
+    float *w = cpu_scratch(t->cpu, worker);
+    struct product p = {.a_row = a->dy.stride,
                         .a_step = 1,
                         .b = w,
-                        .b_step = OPS_PANEL,
-                        .c = a->dx + at,
-                        .c_row = a->dx_stride,
+                        .b_step = CPU_PANEL,
+                        .c = cpu_row(a->dx, 0) + at,
+                        .c_row = a->dx.stride,
                         .m = a->m,
-                        .add = false};
+                        .add = a->add.at != NULL};
 
-    if (a->add) {
-        for (size_t i = 0; i < a->m && a->add != a->dx; i++)
-            memcpy(a->dx + i * a->dx_stride + at, a->add + i * a->dx_stride + at,
-                   OPS_PANEL * sizeof(float));
-        p.add = true;
-    }
-    for (size_t from = 0; from < a->n; from += CPU_TRANSPOSE_ROWS) {
-        p.k = a->n - from < CPU_TRANSPOSE_ROWS ? a->n - from : CPU_TRANSPOSE_ROWS;
-        for (size_t row = 0; row < p.k; row += OPS_PANEL)
+    for (size_t i = 0; i < a->m && p.add && a->add.at != a->dx.at; i++)
+        memcpy(cpu_row(a->dx, i) + at, cpu_row(a->add, i) + at, CPU_PANEL * sizeof(float));
+    for (size_t from = 0; from < t->n; from += CPU_TRANSPOSE_ROWS) {
+        p.k = t->n - from < CPU_TRANSPOSE_ROWS ? t->n - from : CPU_TRANSPOSE_ROWS;
+        for (size_t row = 0; row < p.k; row += CPU_PANEL)
             NAMED(transpose)
-        (&(struct transpose){.in = a->weight + (from + row) * a->k + at * OPS_PANEL,
-                             .in_row = OPS_PANEL,
+        (&(struct transpose){.in = t->weight + (from + row) * t->k + at * CPU_PANEL,
+                             .in_row = CPU_PANEL,
                              .rows = columns,
-                             .out = w + row * OPS_PANEL,
-                             .out_row = OPS_PANEL,
-                             .m = OPS_PANEL,
-                             .n = OPS_PANEL});
-        p.a = a->dy + from;
+                             .out = w + row * CPU_PANEL,
+                             .out_row = CPU_PANEL,
+                             .m = CPU_PANEL,
+                             .n = CPU_PANEL});
+        p.a = cpu_row(a->dy, 0) + from;
         NAMED(product)(&p);
         p.add = true;
     }
@@ -231,50 +226,54 @@ static void input_columns(void *context, size_t index, size_t worker)
 
 void NAMED(linear_input)(struct backend *be, const struct linear_input_args *a)
 {
-    struct input_task task = {a, be};
+    struct cpu *c = cpu_of(be);
+    const struct cpu_parameter *p = &c->parameters[a->weight];
+    struct linear_input_task t = {c, a, cpu_value(c, a->weight), p->n, p->k};
 
-    if (a->m > 0 && a->bf16)
-        NAMED(bf16_linear_input)(be, a);
+    if (a->m > 0 && c->product != OPS_PRODUCT_FP32)
+        NAMED(bf16_linear_input)(&t);
     else if (a->m > 0)
-        cpu_run(be, (a->k + OPS_PANEL - 1) / OPS_PANEL, a->m * a->n * a->k, input_columns, &task);
+        cpu_run(c, (t.k + CPU_PANEL - 1) / CPU_PANEL, a->m * t.n * t.k, input_columns, &t);
 }
 
 static void weight_panel(void *context, size_t panel, size_t worker)
 {
-    const struct linear_weight_args *a = context;
-    const size_t at = panel * OPS_PANEL;
+    const struct linear_weight_task *t = context;
+    const size_t at = panel * CPU_PANEL;
 
     (void)worker;
     NAMED(product)
-    (&(struct product){.a = a->x,
+    (&(struct product){.a = t->a->x.at,
                        .a_row = 1,
-                       .a_step = a->x_stride,
-                       .b = a->dy + at,
-                       .b_step = a->dy_stride,
-                       .c = a->dweight + at * a->k,
-                       .c_row = OPS_PANEL,
-                       .m = a->k,
-                       .k = a->m,
-                       .add = a->accumulate});
-    NAMED(sum_bias)(a, at);
+                       .a_step = t->a->x.stride,
+                       .b = cpu_row(t->a->dy, 0) + at,
+                       .b_step = t->a->dy.stride,
+                       .c = t->dweight + at * t->k,
+                       .c_row = CPU_PANEL,
+                       .m = t->k,
+                       .k = t->a->m});
+    NAMED(sum_bias)(t, at);
 }
 
-void NAMED(sum_bias)(const struct linear_weight_args *a, size_t at)
+void NAMED(sum_bias)(const struct linear_weight_task *t, size_t at)
 {
-    for (size_t l = 0; l < OPS_PANEL && a->dbias; l += LANES) {
-        lanes sum = a->accumulate ? lanes_load(a->dbias + at + l) : lanes_all(0.0f);
-        for (size_t i = 0; i < a->m; i++)
-            sum = lanes_add(sum, lanes_load(a->dy + i * a->dy_stride + at + l));
-        lanes_store(a->dbias + at + l, sum);
+    for (size_t l = at; l < at + CPU_PANEL && t->dbias; l += LANES) {
+        lanes sum = lanes_all(0.0f);
+        for (size_t i = 0; i < t->a->m; i++)
+            sum = lanes_add(sum, lanes_load(cpu_row(t->a->dy, i) + l));
+        lanes_store(t->dbias + l, sum);
     }
 }
 
 void NAMED(linear_weight)(struct backend *be, const struct linear_weight_args *a)
 {
-    struct linear_weight_args copy = *a;
+    struct cpu *c = cpu_of(be);
+    const struct cpu_parameter *p = &c->parameters[a->weight];
+    struct linear_weight_task t = {c,    a,   cpu_gradient(c, a->weight), cpu_gradient(c, a->bias),
+                                   p->n, p->k};
 
-    if (a->bf16)
-        NAMED(bf16_linear_weight)(be, a);
-    else
-        cpu_run(be, (a->n + OPS_PANEL - 1) / OPS_PANEL, a->m * a->n * a->k, weight_panel, &copy);
+    if (a->m > 0 && c->product != OPS_PRODUCT_FP32)
+        NAMED(bf16_linear_weight)(&t);
+    else /* also without rows: zeros */
+        cpu_run(c, (t.n + CPU_PANEL - 1) / CPU_PANEL, a->m * t.n * t.k, weight_panel, &t);
 }

@@ -1,5 +1,5 @@
 /*
- * machine_bench THREADS N K [M]: what this machine allows, one line of JSON:
+ * machine_bench fp32|bf16 THREADS N K [M]: what this machine allows, one line of JSON:
  * {"linear", "linear_input", "linear_weight": GFLOP/s of the three products of a layer [N][K] over
  * M rows (208), "triad": GB/s of a[i] = b[i] + s c[i] over three arrays that no cache holds}. The
  * best of some rounds each: it stands for a floor.
@@ -24,49 +24,27 @@ static double now(void)
 
 struct layer {
     struct backend *be;
-    const struct ops *ops;
-    float *x, *dy, *weight, *dweight;
+    struct ops_rows x, dy;
     size_t m, n, k;
-    bool bf16;
+    enum ops_product product;
 };
 
 static void forward(const struct layer *l)
 {
-    l->ops->linear(l->be, &(struct linear_args){.x = l->x,
-                                                .x_stride = ops_stride(l->k),
-                                                .weight = l->weight,
-                                                .out = l->dy,
-                                                .out_stride = ops_stride(l->n),
-                                                .m = l->m,
-                                                .n = l->n,
-                                                .k = l->k,
-                                                .bf16 = l->bf16});
+    l->be->ops->linear(l->be,
+                       &(struct linear_args){.x = l->x, .out = l->dy, .bias = OPS_NONE, .m = l->m});
 }
 
 static void input(const struct layer *l)
 {
-    l->ops->linear_input(l->be, &(struct linear_input_args){.dy = l->dy,
-                                                            .dy_stride = ops_stride(l->n),
-                                                            .weight = l->weight,
-                                                            .dx = l->x,
-                                                            .dx_stride = ops_stride(l->k),
-                                                            .m = l->m,
-                                                            .n = l->n,
-                                                            .k = l->k,
-                                                            .bf16 = l->bf16});
+    l->be->ops->linear_input(l->be,
+                             &(struct linear_input_args){.dy = l->dy, .dx = l->x, .m = l->m});
 }
 
 static void weight(const struct layer *l)
 {
-    l->ops->linear_weight(l->be, &(struct linear_weight_args){.dy = l->dy,
-                                                              .dy_stride = ops_stride(l->n),
-                                                              .x = l->x,
-                                                              .x_stride = ops_stride(l->k),
-                                                              .dweight = l->dweight,
-                                                              .m = l->m,
-                                                              .n = l->n,
-                                                              .k = l->k,
-                                                              .bf16 = l->bf16});
+    l->be->ops->linear_weight(
+        l->be, &(struct linear_weight_args){.dy = l->dy, .x = l->x, .bias = OPS_NONE, .m = l->m});
 }
 
 /* GFLOP/s of one product. */
@@ -116,32 +94,56 @@ static double triad(struct threads *threads, float **arrays)
     return best / 1e9;
 }
 
-static enum status take(struct layer *l, float **arrays, struct error *err)
+/* Memory of the processor's backend, which may be written to like any other. */
+static enum status filled(struct backend *be, size_t bytes, void **out, struct error *err)
 {
-    void *memory[7];
-    const size_t floats[7] = {l->m * ops_stride(l->k),
-                              l->m * ops_stride(l->n),
-                              ops_panels(l->n, l->k),
-                              ops_panels(l->n, l->k),
-                              TRIAD,
-                              TRIAD,
-                              TRIAD};
+    TRY(be->ops->allocate(be, bytes, out, err));
+    for (size_t i = 0; i < bytes / sizeof(float); i++)
+        ((float *)*out)[i] = 0.5f;
+    return OK;
+}
 
-    TRY(l->ops->prepare(
+static enum status take_rows(struct layer *l, size_t width, struct ops_rows *out, struct error *err)
+{
+    const struct ops *ops = l->be->ops;
+
+    *out = (struct ops_rows){NULL, ops->stride(width, OPS_FP32), OPS_FP32};
+    return filled(l->be, ops->matrix_bytes(l->m, width, OPS_FP32), &out->at, err);
+}
+
+/* The one parameter, number 0. */
+static enum status take_weight(struct layer *l, struct error *err)
+{
+    const struct ops *ops = l->be->ops;
+    void *rows = NULL;
+
+    TRY(ops->parameters(l->be,
+                        &(struct ops_parameters){.shapes = &(struct ops_shape){l->n, l->k},
+                                                 .n = 1,
+                                                 .product = l->product,
+                                                 .training = true},
+                        err));
+    TRY(filled(l->be, OPS_ROWS_STEP * l->k * sizeof(float), &rows, err));
+    for (size_t i = 0; i < l->n; i += OPS_ROWS_STEP)
+        ops->upload(l->be, OPS_VALUE, 0, i, l->n - i < OPS_ROWS_STEP ? l->n - i : OPS_ROWS_STEP,
+                    rows);
+    return ops->prepare(
         l->be,
         &(struct ops_limits){
-            .keys = 1, .d = 1, .products = &(struct ops_shape){l->m, l->n, l->k}, .n_products = 1},
-        err));
-    for (int i = 0; i < 7; i++) {
-        TRY(l->ops->allocate(l->be, floats[i] * sizeof(float), &memory[i], err));
-        l->ops->fill(l->be, &(struct fill_args){memory[i], floats[i], 0.5f});
+            .keys = 1, .d = 1, .products = &(struct ops_limit){.m = l->m}, .n_products = 1},
+        err);
+}
+
+static enum status take(struct layer *l, float **arrays, struct error *err)
+{
+    TRY(take_weight(l, err));
+    TRY(take_rows(l, l->k, &l->x, err));
+    TRY(take_rows(l, l->n, &l->dy, err));
+    for (int i = 0; i < 3; i++) {
+        void *array = NULL;
+        TRY(filled(l->be, TRIAD * sizeof(float), &array, err));
+        arrays[i] = array;
     }
-    l->x = memory[0];
-    l->dy = memory[1];
-    l->weight = memory[2];
-    l->dweight = memory[3];
-    for (int i = 0; i < 3; i++)
-        arrays[i] = memory[4 + i];
     return OK;
 }
 
@@ -153,17 +155,19 @@ int main(int argc, char **argv)
     float *arrays[3];
     struct error err;
 
-    l.bf16 = argc > 1 && strcmp(argv[1], "bf16") == 0;
+    l.product = argc > 1 && strcmp(argv[1], "bf16") == 0 ? OPS_PRODUCT_BF16 : OPS_PRODUCT_FP32;
     if (argc < 5 || (l.n = strtoul(argv[3], NULL, 10)) == 0 ||
         (l.k = strtoul(argv[4], NULL, 10)) == 0)
         return fprintf(stderr, "usage: machine_bench fp32|bf16 THREADS N K [M]\n"), 2;
-    if (backend_open("cpu", n_threads, &l.be, &l.ops, &err) != OK ||
+    if (backend_open(&(struct backend_options){.name = "cpu", .threads = n_threads}, &l.be, &err) !=
+            OK ||
         threads_open(n_threads, &threads, &err) != OK || take(&l, arrays, &err) != OK)
         return fprintf(stderr, "machine_bench: %s: %s\n", err.where, err.text), 1;
     printf(
         "{\"backend\": \"%s\", \"linear\": %.1f, \"linear_input\": %.1f, \"linear_weight\": %.1f, "
         "\"triad\": %.1f}\n",
-        l.ops->name, rate(&l, forward), rate(&l, input), rate(&l, weight), triad(threads, arrays));
+        l.be->ops->name, rate(&l, forward), rate(&l, input), rate(&l, weight),
+        triad(threads, arrays));
     threads_close(threads);
     backend_close(l.be);
     return 0;

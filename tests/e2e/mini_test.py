@@ -133,6 +133,17 @@ class Search(Case):
         self.assertTrue(all(segment["cached"] for segment in again["segments"]))
         return json.loads(self.read("out/one/default.json"))["exact_match"]
 
+    def test_a_gpt2_answers_too(self):
+        """Its tokenizer, its model, its search, by one --set."""
+        gpt2 = ("asha.lua", "default", "best", "--set", "family=gpt2", "--set", "samples=3")
+        self.assertGreater(self.build(*gpt2)["ran"], 0)
+        row, = json.loads(self.read("out/asha/default/table.json"))["rows"]
+        self.assertGreaterEqual(row["exact_match"], 50)
+        config = json.loads(self.read("out/asha/best/config.json"))
+        self.assertEqual((config["model_type"], config["eos_token_id"]), ("gpt2", 0))
+        self.assertEqual(self.build(*gpt2)["ran"], 0)
+        self.assertIn('family: expected "bloom" or "gpt2", found "llama"', self.hpo("build", "asha.lua", "--set", "family=llama", status=2)[1])
+
     def test_the_search_finds_a_model_that_answers(self):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         cold = self.build("asha.lua")

@@ -1,4 +1,5 @@
 """Files that are not what they should be: one message that names the file, exit 2, nothing written."""
+import array
 import json
 import os
 import resource
@@ -79,7 +80,8 @@ class Files(Small):
         for change, message in (
                 ({"hidden_size": 50}, "n_head"), ({"n_layer": 0}, "n_layer"), ({"n_layer": "2"}, "n_layer"),
                 ({"n_head": None}, "n_head"), ({"vocab_size": 1 << 40}, "vocab_size"), ({"vocab_size": 1.5}, "vocab_size"),
-                ({"model_type": "gpt2"}, "model_type"), ({"model_type": 3}, "model_type"), ({"hidden_dropout": 0.1}, "dropout"),
+                ({"model_type": "llama"}, "\"llama\"\n  a model is one of: bloom, gpt2"), ({"model_type": 3}, "model_type"), ({"hidden_dropout": 2}, "dropout"),
+                ({"model_type": "gpt2"}, "n_positions"), ({"model_type": "gpt2", "n_positions": 64}, "lack the tensor transformer.wte.weight"),
                 ({"layer_norm_epsilon": "small"}, "layer_norm_epsilon"), ({"layer_norm_epsilon": -1}, "layer_norm_epsilon"),
                 ({"eos_token_id": [2] * 9}, "eos_token_id"), ({"eos_token_id": "x"}, "eos_token_id"),
                 ({"tie_word_embeddings": 1}, "tie_word_embeddings"), ({"hidden_size": 1 << 20, "n_head": 1}, "hidden_size")):
@@ -159,6 +161,17 @@ class Files(Small):
         answer, = self.answers("evaluate", "--model", "model", "--data", "data", "--predictions", "p.jsonl")
         self.assertEqual((answer["n"], set(answer)), (1, {"eval_loss", "exact_match", "f1", "n"}))
         self.assertEqual(json.loads(self.read("p.jsonl"))["id"], "a")
+
+    def test_all_nans_in_files_are_one(self):
+        """Processors and devices make different ones."""
+        path = self.folder / "model/model.safetensors"
+        weights = tensors.load(path)
+        weights["transformer.ln_f.weight"][1][3:5] = array.array("f", struct.pack("<2I", 0xffc00000, 0x7f800001))
+        path.write_bytes(tensors.pack(weights))
+        self.answers("train", *flags({"--out": "o", "--epochs": 1}))
+        for name in ("model", "optimizer"):
+            words = array.array("I", b"".join(v.tobytes() for _, v in tensors.load(self.folder / f"o/{name}.safetensors").values()))
+            self.assertEqual({w for w in words if w & 0x7fffffff > 0x7f800000}, {0x7fc00000})
 
     def test_a_full_disk(self):
         """A checkpoint that cannot be written leaves nothing."""

@@ -1,16 +1,21 @@
-"""forward, train and generate against what transformers gave: fixtures/bloom-*."""
+"""forward, train and generate against what transformers gave: BLOOM's fixtures, and GPT-2's, which are made here."""
 import json
+import pathlib
+import subprocess
+import sys
+import tempfile
 import unittest
 
 import tensors
+from case import ROOT, SHARED
 from trainer_case import TrainerCase
 
-FIXTURES = ["bloom-answer", "bloom-seed-labels", "bloom-16-heads"]
+ORACLE = ROOT / "tests" / "oracle" / "gpt2.py"
 
-
-class Fixtures(TrainerCase):
+class Fixtures:
+    """What is asked of every architecture; names: its folders of fixtures, as the script of its oracle makes them."""
     def each(self):
-        for name in FIXTURES:
+        for name in self.names:
             with self.subTest(name):
                 yield name, self.shared(f"fixtures/{name}/model")
 
@@ -41,7 +46,7 @@ class Fixtures(TrainerCase):
         return reference, self.answers(
             "train", "--model", model, "--data", f"{name}-data", "--out", out, "--lr", settings["lr"],
             "--batch-size", settings["batch"], "--weight-decay", settings["wd"], "--epochs", settings["epochs"],
-            "--accumulate", settings["accum"], "--log-steps", *flags)
+            "--accumulate", settings["accum"], "--max-grad-norm", settings.get("clip", 1), "--log-steps", *flags)
 
     def test_train(self):
         for name, model in self.each():
@@ -81,7 +86,7 @@ class Fixtures(TrainerCase):
             self.generates(model, self.fixture(f"{name}/generate.json")["before"])
 
     def test_order_of_the_data(self):
-        reference = self.fixture("bloom-answer/train.json")
+        reference = self.fixture(f"{self.names[0]}/train.json")
         n, epochs = reference["settings"]["train"], reference["settings"]["epochs"]
         order = []
         for epoch in range(epochs):
@@ -90,8 +95,8 @@ class Fixtures(TrainerCase):
 
     def test_same_bits(self):
         """Instruction sets and numbers of threads: the same gradients, to the bit."""
-        model = self.shared("fixtures/bloom-seed-labels/model")
-        case = self.fixture("bloom-seed-labels/forward.json")[0]
+        model = self.shared(f"fixtures/{self.names[-1]}/model")
+        case = self.fixture(f"{self.names[-1]}/forward.json")[0]
         self.write("batch.json", json.dumps({k: case[k] for k in ("input_ids", "attention_mask", "labels")}))
         seen = set()
         for instructions in self.instruction_sets():
@@ -101,6 +106,37 @@ class Fixtures(TrainerCase):
                                       "--gradients", "g.safetensors")[0]
                 seen.add((answer["loss"], (self.folder / "g.safetensors").read_bytes()))
         self.assertEqual(len(seen), 1)
+
+
+class Bloom(Fixtures, TrainerCase):
+    names = ["bloom-answer", "bloom-seed-labels", "bloom-16-heads"]
+
+
+class Gpt2(Fixtures, TrainerCase):
+    """Its fixtures are made by the real library, once for all tests."""
+    made = {
+        "gpt2": [],
+        "gpt2-wide": ["--hidden", 96, "--heads", 12, "--layers", 3, "--batch", 1, "--accum", 2, "--epochs", 2, "--clip", 0.5, "--seed", 2],
+    }
+    names = list(made)
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.fixtures = tempfile.TemporaryDirectory(prefix="hpo-gpt2-")
+        cls.addClassCleanup(cls.fixtures.cleanup)
+        cls.failed = None
+        for name, flags in cls.made.items():
+            done = subprocess.run([sys.executable, ORACLE, "--data", SHARED / "data/squad/dataset/dev-v1.1.json",
+                                   "--out", f"{cls.fixtures.name}/{name}", *map(str, flags)], capture_output=True, text=True)
+            cls.failed = cls.failed or (done.stderr if done.returncode else None)
+
+    def shared(self, name):
+        if not (SHARED / "data").exists():
+            self.skip(f"{SHARED}/data is absent")
+        self.library("transformers")
+        self.assertIsNone(self.failed)
+        return pathlib.Path(self.fixtures.name) / name.removeprefix("fixtures/")
 
 
 if __name__ == "__main__":

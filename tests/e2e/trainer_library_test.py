@@ -9,17 +9,12 @@ from trainer_case import TrainerCase
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 
-VARIANTS = {
-    "plain": dict(n_head=4),
-    "post-norm": dict(n_head=4, apply_residual_connection_post_layernorm=True),
-    "untied": dict(n_head=4, tie_word_embeddings=False),
-    "three heads": dict(n_head=3),  # slopes beyond a power of two
-    "twelve heads": dict(n_head=12, n_layer=1),
-    "odd width": dict(n_head=5, hidden_size=35),
-}
+class Library:
+    """What is asked of every architecture."""
+    settings = {}  # of its config
+    variants = {}
+    spellings = {}  # a field of config.json, and what else it may be called
 
-
-class Library(TrainerCase):
     def setUp(self):
         super().setUp()
         self.torch = self.library("torch")
@@ -27,15 +22,18 @@ class Library(TrainerCase):
         self.torch.set_num_threads(1)
 
     def model(self, seed=1, **changes):
-        """A BLOOM with random weights, its layer norms and biases away from where they start."""
+        """A model with random weights, its layer norms and biases away from where they start."""
         self.torch.manual_seed(seed)
-        settings = dict(vocab_size=90, hidden_size=48, n_layer=2, bos_token_id=1, eos_token_id=2, pad_token_id=3,
-                        initializer_range=0.1, hidden_dropout=0.0, attention_dropout=0.0)
-        model = self.transformers.BloomForCausalLM(self.transformers.BloomConfig(**{**settings, **changes})).float()
+        config = getattr(self.transformers, self.config_class)(
+            **{**dict(vocab_size=90, bos_token_id=1, eos_token_id=2, pad_token_id=3, initializer_range=0.1), **self.settings, **changes})
+        model = self.model_class()(config).float()
         for parameter in model.parameters():
             if parameter.dim() == 1:
                 parameter.data += 0.1 * self.torch.randn_like(parameter)
         return model.eval()
+
+    def model_class(self):
+        return getattr(self.transformers, self.class_name)
 
     def batch(self, rows=3):
         draw = random.Random(2)
@@ -59,7 +57,7 @@ class Library(TrainerCase):
         self.assertLess(tensors.furthest(tensors.load(self.folder / "g.safetensors"), want), limit)
 
     def test_variants(self):
-        for name, changes in VARIANTS.items():
+        for name, changes in self.variants.items():
             with self.subTest(name):
                 model = self.model(**changes)
                 model.save_pretrained(self.folder / name, safe_serialization=True)
@@ -73,7 +71,7 @@ class Library(TrainerCase):
         self.compare(model, "shards")
         model.transformer.save_pretrained(self.folder / "bare", safe_serialization=True)
         names = set(tensors.load(self.folder / "bare/model.safetensors"))
-        self.assertIn("h.0.input_layernorm.weight", names)
+        self.assertIn(f"h.0.{self.first_norm}.weight", names)
         self.compare(model, "bare")
         for dtype in (self.torch.float16, self.torch.bfloat16):
             half = self.model().to(dtype)
@@ -85,9 +83,9 @@ class Library(TrainerCase):
         model = self.model()
         model.save_pretrained(self.folder / "m", safe_serialization=True)
         config = json.loads(self.read("m/config.json"))
-        for old, new in (("hidden_size", "n_embed"), ("n_layer", "num_hidden_layers"), ("n_head", "num_attention_heads")):
+        for old, new in self.spellings.items():
             config[new] = config.pop(old)
-        config["offset_alibi"] = 100
+        config["offset_alibi"] = 100  # of some BLOOMs on the Hub: it means nothing
         self.write("m/config.json", json.dumps(config))
         self.compare(model, "m")
 
@@ -95,13 +93,13 @@ class Library(TrainerCase):
         batch = self.batch()
         rows = "".join(json.dumps({"input_ids": i, "attention_mask": m, "labels": l}) + "\n" for i, m, l in zip(*batch.values()))
         self.write("rows.jsonl", rows)
-        for name, changes in VARIANTS.items():
+        for name, changes in self.variants.items():
             with self.subTest(name):
                 model = self.model(**changes).half()
                 model.save_pretrained(self.folder / name, safe_serialization=True)
                 self.run_trainer("train", "--model", name, "--data", "rows.jsonl", "--lr", "0.01", "--batch-size", 2,
                                  "--epochs", 2, "--out", f"{name}-out")
-                read = self.transformers.BloomForCausalLM.from_pretrained(self.folder / f"{name}-out")
+                read = self.model_class().from_pretrained(self.folder / f"{name}-out")
                 self.assertEqual(read.dtype, self.torch.float32)
                 self.compare(read.eval(), f"{name}-out")
                 self.assertGreater(tensors.furthest(
@@ -109,11 +107,61 @@ class Library(TrainerCase):
                     {k: (list(p.shape), p.flatten().tolist()) for k, p in self.model(**changes).named_parameters()}), 1e-3)
 
     def test_they_read_a_fresh_model(self):
-        self.write("config.json", json.dumps({"hidden_size": 32, "n_layer": 1, "n_head": 2, "vocab_size": 90}))
+        self.write("config.json", json.dumps(self.fresh))
         self.run_trainer("init", "--config", "config.json", "--out", "fresh")
-        read = self.transformers.BloomForCausalLM.from_pretrained(self.folder / "fresh")
-        self.assertEqual((read.config.eos_token_id, read.config.pad_token_id), (2, 3))
+        read = self.model_class().from_pretrained(self.folder / "fresh")
+        self.assertEqual((read.config.eos_token_id, read.config.pad_token_id), self.end_and_padding)
         self.compare(read.eval(), "fresh")
+
+
+class Bloom(Library, TrainerCase):
+    config_class, class_name, first_norm = "BloomConfig", "BloomForCausalLM", "input_layernorm"
+    settings = dict(hidden_size=48, n_layer=2, n_head=4, hidden_dropout=0.0, attention_dropout=0.0)
+    variants = {
+        "plain": {},
+        "post-norm": dict(apply_residual_connection_post_layernorm=True),
+        "untied": dict(tie_word_embeddings=False),
+        "three heads": dict(n_head=3),  # slopes beyond a power of two
+        "twelve heads": dict(n_head=12, n_layer=1),
+        "odd width": dict(n_head=5, hidden_size=35),
+    }
+    spellings = {"hidden_size": "n_embed", "n_layer": "num_hidden_layers", "n_head": "num_attention_heads"}
+    fresh = {"hidden_size": 32, "n_layer": 1, "n_head": 2, "vocab_size": 90}
+    end_and_padding = (2, 3)
+
+
+class Gpt2(Library, TrainerCase):
+    config_class, class_name, first_norm = "GPT2Config", "GPT2LMHeadModel", "ln_1"
+    settings = dict(n_embd=48, n_layer=2, n_head=4, n_positions=40, resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0)
+    variants = {
+        "plain": {},
+        "untied": dict(tie_word_embeddings=False),
+        "narrow": dict(n_inner=40),
+        "by layer": dict(scale_attn_by_inverse_layer_idx=True),
+        "one head": dict(n_head=1, n_layer=1),
+        "odd width": dict(n_head=5, n_embd=35, activation_function="gelu_pytorch_tanh"),
+    }
+    spellings = {"n_embd": "hidden_size", "n_layer": "num_hidden_layers", "n_head": "num_attention_heads", "n_positions": "max_position_embeddings"}
+    fresh = {"model_type": "gpt2", "n_embd": 32, "n_layer": 1, "n_head": 2, "n_positions": 64, "vocab_size": 90, "eos_token_id": 7}
+    end_and_padding = (7, None)
+
+    def test_its_dropout_is_not_ignored(self):
+        self.model(resid_pdrop=0.1).save_pretrained(self.folder / "m", safe_serialization=True)
+        self.write("rows.jsonl", '{"input_ids": [4, 5, 6], "labels": [-100, 5, 6]}\n')
+        err = self.refuses("asks for dropout", "train", "--model", "m", "--data", "rows.jsonl", "--lr", "1", "--epochs", 1, "--out", "o")
+        self.assertIn("resid_pdrop", err)
+        self.write("d/validation.jsonl", '{"input_ids": [4, 5, 6], "labels": [-100, 5, 6]}\n')
+        self.assertEqual(self.answers("evaluate", "--model", "m", "--data", "d")[0]["n"], 1)  # nothing is dropped there
+
+    def test_more_tokens_than_positions(self):
+        self.model().save_pretrained(self.folder / "m", safe_serialization=True)
+        row = json.dumps({"input_ids": [4] * 41, "labels": [4] * 41})
+        self.write("rows.jsonl", f"{row}\n{row}\n")
+        self.run_trainer("train", "--model", "m", "--data", "rows.jsonl", "--lr", "0.1", "--epochs", 1, "--out", "o")  # the last predicts nothing
+        row = json.dumps({"input_ids": [4] * 42, "labels": [4] * 42})
+        self.write("rows.jsonl", f"{row}\n")
+        self.refuses("rows.jsonl:1: input_ids: expected at most 40 tokens, the model's positions, found 41",
+                     "train", "--model", "m", "--data", "rows.jsonl", "--lr", "1", "--epochs", 1, "--out", "p")
 
 
 if __name__ == "__main__":

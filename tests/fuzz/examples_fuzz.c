@@ -1,7 +1,7 @@
 /* examples: what a data file gives stays inside its lists and its vocabulary. */
 #include "base/arena.h"
 #include "memory_file.h"
-#include "trainer/bloom/batch.h"
+#include "trainer/model/batch.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 
@@ -30,11 +30,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     struct memory_file file = memory_file_open(bytes, n);
     struct arena *arena = arena_open();
     struct error err = {0};
+    const struct batch_rules rules = {VOCAB, 0};
     struct dataset data;
 
     if (!arena)
         abort();
-    if (batch_read(file.path, "train.jsonl", VOCAB, arena, &data, &err) == OK) {
+    if (batch_read(file.path, "train.jsonl", &rules, arena, &data, &err) == OK) {
         struct batch_limits limits = {0};
         struct batch batch;
         for (size_t i = 0; i < data.n; i++)

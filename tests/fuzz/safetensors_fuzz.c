@@ -1,5 +1,5 @@
 /* safetensors: every byte that the reader hands out lies in the file, whatever its header says. */
-#include "trainer/bloom/safetensors.h"
+#include "trainer/model/safetensors.h"
 
 #include <string.h>
 

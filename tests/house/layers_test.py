@@ -44,9 +44,10 @@ FOLDERS_MAY_INCLUDE = {
         "": {""},
         "tokenizer": {"tokenizer", ""},
         "squad": {"squad", "tokenizer", ""},
-        "bloom": {"bloom", ""},
-        "training": {"training", "bloom", ""},
-        "commands": {"commands", "training", "bloom", "squad", "tokenizer", ""},
+        "model": {"model", ""},
+        "arch": {"arch", "model", ""},
+        "training": {"training", "model", ""},
+        "commands": {"commands", "training", "model", "squad", "tokenizer", ""},
     },
 }
 

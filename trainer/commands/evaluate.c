@@ -2,7 +2,7 @@
  * evaluate: a model's loss on the validation part of a data folder, and exact match and F1 of the
  * answers it generates. Start at measure.
  */
-#include "trainer/bloom/evaluate.h"
+#include "trainer/model/evaluate.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -11,14 +11,14 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "trainer/bloom/generate.h"
-#include "trainer/bloom/jsonl.h"
-#include "trainer/bloom/machine.h"
-#include "trainer/bloom/model.h"
 #include "trainer/commands/commands.h"
 #include "trainer/flags.h"
 #include "trainer/interrupt.h"
 #include "trainer/lines.h"
+#include "trainer/model/generate.h"
+#include "trainer/model/jsonl.h"
+#include "trainer/model/machine.h"
+#include "trainer/model/model.h"
 #include "trainer/squad/score.h"
 #include "trainer/tokenizer/tokenizer.h"
 #include "trainer/training/preset.h"
@@ -77,13 +77,14 @@ static enum status read_question(struct job *job, const struct json *value, cons
                                  struct question *question, struct generate_text *text,
                                  struct error *err)
 {
+    const struct batch_rules rules = batch_rules(&job->model.layout->config);
     struct example example;
 
     TRY(read_answers(value, where, job->arena, question, err));
     if (!json_get(value, "prompt_ids"))
         return error_set(err, ERR_INPUT, where, "prompt_ids: expected a list, found nothing");
-    TRY(batch_example(&(struct example_lists){.ids = json_get(value, "prompt_ids")},
-                      job->model.layout->config.vocab, true, where, job->arena, &example, err));
+    TRY(batch_example(&(struct example_lists){.ids = json_get(value, "prompt_ids")}, &rules, true,
+                      where, job->arena, &example, err));
     if (example.n == 0)
         return error_set(err, ERR_INPUT, where, "prompt_ids: expected at least one token");
     text->prompt = example.ids;
@@ -134,11 +135,12 @@ static enum status read_tokenizer(struct job *job, struct error *err)
     if (!path)
         return error_memory(err);
     TRY(tokenizer_open(path, &job->tokenizer, err));
-    job->padding = tokenizer_added(job->tokenizer, "<pad>");
+    job->padding = tokenizer_padding(job->tokenizer);
     if (job->o->switches.pad_prompts == 0 ||
         (job->padding >= 0 && (size_t)job->padding < job->model.layout->config.vocab))
         return OK;
-    return error_set(err, ERR_INPUT, path, "prompts are padded with <pad>, which is no token here");
+    return error_set(err, ERR_INPUT, path,
+                     "prompts are padded with <pad> or <|endoftext|>, and neither is a token here");
 }
 
 /* Scores one generated text, and adds its line to the predictions. */
@@ -172,7 +174,7 @@ static enum status judge(struct job *job, size_t i, struct text *predictions, st
     return OK;
 }
 
-static enum status answer(struct job *job, struct bloom *b, const struct bloom_plan *plan,
+static enum status answer(struct job *job, struct network *network, const struct network_plan *plan,
                           struct error *err)
 {
     struct text predictions = text_in(job->arena);
@@ -180,7 +182,7 @@ static enum status answer(struct job *job, struct bloom *b, const struct bloom_p
     char *bytes;
     size_t n;
 
-    TRY(generate_open(b, plan, job->arena, &g, err));
+    TRY(generate_open(network, plan, job->arena, &g, err));
     TRY(generate_run(&g, job->texts, job->n, (size_t)job->o->max_new, err));
     for (size_t i = 0; i < job->n; i++)
         TRY(judge(job, i, &predictions, err));
@@ -214,30 +216,30 @@ static enum status report(const struct job *job, struct error *err)
     return job->o->out ? file_write(job->o->out, bytes, n, err) : OK;
 }
 
-static enum status measure(struct job *job, struct backend *be, const struct ops *ops,
-                           struct error *err)
+static enum status measure(struct job *job, struct backend *be, struct error *err)
 {
     const size_t batch_size = (size_t)job->o->batch_size;
-    struct bloom_plan plan = {.precision = job->o->machine.precision};
+    struct network_plan plan = {.precision = job->o->machine.precision};
+    struct network network;
+    struct batch_rules rules;
     struct batch batch;
-    struct bloom b;
 
     TRY(model_read(job->o->model, job->arena, &job->model, err));
-    TRY(batch_read(job->o->data, "validation.jsonl", job->model.layout->config.vocab, job->arena,
-                   &job->data, err));
+    rules = batch_rules(&job->model.layout->config);
+    TRY(batch_read(job->o->data, "validation.jsonl", &rules, job->arena, &job->data, err));
     TRY(read_questions(job, err));
     if (job->n > 0) {
         TRY(read_tokenizer(job, err));
-        generate_plan(job->texts, job->n, (size_t)job->o->max_new, &plan);
+        TRY(generate_plan(job->texts, job->n, (size_t)job->o->max_new, &job->model.layout->config,
+                          &plan, err));
     }
     TRY(batch_measure(&job->data, batch_size, &plan.limits, err));
     TRY(batch_open(&plan.limits, job->arena, &batch, err));
-    TRY(bloom_open(be, ops, job->model.layout, &plan, job->arena, &b, err));
-    TRY(model_read_weights(job->o->model, &(struct slabs){be, ops, job->model.layout}, b.weights,
-                           err));
-    TRY(evaluate_loss(&b, &job->data, batch_size, &batch, &job->loss, err));
+    TRY(network_open(be, job->model.layout, &plan, job->arena, &network, err));
+    TRY(model_read_weights(job->o->model, be, job->model.layout, err));
+    TRY(evaluate_loss(&network, &job->data, batch_size, &batch, &job->loss, err));
     if (job->n > 0)
-        TRY(answer(job, &b, &plan, err));
+        TRY(answer(job, &network, &plan, err));
     return report(job, err);
 }
 
@@ -276,7 +278,6 @@ enum status command_evaluate(int argc, char **argv, struct error *err)
     struct options o = {.batch_size = 8, .max_new = NEW_TOKENS, .machine = machine_default()};
     struct job job = {.o = &o};
     struct backend *be = NULL;
-    const struct ops *ops;
     enum status s;
 
     TRY(read_flags(&o, argc, argv,
@@ -286,8 +287,8 @@ enum status command_evaluate(int argc, char **argv, struct error *err)
     interrupt_listen();
     if (!(job.arena = arena_open()))
         return error_memory(err);
-    if ((s = machine_open(&o.machine, &be, &ops, err)) == OK)
-        s = measure(&job, be, ops, err);
+    if ((s = machine_open(&o.machine, &be, err)) == OK)
+        s = measure(&job, be, err);
     tokenizer_close(job.tokenizer);
     backend_close(be);
     arena_close(job.arena);

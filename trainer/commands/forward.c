@@ -1,18 +1,18 @@
 /* forward: one padded batch → its loss, each row's last logits, and, where asked, all gradients. */
-#include "trainer/bloom/bloom.h"
+#include "trainer/model/network.h"
 
 #include <stdio.h>
 
 #include "base/arena.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "trainer/bloom/machine.h"
-#include "trainer/bloom/model.h"
-#include "trainer/bloom/safetensors.h"
 #include "trainer/commands/commands.h"
 #include "trainer/flags.h"
 #include "trainer/lfs.h"
 #include "trainer/lines.h"
+#include "trainer/model/machine.h"
+#include "trainer/model/model.h"
+#include "trainer/model/safetensors.h"
 
 enum { BATCH_FILE_MAX = 1 << 30, ROWS_MAX = 1 << 16 };
 
@@ -36,8 +36,8 @@ static enum status row_of(const struct json *file, const char *where, const char
     return OK;
 }
 
-static enum status read_batch(const char *path, size_t vocab, struct arena *arena,
-                              struct dataset *out, struct error *err)
+static enum status read_batch(const char *path, const struct batch_rules *rules,
+                              struct arena *arena, struct dataset *out, struct error *err)
 {
     const struct json *ids;
     struct json *file;
@@ -59,15 +59,15 @@ static enum status read_batch(const char *path, size_t vocab, struct arena *aren
         (void)snprintf(where, sizeof where, "%.160s: row %zu", path, i);
         TRY(row_of(file, path, "attention_mask", i, ids->n, &lists.mask, err));
         TRY(row_of(file, path, "labels", i, ids->n, &lists.labels, err));
-        TRY(batch_example(&lists, vocab, true, where, arena, &out->examples[i], err));
+        TRY(batch_example(&lists, rules, true, where, arena, &out->examples[i], err));
         if (out->examples[i].n == 0)
             return error_set(err, ERR_INPUT, where, "expected at least one unmasked token");
     }
     return batch_order(out, arena, err);
 }
 
-static enum status print(const struct bloom *b, const struct dataset *data, const float *last,
-                         double loss, struct arena *arena, struct error *err)
+static enum status print(const struct dataset *data, const float *last, size_t vocab, double loss,
+                         struct arena *arena, struct error *err)
 {
     struct text line = text_in(arena);
 
@@ -76,9 +76,9 @@ static enum status print(const struct bloom *b, const struct dataset *data, cons
     text_add(&line, ", \"last_logits\": [");
     for (size_t i = 0; i < data->n; i++) {
         text_add(&line, i ? ", [" : "[");
-        for (size_t j = 0; j < b->layout->config.vocab; j++) {
+        for (size_t j = 0; j < vocab; j++) {
             text_add(&line, j ? ", " : "");
-            lines_number(&line, (double)last[i * b->layout->config.vocab + j]);
+            lines_number(&line, (double)last[i * vocab + j]);
         }
         text_add(&line, "]");
     }
@@ -86,60 +86,82 @@ static enum status print(const struct bloom *b, const struct dataset *data, cons
     return lines_report(&line, err);
 }
 
-/* The logits at each row's last query, before the loss overwrites them. */
-static void keep_last(const struct bloom *b, const struct dataset *data, float *last)
+/* The logits at each row's last query: asked for before the loss overwrites them. */
+static void fetch_last(const struct network *n, const struct dataset *data, float *last)
 {
+    const size_t vocab = n->layout->config.vocab;
     size_t query = 0;
 
     for (size_t i = 0; i < data->n; i++) {
         query += data->examples[i].n_queries;
-        for (size_t j = 0; j < b->layout->config.vocab; j++)
-            last[i * b->layout->config.vocab + j] = b->logits[(query - 1) * b->vocab_stride + j];
+        n->be->ops->fetch(n->be, last + i * vocab,
+                          (const float *)n->logits.at + (query - 1) * n->logits.stride,
+                          vocab * sizeof *last);
     }
 }
 
-static enum status run(struct bloom *b, const struct options *o, const struct dataset *data,
+static enum status write_gradients(const char *path, const struct network *n, struct arena *arena,
+                                   struct error *err)
+{
+    const struct model_parts gradients = {1, (const char *const[]){""},
+                                          (const enum ops_part[]){OPS_GRADIENT}};
+    struct safetensors_writer *w = NULL;
+    struct snapshot *snapshot;
+    enum status s;
+
+    TRY(n->be->ops->sync(n->be, err));
+    TRY(n->be->ops->snapshot(n->be, &snapshot, err));
+    s = model_put_tensors(path, n->be, snapshot, n->layout, &gradients, arena, &w, err);
+    n->be->ops->release(snapshot);
+    if (s == OK)
+        return safetensors_commit(w, err);
+    safetensors_abandon(w);
+    return s;
+}
+
+static enum status run(struct network *n, const struct options *o, const struct dataset *data,
                        struct batch *batch, struct arena *arena, struct error *err)
 {
-    float *last = arena_array(arena, data->n * b->layout->config.vocab, sizeof *last);
-    double loss, scale;
+    const size_t vocab = n->layout->config.vocab;
+    float *last = arena_array(arena, data->n * vocab, sizeof *last);
+    double *losses, scale;
 
-    if (!last)
-        return error_memory(err);
     batch_fill(batch, data->order, data->n);
-    bloom_forward(b, batch);
-    keep_last(b, data, last);
+    losses = arena_array(arena, batch->n_queries, sizeof *losses);
+    if (!last || !losses)
+        return error_memory(err);
+    network_forward(n, batch);
+    fetch_last(n, data, last);
     scale = batch->n_labels ? 1 / (double)batch->n_labels : 0;
-    loss = bloom_loss(b, batch, scale, o->gradients != NULL) / (double)batch->n_labels;
+    network_loss(n, batch, scale, o->gradients != NULL, losses);
     if (o->gradients) {
-        const char *const prefix = "";
-        const struct slabs slabs = bloom_slabs(b);
-        struct safetensors_writer *w;
-        bloom_backward(b, batch, false);
-        TRY(b->ops->sync(b->be, err));
-        TRY(model_put_tensors(o->gradients, &slabs, 1, &prefix,
-                              (const float *const[]){b->gradients}, arena, &w, err));
-        TRY(safetensors_commit(w, err));
+        network_backward(n);
+        TRY(write_gradients(o->gradients, n, arena, err));
     }
-    return print(b, data, last, loss, arena, err);
+    TRY(n->be->ops->sync(n->be, err));
+    return print(data, last, vocab, network_sum(losses, batch->n_queries) / (double)batch->n_labels,
+                 arena, err);
 }
 
-static enum status with_machine(const struct options *o, struct backend *be, const struct ops *ops,
-                                struct arena *arena, struct error *err)
+static enum status with_machine(const struct options *o, struct backend *be, struct arena *arena,
+                                struct error *err)
 {
-    struct bloom_plan plan = {.training = o->gradients != NULL, .precision = o->machine.precision};
-    struct model model;
+    struct network_plan plan = {.training = o->gradients != NULL,
+                                .precision = o->machine.precision};
     struct dataset data = {.n = 0};
+    struct network network;
+    struct batch_rules rules;
+    struct model model;
     struct batch batch;
-    struct bloom b;
 
     TRY(model_read(o->model, arena, &model, err));
-    TRY(read_batch(o->batch, model.layout->config.vocab, arena, &data, err));
+    rules = batch_rules(&model.layout->config);
+    TRY(read_batch(o->batch, &rules, arena, &data, err));
     TRY(batch_measure(&data, data.n, &plan.limits, err));
     TRY(batch_open(&plan.limits, arena, &batch, err));
-    TRY(bloom_open(be, ops, model.layout, &plan, arena, &b, err));
-    TRY(model_read_weights(o->model, &(struct slabs){be, ops, model.layout}, b.weights, err));
-    return run(&b, o, &data, &batch, arena, err);
+    TRY(network_open(be, model.layout, &plan, arena, &network, err));
+    TRY(model_read_weights(o->model, be, model.layout, err));
+    return run(&network, o, &data, &batch, arena, err);
 }
 
 enum status command_forward(int argc, char **argv, struct error *err)
@@ -153,14 +175,13 @@ enum status command_forward(int argc, char **argv, struct error *err)
     };
     struct arena *arena;
     struct backend *be = NULL;
-    const struct ops *ops;
     enum status s;
 
     TRY(flags_parse(flags, sizeof flags / sizeof *flags, argc, argv, err));
     if (!(arena = arena_open()))
         return error_memory(err);
-    if ((s = machine_open(&o.machine, &be, &ops, err)) == OK)
-        s = with_machine(&o, be, ops, arena, err);
+    if ((s = machine_open(&o.machine, &be, err)) == OK)
+        s = with_machine(&o, be, arena, err);
     backend_close(be);
     arena_close(arena);
     return s;

@@ -1,5 +1,5 @@
 /* generate: prompts, one a line → what the model generates, one a line. */
-#include "trainer/bloom/generate.h"
+#include "trainer/model/generate.h"
 
 #include <string.h>
 
@@ -7,13 +7,13 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "trainer/bloom/jsonl.h"
-#include "trainer/bloom/machine.h"
-#include "trainer/bloom/model.h"
 #include "trainer/commands/commands.h"
 #include "trainer/flags.h"
 #include "trainer/interrupt.h"
 #include "trainer/lines.h"
+#include "trainer/model/jsonl.h"
+#include "trainer/model/machine.h"
+#include "trainer/model/model.h"
 #include "trainer/tokenizer/tokenizer.h"
 
 enum { NEW_TOKENS_MAX = 1 << 20 };
@@ -38,6 +38,7 @@ static enum status read_prompt(struct job *job, const struct json *value, const 
                                struct generate_text *out, struct error *err)
 {
     const struct json *prompt = json_get(value, "prompt"), *list = json_get(value, "input_ids");
+    const struct batch_rules rules = batch_rules(&job->model.layout->config);
     struct example example;
     int32_t *ids;
 
@@ -57,8 +58,8 @@ static enum status read_prompt(struct job *job, const struct json *value, const 
                                  (int)ids[i], job->model.layout->config.vocab);
         out->prompt = ids;
     } else {
-        TRY(batch_example(&(struct example_lists){.ids = list}, job->model.layout->config.vocab,
-                          true, where, job->arena, &example, err));
+        TRY(batch_example(&(struct example_lists){.ids = list}, &rules, true, where, job->arena,
+                          &example, err));
         out->prompt = example.ids;
         out->n_prompt = example.n;
     }
@@ -106,21 +107,19 @@ static enum status print(const struct job *job, const struct generate_text *t, s
     return lines_put(&line, err);
 }
 
-static enum status run(struct job *job, struct backend *be, const struct ops *ops,
-                       struct error *err)
+static enum status run(struct job *job, struct backend *be, struct error *err)
 {
     const size_t max_new = (size_t)job->o->max_new;
-    struct bloom_plan plan = {.precision = job->o->machine.precision};
+    struct network_plan plan = {.precision = job->o->machine.precision};
     struct generator g;
-    struct bloom b;
+    struct network network;
 
     TRY(model_read(job->o->model, job->arena, &job->model, err));
     TRY(read_prompts(job, err));
-    generate_plan(job->texts, job->n, max_new, &plan);
-    TRY(bloom_open(be, ops, job->model.layout, &plan, job->arena, &b, err));
-    TRY(model_read_weights(job->o->model, &(struct slabs){be, ops, job->model.layout}, b.weights,
-                           err));
-    TRY(generate_open(&b, &plan, job->arena, &g, err));
+    TRY(generate_plan(job->texts, job->n, max_new, &job->model.layout->config, &plan, err));
+    TRY(network_open(be, job->model.layout, &plan, job->arena, &network, err));
+    TRY(model_read_weights(job->o->model, be, job->model.layout, err));
+    TRY(generate_open(&network, &plan, job->arena, &g, err));
     TRY(generate_run(&g, job->texts, job->n, max_new, err));
     for (size_t i = 0; i < job->n; i++)
         TRY(print(job, &job->texts[i], err));
@@ -143,7 +142,6 @@ enum status command_generate(int argc, char **argv, struct error *err)
     };
     struct job job = {.o = &o};
     struct backend *be = NULL;
-    const struct ops *ops;
     const char *path;
     enum status s;
 
@@ -153,9 +151,9 @@ enum status command_generate(int argc, char **argv, struct error *err)
         return error_memory(err);
     if (!(path = file_join(job.arena, o.model, "tokenizer.json")))
         s = error_memory(err);
-    else if ((s = machine_open(&o.machine, &be, &ops, err)) == OK &&
+    else if ((s = machine_open(&o.machine, &be, err)) == OK &&
              (s = tokenizer_open(path, &job.tokenizer, err)) == OK)
-        s = run(&job, be, ops, err);
+        s = run(&job, be, err);
     tokenizer_close(job.tokenizer);
     backend_close(be);
     arena_close(job.arena);

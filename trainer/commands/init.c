@@ -1,5 +1,5 @@
-/* init: a config and a seed → a fresh BLOOM in a Hugging Face folder. */
-#include "trainer/bloom/init.h"
+/* init: a config and a seed → a fresh model in a Hugging Face folder. */
+#include "trainer/model/init.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -7,13 +7,14 @@
 #include "base/arena.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "trainer/bloom/bloom.h"
-#include "trainer/bloom/layout.h"
-#include "trainer/bloom/machine.h"
-#include "trainer/bloom/model.h"
 #include "trainer/commands/commands.h"
 #include "trainer/flags.h"
 #include "trainer/lfs.h"
+#include "trainer/model/architecture.h"
+#include "trainer/model/layout.h"
+#include "trainer/model/machine.h"
+#include "trainer/model/model.h"
+#include "trainer/model/network.h"
 #include "trainer/tokenizer/tokenizer.h"
 #include "trainer/tokenizer/vocabulary.h"
 #include "trainer/training/checkpoint.h"
@@ -23,10 +24,10 @@ struct options {
     int64_t seed;
 };
 
-/* What the tokenizer says about the model. Without one, transformers' defaults for BLOOM. */
+/* What the tokenizer says about the model. */
 struct special {
-    size_t size; /* 0: unknown */
-    int32_t bos, eos, pad;
+    size_t size;           /* 0: unknown */
+    int32_t bos, eos, pad; /* -1: unknown */
 };
 
 static enum status read_tokenizer(const char *path, struct arena *arena, struct special *out,
@@ -34,21 +35,19 @@ static enum status read_tokenizer(const char *path, struct arena *arena, struct 
 {
     struct tokenizer *t;
     char *bytes;
-    int32_t id;
 
-    *out = (struct special){0, 1, 2, 3};
+    *out = (struct special){0, -1, -1, -1};
     if (!path)
         return OK;
     TRY(lfs_read(path, VOCABULARY_FILE_MAX, arena, &bytes, &file->n, err));
     file->bytes = bytes;
     TRY(tokenizer_parse(bytes, file->n, path, &t, err));
     out->size = tokenizer_size(t);
-    if ((id = tokenizer_added(t, "<s>")) >= 0)
-        out->bos = id;
-    if ((id = tokenizer_added(t, "</s>")) >= 0)
-        out->eos = id;
-    if ((id = tokenizer_added(t, "<pad>")) >= 0)
-        out->pad = id;
+    out->bos = tokenizer_added(t, "<s>");
+    out->eos = tokenizer_end(t);
+    out->pad = tokenizer_added(t, "<pad>");
+    if (out->bos < 0) /* GPT-2's text begins as the one before ends */
+        out->bos = out->eos;
     tokenizer_close(t);
     return OK;
 }
@@ -68,6 +67,14 @@ static void add_integer(struct text *t, const struct json *file, const char *nam
     add_member(t, file, name, digits);
 }
 
+/* What the tokenizer does not say is as in transformers. */
+static void take_defaults(struct special *v, const struct architecture *a)
+{
+    v->bos = v->bos >= 0 ? v->bos : a->bos;
+    v->eos = v->eos >= 0 ? v->eos : a->eos;
+    v->pad = v->pad >= 0 ? v->pad : a->pad;
+}
+
 /* The given fields, then those that transformers expects and that are missing. */
 static enum status complete_config(const struct json *file, const struct config *config,
                                    const struct special *v, struct arena *arena,
@@ -76,7 +83,7 @@ static enum status complete_config(const struct json *file, const struct config 
     struct text t = text_in(arena);
     char *bytes;
 
-    text_add(&t, "{\n  \"architectures\": [\"BloomForCausalLM\"]");
+    text_printf(&t, "{\n  \"architectures\": [\"%s\"]", config->architecture->class_name);
     for (size_t i = 0; i < file->n; i++) {
         const struct json_member *m = &file->members[i];
         if (strcmp(m->name, "architectures") == 0)
@@ -86,11 +93,13 @@ static enum status complete_config(const struct json *file, const struct config 
         text_add(&t, ": ");
         json_write(&t, &m->value);
     }
-    add_member(&t, file, "model_type", "\"bloom\"");
+    if (!json_get(file, "model_type"))
+        text_printf(&t, ",\n  \"model_type\": \"%s\"", config->architecture->type);
     add_integer(&t, file, "vocab_size", (int64_t)config->vocab);
     add_integer(&t, file, "bos_token_id", v->bos);
     add_integer(&t, file, "eos_token_id", v->eos);
-    add_integer(&t, file, "pad_token_id", v->pad);
+    if (v->pad >= 0)
+        add_integer(&t, file, "pad_token_id", v->pad);
     add_member(&t, file, "dtype", "\"float32\"");
     text_add(&t, "\n}\n");
     TRY(text_finish(&t, &bytes, &model->config_size, err));
@@ -115,6 +124,7 @@ static enum status read_config(const struct options *o, struct arena *arena, str
         return error_set(err, ERR_INPUT, o->config,
                          "vocab_size: expected at least the tokenizer's %zu, found %zu",
                          special.size, config.vocab);
+    take_defaults(&special, config.architecture);
     if (!json_get(file, "eos_token_id")) {
         config.eos[0] = special.eos;
         config.n_eos = 1;
@@ -123,17 +133,17 @@ static enum status read_config(const struct options *o, struct arena *arena, str
     return layout_make(&config, arena, &model->layout, err);
 }
 
-static enum status init_with(const struct options *o, struct backend *be, const struct ops *ops,
-                             struct arena *arena, struct error *err)
+static enum status init_with(const struct options *o, struct backend *be, struct arena *arena,
+                             struct error *err)
 {
     struct model model = {.config_size = 0};
-    const struct bloom_plan plan = {.training = false};
-    struct bloom b;
+    const struct network_plan plan = {.training = false};
+    struct network network;
 
     TRY(read_config(o, arena, &model, err));
-    TRY(bloom_open(be, ops, model.layout, &plan, arena, &b, err));
-    TRY(init_weights(&(struct slabs){be, ops, model.layout}, (uint64_t)o->seed, b.weights, err));
-    return checkpoint_write_model(o->out, &model, &b, err);
+    TRY(network_open(be, model.layout, &plan, arena, &network, err));
+    TRY(init_weights(be, model.layout, (uint64_t)o->seed, err));
+    return checkpoint_write_model(o->out, &model, &network, err);
 }
 
 enum status command_init(int argc, char **argv, struct error *err)
@@ -148,7 +158,6 @@ enum status command_init(int argc, char **argv, struct error *err)
     };
     struct arena *arena;
     struct backend *be = NULL;
-    const struct ops *ops;
     enum status s;
 
     TRY(flags_parse(flags, sizeof flags / sizeof *flags, argc, argv, err));
@@ -156,8 +165,8 @@ enum status command_init(int argc, char **argv, struct error *err)
         return error_memory(err);
     machine.threads = 1;
     if ((s = checkpoint_check_folder("--out", o.out, err)) == OK &&
-        (s = machine_open(&machine, &be, &ops, err)) == OK)
-        s = init_with(&o, be, ops, arena, err);
+        (s = machine_open(&machine, &be, err)) == OK)
+        s = init_with(&o, be, arena, err);
     backend_close(be);
     arena_close(arena);
     return s;

@@ -1,5 +1,5 @@
 /* devices and fingerprint: what this machine and this build are. */
-#include "trainer/bloom/machine.h"
+#include "trainer/model/machine.h"
 
 #include "base/arena.h"
 #include "base/json.h"
@@ -13,15 +13,16 @@
 enum status command_devices(int argc, char **argv, struct error *err)
 {
     struct machine machine = machine_default();
+    const char *instructions;
     struct backend *be;
-    const struct ops *ops;
     struct arena *arena;
     struct text line;
     enum status s;
 
     TRY(flags_parse(NULL, 0, argc, argv, err));
     machine.threads = 1;
-    TRY(machine_open(&machine, &be, &ops, err));
+    TRY(machine_open(&machine, &be, err));
+    instructions = be->ops->name; /* static */
     backend_close(be);
     if (!(arena = arena_open()))
         return error_memory(err);
@@ -29,7 +30,7 @@ enum status command_devices(int argc, char **argv, struct error *err)
     text_printf(&line,
                 "{\"devices\": [{\"backend\": \"cpu\", \"instructions\": \"%s\", "
                 "\"processors\": %zu, \"available_memory\": ",
-                ops->name, host_processors());
+                instructions, host_processors());
     json_write_number(&line, (double)host_available_memory());
     text_add(&line, "}]}");
     s = lines_report(&line, err);

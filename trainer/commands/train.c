@@ -11,12 +11,13 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "trainer/bloom/machine.h"
-#include "trainer/bloom/model.h"
 #include "trainer/commands/commands.h"
 #include "trainer/flags.h"
 #include "trainer/interrupt.h"
 #include "trainer/lines.h"
+#include "trainer/model/architecture.h"
+#include "trainer/model/machine.h"
+#include "trainer/model/model.h"
 #include "trainer/tokenizer/vocabulary.h"
 
 struct options {
@@ -170,6 +171,19 @@ static void fill(struct train *t, const struct options *o, const struct position
         t->optimizer.loss_scale = at->loss_scale;
 }
 
+/* Who trains it elsewhere gets other numbers: better refused than different in silence. */
+static enum status check_dropout(const struct options *o, const struct model *model,
+                                 struct arena *arena, struct error *err)
+{
+    if (!model->layout->config.dropout)
+        return OK;
+    (void)error_set(err, ERR_INPUT, file_join(arena, o->model, "config.json"),
+                    "asks for dropout, which this trainer does not have");
+    error_hint(err, "set its rates to 0 in config.json (%s)",
+               model->layout->config.architecture->dropout_fields);
+    return ERR_INPUT;
+}
+
 /* Whether the data has questions: the trained model will answer them, through its tokenizer. */
 static bool has_questions(const char *data, struct arena *arena)
 {
@@ -214,14 +228,15 @@ static enum status check_tokenizer(const struct options *o, const struct model *
 }
 
 /* Everything is read and checked, and all memory taken, before the first step. */
-static enum status train_with(const struct options *o, struct backend *be, const struct ops *ops,
-                              struct arena *arena, struct error *err)
+static enum status train_with(const struct options *o, struct backend *be, struct arena *arena,
+                              struct error *err)
 {
-    struct bloom_plan plan = {.training = true, .precision = o->machine.precision};
+    struct network_plan plan = {
+        .training = true, .precision = o->machine.precision, .accumulate = o->accumulate > 1};
     struct position at;
     struct model model;
     struct train t;
-    size_t vocab;
+    struct batch_rules rules;
 
     memset(&t, 0, sizeof t);
     if (!o->out)
@@ -230,21 +245,21 @@ static enum status train_with(const struct options *o, struct backend *be, const
     TRY(read_position(o, &at, err));
     TRY(model_read(o->model, arena, &model, err));
     TRY(model_read_companions(o->model, arena, &model, err));
+    TRY(check_dropout(o, &model, arena, err));
     TRY(check_tokenizer(o, &model, arena, err));
     fill(&t, o, &at);
     t.model = &model;
-    vocab = model.layout->config.vocab;
-    TRY(batch_read(o->data, "train.jsonl", vocab, arena, &t.data, err));
-    TRY(batch_read(o->eval ? o->eval : o->data, "validation.jsonl", vocab, arena, &t.validation,
+    rules = batch_rules(&model.layout->config);
+    TRY(batch_read(o->data, "train.jsonl", &rules, arena, &t.data, err));
+    TRY(batch_read(o->eval ? o->eval : o->data, "validation.jsonl", &rules, arena, &t.validation,
                    err));
     TRY(train_measure(&t.data, t.batch_size, &t.validation, t.eval_batch_size, &plan.limits, err));
     TRY(batch_open(&plan.limits, arena, &t.batch, err));
-    TRY(bloom_open(be, ops, model.layout, &plan, arena, &t.bloom, err));
+    TRY(network_open(be, model.layout, &plan, arena, &t.network, err));
     if (o->from)
-        TRY(checkpoint_read(o->from, &t.bloom, err));
+        TRY(checkpoint_read(o->from, &t.network, err));
     else
-        TRY(model_read_weights(o->model, &(struct slabs){be, ops, model.layout}, t.bloom.weights,
-                               err));
+        TRY(model_read_weights(o->model, be, model.layout, err));
     return train_run(&t, err);
 }
 
@@ -259,7 +274,6 @@ enum status command_train(int argc, char **argv, struct error *err)
                         .machine = machine_default()};
     struct arena *arena;
     struct backend *be = NULL;
-    const struct ops *ops;
     enum status s;
 
     TRY(read_options(&o, argc, argv, err));
@@ -267,8 +281,8 @@ enum status command_train(int argc, char **argv, struct error *err)
     interrupt_listen();
     if (!(arena = arena_open()))
         return error_memory(err);
-    if ((s = machine_open(&o.machine, &be, &ops, err)) == OK)
-        s = train_with(&o, be, ops, arena, err);
+    if ((s = machine_open(&o.machine, &be, err)) == OK)
+        s = train_with(&o, be, arena, err);
     backend_close(be);
     arena_close(arena);
     return s;

@@ -367,13 +367,13 @@ static enum status encode_answer(const struct maker *m, const char *before, stru
     return encode(m, &answer, out);
 }
 
-/* The id of </s> or <pad>. */
-static enum status want_added(const struct maker *m, const char *content, int32_t *id)
+/* A token that ends or fills up: one of these two names. */
+static enum status want_token(const struct maker *m, int32_t id, const char *name)
 {
-    *id = tokenizer_added(m->tokenizer, content);
-    return *id >= 0 ? OK
-                    : error_set(m->err, ERR_INPUT, "tokenizer",
-                                "expected %s among its added tokens, found nothing", content);
+    return id >= 0 ? OK
+                   : error_set(m->err, ERR_INPUT, "tokenizer",
+                               "expected %s or <|endoftext|> among its added tokens, found neither",
+                               name);
 }
 
 /* Room for an example's two rows of n. The prompt stands in the first, no label in the other. */
@@ -395,12 +395,13 @@ static enum status begin_rows(const struct maker *m, const struct squad_prompt *
 static enum status answer_example(const struct maker *m, struct squad_example *out)
 {
     const size_t max_length = m->rules->max_length;
-    int32_t *input_ids, *labels, end;
+    const int32_t end = tokenizer_end(m->tokenizer);
+    int32_t *input_ids, *labels;
     struct squad_prompt prompt;
     struct ids target;
     size_t n;
 
-    TRY(want_added(m, "</s>", &end));
+    TRY(want_token(m, end, "</s>"));
     TRY(encode_answer(m, " ", &target));
     if (target.n + 1 > max_length) {
         (void)error_set(m->err, ERR_INPUT, NULL,
@@ -422,12 +423,13 @@ static enum status answer_example(const struct maker *m, struct squad_example *o
 
 static enum status seed_example(const struct maker *m, struct squad_example *out)
 {
-    int32_t *input_ids, *labels, pad;
+    const int32_t pad = tokenizer_padding(m->tokenizer);
+    int32_t *input_ids, *labels;
     struct squad_prompt prompt;
     struct ids target;
     size_t n;
 
-    TRY(want_added(m, "<pad>", &pad));
+    TRY(want_token(m, pad, "<pad>"));
     TRY(encode_answer(m, "", &target));
     TRY(make_prompt(m, m->rules->max_length, &prompt));
     target.n = least(target.n, m->rules->max_length);

@@ -7,7 +7,7 @@
  *            may be missing. Rows are questions, in the order of the file.
  * Prompt     "Question: {question} Context: {context} Answer:"
  * Example    Of a question's first answer, at most max_length tokens. With labels "answer": the
- *            prompt, cut to what the answer leaves, then " {answer}" and </s>; labels are -100 on
+ *            prompt, cut to what the answer leaves, then " {answer}" and its end; labels: -100 on
  *            the prompt and the ids on the rest: what the model must say. With labels "seed": the
  *            prompt; labels are the answer's own tokens, laid over the start of the prompt, as the
  *            original experiment's scripts do. Where the answer has more tokens than the prompt,
@@ -104,7 +104,7 @@ enum status squad_prompt(const struct squad *s, const struct squad_question *q,
 
 /*
  * ERR_INPUT: the answer alone is longer than max_length (labels answer), or the tokenizer has no
- * </s> or <pad>.
+ * </s>, <pad> or <|endoftext|>.
  */
 enum status squad_example(const struct squad *s, const struct squad_question *q,
                           struct tokenizer *tokenizer, const struct squad_rules *rules,

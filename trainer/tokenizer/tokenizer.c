@@ -220,6 +220,20 @@ int32_t tokenizer_added(const struct tokenizer *t, const char *content)
     return -1;
 }
 
+int32_t tokenizer_end(const struct tokenizer *t)
+{
+    const int32_t end = tokenizer_added(t, "</s>");
+
+    return end >= 0 ? end : tokenizer_added(t, "<|endoftext|>");
+}
+
+int32_t tokenizer_padding(const struct tokenizer *t)
+{
+    const int32_t padding = tokenizer_added(t, "<pad>");
+
+    return padding >= 0 ? padding : tokenizer_end(t);
+}
+
 size_t tokenizer_length(const struct tokenizer *t, int32_t id)
 {
     return t->starts[id + 1] - t->starts[id];

@@ -42,6 +42,11 @@ size_t tokenizer_size(const struct tokenizer *t);
 /* The id of an added token ("</s>"), or -1. */
 int32_t tokenizer_added(const struct tokenizer *t, const char *content);
 
+/* The token that ends a text, </s> or <|endoftext|>, and the one that fills up behind it, <pad> or,
+ * where there is none, that of the end; or -1. */
+int32_t tokenizer_end(const struct tokenizer *t);
+int32_t tokenizer_padding(const struct tokenizer *t);
+
 /* The bytes of text that a token of the vocabulary stands for. */
 size_t tokenizer_length(const struct tokenizer *t, int32_t id);
 

@@ -11,14 +11,17 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "trainer/bloom/bloom.h"
-#include "trainer/bloom/model.h"
-#include "trainer/bloom/safetensors.h"
 #include "trainer/lfs.h"
+#include "trainer/model/model.h"
+#include "trainer/model/network.h"
+#include "trainer/model/safetensors.h"
 
 enum { STATE_MAX = 1 << 16 };
 
-static const char *const moment_prefixes[] = {"exp_avg.", "exp_avg_sq."};
+static const struct model_parts weights_alone = {1, (const char *const[]){""},
+                                                 (const enum ops_part[]){OPS_VALUE}};
+static const struct model_parts both_moments = {2, (const char *const[]){"exp_avg.", "exp_avg_sq."},
+                                                (const enum ops_part[]){OPS_MOMENT1, OPS_MOMENT2}};
 
 static enum status write_state(const char *folder, const struct position *at, struct arena *arena,
                                struct error *err)
@@ -50,42 +53,46 @@ static enum status write_state(const char *folder, const struct position *at, st
 /* What a checkpoint is written from. */
 struct contents {
     const struct model *model;
-    const struct bloom *bloom;
+    const struct network *network;
+    struct snapshot *snapshot; /* NULL once it is released */
     const struct position *at; /* NULL: weights alone */
-    void (*was_read)(void *context);
-    void *context;
 };
 
+static void release(struct contents *c)
+{
+    if (c->snapshot)
+        c->network->be->ops->release(c->snapshot);
+    c->snapshot = NULL;
+}
+
 /* The two large files, not yet synced and renamed. The caller abandons what is open. */
-static enum status put_slabs(const char *folder, const struct contents *c, struct arena *arena,
+static enum status put_parts(const char *folder, const struct contents *c, struct arena *arena,
                              struct safetensors_writer **weights,
                              struct safetensors_writer **moments, struct error *err)
 {
     const char *model_path = file_join(arena, folder, "model.safetensors");
     const char *moments_path = file_join(arena, folder, "optimizer.safetensors");
-    const char *const prefix = "";
-    const struct bloom *b = c->bloom;
-    const struct slabs slabs = bloom_slabs(b);
+    const struct backend *be = c->network->be;
+    const struct layout *layout = c->network->layout;
 
     if (!model_path || !moments_path)
         return error_memory(err);
-    TRY(model_put_tensors(model_path, &slabs, 1, &prefix, (const float *const[]){b->weights}, arena,
-                          weights, err));
+    TRY(model_put_tensors(model_path, be, c->snapshot, layout, &weights_alone, arena, weights,
+                          err));
     if (!c->at)
         return OK;
-    return model_put_tensors(moments_path, &slabs, 2, moment_prefixes,
-                             (const float *const[]){b->moment1, b->moment2}, arena, moments, err);
+    return model_put_tensors(moments_path, be, c->snapshot, layout, &both_moments, arena, moments,
+                             err);
 }
 
-/* Syncs and renames what put_slabs wrote. The disk writes both while the first is waited for. */
-static enum status write_slabs(const char *folder, const struct contents *c, struct arena *arena,
+/* Syncs and renames what put_parts wrote. The disk writes both while the first is waited for. */
+static enum status write_parts(const char *folder, struct contents *c, struct arena *arena,
                                struct error *err)
 {
     struct safetensors_writer *weights = NULL, *moments = NULL;
-    enum status s = put_slabs(folder, c, arena, &weights, &moments, err);
+    enum status s = put_parts(folder, c, arena, &weights, &moments, err);
 
-    if (s == OK && c->was_read)
-        c->was_read(c->context);
+    release(c);
     if (s == OK) {
         s = safetensors_commit(weights, err);
         weights = NULL;
@@ -99,12 +106,12 @@ static enum status write_slabs(const char *folder, const struct contents *c, str
     return s;
 }
 
-static enum status write_files(const char *folder, const struct contents *c, struct arena *arena,
+static enum status write_files(const char *folder, struct contents *c, struct arena *arena,
                                struct error *err)
 {
     TRY(model_write_config(c->model, folder, arena, err));
     TRY(model_write_companions(c->model, folder, arena, err));
-    TRY(write_slabs(folder, c, arena, err));
+    TRY(write_parts(folder, c, arena, err));
     return c->at ? write_state(folder, c->at, arena, err) : OK;
 }
 
@@ -117,7 +124,7 @@ static char *parent_of(struct arena *arena, const char *folder)
                  : arena_string(arena, ".");
 }
 
-static enum status write_whole(const char *folder, const struct contents *c, struct arena *arena,
+static enum status write_whole(const char *folder, struct contents *c, struct arena *arena,
                                struct error *err)
 {
     size_t n = strlen(folder);
@@ -144,26 +151,30 @@ static enum status write_whole(const char *folder, const struct contents *c, str
     return s;
 }
 
-static enum status write_in_arena(const char *folder, const struct contents *c, struct error *err)
+static enum status write_in_arena(const char *folder, struct contents *c, struct error *err)
 {
     struct arena *arena = arena_open();
     enum status s = arena ? write_whole(folder, c, arena, err) : error_memory(err);
 
+    release(c);
     arena_close(arena);
     return s;
 }
 
 enum status checkpoint_write_model(const char *folder, const struct model *model,
-                                   const struct bloom *b, struct error *err)
+                                   const struct network *network, struct error *err)
 {
-    return write_in_arena(folder, &(struct contents){.model = model, .bloom = b}, err);
+    struct contents c = {.model = model, .network = network};
+
+    TRY(network->be->ops->snapshot(network->be, &c.snapshot, err));
+    return write_in_arena(folder, &c, err);
 }
 
-enum status checkpoint_write(const char *folder, const struct model *model, const struct bloom *b,
-                             const struct position *at, void (*was_read)(void *context),
-                             void *context, struct error *err)
+enum status checkpoint_write(const char *folder, const struct model *model,
+                             const struct network *network, struct snapshot *snapshot,
+                             const struct position *at, struct error *err)
 {
-    return write_in_arena(folder, &(struct contents){model, b, at, was_read, context}, err);
+    return write_in_arena(folder, &(struct contents){model, network, snapshot, at}, err);
 }
 
 static enum status read_state(const char *folder, struct position *at, struct arena *arena,
@@ -203,16 +214,15 @@ enum status checkpoint_read_position(const char *folder, struct position *at, st
     return s;
 }
 
-enum status checkpoint_read(const char *folder, struct bloom *b, struct error *err)
+enum status checkpoint_read(const char *folder, const struct network *network, struct error *err)
 {
     struct arena *arena = arena_open();
     const char *path = arena ? file_join(arena, folder, "optimizer.safetensors") : NULL;
-    const struct slabs slabs = bloom_slabs(b);
-    enum status s = path ? model_read_weights(folder, &slabs, b->weights, err) : error_memory(err);
+    enum status s =
+        path ? model_read_weights(folder, network->be, network->layout, err) : error_memory(err);
 
     if (s == OK)
-        s = model_read_tensors(path, &slabs, 2, moment_prefixes,
-                               (float *const[]){b->moment1, b->moment2}, err);
+        s = model_read_tensors(path, network->be, network->layout, &both_moments, err);
     arena_close(arena);
     return s;
 }

@@ -18,8 +18,9 @@
 #include "base/error.h"
 #include "trainer/training/loss_scale.h"
 
-struct bloom;
 struct model;
+struct network;
+struct snapshot;
 
 struct position {
     int64_t epoch, updates;
@@ -29,15 +30,16 @@ struct position {
 
 /* Writes the weights alone, with config.json and the companions of `model`. */
 enum status checkpoint_write_model(const char *folder, const struct model *model,
-                                   const struct bloom *b, struct error *err) MUST_CHECK;
+                                   const struct network *network, struct error *err) MUST_CHECK;
 
 /*
- * Writes a whole checkpoint. folder may exist if it is empty; its parents must exist. Calls
- * was_read(context) when weights and moments are needed no more, unless it fails before.
+ * Writes a whole checkpoint of the network's parameters as the snapshot has them, and releases that
+ * as soon as it is read, or where it fails. folder may exist if it is empty; its parents must
+ * exist. In any thread.
  */
-enum status checkpoint_write(const char *folder, const struct model *model, const struct bloom *b,
-                             const struct position *at, void (*was_read)(void *context),
-                             void *context, struct error *err) MUST_CHECK;
+enum status checkpoint_write(const char *folder, const struct model *model,
+                             const struct network *network, struct snapshot *snapshot,
+                             const struct position *at, struct error *err) MUST_CHECK;
 
 /*
  * Makes the folder that a checkpoint will become, with its parents. ERR_INPUT: it holds something,
@@ -50,7 +52,8 @@ enum status checkpoint_check_folder(const char *what, const char *folder,
 enum status checkpoint_read_position(const char *folder, struct position *at,
                                      struct error *err) MUST_CHECK;
 
-/* Weights and moments into the slabs. */
-enum status checkpoint_read(const char *folder, struct bloom *b, struct error *err) MUST_CHECK;
+/* Uploads weights and moments. */
+enum status checkpoint_read(const char *folder, const struct network *network,
+                            struct error *err) MUST_CHECK;
 
 #endif

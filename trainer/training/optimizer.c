@@ -3,7 +3,8 @@
 
 #include <math.h>
 
-#include "trainer/bloom/bloom.h"
+#include "base/arena.h"
+#include "trainer/model/network.h"
 
 struct optimizer optimizer_default(double weight_decay)
 {
@@ -11,46 +12,48 @@ struct optimizer optimizer_default(double weight_decay)
         .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .weight_decay = weight_decay, .max_norm = 1.0};
 }
 
-/* Floats [from, to) of the slabs. */
-static void apply(const struct optimizer *o, struct bloom *b, size_t from, size_t to,
+enum status optimizer_open(struct optimizer *o, const struct layout *layout, struct arena *arena,
+                           struct error *err)
+{
+    o->norms = arena_array(arena, layout->n_tensors, sizeof *o->norms);
+    o->largest = arena_array(arena, layout->n_tensors, sizeof *o->largest);
+    return o->norms && o->largest ? OK : error_memory(err);
+}
+
+/* Parameters [first, first + n). */
+static void apply(const struct optimizer *o, struct backend *be, size_t first, size_t n,
                   double weight_decay, double lr, float scale)
 {
-    b->ops->adamw(b->be, &(struct adamw_args){.param = b->weights + from,
-                                              .grad = b->gradients + from,
-                                              .m = b->moment1 + from,
-                                              .v = b->moment2 + from,
-                                              .n = to - from,
-                                              .step = o->updates,
-                                              .lr = lr,
-                                              .beta1 = o->beta1,
-                                              .beta2 = o->beta2,
-                                              .eps = o->eps,
-                                              .weight_decay = weight_decay,
-                                              .grad_scale = scale});
+    be->ops->adamw(be, &(struct adamw_args){.first = (int)first,
+                                            .n = (int)n,
+                                            .step = o->updates,
+                                            .lr = lr,
+                                            .beta1 = o->beta1,
+                                            .beta2 = o->beta2,
+                                            .eps = o->eps,
+                                            .weight_decay = weight_decay,
+                                            .grad_scale = scale});
 }
 
-/* True where a gradient of the tensor is larger than limit, or NaN. */
-static bool exceeds(const float *gradients, const struct ops_tensor *t, float limit)
+/* Norms and largest magnitudes of all gradients come to the host. */
+static enum status measure(const struct optimizer *o, struct network *network, struct error *err)
 {
-    const size_t n = ops_panels(t->n, t->k > 0 ? t->k : 1);
-    bool any = false;
+    struct backend *be = network->be;
+    const size_t bytes = network->layout->n_tensors * sizeof(float);
 
-    for (size_t i = 0; i < n; i++)
-        any |= !(fabsf(gradients[t->offset + i]) <= limit);
-    return any;
+    be->ops->gradient_norms(be, &(struct gradient_norms_args){network->norms, network->largest});
+    be->ops->fetch(be, o->norms, network->norms, bytes);
+    be->ops->fetch(be, o->largest, network->largest, bytes);
+    return be->ops->sync(be, err);
 }
 
-/*
- * No gradient is larger than its tensor's norm, so most tensors need not be searched. The norm is
- * rounded, and the squares of numbers below 1e-19 are lost.
- */
-static bool overflows(const struct optimizer *o, const struct bloom *model)
+/* Whether fp16 could not hold a gradient, once it is scaled; a NaN neither. */
+static bool overflows(const struct optimizer *o, size_t n)
 {
     const float limit = (float)loss_scale_limit(&o->loss_scale);
 
-    for (size_t i = 0; i < model->layout->n_tensors; i++)
-        if (!(model->norms[i] + 1e-18F <= 0.99F * limit) &&
-            exceeds(model->gradients, &model->layout->shapes[i], limit))
+    for (size_t i = 0; i < n; i++)
+        if (!(o->largest[i] <= limit))
             return true;
     return false;
 }
@@ -63,24 +66,24 @@ static float clip_factor(const struct optimizer *o, double norm)
     return o->max_norm > 0 && !(factor > 1) ? factor : 1; /* NaN must reach the weights */
 }
 
-enum status optimizer_step(struct optimizer *o, struct bloom *model, double lr,
+enum status optimizer_step(struct optimizer *o, struct network *network, double lr,
                            struct update *update, struct error *err)
 {
-    const struct layout *l = model->layout;
+    const struct layout *l = network->layout;
     double squares = 0;
+    float factor;
 
-    model->ops->tensor_norms(model->be, &(struct tensor_norms_args){model->gradients, l->shapes,
-                                                                    l->n_tensors, model->norms});
-    TRY(model->ops->sync(model->be, err));
+    TRY(measure(o, network, err));
     for (size_t i = 0; i < l->n_tensors; i++)
-        squares += (double)model->norms[i] * (double)model->norms[i];
+        squares += (double)o->norms[i] * (double)o->norms[i];
     update->norm = sqrt(squares);
-    update->skipped = o->loss_scale.scale > 0 && overflows(o, model);
+    update->skipped = o->loss_scale.scale > 0 && overflows(o, l->n_tensors);
     TRY(loss_scale_update(&o->loss_scale, update->skipped, err));
     if (update->skipped)
         return OK;
     o->updates++;
-    apply(o, model, 0, l->n_decayed, o->weight_decay, lr, clip_factor(o, update->norm));
-    apply(o, model, l->n_decayed, l->n_floats, 0, lr, clip_factor(o, update->norm));
-    return model->ops->sync(model->be, err);
+    factor = clip_factor(o, update->norm);
+    apply(o, network->be, 0, l->n_matrices, o->weight_decay, lr, factor);
+    apply(o, network->be, l->n_matrices, l->n_tensors - l->n_matrices, 0, lr, factor);
+    return OK;
 }

@@ -1,5 +1,5 @@
 /*
- * optimizer: clipping by the global norm, then AdamW, over a model's slabs.
+ * optimizer: clipping by the global norm, then AdamW, over a model's parameters.
  *
  * A step whose gradients overflow under the scale of the loss is skipped: weights and moments keep
  * their values, and no update is counted.
@@ -16,13 +16,16 @@
 #include "base/error.h"
 #include "trainer/training/loss_scale.h"
 
-struct bloom;
+struct arena;
+struct layout;
+struct network;
 
 struct optimizer {
     double beta1, beta2, eps, weight_decay;
     double max_norm; /* of all gradients together; 0: they are not clipped */
     int64_t updates; /* made so far: AdamW's step is this plus 1 */
     struct loss_scale loss_scale;
+    float *norms, *largest; /* [tensors] of the gradients */
 };
 
 /* The result of a step. */
@@ -33,8 +36,15 @@ struct update {
 
 struct optimizer optimizer_default(double weight_decay);
 
-/* One update with this learning rate. ERR_FAILED: see loss_scale_update. */
-enum status optimizer_step(struct optimizer *o, struct bloom *model, double lr,
+/* Before the first step: host memory for norms, from the arena. */
+enum status optimizer_open(struct optimizer *o, const struct layout *layout, struct arena *arena,
+                           struct error *err) MUST_CHECK;
+
+/*
+ * One update with this learning rate. What was fetched before is there afterwards; the parameters
+ * may still be changing. ERR_FAILED: see loss_scale_update.
+ */
+enum status optimizer_step(struct optimizer *o, struct network *network, double lr,
                            struct update *update, struct error *err) MUST_CHECK;
 
 #endif

@@ -7,9 +7,9 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "trainer/bloom/evaluate.h"
 #include "trainer/interrupt.h"
 #include "trainer/lines.h"
+#include "trainer/model/evaluate.h"
 #include "trainer/permutation.h"
 #include "trainer/training/saver.h"
 #include "trainer/training/word.h"
@@ -22,12 +22,21 @@ struct ended {
     bool saved; /* it has a checkpoint */
 };
 
+/* The losses of a step's queries, which come to the host with its norms. */
+struct losses {
+    double *of;        /* [queries of all micro-batches] */
+    size_t *n_queries; /* [micro-batches] */
+    size_t n;
+    size_t labels;
+};
+
 /* What one process keeps between epochs. */
 struct progress {
     struct schedule schedule;
     struct arena *arena;
     double started; /* this epoch, in seconds */
     size_t tokens;  /* of this epoch, as given */
+    struct losses losses;
     struct ended ended;
     struct saver *saver;    /* running, or NULL */
     const char *saved_as;   /* what the report calls its folder; NULL: it is OUT itself */
@@ -78,24 +87,40 @@ static enum status log_step(const struct step *step, struct error *err)
 }
 
 /* Forward and backward over examples [from, to) of the order, in micro-batches. */
-static double gradients(struct train *t, size_t from, size_t to, size_t *tokens)
+static void gradients(struct train *t, size_t from, size_t to, struct losses *losses,
+                      size_t *tokens)
 {
-    size_t labels = 0;
-    double loss = 0, scale;
+    struct backend *be = t->network.be;
+    size_t queries = 0;
+    double scale;
 
+    losses->n = losses->labels = 0;
     for (size_t i = from; i < to; i++)
-        labels += t->loss_denominator == DENOMINATOR_LABELS ? t->data.order[i]->n_marked
-                                                            : t->data.order[i]->n_labels;
-    scale = labels > 0 ? 1 / (double)labels : 0;
+        losses->labels += t->loss_denominator == DENOMINATOR_LABELS ? t->data.order[i]->n_marked
+                                                                    : t->data.order[i]->n_labels;
+    scale = losses->labels > 0 ? 1 / (double)losses->labels : 0;
     for (size_t i = from; i < to; i += (size_t)t->batch_size) {
         const size_t left = to - i, size = (size_t)t->batch_size;
         batch_fill(&t->batch, t->data.order + i, left < size ? left : size);
-        bloom_forward(&t->bloom, &t->batch);
-        loss += bloom_loss(&t->bloom, &t->batch, scale, true);
-        bloom_backward(&t->bloom, &t->batch, i > from);
+        network_forward(&t->network, &t->batch);
+        network_loss(&t->network, &t->batch, scale, true, losses->of + queries);
+        network_backward(&t->network);
+        if (t->accumulate > 1)
+            be->ops->add_gradients(be, i == from);
+        queries += losses->n_queries[losses->n++] = t->batch.n_queries;
         *tokens += t->batch.n_tokens;
     }
-    return loss / (double)labels; /* NaN without a label, as in the Trainer */
+}
+
+/* The step's loss, once its losses have come: NaN without a label, as in the Trainer. */
+static double loss_of(const struct losses *losses)
+{
+    const double *at = losses->of;
+    double loss = 0;
+
+    for (size_t i = 0; i < losses->n; at += losses->n_queries[i++])
+        loss += network_sum(at, losses->n_queries[i]);
+    return loss / (double)losses->labels;
 }
 
 /* The order of an epoch, into data.order. */
@@ -122,7 +147,7 @@ static enum status begin_checkpoint(struct train *t, struct progress *p, int64_t
     struct save save = {
         t->out,
         t->model,
-        &t->bloom,
+        &t->network,
         {epochs, t->optimizer.updates, p->schedule.skipped, t->optimizer.loss_scale}};
 
     p->saved_as = name;
@@ -148,13 +173,11 @@ static enum status checkpoint_epoch(struct train *t, struct progress *p, int64_t
 }
 
 /* Before the weights change. */
-static void wait_for_saver(struct progress *p)
+static void settle(struct train *t, struct progress *p)
 {
     const double from = seconds();
 
-    if (!p->saver)
-        return;
-    saver_wait_read(p->saver);
+    t->network.be->ops->settle(t->network.be);
     p->stalled += seconds() - from;
 }
 
@@ -230,9 +253,10 @@ static enum status train_epoch(struct train *t, struct progress *p, int64_t epoc
         step.lr = schedule_lr(&p->schedule, step.number++);
         step.loss_scale = t->optimizer.loss_scale.scale;
         TRY(interrupt_check(err));
-        step.loss = gradients(t, from, to, &p->tokens);
-        wait_for_saver(p);
-        TRY(optimizer_step(&t->optimizer, &t->bloom, step.lr, &step.update, err));
+        gradients(t, from, to, &p->losses, &p->tokens);
+        settle(t, p);
+        TRY(optimizer_step(&t->optimizer, &t->network, step.lr, &step.update, err));
+        step.loss = loss_of(&p->losses);
         if (step.update.skipped)
             schedule_skip(&p->schedule);
         TRY(report(t, p, false, err));
@@ -249,7 +273,7 @@ static enum status end_epoch(struct train *t, struct progress *p, int64_t epochs
 
     TRY(report(t, p, true, err)); /* the epoch before */
     TRY(checkpoint_epoch(t, p, epochs, err));
-    TRY(evaluate_loss(&t->bloom, &t->validation, (size_t)t->eval_batch_size, &t->batch, &loss,
+    TRY(evaluate_loss(&t->network, &t->validation, (size_t)t->eval_batch_size, &t->batch, &loss,
                       err));
     p->ended = (struct ended){epochs, loss, seconds() - p->started, p->tokens, p->saver != NULL};
     return report(t, p, epochs == t->until, err);
@@ -314,6 +338,19 @@ enum status train_measure(const struct dataset *data, int64_t batch_size,
     return batch_measure(validation, (size_t)eval_batch_size, out, err);
 }
 
+/* Host memory for what a step fetches. */
+static enum status open_losses(const struct train *t, struct losses *out, struct arena *arena,
+                               struct error *err)
+{
+    const size_t n = (size_t)t->accumulate;
+    struct batch_limits window = {.tokens = 0};
+
+    TRY(batch_measure(&t->data, n * (size_t)t->batch_size, &window, err));
+    out->of = arena_array(arena, window.queries, sizeof *out->of);
+    out->n_queries = arena_array(arena, n, sizeof *out->n_queries);
+    return out->of && out->n_queries ? OK : error_memory(err);
+}
+
 enum status train_run(struct train *t, struct error *err)
 {
     const int64_t window = t->batch_size * t->accumulate;
@@ -323,8 +360,10 @@ enum status train_run(struct train *t, struct error *err)
         .saved_at = seconds(),
     };
     struct error ignored;
-    enum status s = p.arena ? OK : error_memory(err), end;
+    enum status s = p.arena ? open_losses(t, &p.losses, p.arena, err) : error_memory(err), end;
 
+    if (s == OK)
+        s = optimizer_open(&t->optimizer, t->network.layout, p.arena, err);
     for (int64_t epoch = t->from; epoch < t->until && s == OK; epoch++) {
         p.started = seconds();
         p.tokens = 0;

@@ -21,8 +21,8 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "trainer/bloom/batch.h"
-#include "trainer/bloom/bloom.h"
+#include "trainer/model/batch.h"
+#include "trainer/model/network.h"
 #include "trainer/training/checkpoint.h"
 #include "trainer/training/optimizer.h"
 #include "trainer/training/preset.h"
@@ -31,7 +31,7 @@
 struct model;
 
 struct train {
-    struct bloom bloom; /* opened for training, weights read */
+    struct network network; /* opened for training, weights read */
     const struct model *model;
     struct dataset data, validation;
     struct batch batch;

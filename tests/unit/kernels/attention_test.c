@@ -1,6 +1,7 @@
 /*
  * attention: against a naive one in double, and the backward pass against its central differences;
- * for whole sequences, for some of their queries, and with keys that lie elsewhere (a cache).
+ * for whole sequences, for some of their queries, and with keys that lie elsewhere (a cache); with
+ * and without slopes, in the layouts of BLOOM and of GPT-2, which give the same bits.
  */
 #include "bench.h"
 
@@ -10,23 +11,46 @@ enum { SEQUENCES = 5 };
 static const int32_t lengths[SEQUENCES] = {1, 7, 33, 70, 127};
 
 struct inputs {
-    size_t tokens, queries, heads, d, stride, out_stride;
-    float *qkv, *dout;
-    int32_t *rows, *places, first_query[SEQUENCES], first_key[SEQUENCES];
+    size_t tokens, queries;
+    struct attention_layout layout;
+    struct ops_rows qkv, dout;
+    int32_t *rows, *places;
     struct attention_sequence sequences[SEQUENCES];
-    float slopes[4];
+    const float *slopes; /* or NULL */
 };
 
-/* every: each token is a query; else every third, and the last. */
-static struct inputs make(struct bench *b, size_t heads, size_t d, bool every)
+/* A head's query, key and value lie together. */
+static struct attention_layout bloom(size_t heads, size_t d)
 {
-    struct inputs in = {.heads = heads, .d = d, .slopes = {0.5f, 0.7071f, 0.0625f, 0.25f}};
+    return (struct attention_layout){.heads = heads, .d = d, .head_step = 3 * d, .part_step = d};
+}
+
+/* The queries of all heads, then the keys, then the values. */
+static struct attention_layout gpt2(size_t heads, size_t d)
+{
+    return (struct attention_layout){
+        .heads = heads, .d = d, .head_step = d, .part_step = heads * d};
+}
+
+static size_t width_of(const struct inputs *in)
+{
+    return 3 * in->layout.heads * in->layout.d;
+}
+
+static size_t column_of(const struct attention_layout *l, size_t head, size_t part)
+{
+    return head * l->head_step + part * l->part_step;
+}
+
+/* every: each token is a query; else every third, and the last. */
+static struct inputs make(struct bench *b, struct attention_layout layout, bool slopes, bool every)
+{
+    static const float values[] = {0.5f, 0.7071f, 0.0625f, 0.25f};
+    struct inputs in = {.layout = layout, .slopes = slopes ? values : NULL};
 
     for (int s = 0; s < SEQUENCES; s++)
         in.tokens += (size_t)lengths[s];
-    in.stride = ops_stride(3 * heads * d);
-    in.out_stride = ops_stride(heads * d);
-    in.qkv = bench_rows(b, in.tokens, 3 * heads * d);
+    in.qkv = bench_rows(b, in.tokens, width_of(&in));
     in.rows = arena_array(b->arena, in.tokens, sizeof *in.rows);
     in.places = arena_array(b->arena, in.tokens, sizeof *in.places);
     assert_true(in.rows && in.places);
@@ -40,7 +64,9 @@ static struct inputs make(struct bench *b, size_t heads, size_t d, bool every)
             in.sequences[s].query_count++;
         }
     }
-    in.dout = bench_rows(b, in.queries, heads * d);
+    in.dout = bench_rows(b, in.queries, layout.heads * layout.d);
+    assert_int_equal(
+        b->ops->prepare(b->be, &(struct ops_limits){.keys = 127, .d = layout.d}, &b->err), OK);
     return in;
 }
 
@@ -48,23 +74,24 @@ static struct inputs make(struct bench *b, size_t heads, size_t d, bool every)
 static void naive(const struct inputs *in, const double *x, size_t s, size_t i, size_t h,
                   double *out)
 {
-    const size_t width = 3 * in->heads * in->d, column = 3 * h * in->d, d = in->d;
+    const size_t width = width_of(in), d = in->layout.d;
     const size_t query = (size_t)in->sequences[s].query_first + i;
-    const double *q = x + (size_t)in->rows[query] * width + column;
+    const double *q = x + (size_t)in->rows[query] * width + column_of(&in->layout, h, 0);
+    const double *keys = x + (size_t)in->sequences[s].key_first * width;
     double scores[128] = {0}, sum = 0;
 
     for (size_t l = 0; l < d; l++)
         out[l] = 0;
     for (size_t j = 0; j <= (size_t)in->places[query]; j++) {
-        const double *k = x + ((size_t)in->sequences[s].key_first + j) * width + column + d;
-        scores[j] = (double)in->slopes[h] * (double)j;
+        const double *k = keys + j * width + column_of(&in->layout, h, 1);
+        scores[j] = in->slopes ? (double)in->slopes[h] * (double)j : 0;
         for (size_t l = 0; l < d; l++)
             scores[j] += q[l] * k[l] / sqrt((double)d);
         scores[j] = exp(scores[j]);
         sum += scores[j];
     }
     for (size_t j = 0; j <= (size_t)in->places[query]; j++) {
-        const double *v = x + ((size_t)in->sequences[s].key_first + j) * width + column + 2 * d;
+        const double *v = keys + j * width + column_of(&in->layout, h, 2);
         for (size_t l = 0; l < d; l++)
             out[l] += scores[j] / sum * v[l];
     }
@@ -72,12 +99,12 @@ static void naive(const struct inputs *in, const double *x, size_t s, size_t i, 
 
 static double *dense(struct bench *b, const struct inputs *in)
 {
-    const size_t width = 3 * in->heads * in->d;
+    const size_t width = width_of(in);
     double *x = bench_doubles(b, in->tokens * width);
 
     for (size_t i = 0; i < in->tokens; i++)
         for (size_t j = 0; j < width; j++)
-            x[i * width + j] = in->qkv[i * in->stride + j];
+            x[i * width + j] = bench_row(in->qkv, i)[j];
     return x;
 }
 
@@ -89,49 +116,54 @@ static double dot(const struct inputs *in, const double *x, size_t s, size_t h)
     for (size_t i = 0; i < (size_t)in->sequences[s].query_count; i++) {
         const size_t query = (size_t)in->sequences[s].query_first + i;
         naive(in, x, s, i, h, out);
-        for (size_t l = 0; l < in->d; l++)
-            sum += in->dout[query * in->out_stride + h * in->d + l] * out[l];
+        for (size_t l = 0; l < in->layout.d; l++)
+            sum += bench_row(in->dout, query)[h * in->layout.d + l] * out[l];
     }
     return sum;
 }
 
-static struct attention_args arguments(struct bench *b, const struct inputs *in, float *out)
+static struct attention_args arguments(struct bench *b, const struct inputs *in)
 {
-    return (struct attention_args){.q = in->qkv,
-                                   .kv = in->qkv,
-                                   .q_stride = in->stride,
-                                   .kv_stride = in->stride,
-                                   .query_row = in->rows,
-                                   .query_place = in->places,
-                                   .sequences = in->sequences,
-                                   .n_sequences = SEQUENCES,
-                                   .slopes = in->slopes,
-                                   .out = out,
-                                   .out_stride = in->out_stride,
-                                   .row_max = bench_zeros(b, in->queries * in->heads),
-                                   .row_scale = bench_zeros(b, in->queries * in->heads),
-                                   .heads = in->heads,
-                                   .d = in->d,
-                                   .scale = (float)(1 / sqrt((double)in->d))};
+    const size_t kept = in->queries * in->layout.heads;
+
+    return (struct attention_args){
+        .q = in->qkv,
+        .kv = in->qkv,
+        .layout = in->layout,
+        .query_row = in->rows,
+        .query_place = in->places,
+        .sequences = in->sequences,
+        .n_sequences = SEQUENCES,
+        .slopes = in->slopes,
+        .out = bench_zero_rows(b, in->queries, in->layout.heads * in->layout.d),
+        .row_max = bench_zeros(b, kept),
+        .row_scale = bench_zeros(b, kept),
+        .scale = (float)(1 / sqrt((double)in->layout.d))};
 }
 
-static void check_forward(struct bench *b, const struct inputs *in, const float *out)
+static void check_forward(struct bench *b, const struct inputs *in, struct ops_rows out)
 {
-    const size_t width = in->heads * in->d;
+    const size_t width = in->layout.heads * in->layout.d;
     double *want = bench_doubles(b, in->queries * width), *x = dense(b, in);
 
     for (size_t s = 0; s < SEQUENCES; s++)
         for (size_t i = 0; i < (size_t)in->sequences[s].query_count; i++)
-            for (size_t h = 0; h < in->heads; h++)
+            for (size_t h = 0; h < in->layout.heads; h++)
                 naive(in, x, s, i, h,
-                      want + ((size_t)in->sequences[s].query_first + i) * width + h * in->d);
+                      want + ((size_t)in->sequences[s].query_first + i) * width + h * in->layout.d);
     bench_check_rows(b, out, want, in->queries, width, 2e-5, "attention");
 }
 
-/* Central differences are slow: sampled elements of the first sequences. */
-static void check_backward(struct bench *b, const struct inputs *in, const float *dqkv)
+/* The head that a column of qkv belongs to. */
+static size_t head_of(const struct attention_layout *l, size_t column)
 {
-    const size_t width = 3 * in->heads * in->d;
+    return l->head_step > l->part_step ? column / l->head_step : column % l->part_step / l->d;
+}
+
+/* Central differences are slow: sampled elements of the first sequences. */
+static void check_backward(struct bench *b, const struct inputs *in, struct ops_rows dqkv)
+{
+    const size_t width = width_of(in);
     double *x = dense(b, in);
 
     for (size_t s = 0; s < SEQUENCES; s++)
@@ -141,48 +173,91 @@ static void check_backward(struct bench *b, const struct inputs *in, const float
                 const double h = 1e-5, at = x[row * width + c];
                 double plus, minus;
                 x[row * width + c] = at + h;
-                plus = dot(in, x, s, c / (3 * in->d));
+                plus = dot(in, x, s, head_of(&in->layout, c));
                 x[row * width + c] = at - h;
-                minus = dot(in, x, s, c / (3 * in->d));
+                minus = dot(in, x, s, head_of(&in->layout, c));
                 x[row * width + c] = at;
-                bench_near(dqkv[row * in->stride + c], (plus - minus) / (2 * h), 5e-5, "dqkv");
+                bench_near(bench_row(dqkv, row)[c], (plus - minus) / (2 * h), 5e-5, "dqkv");
             }
 }
 
-static void case_attention(struct bench *b, size_t heads, size_t d, bool every)
+/* dqkv of a forward and a backward pass; out is in `a`. */
+static struct ops_rows run(struct bench *b, const struct inputs *in, const struct attention_args *a)
 {
-    const struct inputs in = make(b, heads, d, every);
-    float *out = bench_zeros(b, in.queries * in.out_stride);
-    float *dqkv = bench_rows(b, in.tokens, 3 * heads * d); /* all of it must be overwritten */
-    const struct attention_args a = arguments(b, &in, out);
+    /* all of it must be overwritten */
+    const struct ops_rows dqkv = bench_rows(b, in->tokens, width_of(in));
 
-    assert_int_equal(b->ops->prepare(b->be, &(struct ops_limits){.keys = 127, .d = d}, &b->err),
-                     OK);
-    b->ops->attention(b->be, &a);
-    check_forward(b, &in, out);
-    b->ops->attention_backward(b->be, &(struct attention_backward_args){a, in.dout, dqkv});
+    b->ops->attention(b->be, a);
+    b->ops->attention_backward(b->be, &(struct attention_backward_args){*a, in->dout, dqkv});
+    return dqkv;
+}
+
+static void case_attention(struct bench *b, struct attention_layout layout, bool slopes, bool every)
+{
+    const struct inputs in = make(b, layout, slopes, every);
+    const struct attention_args a = arguments(b, &in);
+    const struct ops_rows dqkv = run(b, &in, &a);
+
+    check_forward(b, &in, a.out);
     if (!b->compared_only)
         check_backward(b, &in, dqkv);
-    hasher_add(b->hasher, dqkv, in.tokens * in.stride * sizeof *dqkv);
+    hasher_add(b->hasher, dqkv.at, in.tokens * dqkv.stride * sizeof(float));
+    for (size_t i = 0; i < in.tokens; i++)
+        for (size_t j = width_of(&in); j < dqkv.stride; j++)
+            assert_true(bench_row(dqkv, i)[j] == 0);
+}
+
+/* Copies rows of `from` to the places of another layout. */
+static void lay_out(const struct attention_layout *from_layout, struct ops_rows from,
+                    const struct attention_layout *to_layout, struct ops_rows to, size_t m)
+{
+    for (size_t i = 0; i < m; i++)
+        for (size_t h = 0; h < from_layout->heads; h++)
+            for (size_t part = 0; part < 3; part++)
+                memcpy(bench_row(to, i) + column_of(to_layout, h, part),
+                       bench_row(from, i) + column_of(from_layout, h, part),
+                       from_layout->d * sizeof(float));
+}
+
+/* The same numbers in the other layout: the same bits out of both passes. */
+static void case_layouts(struct bench *b, size_t heads, size_t d, bool slopes)
+{
+    const struct inputs in = make(b, bloom(heads, d), slopes, false);
+    const struct attention_args a = arguments(b, &in);
+    struct inputs other = in;
+    struct attention_args other_a;
+    struct ops_rows dqkv, other_dqkv, back;
+
+    other.layout = gpt2(heads, d);
+    other.qkv = bench_zero_rows(b, in.tokens, width_of(&in));
+    lay_out(&in.layout, in.qkv, &other.layout, other.qkv, in.tokens);
+    other_a = arguments(b, &other);
+    dqkv = run(b, &in, &a);
+    other_dqkv = run(b, &other, &other_a);
+    back = bench_zero_rows(b, in.tokens, width_of(&in));
+    lay_out(&other.layout, other_dqkv, &in.layout, back, in.tokens);
+    assert_memory_equal(other_a.out.at, a.out.at, in.queries * a.out.stride * sizeof(float));
+    assert_memory_equal(other_a.row_max, a.row_max, in.queries * heads * sizeof(float));
+    assert_memory_equal(other_a.row_scale, a.row_scale, in.queries * heads * sizeof(float));
+    assert_memory_equal(back.at, dqkv.at, in.tokens * dqkv.stride * sizeof(float));
 }
 
 /* The keys of the last sequence in a cache, its last query alone: the same bits as together. */
-static void case_cache(struct bench *b)
+static void case_cache(struct bench *b, bool slopes)
 {
-    const struct inputs in = make(b, 2, 24, true);
+    const struct inputs in = make(b, bloom(2, 24), slopes, true);
     const struct attention_sequence *last = &in.sequences[SEQUENCES - 1];
     const size_t n = (size_t)last->key_count, width = (size_t)2 * 24;
-    float *out = bench_zeros(b, in.queries * in.out_stride);
-    float *one = bench_zeros(b, in.out_stride), *cache = bench_zeros(b, 2 * n * in.stride);
-    struct attention_args a = arguments(b, &in, out);
+    const struct ops_rows one = bench_zero_rows(b, 1, width);
+    const struct ops_rows cache = bench_zero_rows(b, 2 * n, width_of(&in));
     const struct attention_sequence alone = {0, 1, (int32_t)n, (int32_t)n};
+    const struct attention_args together = arguments(b, &in);
+    struct attention_args a = together;
     const int32_t place = (int32_t)n - 1;
 
-    assert_int_equal(b->ops->prepare(b->be, &(struct ops_limits){.keys = 127, .d = 24}, &b->err),
-                     OK);
-    b->ops->attention(b->be, &a);
-    memcpy(cache + n * in.stride, in.qkv + (size_t)last->key_first * in.stride,
-           n * in.stride * sizeof *cache);
+    b->ops->attention(b->be, &together);
+    memcpy(bench_row(cache, n), bench_row(in.qkv, (size_t)last->key_first),
+           n * cache.stride * sizeof(float));
     a.kv = cache;
     a.query_row = &in.rows[in.queries - 1];
     a.query_place = &place;
@@ -190,7 +265,22 @@ static void case_cache(struct bench *b)
     a.n_sequences = 1;
     a.out = one;
     b->ops->attention(b->be, &a);
-    assert_memory_equal(one, out + (in.queries - 1) * in.out_stride, width * sizeof *one);
+    assert_memory_equal(one.at, bench_row(together.out, in.queries - 1), width * sizeof(float));
+}
+
+/* Scratch grows from limits to limits, and smaller ones leave it as it is. */
+static void case_limits(struct bench *b)
+{
+    const struct inputs in = make(b, bloom(3, 40), true, true);
+    const struct attention_args a = arguments(b, &in), again = arguments(b, &in);
+
+    b->ops->attention(b->be, &a);
+    for (size_t keys = 1; keys < 2000; keys *= 11)
+        assert_int_equal(
+            b->ops->prepare(b->be, &(struct ops_limits){.keys = keys, .d = keys}, &b->err), OK);
+    assert_int_equal(b->ops->prepare(b->be, &(struct ops_limits){.keys = 2, .d = 3}, &b->err), OK);
+    b->ops->attention(b->be, &again);
+    assert_memory_equal(a.out.at, again.out.at, in.queries * a.out.stride * sizeof(float));
 }
 
 static void all(struct bench *b)
@@ -200,13 +290,22 @@ static void all(struct bench *b)
     } sizes[] = {{1, 5}, {3, 16}, {2, 33}, {4, 32}};
 
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-        for (int every = 0; every < 2; every++) {
+        for (int with = 0; with < 4; with++) { /* slopes, every token */
+            const size_t heads = sizes[i].heads, d = sizes[i].d;
             bench_begin(b);
-            case_attention(b, sizes[i].heads, sizes[i].d, every);
+            case_attention(b, with & 1 ? bloom(heads, d) : gpt2(heads, d), with & 1, with & 2);
             bench_end(b);
         }
+    for (int slopes = 0; slopes < 2; slopes++) {
+        bench_begin(b);
+        case_layouts(b, 3, 21, slopes);
+        bench_end(b);
+        bench_begin(b);
+        case_cache(b, slopes);
+        bench_end(b);
+    }
     bench_begin(b);
-    case_cache(b);
+    case_limits(b);
     bench_end(b);
 }
 

@@ -2,6 +2,10 @@
  * bench: what a test of operations works on: a backend of one instruction set and one number of
  * threads, arrays with guard words on both sides, and a digest of every output, so that the same
  * cases on another backend can be compared to the bit.
+ *
+ * A case lives from bench_begin to bench_end and has a backend of its own, since parameters are
+ * named once for a backend. Its arrays are the host's: what the processor computes with may lie
+ * anywhere. How parameters lie no test knows: they are uploaded and downloaded as plain rows.
  */
 #ifndef TESTS_UNIT_KERNELS_BENCH_H
 #define TESTS_UNIT_KERNELS_BENCH_H
@@ -20,13 +24,15 @@
 #include "base/digest.h"
 #include "kernels/backend.h"
 
-enum { GUARDS = 16, ARRAYS_MAX = 64 };
+enum { GUARDS = 16, ARRAYS_MAX = 512, PARAMETERS_MAX = 64 };
 
 static const uint32_t guard_word = 0x7fa5a5a5; /* a NaN: reading it spoils a result */
 
 struct bench {
-    struct backend *be;
+    size_t threads;
+    struct backend *be; /* of this case */
     const struct ops *ops;
+    struct ops_shape shapes[PARAMETERS_MAX];
     struct arena *arena;
     struct hasher *hasher;
     struct error err;
@@ -39,33 +45,21 @@ struct bench {
     size_t n_arrays;
 };
 
-static inline struct bench bench_open(const char *instructions, size_t threads)
-{
-    struct bench b = {.random = 1};
-
-    assert_int_equal(setenv("HPO_CPU", instructions, 1), 0);
-    assert_int_equal(backend_open("cpu", threads, &b.be, &b.ops, &b.err), OK);
-    assert_int_equal(hasher_open(&b.hasher, &b.err), OK);
-    return b;
-}
-
-static inline void bench_close(struct bench *b, struct digest *digest)
-{
-    assert_int_equal(hasher_finish(b->hasher, digest, &b->err), OK);
-    hasher_close(b->hasher);
-    backend_close(b->be);
-}
-
-/* A case's arrays live from bench_begin to bench_end, which looks at all guards. */
 static inline void bench_begin(struct bench *b)
 {
+    const struct backend_options options = {.name = "cpu", .threads = b->threads};
+
     b->arena = arena_open();
     b->n_arrays = 0;
     assert_non_null(b->arena);
+    assert_int_equal(backend_open(&options, &b->be, &b->err), OK);
+    b->ops = b->be->ops;
 }
 
+/* Looks at all guards. */
 static inline void bench_end(struct bench *b)
 {
+    assert_int_equal(b->ops->sync(b->be, &b->err), OK);
     for (size_t i = 0; i < b->n_arrays; i++)
         for (size_t j = 0; j < GUARDS; j++) {
             uint32_t before, after;
@@ -75,7 +69,10 @@ static inline void bench_end(struct bench *b)
                 fail_msg("array %zu: a guard word was overwritten", i);
         }
     arena_close(b->arena);
+    backend_close(b->be);
 }
+
+/* ---- arrays ---- */
 
 /* n zeros between guards. */
 static inline float *bench_zeros(struct bench *b, size_t n)
@@ -100,65 +97,6 @@ static inline double bench_draw(struct bench *b)
     return (double)(b->random >> 40) / (double)(1u << 23) - 1;
 }
 
-/* A matrix of activations: rows of `width` numbers, zero up to the stride. */
-static inline float *bench_rows(struct bench *b, size_t m, size_t width)
-{
-    const size_t stride = ops_stride(width);
-    float *x = bench_zeros(b, m * stride);
-
-    for (size_t i = 0; i < m; i++)
-        for (size_t j = 0; j < width; j++)
-            x[i * stride + j] = (float)bench_draw(b);
-    return x;
-}
-
-/* A weight matrix in panels; k 1 makes a vector. */
-static inline float *bench_weight(struct bench *b, size_t n, size_t k)
-{
-    float *x = bench_zeros(b, ops_panels(n, k));
-
-    for (size_t i = 0; i < n; i++)
-        for (size_t j = 0; j < k; j++)
-            x[ops_panel_at(i, j, k)] = (float)bench_draw(b);
-    return x;
-}
-
-static inline float *bench_copy(struct bench *b, const float *x, size_t n)
-{
-    float *copy = bench_zeros(b, n);
-
-    memcpy(copy, x, n * sizeof *x);
-    return copy;
-}
-
-static inline void bench_near(double got, double want, double tolerance, const char *what)
-{
-    if (isnan(got) != isnan(want) || fabs(got - want) > tolerance * (1 + fabs(want)))
-        fail_msg("%s: expected %.9g, found %.9g", what, want, got);
-}
-
-/* Rows of `width` against `want` (dense), their padding against zero; into the digest. */
-static inline void bench_check_rows(struct bench *b, const float *got, const double *want, size_t m,
-                                    size_t width, double tolerance, const char *what)
-{
-    const size_t stride = ops_stride(width);
-
-    for (size_t i = 0; i < m; i++)
-        for (size_t j = 0; j < stride; j++)
-            bench_near(got[i * stride + j], j < width ? want[i * width + j] : 0, tolerance, what);
-    hasher_add(b->hasher, got, m * stride * sizeof *got);
-}
-
-/* Panels of [n][k] against `want` (dense). */
-static inline void bench_check_weight(struct bench *b, const float *got, const double *want,
-                                      size_t n, size_t k, double tolerance, const char *what)
-{
-    for (size_t i = 0; i < (n + OPS_PANEL - 1) / OPS_PANEL * OPS_PANEL; i++)
-        for (size_t j = 0; j < k; j++)
-            bench_near(got[ops_panel_at(i, j, k)], i < n ? want[i * k + j] : 0, tolerance, what);
-    hasher_add(b->hasher, got, ops_panels(n, k) * sizeof *got);
-}
-
 static inline double *bench_doubles(struct bench *b, size_t n)
 {
     double *x = arena_array(b->arena, n, sizeof *x);
@@ -167,7 +105,146 @@ static inline double *bench_doubles(struct bench *b, size_t n)
     return x;
 }
 
+static inline void bench_near(double got, double want, double tolerance, const char *what)
+{
+    if (isnan(got) != isnan(want) || fabs(got - want) > tolerance * (1 + fabs(want)))
+        fail_msg("%s: expected %.9g, found %.9g", what, want, got);
+}
+
+/* To the bit; into the digest. */
+static inline void bench_same(struct bench *b, const float *got, const float *want, size_t n,
+                              const char *what)
+{
+    for (size_t i = 0; i < n && !b->compared_only; i++)
+        if (memcmp(&got[i], &want[i], sizeof *got) != 0)
+            fail_msg("%s: element %zu: expected %a, found %a", what, i, (double)want[i],
+                     (double)got[i]);
+    hasher_add(b->hasher, got, n * sizeof *got);
+}
+
+/* ---- matrices of activations ---- */
+
+static inline float *bench_row(struct ops_rows r, size_t i)
+{
+    return (float *)r.at + i * r.stride;
+}
+
+static inline struct ops_rows bench_zero_rows(struct bench *b, size_t m, size_t width)
+{
+    const size_t bytes = b->ops->matrix_bytes(m, width, OPS_FP32);
+    const size_t stride = b->ops->stride(width, OPS_FP32);
+
+    assert_true(stride >= width && bytes >= m * stride * sizeof(float));
+    return (struct ops_rows){bench_zeros(b, bytes / sizeof(float)), stride, OPS_FP32};
+}
+
+/* Rows of `width` numbers, zero up to the stride. */
+static inline struct ops_rows bench_rows(struct bench *b, size_t m, size_t width)
+{
+    const struct ops_rows r = bench_zero_rows(b, m, width);
+
+    for (size_t i = 0; i < m; i++)
+        for (size_t j = 0; j < width; j++)
+            bench_row(r, i)[j] = (float)bench_draw(b);
+    return r;
+}
+
+static inline struct ops_rows bench_copy(struct bench *b, struct ops_rows r, size_t m)
+{
+    struct ops_rows copy = {bench_zeros(b, m * r.stride), r.stride, r.type};
+
+    memcpy(copy.at, r.at, m * r.stride * sizeof(float));
+    return copy;
+}
+
+/* Rows of `width` against `want` (dense), their padding against zero; into the digest. */
+static inline void bench_check_rows(struct bench *b, struct ops_rows got, const double *want,
+                                    size_t m, size_t width, double tolerance, const char *what)
+{
+    for (size_t i = 0; i < m; i++)
+        for (size_t j = 0; j < got.stride; j++)
+            bench_near(bench_row(got, i)[j], j < width ? want[i * width + j] : 0, tolerance, what);
+    hasher_add(b->hasher, got.at, m * got.stride * sizeof(float));
+}
+
+/* ---- parameters ---- */
+
+static inline void bench_parameters(struct bench *b, const struct ops_parameters *p)
+{
+    assert_true(p->n <= PARAMETERS_MAX);
+    memcpy(b->shapes, p->shapes, p->n * sizeof *p->shapes);
+    assert_int_equal(b->ops->parameters(b->be, p, &b->err), OK);
+}
+
+/* Elements of a row, of a parameter. */
+static inline size_t bench_columns(const struct bench *b, int parameter)
+{
+    return b->shapes[parameter].k > 0 ? b->shapes[parameter].k : 1;
+}
+static inline size_t bench_size(const struct bench *b, int parameter)
+{
+    return b->shapes[parameter].n * bench_columns(b, parameter);
+}
+
+static inline void bench_put(struct bench *b, enum ops_part part, int parameter, const float *rows)
+{
+    b->ops->upload(b->be, part, parameter, 0, b->shapes[parameter].n, rows);
+}
+
+/* Random numbers, uploaded: their plain rows. */
+static inline float *bench_upload(struct bench *b, enum ops_part part, int parameter)
+{
+    const size_t n = bench_size(b, parameter);
+    float *rows = bench_zeros(b, n);
+
+    for (size_t i = 0; i < n; i++)
+        rows[i] = (float)bench_draw(b);
+    bench_put(b, part, parameter, rows);
+    return rows;
+}
+
+/* The plain rows of a part as they are now. */
+static inline float *bench_download(struct bench *b, enum ops_part part, int parameter)
+{
+    float *rows = bench_zeros(b, bench_size(b, parameter));
+    struct snapshot *s;
+
+    assert_int_equal(b->ops->snapshot(b->be, &s, &b->err), OK);
+    assert_int_equal(b->ops->download(s, part, parameter, 0, b->shapes[parameter].n, rows, &b->err),
+                     OK);
+    b->ops->release(s);
+    b->ops->settle(b->be);
+    return rows;
+}
+
+/* A part against `want`; into the digest. */
+static inline void bench_check(struct bench *b, enum ops_part part, int parameter,
+                               const double *want, double tolerance, const char *what)
+{
+    const size_t n = bench_size(b, parameter);
+    const float *got = bench_download(b, part, parameter);
+
+    for (size_t i = 0; i < n; i++)
+        bench_near(got[i], want[i], tolerance, what);
+    hasher_add(b->hasher, got, n * sizeof *got);
+}
+
+/* ---- all instruction sets, some numbers of threads ---- */
+
 typedef void bench_cases(struct bench *b);
+
+static inline bool bench_has(const char *instructions)
+{
+    const struct backend_options options = {.name = "cpu", .threads = 1};
+    struct backend *be;
+    struct error err;
+
+    assert_int_equal(setenv("HPO_CPU", instructions, 1), 0);
+    if (backend_open(&options, &be, &err) != OK)
+        return false;
+    backend_close(be);
+    return true;
+}
 
 /* Runs the cases on each instruction set of this processor with 1, 2, 3 and 16 threads: the digests
  * must be equal. */
@@ -178,25 +255,21 @@ static inline void bench_on_every_backend(bench_cases *cases)
     struct digest first = {{0}}, digest;
     size_t compared = 0;
 
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (!bench_has(names[i])) {
+            print_message("SKIP: this processor has no %s\n", names[i]);
+            continue;
+        }
         for (size_t j = 0; j < sizeof threads / sizeof *threads; j++) {
-            struct bench b;
-            struct backend *be;
-            const struct ops *ops;
-            struct error err;
-            assert_int_equal(setenv("HPO_CPU", names[i], 1), 0);
-            if (backend_open("cpu", 1, &be, &ops, &err) != OK) {
-                print_message("SKIP: this processor has no %s\n", names[i]);
-                break;
-            }
-            backend_close(be);
-            b = bench_open(names[i], threads[j]);
-            b.compared_only = compared > 0;
+            struct bench b = {.threads = threads[j], .random = 1, .compared_only = compared > 0};
+            assert_int_equal(hasher_open(&b.hasher, &b.err), OK);
             cases(&b);
-            bench_close(&b, compared ? &digest : &first);
+            assert_int_equal(hasher_finish(b.hasher, compared ? &digest : &first, &b.err), OK);
+            hasher_close(b.hasher);
             if (compared++ && !digest_equal(&first, &digest))
                 fail_msg("%s with %zu threads gives other bits", names[i], threads[j]);
         }
+    }
     assert_true(compared >= 4);
 }
 

@@ -1,5 +1,5 @@
 /* batch: what of an example is kept, and how examples lie in a batch. */
-#include "trainer/bloom/batch.h"
+#include "trainer/model/batch.h"
 
 #include "fixture.h"
 
@@ -12,7 +12,7 @@ static enum status parse(const char *text, bool with_last, struct arena *arena, 
     return batch_example(&(struct example_lists){json_get(tree, "input_ids"),
                                                  json_get(tree, "labels"),
                                                  json_get(tree, "attention_mask")},
-                         100, with_last, "x", arena, out, err);
+                         &(struct batch_rules){100, 6}, with_last, "x", arena, out, err);
 }
 
 static void test_answer(void **state)

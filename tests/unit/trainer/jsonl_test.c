@@ -1,5 +1,5 @@
 /* jsonl: lines, blank ones, a last one without line feed, and the place of a bad one. */
-#include "trainer/bloom/jsonl.h"
+#include "trainer/model/jsonl.h"
 
 #include <unistd.h>
 

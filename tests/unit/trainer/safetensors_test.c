@@ -1,5 +1,5 @@
 /* safetensors: what is written reads back; 16-bit floats become the floats they stand for. */
-#include "trainer/bloom/safetensors.h"
+#include "trainer/model/safetensors.h"
 
 #include <math.h>
 #include <sys/stat.h>

@@ -1,6 +1,0 @@
-/* precision: the names. */
-#include "trainer/bloom/precision.h"
-
-#include <stddef.h>
-
-const char *const precision_names[] = {"fp32", "bf16", "fp16", NULL};
