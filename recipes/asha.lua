@@ -3,7 +3,7 @@
 --   hpo build recipes/asha.lua
 --   hpo build recipes/asha.lua --set samples=20 --set lr_upper=3e-3
 local hpo = require "hpo"
-local profile = require "profiles" -- --set profile=mini|squad|original
+local profile = require "profiles" -- --set profile=mini|squad|original, --set family=bloom|gpt2
 
 local study = hpo.study {
   name = "asha",

@@ -3,7 +3,7 @@
 --   hpo build recipes/bohb.lua
 --   hpo build recipes/bohb.lua --set samples=40 --set reduction_factor=3
 local hpo = require "hpo"
-local profile = require "profiles" -- --set profile=mini|squad|original
+local profile = require "profiles" -- --set profile=mini|squad|original, --set family=bloom|gpt2
 
 local study = hpo.study {
   name = "bohb",

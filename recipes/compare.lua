@@ -3,7 +3,7 @@
 --   hpo build recipes/compare.lua
 --   hpo build recipes/compare.lua --set final_epochs=10
 local hpo = require "hpo"
-local profile = require "profiles" -- --set profile=mini|squad|original
+local profile = require "profiles" -- --set profile=mini|squad|original, --set family=bloom|gpt2
 
 local epochs = hpo.param("final_epochs", 30)
 local rows, found = {}, {}

@@ -2,7 +2,7 @@
 --   hpo build recipes/manual.lua
 --   hpo build recipes/manual.lua --set lr_choices=0.001,0.003 --set concurrency=2
 local hpo = require "hpo"
-local profile = require "profiles" -- --set profile=mini|squad|original
+local profile = require "profiles" -- --set profile=mini|squad|original, --set family=bloom|gpt2
 
 local study = hpo.study {
   name = "manual",

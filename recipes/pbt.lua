@@ -3,7 +3,7 @@
 --   hpo build recipes/pbt.lua
 --   hpo build recipes/pbt.lua --set perturbation_interval=1
 local hpo = require "hpo"
-local profile = require "profiles" -- --set profile=mini|squad|original
+local profile = require "profiles" -- --set profile=mini|squad|original, --set family=bloom|gpt2
 
 local space = {
   lr = hpo.loguniform(hpo.param("lr_lower", profile.lr_lower), hpo.param("lr_upper", profile.lr_upper)),

@@ -3,7 +3,7 @@ local hpo = require "hpo"
 
 local squad = "https://github.com/rajpurkar/SQuAD-explorer"
 local profiles = {
-  -- The first five minutes: a corpus that comes with hpo, a tokenizer and a small BLOOM made here.
+  -- The first five minutes: a corpus that comes with hpo, a tokenizer and a small model made here.
   mini = {
     url = "hpo:mini.git", vocab_size = 512, model = "",
     config = { hidden_size = 64, n_layer = 2, n_head = 4, initializer_range = 0.1 },
@@ -25,6 +25,19 @@ local profiles = {
   },
 }
 
+-- --set family=gpt2: the model made here is a GPT-2 of the same size, its tokenizer too.
+local family = hpo.param("family", "bloom")
+local configs = {
+  bloom = function(c) return c end,
+  gpt2 = function(c)
+    return {
+      model_type = "gpt2", n_embd = c.hidden_size, n_layer = c.n_layer, n_head = c.n_head, n_positions = 1024,
+      initializer_range = c.initializer_range, resid_pdrop = 0, embd_pdrop = 0, attn_pdrop = 0,
+    }
+  end,
+}
+local config_of = configs[family] or error('family: expected "bloom" or "gpt2", found "' .. family .. '"')
+
 local name = hpo.param("profile", "mini")
 local profile = profiles[name] or error('profile: expected "mini", "squad" or "original", found "' .. name .. '"')
 
@@ -34,9 +47,10 @@ local train, validation = repo / "dataset/train-v1.1.json", repo / "dataset/dev-
 -- A model that exists has its own tokenizer; for ours one is trained on the same text.
 local folder = hpo.param("model", profile.model)
 local function make_model()
-  profile.config.vocab_size = profile.vocab_size
-  local tokenizer = hpo.tokenizer { data = train, vocab_size = profile.vocab_size }
-  return hpo.model { config = profile.config, tokenizer = tokenizer, seed = 1 }
+  local config = config_of(profile.config)
+  config.vocab_size = profile.vocab_size
+  local tokenizer = hpo.tokenizer { data = train, vocab_size = profile.vocab_size, splitting = family }
+  return hpo.model { config = config, tokenizer = tokenizer, seed = 1 }
 end
 local model = folder == "" and make_model() or hpo.model { folder }
 
