@@ -14,7 +14,7 @@
 
 extern const struct ops cpu_ops_portable;
 #if defined(__x86_64__)
-extern const struct ops cpu_ops_avx2, cpu_ops_avx512, cpu_ops_amx;
+extern const struct ops cpu_ops_avx2, cpu_ops_avx512, cpu_ops_avx512bf16, cpu_ops_amx;
 #endif
 
 static bool always(void)
@@ -33,6 +33,12 @@ static bool has_avx512(void)
     return has_avx2() && __builtin_cpu_supports("avx512f");
 }
 
+static bool has_avx512bf16(void)
+{
+    return has_avx512() && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512bf16");
+}
+
 /* Linux lets a process use AMX's tiles after it asked (Documentation/arch/x86/xstate.rst). */
 static bool has_amx(void)
 {
@@ -43,7 +49,7 @@ static bool has_amx(void)
     };
     unsigned a, b, c, d;
 
-    return has_avx512() && __get_cpuid_count(7, 0, &a, &b, &c, &d) &&
+    return has_avx512bf16() && __get_cpuid_count(7, 0, &a, &b, &c, &d) &&
            (d & TILE_AND_BF16) == TILE_AND_BF16 &&
            syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
 }
@@ -54,9 +60,8 @@ static const struct {
     bool (*supported)(void);
 } builds[] = {
 #if defined(__x86_64__)
-    {&cpu_ops_amx, has_amx},
-    {&cpu_ops_avx512, has_avx512},
-    {&cpu_ops_avx2, has_avx2},
+    {&cpu_ops_amx, has_amx},       {&cpu_ops_avx512bf16, has_avx512bf16},
+    {&cpu_ops_avx512, has_avx512}, {&cpu_ops_avx2, has_avx2},
 #endif
     {&cpu_ops_portable, always},
 };
@@ -73,9 +78,10 @@ static enum status choose(const struct ops **out, struct error *err)
         *out = builds[i].ops;
         return OK;
     }
-    return error_set(
-        err, ERR_INPUT, "HPO_CPU",
-        "expected portable, avx2, avx512 or amx, one that this processor has, found \"%s\"", wish);
+    return error_set(err, ERR_INPUT, "HPO_CPU",
+                     "expected portable, avx2, avx512, avx512bf16 or amx, one that this processor "
+                     "has, found \"%s\"",
+                     wish);
 }
 
 enum status backend_open(const struct backend_options *o, struct backend **out, struct error *err)

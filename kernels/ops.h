@@ -49,8 +49,9 @@ struct backend; /* below: a table, then what is its own */
 
 enum ops_type { OPS_FP32, OPS_BF16 };
 
-/* How the products of linear layers are computed. */
-enum ops_product { OPS_PRODUCT_FP32, OPS_PRODUCT_BF16 };
+/* How the products of linear layers are computed: in fp32, or from operands in bfloat16 in one of
+ * two orders, each as fast as its instruction: dot that of AVX512-BF16, tile that of AMX. */
+enum ops_product { OPS_PRODUCT_FP32, OPS_PRODUCT_BF16_DOT, OPS_PRODUCT_BF16_TILE };
 
 /* A matrix of activations. */
 struct ops_rows {
@@ -249,7 +250,7 @@ struct snapshot; /* parameters as they are at one moment */
 enum { OPS_ROWS_STEP = 32 }; /* upload and download begin at a multiple of this many rows */
 
 struct ops {
-    const char *name; /* "portable", "avx2", "avx512", "amx" */
+    const char *name; /* "portable", "avx2", "avx512", "avx512bf16", "amx" */
 
     void (*close)(struct backend *be);
 

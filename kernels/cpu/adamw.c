@@ -1,5 +1,5 @@
 /*
- * adamw: one pass over parameters, gradients and moments. The order of roundings is that of
+ * adamw: one pass over parameters, gradients, moments and rounded values. The order of roundings is that of
  * PyTorch's fused kernel on the processor.
  */
 #include "kernels/cpu/cpu.h"
@@ -13,7 +13,8 @@ struct adamw_factors {
 struct adamw_task {
     float *param, *m, *v;
     const float *grad;
-    size_t n;
+    bf16 *rounded; /* or NULL */
+    size_t n;      /* whole panels */
     struct adamw_factors f;
 };
 
@@ -28,48 +29,33 @@ static double power(double beta, int64_t n)
     return result;
 }
 
-static void update(const struct adamw_task *t, size_t i, size_t n)
+static void update(const struct adamw_task *t, size_t i)
 {
     const struct adamw_factors *f = &t->f;
-    float tail[4][LANES] = {{0}};
-    float *p = t->param + i, *m = t->m + i, *v = t->v + i;
-    const float *g = t->grad + i;
-    lanes grad, first, second, param, root;
+    const lanes grad = lanes_mul(lanes_load(t->grad + i), f->scale);
+    lanes first = lanes_load(t->m + i), second = lanes_load(t->v + i);
+    lanes param = lanes_mul(lanes_load(t->param + i), f->decay), root;
 
-    if (n < LANES) { /* the last, short group, through a buffer */
-        memcpy(tail[0], p, n * sizeof *p);
-        memcpy(tail[1], m, n * sizeof *m);
-        memcpy(tail[2], v, n * sizeof *v);
-        memcpy(tail[3], g, n * sizeof *g);
-        p = tail[0], m = tail[1], v = tail[2], g = tail[3];
-    }
-    grad = lanes_mul(lanes_load(g), f->scale);
-    first = lanes_load(m);
-    second = lanes_load(v);
-    param = lanes_mul(lanes_load(p), f->decay);
     first = lanes_fma(f->beta1_rest, lanes_sub(grad, first), first);
     second = lanes_fma(lanes_mul(f->beta2_rest, grad), grad, lanes_mul(second, f->beta2));
     root = lanes_add(lanes_div(lanes_sqrt(second), f->root), f->eps);
     param = lanes_add(param, lanes_div(lanes_mul(f->minus_step, first), root));
-    lanes_store(m, first);
-    lanes_store(v, second);
-    lanes_store(p, param);
-    if (n < LANES) {
-        memcpy(t->param + i, tail[0], n * sizeof *p);
-        memcpy(t->m + i, tail[1], n * sizeof *m);
-        memcpy(t->v + i, tail[2], n * sizeof *v);
-    }
+    lanes_store(t->m + i, first);
+    lanes_store(t->v + i, second);
+    lanes_store(t->param + i, param);
+    if (t->rounded)
+        lanes_store_bf16(t->rounded + i, param);
 }
 
 static void adamw_chunk(void *context, size_t index, size_t worker)
 {
     const struct adamw_task *t = context;
-    const size_t n = t->n, from = index * ADAMW_CHUNK;
-    const size_t to = n - from < ADAMW_CHUNK ? n : from + ADAMW_CHUNK;
+    const size_t from = index * ADAMW_CHUNK;
+    const size_t to = t->n - from < ADAMW_CHUNK ? t->n : from + ADAMW_CHUNK;
 
     (void)worker;
     for (size_t i = from; i < to; i += LANES)
-        update(t, i, to - i);
+        update(t, i);
 }
 
 void NAMED(adamw)(struct backend *be, const struct adamw_args *a)
@@ -85,6 +71,7 @@ void NAMED(adamw)(struct backend *be, const struct adamw_args *a)
         c->moment1 + at,
         c->moment2 + at,
         cpu_part(c, OPS_GRADIENT) + at,
+        c->rounded ? c->rounded + at : NULL,
         last->offset + last->floats - at,
         {.decay = lanes_all((float)(1 - a->lr * a->weight_decay)),
          .beta1_rest = lanes_all((float)(1 - a->beta1)),

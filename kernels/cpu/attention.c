@@ -206,8 +206,9 @@ static void head_forward(void *context, size_t index, size_t worker)
         const size_t seen = probabilities(&h, from, to, h.p, false);
         combine(&h, h.p, h.t, 1, h.v, to - from, seen);
         for (size_t i = from; i < to; i++)
-            memcpy(cpu_row(a->out, (size_t)h.sequence->query_first + i) + h.number * h.d,
-                   h.out + (i - from) * h.w, h.d * sizeof(float));
+            NAMED(put_row)
+        (a->out, (size_t)h.sequence->query_first + i, h.number * h.d, h.out + (i - from) * h.w,
+         h.d);
     }
 }
 
@@ -232,7 +233,7 @@ static void store_rows(const struct head *h, struct ops_rows dqkv, size_t part, 
 {
     for (size_t i = 0; i < m; i++) {
         const size_t row = rows ? (size_t)rows[first + i] : first + i;
-        memcpy(cpu_row(dqkv, row) + column_of(h, part), h->out + i * h->w, h->d * sizeof(float));
+        NAMED(put_row)(dqkv, row, column_of(h, part), h->out + i * h->w, h->d);
     }
 }
 
@@ -274,8 +275,8 @@ static void head_backward(void *context, size_t index, size_t worker)
     for (size_t i = 0; i < h.n_queries; i++)
         copy_row(&h, h.dout + i * h.w, cpu_row(task->back->dout, query_first + i) + h.number * h.d);
     for (size_t j = 0; j < h.n_keys; j++) /* a token without a query has no gradient there */
-        memset(cpu_row(dqkv, (size_t)h.sequence->key_first + j) + column_of(&h, 0), 0,
-               h.d * sizeof(float));
+        NAMED(put_row)
+    (dqkv, (size_t)h.sequence->key_first + j, column_of(&h, 0), NULL, h.d);
     for (size_t from = 0, to; from < h.n_queries; from = to) {
         to = block_end(from, h.n_queries);
         float *p = h.p + from * h.t, *ds = h.ds + from * h.t;

@@ -8,9 +8,14 @@
  * Products   k in blocks of 512; in a block one accumulator for each element, from 0, k ascending,
  *            one fused multiply-add for each step; block sums are added in order. `add` of
  *            linear_input is there before the first; bias and residual come last.
- * bfloat16   Both operands are rounded to it, ties to even; blocks of 32; a block's sum is that of
- *            its even and that of its odd places, each like one above; denormals are zero, in and
- *            out. `add` of linear_input comes last as well.
+ * bfloat16   Both operands are rounded to it, ties to even. Denormals are zero, in and out, up to the
+ *            last block's sum. Then come `add` of linear_input, bias and residual.
+ *   dot      The blocks of fp32, but k goes by pairs: the odd place, then the even one. A last place
+ *            without a partner has a zero. It is what vdpbf16ps computes.
+ *   tile     Blocks of 32; a block's sum is that of its even and that of its odd places, each like
+ *            one above. It is what AMX computes.
+ *   types    An operand in fp32 or in bfloat16 is the same operand; the sum of a bias's gradient is
+ *            that of what dy holds.
  * Rows       Sums along a row: 16 lanes (element i belongs to lane i mod 16), then lanes l and l+8,
  *            l+4, l+2, l+1. Sums over rows: rows ascending. exp and tanh are our own (lanes.h).
  * Norms      Squares of a parameter's gradient, row after row (a vector is one) in 8 lanes
@@ -99,10 +104,30 @@ static inline float *cpu_row(struct ops_rows r, size_t i)
     return (float *)r.at + i * r.stride;
 }
 
-/* A parameter's value, or its gradient of this micro-batch; NULL for OPS_NONE. */
+/* Elements [i][j..j + 16) of a matrix of any type; they are rounded to it. */
+static inline lanes cpu_get(struct ops_rows r, size_t i, size_t j)
+{
+    return r.type == OPS_BF16 ? lanes_load_bf16((const bf16 *)r.at + i * r.stride + j)
+                              : lanes_load(cpu_row(r, i) + j);
+}
+static inline void cpu_put(struct ops_rows r, size_t i, size_t j, lanes x)
+{
+    if (r.type == OPS_BF16)
+        lanes_store_bf16((bf16 *)r.at + i * r.stride + j, x);
+    else
+        lanes_store(cpu_row(r, i) + j, x);
+}
+/* The same of n elements; x NULL: zeros. */
+void NAMED(put_row)(struct ops_rows r, size_t i, size_t j, const float *x, size_t n);
+
+/* A parameter's value, rounded value, or gradient of this micro-batch; NULL for OPS_NONE. */
 static inline const float *cpu_value(const struct cpu *c, int parameter)
 {
     return parameter == OPS_NONE ? NULL : c->value + c->parameters[parameter].offset;
+}
+static inline const bf16 *cpu_rounded(const struct cpu *c, int parameter)
+{
+    return c->rounded + c->parameters[parameter].offset;
 }
 static inline float *cpu_gradient(const struct cpu *c, int parameter)
 {

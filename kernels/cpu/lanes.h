@@ -14,6 +14,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "kernels/cpu/bf16_size.h"
+
 #define JOIN_(a, b) a##_##b
 #define JOIN(a, b) JOIN_(a, b)
 #define NAMED(name) JOIN(name, HPO_ISA)
@@ -93,6 +95,24 @@ static inline lanes lanes_scale(lanes y, lanes t)
 {
     return _mm512_castsi512_ps(
         _mm512_add_epi32(_mm512_castps_si512(y), _mm512_slli_epi32(_mm512_castps_si512(t), 23)));
+}
+/* 16 values of bfloat16; rounded to nearest, ties to even, where NaN stays NaN */
+static inline lanes lanes_load_bf16(const bf16 *p)
+{
+    const __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p));
+
+    return _mm512_castsi512_ps(_mm512_slli_epi32(wide, 16));
+}
+static inline void lanes_store_bf16(bf16 *p, lanes x)
+{
+    const __m512i bits = _mm512_castps_si512(x), high = _mm512_srli_epi32(bits, 16);
+    const __m512i tie = _mm512_and_si512(high, _mm512_set1_epi32(1));
+    const __m512i sum = _mm512_add_epi32(_mm512_add_epi32(bits, tie), _mm512_set1_epi32(0x7fff));
+    const __mmask16 nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
+    const __m512i rounded =
+        _mm512_mask_or_epi32(_mm512_srli_epi32(sum, 16), nan, high, _mm512_set1_epi32(0x40));
+
+    _mm256_storeu_si256((__m256i *)p, _mm512_cvtepi32_epi16(rounded));
 }
 /* The bits of *p in every lane; the low and the high half of each lane's bits as bfloat16. */
 static inline lanes lanes_all_bits(const float *p)
@@ -207,6 +227,31 @@ static inline lanes lanes_high_half(lanes x)
 
     return (lanes){_mm256_and_ps(x.a, mask), _mm256_and_ps(x.b, mask)};
 }
+static inline lanes lanes_load_bf16(const bf16 *p)
+{
+    const __m256i low = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p));
+    const __m256i high = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(p + 8)));
+
+    return (lanes){_mm256_castsi256_ps(_mm256_slli_epi32(low, 16)),
+                   _mm256_castsi256_ps(_mm256_slli_epi32(high, 16))};
+}
+/* Rounded bits, each in 32. */
+static inline __m256i lanes_round_half(__m256 x)
+{
+    const __m256i bits = _mm256_castps_si256(x), high = _mm256_srli_epi32(bits, 16);
+    const __m256i tie = _mm256_and_si256(high, _mm256_set1_epi32(1));
+    const __m256i sum = _mm256_add_epi32(_mm256_add_epi32(bits, tie), _mm256_set1_epi32(0x7fff));
+    const __m256i quiet = _mm256_or_si256(high, _mm256_set1_epi32(0x40));
+
+    return _mm256_blendv_epi8(_mm256_srli_epi32(sum, 16), quiet,
+                              _mm256_castps_si256(_mm256_cmp_ps(x, x, _CMP_UNORD_Q)));
+}
+static inline void lanes_store_bf16(bf16 *p, lanes x)
+{
+    const __m256i both = _mm256_packus_epi32(lanes_round_half(x.a), lanes_round_half(x.b));
+
+    _mm256_storeu_si256((__m256i *)p, _mm256_permute4x64_epi64(both, 0xd8));
+}
 static inline __m256 lanes_scale_half(__m256 y, __m256 t)
 {
     return _mm256_castsi256_ps(
@@ -304,6 +349,17 @@ static inline lanes lanes_sign(lanes x, lanes s)
 static inline lanes lanes_scale(lanes y, lanes t)
 {
     LANES_EACH(lanes_float(lanes_bits(y.x[l]) + (lanes_bits(t.x[l]) << 23)));
+}
+static inline lanes lanes_load_bf16(const bf16 *p)
+{
+    LANES_EACH(lanes_float((uint32_t)p[l] << 16));
+}
+static inline void lanes_store_bf16(bf16 *p, lanes x)
+{
+    for (int l = 0; l < LANES; l++) {
+        const uint32_t bits = lanes_bits(x.x[l]), rounded = bits + 0x7fff + (bits >> 16 & 1);
+        p[l] = (bf16)((bits & 0x7fffffff) > 0x7f800000 ? bits >> 16 | 0x40 : rounded >> 16);
+    }
 }
 static inline lanes lanes_all_bits(const float *p)
 {

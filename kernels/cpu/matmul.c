@@ -139,6 +139,11 @@ void NAMED(product)(const struct product *p)
     }
 }
 
+static bool in_pairs(const struct cpu *c)
+{
+    return c->product == OPS_PRODUCT_BF16_TILE || (HPO_DOT && c->product == OPS_PRODUCT_BF16_DOT);
+}
+
 static void linear_panel(void *context, size_t panel, size_t worker)
 {
     const struct linear_task *t = context;
@@ -182,8 +187,10 @@ void NAMED(linear)(struct backend *be, const struct linear_args *a)
     const struct cpu_parameter *p = &c->parameters[a->weight];
     struct linear_task t = {c, a, cpu_value(c, a->weight), cpu_value(c, a->bias), p->n, p->k};
 
-    if (a->m > 0 && c->product != OPS_PRODUCT_FP32)
+    if (a->m > 0 && in_pairs(c))
         NAMED(bf16_linear)(&t);
+    else if (a->m > 0 && c->product != OPS_PRODUCT_FP32)
+        NAMED(bf16_wide_linear)(&t);
     else if (a->m > 0)
         cpu_run(c, (t.n + CPU_PANEL - 1) / CPU_PANEL, a->m * t.n * t.k, linear_panel, &t);
 }
@@ -230,8 +237,10 @@ void NAMED(linear_input)(struct backend *be, const struct linear_input_args *a)
     const struct cpu_parameter *p = &c->parameters[a->weight];
     struct linear_input_task t = {c, a, cpu_value(c, a->weight), p->n, p->k};
 
-    if (a->m > 0 && c->product != OPS_PRODUCT_FP32)
+    if (a->m > 0 && in_pairs(c))
         NAMED(bf16_linear_input)(&t);
+    else if (a->m > 0 && c->product != OPS_PRODUCT_FP32)
+        NAMED(bf16_wide_linear_input)(&t);
     else if (a->m > 0)
         cpu_run(c, (t.k + CPU_PANEL - 1) / CPU_PANEL, a->m * t.n * t.k, input_columns, &t);
 }
@@ -257,10 +266,12 @@ static void weight_panel(void *context, size_t panel, size_t worker)
 
 void NAMED(sum_bias)(const struct linear_weight_task *t, size_t at)
 {
+    const struct ops_rows dy = t->a->dy;
+
     for (size_t l = at; l < at + CPU_PANEL && t->dbias; l += LANES) {
         lanes sum = lanes_all(0.0f);
         for (size_t i = 0; i < t->a->m; i++)
-            sum = lanes_add(sum, lanes_load(cpu_row(t->a->dy, i) + l));
+            sum = lanes_add(sum, cpu_get(dy, i, l));
         lanes_store(t->dbias + l, sum);
     }
 }
@@ -272,8 +283,10 @@ void NAMED(linear_weight)(struct backend *be, const struct linear_weight_args *a
     struct linear_weight_task t = {c,    a,   cpu_gradient(c, a->weight), cpu_gradient(c, a->bias),
                                    p->n, p->k};
 
-    if (a->m > 0 && c->product != OPS_PRODUCT_FP32)
+    if (a->m > 0 && in_pairs(c))
         NAMED(bf16_linear_weight)(&t);
+    else if (a->m > 0 && c->product != OPS_PRODUCT_FP32)
+        NAMED(bf16_wide_linear_weight)(&t);
     else /* also without rows: zeros */
         cpu_run(c, (t.n + CPU_PANEL - 1) / CPU_PANEL, a->m * t.n * t.k, weight_panel, &t);
 }

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "kernels/cpu/bf16_size.h"
 #include "kernels/host.h"
 
 enum { HUGE_PAGE = 2 << 20 };
@@ -102,16 +101,16 @@ static size_t attention_floats(size_t keys, size_t d)
 
 size_t cpu_stride(size_t width, enum ops_type type)
 {
-    (void)type;
-    return cpu_fp32_stride(width);
+    return type == OPS_BF16 ? 2 * bf16_row(width) : cpu_fp32_stride(width);
 }
 
 size_t cpu_matrix_bytes(size_t m, size_t width, enum ops_type type)
 {
+    const size_t rows = type == OPS_BF16 ? bf16_tiles(m) : m; /* a tile reads rows after the last */
     size_t bytes;
 
     /* On overflow a size that no machine has: allocate will refuse it. */
-    if (__builtin_mul_overflow(m, cpu_stride(width, type) * sizeof(float), &bytes))
+    if (__builtin_mul_overflow(rows, cpu_stride(width, type) * cpu_size(type), &bytes))
         return SIZE_MAX / 4;
     return bytes;
 }

@@ -7,7 +7,9 @@
  * Parameters Each part (values, gradients, ...) is one slab of floats. A matrix [n][k] lies in
  *            panels: float [ceil(n / 32)][k][32], where panel p holds rows 32p..32p+31 (rows from n
  *            on are zero). So the three products of a linear layer read it without copying it
- *            first. A vector [n] is padded with zeros to a multiple of 32.
+ *            first. A vector [n] is padded with zeros to a multiple of 32. Where products are in
+ *            bfloat16 a second slab, at the same offsets, holds the values rounded to it: what
+ *            changes a value writes both.
  * Snapshots  are the slabs themselves: settle waits until they are released.
  */
 #ifndef KERNELS_CPU_MEMORY_H
@@ -18,10 +20,11 @@
 #include <stddef.h>
 
 #include "base/error.h"
+#include "kernels/cpu/bf16_size.h"
 #include "kernels/cpu/threads.h"
 #include "kernels/ops.h"
 
-enum { CPU_PANEL = 32 };
+enum { CPU_PANEL = BF16_PANEL };
 
 struct cpu_parameter {
     size_t offset; /* floats from the start of a slab */
@@ -42,7 +45,7 @@ struct cpu {
     float *transpose;        /* [threads][CPU_TRANSPOSE] scratch of linear_input, norms */
     float *attention;        /* [threads][attention_floats] scratch of attention */
     size_t attention_floats; /* of one thread */
-    float *bf16_a, *bf16_b;  /* activations in bfloat16, for all threads: see bf16.h */
+    float *bf16_a, *bf16_b;  /* operands of a product in bfloat16, for all threads: see bf16.h */
     size_t bf16_a_floats, bf16_b_floats;
 
     enum ops_product product;
@@ -50,6 +53,7 @@ struct cpu {
     size_t n_parameters;
     size_t floats; /* of a slab */
     float *value, *moment1, *moment2;
+    bf16 *rounded;   /* value; NULL where products are in fp32 */
     float *gradient; /* of the micro-batch: backward operations write it */
     float *window;   /* of all micro-batches so far; NULL: the micro-batch is the window */
 
@@ -73,6 +77,11 @@ enum {
 static inline struct cpu *cpu_of(struct backend *be)
 {
     return (struct cpu *)be;
+}
+
+static inline size_t cpu_size(enum ops_type type)
+{
+    return type == OPS_BF16 ? sizeof(bf16) : sizeof(float);
 }
 
 /* The row stride of activations: whole panels, and never a multiple of 256 (rows that far apart

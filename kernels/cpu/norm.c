@@ -22,7 +22,6 @@ static void norm_row(const struct norm_task *t, size_t i)
 {
     const struct norm_args *a = t->a;
     const float *x = cpu_row(a->x, i);
-    float *out = cpu_row(a->out, i);
     const lanes zero = lanes_all(0.0f);
     lanes sum = zero, mean, rstd;
 
@@ -40,7 +39,7 @@ static void norm_row(const struct norm_task *t, size_t i)
     for (size_t j = 0; j < round_up(t->n); j += LANES) {
         const lanes y = lanes_mul(lanes_sub(lanes_load(x + j), mean), rstd);
         /* weight and bias are zero in the padding, and so is the result */
-        lanes_store(out + j, lanes_fma(y, lanes_load(t->weight + j), lanes_load(t->bias + j)));
+        cpu_put(a->out, i, j, lanes_fma(y, lanes_load(t->weight + j), lanes_load(t->bias + j)));
     }
 }
 

@@ -1,10 +1,11 @@
 /* panels: plain rows, as files hold them, to panels and back. A panel is one task. */
-#include "kernels/cpu/cpu.h"
+#include "kernels/cpu/bf16.h"
 
 /* Rows [0, n) of a matrix of k columns, as files hold them, and the panels of these. */
 struct panels {
     float *rows;
     float *panels;
+    bf16 *rounded; /* panels again, of values that have it; or NULL */
     size_t n, k;
 };
 
@@ -61,14 +62,19 @@ static void put_panel(void *context, size_t p, size_t worker)
 
     (void)worker;
     put(a, p, rows_of(a, p), a->k / LANES * LANES);
+    if (a->rounded)
+        NAMED(bf16_round)
+    (a->panels + p * CPU_PANEL * a->k, CPU_PANEL * a->k, a->rounded + p * CPU_PANEL * a->k);
 }
 
 static struct panels panels_at(const struct cpu *c, enum ops_part part, int parameter, size_t first,
                                size_t n, float *rows)
 {
     const struct cpu_parameter *p = &c->parameters[parameter];
+    const size_t at = p->offset + first * p->k;
 
-    return (struct panels){rows, cpu_part(c, part) + p->offset + first * p->k, n, p->k};
+    return (struct panels){rows, cpu_part(c, part) + at,
+                           part == OPS_VALUE && c->rounded ? c->rounded + at : NULL, n, p->k};
 }
 
 void NAMED(upload)(struct backend *be, enum ops_part part, int parameter, size_t first, size_t n,

@@ -23,11 +23,14 @@ static bool place(struct cpu *c, const struct ops_shape *shapes)
 static enum status take_slabs(struct cpu *c, const struct ops_parameters *p, struct error *err)
 {
     const size_t slabs = !p->training ? 1 : p->accumulate ? 5 : 4;
+    const size_t rounded = p->product == OPS_PRODUCT_FP32 ? 0 : c->floats * sizeof(bf16);
     void *memory = NULL;
     float *at;
 
-    TRY(cpu_allocate(&c->base, slabs * c->floats * sizeof(float), &memory, err));
+    TRY(cpu_allocate(&c->base, slabs * c->floats * sizeof(float) + rounded, &memory, err));
     at = c->value = memory;
+    if (rounded > 0)
+        c->rounded = (bf16 *)(at + slabs * c->floats);
     if (!p->training)
         return OK;
     c->gradient = at += c->floats;
@@ -47,7 +50,7 @@ enum status cpu_parameters(struct backend *be, const struct ops_parameters *p, s
     c->parameters = memory;
     c->n_parameters = p->n;
     c->product = p->product;
-    be->operand = OPS_FP32;
+    be->operand = p->product == OPS_PRODUCT_FP32 ? OPS_FP32 : OPS_BF16;
     if (!place(c, p->shapes))
         return error_set(err, ERR_MEMORY, NULL, "the parameters need more bytes than there can be");
     return take_slabs(c, p, err);

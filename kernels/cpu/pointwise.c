@@ -1,4 +1,5 @@
 /* pointwise: operations on single elements or rows: GELU, embedding, moving rows. */
+#include "kernels/cpu/bf16.h"
 #include "kernels/cpu/cpu.h"
 
 /* Rows of one task, so that it has some 8192 elements. */
@@ -20,13 +21,13 @@ static lanes gelu_tanh(lanes x, lanes square)
     return lanes_tanh(lanes_mul(lanes_mul(lanes_all(0.79788456f), x), inner));
 }
 
-static void gelu_row(const float *from, float *out, size_t n)
+static void gelu_row(const struct gelu_args *a, size_t i)
 {
-    for (size_t j = 0; j < n; j += LANES) {
-        const lanes x = lanes_load(from + j);
+    for (size_t j = 0; j < a->n; j += LANES) {
+        const lanes x = lanes_load(cpu_row(a->x, i) + j);
         const lanes t = gelu_tanh(x, lanes_mul(x, x));
         const lanes half = lanes_mul(x, lanes_all(0.5f));
-        lanes_store(out + j, lanes_fma(half, t, half));
+        cpu_put(a->out, i, j, lanes_fma(half, t, half));
     }
 }
 
@@ -37,7 +38,7 @@ static void gelu_rows(void *context, size_t index, size_t worker)
 
     (void)worker;
     for (size_t i = index * rows; i < a->m && i < (index + 1) * rows; i++)
-        gelu_row(cpu_row(a->x, i), cpu_row(a->out, i), a->n);
+        gelu_row(a, i);
 }
 
 void NAMED(gelu)(struct backend *be, const struct gelu_args *a)
@@ -48,18 +49,18 @@ void NAMED(gelu)(struct backend *be, const struct gelu_args *a)
 }
 
 /* dy (0.5 x (1 - t²) (0.79788456 + 0.1070322243 x²) + 0.5 (1 + t)) */
-static void gelu_backward_row(const float *dy, const float *from, float *dx, size_t n)
+static void gelu_backward_row(const struct gelu_backward_args *a, size_t i)
 {
     const lanes half = lanes_all(0.5f), one = lanes_all(1.0f);
 
-    for (size_t j = 0; j < n; j += LANES) {
-        const lanes x = lanes_load(from + j), square = lanes_mul(x, x);
+    for (size_t j = 0; j < a->n; j += LANES) {
+        const lanes x = lanes_load(cpu_row(a->x, i) + j), square = lanes_mul(x, x);
         const lanes t = gelu_tanh(x, square);
         const lanes slope = lanes_fma(lanes_all(0.1070322243f), square, lanes_all(0.79788456f));
         const lanes bend = lanes_sub(one, lanes_mul(t, t));
         const lanes first = lanes_mul(lanes_mul(half, x), lanes_mul(bend, slope));
         const lanes d = lanes_fma(half, lanes_add(one, t), first);
-        lanes_store(dx + j, lanes_mul(lanes_load(dy + j), d));
+        cpu_put(a->dx, i, j, lanes_mul(lanes_load(cpu_row(a->dy, i) + j), d));
     }
 }
 
@@ -70,7 +71,7 @@ static void gelu_backward_rows(void *context, size_t index, size_t worker)
 
     (void)worker;
     for (size_t i = index * rows; i < a->m && i < (index + 1) * rows; i++)
-        gelu_backward_row(cpu_row(a->dy, i), cpu_row(a->x, i), cpu_row(a->dx, i), a->n);
+        gelu_backward_row(a, i);
 }
 
 void NAMED(gelu_backward)(struct backend *be, const struct gelu_backward_args *a)
@@ -137,17 +138,37 @@ void NAMED(embed_backward)(struct backend *be, const struct embed_backward_args 
     cpu_run(c, (t.n + CPU_PANEL - 1) / CPU_PANEL, 8 * a->m * t.n, embed_backward_columns, &t);
 }
 
+void NAMED(put_row)(struct ops_rows r, size_t i, size_t j, const float *x, size_t n)
+{
+    char *to = (char *)r.at + (i * r.stride + j) * cpu_size(r.type);
+
+    if (!x)
+        memset(to, 0, n * cpu_size(r.type));
+    else if (r.type == OPS_BF16)
+        NAMED(bf16_round)(x, n, (bf16 *)to);
+    else
+        memcpy(to, x, n * sizeof *x);
+}
+
+/* Copies row `from` of one matrix to row `to` of another of the same type and stride. */
+static void copy_row(struct ops_rows x, size_t from, struct ops_rows out, size_t to)
+{
+    const size_t bytes = x.stride * cpu_size(x.type);
+
+    memcpy((char *)out.at + to * bytes, (const char *)x.at + from * bytes, bytes);
+}
+
 void NAMED(take_rows)(struct backend *be, const struct rows_args *a)
 {
     (void)be;
     for (size_t i = 0; i < a->m; i++)
-        memcpy(cpu_row(a->out, i), cpu_row(a->x, (size_t)a->rows[i]), a->x.stride * sizeof(float));
+        copy_row(a->x, (size_t)a->rows[i], a->out, i);
 }
 
 void NAMED(put_rows)(struct backend *be, const struct rows_args *a)
 {
     (void)be;
-    memset(a->out.at, 0, a->zero_rows * a->out.stride * sizeof(float));
+    memset(a->out.at, 0, a->zero_rows * a->out.stride * cpu_size(a->out.type));
     for (size_t i = 0; i < a->m; i++)
-        memcpy(cpu_row(a->out, (size_t)a->rows[i]), cpu_row(a->x, i), a->x.stride * sizeof(float));
+        copy_row(a->x, i, a->out, (size_t)a->rows[i]);
 }

@@ -1,5 +1,5 @@
 /*
- * machine_bench fp32|bf16 THREADS N K [M]: what this machine allows, one line of JSON:
+ * machine_bench fp32|bf16|tile THREADS N K [M]: what this machine allows, one line of JSON:
  * {"linear", "linear_input", "linear_weight": GFLOP/s of the three products of a layer [N][K] over
  * M rows (208), "triad": GB/s of a[i] = b[i] + s c[i] over three arrays that no cache holds}. The
  * best of some rounds each: it stands for a floor.
@@ -24,21 +24,21 @@ static double now(void)
 
 struct layer {
     struct backend *be;
-    struct ops_rows x, dy;
+    struct ops_rows x, dy, dx, out;
     size_t m, n, k;
     enum ops_product product;
 };
 
 static void forward(const struct layer *l)
 {
-    l->be->ops->linear(l->be,
-                       &(struct linear_args){.x = l->x, .out = l->dy, .bias = OPS_NONE, .m = l->m});
+    l->be->ops->linear(
+        l->be, &(struct linear_args){.x = l->x, .out = l->out, .bias = OPS_NONE, .m = l->m});
 }
 
 static void input(const struct layer *l)
 {
     l->be->ops->linear_input(l->be,
-                             &(struct linear_input_args){.dy = l->dy, .dx = l->x, .m = l->m});
+                             &(struct linear_input_args){.dy = l->dy, .dx = l->dx, .m = l->m});
 }
 
 static void weight(const struct layer *l)
@@ -103,12 +103,13 @@ static enum status filled(struct backend *be, size_t bytes, void **out, struct e
     return OK;
 }
 
-static enum status take_rows(struct layer *l, size_t width, struct ops_rows *out, struct error *err)
+static enum status take_rows(struct layer *l, size_t width, enum ops_type type,
+                             struct ops_rows *out, struct error *err)
 {
     const struct ops *ops = l->be->ops;
 
-    *out = (struct ops_rows){NULL, ops->stride(width, OPS_FP32), OPS_FP32};
-    return filled(l->be, ops->matrix_bytes(l->m, width, OPS_FP32), &out->at, err);
+    *out = (struct ops_rows){NULL, ops->stride(width, type), type};
+    return filled(l->be, ops->matrix_bytes(l->m, width, type), &out->at, err);
 }
 
 /* The one parameter, number 0. */
@@ -137,14 +138,23 @@ static enum status take_weight(struct layer *l, struct error *err)
 static enum status take(struct layer *l, float **arrays, struct error *err)
 {
     TRY(take_weight(l, err));
-    TRY(take_rows(l, l->k, &l->x, err));
-    TRY(take_rows(l, l->n, &l->dy, err));
+    TRY(take_rows(l, l->k, l->be->operand, &l->x, err));
+    TRY(take_rows(l, l->n, l->be->operand, &l->dy, err));
+    TRY(take_rows(l, l->k, OPS_FP32, &l->dx, err));
+    TRY(take_rows(l, l->n, OPS_FP32, &l->out, err));
     for (int i = 0; i < 3; i++) {
         void *array = NULL;
         TRY(filled(l->be, TRIAD * sizeof(float), &array, err));
         arrays[i] = array;
     }
     return OK;
+}
+
+static enum ops_product product_of(const char *name)
+{
+    if (strcmp(name, "tile") == 0)
+        return OPS_PRODUCT_BF16_TILE;
+    return strcmp(name, "bf16") == 0 ? OPS_PRODUCT_BF16_DOT : OPS_PRODUCT_FP32;
 }
 
 int main(int argc, char **argv)
@@ -155,10 +165,10 @@ int main(int argc, char **argv)
     float *arrays[3];
     struct error err;
 
-    l.product = argc > 1 && strcmp(argv[1], "bf16") == 0 ? OPS_PRODUCT_BF16 : OPS_PRODUCT_FP32;
+    l.product = argc > 1 ? product_of(argv[1]) : OPS_PRODUCT_FP32;
     if (argc < 5 || (l.n = strtoul(argv[3], NULL, 10)) == 0 ||
         (l.k = strtoul(argv[4], NULL, 10)) == 0)
-        return fprintf(stderr, "usage: machine_bench fp32|bf16 THREADS N K [M]\n"), 2;
+        return fprintf(stderr, "usage: machine_bench fp32|bf16|tile THREADS N K [M]\n"), 2;
     if (backend_open(&(struct backend_options){.name = "cpu", .threads = n_threads}, &l.be, &err) !=
             OK ||
         threads_open(n_threads, &threads, &err) != OK || take(&l, arrays, &err) != OK)

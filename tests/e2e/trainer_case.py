@@ -52,7 +52,7 @@ class TrainerCase(Case):
     def instruction_sets(self):
         """What HPO_CPU may say on this processor, the best last."""
         best = self.answers("devices")[0]["devices"][0]["instructions"]
-        order = ["portable", "avx2", "avx512", "amx"]
+        order = ["portable", "avx2", "avx512", "avx512bf16", "amx"]
         return order[:order.index(best) + 1]
 
     def skip(self, why):

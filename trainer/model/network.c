@@ -50,7 +50,7 @@ static enum status open_parameters(struct network *n, const struct network_plan 
     const struct ops_parameters p = {
         .shapes = layout_shapes(n->layout, n->arena),
         .n = n->layout->n_tensors,
-        .product = plan->precision == PRECISION_BF16 ? OPS_PRODUCT_BF16 : OPS_PRODUCT_FP32,
+        .product = plan->precision == PRECISION_BF16 ? OPS_PRODUCT_BF16_DOT : OPS_PRODUCT_FP32,
         .training = plan->training,
         .accumulate = plan->accumulate};
 

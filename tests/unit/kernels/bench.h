@@ -250,7 +250,7 @@ static inline bool bench_has(const char *instructions)
  * must be equal. */
 static inline void bench_on_every_backend(bench_cases *cases)
 {
-    static const char *const names[] = {"portable", "avx2", "avx512", "amx"};
+    static const char *const names[] = {"portable", "avx2", "avx512", "avx512bf16", "amx"};
     static const size_t threads[] = {1, 2, 3, 16};
     struct digest first = {{0}}, digest;
     size_t compared = 0;

@@ -1,45 +1,9 @@
 /*
- * bf16_product: rounding to bfloat16, and the product of pairs. With AMX one tile instruction
- * multiplies 16 rows, 16 columns and a block; without, fused multiply-adds compute the same sums.
+ * bf16_tile: the product of pairs in the order of AMX: a tile instruction multiplies 16 rows, 16
+ * columns and a block (Intel SDM 2, TDPBF16PS). Without AMX, fused multiply-adds compute the same
+ * sums.
  */
 #include "kernels/cpu/bf16.h"
-
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
-
-/* Pairs are stored in arrays of float: this type may alias them. */
-typedef uint32_t __attribute__((may_alias)) word;
-
-/* Rounds to nearest, ties to even; NaN stays NaN. */
-static inline uint32_t bfloat16(uint32_t bits)
-{
-    const uint32_t rounded = bits + 0x7fff + (bits >> 16 & 1);
-
-    return (bits & 0x7fffffff) > 0x7f800000 ? bits >> 16 | 0x40 : rounded >> 16;
-}
-
-void NAMED(bf16_pack_row)(const float *x, size_t n, float *out, size_t pairs)
-{
-    const word *in = (const word *)x;
-    word *to = (word *)out;
-
-    for (size_t j = 0; j < n / 2; j++)
-        to[j] = bfloat16(in[2 * j]) | bfloat16(in[2 * j + 1]) << 16;
-    if (n % 2)
-        to[n / 2] = bfloat16(in[n - 1]);
-    for (size_t j = (n + 1) / 2; j < pairs; j++)
-        to[j] = 0;
-}
-
-void NAMED(bf16_pack_two_rows)(const float *even, const float *odd, size_t n, float *out)
-{
-    const word *low = (const word *)even, *high = (const word *)odd;
-    word *to = (word *)out;
-
-    for (size_t j = 0; j < n; j++)
-        to[j] = bfloat16(low[j]) | (odd ? bfloat16(high[j]) << 16 : 0);
-}
 
 #if HPO_AMX
 
@@ -110,7 +74,7 @@ static void rows_of_tiles(const struct bf16_product *p, const float *a, float *c
         memcpy(c + i * p->c_row, whole[i], sizeof whole[i]);
 }
 
-void NAMED(bf16_product)(const struct bf16_product *p)
+void NAMED(bf16_tile)(const struct bf16_product *p)
 {
     struct tile_config config = {.palette = 1};
 
@@ -168,7 +132,7 @@ block(const struct bf16_product *p, const float *a, const float *b, float *c, si
         }
 }
 
-/* Not inlined: its arithmetic must stay between the two writes of the control register. */
+/* Not inlined: see bf16_flush. */
 static __attribute__((noinline)) void blocks(const struct bf16_product *p)
 {
     for (size_t j = 0; j < p->k; j += BF16_BLOCK)
@@ -182,17 +146,12 @@ static __attribute__((noinline)) void blocks(const struct bf16_product *p)
         }
 }
 
-void NAMED(bf16_product)(const struct bf16_product *p)
+void NAMED(bf16_tile)(const struct bf16_product *p)
 {
-#if defined(__x86_64__)
-    const unsigned mode = _mm_getcsr();
+    const unsigned mode = bf16_flush();
 
-    _mm_setcsr(mode | 0x8040); /* denormals are zero, in and out */
     blocks(p);
-    _mm_setcsr(mode);
-#else
-    blocks(p);
-#endif
+    bf16_put_back(mode);
 }
 
 #endif

@@ -1,0 +1,118 @@
+/*
+ * bf16_dot: the product of pairs by vdpbf16ps, which adds the product of the odd places, then that
+ * of the even ones, each fused, to every one of 16 sums (Intel SDM 2, VDPBF16PS). A tile of 12 × 32
+ * sums lives in registers.
+ */
+#include "kernels/cpu/bf16.h"
+
+#if HPO_DOT
+
+enum { TILE_ROWS = 12 };
+
+#define INLINE static inline __attribute__((always_inline))
+
+/* The whole loop: its sums must be registers. */
+#ifdef __clang__
+#define UNROLLED _Pragma("clang loop unroll(full)")
+#else
+#define UNROLLED _Pragma("GCC unroll 12")
+#endif
+
+/* rows and vectors are constants where this is expanded. */
+INLINE void tile(size_t rows, size_t vectors, const struct bf16_product *p, size_t first)
+{
+    const float *a = p->a + first * p->a_row, *b = p->b;
+    float *c = p->c + first * p->c_row;
+    __m512 sum[TILE_ROWS][2];
+
+    UNROLLED
+    for (size_t i = 0; i < rows; i++) {
+        UNROLLED
+        for (size_t l = 0; l < vectors; l++)
+            sum[i][l] = _mm512_setzero_ps();
+    }
+    for (size_t j = 0; j < p->k; j++) {
+        __m512bh column[2];
+        UNROLLED
+        for (size_t l = 0; l < vectors; l++)
+            column[l] = (__m512bh)lanes_load(b + l * LANES);
+        UNROLLED
+        for (size_t i = 0; i < rows; i++) {
+            const __m512bh pair = (__m512bh)lanes_all_bits(a + i * p->a_row + j);
+            UNROLLED
+            for (size_t l = 0; l < vectors; l++)
+                sum[i][l] = _mm512_dpbf16_ps(sum[i][l], pair, column[l]);
+        }
+        b += p->b_row;
+    }
+    UNROLLED
+    for (size_t i = 0; i < rows; i++) {
+        UNROLLED
+        for (size_t l = 0; l < vectors; l++) {
+            float *at = c + i * p->c_row + l * LANES;
+            lanes_store(at, p->add ? lanes_add(lanes_load(at), sum[i][l]) : sum[i][l]);
+        }
+    }
+}
+
+#define TILE_CASE(n)                                                                               \
+    case n:                                                                                        \
+        tile(n, vectors, p, first);                                                                \
+        break
+
+INLINE void tile_of(size_t rows, size_t vectors, const struct bf16_product *p, size_t first)
+{
+    switch (rows) {
+        TILE_CASE(1);
+        TILE_CASE(2);
+        TILE_CASE(3);
+        TILE_CASE(4);
+        TILE_CASE(5);
+        TILE_CASE(6);
+        TILE_CASE(7);
+        TILE_CASE(8);
+        TILE_CASE(9);
+        TILE_CASE(10);
+        TILE_CASE(11);
+        TILE_CASE(12);
+    default:
+        break;
+    }
+}
+
+/* All rows, dealt evenly to ceil(m / TILE_ROWS) tiles. */
+INLINE void all_tiles(size_t vectors, const struct bf16_product *p)
+{
+    const size_t tiles = (p->m + TILE_ROWS - 1) / TILE_ROWS;
+    size_t done = 0;
+
+    for (size_t t = 0; t < tiles; t++) {
+        const size_t rows = (p->m - done + tiles - t - 1) / (tiles - t);
+        tile_of(rows, vectors, p, done);
+        done += rows;
+    }
+}
+
+/* Not inlined: see bf16_flush. */
+static __attribute__((noinline)) void by_vector(const struct bf16_product *p)
+{
+    all_tiles(1, p);
+}
+
+static __attribute__((noinline)) void by_two(const struct bf16_product *p)
+{
+    all_tiles(2, p);
+}
+
+void NAMED(bf16_dot)(const struct bf16_product *p)
+{
+    const unsigned mode = bf16_flush(); /* for the sums of blocks: the instruction always does */
+
+    if (p->columns > LANES)
+        by_two(p);
+    else
+        by_vector(p);
+    bf16_put_back(mode);
+}
+
+#endif
