@@ -20,7 +20,7 @@ struct command {
     enum status (*run)(int argc, char **argv, struct error *err);
 };
 
-#define MACHINE " [--precision fp32|bf16|fp16] [--backend cpu] [--threads N]"
+#define MACHINE " [--precision fp32|bf16|fp16] [--bf16 dot|tile] [--backend cpu] [--threads N]"
 
 static const struct command commands[] = {
     {"forward", "--model DIR --batch FILE.json [--gradients OUT.safetensors]" MACHINE,

@@ -219,7 +219,7 @@ static enum status report(const struct job *job, struct error *err)
 static enum status measure(struct job *job, struct backend *be, struct error *err)
 {
     const size_t batch_size = (size_t)job->o->batch_size;
-    struct network_plan plan = {.precision = job->o->machine.precision};
+    struct network_plan plan = {.product = machine_product(&job->o->machine)};
     struct network network;
     struct batch_rules rules;
     struct batch batch;

@@ -147,7 +147,7 @@ static enum status with_machine(const struct options *o, struct backend *be, str
                                 struct error *err)
 {
     struct network_plan plan = {.training = o->gradients != NULL,
-                                .precision = o->machine.precision};
+                                .product = machine_product(&o->machine)};
     struct dataset data = {.n = 0};
     struct network network;
     struct batch_rules rules;

@@ -110,7 +110,7 @@ static enum status print(const struct job *job, const struct generate_text *t, s
 static enum status run(struct job *job, struct backend *be, struct error *err)
 {
     const size_t max_new = (size_t)job->o->max_new;
-    struct network_plan plan = {.precision = job->o->machine.precision};
+    struct network_plan plan = {.product = machine_product(&job->o->machine)};
     struct generator g;
     struct network network;
 

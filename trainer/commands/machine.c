@@ -42,6 +42,7 @@ enum status command_fingerprint(int argc, char **argv, struct error *err)
 {
     struct machine machine = machine_default();
     const struct flag flags[] = {MACHINE_FLAGS(machine)};
+    const char *order;
     struct arena *arena;
     struct text line;
     enum status s;
@@ -51,8 +52,11 @@ enum status command_fingerprint(int argc, char **argv, struct error *err)
     if (!(arena = arena_open()))
         return error_memory(err);
     line = text_in(arena);
-    text_printf(&line, "{\"numerics\": %d, \"precision\": \"%s\", \"backend\": \"%s\"}",
-                NUMERICS_VERSION, precision_names[machine.precision], machine.backend);
+    text_printf(&line, "{\"numerics\": %d, \"precision\": \"%s\", ", NUMERICS_VERSION,
+                precision_names[machine.precision]);
+    if ((order = machine_order(&machine)))
+        text_printf(&line, "\"order\": \"%s\", ", order);
+    text_printf(&line, "\"backend\": \"%s\"}", machine.backend);
     s = lines_report(&line, err);
     arena_close(arena);
     return s;

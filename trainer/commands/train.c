@@ -232,7 +232,7 @@ static enum status train_with(const struct options *o, struct backend *be, struc
                               struct error *err)
 {
     struct network_plan plan = {
-        .training = true, .precision = o->machine.precision, .accumulate = o->accumulate > 1};
+        .training = true, .product = machine_product(&o->machine), .accumulate = o->accumulate > 1};
     struct position at;
     struct model model;
     struct train t;

@@ -24,7 +24,28 @@ enum status machine_check(const struct machine *m, struct error *err)
     if (strcmp(m->backend, "cpu") != 0)
         return error_set(err, ERR_INPUT, "--backend", "expected cpu or cuda, found \"%s\"",
                          m->backend);
+    if (!m->order)
+        return OK;
+    if (strcmp(m->order, "dot") != 0 && strcmp(m->order, "tile") != 0)
+        return error_set(err, ERR_INPUT, "--bf16", "expected dot or tile, found \"%s\"", m->order);
+    if (m->precision != PRECISION_BF16)
+        return error_set(err, ERR_INPUT, "--bf16", "only --precision bf16 has one, this is %s",
+                         precision_names[m->precision]);
     return OK;
+}
+
+const char *machine_order(const struct machine *m)
+{
+    return m->precision != PRECISION_BF16 ? NULL : m->order ? m->order : "dot";
+}
+
+enum ops_product machine_product(const struct machine *m)
+{
+    const char *order = machine_order(m);
+
+    if (!order)
+        return OPS_PRODUCT_FP32;
+    return strcmp(order, "tile") == 0 ? OPS_PRODUCT_BF16_TILE : OPS_PRODUCT_BF16_DOT;
 }
 
 enum status machine_open(const struct machine *m, struct backend **be, struct error *err)

@@ -47,12 +47,11 @@ static enum status plan(struct network *n, struct planner *p, const struct netwo
 static enum status open_parameters(struct network *n, const struct network_plan *plan,
                                    struct error *err)
 {
-    const struct ops_parameters p = {
-        .shapes = layout_shapes(n->layout, n->arena),
-        .n = n->layout->n_tensors,
-        .product = plan->precision == PRECISION_BF16 ? OPS_PRODUCT_BF16_DOT : OPS_PRODUCT_FP32,
-        .training = plan->training,
-        .accumulate = plan->accumulate};
+    const struct ops_parameters p = {.shapes = layout_shapes(n->layout, n->arena),
+                                     .n = n->layout->n_tensors,
+                                     .product = plan->product,
+                                     .training = plan->training,
+                                     .accumulate = plan->accumulate};
 
     return p.shapes ? n->be->ops->parameters(n->be, &p, err) : error_memory(err);
 }

@@ -20,11 +20,10 @@
 #include "kernels/backend.h"
 #include "trainer/model/batch.h"
 #include "trainer/model/layout.h"
-#include "trainer/model/precision.h"
 
 struct network_plan {
     struct batch_limits limits;
-    enum precision precision;
+    enum ops_product product;
     bool training;
     bool accumulate; /* windows of several micro-batches */
 };
