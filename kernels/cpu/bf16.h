@@ -28,6 +28,7 @@ struct bf16_product {
     size_t m, k; /* k not 0; of tile a multiple of BF16_BLOCK; dot: no more than BF16_DOT_BLOCK */
     size_t columns; /* 32; of dot also 16 */
     bool add;
+    bool stream; /* dot may write past the caches: c is aligned, and `add` false */
 };
 
 enum { BF16_DOT_BLOCK = 256 }; /* pairs of a block of dot's sum */

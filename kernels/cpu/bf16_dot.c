@@ -50,7 +50,10 @@ INLINE void tile(size_t rows, size_t vectors, const struct bf16_product *p, size
         UNROLLED
         for (size_t l = 0; l < vectors; l++) {
             float *at = c + i * p->c_row + l * LANES;
-            lanes_store(at, p->add ? lanes_add(lanes_load(at), sum[i][l]) : sum[i][l]);
+            if (p->stream)
+                _mm512_stream_ps(at, sum[i][l]);
+            else
+                lanes_store(at, p->add ? lanes_add(lanes_load(at), sum[i][l]) : sum[i][l]);
         }
     }
 }

@@ -338,7 +338,8 @@ static void weight_panel(void *context, size_t panel, size_t worker)
                                                .m = t->k,
                                                .k = pairs,
                                                .columns = CPU_PANEL,
-                                               .add = from > 0});
+                                               .add = from > 0,
+                                               .stream = m <= chunk});
     }
     NAMED(sum_bias)(t, at);
 }
