@@ -10,6 +10,7 @@
 enum {
     CHUNK = 2048,                       /* of the index that is summed over, at a time: at most */
     WEIGHT_ROW = CHUNK / 2 + BF16_SKEW, /* floats of a row of weights in scratch */
+    FORWARD_ROWS = 96,                  /* of out: whole tiles in both orders */
     ROWS_AT_ONCE = 4096,                /* of dx, times the panels of a task */
     COLUMNS = 1 << 14,                  /* pairs of a row that are transposed at a time */
     COLUMNS_ROW = COLUMNS + BF16_SKEW,
@@ -53,6 +54,23 @@ static void pack_panel(const bf16 *rows, size_t row, size_t n, size_t pairs, flo
     memset(out + (n + 1) / 2 * BF16_PANEL, 0, (pairs - (n + 1) / 2) * BF16_PANEL * sizeof *out);
 }
 
+/*
+ * Weights come from memory while those before them are multiplied, a piece of 2 KB (32 rows of 32
+ * values) after the other: `pieces` of them lie `step` values apart.
+ */
+struct ahead {
+    const bf16 *from;
+    size_t step, pieces;
+};
+
+/* Of `parts` equal parts the one with this number. */
+static void fetch(const struct ahead *a, size_t part, size_t parts)
+{
+    for (size_t p = a->pieces * part / parts; p < a->pieces * (part + 1) / parts; p++)
+        for (size_t i = 0; i < (size_t)CPU_PANEL * CPU_PANEL; i += CPU_PANEL)
+            __builtin_prefetch(a->from + p * a->step + i, 0, 2);
+}
+
 /* ---- out = x · weightᵀ ---- */
 
 struct forward_task {
@@ -76,22 +94,28 @@ static void forward_panel(void *context, size_t panel, size_t worker)
 {
     const struct forward_task *task = context;
     const struct linear_task *t = task->of;
-    const size_t at = panel * CPU_PANEL, chunk = chunk_of(t->cpu);
+    const size_t at = panel * CPU_PANEL, m = t->a->m, chunk = chunk_of(t->cpu);
     float *w = cpu_scratch(t->cpu, worker);
 
     for (size_t from = 0; from < t->k; from += chunk) {
         const size_t k = bf16_least(t->k - from, chunk), pairs = pairs_of(t->cpu, k);
-        pack_panel(task->weight + at * t->k + from * CPU_PANEL, CPU_PANEL, k, pairs, w);
-        product(t->cpu, &(struct bf16_product){.a = task->x + from / 2,
-                                               .a_row = task->x_row,
-                                               .b = w,
-                                               .b_row = CPU_PANEL,
-                                               .c = cpu_row(t->a->out, 0) + at,
-                                               .c_row = t->a->out.stride,
-                                               .m = t->a->m,
-                                               .k = pairs,
-                                               .columns = CPU_PANEL,
-                                               .add = from > 0});
+        const bf16 *weight = task->weight + at * t->k + from * CPU_PANEL;
+        const struct ahead next = {weight + k * CPU_PANEL, (size_t)CPU_PANEL * CPU_PANEL,
+                                   k / CPU_PANEL};
+        pack_panel(weight, CPU_PANEL, k, pairs, w);
+        for (size_t i = 0; i < m; i += FORWARD_ROWS) {
+            fetch(&next, i / FORWARD_ROWS, (m + FORWARD_ROWS - 1) / FORWARD_ROWS);
+            product(t->cpu, &(struct bf16_product){.a = task->x + i * task->x_row + from / 2,
+                                                   .a_row = task->x_row,
+                                                   .b = w,
+                                                   .b_row = CPU_PANEL,
+                                                   .c = cpu_row(t->a->out, i) + at,
+                                                   .c_row = t->a->out.stride,
+                                                   .m = bf16_least(m - i, FORWARD_ROWS),
+                                                   .k = pairs,
+                                                   .columns = CPU_PANEL,
+                                                   .add = from > 0});
+        }
     }
     NAMED(finish_panel)(t, at);
 }
@@ -218,11 +242,14 @@ static void put_input(const struct linear_input_args *a, const float *transposed
 static void add_rows(const struct input_task *t, size_t at, size_t from, size_t n, size_t first,
                      size_t m, float *w, float *out, size_t out_row)
 {
-    const size_t pairs = pairs_of(t->of->cpu, n);
+    const size_t pairs = pairs_of(t->of->cpu, n), k = t->of->k;
+    const struct ahead next = {t->weight + from * k + (at + CPU_PANEL) * CPU_PANEL, CPU_PANEL * k,
+                               n / CPU_PANEL};
 
     pack_weights(t, at, from, pairs, w);
     for (size_t i = 0; i < m; i += BF16_PANEL) {
         const struct place dy = place_of(t, first + i);
+        fetch(&next, i / BF16_PANEL, (m + BF16_PANEL - 1) / BF16_PANEL);
         product(t->of->cpu,
                 &(struct bf16_product){.a = w,
                                        .a_row = WEIGHT_ROW,

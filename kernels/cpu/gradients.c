@@ -58,14 +58,21 @@ static void add_rows(struct squares *s, const struct cpu_parameter *p, const flo
 
     for (size_t first = 0; first < p->n; first += CPU_NORM_ROWS) {
         const size_t left = p->n - first;
-        NAMED(transpose)
-        (&(struct transpose){.in = panels + cpu_panel_at(first, 0, p->k),
-                             .in_row = CPU_PANEL,
-                             .rows = p->k,
-                             .out = scratch,
-                             .out_row = row,
-                             .m = row,
-                             .n = CPU_NORM_ROWS});
+        const float *in = panels + cpu_panel_at(first, 0, p->k);
+        /* the half of the next panel that comes meanwhile: lines of each half lie among the other's */
+        const float *next = panels + (first / CPU_NORM_ROWS + 2) * CPU_NORM_ROWS * p->k;
+        for (size_t j = 0; j < row; j += LANES) {
+            for (size_t line = 0; line < LANES; line++)
+                __builtin_prefetch(next + (j + line) * LANES);
+            NAMED(transpose)
+            (&(struct transpose){.in = in + j * CPU_PANEL,
+                                 .in_row = CPU_PANEL,
+                                 .rows = p->k - j,
+                                 .out = scratch + j,
+                                 .out_row = row,
+                                 .m = LANES,
+                                 .n = CPU_NORM_ROWS});
+        }
         /* rows from n on are not always zero: a product may have met 0 · infinity there */
         add_squares(s, scratch, (left < CPU_NORM_ROWS ? left : CPU_NORM_ROWS) * row);
     }
