@@ -11,8 +11,11 @@ local trainer = require "hpo.trainer"
 local train = {}
 
 -- What both steps take besides, and pass on as flags where it is given and not what the program does anyway.
-local usual = { precision = "fp32", preset = "default" }
-local shared = { precision = check.one_of("fp32", "bf16", "fp16"), preset = check.one_of("default", "seed") }
+local usual = { precision = "fp32", bf16 = "dot", preset = "default" }
+local shared = {
+  precision = check.one_of("fp32", "bf16", "fp16"), bf16 = check.one_of("dot", "tile"),
+  preset = check.one_of("default", "seed"),
+}
 local switches = {
   loss_denominator = check.one_of("predicted", "labels"),
   decay = check.one_of("applied", "ignored"),
@@ -26,7 +29,7 @@ local switches = {
 }
 
 local function given(flags, o, ...)
-  for _, name in ipairs { "precision", "preset", ... } do
+  for _, name in ipairs { "precision", "bf16", "preset", ... } do
     if o[name] ~= nil and o[name] ~= usual[name] then
       flags[#flags + 1], flags[#flags + 2] = "--" .. name:gsub("_", "-"), o[name]
     end

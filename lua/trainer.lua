@@ -24,8 +24,12 @@ function trainer.origin(step, kind, o, flags, inputs, output)
   local run, list = { "hpo-trainer", kind }, {}
   for _, flag in ipairs(flags) do run[#run + 1] = type(flag) == "number" and core.number(flag) or flag end
   for _, name in ipairs(check.names(inputs)) do list[#list + 1] = { name = name, artifact = inputs[name] } end
+  if o.bf16 and o.precision ~= "bf16" then
+    core.fail(step .. ".bf16", 'it is the order of the sums of precision = "bf16"; this is ' .. check.show(o.precision or "fp32"))
+  end
   local identity = { "hpo-trainer", "fingerprint" }
   if o.precision and o.precision ~= "fp32" then table.move({ "--precision", o.precision }, 1, 2, 3, identity) end
+  if o.bf16 == "tile" then table.move({ "--bf16", "tile" }, 1, 2, #identity + 1, identity) end
   local resources = o.resources or { cpus = 1, gpus = 0 }
   resources.share = kind == "train" or kind == "evaluate" or nil
   return command.origin {

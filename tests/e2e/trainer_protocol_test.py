@@ -17,6 +17,7 @@ from trainer_case import TrainerCase
 CONFIG = {"hidden_size": 48, "n_layer": 2, "n_head": 3, "vocab_size": 70, "initializer_range": 0.1}
 GPT2 = {"model_type": "gpt2", "n_embd": 48, "n_layer": 2, "n_head": 3, "n_positions": 24, "vocab_size": 70, "initializer_range": 0.1,
         "resid_pdrop": 0, "embd_pdrop": 0, "attn_pdrop": 0}
+NUMBERS = {"fp32": {"precision": "fp32"}, "dot": {"precision": "bf16"}, "tile": {"precision": "bf16", "bf16": "tile"}}  # each an identity
 BASE = {"--model": "model", "--data": "data", "--lr": "0.01", "--batch-size": 3, "--weight-decay": "0.1", "--epochs": 3}
 
 
@@ -163,12 +164,12 @@ class Training(Small):
         trees = []
         for instructions in self.instruction_sets():
             self.environment["HPO_CPU"] = instructions
-            for model, precision in itertools.product(("model", "gpt2"), ("fp32", "bf16")):
+            for model, numbers in itertools.product(("model", "gpt2"), NUMBERS):
                 for threads in (1, 3):
-                    out = f"{instructions}-{model}-{precision}-{threads}"
-                    self.train(out, model=model, threads=threads, precision=precision)
-                    trees.append((model, precision, json.dumps(self.tree(out))))
-        self.assertEqual(len(set(trees)), 4)
+                    out = f"{instructions}-{model}-{numbers}-{threads}"
+                    self.train(out, model=model, threads=threads, **NUMBERS[numbers])
+                    trees.append((model, numbers, json.dumps(self.tree(out))))
+        self.assertEqual(len(set(trees)), 2 * len(NUMBERS))
         self.environment["HPO_CPU"] = "vax"
         self.refuses("HPO_CPU", "train", *flags({"--out": "x"}))
 
@@ -177,16 +178,17 @@ class Training(Small):
         self.make_model({**CONFIG, "apply_residual_connection_post_layernorm": True}, "other")
         self.make_model({**CONFIG, "tie_word_embeddings": False, "n_head": 4}, "untied")
         self.make_model(GPT2, "gpt2")
-        for precision in ("fp32", "bf16"):
+        for numbers, fields in NUMBERS.items():
             digests = []
             for model in ("model", "other", "untied", "gpt2"):
-                out = f"{model}-{precision}"
-                self.train(out, model=model, accumulate=2, precision=precision)
+                out = f"{model}-{numbers}"
+                self.train(out, model=model, accumulate=2, **fields)
                 tree = self.tree(out)
                 digests.append(hashlib.sha256((tree["model.safetensors"] + tree["optimizer.safetensors"]).encode()).hexdigest()[:16])
-            version, = self.answers("fingerprint", "--precision", precision)
-            self.assertEqual(version, {"numerics": 3, "precision": precision, "backend": "cpu"})
-            self.assertEqual(digests, GOLDEN[version["numerics"]][precision])
+            version, = self.answers("fingerprint", *(word for name, value in fields.items() for word in (f"--{name}", value)))
+            order = {"order": numbers} if numbers != "fp32" else {}
+            self.assertEqual(version, {"numerics": 3, "precision": fields["precision"], "backend": "cpu", **order})
+            self.assertEqual(digests, GOLDEN[version["numerics"]][numbers])
 
     def test_accumulation_is_a_larger_batch(self):
         small = self.train("a", accumulate=2, log_steps=True)
@@ -294,7 +296,8 @@ class Evaluation(Small):
 
 
 GOLDEN = {3: {"fp32": ["f3dacb651281501a", "531b08b830e3a3f2", "6c6d29ab74ce8886", "9054569d521f1129"],
-              "bf16": ["f0d62a1cd3396754", "32e2c5f24213ea6b", "f22bea620837d511", "ef407b18716221c1"]}}
+              "dot": ["edf61f0cedd886b5", "6be7edcc499f5c6c", "21f36b65e8bfa3f7", "0074d88ff3414e39"],
+              "tile": ["4e3eec60f46d0304", "dc5c2d074a2f408a", "b2c0e15776d7a832", "70743ff6939a7ab5"]}}
 
 if __name__ == "__main__":
     unittest.main()

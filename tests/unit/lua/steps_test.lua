@@ -246,6 +246,11 @@ t.test("presets and precisions become flags in one order, and nothing where they
     " --loss-denominator labels --decay ignored --max-grad-norm 0 --loss-scale dynamic")
   t.equal(template(train { pass = { "HF_HOME" } }).pass, { "HF_HOME" })
   t.equal(template(train { precision = "bf16" }).identity, { "hpo-trainer", "fingerprint", "--precision", "bf16" })
+  t.equal(trained { precision = "bf16", bf16 = "dot" }, " --precision bf16")
+  t.equal(trained { precision = "bf16", bf16 = "tile" }, " --precision bf16 --bf16 tile")
+  t.equal(template(train { precision = "bf16", bf16 = "tile" }).identity,
+    { "hpo-trainer", "fingerprint", "--precision", "bf16", "--bf16", "tile" })
+  t.fails(function() train { bf16 = "tile" } end, "hpo.train.bf16", 'the sums of precision = "bf16"; this is "fp32"')
   local scores = hpo.evaluate { checkpoint = model, data = data, f1 = "set", pad_prompts = 512, preset = "seed" }
   t.equal(table.concat(node(scores).run, " "):match "scores.json(.*)$", " --preset seed --pad-prompts 512 --f1 set")
   t.fails(function() train { preset = "tree" } end, "hpo.train.preset", 'expected "default" or "seed", found "tree"')
