@@ -115,6 +115,8 @@ void NAMED(bf16_dot)(const struct bf16_product *p)
         by_two(p);
     else
         by_vector(p);
+    if (p->stream)
+        _mm_sfence(); /* before others are told that this panel is there */
     bf16_put_back(mode);
 }
 
