@@ -8,8 +8,8 @@
  *     TRY(backend_open(&(struct backend_options){.name = "cpu", .threads = 2}, &be, err));
  *     be->ops->linear(be, &(struct linear_args){...});
  *
- * The instruction set is the best that the processor has. HPO_CPU=portable|avx2|avx512|avx512bf16|amx
- * lowers the choice, for tests: the results are the same bits.
+ * The instruction set is the best that the processor has. For tests
+ * HPO_CPU=portable|avx2|avx512|avx512bf16|amx lowers the choice: the results are the same bits.
  */
 #ifndef KERNELS_BACKEND_H
 #define KERNELS_BACKEND_H

@@ -25,8 +25,13 @@ local profiles = {
   },
 }
 
+local name = hpo.param("profile", "mini")
+local profile = profiles[name] or error('profile: expected "mini", "squad" or "original", found "' .. name .. '"')
+
+local repo = hpo.clone { url = profile.url, rev = hpo.param("rev", "master"), paths = { "dataset" } }
+local train, validation = repo / "dataset/train-v1.1.json", repo / "dataset/dev-v1.1.json"
+
 -- --set family=gpt2: the model made here is a GPT-2 of the same size, its tokenizer too.
-local family = hpo.param("family", "bloom")
 local configs = {
   bloom = function(c) return c end,
   gpt2 = function(c)
@@ -36,18 +41,13 @@ local configs = {
     }
   end,
 }
-local config_of = configs[family] or error('family: expected "bloom" or "gpt2", found "' .. family .. '"')
-
-local name = hpo.param("profile", "mini")
-local profile = profiles[name] or error('profile: expected "mini", "squad" or "original", found "' .. name .. '"')
-
-local repo = hpo.clone { url = profile.url, rev = hpo.param("rev", "master"), paths = { "dataset" } }
-local train, validation = repo / "dataset/train-v1.1.json", repo / "dataset/dev-v1.1.json"
 
 -- A model that exists has its own tokenizer; for ours one is trained on the same text.
 local folder = hpo.param("model", profile.model)
 local function make_model()
-  local config = config_of(profile.config)
+  local family = hpo.param("family", "bloom")
+  local config_of = configs[family] or error('family: expected "bloom" or "gpt2", found "' .. family .. '"')
+  local config = config_of(profile.config or error('model: the profile "' .. name .. '" has none: --set model=FOLDER'))
   config.vocab_size = profile.vocab_size
   local tokenizer = hpo.tokenizer { data = train, vocab_size = profile.vocab_size, splitting = family }
   return hpo.model { config = config, tokenizer = tokenizer, seed = 1 }

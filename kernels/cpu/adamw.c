@@ -1,6 +1,6 @@
 /*
- * adamw: one pass over parameters, gradients, moments and rounded values. The order of roundings is that of
- * PyTorch's fused kernel on the processor.
+ * adamw: one pass over parameters, gradients, moments and rounded values. The order of roundings is
+ * that of PyTorch's fused kernel on the processor.
  */
 #include "kernels/cpu/cpu.h"
 

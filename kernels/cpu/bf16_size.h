@@ -1,5 +1,6 @@
 /*
- * bf16_size: bfloat16 values and the layout of their matrices, for all instruction sets. See bf16.h.
+ * bf16_size: bfloat16 values and the layout of their matrices, for all instruction sets. See
+ * bf16.h.
  */
 #ifndef KERNELS_CPU_BF16_SIZE_H
 #define KERNELS_CPU_BF16_SIZE_H

@@ -8,14 +8,14 @@
  * Products   k in blocks of 512; in a block one accumulator for each element, from 0, k ascending,
  *            one fused multiply-add for each step; block sums are added in order. `add` of
  *            linear_input is there before the first; bias and residual come last.
- * bfloat16   Both operands are rounded to it, ties to even. Denormals are zero, in and out, up to the
- *            last block's sum. Then come `add` of linear_input, bias and residual.
- *   dot      The blocks of fp32, but k goes by pairs: the odd place, then the even one. A last place
- *            without a partner has a zero. It is what vdpbf16ps computes.
- *   tile     Blocks of 32; a block's sum is that of its even and that of its odd places, each like
- *            one above. It is what AMX computes.
- *   types    An operand in fp32 or in bfloat16 is the same operand; the sum of a bias's gradient is
- *            that of what dy holds.
+ * bfloat16   Both operands are rounded to it, ties to even: one in fp32 and one in bfloat16 are the
+ *            same operand. Denormals are zero, in and out, up to the last block's sum. Then come
+ *            `add` of linear_input, bias and residual. The sum of a bias's gradient is that of what
+ *            dy holds.
+ * dot        of bfloat16: the blocks of fp32, but k goes by pairs: the odd place, then the even
+ *            one. A last place without a partner has a zero. It is what vdpbf16ps computes.
+ * tile       of bfloat16: blocks of 32; a block's sum is that of its even and that of its odd
+ *            places, each like one above. It is what AMX computes.
  * Rows       Sums along a row: 16 lanes (element i belongs to lane i mod 16), then lanes l and l+8,
  *            l+4, l+2, l+1. Sums over rows: rows ascending. exp and tanh are our own (lanes.h).
  * Norms      Squares of a parameter's gradient, row after row (a vector is one) in 8 lanes
@@ -36,8 +36,8 @@
 enum { CPU_WORTH_A_THREAD = 1 << 22 };
 
 /*
- * c[i][0..31] = (add ? c[i][0..31] : 0) + Σ a(i, j) · b[j][0..31] in the order that ops.h gives
- * products. a(i, j) is a[i · a_row + j · a_step]; one of the two is 1.
+ * c[i][0..31] = (add ? c[i][0..31] : 0) + Σ a(i, j) · b[j][0..31] in the order of
+ * products above. a(i, j) is a[i · a_row + j · a_step]; one of the two is 1.
  */
 struct product {
     const float *a;

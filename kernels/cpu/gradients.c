@@ -59,7 +59,7 @@ static void add_rows(struct squares *s, const struct cpu_parameter *p, const flo
     for (size_t first = 0; first < p->n; first += CPU_NORM_ROWS) {
         const size_t left = p->n - first;
         const float *in = panels + cpu_panel_at(first, 0, p->k);
-        /* the half of the next panel that comes meanwhile: lines of each half lie among the other's */
+        /* half of the next panel meanwhile: lines of each half lie among the other's */
         const float *next = panels + (first / CPU_NORM_ROWS + 2) * CPU_NORM_ROWS * p->k;
         for (size_t j = 0; j < row; j += LANES) {
             for (size_t line = 0; line < LANES; line++)

@@ -15,7 +15,7 @@ enum { TILE_ROWS = 6, TILE_LANES = 1 };
 enum { TILE_ROWS = 4, TILE_LANES = 1 };
 #endif
 
-/* ops.h promises sums over blocks of 512 in k: short chains round less, and a panel's block stays
+/* cpu.h promises sums over blocks of 512 in k: short chains round less, and a panel's block stays
  * in cache while all rows pass over it. */
 enum { BLOCK_K = 512, PANEL_LANES = CPU_PANEL / LANES };
 

@@ -75,7 +75,7 @@ enum status cpu_allocate(struct backend *be, size_t bytes, void **out, struct er
     b->bytes = mmap(NULL, b->n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (b->bytes == MAP_FAILED) {
         free(b);
-        return error_set(err, ERR_MEMORY, NULL, "needs %zu bytes of memory: %s", bytes,
+        return error_set(err, ERR_MEMORY, NULL, "needs %zu bytes of memory: %s", c->taken + bytes,
                          strerror(errno));
     }
     if (bytes >= HUGE_PAGE)

@@ -162,6 +162,13 @@ class Files(Small):
         self.assertEqual((answer["n"], set(answer)), (1, {"eval_loss", "exact_match", "f1", "n"}))
         self.assertEqual(json.loads(self.read("p.jsonl"))["id"], "a")
 
+    def test_what_would_be_ignored_is_refused(self):
+        self.write("batch.json", json.dumps({"input_ids": [[1, 2, 3]], "position_ids": [[0, 1, 2]]}))
+        self.refuses("position_ids: is not read", "forward", "--model", "model", "--batch", "batch.json")
+        self.make_tokenizer()
+        (self.folder / "data/validation.questions.jsonl").symlink_to("validation.questions.jsonl")
+        self.assertIn("symbolic links", self.run_trainer("evaluate", "--model", "model", "--data", "data", status=1)[1])
+
     def test_all_nans_in_files_are_one(self):
         """Processors and devices make different ones."""
         path = self.folder / "model/model.safetensors"

@@ -106,6 +106,28 @@ class Library:
                     tensors.load(self.folder / f"{name}-out/model.safetensors"),
                     {k: (list(p.shape), p.flatten().tolist()) for k, p in self.model(**changes).named_parameters()}), 1e-3)
 
+    def test_blocks_beyond_the_config_are_another_model(self):
+        self.model().save_pretrained(self.folder / "m", safe_serialization=True)
+        self.write("m/config.json", json.dumps({**json.loads(self.read("m/config.json")), "n_layer": 1}))
+        self.write("batch.json", json.dumps(self.batch()))
+        self.refuses("config.json has 1 layers", "forward", "--model", "m", "--batch", "batch.json")
+
+    def test_generation_ends_as_theirs(self):
+        """generation_config.json wins over config.json; masked tokens are no prompt."""
+        model = self.model()
+        model.save_pretrained(self.folder / "m", safe_serialization=True)
+        self.run_trainer("train-tokenizer", "--vocab-size", 300, "--out", "m/tokenizer.json", lines=["a b c a b c"])
+        ids = [5, 6, 7, 8]
+
+        def generate(line):
+            self.write("p.jsonl", json.dumps(line) + "\n")
+            return self.answers("generate", "--model", "m", "--prompts", "p.jsonl", "--max-new-tokens", 6)
+        free, = generate({"input_ids": ids})
+        self.assertEqual(generate({"input_ids": [9, 9, *ids], "attention_mask": [0, 0, 1, 1, 1, 1]}), [free])
+        self.write("m/generation_config.json", json.dumps({"eos_token_id": free["new_ids"][1]}))
+        first = free["new_ids"].index(free["new_ids"][1])
+        self.assertEqual(generate({"input_ids": ids})[0]["new_ids"], free["new_ids"][:first + 1])
+
     def test_they_read_a_fresh_model(self):
         self.write("config.json", json.dumps(self.fresh))
         self.run_trainer("init", "--config", "config.json", "--out", "fresh")
@@ -144,6 +166,15 @@ class Gpt2(Library, TrainerCase):
     spellings = {"n_embd": "hidden_size", "n_layer": "num_hidden_layers", "n_head": "num_attention_heads", "n_positions": "max_position_embeddings"}
     fresh = {"model_type": "gpt2", "n_embd": 32, "n_layer": 1, "n_head": 2, "n_positions": 64, "vocab_size": 90, "eos_token_id": 7}
     end_and_padding = (7, None)
+
+    def test_what_we_make_we_train(self):
+        """Its rates of dropout are there, and 0; tokens that the vocabulary has not are not named."""
+        self.write("config.json", json.dumps({k: v for k, v in self.fresh.items() if k != "eos_token_id"}))
+        self.run_trainer("init", "--config", "config.json", "--out", "m")
+        config = json.loads(self.read("m/config.json"))
+        self.assertEqual((config["resid_pdrop"], config["eos_token_id"]), (0, None))
+        self.write("rows.jsonl", '{"input_ids": [4, 5, 6], "labels": [-100, 5, 6]}\n')
+        self.run_trainer("train", "--model", "m", "--data", "rows.jsonl", "--lr", "0.1", "--epochs", 1, "--out", "o")
 
     def test_its_dropout_is_not_ignored(self):
         self.model(resid_pdrop=0.1).save_pretrained(self.folder / "m", safe_serialization=True)

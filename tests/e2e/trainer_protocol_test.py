@@ -190,6 +190,27 @@ class Training(Small):
             self.assertEqual(version, {"numerics": 3, "precision": fields["precision"], "backend": "cpu", **order})
             self.assertEqual(digests, GOLDEN[version["numerics"]][numbers])
 
+    def test_a_checkpoint_of_another_model_is_refused(self):
+        """It may fit in all its shapes."""
+        self.train("a", until=1)
+        for field, change in (("number of heads", {"n_head": 4}), ("number of layers", {"n_layer": 1}), ("layer_norm_epsilon", {"layer_norm_epsilon": 0.01}),
+                              ("apply_residual_connection_post_layernorm", {"apply_residual_connection_post_layernorm": True})):
+            self.make_model({**CONFIG, **change}, field)
+            self.refuses(f"a: is a checkpoint of another model: its config.json has another {field} than that of --model {field}",
+                         "train", *flags({"--model": field, "--from": "a", "--out": "b"}))
+        self.make_model(GPT2, "gpt2")
+        self.refuses("another model_type", "train", *flags({"--model": "gpt2", "--from": "a", "--out": "b"}))
+
+    def test_a_folder_that_cannot_become_a_checkpoint(self):
+        """Better known before the training."""
+        (self.folder / "empty").mkdir()
+        (self.folder / "link").symlink_to("empty")
+        for out in ("link", "empty/."):
+            self.refuses("cannot be replaced by a checkpoint", "train", *flags({"--out": out}))
+            self.refuses("cannot be replaced by a checkpoint", "init", "--config", "config.json", "--out", out)
+        self.train("empty")
+        self.assertEqual([p.name for p in self.folder.iterdir() if ".part" in p.name], [])
+
     def test_accumulation_is_a_larger_batch(self):
         small = self.train("a", accumulate=2, log_steps=True)
         large = self.train("b", batch_size=6, log_steps=True)

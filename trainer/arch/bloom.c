@@ -71,7 +71,7 @@ extern const struct architecture architecture_bloom;
 const struct architecture architecture_bloom = {
     .type = "bloom",
     .class_name = "BloomForCausalLM",
-    .dropout_fields = "hidden_dropout, attention_dropout",
+    .dropout_fields = {"hidden_dropout", "attention_dropout"},
     .bos = 1,
     .eos = 2,
     .pad = 3,

@@ -13,11 +13,12 @@ static enum status check_activation(const struct json *file, const char *where, 
     if (!value || (value->kind == JSON_STRING && (strcmp(value->string, "gelu_new") == 0 ||
                                                   strcmp(value->string, "gelu_pytorch_tanh") == 0)))
         return OK;
-    return error_set(err, ERR_INPUT, where,
-                     "activation_function: expected \"gelu_new\", found %s%.60s%s",
-                     value->kind == JSON_STRING ? "\"" : "",
-                     value->kind == JSON_STRING ? value->string : json_kind_name(value),
-                     value->kind == JSON_STRING ? "\"" : "");
+    return error_set(
+        err, ERR_INPUT, where,
+        "activation_function: expected \"gelu_new\" or \"gelu_pytorch_tanh\", found %s%.60s%s",
+        value->kind == JSON_STRING ? "\"" : "",
+        value->kind == JSON_STRING ? value->string : json_kind_name(value),
+        value->kind == JSON_STRING ? "\"" : "");
 }
 
 /* The width of a block's network; null: four times the hidden size. */
@@ -74,7 +75,7 @@ extern const struct architecture architecture_gpt2;
 const struct architecture architecture_gpt2 = {
     .type = "gpt2",
     .class_name = "GPT2LMHeadModel",
-    .dropout_fields = "resid_pdrop, embd_pdrop, attn_pdrop; absent ones are 0.1",
+    .dropout_fields = {"resid_pdrop", "embd_pdrop", "attn_pdrop"},
     .bos = 50256,
     .eos = 50256,
     .pad = -1,

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/arena.h"
 #include "base/file.h"
@@ -95,12 +96,18 @@ static enum status read_question(struct job *job, const struct json *value, cons
     return text->tokens ? OK : error_memory(err);
 }
 
+static bool is_folder(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 /* validation.questions.jsonl of a data folder; a bare file of examples has none. */
 static enum status read_questions(struct job *job, struct error *err)
 {
     const char *path = file_join(job->arena, job->o->data, "validation.questions.jsonl");
     struct json *value = NULL;
-    struct error absent;
     struct jsonl file;
     size_t texts_room = 0, questions_room = 0, n_questions = 0;
     struct generate_text *text;
@@ -109,13 +116,12 @@ static enum status read_questions(struct job *job, struct error *err)
 
     if (!path)
         return error_memory(err);
-    s = jsonl_open(path, job->arena, &file, &absent);
-    if (s == ERR_NOT_FOUND || s == ERR_SYSTEM) /* a file is no folder */
+    if (!is_folder(job->o->data))
         return OK;
-    if (s != OK) {
-        *err = absent;
-        return s;
-    }
+    s = jsonl_open(path, job->arena, &file, err);
+    if (s == ERR_NOT_FOUND)
+        return OK;
+    TRY(s);
     for (;;) {
         TRY(jsonl_next(&file, job->arena, &value, err));
         if (!value)

@@ -36,6 +36,20 @@ static enum status row_of(const struct json *file, const char *where, const char
     return OK;
 }
 
+/* What would change the numbers in transformers, and does not here. */
+static enum status refuse_unread(const struct json *file, const char *where, struct error *err)
+{
+    static const char *const names[] = {"position_ids", "token_type_ids", "inputs_embeds",
+                                        "head_mask", "past_key_values"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (json_get(file, names[i]))
+            return error_set(err, ERR_INPUT, where,
+                             "%s: is not read: positions count the tokens that are not masked",
+                             names[i]);
+    return OK;
+}
+
 static enum status read_batch(const char *path, const struct batch_rules *rules,
                               struct arena *arena, struct dataset *out, struct error *err)
 {
@@ -47,6 +61,7 @@ static enum status read_batch(const char *path, const struct batch_rules *rules,
     TRY(lfs_read(path, BATCH_FILE_MAX, arena, &bytes, &n, err));
     TRY(json_parse(bytes, n, path, JSON_STRICT, arena, &file, err));
     TRY(json_want_array(file, path, "input_ids", &ids, err));
+    TRY(refuse_unread(file, path, err));
     if (ids->n < 1 || ids->n > ROWS_MAX)
         return error_set(err, ERR_INPUT, path, "input_ids: expected 1 to %d rows, found %zu",
                          ROWS_MAX, ids->n);

@@ -58,8 +58,9 @@ static enum status read_prompt(struct job *job, const struct json *value, const 
                                  (int)ids[i], job->model.layout->config.vocab);
         out->prompt = ids;
     } else {
-        TRY(batch_example(&(struct example_lists){.ids = list}, &rules, true, where, job->arena,
-                          &example, err));
+        TRY(batch_example(
+            &(struct example_lists){.ids = list, .mask = json_get(value, "attention_mask")}, &rules,
+            true, where, job->arena, &example, err));
         out->prompt = example.ids;
         out->n_prompt = example.n;
     }

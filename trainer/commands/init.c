@@ -75,6 +75,16 @@ static void take_defaults(struct special *v, const struct architecture *a)
     v->pad = v->pad >= 0 ? v->pad : a->pad;
 }
 
+/* A token of the config; null where the vocabulary has none of this number. */
+static void add_token(struct text *t, const struct json *file, const char *name, int32_t id,
+                      size_t vocab)
+{
+    if (id >= 0 && (size_t)id < vocab)
+        add_integer(t, file, name, id);
+    else
+        add_member(t, file, name, "null");
+}
+
 /* The given fields, then those that transformers expects and that are missing. */
 static enum status complete_config(const struct json *file, const struct config *config,
                                    const struct special *v, struct arena *arena,
@@ -96,10 +106,11 @@ static enum status complete_config(const struct json *file, const struct config 
     if (!json_get(file, "model_type"))
         text_printf(&t, ",\n  \"model_type\": \"%s\"", config->architecture->type);
     add_integer(&t, file, "vocab_size", (int64_t)config->vocab);
-    add_integer(&t, file, "bos_token_id", v->bos);
-    add_integer(&t, file, "eos_token_id", v->eos);
-    if (v->pad >= 0)
-        add_integer(&t, file, "pad_token_id", v->pad);
+    add_token(&t, file, "bos_token_id", v->bos, config->vocab);
+    add_token(&t, file, "eos_token_id", v->eos, config->vocab);
+    add_token(&t, file, "pad_token_id", v->pad, config->vocab);
+    for (const char *const *f = config->architecture->dropout_fields; *f; f++)
+        add_member(&t, file, *f, "0.0"); /* transformers' default may be another */
     add_member(&t, file, "dtype", "\"float32\"");
     text_add(&t, "\n}\n");
     TRY(text_finish(&t, &bytes, &model->config_size, err));
@@ -164,7 +175,7 @@ enum status command_init(int argc, char **argv, struct error *err)
     if (!(arena = arena_open()))
         return error_memory(err);
     machine.threads = 1;
-    if ((s = checkpoint_check_folder("--out", o.out, err)) == OK &&
+    if ((s = checkpoint_check_folder("--out", o.out, true, err)) == OK &&
         (s = machine_open(&machine, &be, err)) == OK)
         s = init_with(&o, be, arena, err);
     backend_close(be);

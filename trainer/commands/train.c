@@ -171,16 +171,37 @@ static void fill(struct train *t, const struct options *o, const struct position
         t->optimizer.loss_scale = at->loss_scale;
 }
 
+/* A checkpoint of another model might fit in its shapes, and give other numbers. */
+static enum status check_same(const struct options *o, const struct model *model,
+                              struct arena *arena, struct error *err)
+{
+    const char *field;
+    struct model from;
+
+    TRY(model_read(o->from, arena, &from, err));
+    field = config_difference(&from.layout->config, &model->layout->config);
+    if (!field)
+        return OK;
+    (void)error_set(err, ERR_INPUT, o->from,
+                    "is a checkpoint of another model: its config.json has another %s than that of "
+                    "--model %.200s",
+                    field, o->model);
+    return ERR_INPUT;
+}
+
 /* Who trains it elsewhere gets other numbers: better refused than different in silence. */
 static enum status check_dropout(const struct options *o, const struct model *model,
                                  struct arena *arena, struct error *err)
 {
+    const char *const *f = model->layout->config.architecture->dropout_fields;
+
     if (!model->layout->config.dropout)
         return OK;
     (void)error_set(err, ERR_INPUT, file_join(arena, o->model, "config.json"),
                     "asks for dropout, which this trainer does not have");
-    error_hint(err, "set its rates to 0 in config.json (%s)",
-               model->layout->config.architecture->dropout_fields);
+    error_hint(err, "set %s%s%s%s%s to 0 in it; a rate that is absent may be 0.1", f[0],
+               f[1] ? ", " : "", f[1] ? f[1] : "", f[1] && f[2] ? ", " : "",
+               f[1] && f[2] ? f[2] : "");
     return ERR_INPUT;
 }
 
@@ -241,11 +262,13 @@ static enum status train_with(const struct options *o, struct backend *be, struc
     memset(&t, 0, sizeof t);
     if (!o->out)
         return error_set(err, ERR_INPUT, "--out", "train needs this flag (or HPO_CHECKPOINT_OUT)");
-    TRY(checkpoint_check_folder(o->named ? "HPO_CHECKPOINT_OUT" : "--out", o->out, err));
+    TRY(checkpoint_check_folder(o->named ? "HPO_CHECKPOINT_OUT" : "--out", o->out, !o->named, err));
     TRY(read_position(o, &at, err));
     TRY(model_read(o->model, arena, &model, err));
     TRY(model_read_companions(o->model, arena, &model, err));
     TRY(check_dropout(o, &model, arena, err));
+    if (o->from)
+        TRY(check_same(o, &model, arena, err));
     TRY(check_tokenizer(o, &model, arena, err));
     fill(&t, o, &at);
     t.model = &model;

@@ -40,10 +40,10 @@ struct architecture_body {
 };
 
 struct architecture {
-    const char *type;           /* model_type in config.json */
-    const char *class_name;     /* "BloomForCausalLM": architectures in config.json */
-    const char *dropout_fields; /* "hidden_dropout, attention_dropout": their rates */
-    int32_t bos, eos, pad;      /* transformers' defaults; -1: none */
+    const char *type;              /* model_type in config.json */
+    const char *class_name;        /* "BloomForCausalLM": architectures in config.json */
+    const char *dropout_fields[4]; /* of config.json; NULL ends them */
+    int32_t bos, eos, pad;         /* transformers' defaults; -1: none */
 
     /* The fields beyond the common ones of struct config, which is filled with these. */
     enum status (*read_config)(const struct json *file, const char *where, struct config *out,

@@ -3,9 +3,9 @@
  *
  * A line of a data file is {"input_ids": [...], "labels": [...]}, labels shifted by the model as in
  * transformers: position p predicts label p + 1, -100 is ignored. "attention_mask" may be there:
- * masked tokens are dropped, which is exact (nothing that counts sees them, and ALiBi counts the
- * others only). Tokens after the last position that predicts something are dropped too: attention
- * is causal, so no earlier token sees them.
+ * masked tokens are dropped, which is exact (nothing that counts sees them; places and positions
+ * count the others only). Tokens after the last position that predicts something are dropped too:
+ * attention is causal, so no earlier token sees them.
  *
  * A batch is its examples' tokens one after another. Its queries are the positions that predict:
  * the last layer's upper half, the head and the loss are computed for those alone.

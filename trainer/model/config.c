@@ -125,6 +125,7 @@ enum status config_read(const struct json *file, const char *where, size_t vocab
                         struct config *out, struct error *err)
 {
     const struct architecture *architecture = NULL;
+    enum status s;
 
     if (file->kind != JSON_OBJECT)
         return error_set(err, ERR_INPUT, where, "expected an object, found %s",
@@ -141,10 +142,39 @@ enum status config_read(const struct json *file, const char *where, size_t vocab
     TRY(config_number(file, where, "layer_norm_epsilon", 0, 1, &out->norm_eps, err));
     TRY(config_number(file, where, "initializer_range", 0, 1000, &out->initializer_range, err));
     TRY(config_truth(file, where, "tie_word_embeddings", &out->tied, err));
-    TRY(architecture->read_config(file, where, out, err));
+    s = architecture->read_config(file, where, out, err);
+    if (s != OK && !json_get(file, "model_type"))
+        error_hint(err, "it has no model_type, and is read as a bloom's");
+    TRY(s);
     if (out->hidden % out->heads != 0)
         return error_set(err, ERR_INPUT, where,
                          "n_head: expected a divisor of the hidden size %zu, found %zu",
                          out->hidden, out->heads);
     return OK;
+}
+
+const char *config_difference(const struct config *a, const struct config *b)
+{
+    const struct {
+        const char *name;
+        bool same;
+    } fields[] = {
+        {"model_type", a->architecture == b->architecture},
+        {"vocab_size", a->vocab == b->vocab},
+        {"hidden size", a->hidden == b->hidden},
+        {"number of layers", a->layers == b->layers},
+        {"number of heads", a->heads == b->heads},
+        {"n_inner", a->inner == b->inner},
+        {"n_positions", a->positions == b->positions},
+        {"layer_norm_epsilon", a->norm_eps == b->norm_eps},
+        {"tie_word_embeddings", a->tied == b->tied},
+        {"apply_residual_connection_post_layernorm",
+         a->residual_after_norm == b->residual_after_norm},
+        {"scale_attn_by_inverse_layer_idx", a->scale_by_layer == b->scale_by_layer},
+    };
+
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        if (!fields[i].same)
+            return fields[i].name;
+    return NULL;
 }

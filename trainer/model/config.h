@@ -48,13 +48,16 @@ struct config {
 enum status config_read(const struct json *file, const char *where, size_t vocab,
                         struct config *out, struct error *err) MUST_CHECK;
 
+/* The name of a field in which two models differ, or NULL: their tokens may end otherwise. */
+const char *config_difference(const struct config *a, const struct config *b);
+
 /* ---- for architectures ---- */
 
 /* A whole number from 1 to high under either of its spellings; the first wins. */
 enum status config_size(const struct json *file, const char *where, const char *name,
                         const char *other, size_t high, size_t *out, struct error *err) MUST_CHECK;
 
-/* A number, a truth, a string; *out stays where the field is absent or null. */
+/* A number, a truth; *out stays where the field is absent or null. */
 enum status config_number(const struct json *file, const char *where, const char *name, double low,
                           double high, double *out, struct error *err) MUST_CHECK;
 enum status config_truth(const struct json *file, const char *where, const char *name, bool *out,

@@ -22,12 +22,11 @@ enum status generate_plan(const struct generate_text *texts, size_t n, size_t ma
 
     for (size_t i = 0; i < n; i++)
         longest = max(longest, texts[i].n_prompt);
-    if (config->positions > 0 && longest + max_new - 1 > config->positions) {
+    if (config->positions > 0 && longest > config->positions) {
         (void)error_set(err, ERR_INPUT, "prompts",
-                        "the longest has %zu tokens: with %zu new ones that is more than the "
-                        "model's %zu positions",
-                        longest, max_new, config->positions);
-        error_hint(err, "shorter prompts (squad --max-length), or --max-new-tokens");
+                        "the longest has %zu tokens, the model has %zu positions", longest,
+                        config->positions);
+        error_hint(err, "squad --max-length %zu makes shorter ones", config->positions);
         return ERR_INPUT;
     }
     l->tokens = max(l->tokens, GENERATE_TEXTS * (longest + 1)); /* one of padding */
@@ -89,8 +88,13 @@ static void add_padding(struct generator *g, int32_t token)
     b->query_rows[b->n_queries - 1] = (int32_t)row;
 }
 
-static bool is_end(const struct config *config, int32_t token)
+/* Whether the text ends with its newest token: one that ends texts, or that has no position. */
+static bool ends(const struct config *config, const struct generate_text *t)
 {
+    const int32_t token = t->tokens[t->n_tokens - 1];
+
+    if (config->positions > 0 && t->n_prompt + t->n_tokens > config->positions)
+        return true;
     for (size_t i = 0; i < config->n_eos; i++)
         if (config->eos[i] == token)
             return true;
@@ -128,7 +132,7 @@ static enum status run_texts(struct generator *g, struct generate_text *texts, s
             struct generate_text *t = &texts[going[i]];
             t->tokens[step] = chosen[i];
             t->n_tokens = step + 1;
-            if (!is_end(&network->layout->config, t->tokens[step]))
+            if (!ends(&network->layout->config, t))
                 going[left++] = going[i];
         }
         n_going = left;

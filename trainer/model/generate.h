@@ -2,8 +2,8 @@
  * generate: greedy continuation of prompts, with a cache of keys and values.
  *
  * The next token is that of the largest logit (of equal ones the first). A text ends after one of
- * the config's end tokens, which belongs to it, or at its limit. Up to GENERATE_TEXTS are generated
- * at a time; a text's tokens do not depend on the others.
+ * the end tokens, which belongs to it, at its limit, or where the model has no position for more.
+ * Up to GENERATE_TEXTS are generated at a time; a text's tokens do not depend on the others.
  *
  * Padding    transformers, given a prompt that is padded on the right, reads the first new token
  *            off the last padding position: a query that sees the prompt and no padding. All such
@@ -41,7 +41,8 @@ struct generator {
     size_t capacity; /* tokens of one text in the cache */
 };
 
-/* Widens the plan to what these texts need. ERR_INPUT: the model has too few positions for one. */
+/* Widens the plan to what these texts need. ERR_INPUT: a prompt has more tokens than the
+ * model has positions. */
 enum status generate_plan(const struct generate_text *texts, size_t n, size_t max_new,
                           const struct config *config, struct network_plan *plan,
                           struct error *err) MUST_CHECK;

@@ -40,7 +40,8 @@ struct machine machine_default(void);
         .high = 256                                                                                \
     }
 
-/* ERR_INPUT: a backend that this build does not have, or an order without bf16. Close with backend_close. */
+/* ERR_INPUT: a backend that this build does not have, or an order without bf16. Close with
+ * backend_close. */
 enum status machine_open(const struct machine *m, struct backend **be,
                          struct error *err) MUST_CHECK;
 

@@ -53,6 +53,27 @@ static void explain_no_config(const char *folder, struct error *err)
                         "texts, tokenizer.json");
 }
 
+/* Where there is a generation_config.json, it says which tokens end a text, as in transformers. */
+static enum status read_generation(const char *folder, struct arena *arena, struct config *config,
+                                   struct error *err)
+{
+    const char *path = file_join(arena, folder, "generation_config.json");
+    struct json *tree;
+    enum status s;
+    char *bytes;
+    size_t n;
+
+    if (!path)
+        return error_memory(err);
+    s = lfs_read(path, CONFIG_FILE_MAX, arena, &bytes, &n, err);
+    if (s == ERR_NOT_FOUND)
+        return OK;
+    TRY(s);
+    TRY(json_parse(bytes, n, path, JSON_NONFINITE, arena, &tree, err));
+    config->n_eos = 0;
+    return json_get(tree, "eos_token_id") ? config_eos(tree, path, -1, config, err) : OK;
+}
+
 enum status model_read(const char *folder, struct arena *arena, struct model *out,
                        struct error *err)
 {
@@ -72,6 +93,7 @@ enum status model_read(const char *folder, struct arena *arena, struct model *ou
     out->config = bytes;
     TRY(json_parse(bytes, out->config_size, path, JSON_NONFINITE, arena, &tree, err));
     TRY(config_read(tree, path, 0, &config, err));
+    TRY(read_generation(folder, arena, &config, err));
     return layout_make(&config, arena, &out->layout, err);
 }
 
@@ -181,9 +203,14 @@ static enum status open_shards(const char *folder, struct arena *arena, struct s
     return s == ERR_NOT_FOUND ? explain_no_weights(folder, err) : s;
 }
 
+static const char *bare_name(const char *name)
+{
+    return strncmp(name, "transformer.", 12) == 0 ? name + 12 : name;
+}
+
 static const struct safetensor *find(const struct shards *shards, const char *name)
 {
-    const char *bare = strncmp(name, "transformer.", 12) == 0 ? name + 12 : name;
+    const char *bare = bare_name(name);
 
     for (size_t i = 0; i < shards->n; i++) {
         const struct safetensor *t = safetensors_find(shards->files[i], name);
@@ -335,10 +362,41 @@ static enum status check_head(const char *folder, const struct reader *r,
     return OK;
 }
 
+/* The number behind "h."; 0 for a tensor of no block. */
+static size_t block_of(const char *name)
+{
+    size_t block = 0;
+
+    if (strncmp(name, "h.", 2) != 0)
+        return 0;
+    for (const char *digit = name + 2; *digit >= '0' && *digit <= '9'; digit++)
+        block = block < CONFIG_LAYERS_MAX ? 10 * block + (size_t)(*digit - '0') : block;
+    return block;
+}
+
+/* Blocks that the config does not count are no spare tensors: it is another model's. */
+static enum status check_blocks(const char *folder, const struct reader *r,
+                                const struct shards *shards, struct error *err)
+{
+    const size_t layers = r->layout->config.layers;
+
+    for (size_t i = 0; i < shards->n; i++)
+        for (size_t j = 0; j < safetensors_count(shards->files[i]); j++) {
+            const char *name = safetensors_at(shards->files[i], j)->name;
+            if (block_of(bare_name(name)) >= layers)
+                return error_set(err, ERR_INPUT, folder,
+                                 "the weights have %.200s, config.json has %zu layers", name,
+                                 layers);
+        }
+    return OK;
+}
+
 static enum status read_all(const char *folder, const struct reader *r, const struct shards *shards,
                             struct error *err)
 {
     const struct layout *layout = r->layout;
+
+    TRY(check_blocks(folder, r, shards, err));
 
     for (size_t i = 0; i < layout->n_tensors; i++)
         TRY(check_shape(folder, &layout->tensors[i], find(shards, layout->tensors[i].name), err));

@@ -3,7 +3,8 @@
  *
  * Weights are model.safetensors, or the shards that model.safetensors.index.json names. Tensors may
  * carry the prefix "transformer." or not; lm_head.weight is optional where the head is tied, and
- * must then equal the embedding. Tensors that the architecture does not have are passed over.
+ * must then equal the embedding. Tensors that the architecture does not have are passed over, but
+ * for blocks beyond the config's: these are refused.
  */
 #ifndef TRAINER_MODEL_MODEL_H
 #define TRAINER_MODEL_MODEL_H
@@ -37,8 +38,9 @@ struct model {
 };
 
 /*
- * Reads FOLDER/config.json. No weights yet, and no companions: those are for a command that writes
- * a model, which reads them once, before its work, and depends on the folder no longer.
+ * Reads FOLDER/config.json, and generation_config.json for the tokens that end a text. No weights
+ * yet, and no companions: those are for a command that writes a model, which reads them once,
+ * before its work, and depends on the folder no longer.
  */
 enum status model_read(const char *folder, struct arena *arena, struct model *out,
                        struct error *err) MUST_CHECK;

@@ -40,7 +40,7 @@ struct network {
     void *own;               /* of the architecture */
 };
 
-/* ERR_MEMORY: `where` says what was planned, the text how many bytes it needs. */
+/* ERR_MEMORY: the text says how many bytes it needs. */
 enum status network_open(struct backend *be, const struct layout *layout,
                          const struct network_plan *plan, struct arena *arena, struct network *out,
                          struct error *err) MUST_CHECK;

@@ -5,7 +5,7 @@
  * fp32  The same bits on any machine.
  * bf16  Operands of a linear layer's products are rounded to bf16, their sums are fp32, as is
  *       everything else. The same bits on any machine, in one of two orders of the sums: dot, what
- *       AVX512-BF16 computes fast and any machine without AMX as fast as fp32; tile, which AMX does.
+ *       AVX512-BF16 computes and others as fast as fp32; tile, what AMX computes.
  * fp16  On a processor the arithmetic of fp32, with fp16's rules for the scale of the loss: a step
  *       whose scaled gradient fp16 could not hold is skipped (see loss_scale.h).
  */

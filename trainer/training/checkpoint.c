@@ -124,30 +124,45 @@ static char *parent_of(struct arena *arena, const char *folder)
                  : arena_string(arena, ".");
 }
 
-static enum status write_whole(const char *folder, struct contents *c, struct arena *arena,
-                               struct error *err)
+/* Where a checkpoint is written before it is whole: beside its place. */
+struct place {
+    const char *folder, *part, *parent;
+};
+
+static enum status find_place(const char *folder, struct arena *arena, struct place *out,
+                              struct error *err)
 {
     size_t n = strlen(folder);
-    const char *parent, *part;
-    struct error ignored;
-    enum status s;
 
     while (n > 1 && folder[n - 1] == '/')
         n--;
-    folder = arena_copy(arena, folder, n);
-    part = folder ? arena_printf(arena, "%s.part-%ld", folder, (long)getpid()) : NULL;
-    parent = folder ? parent_of(arena, folder) : NULL;
-    if (!part || !parent)
-        return error_memory(err);
-    TRY(file_remove(part, err));
-    if (mkdir(part, 0777) != 0)
-        return error_system(err, part, "create");
-    if ((s = write_files(part, c, arena, err)) == OK && (s = file_sync_folder(part, err)) == OK &&
-        rename(part, folder) != 0)
-        s = error_system(err, folder, "rename a finished checkpoint into");
-    if (s == OK)
-        return file_sync_folder(parent, err);
-    (void)!file_remove(part, &ignored); /* the first failure is the one to report */
+    out->folder = arena_copy(arena, folder, n);
+    out->part =
+        out->folder ? arena_printf(arena, "%s.part-%ld", out->folder, (long)getpid()) : NULL;
+    out->parent = out->folder ? parent_of(arena, out->folder) : NULL;
+    return out->part && out->parent ? OK : error_memory(err);
+}
+
+static enum status write_whole(const char *folder, struct contents *c, struct arena *arena,
+                               struct error *err)
+{
+    struct error ignored;
+    struct place at;
+    enum status s;
+
+    TRY(find_place(folder, arena, &at, err));
+    TRY(file_remove(at.part, err));
+    if (mkdir(at.part, 0777) != 0)
+        return error_system(err, at.part, "create");
+    if ((s = write_files(at.part, c, arena, err)) != OK ||
+        (s = file_sync_folder(at.part, err)) != OK) {
+        (void)!file_remove(at.part, &ignored); /* the first failure is the one to report */
+        return s;
+    }
+    if (rename(at.part, at.folder) == 0)
+        return file_sync_folder(at.parent, err);
+    s = error_system(err, at.folder, "rename a finished checkpoint into");
+    error_hint(err, "it lies whole in %s", at.part);
     return s;
 }
 
@@ -227,7 +242,27 @@ enum status checkpoint_read(const char *folder, const struct network *network, s
     return s;
 }
 
-enum status checkpoint_check_folder(const char *what, const char *folder, struct error *err)
+/* Tries with an empty folder what the checkpoint will do: the root of a file system, a symbolic
+ * link, "." cannot be replaced. */
+static enum status try_place(const char *what, const char *folder, struct arena *arena,
+                             struct error *err)
+{
+    struct place at;
+    int failed;
+
+    TRY(find_place(folder, arena, &at, err));
+    if (mkdir(at.part, 0777) == 0 && rename(at.part, at.folder) == 0)
+        return OK;
+    failed = errno;
+    (void)rmdir(at.part);
+    (void)error_set(err, ERR_INPUT, what, "\"%s\" cannot be replaced by a checkpoint: %s", folder,
+                    strerror(failed));
+    error_hint(err, "name a new folder, for example %s/model", folder);
+    return ERR_INPUT;
+}
+
+enum status checkpoint_check_folder(const char *what, const char *folder, bool replaced,
+                                    struct error *err)
 {
     struct arena *arena = arena_open();
     char **names;
@@ -239,6 +274,8 @@ enum status checkpoint_check_folder(const char *what, const char *folder, struct
     if (s == OK && n > 0)
         s = error_set(err, ERR_INPUT, what, "expected an empty folder or none, found \"%s\"",
                       folder);
+    if (s == OK && replaced)
+        s = try_place(what, folder, arena, err);
     arena_close(arena);
     return s;
 }

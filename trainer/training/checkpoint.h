@@ -13,6 +13,7 @@
 #ifndef TRAINER_TRAINING_CHECKPOINT_H
 #define TRAINER_TRAINING_CHECKPOINT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -42,10 +43,11 @@ enum status checkpoint_write(const char *folder, const struct model *model,
                              const struct position *at, struct error *err) MUST_CHECK;
 
 /*
- * Makes the folder that a checkpoint will become, with its parents. ERR_INPUT: it holds something,
- * which is better reported before the training than after. what: the flag that named it.
+ * Makes the folder for a checkpoint, with its parents. ERR_INPUT: it holds something, or, where it
+ * is to become the checkpoint itself, it cannot be replaced by one: which is better reported before
+ * the training than after. what: the flag that named it.
  */
-enum status checkpoint_check_folder(const char *what, const char *folder,
+enum status checkpoint_check_folder(const char *what, const char *folder, bool replaced,
                                     struct error *err) MUST_CHECK;
 
 /* Only the position: cheap. */

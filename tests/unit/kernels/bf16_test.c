@@ -1,7 +1,7 @@
 /*
- * bf16: products in bfloat16, to the bit: against the two orders that cpu.h promises, written plainly
- * here, with operands from denormal to large, in either type, on every instruction set and number of
- * threads.
+ * bf16: products in bfloat16, to the bit: against the two orders that cpu.h promises, written
+ * plainly here, with operands from denormal to large, in either type, on every instruction set and
+ * number of threads.
  */
 #include <float.h>
 

@@ -296,29 +296,35 @@ static void test_cache(void **state)
     check_cache(A_GPT2 "}");
 }
 
-static void test_too_few_positions(void **state)
+/* A text ends where there is no position for its newest token; a prompt must have its own. */
+static void test_positions(void **state)
 {
     struct arena *arena = arena_open();
-    const struct layout *l = a_layout(A_GPT2 "}", arena);
-    const struct generate_text text = {.n_prompt = 30};
+    struct setting s = {.arena = arena, .layout = a_layout(A_GPT2 "}", arena)};
+    int32_t prompt[41] = {1, 2, 3}, tokens[8];
+    struct generate_text text = {.prompt = prompt, .n_prompt = 38, .tokens = tokens};
     struct network_plan plan = {.training = false};
+    struct generator g;
     struct error err;
 
     (void)state;
-    ASSERT_OK(generate_plan(&text, 1, 11, &l->config, &plan, &err)); /* the last is not read */
-    assert_int_equal(generate_plan(&text, 1, 12, &l->config, &plan, &err), ERR_INPUT);
+    ASSERT_OK(generate_plan(&text, 1, 8, &s.layout->config, &plan, &err));
+    open_network(&s, &plan);
+    ASSERT_OK(generate_open(&s.network, &plan, arena, &g, &err));
+    ASSERT_OK(generate_run(&g, &text, 1, 8, &err));
+    assert_int_equal(text.n_tokens, 3); /* the third is the 41st, and is not read */
+    text.n_prompt = 41;
+    assert_int_equal(generate_plan(&text, 1, 1, &s.layout->config, &plan, &err), ERR_INPUT);
     assert_non_null(strstr(err.text, "40 positions"));
-    arena_close(arena);
+    close_setting(&s);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gradients),
-        cmocka_unit_test(test_company),
-        cmocka_unit_test(test_window),
-        cmocka_unit_test(test_cache),
-        cmocka_unit_test(test_too_few_positions),
+        cmocka_unit_test(test_gradients), cmocka_unit_test(test_company),
+        cmocka_unit_test(test_window),    cmocka_unit_test(test_cache),
+        cmocka_unit_test(test_positions),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
