@@ -157,7 +157,7 @@ static void plan_block(const struct decoder *d, struct planner *p, struct decode
 static void plan_blocks(struct decoder *d, struct planner *p, const struct network_plan *plan)
 {
     const size_t layers = d->config->layers, tokens = plan->limits.tokens;
-    struct ops_rows x[2] = {{NULL}};
+    struct ops_rows x[2] = {{0}};
 
     for (size_t i = 0; i < layers; i++) {
         struct decoder_block *a = &d->blocks[i];
