@@ -35,32 +35,27 @@ static inline size_t bf16_row(size_t n)
     return bf16_pairs(n) + BF16_SKEW;
 }
 
-/* The width, and the stride, of rows of pairs of two rows of n columns: whole panels. */
+/* Columns in whole panels. */
 static inline size_t bf16_columns(size_t n)
 {
     return (n + BF16_PANEL - 1) / BF16_PANEL * BF16_PANEL;
 }
-static inline size_t bf16_columns_row(size_t n)
-{
-    return bf16_columns(n) + BF16_SKEW;
-}
 
 /*
- * The floats of bf16_a and bf16_b (memory.h) that the three products of a layer need: in pairs, or
- * widened to fp32.
+ * The floats of bf16_a and bf16_b (memory.h) that the three products of a layer need: x and dyᵀ in
+ * pairs, or x and dy widened to fp32.
  */
 static inline void bf16_floats(size_t m, size_t n, size_t k, size_t *a, size_t *b)
 {
     const size_t forward = bf16_tiles(m) * bf16_row(k);
     const size_t transposed = bf16_tiles(k) * bf16_row(m);
-    const size_t input = bf16_pairs(n) * bf16_columns_row(m);
-    const size_t weight = bf16_pairs(m) * bf16_columns_row(n);
-    const size_t wide = (m + 1) * (bf16_columns(n > k ? n : k) + BF16_PANEL); /* fp32 rows */
-    const size_t pairs_a = forward > transposed ? forward : transposed;
-    const size_t pairs_b = input > weight ? input : weight;
+    const size_t input = bf16_pairs(n) * bf16_columns(m);
+    const size_t wide_x = (m + 1) * (bf16_columns(k) + BF16_PANEL);
+    const size_t wide_dy = m * (bf16_columns(n) + BF16_PANEL);
+    const size_t pairs_x = forward > transposed ? forward : transposed;
 
-    *a = pairs_a > wide ? pairs_a : wide;
-    *b = pairs_b > wide ? pairs_b : wide;
+    *a = pairs_x > wide_x ? pairs_x : wide_x;
+    *b = input > wide_dy ? input : wide_dy;
 }
 
 #endif

@@ -192,7 +192,7 @@ static void input_columns(void *context, size_t index, size_t worker)
             const size_t n = bf16_least(t->n - from, CHUNK);
             for (size_t row = 0; row < n; row += CPU_PANEL)
                 widen_columns(task, from + row, at, w + row * CPU_PANEL);
-            product(&(struct product){.a = t->cpu->bf16_a + first * task->dy_row + from,
+            product(&(struct product){.a = t->cpu->bf16_b + first * task->dy_row + from,
                                       .a_row = task->dy_row,
                                       .a_step = 1,
                                       .b = w,
@@ -211,7 +211,7 @@ void NAMED(bf16_wide_linear_input)(struct linear_input_task *t)
 {
     struct cpu *c = t->cpu;
     const size_t cost = t->a->m * t->n * t->k;
-    struct activations dy = {t->a->dy, t->a->m, t->n, c->bf16_a};
+    struct activations dy = {t->a->dy, t->a->m, t->n, c->bf16_b};
     struct input_task task = {t, cpu_rounded(c, t->a->weight), row_of(&dy)};
 
     cpu_run(c, dy.m, cost, exchange_places, &dy);
@@ -222,25 +222,42 @@ void NAMED(bf16_wide_linear_input)(struct linear_input_task *t)
 
 struct weight_task {
     const struct linear_weight_task *of;
-    size_t x_row, dy_row;
+    size_t x_row;
 };
+
+/* Row i of 32 columns of dy, widened; zeros after the last. */
+static void widen_dy(const struct linear_weight_task *t, size_t i, size_t at, float *out)
+{
+    bf16 rounded[CPU_PANEL];
+
+    if (i < t->a->m)
+        widen(bf16_operand(t->a->dy, i, at, CPU_PANEL, rounded), CPU_PANEL, out);
+    else
+        memset(out, 0, CPU_PANEL * sizeof *out);
+}
 
 static void weight_panel(void *context, size_t panel, size_t worker)
 {
     const struct weight_task *task = context;
     const struct linear_weight_task *t = task->of;
-    const size_t at = panel * CPU_PANEL;
+    const size_t at = panel * CPU_PANEL, m = t->a->m;
+    float *dy = cpu_scratch(t->cpu, worker);
 
-    (void)worker;
-    product(&(struct product){.a = t->cpu->bf16_a,
-                              .a_row = 1,
-                              .a_step = task->x_row,
-                              .b = t->cpu->bf16_b + at,
-                              .b_step = task->dy_row,
-                              .c = t->dweight + at * t->k,
-                              .c_row = CPU_PANEL,
-                              .m = t->k,
-                              .k = even(t->a->m)});
+    for (size_t from = 0; from < m; from += CHUNK) {
+        const size_t rows = even(bf16_least(m - from, CHUNK));
+        for (size_t i = 0; i < rows; i++)
+            widen_dy(t, from + (i ^ 1), at, dy + i * CPU_PANEL);
+        product(&(struct product){.a = t->cpu->bf16_a + from * task->x_row,
+                                  .a_row = 1,
+                                  .a_step = task->x_row,
+                                  .b = dy,
+                                  .b_step = CPU_PANEL,
+                                  .c = t->dweight + at * t->k,
+                                  .c_row = CPU_PANEL,
+                                  .m = t->k,
+                                  .k = rows,
+                                  .add = from > 0});
+    }
     NAMED(sum_bias)(t, at);
 }
 
@@ -248,10 +265,9 @@ void NAMED(bf16_wide_linear_weight)(struct linear_weight_task *t)
 {
     struct cpu *c = t->cpu;
     const size_t m = t->a->m, cost = m * t->n * t->k;
-    struct activations x = {t->a->x, m, t->k, c->bf16_a}, dy = {t->a->dy, m, t->n, c->bf16_b};
-    struct weight_task task = {t, row_of(&x), row_of(&dy)};
+    struct activations x = {t->a->x, m, t->k, c->bf16_a};
+    struct weight_task task = {t, row_of(&x)};
 
     cpu_run(c, even(m), cost, exchange_rows, &x);
-    cpu_run(c, even(m), cost, exchange_rows, &dy);
     cpu_run(c, (t->n + CPU_PANEL - 1) / CPU_PANEL, cost, weight_panel, &task);
 }
