@@ -4,19 +4,9 @@
  * sums lives in registers.
  */
 #include "kernels/cpu/bf16.h"
+#include "kernels/cpu/tiles.h"
 
 #if HPO_DOT
-
-enum { TILE_ROWS = 12 };
-
-#define INLINE static inline __attribute__((always_inline))
-
-/* The whole loop: its sums must be registers. */
-#ifdef __clang__
-#define UNROLLED _Pragma("clang loop unroll(full)")
-#else
-#define UNROLLED _Pragma("GCC unroll 12")
-#endif
 
 /* rows and vectors are constants where this is expanded. */
 INLINE void tile(size_t rows, size_t vectors, const struct bf16_product *p, size_t first)
@@ -61,38 +51,22 @@ INLINE void tile(size_t rows, size_t vectors, const struct bf16_product *p, size
 #define TILE_CASE(n)                                                                               \
     case n:                                                                                        \
         tile(n, vectors, p, first);                                                                \
-        break
+        break;
 
 INLINE void tile_of(size_t rows, size_t vectors, const struct bf16_product *p, size_t first)
 {
     switch (rows) {
-        TILE_CASE(1);
-        TILE_CASE(2);
-        TILE_CASE(3);
-        TILE_CASE(4);
-        TILE_CASE(5);
-        TILE_CASE(6);
-        TILE_CASE(7);
-        TILE_CASE(8);
-        TILE_CASE(9);
-        TILE_CASE(10);
-        TILE_CASE(11);
-        TILE_CASE(12);
+        TILE_CASES
     default:
         break;
     }
 }
 
-/* All rows, dealt evenly to ceil(m / TILE_ROWS) tiles. */
 INLINE void all_tiles(size_t vectors, const struct bf16_product *p)
 {
-    const size_t tiles = (p->m + TILE_ROWS - 1) / TILE_ROWS;
-    size_t done = 0;
-
-    for (size_t t = 0; t < tiles; t++) {
-        const size_t rows = (p->m - done + tiles - t - 1) / (tiles - t);
+    for (size_t t = 0, done = 0, rows; done < p->m; t++, done += rows) {
+        rows = tile_rows(p->m, done, t);
         tile_of(rows, vectors, p, done);
-        done += rows;
     }
 }
 

@@ -6,27 +6,11 @@
  */
 #include "kernels/cpu/bf16.h"
 #include "kernels/cpu/cpu.h"
-
-#if HPO_LANES == 512
-enum { TILE_ROWS = 12, TILE_LANES = 2 };
-#elif HPO_LANES == 2
-enum { TILE_ROWS = 6, TILE_LANES = 1 };
-#else
-enum { TILE_ROWS = 4, TILE_LANES = 1 };
-#endif
+#include "kernels/cpu/tiles.h"
 
 /* cpu.h promises sums over blocks of 512 in k: short chains round less, and a panel's block stays
  * in cache while all rows pass over it. */
 enum { BLOCK_K = 512, PANEL_LANES = CPU_PANEL / LANES };
-
-#define INLINE static inline __attribute__((always_inline))
-
-/* The whole loop: its sums must be registers. */
-#ifdef __clang__
-#define UNROLLED _Pragma("clang loop unroll(full)")
-#else
-#define UNROLLED _Pragma("GCC unroll 12")
-#endif
 
 /* rows and by_column are constants where this is expanded. */
 INLINE void tile(size_t rows, bool by_column, const struct product *p, const float *a,
@@ -68,48 +52,26 @@ INLINE void tile(size_t rows, bool by_column, const struct product *p, const flo
 
 #define TILE_CASE(n)                                                                               \
     case n:                                                                                        \
-        tile(n, by_column, p, a, b, c, k);                                                         \
-        break
+        tile(n, by_column, p, a, b, c, p->k);                                                      \
+        break;
 
 INLINE void tile_of(size_t rows, bool by_column, const struct product *p, const float *a,
                     const float *b, float *c)
 {
-    const size_t k = p->k;
-
     switch (rows) {
-        TILE_CASE(1);
-        TILE_CASE(2);
-        TILE_CASE(3);
-        TILE_CASE(4);
-#if HPO_LANES > 0
-        TILE_CASE(5);
-        TILE_CASE(6);
-#endif
-#if HPO_LANES == 512
-        TILE_CASE(7);
-        TILE_CASE(8);
-        TILE_CASE(9);
-        TILE_CASE(10);
-        TILE_CASE(11);
-        TILE_CASE(12);
-#endif
+        TILE_CASES
     default:
         break;
     }
 }
 
-/* All rows, dealt evenly to ceil(m / TILE_ROWS) tiles. */
 INLINE void all_tiles(bool by_column, const struct product *p)
 {
-    const size_t tiles = (p->m + TILE_ROWS - 1) / TILE_ROWS;
-    size_t done = 0;
-
-    for (size_t t = 0; t < tiles; t++) {
-        const size_t rows = (p->m - done + tiles - t - 1) / (tiles - t);
+    for (size_t t = 0, done = 0, rows; done < p->m; t++, done += rows) {
+        rows = tile_rows(p->m, done, t);
         for (size_t l = 0; l < PANEL_LANES; l += TILE_LANES)
             tile_of(rows, by_column, p, p->a + done * p->a_row, p->b + l * LANES,
                     p->c + done * p->c_row + l * LANES);
-        done += rows;
     }
 }
 

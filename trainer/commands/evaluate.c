@@ -20,6 +20,7 @@
 #include "trainer/model/jsonl.h"
 #include "trainer/model/machine.h"
 #include "trainer/model/model.h"
+#include "trainer/model/weights.h"
 #include "trainer/squad/score.h"
 #include "trainer/tokenizer/tokenizer.h"
 #include "trainer/training/preset.h"
@@ -242,7 +243,7 @@ static enum status measure(struct job *job, struct backend *be, struct error *er
     TRY(batch_measure(&job->data, batch_size, &plan.limits, err));
     TRY(batch_open(&plan.limits, job->arena, &batch, err));
     TRY(network_open(be, job->model.layout, &plan, job->arena, &network, err));
-    TRY(model_read_weights(job->o->model, be, job->model.layout, err));
+    TRY(weights_read(job->o->model, be, job->model.layout, err));
     TRY(evaluate_loss(&network, &job->data, batch_size, &batch, &job->loss, err));
     if (job->n > 0)
         TRY(answer(job, &network, &plan, err));

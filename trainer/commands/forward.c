@@ -13,6 +13,7 @@
 #include "trainer/model/machine.h"
 #include "trainer/model/model.h"
 #include "trainer/model/safetensors.h"
+#include "trainer/model/weights.h"
 
 enum { BATCH_FILE_MAX = 1 << 30, ROWS_MAX = 1 << 16 };
 
@@ -118,15 +119,15 @@ static void fetch_last(const struct network *n, const struct dataset *data, floa
 static enum status write_gradients(const char *path, const struct network *n, struct arena *arena,
                                    struct error *err)
 {
-    const struct model_parts gradients = {1, (const char *const[]){""},
-                                          (const enum ops_part[]){OPS_GRADIENT}};
+    const struct weights_parts gradients = {1, (const char *const[]){""},
+                                            (const enum ops_part[]){OPS_GRADIENT}};
     struct safetensors_writer *w = NULL;
     struct snapshot *snapshot;
     enum status s;
 
     TRY(n->be->ops->sync(n->be, err));
     TRY(n->be->ops->snapshot(n->be, &snapshot, err));
-    s = model_put_tensors(path, n->be, snapshot, n->layout, &gradients, arena, &w, err);
+    s = weights_put(path, n->be, snapshot, n->layout, &gradients, arena, &w, err);
     n->be->ops->release(snapshot);
     if (s == OK)
         return safetensors_commit(w, err);
@@ -175,7 +176,7 @@ static enum status with_machine(const struct options *o, struct backend *be, str
     TRY(batch_measure(&data, data.n, &plan.limits, err));
     TRY(batch_open(&plan.limits, arena, &batch, err));
     TRY(network_open(be, model.layout, &plan, arena, &network, err));
-    TRY(model_read_weights(o->model, be, model.layout, err));
+    TRY(weights_read(o->model, be, model.layout, err));
     return run(&network, o, &data, &batch, arena, err);
 }
 

@@ -14,6 +14,7 @@
 #include "trainer/model/jsonl.h"
 #include "trainer/model/machine.h"
 #include "trainer/model/model.h"
+#include "trainer/model/weights.h"
 #include "trainer/tokenizer/tokenizer.h"
 
 enum { NEW_TOKENS_MAX = 1 << 20 };
@@ -119,7 +120,7 @@ static enum status run(struct job *job, struct backend *be, struct error *err)
     TRY(read_prompts(job, err));
     TRY(generate_plan(job->texts, job->n, max_new, &job->model.layout->config, &plan, err));
     TRY(network_open(be, job->model.layout, &plan, job->arena, &network, err));
-    TRY(model_read_weights(job->o->model, be, job->model.layout, err));
+    TRY(weights_read(job->o->model, be, job->model.layout, err));
     TRY(generate_open(&network, &plan, job->arena, &g, err));
     TRY(generate_run(&g, job->texts, job->n, max_new, err));
     for (size_t i = 0; i < job->n; i++)

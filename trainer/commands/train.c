@@ -18,6 +18,7 @@
 #include "trainer/model/architecture.h"
 #include "trainer/model/machine.h"
 #include "trainer/model/model.h"
+#include "trainer/model/weights.h"
 #include "trainer/tokenizer/vocabulary.h"
 
 struct options {
@@ -282,7 +283,7 @@ static enum status train_with(const struct options *o, struct backend *be, struc
     if (o->from)
         TRY(checkpoint_read(o->from, &t.network, err));
     else
-        TRY(model_read_weights(o->model, be, model.layout, err));
+        TRY(weights_read(o->model, be, model.layout, err));
     return train_run(&t, err);
 }
 

@@ -2,7 +2,7 @@
  * network: a model that is open on a backend: parameters, activations, one batch at a time.
  *
  * Life       network_open plans every activation for the largest batch and takes all memory at
- *            once; parameters are then filled by model_read_weights or init. Memory belongs to the
+ *            once; parameters are then filled by weights_read or init. Memory belongs to the
  *            backend, which is this network's alone.
  * Training   network_forward, network_loss, network_backward, in this order, any number of times.
  *            What they compute lies in the backend's memory: losses and logits come with fetch, and

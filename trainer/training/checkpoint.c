@@ -15,13 +15,15 @@
 #include "trainer/model/model.h"
 #include "trainer/model/network.h"
 #include "trainer/model/safetensors.h"
+#include "trainer/model/weights.h"
 
 enum { STATE_MAX = 1 << 16 };
 
-static const struct model_parts weights_alone = {1, (const char *const[]){""},
-                                                 (const enum ops_part[]){OPS_VALUE}};
-static const struct model_parts both_moments = {2, (const char *const[]){"exp_avg.", "exp_avg_sq."},
-                                                (const enum ops_part[]){OPS_MOMENT1, OPS_MOMENT2}};
+static const struct weights_parts weights_alone = {1, (const char *const[]){""},
+                                                   (const enum ops_part[]){OPS_VALUE}};
+static const struct weights_parts both_moments = {
+    2, (const char *const[]){"exp_avg.", "exp_avg_sq."},
+    (const enum ops_part[]){OPS_MOMENT1, OPS_MOMENT2}};
 
 static enum status write_state(const char *folder, const struct position *at, struct arena *arena,
                                struct error *err)
@@ -77,12 +79,10 @@ static enum status put_parts(const char *folder, const struct contents *c, struc
 
     if (!model_path || !moments_path)
         return error_memory(err);
-    TRY(model_put_tensors(model_path, be, c->snapshot, layout, &weights_alone, arena, weights,
-                          err));
+    TRY(weights_put(model_path, be, c->snapshot, layout, &weights_alone, arena, weights, err));
     if (!c->at)
         return OK;
-    return model_put_tensors(moments_path, be, c->snapshot, layout, &both_moments, arena, moments,
-                             err);
+    return weights_put(moments_path, be, c->snapshot, layout, &both_moments, arena, moments, err);
 }
 
 /* Syncs and renames what put_parts wrote. The disk writes both while the first is waited for. */
@@ -234,10 +234,10 @@ enum status checkpoint_read(const char *folder, const struct network *network, s
     struct arena *arena = arena_open();
     const char *path = arena ? file_join(arena, folder, "optimizer.safetensors") : NULL;
     enum status s =
-        path ? model_read_weights(folder, network->be, network->layout, err) : error_memory(err);
+        path ? weights_read(folder, network->be, network->layout, err) : error_memory(err);
 
     if (s == OK)
-        s = model_read_tensors(path, network->be, network->layout, &both_moments, err);
+        s = weights_take(path, network->be, network->layout, &both_moments, err);
     arena_close(arena);
     return s;
 }
