@@ -248,13 +248,19 @@ static enum status try_place(const char *what, const char *folder, struct arena 
                              struct error *err)
 {
     struct place at;
+    enum status s;
     int failed;
 
     TRY(find_place(folder, arena, &at, err));
-    if (mkdir(at.part, 0777) == 0 && rename(at.part, at.folder) == 0)
+    if (mkdir(at.part, 0777) != 0)
+        return error_system(err, at.part, "create");
+    if (rename(at.part, at.folder) == 0)
         return OK;
     failed = errno;
+    s = error_system(err, at.folder, "replace by an empty folder");
     (void)rmdir(at.part);
+    if (failed != EBUSY && failed != ENOTDIR && failed != EINVAL && failed != EXDEV)
+        return s;
     (void)error_set(err, ERR_INPUT, what, "\"%s\" cannot be replaced by a checkpoint: %s", folder,
                     strerror(failed));
     error_hint(err, "name a new folder, for example %s/model", folder);
