@@ -6,8 +6,15 @@ import unittest
 
 os.environ["HPO_BIN"] = str(pathlib.Path(os.environ["HPO_BIN"]).parent / "tests" / "locked")
 
-from trainer_fixtures_test import Bloom, Gpt2  # noqa: E402, F401: after HPO_BIN is set
+import trainer_fixtures_test  # noqa: E402: after HPO_BIN is set
+from trainer_fixtures_test import Bloom  # noqa: E402, F401
 from trainer_protocol_test import Training  # noqa: E402, F401
+
+
+class Gpt2(trainer_fixtures_test.Gpt2):
+    names = ["gpt2"]
+    made = {"gpt2": []}
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -246,12 +246,17 @@ static inline bool bench_has(const char *instructions)
     return true;
 }
 
-/* Runs the cases on each instruction set of this processor with 1, 2, 3 and 16 threads: the digests
- * must be equal. */
+/* What the cases run on; a test may name fewer. */
+#ifndef BENCH_BUILDS
+#define BENCH_BUILDS "portable", "avx2", "avx512", "avx512bf16", "amx"
+#endif
+
+/* Runs the cases on each build that this processor can run, with each number of threads: the
+ * digests must be equal. */
 static inline void bench_on_every_backend(bench_cases *cases)
 {
-    static const char *const names[] = {"portable", "avx2", "avx512", "avx512bf16", "amx"};
-    static const size_t threads[] = {1, 2, 3, 16};
+    static const char *const names[] = {BENCH_BUILDS};
+    static const size_t threads[] = {BENCH_THREADS};
     struct digest first = {{0}}, digest;
     size_t compared = 0;
 
