@@ -15,6 +15,13 @@
 
 #include "base/arena.h"
 
+bool file_is_folder(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 char *file_join(struct arena *arena, const char *folder, const char *name)
 {
     size_t n = strlen(folder);
@@ -253,12 +260,11 @@ static enum status make_folder(char *path, struct error *err)
 
 enum status file_make_folders(const char *path, struct error *err)
 {
-    struct stat st;
     struct arena *arena = arena_open();
     char *copy = arena ? arena_string(arena, path) : NULL;
     enum status s = copy ? make_folder(copy, err) : error_memory(err);
 
-    if (s == OK && (stat(path, &st) != 0 || !S_ISDIR(st.st_mode)))
+    if (s == OK && !file_is_folder(path))
         s = error_set(err, ERR_SYSTEM, path, "expected a folder");
     arena_close(arena);
     return s;

@@ -63,6 +63,9 @@ enum status file_sync_folder(const char *path, struct error *err) MUST_CHECK;
 enum status file_absolute(const char *path, struct arena *arena, char **absolute,
                           struct error *err) MUST_CHECK;
 
+/* True for a folder, and for a link to one. */
+bool file_is_folder(const char *path);
+
 /* "FOLDER/NAME", or NULL when there is no memory. */
 char *file_join(struct arena *arena, const char *folder, const char *name);
 

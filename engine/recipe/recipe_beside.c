@@ -4,7 +4,6 @@
  */
 #include <lauxlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/arena.h"
 #include "base/file.h"
@@ -12,13 +11,6 @@
 #include "engine/recipe/recipe_state.h"
 
 static const char folder_of[] = "folder ", python_of[] = "python ";
-
-static bool is_folder(const char *path)
-{
-    struct stat st;
-
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
 
 static enum status find_folder(const char *beside, const char *name, struct arena *arena,
                                const char **absolute, struct error *err)
@@ -28,9 +20,9 @@ static enum status find_folder(const char *beside, const char *name, struct aren
 
     if (!path)
         return error_memory(err);
-    if (!is_folder(path))
+    if (!file_is_folder(path))
         path = name;
-    if (!is_folder(path))
+    if (!file_is_folder(path))
         return OK;
     s = file_absolute(path, arena, (char **)absolute, err);
     return s == ERR_MEMORY ? s : OK;

@@ -6,7 +6,6 @@
 
 #include <stdbool.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/arena.h"
 #include "base/file.h"
@@ -97,13 +96,6 @@ static enum status read_question(struct job *job, const struct json *value, cons
     return text->tokens ? OK : error_memory(err);
 }
 
-static bool is_folder(const char *path)
-{
-    struct stat st;
-
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
 /* validation.questions.jsonl of a data folder; a bare file of examples has none. */
 static enum status read_questions(struct job *job, struct error *err)
 {
@@ -117,7 +109,7 @@ static enum status read_questions(struct job *job, struct error *err)
 
     if (!path)
         return error_memory(err);
-    if (!is_folder(job->o->data))
+    if (!file_is_folder(job->o->data))
         return OK;
     s = jsonl_open(path, job->arena, &file, err);
     if (s == ERR_NOT_FOUND)

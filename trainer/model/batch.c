@@ -3,7 +3,6 @@
 
 #include <stdbool.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #include "base/arena.h"
 #include "base/file.h"
@@ -134,13 +133,6 @@ static enum status read_line(struct jsonl *file, const struct batch_rules *rules
     return s;
 }
 
-static bool is_folder(const char *path)
-{
-    struct stat st;
-
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
 enum status batch_order(struct dataset *data, struct arena *arena, struct error *err)
 {
     if (!(data->order = arena_array(arena, data->n, sizeof(void *))))
@@ -177,7 +169,7 @@ enum status batch_read(const char *path, const char *name, const struct batch_ru
     if (!scratch)
         return error_memory(err);
     *out = (struct dataset){.n = 0};
-    if (is_folder(path) && !(path = file_join(scratch, path, name)))
+    if (file_is_folder(path) && !(path = file_join(scratch, path, name)))
         s = error_memory(err);
     else if ((s = jsonl_open(path, scratch, &file, err)) == OK)
         s = read_lines(&file, rules, arena, out, err);
