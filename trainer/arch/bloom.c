@@ -8,10 +8,6 @@ static enum status read_config(const struct json *file, const char *where, struc
                                struct error *err)
 {
     TRY(config_size(file, where, "n_embed", "hidden_size", CONFIG_HIDDEN_MAX, &out->hidden, err));
-    TRY(config_size(file, where, "n_layer", "num_hidden_layers", CONFIG_LAYERS_MAX, &out->layers,
-                    err));
-    TRY(config_size(file, where, "n_head", "num_attention_heads", CONFIG_HIDDEN_MAX, &out->heads,
-                    err));
     out->inner = 4 * out->hidden;
     TRY(config_truth(file, where, "apply_residual_connection_post_layernorm",
                      &out->residual_after_norm, err));

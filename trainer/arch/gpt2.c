@@ -37,10 +37,6 @@ static enum status read_config(const struct json *file, const char *where, struc
                                struct error *err)
 {
     TRY(config_size(file, where, "n_embd", "hidden_size", CONFIG_HIDDEN_MAX, &out->hidden, err));
-    TRY(config_size(file, where, "n_layer", "num_hidden_layers", CONFIG_LAYERS_MAX, &out->layers,
-                    err));
-    TRY(config_size(file, where, "n_head", "num_attention_heads", CONFIG_HIDDEN_MAX, &out->heads,
-                    err));
     TRY(config_size(file, where, "n_positions", "max_position_embeddings", CONFIG_VOCAB_MAX,
                     &out->positions, err));
     TRY(read_inner(file, where, out, err));

@@ -121,6 +121,17 @@ static enum status find_architecture(const struct json *file, const char *where,
     return ERR_INPUT;
 }
 
+/* The architecture's fields, then the sizes that all have under the same names. */
+static enum status read_sizes(const struct json *file, const char *where, struct config *out,
+                              struct error *err)
+{
+    TRY(out->architecture->read_config(file, where, out, err));
+    TRY(config_size(file, where, "n_layer", "num_hidden_layers", CONFIG_LAYERS_MAX, &out->layers,
+                    err));
+    return config_size(file, where, "n_head", "num_attention_heads", CONFIG_HIDDEN_MAX, &out->heads,
+                       err);
+}
+
 enum status config_read(const struct json *file, const char *where, size_t vocab,
                         struct config *out, struct error *err)
 {
@@ -142,7 +153,7 @@ enum status config_read(const struct json *file, const char *where, size_t vocab
     TRY(config_number(file, where, "layer_norm_epsilon", 0, 1, &out->norm_eps, err));
     TRY(config_number(file, where, "initializer_range", 0, 1000, &out->initializer_range, err));
     TRY(config_truth(file, where, "tie_word_embeddings", &out->tied, err));
-    s = architecture->read_config(file, where, out, err);
+    s = read_sizes(file, where, out, err);
     if (s != OK && !json_get(file, "model_type"))
         error_hint(err, "it has no model_type, and is read as a bloom's");
     TRY(s);
