@@ -9,6 +9,10 @@
 #ifndef BASE_ERROR_H
 #define BASE_ERROR_H
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum status {
     OK = 0,
     ERR_FAILED,    /* the user's own work failed: an action, a check */
@@ -17,6 +21,8 @@ enum status {
     ERR_CORRUPT,   /* a stored object is not what its digest says */
     ERR_SYSTEM,    /* the operating system or the GPU refused */
     ERR_MEMORY,
+    ERR_BUSY,   /* a device has no room now; later it may */
+    ERR_DEVICE, /* a device is broken: another may do */
     ERR_INTERRUPTED,
 };
 
@@ -56,5 +62,9 @@ enum status error_memory(struct error *err);
 
 /* ERR_SYSTEM: the system refused `what` on `where`. The text: "cannot WHAT: strerror(errno)". */
 enum status error_system(struct error *err, const char *where, const char *what);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

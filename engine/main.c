@@ -75,6 +75,8 @@ static int exit_code(enum status s)
         return 130;
     case ERR_FAILED:
     case ERR_SYSTEM:
+    case ERR_BUSY:
+    case ERR_DEVICE:
     case ERR_MEMORY:
         break;
     }

@@ -1,7 +1,6 @@
 /* backend: the choice of implementation. Start at backend_open. */
 #include "kernels/backend.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #if defined(__x86_64__)
@@ -11,6 +10,7 @@
 #endif
 
 #include "kernels/cpu/memory.h"
+#include "kernels/cuda/open.h"
 
 extern const struct ops cpu_ops_portable;
 #if defined(__x86_64__)
@@ -88,11 +88,21 @@ enum status backend_open(const struct backend_options *o, struct backend **out, 
 {
     const struct ops *ops = NULL;
 
+#if HPO_CUDA
+    if (strcmp(o->name, "cuda") == 0)
+        return cuda_open(o->device, out, err);
+#endif
     if (strcmp(o->name, "cpu") != 0)
         return error_set(err, ERR_INPUT, "--backend",
-                         "this build has no backend \"%s\"; it has: cpu", o->name);
+                         "this build has no backend \"%s\"; it has: %s", o->name,
+                         HPO_CUDA ? "cpu, cuda" : "cpu");
     TRY(choose(&ops, err));
     return cpu_open(ops, o->threads, out, err);
+}
+
+bool backend_has_cuda(void)
+{
+    return HPO_CUDA;
 }
 
 void backend_close(struct backend *be)

@@ -14,14 +14,16 @@
 #ifndef KERNELS_BACKEND_H
 #define KERNELS_BACKEND_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
 #include "kernels/ops.h"
 
 struct backend_options {
-    const char *name; /* "cpu" */
-    size_t threads;   /* 1 to 256 */
+    const char *name; /* "cpu", "cuda" */
+    size_t threads;   /* of the processor: 1 to 256 */
+    int device;       /* of CUDA: its number among those that this process sees */
 };
 
 /*
@@ -31,5 +33,8 @@ struct backend_options {
 enum status backend_open(const struct backend_options *o, struct backend **out,
                          struct error *err) MUST_CHECK;
 void backend_close(struct backend *be); /* NULL is allowed */
+
+/* Whether this build has "cuda". */
+bool backend_has_cuda(void);
 
 #endif

@@ -47,11 +47,18 @@ extern "C" {
 
 struct backend; /* below: a table, then what is its own */
 
-enum ops_type { OPS_FP32, OPS_BF16 };
+enum ops_type { OPS_FP32, OPS_BF16, OPS_FP16 };
 
-/* How the products of linear layers are computed: in fp32, or from operands in bfloat16 in one of
- * two orders, each as fast as its instruction: dot that of AVX512-BF16, tile that of AMX. */
-enum ops_product { OPS_PRODUCT_FP32, OPS_PRODUCT_BF16_DOT, OPS_PRODUCT_BF16_TILE };
+/* How the products of linear layers are computed: in fp32, or from 16-bit operands. On a processor
+ * bfloat16 has two orders of sums, each as fast as its instruction: dot that of AVX512-BF16, tile
+ * that of AMX. On a GPU the order is its library's. */
+enum ops_product {
+    OPS_PRODUCT_FP32,
+    OPS_PRODUCT_BF16_DOT,
+    OPS_PRODUCT_BF16_TILE,
+    OPS_PRODUCT_BF16,
+    OPS_PRODUCT_FP16
+};
 
 /* A matrix of activations. */
 struct ops_rows {
@@ -250,7 +257,7 @@ struct snapshot; /* parameters as they are at one moment */
 enum { OPS_ROWS_STEP = 32 }; /* upload and download begin at a multiple of this many rows */
 
 struct ops {
-    const char *name; /* "portable", "avx2", "avx512", "avx512bf16", "amx" */
+    const char *name; /* "portable", "avx2", "avx512", "avx512bf16", "amx", "cuda" */
 
     void (*close)(struct backend *be);
 
@@ -280,7 +287,8 @@ struct ops {
                    const float *rows);
     /* Values and moments as they are now; gradients only until the next backward operation. The
      * caller must not change parameters before `settle`, and releases it, in any thread, before
-     * the backend is closed. */
+     * the backend is closed. A backend that copies them has one at a time: it waits for the release
+     * of the one before. */
     enum status (*snapshot)(struct backend *be, struct snapshot **out, struct error *err);
     /* In any thread, while operations go on. */
     enum status (*download)(const struct snapshot *s, enum ops_part part, int parameter,

@@ -77,6 +77,10 @@ static int exit_status(enum status s)
         return 4;
     case ERR_INTERRUPTED:
         return 130;
+    case ERR_BUSY: /* EX_TEMPFAIL: who gave the device may try again */
+        return 75;
+    case ERR_DEVICE:
+        return 76;
     case ERR_FAILED:
     case ERR_SYSTEM:
         break;

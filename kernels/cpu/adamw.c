@@ -1,47 +1,25 @@
-/*
- * adamw: one pass over parameters, gradients, moments and rounded values. The order of roundings is
- * that of PyTorch's fused kernel on the processor.
- */
+/* adamw: one pass over parameters, gradients, moments and rounded values. */
+#include "kernels/adamw.h"
+
 #include "kernels/cpu/cpu.h"
 
 enum { ADAMW_CHUNK = 16384 };
-
-struct adamw_factors {
-    lanes decay, beta1_rest, beta2, beta2_rest, minus_step, root, eps, scale;
-};
 
 struct adamw_task {
     float *param, *m, *v;
     const float *grad;
     bf16 *rounded; /* or NULL */
     size_t n;      /* whole panels */
-    struct adamw_factors f;
+    struct adamw_numbers numbers;
 };
 
-/* beta^n by squaring: n is a count of steps, and libm's pow is not the same everywhere. */
-static double power(double beta, int64_t n)
+static inline void update(const struct adamw_task *t, const struct adamw_numbers *f, size_t i)
 {
-    double result = 1;
+    lanes param = lanes_load(t->param + i), m = lanes_load(t->m + i), v = lanes_load(t->v + i);
 
-    for (; n > 0; n /= 2, beta *= beta)
-        if (n % 2 != 0)
-            result *= beta;
-    return result;
-}
-
-static void update(const struct adamw_task *t, size_t i)
-{
-    const struct adamw_factors *f = &t->f;
-    const lanes grad = lanes_mul(lanes_load(t->grad + i), f->scale);
-    lanes first = lanes_load(t->m + i), second = lanes_load(t->v + i);
-    lanes param = lanes_mul(lanes_load(t->param + i), f->decay), root;
-
-    first = lanes_fma(f->beta1_rest, lanes_sub(grad, first), first);
-    second = lanes_fma(lanes_mul(f->beta2_rest, grad), grad, lanes_mul(second, f->beta2));
-    root = lanes_add(lanes_div(lanes_sqrt(second), f->root), f->eps);
-    param = lanes_add(param, lanes_div(lanes_mul(f->minus_step, first), root));
-    lanes_store(t->m + i, first);
-    lanes_store(t->v + i, second);
+    lanes_adamw(f, lanes_load(t->grad + i), &param, &m, &v);
+    lanes_store(t->m + i, m);
+    lanes_store(t->v + i, v);
     lanes_store(t->param + i, param);
     if (t->rounded)
         lanes_store_bf16(t->rounded + i, param);
@@ -50,18 +28,17 @@ static void update(const struct adamw_task *t, size_t i)
 static void adamw_chunk(void *context, size_t index, size_t worker)
 {
     const struct adamw_task *t = context;
+    const struct adamw_numbers f = t->numbers; /* here no store can change it */
     const size_t from = index * ADAMW_CHUNK;
     const size_t to = t->n - from < ADAMW_CHUNK ? t->n : from + ADAMW_CHUNK;
 
     (void)worker;
     for (size_t i = from; i < to; i += LANES)
-        update(t, i);
+        update(t, &f, i);
 }
 
 void NAMED(adamw)(struct backend *be, const struct adamw_args *a)
 {
-    const double correction1 = 1 - power(a->beta1, a->step);
-    const double correction2 = 1 - power(a->beta2, a->step);
     const struct cpu *c = cpu_of(be);
     const struct cpu_parameter *first = &c->parameters[a->first];
     const struct cpu_parameter *last = first + a->n - 1;
@@ -73,14 +50,7 @@ void NAMED(adamw)(struct backend *be, const struct adamw_args *a)
         cpu_part(c, OPS_GRADIENT) + at,
         c->rounded ? c->rounded + at : NULL,
         last->offset + last->floats - at,
-        {.decay = lanes_all((float)(1 - a->lr * a->weight_decay)),
-         .beta1_rest = lanes_all((float)(1 - a->beta1)),
-         .beta2 = lanes_all((float)a->beta2),
-         .beta2_rest = lanes_all((float)(1 - a->beta2)),
-         .minus_step = lanes_all((float)-(a->lr / correction1)),
-         .root = lanes_all((float)sqrt(correction2)),
-         .eps = lanes_all((float)a->eps),
-         .scale = lanes_all(a->grad_scale)},
+        adamw_numbers(a),
     };
 
     cpu_run(cpu_of(be), (t.n + ADAMW_CHUNK - 1) / ADAMW_CHUNK, 8 * t.n, adamw_chunk, &t);

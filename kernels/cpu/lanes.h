@@ -441,51 +441,7 @@ static inline float lanes_largest(lanes x)
     return s[0];
 }
 
-/*
- * e^x: x = n ln 2 + r with |r| <= ln 2 / 2, e^r by its Taylor polynomial of degree 7 (error below
- * 1 unit in the last place), times 2^n. Below -87 it is 0, above 88 infinity; NaN stays.
- */
-static inline lanes lanes_exp(lanes x)
-{
-    const lanes magic = lanes_all(12582912.0f); /* 1.5·2^23: adding it rounds to whole numbers */
-    const lanes low = lanes_all(-87.0f), high = lanes_all(88.0f);
-    const lanes inside = lanes_if_less(x, low, low, lanes_if_less(high, x, high, x));
-    const lanes t = lanes_fma(inside, lanes_all(1.44269504f), magic);
-    const lanes n = lanes_sub(t, magic);
-    lanes r, y;
-
-    r = lanes_fma(n, lanes_all(-0.693359375f), inside);
-    r = lanes_fma(n, lanes_all(2.12194440e-4f), r);
-    y = lanes_all(1.0f / 5040);
-    y = lanes_fma(y, r, lanes_all(1.0f / 720));
-    y = lanes_fma(y, r, lanes_all(1.0f / 120));
-    y = lanes_fma(y, r, lanes_all(1.0f / 24));
-    y = lanes_fma(y, r, lanes_all(1.0f / 6));
-    y = lanes_fma(y, r, lanes_all(0.5f));
-    y = lanes_fma(y, r, lanes_all(1.0f));
-    y = lanes_fma(y, r, lanes_all(1.0f));
-    y = lanes_fma(inside, lanes_all(0.0f), lanes_scale(y, t)); /* NaN stays NaN */
-    y = lanes_if_less(x, low, lanes_all(0.0f), y);
-    return lanes_if_less(high, x, lanes_all(INFINITY), y);
-}
-
-/*
- * tanh: below 0.625 the odd polynomial of Cephes (Moshier), above (1 - e) / (1 + e) with
- * e = exp(-2|x|); error below 2 units in the last place. NaN stays NaN.
- */
-static inline lanes lanes_tanh(lanes x)
-{
-    const lanes one = lanes_all(1.0f), size = lanes_abs(x), square = lanes_mul(x, x);
-    const lanes e = lanes_exp(lanes_mul(size, lanes_all(-2.0f)));
-    const lanes large = lanes_div(lanes_sub(one, e), lanes_add(one, e));
-    lanes p = lanes_all(-5.70498872745e-3f);
-
-    p = lanes_fma(p, square, lanes_all(2.06390887954e-2f));
-    p = lanes_fma(p, square, lanes_all(-5.37397155531e-2f));
-    p = lanes_fma(p, square, lanes_all(1.33314422036e-1f));
-    p = lanes_fma(p, square, lanes_all(-3.33332819422e-1f));
-    p = lanes_fma(lanes_mul(p, square), x, x);
-    return lanes_if_less(size, lanes_all(0.625f), p, lanes_sign(large, x));
-}
+#define FORMULA static inline
+#include "kernels/formulas.h"
 
 #endif

@@ -13,22 +13,10 @@ static size_t tasks_of(size_t m, size_t n)
     return (m + rows_at_once(n) - 1) / rows_at_once(n);
 }
 
-/* tanh(0.79788456 x (1 + 0.044715 x²)) */
-static lanes gelu_tanh(lanes x, lanes square)
-{
-    const lanes inner = lanes_fma(lanes_all(0.044715f), square, lanes_all(1.0f));
-
-    return lanes_tanh(lanes_mul(lanes_mul(lanes_all(0.79788456f), x), inner));
-}
-
 static void gelu_row(const struct gelu_args *a, size_t i)
 {
-    for (size_t j = 0; j < a->n; j += LANES) {
-        const lanes x = lanes_load(cpu_row(a->x, i) + j);
-        const lanes t = gelu_tanh(x, lanes_mul(x, x));
-        const lanes half = lanes_mul(x, lanes_all(0.5f));
-        cpu_put(a->out, i, j, lanes_fma(half, t, half));
-    }
+    for (size_t j = 0; j < a->n; j += LANES)
+        cpu_put(a->out, i, j, lanes_gelu(lanes_load(cpu_row(a->x, i) + j)));
 }
 
 static void gelu_rows(void *context, size_t index, size_t worker)
@@ -48,19 +36,11 @@ void NAMED(gelu)(struct backend *be, const struct gelu_args *a)
     cpu_run(cpu_of(be), tasks_of(a->m, a->n), 32 * a->m * a->n, gelu_rows, &copy);
 }
 
-/* dy (0.5 x (1 - t²) (0.79788456 + 0.1070322243 x²) + 0.5 (1 + t)) */
 static void gelu_backward_row(const struct gelu_backward_args *a, size_t i)
 {
-    const lanes half = lanes_all(0.5f), one = lanes_all(1.0f);
-
     for (size_t j = 0; j < a->n; j += LANES) {
-        const lanes x = lanes_load(cpu_row(a->x, i) + j), square = lanes_mul(x, x);
-        const lanes t = gelu_tanh(x, square);
-        const lanes slope = lanes_fma(lanes_all(0.1070322243f), square, lanes_all(0.79788456f));
-        const lanes bend = lanes_sub(one, lanes_mul(t, t));
-        const lanes first = lanes_mul(lanes_mul(half, x), lanes_mul(bend, slope));
-        const lanes d = lanes_fma(half, lanes_add(one, t), first);
-        cpu_put(a->dx, i, j, lanes_mul(lanes_load(cpu_row(a->dy, i) + j), d));
+        const lanes slope = lanes_gelu_slope(lanes_load(cpu_row(a->x, i) + j));
+        cpu_put(a->dx, i, j, lanes_mul(lanes_load(cpu_row(a->dy, i) + j), slope));
     }
 }
 

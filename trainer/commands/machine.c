@@ -48,15 +48,15 @@ enum status command_fingerprint(int argc, char **argv, struct error *err)
     enum status s;
 
     TRY(flags_parse(flags, sizeof flags / sizeof *flags, argc, argv, err));
-    TRY(machine_check(&machine, err));
+    TRY(machine_resolve(&machine, err));
     if (!(arena = arena_open()))
         return error_memory(err);
     line = text_in(arena);
-    text_printf(&line, "{\"numerics\": %d, \"precision\": \"%s\", ", NUMERICS_VERSION,
+    text_printf(&line, "{\"numerics\": %d, \"precision\": \"%s\"", NUMERICS_VERSION,
                 precision_names[machine.precision]);
     if ((order = machine_order(&machine)))
-        text_printf(&line, "\"order\": \"%s\", ", order);
-    text_printf(&line, "\"backend\": \"%s\"}", machine.backend);
+        text_printf(&line, ", \"order\": \"%s\"", order);
+    text_add(&line, "}");
     s = lines_report(&line, err);
     arena_close(arena);
     return s;

@@ -9,7 +9,7 @@
 
 struct machine machine_default(void)
 {
-    return (struct machine){.backend = "cpu", .precision = PRECISION_FP32};
+    return (struct machine){.precision = PRECISION_FP32};
 }
 
 enum status machine_lacks(const char *flag, const char *what, struct error *err)
@@ -17,47 +17,66 @@ enum status machine_lacks(const char *flag, const char *what, struct error *err)
     return error_set(err, ERR_INPUT, flag, "this build does not have %s", what);
 }
 
-enum status machine_check(const struct machine *m, struct error *err)
+static bool on_cuda(const struct machine *m)
 {
-    if (strcmp(m->backend, "cuda") == 0)
-        return machine_lacks("--backend", "cuda", err);
-    if (strcmp(m->backend, "cpu") != 0)
-        return error_set(err, ERR_INPUT, "--backend", "expected cpu or cuda, found \"%s\"",
-                         m->backend);
-    if (!m->order)
-        return OK;
+    return strcmp(m->backend, "cuda") == 0;
+}
+
+static enum status check_order(const struct machine *m, struct error *err)
+{
     if (strcmp(m->order, "dot") != 0 && strcmp(m->order, "tile") != 0)
         return error_set(err, ERR_INPUT, "--bf16", "expected dot or tile, found \"%s\"", m->order);
     if (m->precision != PRECISION_BF16)
         return error_set(err, ERR_INPUT, "--bf16", "only --precision bf16 has one, this is %s",
                          precision_names[m->precision]);
+    if (on_cuda(m))
+        return error_set(err, ERR_INPUT, "--bf16",
+                         "only --backend cpu has one: on a GPU the order is its library's");
     return OK;
+}
+
+enum status machine_resolve(struct machine *m, struct error *err)
+{
+    const char *flag = m->backend ? "--backend" : "HPO_BACKEND", *given = getenv("HPO_BACKEND");
+
+    if (!m->backend)
+        m->backend = given && *given ? given : "cpu";
+    if (!on_cuda(m) && strcmp(m->backend, "cpu") != 0)
+        return error_set(err, ERR_INPUT, flag, "expected cpu or cuda, found \"%s\"", m->backend);
+    if (on_cuda(m) && !backend_has_cuda())
+        return machine_lacks(flag, "cuda", err);
+    return m->order ? check_order(m, err) : OK;
 }
 
 const char *machine_order(const struct machine *m)
 {
-    return m->precision != PRECISION_BF16 ? NULL : m->order ? m->order : "dot";
+    if (m->precision != PRECISION_BF16 || on_cuda(m))
+        return NULL;
+    return m->order ? m->order : "dot";
 }
 
 enum ops_product machine_product(const struct machine *m)
 {
     const char *order = machine_order(m);
 
+    if (on_cuda(m) && m->precision != PRECISION_FP32)
+        return m->precision == PRECISION_BF16 ? OPS_PRODUCT_BF16 : OPS_PRODUCT_FP16;
     if (!order)
         return OPS_PRODUCT_FP32;
     return strcmp(order, "tile") == 0 ? OPS_PRODUCT_BF16_TILE : OPS_PRODUCT_BF16_DOT;
 }
 
-enum status machine_open(const struct machine *m, struct backend **be, struct error *err)
+enum status machine_open(struct machine *m, struct backend **be, struct error *err)
 {
     const char *share = getenv("HPO_CPUS");
     int64_t threads = m->threads;
 
-    TRY(machine_check(m, err));
+    TRY(machine_resolve(m, err));
     if (!threads && share)
         TRY(text_parse_integer(share, "HPO_CPUS", 1, 1 << 20, &threads, err));
     if (!threads)
         threads = (int64_t)host_processors();
-    return backend_open(
-        &(struct backend_options){m->backend, threads < 256 ? (size_t)threads : 256}, be, err);
+    return backend_open(&(struct backend_options){.name = m->backend,
+                                                  .threads = threads < 256 ? (size_t)threads : 256},
+                        be, err);
 }

@@ -7,6 +7,8 @@
  *     TRY(flags_parse(...));
  *     TRY(machine_open(&o.machine, &be, err));
  *
+ * Backend: --backend, else HPO_BACKEND (what the engine gives, for it changes no result in fp32),
+ * else the processor.
  * Threads: --threads, else HPO_CPUS (what the engine gives), else all processors. They
  * change no result.
  */
@@ -20,7 +22,7 @@
 #include "trainer/model/precision.h"
 
 struct machine {
-    const char *backend;
+    const char *backend; /* cpu, cuda; NULL: not given, which is HPO_BACKEND, else cpu */
     enum precision precision;
     const char *order; /* of bf16's sums: dot, tile; NULL: not given, which is dot */
     int64_t threads;   /* 0: not given */
@@ -40,15 +42,15 @@ struct machine machine_default(void);
         .high = 256                                                                                \
     }
 
-/* ERR_INPUT: a backend that this build does not have, or an order without bf16. Close with
- * backend_close. */
-enum status machine_open(const struct machine *m, struct backend **be,
-                         struct error *err) MUST_CHECK;
+/* After machine_resolve, which it calls. Close with backend_close. */
+enum status machine_open(struct machine *m, struct backend **be, struct error *err) MUST_CHECK;
 
-/* Only the check of backend, precision and order. */
-enum status machine_check(const struct machine *m, struct error *err) MUST_CHECK;
+/* Decides what was not given. ERR_INPUT: a backend that this build does not have, an order without
+ * bf16 on a processor. */
+enum status machine_resolve(struct machine *m, struct error *err) MUST_CHECK;
 
-/* How products are computed; "dot" or "tile", NULL but for bf16. After machine_check. */
+/* How products are computed; "dot" or "tile", NULL but for bf16 on a processor. After
+ * machine_resolve. */
 enum ops_product machine_product(const struct machine *m);
 const char *machine_order(const struct machine *m);
 

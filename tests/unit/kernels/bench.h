@@ -5,7 +5,9 @@
  *
  * A case lives from bench_begin to bench_end and has a backend of its own, since parameters are
  * named once for a backend. Its arrays are the host's: what the processor computes with may lie
- * anywhere. How parameters lie no test knows: they are uploaded and downloaded as plain rows.
+ * anywhere, and a GPU shares such memory with the host (where CUDA_LAUNCH_BLOCKING=1 is set, for
+ * operations end with their calls then). How parameters lie no test knows: they are uploaded and
+ * downloaded as plain rows.
  */
 #ifndef TESTS_UNIT_KERNELS_BENCH_H
 #define TESTS_UNIT_KERNELS_BENCH_H
@@ -23,12 +25,16 @@
 #include "base/arena.h"
 #include "base/digest.h"
 #include "kernels/backend.h"
+#if BENCH_CUDA
+#include <cuda_runtime.h>
+#endif
 
 enum { GUARDS = 16, ARRAYS_MAX = 512, PARAMETERS_MAX = 64 };
 
 static const uint32_t guard_word = 0x7fa5a5a5; /* a NaN: reading it spoils a result */
 
 struct bench {
+    const char *name; /* of the backend */
     size_t threads;
     struct backend *be; /* of this case */
     const struct ops *ops;
@@ -45,9 +51,14 @@ struct bench {
     size_t n_arrays;
 };
 
+static inline bool bench_on_cuda(const struct bench *b)
+{
+    return strcmp(b->name, "cuda") == 0;
+}
+
 static inline void bench_begin(struct bench *b)
 {
-    const struct backend_options options = {.name = "cpu", .threads = b->threads};
+    const struct backend_options options = {.name = b->name, .threads = b->threads};
 
     b->arena = arena_open();
     b->n_arrays = 0;
@@ -70,14 +81,32 @@ static inline void bench_end(struct bench *b)
         }
     arena_close(b->arena);
     backend_close(b->be);
+#if BENCH_CUDA
+    for (size_t i = 0; i < b->n_arrays && bench_on_cuda(b); i++)
+        assert_int_equal(cudaFree(b->arrays[i].x - GUARDS), cudaSuccess);
+#endif
 }
 
 /* ---- arrays ---- */
 
+/* n floats that operations read and write. */
+static inline float *bench_memory(struct bench *b, size_t n)
+{
+#if BENCH_CUDA
+    void *at = NULL;
+    if (bench_on_cuda(b)) {
+        assert_int_equal(cudaMallocManaged(&at, n * sizeof(float), cudaMemAttachGlobal),
+                         cudaSuccess);
+        return memset(at, 0, n * sizeof(float));
+    }
+#endif
+    return arena_array(b->arena, n, sizeof(float));
+}
+
 /* n zeros between guards. */
 static inline float *bench_zeros(struct bench *b, size_t n)
 {
-    float *x = arena_array(b->arena, n + (size_t)2 * GUARDS, sizeof *x);
+    float *x = bench_memory(b, n + (size_t)2 * GUARDS);
 
     assert_non_null(x);
     assert_true(b->n_arrays < ARRAYS_MAX);
@@ -164,7 +193,8 @@ static inline void bench_check_rows(struct bench *b, struct ops_rows got, const 
     for (size_t i = 0; i < m; i++)
         for (size_t j = 0; j < got.stride; j++)
             bench_near(bench_row(got, i)[j], j < width ? want[i * width + j] : 0, tolerance, what);
-    hasher_add(b->hasher, got.at, m * got.stride * sizeof(float));
+    for (size_t i = 0; i < m; i++)
+        hasher_add(b->hasher, bench_row(got, i), width * sizeof(float));
 }
 
 /* ---- parameters ---- */
@@ -233,13 +263,17 @@ static inline void bench_check(struct bench *b, enum ops_part part, int paramete
 
 typedef void bench_cases(struct bench *b);
 
-static inline bool bench_has(const char *instructions)
+/* A build of the processor, or "cuda". */
+static inline bool bench_has(const char *name, struct bench *b)
 {
-    const struct backend_options options = {.name = "cpu", .threads = 1};
+    const bool cuda = strcmp(name, "cuda") == 0;
+    struct backend_options options = {.name = cuda ? name : "cpu", .threads = 1};
     struct backend *be;
     struct error err;
 
-    assert_int_equal(setenv("HPO_CPU", instructions, 1), 0);
+    b->name = options.name;
+    if (!cuda)
+        assert_int_equal(setenv("HPO_CPU", name, 1), 0);
     if (backend_open(&options, &be, &err) != OK)
         return false;
     backend_close(be);
@@ -248,11 +282,16 @@ static inline bool bench_has(const char *instructions)
 
 /* What the cases run on; a test may name fewer. */
 #ifndef BENCH_BUILDS
-#define BENCH_BUILDS "portable", "avx2", "avx512", "avx512bf16", "amx"
+#define BENCH_BUILDS "portable", "avx2", "avx512", "avx512bf16", "amx", BENCH_GPU
+#endif
+#if BENCH_CUDA
+#define BENCH_GPU "cuda"
+#else
+#define BENCH_GPU
 #endif
 
-/* Runs the cases on each build that this processor can run, with each number of threads: the
- * digests must be equal. */
+/* Runs the cases on each build that this processor can run, with each number of threads, and on a
+ * GPU: the digests must be equal. */
 static inline void bench_on_every_backend(bench_cases *cases)
 {
     static const char *const names[] = {BENCH_BUILDS};
@@ -261,12 +300,16 @@ static inline void bench_on_every_backend(bench_cases *cases)
     size_t compared = 0;
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (!bench_has(names[i])) {
-            print_message("SKIP: this processor has no %s\n", names[i]);
+        struct bench b = {.threads = 1};
+        if (!bench_has(names[i], &b)) {
+            print_message("SKIP: this machine has no %s\n", names[i]);
             continue;
         }
-        for (size_t j = 0; j < sizeof threads / sizeof *threads; j++) {
-            struct bench b = {.threads = threads[j], .random = 1, .compared_only = compared > 0};
+        for (size_t j = 0; j < (bench_on_cuda(&b) ? 1 : sizeof threads / sizeof *threads); j++) {
+            b = (struct bench){.name = b.name,
+                               .threads = threads[j],
+                               .random = 1,
+                               .compared_only = compared > 0};
             assert_int_equal(hasher_open(&b.hasher, &b.err), OK);
             cases(&b);
             assert_int_equal(hasher_finish(b.hasher, compared ? &digest : &first, &b.err), OK);

@@ -200,7 +200,7 @@ static void test_settle(void **state)
 {
     enum { READERS = 2, M = 40, N = 300, K = 200 };
     static const struct ops_shape layer[] = {{N, K}, {N, 0}};
-    struct bench b = {.threads = 2, .random = 1};
+    struct bench b = {.name = "cpu", .threads = 2, .random = 1};
     struct reader readers[READERS];
     struct ops_rows x, out;
     float *want[2];

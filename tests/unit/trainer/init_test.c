@@ -31,7 +31,7 @@ static void test_weights(void **state)
     struct error err;
 
     (void)state;
-    ASSERT_OK(backend_open(&(struct backend_options){"cpu", 1}, &be, &err));
+    ASSERT_OK(backend_open(&(struct backend_options){.name = "cpu", .threads = 1}, &be, &err));
     ASSERT_OK(be->ops->parameters(
         be, &(struct ops_parameters){.shapes = layout_shapes(l, arena), .n = l->n_tensors}, &err));
     ASSERT_OK(init_weights(be, l, 1, &err));

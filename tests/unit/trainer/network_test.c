@@ -45,7 +45,7 @@ static void open_network(struct setting *s, const struct network_plan *plan)
 {
     struct error err;
 
-    ASSERT_OK(backend_open(&(struct backend_options){"cpu", 2}, &s->be, &err));
+    ASSERT_OK(backend_open(&(struct backend_options){.name = "cpu", .threads = 2}, &s->be, &err));
     ASSERT_OK(network_open(s->be, s->layout, plan, s->arena, &s->network, &err));
     ASSERT_OK(init_weights(s->be, s->layout, 5, &err));
 }

@@ -1,0 +1,312 @@
+/*
+ * memory: opening a device, its memory, and what passes between it and the host.
+ *
+ * What is sent goes through pinned memory, in two halves: one is filled while the other is being
+ * read. What is fetched comes into pinned memory, and from there to its place when the host waits.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/cuda/cuda.h"
+
+struct cuda_block {
+    struct cuda_block *next;
+    void *at;
+};
+
+constexpr size_t STAGE = 4 << 20; /* bytes */
+
+void cuda_check(struct cuda *c, cudaError_t e, const char *what)
+{
+    if (e == cudaSuccess || cuda_broken(c))
+        return;
+    c->failure = e;
+    c->failed = what;
+}
+
+/* Errors of the card itself, not of what ran on it. */
+static bool is_hardware(cudaError_t e)
+{
+    return e == cudaErrorECCUncorrectable || e == cudaErrorHardwareStackError ||
+           e == cudaErrorNvlinkUncorrectable;
+}
+
+enum status cuda_failure(cudaError_t e, const char *what, struct error *err)
+{
+    if (is_hardware(e))
+        return error_set(err, ERR_DEVICE, "cuda", "%s: %s", what, cudaGetErrorString(e));
+    if (e == cudaErrorMemoryAllocation)
+        return error_set(err, ERR_BUSY, "cuda", "%s: %s", what, cudaGetErrorString(e));
+    return error_set(err, ERR_SYSTEM, "cuda", "%s: %s", what, cudaGetErrorString(e));
+}
+
+/* ---- opening ---- */
+
+static void close_stage(struct cuda_stage *s)
+{
+    if (s->free)
+        (void)cudaEventDestroy(s->free);
+    (void)cudaFreeHost(s->bytes);
+}
+
+void cuda_close(struct backend *be)
+{
+    struct cuda *c = cuda_of(be);
+
+    if (c->stream) {
+        (void)cudaStreamSynchronize(c->stream);
+        (void)cudaStreamDestroy(c->stream);
+    }
+    cuda_snapshots_close(c);
+    for (struct cuda_block *b = c->blocks; b;) {
+        struct cuda_block *next = b->next;
+        (void)cudaFree(b->at);
+        free(b);
+        b = next;
+    }
+    for (int i = 0; i < 2; i++)
+        close_stage(&c->send[i]);
+    close_stage(&c->fetch);
+    free(c->parameters);
+    free(c);
+}
+
+static cudaError_t open_device(struct cuda *c, int device)
+{
+    struct cudaDeviceProp properties;
+    cudaError_t e = cudaSetDevice(device);
+
+    if (e == cudaSuccess)
+        e = cudaGetDeviceProperties(&properties, device);
+    if (e != cudaSuccess)
+        return e;
+    c->device = device;
+    c->multiprocessors = (unsigned)properties.multiProcessorCount;
+    for (int i = 0; i < 2 && e == cudaSuccess; i++)
+        e = cudaEventCreateWithFlags(&c->send[i].free, cudaEventDisableTiming);
+    return e == cudaSuccess ? cudaStreamCreateWithFlags(&c->stream, cudaStreamNonBlocking) : e;
+}
+
+enum status cuda_open(int device, struct backend **out, struct error *err)
+{
+    struct cuda *c = static_cast<struct cuda *>(calloc(1, sizeof *c));
+    enum status s = OK;
+    cudaError_t e;
+
+    if (!c)
+        return error_memory(err);
+    c->base.ops = &cuda_ops;
+    if ((e = open_device(c, device)) != cudaSuccess)
+        s = cuda_failure(e, "cannot open the device", err);
+    if (s == OK)
+        s = cuda_snapshots_open(c, err);
+    if (s != OK) {
+        cuda_close(&c->base);
+        return s;
+    }
+    *out = &c->base;
+    return OK;
+}
+
+/* ---- memory ---- */
+
+enum status cuda_allocate(struct backend *be, size_t bytes, void **out, struct error *err)
+{
+    struct cuda *c = cuda_of(be);
+    struct cuda_block *b = NULL;
+    size_t available, total;
+    void *at = NULL;
+    cudaError_t e = cudaMemGetInfo(&available, &total);
+
+    if (e != cudaSuccess)
+        return cuda_failure(e, "cannot ask for its memory", err);
+    if (bytes > total || c->taken > total - bytes)
+        return error_set(err, ERR_MEMORY, "cuda",
+                         "needs %zu bytes of the device's memory, it has %zu",
+                         bytes > SIZE_MAX - c->taken ? bytes : c->taken + bytes, total);
+    if (bytes <= available) {
+        if (!(b = static_cast<struct cuda_block *>(calloc(1, sizeof *b))))
+            return error_memory(err);
+        e = cudaMalloc(&at, bytes > 0 ? bytes : 1);
+    }
+    if (bytes > available || e == cudaErrorMemoryAllocation) {
+        free(b);
+        return error_set(err, ERR_BUSY, "cuda",
+                         "needs %zu more bytes of the device's memory, %zu of its %zu are free",
+                         bytes, available, total);
+    }
+    if (e == cudaSuccess)
+        e = cudaMemsetAsync(at, 0, bytes, c->stream);
+    if (e != cudaSuccess) {
+        (void)cudaFree(at);
+        free(b);
+        return cuda_failure(e, "cannot take memory", err);
+    }
+    *b = {c->blocks, at};
+    c->blocks = b;
+    c->taken += bytes;
+    *out = at;
+    return OK;
+}
+
+/* Rows of whole 128 bytes. */
+size_t cuda_stride(size_t width, enum ops_type type)
+{
+    return cuda_round_up(width, 128 / cuda_size(type));
+}
+
+size_t cuda_matrix_bytes(size_t m, size_t width, enum ops_type type)
+{
+    const size_t row = cuda_stride(width, type) * cuda_size(type);
+
+    /* On overflow a size that no machine has: allocate will refuse it. */
+    return m > 0 && row > SIZE_MAX / 4 / m ? SIZE_MAX / 4 : m * row;
+}
+
+/* Slots of attention's scores, up to some 256 MB of them. */
+enum status cuda_prepare(struct backend *be, const struct ops_limits *limits, struct error *err)
+{
+    struct cuda *c = cuda_of(be);
+    const size_t keys = limits->keys, stride = cuda_round_up(keys, 32);
+    const size_t slot = keys * stride * sizeof(float), wanted = ((size_t)256 << 20);
+    const size_t slots = slot == 0 ? 0 : slot > wanted ? 1 : wanted / slot;
+    void *memory = NULL;
+
+    if (keys <= c->keys)
+        return OK;
+    c->keys = keys;
+    c->keys_stride = stride;
+    c->slots = slots < 1024 ? slots : 1024;
+    TRY(cuda_allocate(be, 2 * c->slots * slot, &memory, err));
+    c->scores = static_cast<float *>(memory);
+    c->d_scores = c->scores + c->slots * keys * stride;
+    return OK;
+}
+
+/* ---- to the device ---- */
+
+/* Makes a piece of pinned memory at least that large; nothing may be on its way in it. */
+static cudaError_t enlarge(struct cuda_stage *s, size_t bytes)
+{
+    const size_t n = bytes < STAGE ? STAGE : bytes;
+    void *at = NULL;
+    cudaError_t e;
+
+    if (s->n >= bytes)
+        return cudaSuccess;
+    if ((e = cudaHostAlloc(&at, n, cudaHostAllocDefault)) != cudaSuccess)
+        return e;
+    (void)cudaFreeHost(s->bytes);
+    s->bytes = static_cast<char *>(at);
+    s->n = n;
+    return cudaSuccess;
+}
+
+/* Pinned memory to fill; it is free again after what the stream is given next. */
+static cudaError_t stage_of(struct cuda *c, size_t bytes, char **out)
+{
+    struct cuda_stage *s = &c->send[c->sending];
+    cudaError_t e = cudaSuccess;
+
+    if (bytes > s->n - s->used) {
+        e = cudaEventRecord(s->free, c->stream);
+        c->sending = !c->sending;
+        s = &c->send[c->sending];
+        s->used = 0;
+        if (e == cudaSuccess)
+            e = cudaEventSynchronize(s->free);
+        if (e == cudaSuccess)
+            e = enlarge(s, bytes);
+        if (e != cudaSuccess)
+            return e;
+    }
+    *out = s->bytes + s->used;
+    s->used += cuda_round_up(bytes, 256);
+    if (s->used > s->n)
+        s->used = s->n;
+    return cudaSuccess;
+}
+
+void cuda_send(struct backend *be, void *to, const void *from, size_t bytes)
+{
+    struct cuda *c = cuda_of(be);
+    char *stage = NULL;
+    cudaError_t e;
+
+    if (bytes == 0 || cuda_broken(c))
+        return;
+    if ((e = stage_of(c, bytes, &stage)) == cudaSuccess) {
+        memcpy(stage, from, bytes);
+        e = cudaMemcpyAsync(to, stage, bytes, cudaMemcpyHostToDevice, c->stream);
+    }
+    cuda_check(c, e, "send");
+}
+
+/* Rows of k floats, each to a row of `pitch`. */
+void cuda_send_rows(struct cuda *c, float *to, const float *from, size_t n, size_t k, size_t pitch)
+{
+    const size_t row = pitch * sizeof(float), at_once = row < STAGE ? STAGE / row : 1;
+
+    for (size_t first = 0; first < n && !cuda_broken(c); first += at_once) {
+        const size_t rows = n - first < at_once ? n - first : at_once;
+        char *stage = NULL;
+        cudaError_t e = stage_of(c, rows * row, &stage);
+        if (e == cudaSuccess) {
+            for (size_t i = 0; i < rows && k != pitch; i++) {
+                char *at = stage + i * row;
+                memcpy(at, from + (first + i) * k, k * sizeof(float));
+                memset(at + k * sizeof(float), 0, (pitch - k) * sizeof(float));
+            }
+            if (k == pitch)
+                memcpy(stage, from + first * k, rows * row);
+            e = cudaMemcpyAsync(to + first * pitch, stage, rows * row, cudaMemcpyHostToDevice,
+                                c->stream);
+        }
+        cuda_check(c, e, "upload");
+    }
+}
+
+/* ---- from the device ---- */
+
+/* Waits, then brings to their places what was fetched. */
+static void deliver(struct cuda *c)
+{
+    const struct cuda_pending *p = c->pending;
+
+    cuda_check(c, cudaStreamSynchronize(c->stream), "the device");
+    for (size_t i = 0; i < c->n_pending && !cuda_broken(c); i++)
+        memcpy(p[i].to, p[i].from, p[i].bytes);
+    c->n_pending = 0;
+    c->fetch.used = 0;
+}
+
+void cuda_fetch(struct backend *be, void *to, const void *from, size_t bytes)
+{
+    struct cuda *c = cuda_of(be);
+    struct cuda_stage *s = &c->fetch;
+    cudaError_t e = cudaSuccess;
+
+    if (bytes == 0 || cuda_broken(c))
+        return;
+    if (c->n_pending == CUDA_PENDING_MAX || bytes > s->n - s->used) {
+        deliver(c);
+        e = enlarge(s, bytes);
+    }
+    if (e == cudaSuccess)
+        e = cudaMemcpyAsync(s->bytes + s->used, from, bytes, cudaMemcpyDeviceToHost, c->stream);
+    cuda_check(c, e, "fetch");
+    if (cuda_broken(c))
+        return;
+    c->pending[c->n_pending++] = {to, s->bytes + s->used, bytes};
+    s->used += cuda_round_up(bytes, 256);
+    if (s->used > s->n)
+        s->used = s->n;
+}
+
+enum status cuda_sync(struct backend *be, struct error *err)
+{
+    struct cuda *c = cuda_of(be);
+
+    deliver(c);
+    return cuda_broken(c) ? cuda_failure(c->failure, c->failed, err) : OK;
+}
