@@ -49,8 +49,8 @@ struct cuda {
     int device;
     unsigned multiprocessors;
     cudaStream_t stream;
-    cudaError_t failure; /* the first; what failed */
-    const char *failed;
+    enum status failure; /* the first; OK: none */
+    struct error error;
 
     struct cuda_block *blocks; /* what allocate gave */
     size_t taken;              /* bytes of them */
@@ -64,7 +64,7 @@ struct cuda {
     float *d_scores;
     size_t slots, keys, keys_stride;
 
-    enum ops_product product;
+    struct cuda_half *half;            /* products of 16-bit operands; NULL in fp32 */
     struct cuda_parameter *parameters; /* the host's, and the same on the device */
     const struct cuda_parameter *on_device;
     size_t n_parameters, floats;                          /* of a slab */
@@ -81,13 +81,14 @@ static inline struct cuda *cuda_of(struct backend *be)
     return (struct cuda *)be;
 }
 
-/* Remembers the first failure. */
+/* Remembers the first failure: a text, or an error of CUDA in doing `what`. */
+void cuda_fail(struct cuda *c, enum status status, const char *format, ...) PRINTF_LIKE(3, 4);
 void cuda_check(struct cuda *c, cudaError_t e, const char *what);
 
 /* Has anything failed? */
 static inline bool cuda_broken(const struct cuda *c)
 {
-    return c->failure != cudaSuccess;
+    return c->failure != OK;
 }
 
 /* "WHAT: why" as ERR_DEVICE (the card itself is broken), ERR_BUSY (its memory is full), ERR_SYSTEM. */

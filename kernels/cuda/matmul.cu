@@ -2,6 +2,7 @@
  * matmul: the three products of a linear layer in fp32. Results with few tiles are cut into small
  * ones, so that every multiprocessor has some. Tiling changes no bit.
  */
+#include "kernels/cuda/half_linear.h"
 #include "kernels/cuda/product.h"
 
 namespace
@@ -58,6 +59,10 @@ void cuda_linear(struct backend *be, const struct linear_args *a)
 
     if (a->m == 0)
         return;
+    if (c->half) {
+        half_linear(c, a);
+        return;
+    }
     p.a = static_cast<const float *>(a->x.at);
     p.a_row = a->x.stride;
     p.a_step = 1;
@@ -82,6 +87,10 @@ void cuda_linear_input(struct backend *be, const struct linear_input_args *a)
 
     if (a->m == 0)
         return;
+    if (c->half) {
+        half_linear_input(c, a);
+        return;
+    }
     p.a = static_cast<const float *>(a->dy.at);
     p.a_row = a->dy.stride;
     p.a_step = 1;
@@ -97,13 +106,16 @@ void cuda_linear_input(struct backend *be, const struct linear_input_args *a)
     multiply<true, false>(c, p);
 }
 
-void cuda_linear_weight(struct backend *be, const struct linear_weight_args *a)
+/* The gradient of a weight; also without rows: zeros. */
+static void weight_gradient(struct cuda *c, const struct linear_weight_args *a)
 {
-    struct cuda *c = cuda_of(be);
     const struct cuda_parameter *w = &c->parameters[a->weight];
-    float *dbias = cuda_gradient(c, a->bias);
     struct product p = {};
 
+    if (c->half && a->m > 0) {
+        half_linear_weight(c, a);
+        return;
+    }
     p.a = static_cast<const float *>(a->dy.at);
     p.a_row = 1;
     p.a_step = a->dy.stride;
@@ -114,8 +126,17 @@ void cuda_linear_weight(struct backend *be, const struct linear_weight_args *a)
     p.columns = w->pitch;
     p.m = w->n;
     p.n = w->k;
-    p.k = a->m; /* also without rows: zeros */
+    p.k = a->m;
     multiply<false, false>(c, p);
+}
+
+void cuda_linear_weight(struct backend *be, const struct linear_weight_args *a)
+{
+    struct cuda *c = cuda_of(be);
+    const size_t n = c->parameters[a->weight].n;
+    float *dbias = cuda_gradient(c, a->bias);
+
+    weight_gradient(c, a);
     if (dbias)
-        LAUNCH(c, cuda_blocks(w->n, THREADS), THREADS, 0, bias_kernel, a->dy, dbias, a->m, w->n);
+        LAUNCH(c, cuda_blocks(n, THREADS), THREADS, 0, bias_kernel, a->dy, dbias, a->m, n);
 }

@@ -4,10 +4,13 @@
  * What is sent goes through pinned memory, in two halves: one is filled while the other is being
  * read. What is fetched comes into pinned memory, and from there to its place when the host waits.
  */
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "kernels/cuda/cuda.h"
+#include "kernels/cuda/half_linear.h"
 
 struct cuda_block {
     struct cuda_block *next;
@@ -15,14 +18,6 @@ struct cuda_block {
 };
 
 constexpr size_t STAGE = 4 << 20; /* bytes */
-
-void cuda_check(struct cuda *c, cudaError_t e, const char *what)
-{
-    if (e == cudaSuccess || cuda_broken(c))
-        return;
-    c->failure = e;
-    c->failed = what;
-}
 
 /* Errors of the card itself, not of what ran on it. */
 static bool is_hardware(cudaError_t e)
@@ -38,6 +33,25 @@ enum status cuda_failure(cudaError_t e, const char *what, struct error *err)
     if (e == cudaErrorMemoryAllocation)
         return error_set(err, ERR_BUSY, "cuda", "%s: %s", what, cudaGetErrorString(e));
     return error_set(err, ERR_SYSTEM, "cuda", "%s: %s", what, cudaGetErrorString(e));
+}
+
+void cuda_fail(struct cuda *c, enum status status, const char *format, ...)
+{
+    char text[sizeof c->error.text];
+    va_list arguments;
+
+    if (cuda_broken(c))
+        return;
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    c->failure = error_set(&c->error, status, "cuda", "%s", text);
+}
+
+void cuda_check(struct cuda *c, cudaError_t e, const char *what)
+{
+    if (e != cudaSuccess && !cuda_broken(c))
+        c->failure = cuda_failure(e, what, &c->error);
 }
 
 /* ---- opening ---- */
@@ -58,6 +72,7 @@ void cuda_close(struct backend *be)
         (void)cudaStreamDestroy(c->stream);
     }
     cuda_snapshots_close(c);
+    half_close(c);
     for (struct cuda_block *b = c->blocks; b;) {
         struct cuda_block *next = b->next;
         (void)cudaFree(b->at);
@@ -172,6 +187,8 @@ enum status cuda_prepare(struct backend *be, const struct ops_limits *limits, st
     const size_t slots = slot == 0 ? 0 : slot > wanted ? 1 : wanted / slot;
     void *memory = NULL;
 
+    if (c->half)
+        TRY(half_prepare(c, limits, err));
     if (keys <= c->keys)
         return OK;
     c->keys = keys;
@@ -308,5 +325,7 @@ enum status cuda_sync(struct backend *be, struct error *err)
     struct cuda *c = cuda_of(be);
 
     deliver(c);
-    return cuda_broken(c) ? cuda_failure(c->failure, c->failed, err) : OK;
+    if (cuda_broken(c))
+        *err = c->error;
+    return c->failure;
 }

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernels/cuda/half_linear.h"
 #include "kernels/cuda/rows.h"
 
 namespace
@@ -92,11 +93,12 @@ enum status cuda_parameters(struct backend *be, const struct ops_parameters *p, 
     if (!(c->parameters = static_cast<struct cuda_parameter *>(calloc(p->n + 1, bytes / p->n))))
         return error_memory(err);
     c->n_parameters = p->n;
-    c->product = p->product;
     be->operand = operand_of(p->product);
     if (!place(c, p->shapes))
         return error_set(err, ERR_MEMORY, "cuda",
                          "the parameters need more bytes than there can be");
+    if (be->operand != OPS_FP32)
+        TRY(half_open(c, err));
     TRY(take_slabs(c, p, err));
     TRY(cuda_allocate(be, bytes, &memory, err));
     c->on_device = static_cast<const struct cuda_parameter *>(memory);

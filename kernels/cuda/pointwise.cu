@@ -134,7 +134,8 @@ void cuda_embed_backward(struct backend *be, const struct embed_backward_args *a
 {
     struct cuda *c = cuda_of(be);
     const struct cuda_parameter *p = &c->parameters[a->weight];
-    const unsigned threads = p->k < THREADS ? static_cast<unsigned>(cuda_round_up(p->k, 32)) : THREADS;
+    const unsigned threads =
+        p->k < THREADS ? static_cast<unsigned>(cuda_round_up(p->k, 32)) : THREADS;
 
     if (a->m > 0)
         LAUNCH(c, dim3((unsigned)a->m, cuda_blocks(p->k, threads)), threads, 0,

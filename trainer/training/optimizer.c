@@ -47,10 +47,16 @@ static enum status measure(const struct optimizer *o, struct network *network, s
     return be->ops->sync(be, err);
 }
 
-/* Whether fp16 could not hold a gradient, once it is scaled; a NaN neither. */
-static bool overflows(const struct optimizer *o, size_t n)
+double optimizer_loss_scale(const struct optimizer *o, const struct network *network)
 {
-    const float limit = (float)loss_scale_limit(&o->loss_scale);
+    return o->loss_scale.scale > 0 && network->be->operand == OPS_FP16 ? o->loss_scale.scale : 1;
+}
+
+/* Whether fp16 could not hold a gradient, once it is scaled; a NaN neither. `scaled`: it is, by
+ * that much. */
+static bool overflows(const struct optimizer *o, size_t n, double scaled)
+{
+    const float limit = (float)(loss_scale_limit(&o->loss_scale) * scaled);
 
     for (size_t i = 0; i < n; i++)
         if (!(o->largest[i] <= limit))
@@ -70,19 +76,20 @@ enum status optimizer_step(struct optimizer *o, struct network *network, double 
                            struct update *update, struct error *err)
 {
     const struct layout *l = network->layout;
+    const double scaled = optimizer_loss_scale(o, network);
     double squares = 0;
     float factor;
 
     TRY(measure(o, network, err));
     for (size_t i = 0; i < l->n_tensors; i++)
         squares += (double)o->norms[i] * (double)o->norms[i];
-    update->norm = sqrt(squares);
-    update->skipped = o->loss_scale.scale > 0 && overflows(o, l->n_tensors);
+    update->norm = sqrt(squares) / scaled;
+    update->skipped = o->loss_scale.scale > 0 && overflows(o, l->n_tensors, scaled);
     TRY(loss_scale_update(&o->loss_scale, update->skipped, err));
     if (update->skipped)
         return OK;
     o->updates++;
-    factor = clip_factor(o, update->norm);
+    factor = (float)(clip_factor(o, update->norm) / scaled);
     apply(o, network->be, 0, l->n_matrices, o->weight_decay, lr, factor);
     apply(o, network->be, l->n_matrices, l->n_tensors - l->n_matrices, 0, lr, factor);
     return OK;

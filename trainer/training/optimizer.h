@@ -40,6 +40,10 @@ struct optimizer optimizer_default(double weight_decay);
 enum status optimizer_open(struct optimizer *o, const struct layout *layout, struct arena *arena,
                            struct error *err) MUST_CHECK;
 
+/* What the loss is multiplied by before the backward pass: its scale, where products have operands
+ * of fp16; else 1, for there the scale only decides what is skipped. */
+double optimizer_loss_scale(const struct optimizer *o, const struct network *network);
+
 /*
  * One update with this learning rate. What was fetched before is there afterwards; the parameters
  * may still be changing. ERR_FAILED: see loss_scale_update.

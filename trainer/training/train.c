@@ -99,6 +99,7 @@ static void gradients(struct train *t, size_t from, size_t to, struct losses *lo
         losses->labels += t->loss_denominator == DENOMINATOR_LABELS ? t->data.order[i]->n_marked
                                                                     : t->data.order[i]->n_labels;
     scale = losses->labels > 0 ? 1 / (double)losses->labels : 0;
+    scale *= optimizer_loss_scale(&t->optimizer, &t->network);
     for (size_t i = from; i < to; i += (size_t)t->batch_size) {
         const size_t left = to - i, size = (size_t)t->batch_size;
         batch_fill(&t->batch, t->data.order + i, left < size ? left : size);
