@@ -90,7 +90,7 @@ enum status backend_open(const struct backend_options *o, struct backend **out, 
 
 #if HPO_CUDA
     if (strcmp(o->name, "cuda") == 0)
-        return cuda_open(o->device, out, err);
+        return cuda_open(o, out, err);
 #endif
     if (strcmp(o->name, "cpu") != 0)
         return error_set(err, ERR_INPUT, "--backend",

@@ -20,10 +20,20 @@
 #include "base/error.h"
 #include "kernels/ops.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct ranks;
+
 struct backend_options {
     const char *name; /* "cpu", "cuda" */
     size_t threads;   /* of the processor: 1 to 256 */
-    int device;       /* of CUDA: its number among those that this process sees */
+    /* Of CUDA: */
+    int device;          /* its number among those that this process sees */
+    struct ranks *ranks; /* NULL: alone */
+    size_t rank;
+    int zero; /* 0 to 3: what ranks divide among them, see cuda/shards.h */
 };
 
 /*
@@ -36,5 +46,9 @@ void backend_close(struct backend *be); /* NULL is allowed */
 
 /* Whether this build has "cuda". */
 bool backend_has_cuda(void);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -17,10 +17,16 @@
  *            is exact, since the product rounds to it anyway. All others are fp32.
  * Writing    Operations write their outputs; backward ones write the gradients of activations, and
  *            of parameters for one micro-batch. Only embed_backward adds to what is there.
- * Window     With `accumulate`, gradients are summed over micro-batches: backward operations and
- *            `clear` write those of one, from zero, and add_gradients, called after each, adds them
- *            in the order of the calls. Without it a micro-batch is the window, and nothing is to
- *            be added. OPS_GRADIENT, gradient_norms and adamw mean the window.
+ * Window     With `accumulate`, gradients are summed over micro-batches: micro_batch is called
+ *            before each, backward operations and `clear` write its gradients, from zero, and
+ *            add_gradients, called behind it, adds them in the order of the calls. Without it a
+ *            micro-batch is the window, and nothing is to be added. OPS_GRADIENT, gradient_norms
+ *            and adamw mean the window.
+ * Ranks      Several backends, each in a thread of its own, can share a model (struct ranks): each
+ *            gets every call but of other rows. Micro-batch i of a window is that of rank i mod
+ *            ranks, one without rows where there are no more, and what is added is added in the
+ *            order of ranks: so the sums are those of one backend. Norms are those of the whole.
+ *            Every rank makes the same calls in the same order.
  * Same bits  No result depends on the number of threads, on the instruction set, on the other rows
  *            of a batch. The order of sums is the backend's, and part of its identity: for the
  *            processor see cpu/cpu.h. Maxima are a > b ? a : b.
@@ -70,6 +76,7 @@ struct ops_rows {
 /* A parameter's shape: a matrix [n][k], or, with k 0, a vector [n]. */
 struct ops_shape {
     size_t n, k;
+    bool looked_up; /* by embed: embed_backward is the last that adds to its gradient */
 };
 
 /* Of each parameter. */
@@ -315,8 +322,11 @@ struct ops {
     void (*cross_entropy)(struct backend *be, const struct cross_entropy_args *a);
     void (*largest)(struct backend *be, const struct largest_args *a);
     void (*clear)(struct backend *be, int parameter); /* its gradient becomes 0 */
-    /* The micro-batch's gradients to those of the window; with `first` they become those. */
-    void (*add_gradients)(struct backend *be, bool first);
+    /* A micro-batch begins, the first of its window or a later one; of all ranks, the first
+     * `present` have one. */
+    void (*micro_batch)(struct backend *be, bool first, size_t present);
+    /* Its gradients, those of all ranks, to those of the window. */
+    void (*add_gradients)(struct backend *be);
     void (*gradient_norms)(struct backend *be, const struct gradient_norms_args *a);
     void (*adamw)(struct backend *be, const struct adamw_args *a);
 };

@@ -160,7 +160,7 @@ void NAMED(take_rows)(struct backend *be, const struct rows_args *a);
 void NAMED(put_rows)(struct backend *be, const struct rows_args *a);
 void NAMED(cross_entropy)(struct backend *be, const struct cross_entropy_args *a);
 void NAMED(largest)(struct backend *be, const struct largest_args *a);
-void NAMED(add_gradients)(struct backend *be, bool first);
+void NAMED(add_gradients)(struct backend *be);
 void NAMED(gradient_norms)(struct backend *be, const struct gradient_norms_args *a);
 void NAMED(adamw)(struct backend *be, const struct adamw_args *a);
 void NAMED(upload)(struct backend *be, enum ops_part part, int parameter, size_t first, size_t n,

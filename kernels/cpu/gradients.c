@@ -21,12 +21,12 @@ static void add_chunk(void *context, size_t index, size_t worker)
                     lanes_add(lanes_load(c->window + i), lanes_load(c->gradient + i)));
 }
 
-void NAMED(add_gradients)(struct backend *be, bool first)
+void NAMED(add_gradients)(struct backend *be)
 {
     struct cpu *c = cpu_of(be);
     float *micro = c->gradient;
 
-    if (first) {
+    if (c->first) {
         c->gradient = c->window;
         c->window = micro;
         return;

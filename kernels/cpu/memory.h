@@ -56,6 +56,7 @@ struct cpu {
     bf16 *rounded;   /* value; NULL where products are in fp32 */
     float *gradient; /* of the micro-batch: backward operations write it */
     float *window;   /* of all micro-batches so far; NULL: the micro-batch is the window */
+    bool first;      /* the micro-batch is the first of its window */
 
     pthread_mutex_t mutex;
     pthread_cond_t released;
@@ -138,5 +139,6 @@ enum status cpu_snapshot(struct backend *be, struct snapshot **out, struct error
 void cpu_release(struct snapshot *s);
 void cpu_settle(struct backend *be);
 void cpu_clear(struct backend *be, int parameter);
+void cpu_micro_batch(struct backend *be, bool first, size_t present);
 
 #endif

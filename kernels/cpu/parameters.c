@@ -64,6 +64,12 @@ void cpu_clear(struct backend *be, int parameter)
     memset(c->gradient + p->offset, 0, p->floats * sizeof(float));
 }
 
+void cpu_micro_batch(struct backend *be, bool first, size_t present)
+{
+    (void)present; /* one backend, one rank */
+    cpu_of(be)->first = first;
+}
+
 enum status cpu_snapshot(struct backend *be, struct snapshot **out, struct error *err)
 {
     struct cpu *c = cpu_of(be);

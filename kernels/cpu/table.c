@@ -38,6 +38,7 @@ const struct ops NAMED(cpu_ops) = {
     .cross_entropy = NAMED(cross_entropy),
     .largest = NAMED(largest),
     .clear = cpu_clear,
+    .micro_batch = cpu_micro_batch,
     .add_gradients = NAMED(add_gradients),
     .gradient_norms = NAMED(gradient_norms),
     .adamw = NAMED(adamw),

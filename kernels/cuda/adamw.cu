@@ -2,6 +2,7 @@
 #include "kernels/adamw.h"
 
 #include "kernels/cuda/rows.h"
+#include "kernels/cuda/shards.h"
 
 namespace
 {
@@ -40,17 +41,27 @@ __global__ void adamw_kernel(struct adamw_task t)
 void cuda_adamw(struct backend *be, const struct adamw_args *a)
 {
     struct cuda *c = cuda_of(be);
-    const struct cuda_parameter *first = &c->parameters[a->first];
-    const struct cuda_parameter *last = first + a->n - 1;
-    const size_t at = first->offset;
-    const struct adamw_task t = {c->value + at,
-                                 c->moment1 + at,
-                                 c->moment2 + at,
-                                 cuda_part(c, OPS_GRADIENT) + at,
-                                 c->rounded ? c->rounded + at : NULL,
-                                 c->base.operand,
-                                 last->offset + last->floats - at,
-                                 adamw_numbers(a)};
+    const struct cuda_parameter *last = &c->parameters[a->first + a->n - 1];
+    const bool sharded = c->state.sharded;
+    const size_t at = cuda_state_at(c, a->first), offset = c->parameters[a->first].offset;
+    const size_t end = sharded ? last->local + last->shard : last->offset + last->floats;
+    struct adamw_task t = {c->state.value + at,
+                           c->state.moment1 + at,
+                           c->state.moment2 + at,
+                           NULL,
+                           NULL,
+                           c->base.operand,
+                           end - at,
+                           adamw_numbers(a)};
 
+    if (c->sums && !sharded)
+        shards_gather_sums(c, a->first, a->n);
+    t.grad = (sharded ? c->sums : c->window ? c->window : c->gradient) + at;
+    if (c->rounded && (!sharded || !c->value))
+        t.rounded = c->rounded + at;
     LAUNCH(c, cuda_blocks(t.n, THREADS), THREADS, 0, adamw_kernel, t);
+    if (!sharded || !c->value)
+        return;
+    shards_gather(c, a->first, a->n);
+    cuda_round(c, c->value, offset, last->offset + last->floats - offset);
 }

@@ -5,7 +5,8 @@
  * Sums       fp32 has the orders of the processor (cpu/cpu.h), and so its bits.
  * Parameters Each part is one slab of floats. A matrix [n][k] lies in rows of `pitch` floats, k
  *            rounded up to 8, zero behind k; a vector is one row. Where products have 16-bit
- *            operands a second slab, at the same offsets, holds the values rounded to them.
+ *            operands a second slab, at the same offsets, holds the values rounded to them. Among
+ *            ranks a slab can be one of shards: see shards.h.
  * Rows       of activations are whole 128 bytes.
  */
 #ifndef KERNELS_CUDA_CUDA_H
@@ -18,14 +19,21 @@
 #include "kernels/cuda/device.h"
 #include "kernels/cuda/open.h"
 #include "kernels/ops.h"
+#include "kernels/ranks.h"
 
-enum { CUDA_SUM_BLOCK = 512 }; /* of products: see cpu.h */
+enum {
+    CUDA_SUM_BLOCK = 512, /* of products: see cpu.h */
+    CUDA_STATES = 16      /* floats of a norm on its way */
+};
 
 struct cuda_parameter {
     size_t offset; /* floats from the start of a slab */
     size_t n, k;   /* k 1: a vector, or a matrix of one column */
     size_t pitch;  /* floats from row to row; 1 of a vector */
     size_t floats; /* with padding */
+    bool matrix, looked_up;
+    size_t shard, local; /* floats of a rank's shard, and its offset in a slab of shards */
+    size_t kept;         /* offset among the gradients of looked-up ones: see shards.cu */
 };
 
 enum { CUDA_PENDING_MAX = 64 };
@@ -64,12 +72,32 @@ struct cuda {
     float *d_scores;
     size_t slots, keys, keys_stride;
 
-    struct cuda_half *half;            /* products of 16-bit operands; NULL in fp32 */
+    struct cuda_half *half; /* products of 16-bit operands; NULL in fp32 */
+    /* Ranks, and what of the parameters this one has: see shards.h. Alone all is whole. */
+    struct ranks *ranks; /* NULL: alone */
+    size_t n_ranks, rank;
+    int zero;
+    struct cuda *peers[RANKS_MAX];
+    struct cuda_wire *wire;
+    struct cuda_shards *shards;
+    bool first;     /* the micro-batch is the first of its window */
+    size_t present; /* ranks that have one */
+
     struct cuda_parameter *parameters; /* the host's, and the same on the device */
     const struct cuda_parameter *on_device;
-    size_t n_parameters, floats;                          /* of a slab */
-    float *value, *moment1, *moment2, *gradient, *window; /* as in cpu/memory.h */
-    uint16_t *rounded;                                    /* value; NULL in fp32 */
+    size_t n_parameters;
+    size_t floats, shard_floats; /* of a whole slab, of one of shards */
+    float *value;                /* whole; NULL in stage 3 */
+    uint16_t *rounded;           /* as values are; NULL in fp32 */
+    float *gradient;             /* of the micro-batch, whole; NULL from stage 2 on */
+    float *window;               /* alone: of all micro-batches so far; NULL: it is the gradient */
+    float *sums;                 /* among ranks: the same, shards */
+    struct {
+        float *value, *moment1, *moment2;
+        size_t floats;
+        bool sharded;
+    } state;       /* what AdamW reads and writes, whole or shards; value may be the one above */
+    float *states; /* [parameters][CUDA_STATES] of norms: see gradients.cu */
 };
 
 #ifdef __cplusplus
@@ -85,6 +113,9 @@ static inline struct cuda *cuda_of(struct backend *be)
 void cuda_fail(struct cuda *c, enum status status, const char *format, ...) PRINTF_LIKE(3, 4);
 void cuda_check(struct cuda *c, cudaError_t e, const char *what);
 
+/* All ranks meet; without any, nothing. */
+void cuda_meet(struct cuda *c);
+
 /* Has anything failed? */
 static inline bool cuda_broken(const struct cuda *c)
 {
@@ -94,8 +125,14 @@ static inline bool cuda_broken(const struct cuda *c)
 /* "WHAT: why" as ERR_DEVICE (the card itself is broken), ERR_BUSY (its memory is full), ERR_SYSTEM. */
 enum status cuda_failure(cudaError_t e, const char *what, struct error *err);
 
-/* Rows of k floats, each to a row of `pitch` on the device, zero behind k. */
-void cuda_send_rows(struct cuda *c, float *to, const float *from, size_t n, size_t k, size_t pitch);
+/* Rows [first, first + n) of a parameter as a slab holds them, of which floats [from, end) go to
+ * the device: to[0] is float `from`. */
+struct cuda_rows {
+    const struct cuda_parameter *p;
+    size_t first, n;
+    const float *rows;
+};
+void cuda_send_rows(struct cuda *c, const struct cuda_rows *r, float *to, size_t from, size_t end);
 
 /* What snapshots need, and what they are made of. */
 enum status cuda_snapshots_open(struct cuda *c, struct error *err);
@@ -116,18 +153,23 @@ static inline unsigned cuda_blocks(size_t n, size_t of)
     return (unsigned)((n + of - 1) / of);
 }
 
-/* A parameter's value, rounded value, or gradient of this micro-batch; NULL for OPS_NONE. */
-static inline const float *cuda_value(const struct cuda *c, int parameter)
+/* Where a parameter lies in state. */
+static inline size_t cuda_state_at(const struct cuda *c, int parameter)
 {
-    return parameter == OPS_NONE ? NULL : c->value + c->parameters[parameter].offset;
-}
-static inline float *cuda_gradient(const struct cuda *c, int parameter)
-{
-    return parameter == OPS_NONE ? NULL : c->gradient + c->parameters[parameter].offset;
+    return c->state.sharded ? c->parameters[parameter].local : c->parameters[parameter].offset;
 }
 
-/* The slab of a part; gradients are those that AdamW reads. */
-float *cuda_part(const struct cuda *c, enum ops_part part);
+/* A parameter's value, rounded value, or gradient of this micro-batch, whole; NULL for OPS_NONE.
+ * Among ranks this may gather: all call it, in the same order. */
+const float *cuda_value(struct cuda *c, int parameter);
+const uint16_t *cuda_rounded(struct cuda *c, int parameter);
+float *cuda_gradient(struct cuda *c, int parameter);
+
+/* An operation has written this gradient, and nothing will be added to it. */
+void cuda_written(struct cuda *c, int parameter, const float *gradient);
+
+/* Rounded values of `n` floats from `at` on, of a slab. */
+void cuda_round(struct cuda *c, const float *values, size_t at, size_t n);
 
 /* For struct ops. */
 void cuda_close(struct backend *be);
@@ -162,7 +204,8 @@ void cuda_take_rows(struct backend *be, const struct rows_args *a);
 void cuda_put_rows(struct backend *be, const struct rows_args *a);
 void cuda_cross_entropy(struct backend *be, const struct cross_entropy_args *a);
 void cuda_largest(struct backend *be, const struct largest_args *a);
-void cuda_add_gradients(struct backend *be, bool first);
+void cuda_micro_batch(struct backend *be, bool first, size_t present);
+void cuda_add_gradients(struct backend *be);
 void cuda_gradient_norms(struct backend *be, const struct gradient_norms_args *a);
 void cuda_adamw(struct backend *be, const struct adamw_args *a);
 

@@ -5,11 +5,12 @@
 #include <math.h>
 
 #include "kernels/cuda/rows.h"
+#include "kernels/cuda/shards.h"
 
 namespace
 {
 
-enum { THREADS = 256, NORM_LANES = 8 };
+enum { THREADS = 256, NORM_LANES = 8, LARGEST = NORM_LANES /* place in a state */ };
 
 __global__ void add_kernel(float *window, const float *gradient, size_t n)
 {
@@ -19,33 +20,42 @@ __global__ void add_kernel(float *window, const float *gradient, size_t n)
         window[i] += gradient[i];
 }
 
+/* What the norms are of: gradients of whole parameters, or of one rank's shards. */
+struct norms_task {
+    const struct cuda_parameter *parameters;
+    const float *gradient;
+    float *states; /* [parameters][CUDA_STATES]: eight sums of squares, the largest magnitude */
+    bool shards;
+    size_t rank;
+};
+
 struct norms_shared {
-    float lane[NORM_LANES];
     float largest[THREADS];
 };
 
-/* A block a parameter. Eight threads have a chain each, all of them look for the largest. */
-__global__ void norms_kernel(struct gradient_norms_args a, const struct cuda_parameter *parameters,
-                             const float *gradient)
+/*
+ * A block a parameter. Eight threads have a chain each: the elements of a row go to them in turn,
+ * and rows are whole eights, so that it is every eighth from the first on. A chain goes on where
+ * the rank before has ended. All threads look for the largest.
+ */
+__global__ void norms_kernel(struct norms_task task)
 {
     SHARED(struct norms_shared, s);
-    const struct cuda_parameter p = parameters[blockIdx.x];
-    const float *x = gradient + p.offset;
+    const struct cuda_parameter p = task.parameters[blockIdx.x];
+    const size_t first = task.shards ? task.rank * p.shard : 0;
+    const size_t left = p.floats > first ? p.floats - first : 0;
+    const size_t n = task.shards && left > p.shard ? p.shard : left;
+    const float *x = task.gradient + (task.shards ? p.local : p.offset);
+    float *state = task.states + blockIdx.x * CUDA_STATES;
     const unsigned t = threadIdx.x;
-    /* a vector and a matrix of one column are one row */
-    const size_t rows = p.k > 1 ? p.n : 1, columns = p.k > 1 ? p.k : p.n;
-    const size_t row = p.k > 1 ? p.pitch : 0, column = p.k > 1 ? 1 : p.pitch;
-    float largest = 0, sum = 0;
+    float largest = 0, sum = t < NORM_LANES ? state[t] : 0;
 
-    for (size_t i = 0; i < rows && t < NORM_LANES; i++)
-        for (size_t j = t; j < columns; j += NORM_LANES) {
-            const float g = x[i * row + j * column];
-            sum = __fmaf_rn(g, g, sum);
-        }
-    for (size_t i = t; i < p.floats; i += THREADS)
+    for (size_t i = t; i < n && t < NORM_LANES; i += NORM_LANES)
+        sum = __fmaf_rn(x[i], x[i], sum);
+    for (size_t i = t; i < n; i += THREADS)
         largest = lanes_max(lanes_abs(x[i]), largest);
     if (t < NORM_LANES)
-        s->lane[t] = sum;
+        state[t] = sum;
     s->largest[t] = largest;
     __syncthreads();
     for (unsigned half = THREADS / 2; half > 0; half /= 2) {
@@ -53,34 +63,79 @@ __global__ void norms_kernel(struct gradient_norms_args a, const struct cuda_par
             s->largest[t] = lanes_max(s->largest[t], s->largest[t + half]);
         __syncthreads();
     }
-    if (t > 0)
+    if (t == 0)
+        state[LARGEST] = lanes_max(s->largest[0], state[LARGEST]);
+}
+
+__global__ void finish_kernel(struct gradient_norms_args a, const float *states, size_t n)
+{
+    const size_t i = cuda_thread();
+    const float *state = states + i * CUDA_STATES;
+    float sum;
+
+    if (i >= n)
         return;
+    sum = state[0];
     for (unsigned l = 1; l < NORM_LANES; l++)
-        sum += s->lane[l];
-    a.norms[blockIdx.x] = __fsqrt_rn(sum);
-    a.largest[blockIdx.x] = isnan(sum) ? INFINITY : s->largest[0];
+        sum += state[l];
+    a.norms[i] = __fsqrt_rn(sum);
+    a.largest[i] = isnan(sum) ? INFINITY : state[LARGEST];
+}
+
+/* The states of all parameters: of ranks one after another, and the last one's are everyone's. */
+void find_states(struct cuda *c, const struct norms_task *task)
+{
+    const size_t bytes = c->n_parameters * CUDA_STATES * sizeof(float), last = c->n_ranks - 1;
+
+    cuda_check(c, cudaMemsetAsync(c->states, 0, bytes, c->stream), "norms");
+    for (size_t rank = 0; rank <= last; rank++) {
+        if (rank == c->rank)
+            LAUNCH(c, (unsigned)c->n_parameters, THREADS, sizeof(struct norms_shared), norms_kernel,
+                   *task);
+        if (rank < last)
+            shards_pass(c, c->states, bytes, rank, rank + 1);
+    }
+    for (size_t rank = 0; rank < last; rank++)
+        shards_pass(c, c->states, bytes, last, rank);
 }
 
 } // namespace
 
-void cuda_add_gradients(struct backend *be, bool first)
+void cuda_micro_batch(struct backend *be, bool first, size_t present)
+{
+    struct cuda *c = cuda_of(be);
+
+    c->first = first;
+    c->present = present;
+}
+
+void cuda_add_gradients(struct backend *be)
 {
     struct cuda *c = cuda_of(be);
     float *micro = c->gradient;
 
-    if (first) {
+    if (c->n_ranks > 1) {
+        if (micro) /* else operations have done it */
+            shards_sum(c, 0, (int)c->n_parameters);
+    } else if (c->first) {
         c->gradient = c->window;
         c->window = micro;
-        return;
+    } else {
+        LAUNCH(c, cuda_blocks(c->floats, THREADS), THREADS, 0, add_kernel, c->window, c->gradient,
+               c->floats);
     }
-    LAUNCH(c, cuda_blocks(c->floats, THREADS), THREADS, 0, add_kernel, c->window, c->gradient,
-           c->floats);
 }
 
 void cuda_gradient_norms(struct backend *be, const struct gradient_norms_args *a)
 {
     struct cuda *c = cuda_of(be);
+    const struct norms_task task = {c->on_device,
+                                    c->sums     ? c->sums
+                                    : c->window ? c->window
+                                                : c->gradient,
+                                    c->states, c->sums != NULL, c->rank};
 
-    LAUNCH(c, (unsigned)c->n_parameters, THREADS, sizeof(struct norms_shared), norms_kernel, *a,
-           c->on_device, cuda_part(c, OPS_GRADIENT));
+    find_states(c, &task);
+    LAUNCH(c, cuda_blocks(c->n_parameters, THREADS), THREADS, 0, finish_kernel, *a, c->states,
+           c->n_parameters);
 }

@@ -241,11 +241,11 @@ void multiply(struct cuda *c, const struct task *t)
 }
 
 /* The value of a weight as an operand: k rows, n columns of theirs. */
-struct matrix weight_of(const struct cuda *c, int weight)
+struct matrix weight_of(struct cuda *c, int weight)
 {
     const struct cuda_parameter *p = &c->parameters[weight];
 
-    return {c->rounded + p->offset, p->k, p->n, p->pitch, false};
+    return {cuda_rounded(c, weight), p->k, p->n, p->pitch, false};
 }
 
 struct task task_of(const struct cuda *c, enum kind kind, int weight)
@@ -325,7 +325,8 @@ void half_linear(struct cuda *c, const struct linear_args *a)
     t.d_rows = t.n;
     t.d_columns = a->m;
     t.bias = cuda_value(c, a->bias);
-    multiply(c, &t);
+    if (a->m > 0)
+        multiply(c, &t);
 }
 
 void half_linear_input(struct cuda *c, const struct linear_input_args *a)
@@ -339,10 +340,11 @@ void half_linear_input(struct cuda *c, const struct linear_input_args *a)
     t.d = a->dx;
     t.d_rows = t.k;
     t.d_columns = a->m;
-    multiply(c, &t);
+    if (a->m > 0)
+        multiply(c, &t);
 }
 
-void half_linear_weight(struct cuda *c, const struct linear_weight_args *a)
+void half_linear_weight(struct cuda *c, const struct linear_weight_args *a, float *dweight)
 {
     struct task t = task_of(c, WEIGHT, a->weight);
     const struct ops_rows x = operand(c, a->x, c->half->x, a->m, t.k);
@@ -350,7 +352,7 @@ void half_linear_weight(struct cuda *c, const struct linear_weight_args *a)
 
     t.a = {x.at, t.k, a->m, x.stride, false};
     t.b = {dy.at, t.n, a->m, dy.stride, true};
-    t.d = {cuda_gradient(c, a->weight), c->parameters[a->weight].pitch, OPS_FP32};
+    t.d = {dweight, c->parameters[a->weight].pitch, OPS_FP32};
     t.d_rows = t.k;
     t.d_columns = t.n;
     multiply(c, &t);

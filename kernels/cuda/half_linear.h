@@ -10,9 +10,9 @@ void half_close(struct cuda *c);
 enum status half_prepare(struct cuda *c, const struct ops_limits *limits,
                          struct error *err) MUST_CHECK;
 
-/* m is not 0; the gradient of a bias is not theirs. */
+/* The gradient of a bias is not theirs; that of a weight has m > 0. */
 void half_linear(struct cuda *c, const struct linear_args *a);
 void half_linear_input(struct cuda *c, const struct linear_input_args *a);
-void half_linear_weight(struct cuda *c, const struct linear_weight_args *a);
+void half_linear_weight(struct cuda *c, const struct linear_weight_args *a, float *dweight);
 
 #endif

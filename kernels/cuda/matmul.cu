@@ -28,6 +28,8 @@ template <bool A_BY_SUM, bool B_BY_SUM> void multiply(struct cuda *c, const stru
     const dim3 tiles = product_grid<large>(p.m, p.columns, 1);
     const struct one job = {p};
 
+    if (p.m == 0)
+        return;
     if (tiles.x * tiles.y >= c->multiprocessors)
         LAUNCH(c, tiles, large::THREADS, sizeof(typename large::shared),
                (product_kernel<large, struct one>), job);
@@ -57,8 +59,6 @@ void cuda_linear(struct backend *be, const struct linear_args *a)
     const struct cuda_parameter *w = &c->parameters[a->weight];
     struct product p = {};
 
-    if (a->m == 0)
-        return;
     if (c->half) {
         half_linear(c, a);
         return;
@@ -85,8 +85,6 @@ void cuda_linear_input(struct backend *be, const struct linear_input_args *a)
     const struct cuda_parameter *w = &c->parameters[a->weight];
     struct product p = {};
 
-    if (a->m == 0)
-        return;
     if (c->half) {
         half_linear_input(c, a);
         return;
@@ -107,13 +105,13 @@ void cuda_linear_input(struct backend *be, const struct linear_input_args *a)
 }
 
 /* The gradient of a weight; also without rows: zeros. */
-static void weight_gradient(struct cuda *c, const struct linear_weight_args *a)
+static void weight_gradient(struct cuda *c, const struct linear_weight_args *a, float *dweight)
 {
     const struct cuda_parameter *w = &c->parameters[a->weight];
     struct product p = {};
 
     if (c->half && a->m > 0) {
-        half_linear_weight(c, a);
+        half_linear_weight(c, a, dweight);
         return;
     }
     p.a = static_cast<const float *>(a->dy.at);
@@ -122,7 +120,7 @@ static void weight_gradient(struct cuda *c, const struct linear_weight_args *a)
     p.b = static_cast<const float *>(a->x.at);
     p.b_step = a->x.stride;
     p.b_column = 1;
-    p.c = {cuda_gradient(c, a->weight), w->pitch, OPS_FP32};
+    p.c = {dweight, w->pitch, OPS_FP32};
     p.columns = w->pitch;
     p.m = w->n;
     p.n = w->k;
@@ -133,10 +131,14 @@ static void weight_gradient(struct cuda *c, const struct linear_weight_args *a)
 void cuda_linear_weight(struct backend *be, const struct linear_weight_args *a)
 {
     struct cuda *c = cuda_of(be);
-    const size_t n = c->parameters[a->weight].n;
-    float *dbias = cuda_gradient(c, a->bias);
+    const struct cuda_parameter *w = &c->parameters[a->weight];
+    float *dweight = cuda_gradient(c, a->weight), *dbias = cuda_gradient(c, a->bias);
 
-    weight_gradient(c, a);
+    weight_gradient(c, a, dweight);
     if (dbias)
-        LAUNCH(c, cuda_blocks(n, THREADS), THREADS, 0, bias_kernel, a->dy, dbias, a->m, n);
+        LAUNCH(c, cuda_blocks(w->n, THREADS), THREADS, 0, bias_kernel, a->dy, dbias, a->m, w->n);
+    if (!w->looked_up) /* to whose gradient embed_backward will add */
+        cuda_written(c, a->weight, dweight);
+    if (dbias)
+        cuda_written(c, a->bias, dbias);
 }

@@ -9,8 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernels/backend.h"
 #include "kernels/cuda/cuda.h"
 #include "kernels/cuda/half_linear.h"
+#include "kernels/cuda/shards.h"
+#include "kernels/cuda/wire.h"
 
 struct cuda_block {
     struct cuda_block *next;
@@ -35,6 +38,15 @@ enum status cuda_failure(cudaError_t e, const char *what, struct error *err)
     return error_set(err, ERR_SYSTEM, "cuda", "%s: %s", what, cudaGetErrorString(e));
 }
 
+/* A failure of one rank is the others' at once: they may be waiting for it. */
+static void tell_ranks(struct cuda *c)
+{
+    if (c->n_ranks > 1) {
+        error_place(&c->error, "rank %zu", c->rank);
+        ranks_fail(c->ranks, c->failure, &c->error);
+    }
+}
+
 void cuda_fail(struct cuda *c, enum status status, const char *format, ...)
 {
     char text[sizeof c->error.text];
@@ -46,12 +58,26 @@ void cuda_fail(struct cuda *c, enum status status, const char *format, ...)
     (void)vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     c->failure = error_set(&c->error, status, "cuda", "%s", text);
+    tell_ranks(c);
 }
 
 void cuda_check(struct cuda *c, cudaError_t e, const char *what)
 {
-    if (e != cudaSuccess && !cuda_broken(c))
-        c->failure = cuda_failure(e, what, &c->error);
+    if (e == cudaSuccess || cuda_broken(c))
+        return;
+    c->failure = cuda_failure(e, what, &c->error);
+    tell_ranks(c);
+}
+
+void cuda_meet(struct cuda *c)
+{
+    struct error error;
+    enum status s;
+
+    if (c->n_ranks > 1 && (s = ranks_meet(c->ranks, c->rank, &error)) != OK && !cuda_broken(c)) {
+        c->failure = s;
+        c->error = error;
+    }
 }
 
 /* ---- opening ---- */
@@ -73,6 +99,8 @@ void cuda_close(struct backend *be)
     }
     cuda_snapshots_close(c);
     half_close(c);
+    shards_close(c);
+    wire_close(c);
     for (struct cuda_block *b = c->blocks; b;) {
         struct cuda_block *next = b->next;
         (void)cudaFree(b->at);
@@ -102,7 +130,18 @@ static cudaError_t open_device(struct cuda *c, int device)
     return e == cudaSuccess ? cudaStreamCreateWithFlags(&c->stream, cudaStreamNonBlocking) : e;
 }
 
-enum status cuda_open(int device, struct backend **out, struct error *err)
+/* Every rank knows the others from here on. */
+static enum status join_ranks(struct cuda *c, struct error *err)
+{
+    TRY(wire_open(c, err));
+    ranks_show(c->ranks, c->rank, c);
+    TRY(ranks_meet(c->ranks, c->rank, err));
+    for (size_t i = 0; i < c->n_ranks; i++)
+        c->peers[i] = static_cast<struct cuda *>(ranks_shown(c->ranks, i));
+    return ranks_meet(c->ranks, c->rank, err);
+}
+
+enum status cuda_open(const struct backend_options *o, struct backend **out, struct error *err)
 {
     struct cuda *c = static_cast<struct cuda *>(calloc(1, sizeof *c));
     enum status s = OK;
@@ -111,10 +150,17 @@ enum status cuda_open(int device, struct backend **out, struct error *err)
     if (!c)
         return error_memory(err);
     c->base.ops = &cuda_ops;
-    if ((e = open_device(c, device)) != cudaSuccess)
+    c->ranks = o->ranks;
+    c->n_ranks = o->ranks ? ranks_count(o->ranks) : 1;
+    c->rank = o->rank;
+    c->zero = c->n_ranks > 1 ? o->zero : 0;
+    c->present = 1;
+    if ((e = open_device(c, o->device)) != cudaSuccess)
         s = cuda_failure(e, "cannot open the device", err);
     if (s == OK)
         s = cuda_snapshots_open(c, err);
+    if (s == OK && c->n_ranks > 1)
+        s = join_ranks(c, err);
     if (s != OK) {
         cuda_close(&c->base);
         return s;
@@ -259,24 +305,39 @@ void cuda_send(struct backend *be, void *to, const void *from, size_t bytes)
     cuda_check(c, e, "send");
 }
 
-/* Rows of k floats, each to a row of `pitch`. */
-void cuda_send_rows(struct cuda *c, float *to, const float *from, size_t n, size_t k, size_t pitch)
+/* Rows [i, i + n) as a slab holds them. */
+static void fill_rows(char *to, const struct cuda_rows *r, size_t i, size_t n)
 {
-    const size_t row = pitch * sizeof(float), at_once = row < STAGE ? STAGE / row : 1;
+    const size_t k = r->p->k, pitch = r->p->pitch;
+    const float *from = r->rows + i * k;
 
-    for (size_t first = 0; first < n && !cuda_broken(c); first += at_once) {
-        const size_t rows = n - first < at_once ? n - first : at_once;
+    if (k == pitch) {
+        memcpy(to, from, n * k * sizeof(float));
+        return;
+    }
+    for (size_t j = 0; j < n; j++) {
+        char *row = to + j * pitch * sizeof(float);
+        memcpy(row, from + j * k, k * sizeof(float));
+        memset(row + k * sizeof(float), 0, (pitch - k) * sizeof(float));
+    }
+}
+
+void cuda_send_rows(struct cuda *c, const struct cuda_rows *r, float *to, size_t from, size_t end)
+{
+    const size_t pitch = r->p->pitch, row = pitch * sizeof(float);
+    const size_t at_once = row < STAGE ? STAGE / row : 1;
+    const size_t last = (end + pitch - 1) / pitch - r->first;
+
+    for (size_t i = from / pitch - r->first, n; i < last && !cuda_broken(c); i += n) {
+        const size_t begin = (r->first + i) * pitch, skip = begin < from ? from - begin : 0;
         char *stage = NULL;
-        cudaError_t e = stage_of(c, rows * row, &stage);
+        n = last - i < at_once ? last - i : at_once;
+        const size_t until = begin + n * pitch < end ? begin + n * pitch : end;
+        cudaError_t e = stage_of(c, n * row, &stage);
         if (e == cudaSuccess) {
-            for (size_t i = 0; i < rows && k != pitch; i++) {
-                char *at = stage + i * row;
-                memcpy(at, from + (first + i) * k, k * sizeof(float));
-                memset(at + k * sizeof(float), 0, (pitch - k) * sizeof(float));
-            }
-            if (k == pitch)
-                memcpy(stage, from + first * k, rows * row);
-            e = cudaMemcpyAsync(to + first * pitch, stage, rows * row, cudaMemcpyHostToDevice,
+            fill_rows(stage, r, i, n);
+            e = cudaMemcpyAsync(to + begin + skip - from, stage + skip * sizeof(float),
+                                (until - begin - skip) * sizeof(float), cudaMemcpyHostToDevice,
                                 c->stream);
         }
         cuda_check(c, e, "upload");
@@ -285,12 +346,29 @@ void cuda_send_rows(struct cuda *c, float *to, const float *from, size_t n, size
 
 /* ---- from the device ---- */
 
+/* What another rank's failure has cut short is no result. */
+static void look_at_ranks(struct cuda *c)
+{
+    struct error error;
+    enum status s;
+
+    ranks_waited(c->ranks, c->rank);
+    if ((s = ranks_failure(c->ranks, &error)) != OK && !cuda_broken(c)) {
+        c->failure = s;
+        c->error = error;
+    }
+}
+
 /* Waits, then brings to their places what was fetched. */
 static void deliver(struct cuda *c)
 {
     const struct cuda_pending *p = c->pending;
 
+    if (c->n_ranks > 1)
+        ranks_wait(c->ranks, c->rank);
     cuda_check(c, cudaStreamSynchronize(c->stream), "the device");
+    if (c->n_ranks > 1)
+        look_at_ranks(c);
     for (size_t i = 0; i < c->n_pending && !cuda_broken(c); i++)
         memcpy(p[i].to, p[i].from, p[i].bytes);
     c->n_pending = 0;

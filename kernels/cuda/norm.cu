@@ -92,21 +92,23 @@ void cuda_norm(struct backend *be, const struct norm_args *a)
 {
     struct cuda *c = cuda_of(be);
     const size_t n = c->parameters[a->weight].n;
+    const float *weight = cuda_value(c, a->weight), *bias = cuda_value(c, a->bias);
 
     if (a->m > 0)
-        LAUNCH(c, cuda_blocks(a->m, ROWS), THREADS, 0, norm_kernel, *a, cuda_value(c, a->weight),
-               cuda_value(c, a->bias), n, (float)n);
+        LAUNCH(c, cuda_blocks(a->m, ROWS), THREADS, 0, norm_kernel, *a, weight, bias, n, (float)n);
 }
 
 void cuda_norm_backward(struct backend *be, const struct norm_backward_args *a)
 {
     struct cuda *c = cuda_of(be);
     const size_t n = c->parameters[a->weight].n;
+    float *dweight = cuda_gradient(c, a->weight), *dbias = cuda_gradient(c, a->bias);
+    const float *weight = cuda_value(c, a->weight);
 
     /* Columns first: dx may be dy. */
-    LAUNCH(c, cuda_blocks(n, THREADS), THREADS, 0, columns_kernel, *a, cuda_gradient(c, a->weight),
-           cuda_gradient(c, a->bias), n);
+    LAUNCH(c, cuda_blocks(n, THREADS), THREADS, 0, columns_kernel, *a, dweight, dbias, n);
     if (a->m > 0)
-        LAUNCH(c, cuda_blocks(a->m, ROWS), THREADS, 0, rows_kernel, *a, cuda_value(c, a->weight), n,
-               (float)n);
+        LAUNCH(c, cuda_blocks(a->m, ROWS), THREADS, 0, rows_kernel, *a, weight, n, (float)n);
+    cuda_written(c, a->weight, dweight);
+    cuda_written(c, a->bias, dbias);
 }

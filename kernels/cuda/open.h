@@ -9,10 +9,12 @@ extern "C" {
 #endif
 
 struct backend;
+struct backend_options;
 
-/* Device number `device` of those that this process sees. ERR_SYSTEM, ERR_BUSY, ERR_DEVICE. Close
- * with backend_close. */
-enum status cuda_open(int device, struct backend **out, struct error *err) MUST_CHECK;
+/* ERR_SYSTEM, ERR_BUSY, ERR_DEVICE. Close with backend_close; of ranks each in turn, when no thread
+ * uses any of them. */
+enum status cuda_open(const struct backend_options *o, struct backend **out,
+                      struct error *err) MUST_CHECK;
 
 #ifdef __cplusplus
 }

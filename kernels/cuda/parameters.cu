@@ -4,11 +4,12 @@
 
 #include "kernels/cuda/half_linear.h"
 #include "kernels/cuda/rows.h"
+#include "kernels/cuda/shards.h"
 
 namespace
 {
 
-enum { THREADS = 256, ALIGNED = 64 /* floats: every parameter begins on 256 bytes */ };
+enum { THREADS = 256 };
 
 __global__ void round_kernel(const float *x, uint16_t *out, enum ops_type type, size_t n)
 {
@@ -21,37 +22,88 @@ __global__ void round_kernel(const float *x, uint16_t *out, enum ops_type type, 
 /* Offsets of all parameters; false on overflow. */
 bool place(struct cuda *c, const struct ops_shape *shapes)
 {
+    size_t kept = 0;
+
     for (size_t i = 0; i < c->n_parameters; i++) {
         const size_t n = shapes[i].n, k = shapes[i].k > 0 ? shapes[i].k : 1;
-        const size_t pitch = shapes[i].k > 0 ? cuda_round_up(k, 8) : 1;
-        if (k > SIZE_MAX / 2 || (n > 0 && pitch > SIZE_MAX / 64 / n) ||
-            n * pitch > SIZE_MAX / 64 - c->floats)
+        const size_t pitch = k > 1 ? cuda_round_up(k, 8) : 1;
+        struct cuda_parameter *p = &c->parameters[i];
+        if (k > SIZE_MAX / 2 || (n > 0 && pitch > SIZE_MAX / 128 / n) ||
+            n * pitch > SIZE_MAX / 128 - c->floats)
             return false;
-        c->parameters[i] = {c->floats, n, k, pitch, n * pitch};
-        c->floats += cuda_round_up(n * pitch, ALIGNED);
+        *p = {};
+        p->n = n;
+        p->k = k;
+        p->pitch = pitch;
+        p->floats = n * pitch;
+        p->matrix = shapes[i].k > 0;
+        p->looked_up = shapes[i].looked_up;
+        p->shard = cuda_round_up((p->floats + c->n_ranks - 1) / c->n_ranks, SHARD_BLOCK);
+        p->local = c->shard_floats;
+        p->offset = c->floats;
+        p->kept = kept;
+        c->shard_floats += p->shard;
+        c->floats += p->shard * c->n_ranks;
+        kept += p->looked_up ? p->shard * c->n_ranks : 0;
     }
     return true;
+}
+
+/* How many floats of each kind: a piece of memory for each, in this order. */
+struct plan {
+    size_t value, gradient, window, sums, state_value, moments;
+};
+
+struct plan plan_of(const struct cuda *c, const struct ops_parameters *p)
+{
+    const bool alone = c->n_ranks == 1;
+    const size_t state = c->state.sharded ? c->shard_floats : c->floats;
+    struct plan plan = {};
+
+    plan.value = c->zero == 3 ? 0 : c->floats;
+    plan.state_value = c->state.sharded && (p->training || c->zero == 3) ? c->shard_floats : 0;
+    if (!p->training)
+        return plan;
+    plan.gradient = c->zero >= 2 ? 0 : c->floats;
+    plan.window = alone && p->accumulate ? c->floats : 0;
+    plan.sums = alone ? 0 : c->shard_floats;
+    plan.moments = state;
+    return plan;
+}
+
+float *piece(float **at, size_t floats)
+{
+    float *const memory = *at;
+
+    *at += floats;
+    return floats > 0 ? memory : NULL;
 }
 
 /* One allocation for all slabs, so that a refusal names what they need together. */
 enum status take_slabs(struct cuda *c, const struct ops_parameters *p, struct error *err)
 {
-    const size_t slabs = !p->training ? 1 : p->accumulate ? 5 : 4;
-    const size_t rounded = c->base.operand == OPS_FP32 ? 0 : c->floats * sizeof(uint16_t);
+    const struct plan n = plan_of(c, p);
+    const size_t rounded = c->base.operand == OPS_FP32 ? 0
+                           : n.value > 0               ? n.value
+                                                       : c->shard_floats;
+    const size_t floats = n.value + n.gradient + n.window + n.sums + n.state_value + 2 * n.moments;
     void *memory = NULL;
     float *at;
 
-    TRY(cuda_allocate(&c->base, slabs * c->floats * sizeof(float) + rounded, &memory, err));
-    at = c->value = static_cast<float *>(memory);
+    TRY(cuda_allocate(&c->base, floats * sizeof(float) + rounded * sizeof(uint16_t), &memory, err));
+    at = static_cast<float *>(memory);
+    c->value = piece(&at, n.value);
+    c->gradient = piece(&at, n.gradient);
+    c->window = piece(&at, n.window);
+    c->sums = piece(&at, n.sums);
+    c->state.value = piece(&at, n.state_value);
+    c->state.moment1 = piece(&at, n.moments);
+    c->state.moment2 = piece(&at, n.moments);
+    c->state.floats = c->state.sharded ? c->shard_floats : c->floats;
+    if (!c->state.value)
+        c->state.value = c->value;
     if (rounded > 0)
-        c->rounded = reinterpret_cast<uint16_t *>(at + slabs * c->floats);
-    if (!p->training)
-        return OK;
-    c->gradient = at += c->floats;
-    c->moment1 = at += c->floats;
-    c->moment2 = at += c->floats;
-    if (p->accumulate)
-        c->window = at + c->floats;
+        c->rounded = reinterpret_cast<uint16_t *>(at);
     return OK;
 }
 
@@ -69,30 +121,17 @@ enum ops_type operand_of(enum ops_product product)
 
 } // namespace
 
-float *cuda_part(const struct cuda *c, enum ops_part part)
-{
-    switch (part) {
-    case OPS_GRADIENT:
-        return c->window ? c->window : c->gradient;
-    case OPS_MOMENT1:
-        return c->moment1;
-    case OPS_MOMENT2:
-        return c->moment2;
-    case OPS_VALUE:
-    default:
-        return c->value;
-    }
-}
-
 enum status cuda_parameters(struct backend *be, const struct ops_parameters *p, struct error *err)
 {
     struct cuda *c = cuda_of(be);
     const size_t bytes = p->n * sizeof *c->parameters;
     void *memory = NULL;
 
-    if (!(c->parameters = static_cast<struct cuda_parameter *>(calloc(p->n + 1, bytes / p->n))))
+    if (!(c->parameters =
+              static_cast<struct cuda_parameter *>(calloc(p->n + 1, sizeof *c->parameters))))
         return error_memory(err);
     c->n_parameters = p->n;
+    c->state.sharded = c->n_ranks > 1 && c->zero > 0 && (p->training || c->zero == 3);
     be->operand = operand_of(p->product);
     if (!place(c, p->shapes))
         return error_set(err, ERR_MEMORY, "cuda",
@@ -100,23 +139,49 @@ enum status cuda_parameters(struct backend *be, const struct ops_parameters *p, 
     if (be->operand != OPS_FP32)
         TRY(half_open(c, err));
     TRY(take_slabs(c, p, err));
+    if (c->n_ranks > 1)
+        TRY(shards_open(c, p->training, err));
+    TRY(cuda_allocate(be, p->n * CUDA_STATES * sizeof(float), &memory, err));
+    c->states = static_cast<float *>(memory);
     TRY(cuda_allocate(be, bytes, &memory, err));
     c->on_device = static_cast<const struct cuda_parameter *>(memory);
     cuda_send(be, memory, c->parameters, bytes);
     return OK;
 }
 
-void cuda_upload(struct backend *be, enum ops_part part, int parameter, size_t first, size_t n,
-                 const float *rows)
-{
-    struct cuda *c = cuda_of(be);
-    const struct cuda_parameter *p = &c->parameters[parameter];
-    const size_t at = p->offset + first * p->pitch, count = n * p->pitch;
+/* ---- what operations ask for ---- */
 
-    cuda_send_rows(c, cuda_part(c, part) + at, rows, n, p->k, p->pitch);
-    if (part == OPS_VALUE && c->rounded && count > 0)
-        LAUNCH(c, cuda_blocks(count, THREADS), THREADS, 0, round_kernel, c->value + at,
-               c->rounded + at, be->operand, count);
+const float *cuda_value(struct cuda *c, int parameter)
+{
+    if (parameter == OPS_NONE)
+        return NULL;
+    return c->value ? c->value + c->parameters[parameter].offset : shards_value(c, parameter);
+}
+
+const uint16_t *cuda_rounded(struct cuda *c, int parameter)
+{
+    return c->value ? c->rounded + c->parameters[parameter].offset : shards_rounded(c, parameter);
+}
+
+float *cuda_gradient(struct cuda *c, int parameter)
+{
+    if (parameter == OPS_NONE)
+        return NULL;
+    return c->gradient ? c->gradient + c->parameters[parameter].offset
+                       : shards_gradient(c, parameter);
+}
+
+void cuda_written(struct cuda *c, int parameter, const float *gradient)
+{
+    if (!c->gradient && gradient)
+        shards_written(c, parameter, gradient);
+}
+
+void cuda_round(struct cuda *c, const float *values, size_t at, size_t n)
+{
+    if (c->rounded && n > 0)
+        LAUNCH(c, cuda_blocks(n, THREADS), THREADS, 0, round_kernel, values + at, c->rounded + at,
+               c->base.operand, n);
 }
 
 void cuda_clear(struct backend *be, int parameter)
@@ -124,6 +189,64 @@ void cuda_clear(struct backend *be, int parameter)
     struct cuda *c = cuda_of(be);
     const struct cuda_parameter *p = &c->parameters[parameter];
 
-    cuda_check(c, cudaMemsetAsync(c->gradient + p->offset, 0, p->floats * sizeof(float), c->stream),
-               "clear");
+    cuda_check(
+        c, cudaMemsetAsync(cuda_gradient(c, parameter), 0, p->floats * sizeof(float), c->stream),
+        "clear");
+}
+
+/* ---- uploads ---- */
+
+/* To a slab of shards: what of the rows is this rank's. Its floats, from `at` of the slab on. */
+static size_t send_shard(struct cuda *c, const struct cuda_rows *r, float *slab, size_t *at)
+{
+    const struct cuda_parameter *p = r->p;
+    const size_t mine = c->rank * p->shard, first = r->first * p->pitch;
+    const size_t end = first + r->n * p->pitch;
+    const size_t from = first > mine ? first : mine;
+    const size_t until = end < mine + p->shard ? end : mine + p->shard;
+
+    if (from >= until)
+        return 0;
+    *at = p->local + from - mine;
+    cuda_send_rows(c, r, slab + *at, from, until);
+    return until - from;
+}
+
+static void send_whole(struct cuda *c, const struct cuda_rows *r, float *slab)
+{
+    const size_t first = r->first * r->p->pitch;
+
+    cuda_send_rows(c, r, slab + r->p->offset + first, first, first + r->n * r->p->pitch);
+}
+
+static void upload_value(struct cuda *c, const struct cuda_rows *r)
+{
+    size_t at = 0, n = 0;
+
+    if (c->state.sharded)
+        n = send_shard(c, r, c->state.value, &at);
+    if (!c->value) {
+        cuda_round(c, c->state.value, at, n);
+        return;
+    }
+    send_whole(c, r, c->value);
+    cuda_round(c, c->value, r->p->offset + r->first * r->p->pitch, r->n * r->p->pitch);
+}
+
+void cuda_upload(struct backend *be, enum ops_part part, int parameter, size_t first, size_t n,
+                 const float *rows)
+{
+    struct cuda *c = cuda_of(be);
+    const struct cuda_rows r = {&c->parameters[parameter], first, n, rows};
+    float *slab = part == OPS_MOMENT1 ? c->state.moment1 : c->state.moment2;
+    size_t at;
+
+    if (part == OPS_VALUE)
+        upload_value(c, &r);
+    else if (part == OPS_GRADIENT)
+        send_whole(c, &r, c->window ? c->window : c->gradient);
+    else if (c->state.sharded)
+        (void)send_shard(c, &r, slab, &at);
+    else
+        send_whole(c, &r, slab);
 }

@@ -124,10 +124,11 @@ void cuda_embed(struct backend *be, const struct embed_args *a)
 {
     struct cuda *c = cuda_of(be);
     const struct cuda_parameter *p = &c->parameters[a->weight];
+    const float *weight = cuda_value(c, a->weight);
 
     if (a->m > 0)
-        LAUNCH(c, cuda_blocks(a->m * a->out.stride, THREADS), THREADS, 0, embed_kernel, *a,
-               cuda_value(c, a->weight), p->k, p->pitch);
+        LAUNCH(c, cuda_blocks(a->m * a->out.stride, THREADS), THREADS, 0, embed_kernel, *a, weight,
+               p->k, p->pitch);
 }
 
 void cuda_embed_backward(struct backend *be, const struct embed_backward_args *a)
@@ -136,10 +137,12 @@ void cuda_embed_backward(struct backend *be, const struct embed_backward_args *a
     const struct cuda_parameter *p = &c->parameters[a->weight];
     const unsigned threads =
         p->k < THREADS ? static_cast<unsigned>(cuda_round_up(p->k, 32)) : THREADS;
+    float *dweight = cuda_gradient(c, a->weight);
 
     if (a->m > 0)
         LAUNCH(c, dim3((unsigned)a->m, cuda_blocks(p->k, threads)), threads, 0,
-               embed_backward_kernel, *a, cuda_gradient(c, a->weight), p->k, p->pitch);
+               embed_backward_kernel, *a, dweight, p->k, p->pitch);
+    cuda_written(c, a->weight, dweight);
 }
 
 void cuda_take_rows(struct backend *be, const struct rows_args *a)

@@ -133,7 +133,8 @@ FORMULA void product_add(const struct product &p, size_t row, size_t column,
             total[r][q] = cuda_row(p.add, row + r)[column + q];
 }
 
-template <class S, class Job> __global__ void __launch_bounds__(S::THREADS, 1) product_kernel(Job job)
+template <class S, class Job>
+__global__ void __launch_bounds__(S::THREADS, 1) product_kernel(Job job)
 {
     SHARED(typename S::shared, tile);
     const unsigned y = threadIdx.x / 16, x = threadIdx.x % 16;

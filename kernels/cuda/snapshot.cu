@@ -71,26 +71,10 @@ void cuda_snapshots_close(struct cuda *c)
     free(s);
 }
 
-/* The slab of a part in the copy; that of gradients is the live one. */
-static const float *slab_of(const struct snapshot *s, enum ops_part part)
-{
-    switch (part) {
-    case OPS_MOMENT1:
-        return s->copy + s->cuda->floats;
-    case OPS_MOMENT2:
-        return s->copy + 2 * s->cuda->floats;
-    case OPS_GRADIENT:
-        return cuda_part(s->cuda, OPS_GRADIENT);
-    case OPS_VALUE:
-    default:
-        return s->copy;
-    }
-}
-
 /* Memory for the copy, taken once, when it is first needed. */
 static cudaError_t take_copy(struct cuda *c, struct snapshot *s)
 {
-    const size_t bytes = (c->moment1 ? PARTS : 1) * c->floats * sizeof(float);
+    const size_t bytes = (c->state.moment1 ? PARTS : 1) * c->state.floats * sizeof(float);
     void *at = NULL;
     cudaError_t e;
 
@@ -106,35 +90,46 @@ static cudaError_t take_copy(struct cuda *c, struct snapshot *s)
 
 static cudaError_t copy_slabs(struct cuda *c, struct snapshot *s)
 {
-    const float *const slabs[PARTS] = {c->value, c->moment1, c->moment2};
+    const float *const slabs[PARTS] = {c->state.value, c->state.moment1, c->state.moment2};
+    const size_t floats = c->state.floats;
+    cudaError_t e = take_copy(c, s);
     const cudaMemcpyKind kind = s->pinned ? cudaMemcpyDeviceToHost : cudaMemcpyDeviceToDevice;
-    cudaError_t e = cudaSuccess;
 
     for (int i = 0; i < PARTS && e == cudaSuccess && slabs[i]; i++)
-        e = cudaMemcpyAsync(s->copy + (size_t)i * c->floats, slabs[i], c->floats * sizeof(float),
-                            kind, c->stream);
+        e = cudaMemcpyAsync(s->copy + (size_t)i * floats, slabs[i], floats * sizeof(float), kind,
+                            c->stream);
     return e == cudaSuccess ? cudaEventRecord(s->made, c->stream) : e;
+}
+
+static enum status make(struct cuda *c, struct snapshot *s, struct error *err)
+{
+    cuda_meet(c); /* nobody reads the one before */
+    if (!cuda_broken(c))
+        cuda_check(c, copy_slabs(c, s), "cannot copy the parameters");
+    if (c->n_ranks > 1)
+        TRY(cuda_sync(&c->base, err));
+    cuda_meet(c); /* all are made */
+    if (cuda_broken(c))
+        *err = c->error;
+    return c->failure;
 }
 
 enum status cuda_snapshot(struct backend *be, struct snapshot **out, struct error *err)
 {
     struct cuda *c = cuda_of(be);
     struct cuda_snapshots *s = c->snapshots;
-    cudaError_t e;
+    enum status status;
 
     (void)pthread_mutex_lock(&s->mutex);
     while (s->held)
         (void)pthread_cond_wait(&s->released, &s->mutex);
     s->held = true;
     (void)pthread_mutex_unlock(&s->mutex);
-    if ((e = take_copy(c, &s->one)) == cudaSuccess)
-        e = copy_slabs(c, &s->one);
-    if (e != cudaSuccess) {
+    status = make(c, &s->one, err);
+    if (status != OK)
         cuda_release(&s->one);
-        return cuda_failure(e, "cannot copy the parameters", err);
-    }
     *out = &s->one;
-    return OK;
+    return status;
 }
 
 void cuda_release(struct snapshot *snapshot)
@@ -147,46 +142,83 @@ void cuda_release(struct snapshot *snapshot)
     (void)pthread_mutex_unlock(&s->mutex);
 }
 
-/* `bytes` of the copy into the chunk, and waits for them. */
-static cudaError_t bring(const struct snapshot *s, const float *from, size_t bytes)
+/* ---- downloads ---- */
+
+/* Rows of a parameter, as the caller holds them. */
+struct rows_out {
+    const struct cuda_parameter *p;
+    size_t first, n;
+    float *rows;
+};
+
+/* Floats [from, from + n) of the parameter's slab, which `chunk` holds, to their rows. */
+static void spread(const struct rows_out *r, const float *chunk, size_t from, size_t n)
 {
-    const struct cuda_snapshots *all = s->cuda->snapshots;
-    cudaError_t e = cudaMemcpyAsync(all->chunk, from, bytes, cudaMemcpyDeviceToHost, all->stream);
+    const size_t k = r->p->k, pitch = r->p->pitch;
 
-    return e == cudaSuccess ? cudaStreamSynchronize(all->stream) : e;
-}
-
-static cudaError_t take_rows(const struct snapshot *s, const float *from, size_t n, size_t k,
-                             size_t pitch, float *rows)
-{
-    const size_t row = pitch * sizeof(float), at_once = row < CHUNK ? CHUNK / row : 1;
-    const char *chunk = s->cuda->snapshots->chunk;
-    cudaError_t e = cudaSuccess;
-
-    for (size_t first = 0; first < n && e == cudaSuccess; first += at_once) {
-        const size_t m = n - first < at_once ? n - first : at_once;
-        if ((e = bring(s, from + first * pitch, m * row)) != cudaSuccess)
-            break;
-        for (size_t i = 0; i < m; i++)
-            memcpy(rows + (first + i) * k, chunk + i * row, k * sizeof(float));
+    for (size_t at = 0, count; at < n; at += count) {
+        const size_t row = (from + at) / pitch, column = (from + at) % pitch;
+        count = pitch - column < n - at ? pitch - column : n - at;
+        if (column < k)
+            memcpy(r->rows + (row - r->first) * k + column, chunk + at,
+                   (count < k - column ? count : k - column) * sizeof(float));
     }
-    return e;
 }
 
-enum status cuda_download(const struct snapshot *s, enum ops_part part, int parameter, size_t first,
-                          size_t n, float *rows, struct error *err)
+/* Floats [from, end) of the parameter, which begin at `slab`, by a rank's stream. */
+static cudaError_t bring(const struct snapshot *s, const struct rows_out *r, const float *slab,
+                         size_t from, size_t end)
 {
     struct cuda_snapshots *all = s->cuda->snapshots;
-    const struct cuda_parameter *p = &s->cuda->parameters[parameter];
-    const float *from = slab_of(s, part) + p->offset + first * p->pitch;
+    constexpr size_t most = CHUNK / sizeof(float);
     cudaError_t e = cudaSetDevice(s->cuda->device); /* this thread may be new to it */
 
     (void)pthread_mutex_lock(&all->copying);
     if (e == cudaSuccess)
         e = cudaStreamWaitEvent(all->stream, s->made, 0);
-    if (e == cudaSuccess)
-        e = take_rows(s, from, n, p->k, p->pitch, rows);
+    for (size_t at = from, n; at < end && e == cudaSuccess; at += n) {
+        n = end - at < most ? end - at : most;
+        e = cudaMemcpyAsync(all->chunk, slab + (at - from), n * sizeof(float),
+                            cudaMemcpyDeviceToHost, all->stream);
+        if (e == cudaSuccess)
+            e = cudaStreamSynchronize(all->stream);
+        if (e == cudaSuccess)
+            spread(r, reinterpret_cast<const float *>(all->chunk), at, n);
+    }
     (void)pthread_mutex_unlock(&all->copying);
+    return e;
+}
+
+/* From the copy of one rank, what it has of floats [first, end). */
+static cudaError_t bring_shard(const struct snapshot *s, const struct rows_out *r, size_t slab,
+                               size_t first, size_t end)
+{
+    const struct cuda *c = s->cuda;
+    const size_t mine = c->rank * r->p->shard;
+    const size_t from = first > mine ? first : mine;
+    const size_t until = end < mine + r->p->shard ? end : mine + r->p->shard;
+
+    if (from >= until)
+        return cudaSuccess;
+    return bring(s, r, s->copy + slab * c->state.floats + r->p->local + (from - mine), from, until);
+}
+
+enum status cuda_download(const struct snapshot *s, enum ops_part part, int parameter, size_t first,
+                          size_t n, float *rows, struct error *err)
+{
+    const struct cuda *c = s->cuda;
+    const struct rows_out r = {&c->parameters[parameter], first, n, rows};
+    const size_t from = first * r.p->pitch, end = from + n * r.p->pitch;
+    const size_t slab = part == OPS_MOMENT1 ? 1 : part == OPS_MOMENT2 ? 2 : 0;
+    const float *gradient = c->window ? c->window : c->gradient; /* the live one */
+    cudaError_t e = cudaSuccess;
+
+    if (part == OPS_GRADIENT)
+        e = bring(s, &r, gradient + r.p->offset + from, from, end);
+    else if (!c->state.sharded)
+        e = bring(s, &r, s->copy + slab * c->state.floats + r.p->offset + from, from, end);
+    for (size_t i = 0; i < c->n_ranks && c->state.sharded && e == cudaSuccess; i++)
+        e = bring_shard(&c->peers[i]->snapshots->one, &r, slab, from, end);
     return e == cudaSuccess ? OK : cuda_failure(e, "cannot copy the parameters", err);
 }
 

@@ -33,6 +33,7 @@ const struct ops cuda_ops = {
     .cross_entropy = cuda_cross_entropy,
     .largest = cuda_largest,
     .clear = cuda_clear,
+    .micro_batch = cuda_micro_batch,
     .add_gradients = cuda_add_gradients,
     .gradient_norms = cuda_gradient_norms,
     .adamw = cuda_adamw,

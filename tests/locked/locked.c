@@ -132,15 +132,28 @@ static void later_clear(struct backend *be, int parameter)
     later(of(be), run_clear, &parameter, sizeof parameter, NULL, 0);
 }
 
-static void run_add(struct locked *l, const void *arguments, const void *bytes)
+static void run_micro_batch(struct locked *l, const void *arguments, const void *bytes)
 {
     (void)bytes;
-    l->real->ops->add_gradients(l->real, *(const bool *)arguments);
+    l->real->ops->micro_batch(l->real, *(const bool *)arguments, 1);
 }
 
-static void later_add(struct backend *be, bool first)
+static void later_micro_batch(struct backend *be, bool first, size_t present)
 {
-    later(of(be), run_add, &first, sizeof first, NULL, 0);
+    (void)present;
+    later(of(be), run_micro_batch, &first, sizeof first, NULL, 0);
+}
+
+static void run_add(struct locked *l, const void *arguments, const void *bytes)
+{
+    (void)arguments;
+    (void)bytes;
+    l->real->ops->add_gradients(l->real);
+}
+
+static void later_add(struct backend *be)
+{
+    later(of(be), run_add, "", 0, NULL, 0);
 }
 
 /* ---- memory ---- */
@@ -287,6 +300,7 @@ enum status __wrap_backend_open(const struct backend_options *o, struct backend 
     l->ops.cross_entropy = later_cross_entropy;
     l->ops.largest = later_largest;
     l->ops.clear = later_clear;
+    l->ops.micro_batch = later_micro_batch;
     l->ops.add_gradients = later_add;
     l->ops.gradient_norms = later_gradient_norms;
     l->ops.adamw = later_adamw;

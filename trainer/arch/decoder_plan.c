@@ -19,6 +19,7 @@ static int add_embedding(struct layout_builder *b, const char *name, size_t rows
                       (struct tensor){.name = arena_printf(b->arena, "transformer.%s.weight", name),
                                       .rows = rows,
                                       .columns = c->hidden,
+                                      .looked_up = true,
                                       .deviation = c->initializer_range});
 }
 

@@ -19,6 +19,7 @@
 #include "trainer/model/jsonl.h"
 #include "trainer/model/machine.h"
 #include "trainer/model/model.h"
+#include "trainer/model/team.h"
 #include "trainer/model/weights.h"
 #include "trainer/squad/score.h"
 #include "trainer/tokenizer/tokenizer.h"
@@ -219,6 +220,7 @@ static enum status measure(struct job *job, struct backend *be, struct error *er
 {
     const size_t batch_size = (size_t)job->o->batch_size;
     struct network_plan plan = {.product = machine_product(&job->o->machine)};
+    const struct team alone = team_alone();
     struct network network;
     struct batch_rules rules;
     struct batch batch;
@@ -236,7 +238,8 @@ static enum status measure(struct job *job, struct backend *be, struct error *er
     TRY(batch_open(&plan.limits, job->arena, &batch, err));
     TRY(network_open(be, job->model.layout, &plan, job->arena, &network, err));
     TRY(weights_read(job->o->model, be, job->model.layout, err));
-    TRY(evaluate_loss(&network, &job->data, batch_size, &batch, &job->loss, err));
+    TRY(evaluate_loss(&network, &alone, &job->data, batch_size, &batch, job->arena, &job->loss,
+                      err));
     if (job->n > 0)
         TRY(answer(job, &network, &plan, err));
     return report(job, err);

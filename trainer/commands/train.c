@@ -4,6 +4,7 @@
  */
 #include "trainer/training/train.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "kernels/ranks.h"
 #include "trainer/commands/commands.h"
 #include "trainer/flags.h"
 #include "trainer/interrupt.h"
@@ -30,8 +32,10 @@ struct options {
     int64_t position; /* epochs done, as the engine says; -1: not given */
     enum preset preset;
     struct switches switches;
+    enum loss_mean loss_mean;
     struct loss_scale loss_scale;
     struct machine machine;
+    int64_t ranks, zero; /* 0, -1: not given */
 };
 
 static enum status read_flags(struct options *o, int argc, char **argv, struct error *err)
@@ -77,6 +81,9 @@ static enum status read_flags(struct options *o, int argc, char **argv, struct e
          .kind = FLAG_WORD,
          .words = loss_denominator_names,
          .out = &o->switches.loss_denominator},
+        {.name = "--loss-mean", .kind = FLAG_WORD, .words = loss_mean_names, .out = &o->loss_mean},
+        {.name = "--ranks", .kind = FLAG_INTEGER, .out = &o->ranks, .low = 1, .high = RANKS_MAX},
+        {.name = "--zero", .kind = FLAG_INTEGER, .out = &o->zero, .high = 3},
         {.name = "--decay", .kind = FLAG_WORD, .words = decay_names, .out = &o->switches.decay},
         {.name = "--max-grad-norm", .kind = FLAG_NOT_NEGATIVE, .out = &o->switches.max_grad_norm},
         {.name = "--loss-scale", .kind = FLAG_STRING, .out = &o->switches.loss_scale},
@@ -106,6 +113,44 @@ static enum status read_integer(const char *name, int64_t *out, struct error *er
     const char *value = getenv(name);
 
     return value && *value ? text_parse_integer(value, name, 0, INT32_MAX, out, err) : OK;
+}
+
+/* Ranks and what they divide: flags, else what the engine says, for it changes no result. */
+static enum status read_ranks(struct options *o, struct error *err)
+{
+    const char *ranks = o->ranks ? "--ranks" : "HPO_RANKS", *zero = "--zero";
+
+    if (!o->ranks)
+        TRY(read_integer("HPO_RANKS", &o->ranks, err));
+    if (!o->ranks)
+        o->ranks = 1;
+    if (o->zero < 0) {
+        zero = "HPO_ZERO";
+        TRY(read_integer(zero, &o->zero, err));
+    }
+    if (o->ranks > RANKS_MAX)
+        return error_set(err, ERR_INPUT, ranks, "expected 1 to %d, found %lld", RANKS_MAX,
+                         (long long)o->ranks);
+    if (o->zero > 3)
+        return error_set(err, ERR_INPUT, zero, "expected 0 to 3, found %lld", (long long)o->zero);
+    if (o->zero > 0 && o->ranks == 1)
+        return error_set(err, ERR_INPUT, zero,
+                         "is %lld, but there is one rank, which has nothing to divide with",
+                         (long long)o->zero);
+    if (o->zero < 0)
+        o->zero = o->ranks > 1;
+    if (o->ranks == 1)
+        return OK;
+    if (strcmp(o->machine.backend, "cuda") != 0)
+        return error_set(err, ERR_INPUT, ranks,
+                         "is %lld, but only --backend cuda has ranks: a processor has threads",
+                         (long long)o->ranks);
+    if (o->accumulate % o->ranks != 0)
+        return error_set(err, ERR_INPUT, "--accumulate",
+                         "expected a multiple of the %lld ranks, which take its micro-batches in "
+                         "turn, found %lld",
+                         (long long)o->ranks, (long long)o->accumulate);
+    return OK;
 }
 
 /* The engine's protocol, for what no flag gave. */
@@ -149,6 +194,7 @@ static enum status read_position(const struct options *o, struct position *at, s
 
 static void fill(struct train *t, const struct options *o, const struct position *at)
 {
+    t->loss_mean = o->loss_mean;
     t->lr = o->lr;
     t->batch_size = o->batch_size;
     t->eval_batch_size = o->eval_batch_size;
@@ -249,42 +295,143 @@ static enum status check_tokenizer(const struct options *o, const struct model *
     return OK;
 }
 
-/* Everything is read and checked, and all memory taken, before the first step. */
-static enum status train_with(const struct options *o, struct backend *be, struct arena *arena,
-                              struct error *err)
-{
-    struct network_plan plan = {
-        .training = true, .product = machine_product(&o->machine), .accumulate = o->accumulate > 1};
+/* What all ranks train: read and checked before any of them begins. */
+struct job {
+    const struct options *o;
     struct position at;
     struct model model;
-    struct train t;
+    struct dataset data, validation;
+    struct network_plan plan;
+    struct ranks *ranks; /* NULL: one rank */
+};
+
+/* One rank: what it has stays until all have ended. */
+struct member {
+    struct job *job;
+    size_t rank;
+    struct arena *arena;
+    struct backend *be;
+    pthread_t thread;
+    enum status status;
+    struct error error;
+};
+
+static enum status read_job(struct job *job, struct arena *arena, struct error *err)
+{
+    const struct options *o = job->o;
     struct batch_rules rules;
 
-    memset(&t, 0, sizeof t);
+    job->plan = (struct network_plan){
+        .training = true, .product = machine_product(&o->machine), .accumulate = o->accumulate > 1};
     if (!o->out)
         return error_set(err, ERR_INPUT, "--out", "train needs this flag (or HPO_CHECKPOINT_OUT)");
     TRY(checkpoint_check_folder(o->named ? "HPO_CHECKPOINT_OUT" : "--out", o->out, !o->named, err));
-    TRY(read_position(o, &at, err));
-    TRY(model_read(o->model, arena, &model, err));
-    TRY(model_read_companions(o->model, arena, &model, err));
-    TRY(check_dropout(o, &model, arena, err));
+    TRY(read_position(o, &job->at, err));
+    TRY(model_read(o->model, arena, &job->model, err));
+    TRY(model_read_companions(o->model, arena, &job->model, err));
+    TRY(check_dropout(o, &job->model, arena, err));
     if (o->from)
-        TRY(check_same(o, &model, arena, err));
-    TRY(check_tokenizer(o, &model, arena, err));
-    fill(&t, o, &at);
-    t.model = &model;
-    rules = batch_rules(&model.layout->config);
-    TRY(batch_read(o->data, "train.jsonl", &rules, arena, &t.data, err));
-    TRY(batch_read(o->eval ? o->eval : o->data, "validation.jsonl", &rules, arena, &t.validation,
+        TRY(check_same(o, &job->model, arena, err));
+    TRY(check_tokenizer(o, &job->model, arena, err));
+    rules = batch_rules(&job->model.layout->config);
+    TRY(batch_read(o->data, "train.jsonl", &rules, arena, &job->data, err));
+    TRY(batch_read(o->eval ? o->eval : o->data, "validation.jsonl", &rules, arena, &job->validation,
                    err));
-    TRY(train_measure(&t.data, t.batch_size, &t.validation, t.eval_batch_size, &plan.limits, err));
-    TRY(batch_open(&plan.limits, arena, &t.batch, err));
-    TRY(network_open(be, model.layout, &plan, arena, &t.network, err));
+    return train_measure(&job->data, o->batch_size, &job->validation, o->eval_batch_size,
+                         &job->plan.limits, err);
+}
+
+/* All memory is taken before the first step. */
+static enum status train_member(struct member *m, struct error *err)
+{
+    const struct job *job = m->job;
+    const struct options *o = job->o;
+    struct machine machine = o->machine;
+    struct train t;
+
+    memset(&t, 0, sizeof t);
+    if (!(m->arena = arena_open()))
+        return error_memory(err);
+    machine.ranks = job->ranks;
+    machine.rank = m->rank;
+    machine.zero = (int)o->zero;
+    TRY(machine_open(&machine, &m->be, err));
+    fill(&t, o, &job->at);
+    t.arena = m->arena;
+    t.team = (struct team){job->ranks, (size_t)o->ranks, m->rank};
+    t.model = &job->model;
+    t.data = job->data;
+    t.validation = job->validation;
+    TRY(batch_order(&t.data, m->arena, err)); /* which a rank changes */
+    TRY(batch_open(&job->plan.limits, m->arena, &t.batch, err));
+    TRY(network_open(m->be, job->model.layout, &job->plan, m->arena, &t.network, err));
     if (o->from)
         TRY(checkpoint_read(o->from, &t.network, err));
     else
-        TRY(weights_read(o->model, be, model.layout, err));
+        TRY(weights_read(o->model, m->be, job->model.layout, err));
     return train_run(&t, err);
+}
+
+static void *work(void *argument)
+{
+    struct member *m = argument;
+
+    m->status = train_member(m, &m->error);
+    if (m->status != OK && m->job->ranks)
+        ranks_fail(m->job->ranks, m->status, &m->error);
+    return NULL;
+}
+
+static enum status start_member(struct member *m, struct error *err)
+{
+    const int failed = pthread_create(&m->thread, NULL, work, m);
+
+    return failed
+               ? error_set(err, ERR_SYSTEM, "ranks", "cannot start a thread: %s", strerror(failed))
+               : OK;
+}
+
+/* Rank 0 is this thread. The first failure of any is the one to report. */
+static enum status train_members(struct job *job, struct member *members, struct error *err)
+{
+    const size_t n = (size_t)job->o->ranks;
+    enum status s = OK;
+    size_t started = 1;
+
+    for (size_t i = 0; i < n; i++)
+        members[i] = (struct member){.job = job, .rank = i};
+    for (; started < n && s == OK; started += s == OK)
+        if ((s = start_member(&members[started], err)) != OK)
+            ranks_fail(job->ranks, s, err);
+    work(&members[0]);
+    for (size_t i = 1; i < started; i++)
+        (void)pthread_join(members[i].thread, NULL);
+    for (size_t i = 0; i < started; i++) {
+        backend_close(members[i].be);
+        arena_close(members[i].arena);
+    }
+    if (job->ranks)
+        return ranks_failure(job->ranks, err);
+    if (members[0].status != OK)
+        *err = members[0].error;
+    return members[0].status;
+}
+
+static enum status train_with(const struct options *o, struct arena *arena, struct error *err)
+{
+    struct member *members = arena_array(arena, (size_t)o->ranks, sizeof *members);
+    struct job *job = arena_alloc(arena, sizeof *job);
+    enum status s;
+
+    if (!members || !job)
+        return error_memory(err);
+    *job = (struct job){.o = o};
+    TRY(read_job(job, arena, err));
+    if (o->ranks > 1)
+        TRY(ranks_open((size_t)o->ranks, &job->ranks, err));
+    s = train_members(job, members, err);
+    ranks_close(job->ranks);
+    return s;
 }
 
 enum status command_train(int argc, char **argv, struct error *err)
@@ -295,19 +442,19 @@ enum status command_train(int argc, char **argv, struct error *err)
                         .seed = 42,
                         .checkpoint_seconds = 60,
                         .position = -1,
+                        .zero = -1,
                         .machine = machine_default()};
     struct arena *arena;
-    struct backend *be = NULL;
     enum status s;
 
     TRY(read_options(&o, argc, argv, err));
     TRY(read_environment(&o, err));
+    TRY(machine_resolve(&o.machine, err));
+    TRY(read_ranks(&o, err));
     interrupt_listen();
     if (!(arena = arena_open()))
         return error_memory(err);
-    if ((s = machine_open(&o.machine, &be, err)) == OK)
-        s = train_with(&o, be, arena, err);
-    backend_close(be);
+    s = train_with(&o, arena, err);
     arena_close(arena);
     return s;
 }

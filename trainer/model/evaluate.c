@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "trainer/interrupt.h"
 #include "trainer/model/network.h"
+#include "trainer/model/team.h"
 
 /* One batch of n examples: the mean over its labels; NaN where it has none. */
 static enum status batch_loss(struct network *network, const struct example *const *examples,
@@ -22,39 +23,59 @@ static enum status batch_loss(struct network *network, const struct example *con
     return OK;
 }
 
-static enum status mean_loss(struct network *network, const struct dataset *data, size_t batch_size,
-                             struct batch *batch, double *losses, double *loss, struct error *err)
+/* The mean of each batch, in memory that ranks share: batch i is that of rank i mod ranks. One that
+ * has none in the last round comes without examples: operations may need all ranks. */
+static enum status batch_means(struct network *network, const struct team *team,
+                               const struct dataset *data, size_t batch_size, struct batch *batch,
+                               double *losses, double *means, struct error *err)
+{
+    const size_t n_batches = (data->n + batch_size - 1) / batch_size;
+
+    for (size_t round = 0; round < n_batches; round += team->n) {
+        const size_t i = round + team->rank, from = i < n_batches ? i * batch_size : data->n;
+        const size_t left = data->n - from, n = left < batch_size ? left : batch_size;
+        double mean;
+        if (team_leads(team))
+            TRY(interrupt_check(err));
+        TRY(batch_loss(network, data->order + from, n, batch, losses, &mean, err));
+        if (i < n_batches)
+            means[i] = mean;
+    }
+    return team_meet(team, err);
+}
+
+/* Weighted by the examples of each batch; those without a finite loss only where there is none. */
+static double mean_of(const double *means, size_t n, size_t batch_size)
 {
     double sum = 0, any = 0;
     size_t finite = 0;
 
-    for (size_t from = 0; from < data->n; from += batch_size) {
-        const size_t n = data->n - from < batch_size ? data->n - from : batch_size;
-        double mean = 0;
-        TRY(interrupt_check(err));
-        TRY(batch_loss(network, data->order + from, n, batch, losses, &mean, err));
-        any += mean * (double)n;
+    for (size_t from = 0; from < n; from += batch_size) {
+        const size_t count = n - from < batch_size ? n - from : batch_size;
+        const double mean = means[from / batch_size];
+        any += mean * (double)count;
         if (!isfinite(mean))
             continue;
-        sum += mean * (double)n;
-        finite += n;
+        sum += mean * (double)count;
+        finite += count;
     }
-    *loss = finite > 0 ? sum / (double)finite : any / (double)data->n;
-    return OK;
+    return finite > 0 ? sum / (double)finite : any / (double)n;
 }
 
-enum status evaluate_loss(struct network *network, const struct dataset *data, size_t batch_size,
-                          struct batch *batch, double *loss, struct error *err)
+enum status evaluate_loss(struct network *network, const struct team *team,
+                          const struct dataset *data, size_t batch_size, struct batch *batch,
+                          struct arena *arena, double *loss, struct error *err)
 {
     struct batch_limits most = {.tokens = 0};
-    struct arena *arena = arena_open();
-    double *losses = NULL;
-    enum status s = arena ? batch_measure(data, batch_size, &most, err) : error_memory(err);
+    double *losses, *means = NULL;
 
-    if (s == OK && !(losses = arena_array(arena, most.queries, sizeof *losses)))
-        s = error_memory(err);
-    if (s == OK)
-        s = mean_loss(network, data, batch_size, batch, losses, loss, err);
-    arena_close(arena);
-    return s;
+    TRY(batch_measure(data, batch_size, &most, err));
+    if (!(losses = arena_array(arena, most.queries, sizeof *losses)))
+        return error_memory(err);
+    if (team_leads(team) && !(means = arena_array(arena, data->n / batch_size + 1, sizeof *means)))
+        return error_memory(err);
+    TRY(team_agree(team, &means, sizeof means, err));
+    TRY(batch_means(network, team, data, batch_size, batch, losses, means, err));
+    *loss = mean_of(means, data->n, batch_size);
+    return OK;
 }

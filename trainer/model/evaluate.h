@@ -12,12 +12,16 @@
 
 #include "base/error.h"
 
+struct arena;
 struct batch;
 struct network;
 struct dataset;
+struct team;
 
-/* batch must have room for batch_size examples. ERR_INTERRUPTED between batches. */
-enum status evaluate_loss(struct network *network, const struct dataset *data, size_t batch_size,
-                          struct batch *batch, double *loss, struct error *err) MUST_CHECK;
+/* batch must have room for batch_size examples. Ranks share the batches, and memory from
+ * rank 0's arena: it stays until all have ended. ERR_INTERRUPTED between batches. */
+enum status evaluate_loss(struct network *network, const struct team *team,
+                          const struct dataset *data, size_t batch_size, struct batch *batch,
+                          struct arena *arena, double *loss, struct error *err) MUST_CHECK;
 
 #endif

@@ -81,7 +81,8 @@ const struct ops_shape *layout_shapes(const struct layout *layout, struct arena 
     struct ops_shape *shapes = arena_array(arena, layout->n_tensors, sizeof *shapes);
 
     for (size_t i = 0; i < layout->n_tensors && shapes; i++)
-        shapes[i] = (struct ops_shape){layout->tensors[i].rows, layout->tensors[i].columns};
+        shapes[i] = (struct ops_shape){layout->tensors[i].rows, layout->tensors[i].columns,
+                                       layout->tensors[i].looked_up};
     return shapes;
 }
 

@@ -21,6 +21,7 @@ struct tensor {
     const char *name;
     size_t rows, columns;   /* columns 0: a vector of `rows` */
     bool transposed;        /* files hold [columns][rows] */
+    bool looked_up;         /* an embedding: see ops_shape */
     double mean, deviation; /* of its first values: normal, or all `mean` where deviation is 0 */
 };
 

@@ -66,6 +66,12 @@ enum ops_product machine_product(const struct machine *m)
     return strcmp(order, "tile") == 0 ? OPS_PRODUCT_BF16_TILE : OPS_PRODUCT_BF16_DOT;
 }
 
+/* A rank has a card of its own, but in tests on one card (HPO_RANKS_SHARE). */
+static int device_of(const struct machine *m)
+{
+    return getenv("HPO_RANKS_SHARE") ? 0 : (int)m->rank;
+}
+
 enum status machine_open(struct machine *m, struct backend **be, struct error *err)
 {
     const char *share = getenv("HPO_CPUS");
@@ -77,6 +83,10 @@ enum status machine_open(struct machine *m, struct backend **be, struct error *e
     if (!threads)
         threads = (int64_t)host_processors();
     return backend_open(&(struct backend_options){.name = m->backend,
-                                                  .threads = threads < 256 ? (size_t)threads : 256},
+                                                  .threads = threads < 256 ? (size_t)threads : 256,
+                                                  .device = device_of(m),
+                                                  .ranks = m->ranks,
+                                                  .rank = m->rank,
+                                                  .zero = m->zero},
                         be, err);
 }

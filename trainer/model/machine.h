@@ -21,11 +21,17 @@
 #include "kernels/backend.h"
 #include "trainer/model/precision.h"
 
+struct ranks;
+
 struct machine {
     const char *backend; /* cpu, cuda; NULL: not given, which is HPO_BACKEND, else cpu */
     enum precision precision;
     const char *order; /* of bf16's sums: dot, tile; NULL: not given, which is dot */
     int64_t threads;   /* 0: not given */
+    /* Of training by several ranks: see kernels/backend.h. */
+    struct ranks *ranks;
+    size_t rank;
+    int zero;
 };
 
 struct machine machine_default(void);

@@ -5,6 +5,7 @@
 
 const char *const preset_names[] = {"default", "seed", NULL};
 const char *const loss_denominator_names[] = {"predicted", "labels", NULL};
+const char *const loss_mean_names[] = {"window", "rank", NULL};
 const char *const decay_names[] = {"applied", "ignored", NULL};
 const char *const f1_names[] = {"official", "set", NULL};
 

@@ -11,6 +11,10 @@
  *                                                  token is taken from a padding position
  * F1                 the official scorer's         over sets of words, first accepted answer
  *
+ * Its ranks each took the mean over their own labels, and then the mean of those: --loss-mean rank
+ * does so, micro-batch by micro-batch, whatever the ranks are. No preset chooses it: it means
+ * something only where a window has several micro-batches.
+ *
  * The labels, and what a long prompt loses, are in the data already (see squad.h).
  */
 #ifndef TRAINER_TRAINING_PRESET_H
@@ -20,12 +24,14 @@
 
 enum preset { PRESET_DEFAULT, PRESET_SEED };
 enum loss_denominator { DENOMINATOR_PREDICTED, DENOMINATOR_LABELS };
+enum loss_mean { MEAN_WINDOW, MEAN_RANK };
 enum decay { DECAY_APPLIED, DECAY_IGNORED };
 enum f1 { F1_OFFICIAL, F1_SET };
 
 /* Each enum's words, as flags spell them; NULL ends them. */
 extern const char *const preset_names[];
 extern const char *const loss_denominator_names[];
+extern const char *const loss_mean_names[];
 extern const char *const decay_names[];
 extern const char *const f1_names[];
 

@@ -22,12 +22,12 @@ struct ended {
     bool saved; /* it has a checkpoint */
 };
 
-/* The losses of a step's queries, which come to the host with its norms. */
+/* The losses of a step's queries, which come to the host with its norms. Ranks share the arrays. */
 struct losses {
-    double *of;        /* [queries of all micro-batches] */
+    double *of;        /* [micro-batches][most] */
     size_t *n_queries; /* [micro-batches] */
-    size_t n;
-    size_t labels;
+    size_t *n_labels;  /* of each, by which its mean is made */
+    size_t most, n;
 };
 
 /* What one process keeps between epochs. */
@@ -55,11 +55,97 @@ static double seconds(void)
 
 struct step {
     int64_t number;
-    double loss, lr, loss_scale; /* loss_scale 0: there is none */
+    double lr, loss_scale; /* loss_scale 0: there is none */
     struct update update;
 };
 
-static enum status log_step(const struct step *step, struct error *err)
+/* By how many labels the loss of examples [from, to) of the order is divided. */
+static size_t labels_of(const struct train *t, size_t from, size_t to)
+{
+    size_t n = 0;
+
+    for (size_t i = from; i < to; i++)
+        n += t->loss_denominator == DENOMINATOR_LABELS ? t->data.order[i]->n_marked
+                                                       : t->data.order[i]->n_labels;
+    return n;
+}
+
+/* What the losses of a micro-batch are multiplied by: together they are the mean. */
+static double share_of(const struct train *t, const struct losses *losses, size_t micro)
+{
+    double labels = 0;
+
+    if (t->loss_mean == MEAN_RANK)
+        labels = (double)losses->n_labels[micro] * (double)losses->n;
+    else
+        for (size_t i = 0; i < losses->n; i++)
+            labels += (double)losses->n_labels[i];
+    return labels > 0 ? 1 / labels : 0;
+}
+
+/* How a window falls into micro-batches. */
+static void divide(const struct train *t, size_t from, size_t to, struct losses *losses)
+{
+    const size_t size = (size_t)t->batch_size;
+
+    losses->n = 0;
+    for (size_t i = from; i < to; i += size)
+        losses->n_labels[losses->n++] = labels_of(t, i, to - i < size ? to : i + size);
+}
+
+/* Forward and backward over one micro-batch; it may have no example. */
+static void micro_batch(struct train *t, size_t from, size_t to, size_t number,
+                        struct losses *losses, size_t *tokens)
+{
+    const double scale = optimizer_loss_scale(&t->optimizer, &t->network);
+    const bool there = number < losses->n;
+
+    batch_fill(&t->batch, t->data.order + from, to - from);
+    network_forward(&t->network, &t->batch);
+    network_loss(&t->network, &t->batch, there ? scale * share_of(t, losses, number) : 0, true,
+                 there ? losses->of + number * losses->most : NULL);
+    network_backward(&t->network);
+    if (there)
+        losses->n_queries[number] = t->batch.n_queries;
+    *tokens += t->batch.n_tokens;
+}
+
+/* The gradients of examples [from, to) of the order: a round of micro-batches after another, one
+ * for each rank. */
+static void gradients(struct train *t, size_t from, size_t to, struct losses *losses,
+                      size_t *tokens)
+{
+    struct backend *be = t->network.be;
+    const size_t size = (size_t)t->batch_size;
+
+    divide(t, from, to, losses);
+    for (size_t round = 0; round < losses->n; round += t->team.n) {
+        const size_t left = losses->n - round, number = round + t->team.rank;
+        const size_t begin = number < losses->n ? from + number * size : to;
+        const size_t end = to - begin < size ? to : begin + size;
+        if (t->accumulate > 1)
+            be->ops->micro_batch(be, round == 0, left < t->team.n ? left : t->team.n);
+        micro_batch(t, begin, end, number, losses, tokens);
+        if (t->accumulate > 1)
+            be->ops->add_gradients(be);
+    }
+}
+
+/* The step's loss, once its losses have come: NaN without a label, as in the Trainer. */
+static double loss_of(const struct train *t, const struct losses *losses)
+{
+    double loss = 0, means = 0, labels = 0;
+
+    for (size_t i = 0; i < losses->n; i++) {
+        const double sum = network_sum(losses->of + i * losses->most, losses->n_queries[i]);
+        loss += sum;
+        labels += (double)losses->n_labels[i];
+        means += sum / (double)losses->n_labels[i] / (double)losses->n;
+    }
+    return t->loss_mean == MEAN_RANK ? means : loss / labels;
+}
+
+static enum status print_step(const struct step *step, double loss, struct error *err)
 {
     struct arena *arena = arena_open();
     struct text line = text_in(arena);
@@ -70,7 +156,7 @@ static enum status log_step(const struct step *step, struct error *err)
     text_add(&line, "{\"step\": ");
     text_add_integer(&line, step->number);
     text_add(&line, ", \"loss\": ");
-    lines_number(&line, step->loss);
+    lines_number(&line, loss);
     text_add(&line, ", \"grad_norm\": ");
     lines_number(&line, step->update.norm);
     text_add(&line, ", \"learning_rate\": ");
@@ -86,42 +172,14 @@ static enum status log_step(const struct step *step, struct error *err)
     return s;
 }
 
-/* Forward and backward over examples [from, to) of the order, in micro-batches. */
-static void gradients(struct train *t, size_t from, size_t to, struct losses *losses,
-                      size_t *tokens)
+/* The losses of other ranks have come once these have; and they are read before the next step. */
+static enum status log_step(const struct train *t, const struct progress *p,
+                            const struct step *step, struct error *err)
 {
-    struct backend *be = t->network.be;
-    size_t queries = 0;
-    double scale;
-
-    losses->n = losses->labels = 0;
-    for (size_t i = from; i < to; i++)
-        losses->labels += t->loss_denominator == DENOMINATOR_LABELS ? t->data.order[i]->n_marked
-                                                                    : t->data.order[i]->n_labels;
-    scale = losses->labels > 0 ? 1 / (double)losses->labels : 0;
-    scale *= optimizer_loss_scale(&t->optimizer, &t->network);
-    for (size_t i = from; i < to; i += (size_t)t->batch_size) {
-        const size_t left = to - i, size = (size_t)t->batch_size;
-        batch_fill(&t->batch, t->data.order + i, left < size ? left : size);
-        network_forward(&t->network, &t->batch);
-        network_loss(&t->network, &t->batch, scale, true, losses->of + queries);
-        network_backward(&t->network);
-        if (t->accumulate > 1)
-            be->ops->add_gradients(be, i == from);
-        queries += losses->n_queries[losses->n++] = t->batch.n_queries;
-        *tokens += t->batch.n_tokens;
-    }
-}
-
-/* The step's loss, once its losses have come: NaN without a label, as in the Trainer. */
-static double loss_of(const struct losses *losses)
-{
-    const double *at = losses->of;
-    double loss = 0;
-
-    for (size_t i = 0; i < losses->n; at += losses->n_queries[i++])
-        loss += network_sum(at, losses->n_queries[i]);
-    return loss / (double)losses->labels;
+    TRY(team_meet(&t->team, err));
+    if (team_leads(&t->team))
+        TRY(print_step(step, loss_of(t, &p->losses), err));
+    return team_meet(&t->team, err);
 }
 
 /* The order of an epoch, into data.order. */
@@ -145,12 +203,19 @@ static enum status draw_order(struct train *t, int64_t epoch, struct error *err)
 static enum status begin_checkpoint(struct train *t, struct progress *p, int64_t epochs,
                                     const char *name, struct error *err)
 {
+    const struct ops *ops = t->network.be->ops;
+    struct snapshot *shards;
     struct save save = {
         t->out,
         t->model,
         &t->network,
         {epochs, t->optimizer.updates, p->schedule.skipped, t->optimizer.loss_scale}};
 
+    if (!team_leads(&t->team)) { /* whose snapshot takes what this rank has */
+        TRY(ops->snapshot(t->network.be, &shards, err));
+        ops->release(shards);
+        return OK;
+    }
     p->saved_as = name;
     if (name && !(save.folder = file_join(p->arena, t->out, name)))
         return error_memory(err);
@@ -163,10 +228,12 @@ static enum status checkpoint_epoch(struct train *t, struct progress *p, int64_t
                                     struct error *err)
 {
     const char *name = arena_printf(p->arena, "t%lld", (long long)epochs);
+    bool due = (epochs == t->until && !t->more) ||
+               (t->named && seconds() - p->saved_at >= (double)t->checkpoint_seconds);
 
     p->stalled = 0;
-    if ((epochs != t->until || t->more) &&
-        (!t->named || seconds() - p->saved_at < (double)t->checkpoint_seconds))
+    TRY(team_agree(&t->team, &due, sizeof due, err)); /* ranks have clocks of their own */
+    if (!due)
         return OK;
     if (!name)
         return error_memory(err);
@@ -228,6 +295,8 @@ static enum status report(struct train *t, struct progress *p, bool now, struct 
     if (e.epochs == 0 || (p->saver && !now && !saver_ended(p->saver)))
         return OK;
     p->ended.epochs = 0;
+    if (!team_leads(&t->team))
+        return OK;
     if (p->saver && (s = end_checkpoint(p, err)) != OK) {
         e.saved = false;
         (void)print_report(p, &e, NULL, false,
@@ -253,16 +322,16 @@ static enum status train_epoch(struct train *t, struct progress *p, int64_t epoc
         const size_t to = t->data.n - from < window ? t->data.n : from + window;
         step.lr = schedule_lr(&p->schedule, step.number++);
         step.loss_scale = t->optimizer.loss_scale.scale;
-        TRY(interrupt_check(err));
+        if (team_leads(&t->team))
+            TRY(interrupt_check(err));
         gradients(t, from, to, &p->losses, &p->tokens);
         settle(t, p);
         TRY(optimizer_step(&t->optimizer, &t->network, step.lr, &step.update, err));
-        step.loss = loss_of(&p->losses);
         if (step.update.skipped)
             schedule_skip(&p->schedule);
         TRY(report(t, p, false, err));
         if (t->log_steps)
-            TRY(log_step(&step, err));
+            TRY(log_step(t, p, &step, err));
     }
     return OK;
 }
@@ -274,8 +343,8 @@ static enum status end_epoch(struct train *t, struct progress *p, int64_t epochs
 
     TRY(report(t, p, true, err)); /* the epoch before */
     TRY(checkpoint_epoch(t, p, epochs, err));
-    TRY(evaluate_loss(&t->network, &t->validation, (size_t)t->eval_batch_size, &t->batch, &loss,
-                      err));
+    TRY(evaluate_loss(&t->network, &t->team, &t->validation, (size_t)t->eval_batch_size, &t->batch,
+                      t->arena, &loss, err));
     p->ended = (struct ended){epochs, loss, seconds() - p->started, p->tokens, p->saver != NULL};
     return report(t, p, epochs == t->until, err);
 }
@@ -296,6 +365,8 @@ static enum status save(struct train *t, struct progress *p, const char *folder,
     if (!folder)
         return error_memory(err);
     TRY(begin_checkpoint(t, p, t->until, folder, err));
+    if (!team_leads(&t->team))
+        return OK;
     TRY(end_checkpoint(p, err));
     text_add(&line, "{\"saved\": ");
     json_write_string(&line, folder);
@@ -303,15 +374,23 @@ static enum status save(struct train *t, struct progress *p, const char *folder,
     return lines_report(&line, err);
 }
 
+/* The next word, which rank 0 reads. */
+static enum status hear(const struct train *t, struct word *out, struct error *err)
+{
+    if (team_leads(&t->team))
+        TRY(word_read(out, err));
+    return team_agree(&t->team, out, sizeof *out, err);
+}
+
 /* All epochs so far are reported: what now? */
 static enum status obey(struct train *t, struct progress *p, struct error *err)
 {
     struct word word;
 
-    TRY(word_read(&word, err));
+    TRY(hear(t, &word, err));
     while (word.kind == WORD_KEEP) {
         TRY(save(t, p, arena_string(p->arena, word.folder), err));
-        TRY(word_read(&word, err));
+        TRY(hear(t, &word, err));
     }
     switch (word.kind) {
     case WORD_UNTIL:
@@ -339,17 +418,24 @@ enum status train_measure(const struct dataset *data, int64_t batch_size,
     return batch_measure(validation, (size_t)eval_batch_size, out, err);
 }
 
-/* Host memory for what a step fetches. */
+/* Host memory for what a step fetches: rank 0's, in which all write. */
 static enum status open_losses(const struct train *t, struct losses *out, struct arena *arena,
                                struct error *err)
 {
     const size_t n = (size_t)t->accumulate;
-    struct batch_limits window = {.tokens = 0};
+    struct batch_limits micro = {.tokens = 0};
 
-    TRY(batch_measure(&t->data, n * (size_t)t->batch_size, &window, err));
-    out->of = arena_array(arena, window.queries, sizeof *out->of);
-    out->n_queries = arena_array(arena, n, sizeof *out->n_queries);
-    return out->of && out->n_queries ? OK : error_memory(err);
+    TRY(batch_measure(&t->data, (size_t)t->batch_size, &micro, err));
+    out->most = micro.queries;
+    if (team_leads(&t->team)) {
+        out->of = arena_array(arena, n * micro.queries, sizeof *out->of);
+        out->n_queries = arena_array(arena, n, sizeof *out->n_queries);
+    }
+    out->n_labels = arena_array(arena, n, sizeof *out->n_labels);
+    if (!out->n_labels || (team_leads(&t->team) && (!out->of || !out->n_queries)))
+        return error_memory(err);
+    TRY(team_agree(&t->team, &out->of, sizeof out->of, err));
+    return team_agree(&t->team, &out->n_queries, sizeof out->n_queries, err);
 }
 
 enum status train_run(struct train *t, struct error *err)
@@ -361,7 +447,7 @@ enum status train_run(struct train *t, struct error *err)
         .saved_at = seconds(),
     };
     struct error ignored;
-    enum status s = p.arena ? open_losses(t, &p.losses, p.arena, err) : error_memory(err), end;
+    enum status s = p.arena ? open_losses(t, &p.losses, t->arena, err) : error_memory(err), end;
 
     if (s == OK)
         s = optimizer_open(&t->optimizer, t->network.layout, p.arena, err);

@@ -2,9 +2,10 @@
  * train: epochs of steps, a report and perhaps a checkpoint after each.
  *
  * A step is accumulate micro-batches of batch_size examples, in the order torch.randperm draws from
- * seed + epoch; its loss and gradient are means over all their labels. A step that fp16 skips does
+ * seed + epoch; its loss and gradient are means over all their labels (or, with MEAN_RANK, means of
+ * the micro-batches' means). Ranks take micro-batches in turn. A step that fp16 skips does
  * not advance the learning rate, as under DeepSpeed. Which epochs one process trains, and with how
- * many threads, changes no result: a run that is cut anywhere and resumed from a checkpoint gives
+ * many threads or ranks, changes no result: a run that is cut anywhere and resumed from a checkpoint gives
  * the same bits.
  *
  * Reports    {"t": 3, "eval_loss": 0.5, "info": {...}} after epoch 3. A report that names a
@@ -23,14 +24,18 @@
 #include "base/error.h"
 #include "trainer/model/batch.h"
 #include "trainer/model/network.h"
+#include "trainer/model/team.h"
 #include "trainer/training/checkpoint.h"
 #include "trainer/training/optimizer.h"
 #include "trainer/training/preset.h"
 #include "trainer/training/schedule.h"
 
+struct arena;
 struct model;
 
 struct train {
+    struct arena *arena; /* of rank 0's others have pieces too: it stays until all have ended */
+    struct team team;
     struct network network; /* opened for training, weights read */
     const struct model *model;
     struct dataset data, validation;
@@ -39,6 +44,7 @@ struct train {
     double lr;
     double skipped; /* of the schedule, at the start */
     enum loss_denominator loss_denominator;
+    enum loss_mean loss_mean;
     int64_t batch_size, eval_batch_size, accumulate, epochs, seed;
     int64_t from, until; /* epochs done at the start and at the end */
     bool log_steps;

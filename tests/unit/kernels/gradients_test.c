@@ -231,8 +231,9 @@ static void micro_gradients(struct bench *b, const struct micro_batch *s,
                             float *out[MICRO_BATCHES][WINDOW])
 {
     for (int micro = 0; micro < MICRO_BATCHES; micro++) {
+        b->ops->micro_batch(b->be, true, 1);
         backward(b, &s[micro]);
-        b->ops->add_gradients(b->be, true);
+        b->ops->add_gradients(b->be);
         for (int i = 0; i < WINDOW; i++)
             out[micro][i] = bench_download(b, OPS_GRADIENT, i);
     }
@@ -257,8 +258,9 @@ static void case_window(struct bench *b, size_t n, size_t words)
     for (int size = 1; size <= MICRO_BATCHES; size++) {
         micro_gradients(b, micro, alone);
         for (int j = 0; j < size; j++) {
+            b->ops->micro_batch(b->be, j == 0, 1);
             backward(b, &micro[j]);
-            b->ops->add_gradients(b->be, j == 0);
+            b->ops->add_gradients(b->be);
         }
         for (int i = 0; i < WINDOW; i++) {
             const size_t floats = bench_size(b, i);

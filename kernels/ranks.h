@@ -1,0 +1,58 @@
+/*
+ * ranks: threads of one process that train one model together, each on a device of its own. Here is
+ * where they meet, and how a failure of one ends the others.
+ *
+ *     ranks_open(4, &ranks, &err);       then in each thread:
+ *     ranks_show(ranks, rank, mine);  TRY(ranks_meet(ranks, rank, err));
+ *     ... ranks_shown(ranks, other) ...
+ *
+ * The first failure is everyone's: ranks_meet returns it to all, now and later, and what was
+ * registered by ranks_on_failure is called, so that a rank that waits on its device wakes up. A
+ * rank that is waited for too long (RANKS_SECONDS) is a failure too, which names it.
+ */
+#ifndef KERNELS_RANKS_H
+#define KERNELS_RANKS_H
+
+#include <stddef.h>
+
+#include "base/error.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { RANKS_MAX = 64, RANKS_SECONDS = 1800 };
+
+struct ranks;
+
+/* n: 1 to RANKS_MAX. HPO_RANK_SECONDS replaces RANKS_SECONDS, for tests. */
+enum status ranks_open(size_t n, struct ranks **out, struct error *err) MUST_CHECK;
+void ranks_close(struct ranks *r); /* after the last thread; NULL is allowed */
+
+size_t ranks_count(const struct ranks *r);
+
+/* Waits until every rank has come here as often as this one. */
+enum status ranks_meet(struct ranks *r, size_t rank, struct error *err) MUST_CHECK;
+
+/* A pointer for the others to see, between two meetings. */
+void ranks_show(struct ranks *r, size_t rank, void *what);
+void *ranks_shown(const struct ranks *r, size_t rank);
+
+/* A rank says that it waits for its device, and that it does no longer. */
+void ranks_wait(struct ranks *r, size_t rank);
+void ranks_waited(struct ranks *r, size_t rank);
+
+/* This rank fails, if none has before. */
+void ranks_fail(struct ranks *r, enum status status, const struct error *error);
+
+/* The first failure of any rank, or OK. */
+enum status ranks_failure(struct ranks *r, struct error *err) MUST_CHECK;
+
+/* What is called, once and in any thread, when a rank fails; NULL: nothing any more. */
+void ranks_on_failure(struct ranks *r, size_t rank, void (*stop)(void *context), void *context);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
