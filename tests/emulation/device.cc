@@ -93,23 +93,47 @@ struct emulated_event {
 namespace
 {
 
-/* Does what the stream was given: all, or up to a moment. */
-void drain(cudaStream_t s, const moment *until)
+/* Does the next thing that the stream was given; false where there is none. */
+bool step(cudaStream_t s)
 {
-    if (until && until->done)
-        return;
+    std::function<void()> work;
+
+    {
+        std::lock_guard<std::mutex> hold(s->adding);
+        if (s->queue.empty())
+            return false;
+        work = std::move(s->queue.front());
+        s->queue.pop_front();
+    }
+    work();
+    return true;
+}
+
+/* Does all that the stream was given. */
+void drain(cudaStream_t s)
+{
     std::lock_guard<std::mutex> execute(s->executing);
     opened memory;
-    while (!until || !until->done) {
-        std::function<void()> work;
-        {
-            std::lock_guard<std::mutex> hold(s->adding);
-            if (s->queue.empty())
-                return;
-            work = std::move(s->queue.front());
-            s->queue.pop_front();
+
+    while (step(s))
+        ;
+}
+
+/* The same up to a moment. Where another thread empties the stream it is waited for without the
+ * lock: that thread may be waiting for a moment of ours. */
+void drain_to(const moment &m)
+{
+    while (!m.done) {
+        if (!m.stream->executing.try_lock()) {
+            (void)usleep(50);
+            continue;
         }
-        work();
+        {
+            opened memory;
+            while (!m.done && step(m.stream))
+                ;
+        }
+        m.stream->executing.unlock();
     }
 }
 
@@ -124,7 +148,7 @@ cudaError_t enqueue(cudaStream_t s, std::function<void()> work)
         s->queue.push_back(std::move(work));
     }
     if (number_of("CUDA_LAUNCH_BLOCKING", 0))
-        drain(s, nullptr);
+        drain(s);
     return cudaSuccess;
 }
 
@@ -341,7 +365,7 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t *out, unsigned flags)
 
 cudaError_t cudaStreamDestroy(cudaStream_t stream)
 {
-    drain(stream, nullptr);
+    drain(stream);
     delete stream;
     return cudaSuccess;
 }
@@ -351,7 +375,7 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream)
     const cudaError_t e = count_call();
 
     if (e == cudaSuccess)
-        drain(stream, nullptr);
+        drain(stream);
     return e;
 }
 
@@ -384,7 +408,7 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
     const auto m = event->last;
 
     (void)flags;
-    return m ? enqueue(stream, [=] { drain(m->stream, m.get()); }) : cudaSuccess;
+    return m ? enqueue(stream, [=] { drain_to(*m); }) : cudaSuccess;
 }
 
 cudaError_t cudaEventSynchronize(cudaEvent_t event)
@@ -392,7 +416,7 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event)
     const cudaError_t e = count_call();
 
     if (e == cudaSuccess && event->last)
-        drain(event->last->stream, event->last.get());
+        drain_to(*event->last);
     return e;
 }
 
