@@ -69,7 +69,7 @@ static enum status keep(struct build *b, struct job *job, const char *folder, st
     struct unit *u = last_unit(run);
     bool has_tree;
 
-    TRY(run_keep(b, job, u->reports, u->seconds, NULL, folder, &has_tree, err));
+    TRY(run_keep(b, job, u->reports, run_measured(u), NULL, folder, &has_tree, err));
     if (!u->kept)
         return OK;
     if (run->begun)
@@ -389,7 +389,7 @@ static enum status keep_log(struct build *b, const struct job *job, struct error
     enum put_outcome outcome;
     struct result r;
 
-    TRY(run_result(b, u, job->label, u->reports, u->seconds, &r, err));
+    TRY(run_result(b, u, job->label, u->reports, run_measured(u), &r, err));
     return results_publish(b->results, &r, &files, &outcome, err);
 }
 

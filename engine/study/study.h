@@ -172,6 +172,12 @@ bool study_is_exhausted(const struct study *study);
  */
 double study_runtime(const struct study *study);
 
+/*
+ * The seconds of GPUs that training its units took, each unit once: cards × seconds, of a shared
+ * card a part. 0: it had none.
+ */
+double study_gpu_seconds(const struct study *study);
+
 /* Virtual time, and how many different units were delivered. */
 struct study_totals {
     int64_t units;

@@ -231,6 +231,14 @@ double study_runtime(const struct study *study)
     return longest;
 }
 
+/* Adds those that were not counted yet. */
+static void add_gpu_seconds(void *context, int trial, struct unit *u)
+{
+    (void)trial;
+    *(double *)context += u->state == UNIT_KNOWN && !u->counted ? u->gpu_seconds : 0;
+    u->counted = true;
+}
+
 static void count_unit(void *context, int trial, struct unit *u)
 {
     struct study_totals *totals = context;
@@ -245,6 +253,15 @@ static void uncount_unit(void *context, int trial, struct unit *u)
     (void)context;
     (void)trial;
     u->counted = false;
+}
+
+double study_gpu_seconds(const struct study *study)
+{
+    double seconds = 0;
+
+    study_units(study, add_gpu_seconds, &seconds);
+    study_units(study, uncount_unit, NULL);
+    return seconds;
 }
 
 void study_total(const struct study *study, struct study_totals *out)
@@ -317,6 +334,11 @@ static void write_segment(const struct report *r, enum table_detail detail, stru
     if (detail >= TABLE_MEASURED) {
         text_add(out, ", \"seconds\": ");
         json_write_number(out, r->unit->seconds);
+    }
+    if (detail >= TABLE_MEASURED && r->unit->gpu_seconds > 0) {
+        text_add(out, ", \"info\": {\"gpu_seconds\": ");
+        json_write_number(out, r->unit->gpu_seconds);
+        text_add(out, "}");
     }
     if (detail >= TABLE_MEASURED && r->unit->by_hand)
         text_add(out, ", \"accepted\": true");

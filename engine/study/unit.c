@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "engine/results/measured.h"
 #include "engine/study/accepted.h"
 
 struct units {
@@ -119,6 +120,7 @@ static enum status fill(struct units *units, struct unit *u, const struct result
     TRY(unit_read_report(units, u, u->ended ? "{}" : r->reports, err));
     u->reports = r->reports;
     u->seconds = r->seconds;
+    u->gpu_seconds = measured_of(r, units->arena).gpu_seconds;
     u->run = r->run;
     u->has_checkpoint = has_checkpoint(units, u, r);
     u->checkpoint = r->tree;
