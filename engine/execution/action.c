@@ -6,6 +6,7 @@
 #include "engine/execution/failure.h"
 #include "engine/execution/job.h"
 #include "engine/execution/resolve.h"
+#include "engine/execution/waiting.h"
 
 static const struct action *action_of(struct build *b, int node)
 {
@@ -96,8 +97,8 @@ enum status action_start(struct build *b, int node, int others, bool *waits, str
     if (s == OK && room == ROOM_REFUSED)
         return refuse(b, node, job, err->text);
     *waits = s == OK;
-    b->held_wanted |= *waits && room == ROOM_HELD;
-    b->later |= *waits && room == ROOM_LATER;
+    if (*waits)
+        waiting_for_room(b, &r, room);
     job_close(b, job, true);
     return s;
 }

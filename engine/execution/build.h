@@ -153,15 +153,16 @@ struct build {
     struct patience patience;
     struct counts counts;
     struct effort effort;
-    int64_t changes;  /* besides the plan's: more may start */
-    int n_asked;      /* results that were asked for, and not answered yet */
-    bool writes;      /* what is found out is kept: pins, histories. Not in a dry run */
-    bool replays;     /* studies are gone through anew: see session_replay */
-    bool looks_first; /* nothing starts yet: see fit.h */
-    bool later;       /* something could start once a card is tried again that was full */
-    bool held_wanted; /* something could start, were it not for what waiting runs hold */
-    int looked_at;    /* by suggestion.c */
-    bool suggested;   /* that `hpo accept` would keep results */
+    int64_t changes;          /* besides the plan's: more may start */
+    int n_asked;              /* results that were asked for, and not answered yet */
+    bool writes;              /* what is found out is kept: pins, histories. Not in a dry run */
+    bool replays;             /* studies are gone through anew: see session_replay */
+    bool looks_first;         /* nothing starts yet: see fit.h */
+    bool later;               /* something could start once a card is tried again that was full */
+    bool held_wanted;         /* something could start, were it not for what waiting runs hold: */
+    struct resources lacking; /* it asks for these */
+    int looked_at;            /* by suggestion.c */
+    bool suggested;           /* that `hpo accept` would keep results */
     bool said_waiting;
     bool said_script; /* that what a "#!" program runs in is in no key */
     bool said_again;  /* that units are trained again for want of a checkpoint */

@@ -88,8 +88,8 @@ static enum status take_broken(struct build *b, struct job *job, const char *log
     TRY(executor_blame(b->executor, job->task, CARD_BROKEN, log, &cards, err));
     if (*cards)
         progress_warning(b->progress,
-                         "card %s is broken and leaves this build: %s said so (hpo doctor, "
-                         "nvidia-smi -q -i and the kernel's log say more)",
+                         "card %s is broken and leaves this build, %s says; nvidia-smi and the "
+                         "kernel's log (dmesg) say more",
                          cards, job->label);
     TRY(executor_room(b->executor, &r, &room, &refusal));
     *again = room != ROOM_REFUSED;

@@ -158,8 +158,7 @@ static enum status reserve(struct build *b, struct job *job, const struct stretc
     TRY(job_request(b, job, s->others, r, err));
     TRY(executor_room(b->executor, r, &room, err));
     *refused = room == ROOM_REFUSED;
-    b->held_wanted |= room == ROOM_HELD;
-    b->later |= room == ROOM_LATER;
+    waiting_for_room(b, r, room);
     return room == ROOM_FREE ? claim(b, job, known, ready, err) : OK;
 }
 

@@ -104,6 +104,12 @@ enum start_outcome {
     START_LOST_CHECKPOINT /* or the checkpoint that the run begins with */
 };
 
+/* GPUs, as far as they were looked for. */
+struct card_count {
+    int there, used; /* used: some task has it, or a slot of it */
+    int slots;       /* of all that are there */
+};
+
 struct executor {
     const struct executor_calls *calls;
 };
@@ -119,7 +125,7 @@ struct executor_calls {
     void (*rest)(struct executor *x, struct task *task);
     bool (*wake)(struct executor *x, struct task *task);
     bool (*is_short)(struct executor *x);
-    void (*cards)(const struct executor *x, int *used, int *there);
+    struct card_count (*cards)(const struct executor *x);
     enum status (*blame)(struct executor *x, struct task *task, enum card_fault fault,
                          const char *said, const char **cards, struct error *err);
     void (*end)(struct executor *x, struct task *task, bool by_force);
@@ -186,15 +192,15 @@ static inline bool executor_is_short(struct executor *x)
     return x->calls->is_short(x);
 }
 
-/* How many GPUs the tasks have, of how many that were found so far. */
-static inline void executor_cards(const struct executor *x, int *used, int *there)
+static inline struct card_count executor_cards(const struct executor *x)
 {
-    x->calls->cards(x, used, there);
+    return x->calls->cards(x);
 }
 
 /*
  * Of a task that has ended and held cards: those of them that it names in what it said, or else all
- * of them, have this fault. *cards: which, for people; it lives as long as the task.
+ * of them, have this fault. *cards: of which that was not known, for people; it lives as long as
+ * the task.
  */
 static inline MUST_CHECK enum status executor_blame(struct executor *x, struct task *task,
                                                     enum card_fault fault, const char *said,

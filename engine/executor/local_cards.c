@@ -39,15 +39,18 @@ const char *local_name_cards(const struct local *l, const struct share *share, s
     return text_finish(&t, &names, NULL, &ignored) == OK ? names : NULL;
 }
 
-void local_cards(const struct executor *x, int *used, int *there)
+struct card_count local_cards(const struct executor *x)
 {
     const struct slots *slots = &((const struct local *)x)->slots;
+    struct card_count count = {0, 0, 0};
 
-    *used = *there = 0;
-    for (size_t i = 0; i < slots->n_cards; i++) {
-        *used += slots->cards[i].used > 0;
-        *there += !slots->cards[i].broken;
-    }
+    for (size_t i = 0; i < slots->n_cards; i++)
+        if (!slots->cards[i].broken) {
+            count.there++;
+            count.used += slots->cards[i].used > 0;
+            count.slots += slots->cards[i].card->slots;
+        }
+    return count;
 }
 
 /* Those of its cards whose UUID stands in the text; all where none does. */
@@ -63,9 +66,25 @@ static enum status find_named(const struct local *l, struct child *c, const char
         if (said && uuid && strstr(said, uuid))
             out->cards[out->n_cards++] = c->share.cards[i];
     }
+    for (size_t i = 0; out->n_cards == 0 && i < c->share.n_cards; i++)
+        out->cards[i] = c->share.cards[i];
     if (out->n_cards == 0)
-        *out = c->share;
+        out->n_cards = c->share.n_cards;
     return OK;
+}
+
+/* They leave; those that had left before are not told of again. */
+static void drop(struct local *l, struct share *blamed)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < blamed->n_cards; i++) {
+        struct slot_card *card = &l->slots.cards[blamed->cards[i]];
+        if (!card->broken)
+            blamed->cards[n++] = blamed->cards[i];
+        card->broken = true;
+    }
+    blamed->n_cards = n;
 }
 
 enum status local_blame(struct executor *x, struct task *task, enum card_fault fault,
@@ -81,8 +100,7 @@ enum status local_blame(struct executor *x, struct task *task, enum card_fault f
         c->found_full = true;
     } else {
         TRY(find_named(l, c, said, &blamed, err));
-        for (size_t i = 0; i < blamed.n_cards; i++)
-            l->slots.cards[blamed.cards[i]].broken = true;
+        drop(l, &blamed);
     }
     return (*cards = local_name_cards(l, &blamed, c->arena)) ? OK : error_memory(err);
 }

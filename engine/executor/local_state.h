@@ -61,7 +61,7 @@ enum status local_find_cards(struct local *l, const struct resources *r,
 /* The value of CUDA_VISIBLE_DEVICES. NULL: no memory. */
 const char *local_name_cards(const struct local *l, const struct share *share, struct arena *arena);
 
-void local_cards(const struct executor *x, int *used, int *there);
+struct card_count local_cards(const struct executor *x);
 enum status local_blame(struct executor *x, struct task *task, enum card_fault fault,
                         const char *said, const char **cards, struct error *err) MUST_CHECK;
 

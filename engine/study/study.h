@@ -189,6 +189,9 @@ void study_total(const struct study *study, struct study_totals *out);
 /* The report that comes next, whether its unit is known or not; false: none will come. */
 bool study_next(const struct study *study, int *trial, int *t);
 
+/* What a trial asks for; NULL: none has begun. */
+const struct resources *study_resources(const struct study *study);
+
 /* The slots that its trials take at once: concurrency × what the template asks for. */
 int study_slots(const struct study *study);
 

@@ -271,13 +271,19 @@ void study_total(const struct study *study, struct study_totals *out)
     study_units(study, uncount_unit, NULL);
 }
 
+const struct resources *study_resources(const struct study *study)
+{
+    return study->n_trials > 0
+               ? &graph_node(study->c.graph, study->trials[0]->template->node)->action.resources
+               : NULL;
+}
+
 int study_slots(const struct study *study)
 {
-    const struct resources *r;
+    const struct resources *r = study_resources(study);
 
-    if (study->n_trials == 0)
+    if (!r)
         return study->spec->concurrency;
-    r = &graph_node(study->c.graph, study->trials[0]->template->node)->action.resources;
     return study->spec->concurrency * (r->gpus > 0 ? r->gpus : r->cpus > 0 ? r->cpus : 1);
 }
 

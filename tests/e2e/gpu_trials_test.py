@@ -111,11 +111,43 @@ class GpuTrials(Case):
         self.assertEqual(answer["messages"].count("has no room for it now"), 2)  # once a trial
 
     def test_ten_times_without_room_is_a_failure(self):
-        self.make_cards("NVIDIA L4", "NVIDIA L4")
+        self.make_cards(*["NVIDIA L4"] * 10)  # each is tried at once
         self.trainer("exit 75")
-        self.write("r.lua", RECIPE.format(resources="gpus = 1", choices="1", concurrency=1).replace("params = p", "params = p, timeout = 1.5"))
+        self.recipe(choices="1", concurrency=1)
         answer = self.build("r.lua", status=1)
-        self.assertRegex(answer["messages"], r"failed: s/0: its card had no room for it [0-9]+ times")
+        self.assertIn("failed: s/0: its card had no room for it 10 times in 0 s (status 75)", answer["messages"])
+
+    def test_or_its_time_is_over(self):
+        self.make_cards("NVIDIA L4")
+        self.trainer("exit 75")
+        self.recipe(choices="1", concurrency=1)
+        self.write("r.lua", self.read("r.lua").replace("params = p", "params = p, timeout = 1.5"))
+        answer = self.build("r.lua", status=1)
+        self.assertRegex(answer["messages"], r"failed: s/0: its card had no room for it [23] times")
+
+    def test_who_waits_makes_room_for_its_class_alone(self):
+        """A run that waits on one class of card is not ended for one that wants another."""
+        self.make_cards("NVIDIA A100", "NVIDIA H100")
+        self.write("train.sh", f'''
+t=$((HPO_FROM + 1)); until=$HPO_UNTIL
+echo "$2" >> {self.folder}/starts
+while :; do
+  while [ $t -le $until ]; do
+    more=; [ -n "$HPO_MORE" ] && [ $t -eq $until ] && more=', "more": true'
+    sleep 0.02; echo "{{\\"t\\": $t, \\"loss\\": $((20 * $1 + t))$more}}"; t=$((t + 1))
+  done
+  [ -n "$HPO_MORE" ] || break
+  read -r word || exit 0
+  case $word in *until*) until=$(echo "$word" | tr -dc 0-9) ;; *) break ;; esac
+done
+echo $t > "$HPO_CHECKPOINT_OUT/t"
+''')
+        study = '''hpo.study {{ name = "{0}", metric = "loss", search = hpo.search.grid {{}}, space = {{ x = hpo.choice {{ {1} }} }}, concurrency = 2,
+  scheduler = hpo.scheduler.asha {{ max_t = 3, reduction_factor = 2 }},
+  trial = function(p) return hpo.command {{ run = {{ "sh", hpo.source "train.sh", tostring(p.x), "{0}" }}, params = p, resources = {{ gpus = 1, gpu = "{0}" }} }} end }}'''
+        self.write("r.lua", 'local hpo = require "hpo"\nreturn { a = ' + study.format("a100", "1") + ", h = " + study.format("h100", "1, 2, 3, 4") + " }\n")
+        self.assertEqual(self.build("r.lua", "-j4")["failed"], 0)
+        self.assertEqual(self.read("starts").split().count("a100"), 1)
 
     def test_a_broken_card_leaves_under_a_trial(self):
         self.make_cards("NVIDIA L4", "NVIDIA L4")
