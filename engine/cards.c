@@ -36,33 +36,36 @@ static bool find_place(struct arena *arena, struct place *p)
     return true;
 }
 
-/* The rest of the line that begins with this word, without blanks around it; NULL: none. */
-static const char *field(const char *text, const char *word, struct arena *arena)
+/* *value: the rest of the line that begins with this word, without blanks around it; NULL: none. */
+static enum status field(const char *text, const char *word, struct arena *arena,
+                         const char **value, struct error *err)
 {
     const size_t n = strlen(word);
 
+    *value = NULL;
     for (const char *line = text; line; line = strchr(line, '\n')) {
         line += *line == '\n';
         if (strncmp(line, word, n) == 0) {
-            const char *value = line + n + strspn(line + n, " \t");
-            size_t length = strcspn(value, "\n");
-            while (length > 0 && isspace((unsigned char)value[length - 1]))
+            const char *rest = line + n + strspn(line + n, " \t");
+            size_t length = strcspn(rest, "\n");
+            while (length > 0 && isspace((unsigned char)rest[length - 1]))
                 length--;
-            return arena_copy(arena, value, length);
+            return (*value = arena_copy(arena, rest, length)) ? OK : error_memory(err);
         }
     }
-    return NULL;
+    return OK;
 }
 
 /* Whether this process may use it: opening the device is what CUDA does. */
 static enum status look_at_device(const struct place *p, const char *text, struct arena *arena,
                                   bool *ours, const char **why, struct error *err)
 {
-    const char *minor = field(text, "Device Minor:", arena), *path;
+    const char *minor, *path;
     int fd;
 
     *ours = true;
     *why = NULL;
+    TRY(field(text, "Device Minor:", arena, &minor, err));
     if (!minor)
         return OK;
     if (!(path = arena_printf(arena, "%s/nvidia%s", p->devices, minor)))
@@ -80,18 +83,19 @@ static enum status read_card(const struct place *p, const char *bus, struct aren
                              struct card *card, bool *ours, struct error *err)
 {
     const char *path = arena_printf(arena, "%s/gpus/%s/information", p->driver, bus), *located;
+    enum status s;
     char *text;
 
     if (!path)
         return error_memory(err);
     *ours = false;
-    if (file_read(path, MOST_TEXT, arena, &text, NULL, err) != OK)
-        return OK; /* it has gone meanwhile */
-    *card = (struct card){.uuid = field(text, "GPU UUID:", arena),
-                          .model = field(text, "Model:", arena),
-                          .bus = bus,
-                          .slots = 1};
-    if ((located = field(text, "Bus Location:", arena)) != NULL)
+    if ((s = file_read(path, MOST_TEXT, arena, &text, NULL, err)) != OK)
+        return s == ERR_MEMORY ? s : OK; /* it has gone meanwhile */
+    *card = (struct card){.bus = bus, .slots = 1};
+    TRY(field(text, "GPU UUID:", arena, &card->uuid, err));
+    TRY(field(text, "Model:", arena, &card->model, err));
+    TRY(field(text, "Bus Location:", arena, &located, err));
+    if (located)
         card->bus = located;
     if (card->uuid && strchr(card->uuid, '?'))
         card->uuid = NULL;

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/file.h"
 #include "base/spelling.h"
 #include "base/text.h"
 #include "engine/options.h"
@@ -98,21 +97,6 @@ static enum status take_gpus(const struct value *v, struct error *err)
     return cards_parse(v->string, v->flag, v->arena, &v->options->gpus, err);
 }
 
-/* A file that is there: commands in other folders are told of it. */
-static enum status take_file(const struct value *v, struct error *err)
-{
-    char *path;
-    enum status s = file_absolute(v->string, v->arena, &path, err);
-
-    if (s == OK && !file_is_folder(path)) {
-        *(const char **)v->field = path;
-        return OK;
-    }
-    return s == ERR_MEMORY ? s
-                           : error_set(err, ERR_INPUT, v->flag,
-                                       "expected a file, found none at \"%s\"", v->string);
-}
-
 /* Either way: an empty working folder and a clean environment. */
 static enum status take_sandbox(const struct value *v, struct error *err)
 {
@@ -165,7 +149,7 @@ static const struct flag flags[] = {
      "processes that may wait to be asked to go on (default: 2 × -j)"},
     {"--gpus", "auto|LIST|N", WITH_KEYS | DOCTOR, take_gpus, 0,
      "the GPUs to use: all (default), 0,1 or UUIDs, N of them; 0:4 is four slots on card 0"},
-    {"--gpu-identity", "FILE", WITH_KEYS, take_file, FIELD(gpu_identity),
+    {"--gpu-identity", "FILE", WITH_KEYS, take_string, FIELD(gpu_identity),
      "what hpo-trainer fingerprint --backend cuda says where the GPUs are"},
     {"--out", "DIR", BUILD, take_string, FIELD(out), "where targets land (default: out)"},
     {"--cache", "DIR", ALL & ~GRAPH, take_string, FIELD(cache),

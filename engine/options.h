@@ -25,7 +25,7 @@ struct options {
     int jobs;                 /* -j */
     int waiting;              /* --waiting; 0: twice as many as jobs */
     struct cards_wanted gpus; /* --gpus */
-    const char *gpu_identity; /* --gpu-identity: absolute path, or NULL */
+    const char *gpu_identity; /* --gpu-identity FILE, or NULL */
     struct pair *sets;        /* --set, in the order typed */
     size_t n_sets, sets_capacity;
     struct clone_mirror *mirrors; /* --mirror */

@@ -13,6 +13,9 @@ local function check_ranks(step, o, ranks)
   if o.backend ~= "cuda" and ranks > 1 then
     core.fail(step .. ".ranks", ("%d ranks are that many GPUs, and the backend is %s"):format(ranks, check.show(o.backend or "cpu")), 'backend = "cuda"')
   end
+  if o.backend == "cuda" and o.bf16 then
+    core.fail(step .. ".bf16", "only the processor has an order of its sums to choose; on a GPU it is its library's", "leave bf16 out")
+  end
   if o.zero and o.zero > 0 and ranks == 1 then
     core.fail(step .. ".zero", "it shares out what ranks keep, and there is one rank: zero = " .. o.zero, "ranks = N, or no zero")
   end

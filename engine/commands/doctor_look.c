@@ -51,8 +51,8 @@ static enum status add(struct looking *l, const char *name, const char *found, c
 static const char *version_of(struct looking *l, const char *program, const char *path)
 {
     char *argv[] = {(char *)program, "--version", NULL};
-    char *env[] = {"LANG=C.UTF-8", NULL};
-    const char *folder = getenv("TMPDIR");
+    const char *folder = getenv("TMPDIR"), *search = getenv("PATH");
+    char *env[] = {"LANG=C.UTF-8", arena_printf(l->arena, "PATH=%s", search ? search : ""), NULL};
     const struct command command = {
         .program = path, .argv = argv, .env = env, .folder = folder ? folder : "/tmp"};
     struct error ignored;

@@ -57,7 +57,6 @@ enum status build_machine(struct build *b, struct reaper *reaper, struct local_m
                                   .modules = file_join(b->arena, b->o->share, "python"),
                                   .cpus = b->o->jobs,
                                   .devices = b->devices,
-                                  .gpu_identity = b->o->gpu_identity,
                                   .memory = memory_size(),
                                   .progress = b->progress,
                                   .wake = -1};

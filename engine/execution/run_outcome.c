@@ -50,10 +50,12 @@ enum status run_published(struct build *b, const char *label, struct unit *u,
                          "%s is not reproducible: t = %d has given two different results", label,
                          u->t);
     if (u->state != UNIT_KNOWN) {
+        struct measured took;
+        TRY(measured_get(r, b->arena, &took, err));
         TRY(unit_report(b->units, u, r->reports, numbers, err));
         u->state = UNIT_KNOWN;
-        u->seconds = r->seconds;
-        u->gpu_seconds = measured_of(r, b->arena).gpu_seconds;
+        u->seconds = took.seconds;
+        u->gpu_seconds = took.gpu_seconds;
         u->run = b->run;
     }
     u->bare |= r->has_log && !r->has_tree;

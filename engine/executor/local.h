@@ -28,7 +28,6 @@ struct local_machine {
     const char *modules; /* a folder that Python finds modules in, or NULL */
     int cpus;
     struct devices *devices;   /* asked for cards by the first task that wants one */
-    const char *gpu_identity;  /* HPO_GPU_IDENTITY of what runs on cuda, or NULL */
     int64_t memory;            /* bytes that tasks may declare together */
     struct progress *progress; /* told of folders that cannot be removed */
     int64_t most_logged; /* bytes of a task's output that its log holds; the rest is dropped */

@@ -15,6 +15,7 @@
 #include "engine/executor/local_state.h"
 #include "engine/fetch/fetch.h"
 #include "engine/graph/graph.h"
+#include "engine/process/devices.h"
 #include "engine/process/tool.h"
 
 enum { LOAD_SECONDS = 120, BIRTH_SECONDS = 10 };
@@ -45,7 +46,7 @@ enum status local_prepare(struct local *l, struct child *c, const struct request
     s->modules = l->machine.modules;
     s->cpus = c->share.cpus;
     s->gpus = local_name_cards(l, &c->share, c->arena);
-    s->gpu_identity = l->machine.gpu_identity;
+    s->gpu_identity = devices_identity_file(l->machine.devices);
     command->env = s->gpus ? environment_of(r, s, c->arena) : NULL;
     c->action = a;
     return command->program && command->env ? OK : error_memory(err);

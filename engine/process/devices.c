@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "base/arena.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "engine/options.h"
@@ -13,9 +14,27 @@
 
 struct devices {
     struct devices_context c;
+    const char *identity; /* absolute path of the file that stands for a card, or NULL */
     struct cards cards;
     bool found, classed;
 };
+
+static enum status find_identity(struct devices *d, const char *typed, struct error *err)
+{
+    char *path;
+    enum status s;
+
+    if (!typed)
+        return OK;
+    s = file_absolute(typed, d->c.arena, &path, err);
+    if (s == OK && !file_is_folder(path)) {
+        d->identity = path;
+        return OK;
+    }
+    return s == ERR_MEMORY ? s
+                           : error_set(err, ERR_INPUT, "--gpu-identity",
+                                       "expected a file, found none at \"%s\"", typed);
+}
 
 enum status devices_open(const struct devices_context *context, struct devices **out,
                          struct error *err)
@@ -26,7 +45,12 @@ enum status devices_open(const struct devices_context *context, struct devices *
         return error_memory(err);
     d->c = *context;
     *out = d;
-    return OK;
+    return find_identity(d, context->options->gpu_identity, err);
+}
+
+const char *devices_identity_file(const struct devices *d)
+{
+    return d->identity;
 }
 
 enum status devices_cards(struct devices *d, const struct cards **out, struct error *err)
@@ -59,7 +83,7 @@ static enum status fill_env(const struct devices *d, const char *cards, char ***
                             struct error *err)
 {
     struct arena *arena = d->c.arena;
-    const char *path = getenv("PATH"), *identity = d->c.options->gpu_identity;
+    const char *path = getenv("PATH");
     char **env = arena_array(arena, 9, sizeof *env);
     bool whole = env;
     size_t n = 0;
@@ -71,8 +95,8 @@ static enum status fill_env(const struct devices *d, const char *cards, char ***
     env[n++] = "CUDA_DEVICE_ORDER=PCI_BUS_ID";
     whole &= (env[n++] = arena_printf(arena, "PATH=%s", path ? path : "/usr/bin:/bin")) != NULL;
     whole &= add_passed(arena, env, &n, "HPO_CUDA_LIBRARIES");
-    if (identity)
-        whole &= (env[n++] = arena_printf(arena, "HPO_GPU_IDENTITY=%s", identity)) != NULL;
+    if (d->identity)
+        whole &= (env[n++] = arena_printf(arena, "HPO_GPU_IDENTITY=%s", d->identity)) != NULL;
     if (cards)
         whole &= (env[n++] = arena_printf(arena, "CUDA_VISIBLE_DEVICES=%s", cards)) != NULL;
     else
@@ -157,7 +181,7 @@ enum status devices_identity(struct devices *d, const char *trainer, const char 
                              struct error *err)
 {
     struct arena *arena = d->c.arena;
-    const bool by_file = d->c.options->gpu_identity;
+    const bool by_file = d->identity;
     const struct cards *cards;
     const struct card **first;
     struct question *questions;

@@ -28,8 +28,12 @@ struct devices_context {
 
 struct devices; /* opaque: what was found in this build */
 
+/* ERR_INPUT: the file of --gpu-identity is not there. */
 enum status devices_open(const struct devices_context *context, struct devices **out,
                          struct error *err) MUST_CHECK;
+
+/* Its absolute path, for HPO_GPU_IDENTITY; or NULL. */
+const char *devices_identity_file(const struct devices *d);
 
 /* The cards; none are no error. ERR_INPUT: --gpus names what is not there. */
 enum status devices_cards(struct devices *d, const struct cards **out,

@@ -204,7 +204,7 @@ static enum status name_answer(struct tools *tools, const struct known *k, struc
     return digest_bytes(string, n, key, err);
 }
 
-/* The identities that are expected and not known, into entries. */
+/* The identities that are expected and not known, into entries; of cards each is asked alone. */
 static enum status list_unknown(struct tools *tools, struct known ***entries, size_t *n,
                                 struct error *err)
 {
@@ -213,7 +213,7 @@ static enum status list_unknown(struct tools *tools, struct known ***entries, si
     *entries = NULL;
     *n = 0;
     for (struct known *k = tools->identities; k; k = k->next)
-        if ((k->argv || k->python) && !k->identity) {
+        if ((k->argv || k->python) && !k->identity && !is_of_cards(k->name, k->argv)) {
             struct known **last = arena_push(tools->c.arena, *entries, *n, capacity);
             if (!last)
                 return error_memory(err);

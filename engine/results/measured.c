@@ -25,16 +25,21 @@ enum status measured_put(const struct measured *m, struct arena *arena, struct r
     return OK;
 }
 
-struct measured measured_of(const struct result *r, struct arena *scratch)
+enum status measured_get(const struct result *r, struct arena *scratch, struct measured *out,
+                         struct error *err)
 {
-    struct measured m = {.seconds = r->seconds};
     const struct json *value;
-    struct error ignored;
     struct json *info;
+    enum status s;
 
-    if (r->info &&
-        json_parse(r->info, strlen(r->info), "", JSON_STRICT, scratch, &info, &ignored) == OK &&
-        (value = json_get(info, "gpu_seconds")) != NULL && value->kind == JSON_NUMBER)
-        m.gpu_seconds = value->number;
-    return m;
+    *out = (struct measured){.seconds = r->seconds};
+    if (!r->info)
+        return OK;
+    s = json_parse(r->info, strlen(r->info), "", JSON_STRICT, scratch, &info, err);
+    if (s != OK)
+        return s == ERR_MEMORY ? s : OK;
+    value = json_get(info, "gpu_seconds");
+    if (value && value->kind == JSON_NUMBER)
+        out->gpu_seconds = value->number;
+    return OK;
 }

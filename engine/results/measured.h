@@ -20,6 +20,7 @@ enum status measured_put(const struct measured *m, struct arena *arena, struct r
                          struct error *err) MUST_CHECK;
 
 /* Of a result that is known; what older programs have not kept is 0. */
-struct measured measured_of(const struct result *r, struct arena *scratch);
+enum status measured_get(const struct result *r, struct arena *scratch, struct measured *out,
+                         struct error *err) MUST_CHECK;
 
 #endif

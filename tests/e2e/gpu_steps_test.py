@@ -106,6 +106,8 @@ class GpuSteps(Case):
                 (cuda + "ranks = 2", "nil", "found accumulate = 1 and ranks = 2"),
                 (cuda + "ranks = 2", "p.a", "found accumulate = 5 and ranks = 2"),
                 (cuda + "ranks = 2, resources = { gpus = 1 }", "2", "hpo.train.resources.gpus: each rank has a GPU: found gpus = 1 and ranks = 2"),
+                (cuda + 'precision = "bf16", bf16 = "tile"', "2", "hpo.train.bf16: only the processor has an order"),
+                ('resources = { gpu = "h100" }', "2", "hpo.train.resources.gpu: it is a class of GPU, and gpus is 0"),
                 ('backend = "rocm"', "2", 'hpo.train.backend: expected "cpu" or "cuda", found "rocm"'),
                 (cuda + "ranks = 0", "2", "hpo.train.ranks: expected a whole number ≥ 1")):
             self.recipe(options, accumulate, accumulates="5")

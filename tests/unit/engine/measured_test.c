@@ -23,7 +23,7 @@ static void what_is_put_is_read(void **state)
         struct measured m;
         assert_int_equal(measured_put(&some[i], arena, &r, &err), OK);
         assert_true((r.info == NULL) == (some[i].gpu_seconds == 0));
-        m = measured_of(&r, arena);
+        assert_int_equal(measured_get(&r, arena, &m, &err), OK);
         assert_true(m.seconds == some[i].seconds && m.gpu_seconds == some[i].gpu_seconds);
     }
     arena_close(arena);
@@ -34,11 +34,13 @@ static void what_others_wrote_is_nothing(void **state)
     static const char *const infos[] = {"",           "{",   "[]", "{\"gpu_seconds\": \"x\"}",
                                         "{\"a\": 1}", "null"};
     struct arena *arena = arena_open();
+    struct error err;
 
     (void)state;
     for (size_t i = 0; i < sizeof infos / sizeof *infos; i++) {
         const struct result r = {.info = infos[i], .seconds = 2};
-        const struct measured m = measured_of(&r, arena);
+        struct measured m;
+        assert_int_equal(measured_get(&r, arena, &m, &err), OK);
         assert_true(m.seconds == 2 && m.gpu_seconds == 0);
     }
     arena_close(arena);
