@@ -40,6 +40,13 @@ const char *filesystem_network(unsigned long f_type)
     return find(networks, sizeof networks / sizeof *networks, f_type);
 }
 
+const char *filesystem_name(unsigned long f_type)
+{
+    const char *network = filesystem_network(f_type);
+
+    return network ? network : find(fine_clocks, sizeof fine_clocks / sizeof *fine_clocks, f_type);
+}
+
 /* Those whose files lie elsewhere. What FUSE puts over a local disk (mergerfs, gocryptfs, …) is not
  * here. */
 static const char *const fuse_networks[] = {

@@ -4,6 +4,9 @@
 
 #include <stdint.h>
 
+/* The name of a file system of either kind, or NULL for one that is not known. */
+const char *filesystem_name(unsigned long f_type);
+
 /* The name of a file system whose files other machines may write too, or NULL for any other. */
 const char *filesystem_network(unsigned long f_type);
 

@@ -128,9 +128,10 @@ void board_write(const struct board *b, struct text *t)
 {
     text_printf(t,
                 "{\"run\": %lld, \"done\": %zu, \"total\": %zu, \"ran\": %lld, \"cached\": %lld, "
-                "\"failed\": %lld, \"slots\": %d, \"slots_used\": %d",
+                "\"failed\": %lld, \"slots\": %d, \"slots_used\": %d, \"gpus\": %d, "
+                "\"gpus_used\": %d",
                 (long long)b->run, b->done, b->total, (long long)b->ran, (long long)b->cached,
-                (long long)b->failed, b->slots, b->slots_used);
+                (long long)b->failed, b->slots, b->slots_used, b->gpus, b->gpus_used);
     write_string(t, "recipe", b->recipe);
     write_number(t, "seconds", b->seconds);
     write_number(t, "left", b->left);
@@ -173,6 +174,17 @@ static double read_number(const struct reading *r, const char *name)
     const struct json *value = json_get(r->object, name);
 
     return value && value->kind == JSON_NUMBER ? value->number : NAN;
+}
+
+/* What older programs do not write is 0. */
+static int count_of(const struct reading *r, const char *name)
+{
+    const struct json *value = json_get(r->object, name);
+
+    return value && value->kind == JSON_NUMBER && value->whole && value->integer > 0 &&
+                   value->integer <= INT32_MAX
+               ? (int)value->integer
+               : 0;
 }
 
 static const char *read_string(const struct reading *r, const char *name)
@@ -272,6 +284,8 @@ enum status board_read(const struct json *json, struct arena *arena, struct boar
                           .failed = read_integer(&r, "failed"),
                           .slots = (int)read_integer(&r, "slots"),
                           .slots_used = (int)read_integer(&r, "slots_used"),
+                          .gpus = count_of(&r, "gpus"),
+                          .gpus_used = count_of(&r, "gpus_used"),
                           .seconds = read_number(&r, "seconds"),
                           .left = read_number(&r, "left")};
     list = read_list(&r, "studies", sizeof *out->studies, arena, &out->studies);

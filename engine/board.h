@@ -59,8 +59,9 @@ struct board {
     size_t done, total; /* actions */
     int64_t ran, cached, failed;
     int slots, slots_used;
-    double seconds; /* so far */
-    double left;    /* NaN: unknown */
+    int gpus, gpus_used; /* cards */
+    double seconds;      /* so far */
+    double left;         /* NaN: unknown */
     struct board_study *studies;
     size_t n_studies;
     struct board_job *jobs;

@@ -136,6 +136,8 @@ static void draw_heading(struct lines *l, const struct board *b)
         text_printf(&times, ", %zu of %zu actions", b->done, b->total);
     if (b->slots > 0)
         text_printf(&times, ", %d of %d slots", b->slots_used, b->slots);
+    if (b->gpus > 0)
+        text_printf(&times, ", %d of %d GPUs", b->gpus_used, b->gpus);
     if (b->failed > 0)
         text_printf(&times, ", %lld failed", (long long)b->failed);
     room = (size_t)l->size->columns > width(finish(l, &times)) + 2

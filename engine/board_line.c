@@ -102,6 +102,8 @@ static void add_form(struct text *t, const struct board *b, enum form form)
     if (form < NO_SLOTS && b->n_jobs > 0) {
         separate(t);
         text_printf(t, "%zu running", b->n_jobs);
+        if (b->gpus > 0)
+            text_printf(t, ", %d of %d GPUs", b->gpus_used, b->gpus);
     }
     if (form < NO_TIME) {
         separate(t);

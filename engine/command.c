@@ -58,6 +58,10 @@ static const struct command_usage commands[COMMANDS] = {
                               "Ends with status 4 where something is damaged."},
     [COMMAND_CACHE_GC] = {"cache gc", "", 0, 0, false,
                           "remove the files of results that were not used for longest", ""},
+    [COMMAND_DOCTOR] = {"doctor", "", 0, 0, false,
+                        "what this machine offers and lacks: GPUs, libraries, the store's disk",
+                        "Lines that begin with ! are lacks, each with what to do about it. Ends "
+                        "with 0 whatever it finds."},
 };
 
 const struct command_usage *command_at(enum command_id id)

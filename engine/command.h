@@ -27,6 +27,7 @@ enum command_id {
     COMMAND_CACHE_STAT,
     COMMAND_CACHE_VERIFY,
     COMMAND_CACHE_GC,
+    COMMAND_DOCTOR,
     COMMANDS /* how many there are */
 };
 

@@ -94,26 +94,7 @@ static enum status take_mirror(const struct value *v, struct error *err)
 
 static enum status take_gpus(const struct value *v, struct error *err)
 {
-    struct options *o = v->options;
-    const char *numbers = v->string;
-    size_t n = 0, commas = 1;
-
-    for (const char *c = numbers; *c; c++)
-        commas += *c == ',';
-    if (!(o->gpu_names = arena_array(v->arena, commas + 1, sizeof(char *))))
-        return error_memory(err);
-    while (*numbers) {
-        size_t length = strcspn(numbers, ",");
-        if (length == 0 || strspn(numbers, "0123456789") != length)
-            return error_set(err, ERR_INPUT, v->flag,
-                             "expected numbers of GPUs with commas, found \"%s\"", v->string);
-        if (!(o->gpu_names[n++] = arena_copy(v->arena, numbers, length)))
-            return error_memory(err);
-        numbers += length;
-        numbers += *numbers == ',';
-    }
-    o->gpus = (int)n;
-    return OK;
+    return cards_parse(v->string, v->flag, v->arena, &v->options->gpus, err);
 }
 
 /* Either way: an empty working folder and a clean environment. */
@@ -152,10 +133,11 @@ enum {
     SHELL = 1 << COMMAND_SHELL,
     STAT = 1 << COMMAND_CACHE_STAT,
     GC = 1 << COMMAND_CACHE_GC,
+    DOCTOR = 1 << COMMAND_DOCTOR,
     ALL = (1 << COMMANDS) - 1,
     WITH_RECIPE = BUILD | TABLE | WHY | GRAPH | CHECK | SIMULATE | ACCEPT |
-                  SHELL,                                          /* runs or compares with it */
-    WITH_CLONES = BUILD | WHY | CHECK | SIMULATE | ACCEPT | SHELL /* looks up commits */
+                  SHELL,                                        /* runs or compares with it */
+    WITH_KEYS = BUILD | WHY | CHECK | SIMULATE | ACCEPT | SHELL /* looks up commits, asks tools */
 };
 
 #define FIELD(name) offsetof(struct options, name)
@@ -165,11 +147,14 @@ static const struct flag flags[] = {
     {"-j", "N", BUILD, take_count, FIELD(jobs), "processes at once (default: all processors)"},
     {"--waiting", "N", BUILD, take_count, FIELD(waiting),
      "processes that may wait to be asked to go on (default: 2 × -j)"},
-    {"--gpus", "LIST", BUILD, take_gpus, 0, "numbers of the GPUs to use: 0,1"},
+    {"--gpus", "auto|LIST|N", WITH_KEYS | DOCTOR, take_gpus, 0,
+     "the GPUs to use: all (default), 0,1 or UUIDs, N of them; 0:4 is four slots on card 0"},
+    {"--gpu-identity", "FILE", WITH_KEYS, take_string, FIELD(gpu_identity),
+     "what hpo-trainer fingerprint --backend cuda says where the GPUs are"},
     {"--out", "DIR", BUILD, take_string, FIELD(out), "where targets land (default: out)"},
     {"--cache", "DIR", ALL & ~GRAPH, take_string, FIELD(cache),
      "the store (default: $HPO_CACHE, else .hpo)"},
-    {"--mirror", "FROM=TO", WITH_CLONES, take_mirror, 0,
+    {"--mirror", "FROM=TO", WITH_KEYS, take_mirror, 0,
      "clone from TO what the recipe clones from FROM"},
     {"--dry-run", NULL, BUILD | GC | ACCEPT, take_switch, FIELD(dry_run),
      "say what would be done, and why"},
@@ -200,8 +185,8 @@ static const struct flag flags[] = {
     {"--max-days", "N", GC, take_limit, FIELD(max_days), "leave what was used in the last N days"},
     {"--format", "dot|json|text", GRAPH, take_format, FIELD(format),
      "how the graph is written (default: text)"},
-    {"--json", NULL, BUILD | TABLE | GRAPH | SIMULATE | RUNS | DIFF | STAT | ACCEPT, take_switch,
-     FIELD(json), "answer in one line of JSON"},
+    {"--json", NULL, BUILD | TABLE | GRAPH | SIMULATE | RUNS | DIFF | STAT | ACCEPT | DOCTOR,
+     take_switch, FIELD(json), "answer in one line of JSON"},
     {"--csv", NULL, TABLE, take_switch, FIELD(csv), "answer in CSV"},
     {"--sort", "COLUMN", TABLE, take_string, FIELD(sort),
      "the best of the study's metric first, else the least; -COLUMN turns it round"},

@@ -58,7 +58,7 @@ static command_run *const commands[COMMANDS] = {
     [COMMAND_DIFF] = diff_command,         [COMMAND_SHELL] = shell_command,
     [COMMAND_ACCEPT] = accept_command,     [COMMAND_WATCH] = watch_command,
     [COMMAND_CACHE_STAT] = cache_command,  [COMMAND_CACHE_VERIFY] = cache_command,
-    [COMMAND_CACHE_GC] = cache_command,
+    [COMMAND_CACHE_GC] = cache_command,    [COMMAND_DOCTOR] = doctor_command,
 };
 
 static int exit_code(enum status s)

@@ -29,8 +29,11 @@ static enum status set_defaults(struct options *o, struct arena *arena, struct e
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
     const char *cache = getenv("HPO_CACHE");
 
-    *o = (struct options){
-        .jobs = cpus > 0 ? (int)cpus : 1, .out = "out", .max_gb = -1, .max_days = -1};
+    *o = (struct options){.jobs = cpus > 0 ? (int)cpus : 1,
+                          .out = "out",
+                          .max_gb = -1,
+                          .max_days = -1,
+                          .gpus = {.slots = 1}};
     o->cache = cache && *cache ? cache : ".hpo";
     return find_program(o, arena, err);
 }

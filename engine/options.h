@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
+#include "engine/cards.h"
 #include "engine/clone/clone.h"
 #include "engine/command.h"
 #include "engine/graph/graph.h"
@@ -21,11 +22,11 @@ struct options {
     const char *recipe;  /* NULL where a command takes none */
     const char **words;  /* what follows the recipe: targets, a node, a study */
     size_t n_words;
-    int jobs;    /* -j */
-    int waiting; /* --waiting; 0: twice as many as jobs */
-    int gpus;    /* how many --gpus names */
-    const char **gpu_names;
-    struct pair *sets; /* --set, in the order typed */
+    int jobs;                 /* -j */
+    int waiting;              /* --waiting; 0: twice as many as jobs */
+    struct cards_wanted gpus; /* --gpus */
+    const char *gpu_identity; /* --gpu-identity FILE, or NULL */
+    struct pair *sets;        /* --set, in the order typed */
     size_t n_sets, sets_capacity;
     struct clone_mirror *mirrors; /* --mirror */
     size_t n_mirrors, mirrors_capacity;

@@ -86,6 +86,10 @@ local of_step = { __index = action }
 local of_command = { __index = setmetatable({ step = "hpo.command", kind = "command", template = command.template }, of_step) }
 
 local function origin(self, class)
+  local asked = self.resources
+  if asked and asked.gpu and asked.gpus == 0 then
+    core.fail(self.step .. ".resources.gpu", "it is a class of GPU, and gpus is 0", 'gpus = 1; of hpo.train, backend = "cuda"')
+  end
   self.where = core.where()
   self.whole = #self.outputs == 1 and self.outputs[1] or nil
   return setmetatable(self, class)

@@ -16,7 +16,7 @@ local row_rules = {
   run = { check.text, required = "a row's name" },
   exact_match = check.number {}, f1 = check.number {}, params = json.object, t = check.whole(0),
   runtime_s = check.number { least = 0 }, slots = check.whole(0), minutes = check.number { least = 0 },
-  ratio = check.number { least = 0 },
+  gpu_minutes = check.number { least = 0 }, ratio = check.number { least = 0 },
 }
 
 -- A row given by hand, from a paper for instance: the columns of the table, and metrics under their names.

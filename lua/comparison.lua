@@ -9,20 +9,23 @@ local ours = {
   columns.new("run type", "run"), columns.new("EM", "exact_match", hundredths), columns.new("F1", "f1", hundredths),
   columns.new("best params", "params", columns.points(columns.for_eyes), columns.points(columns.plain)), columns.new("t", "t"),
   columns.new("wall time", "runtime_s", seconds), columns.new("slots", "slots"),
-  columns.new("worker minutes", "minutes", hundredths), columns.new("ratio", "ratio", hundredths),
+  columns.new("worker minutes", "minutes", hundredths), columns.new("GPU minutes", "gpu_minutes", hundredths),
+  columns.new("ratio", "ratio", hundredths),
 }
-local answers = { exact_match = true, f1 = true } -- only shown where some row has them
+local optional = { exact_match = "answers", f1 = "answers", gpu_minutes = "gpus" } -- only shown where some row has one of them
 
 -- Ours, and behind the first one the metrics of the studies (eval loss, as a rule).
 local function columns_of(rows)
-  local known, titles, metrics, has, list, named = {}, {}, {}, false, {}, {}
+  local known, titles, metrics, has, list, named = {}, {}, {}, {}, {}, {}
   for _, c in ipairs(ours) do known[c.key], titles[c.title] = true, true end
   for _, row in ipairs(rows) do
-    has = has or row.exact_match ~= nil or row.f1 ~= nil
-    for name in pairs(row) do metrics[name] = not known[name] or nil end
+    for name in pairs(row) do
+      metrics[name] = not known[name] or nil
+      if optional[name] then has[optional[name]] = true end
+    end
   end
   for _, c in ipairs(ours) do
-    if has or not answers[c.key] then list[#list + 1] = c end
+    if not optional[c.key] or has[optional[c.key]] then list[#list + 1] = c end
   end
   if next(metrics) == nil then metrics.eval_loss = true end
   for i, name in ipairs(check.names(metrics)) do

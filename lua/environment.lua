@@ -35,6 +35,7 @@ local set = {
   HOME = "it is the process's own folder; a program's caches elsewhere have variables of their own, such as HF_HOME",
   TMPDIR = "it is the process's own folder",
   CUDA_VISIBLE_DEVICES = "resources = { gpus = N } asks for GPUs",
+  CUDA_DEVICE_ORDER = "resources = { gpus = N } asks for GPUs",
 }
 for _, name in ipairs { "LANG", "TZ" } do set[name] = "env = { " .. name .. ' = "..." } gives it another value, which is in the key' end
 for _, library in ipairs { "OMP_NUM", "OPENBLAS_NUM", "MKL_NUM", "BLIS_NUM", "NUMEXPR_NUM", "VECLIB_MAXIMUM" } do

@@ -1,6 +1,7 @@
 -- train: hpo.train, the template of a trial's units, and hpo.evaluate.
 
 local artifact = require "hpo.artifact"
+local backend = require "hpo.backend"
 local check = require "hpo.check"
 local command = require "hpo.command"
 local fifo = require "hpo.scheduler.fifo"
@@ -59,7 +60,7 @@ function train.train(options)
     seed = { trainer.seed, default = 42 },
     accumulate = { trainer.natural, default = 1 },
     eval_batch_size = { trainer.natural, default = 8 },
-  }, shared, switches))
+  }, shared, backend.rules, switches))
   local flags = { "--model", "model", "--data", "data", "--eval", o.eval and "eval" or "data", "--lr", o.lr,
     "--batch-size", o.batch_size, "--weight-decay", o.weight_decay, "--epochs", o.epochs, "--seed", o.seed,
     "--accumulate", o.accumulate, "--eval-batch-size", o.eval_batch_size }
@@ -88,7 +89,7 @@ function train.evaluate(options)
     eval_batch_size = { trainer.natural, default = 8 },
     pad_prompts = check.whole(0, 1 << 20),
     f1 = check.one_of("official", "set"),
-  }, shared))
+  }, shared, backend.rules))
   local flags = { "--model", "checkpoint", "--data", "data", "--max-new-tokens", o.max_new_tokens,
     "--eval-batch-size", o.eval_batch_size, "--out", "scores.json" }
   given(flags, o, "pad_prompts", "f1")

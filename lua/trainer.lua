@@ -3,6 +3,7 @@
 
 local core = require "hpo.core"
 local artifact = require "hpo.artifact"
+local backend = require "hpo.backend"
 local check = require "hpo.check"
 local command = require "hpo.command"
 
@@ -30,7 +31,8 @@ function trainer.origin(step, kind, o, flags, inputs, output)
   local identity = { "hpo-trainer", "fingerprint" }
   if o.precision and o.precision ~= "fp32" then table.move({ "--precision", o.precision }, 1, 2, 3, identity) end
   if o.bf16 == "tile" then table.move({ "--bf16", "tile" }, 1, 2, #identity + 1, identity) end
-  local resources = o.resources or { cpus = 1, gpus = 0 }
+  if o.backend == "cuda" then table.move({ "--backend", "cuda" }, 1, 2, #identity + 1, identity) end
+  local resources = backend.resources(step, o)
   resources.share = kind == "train" or kind == "evaluate" or nil
   return command.origin {
     step = step, kind = kind, name = o.name, run = run, inputs = list, outputs = { output }, resources = resources,

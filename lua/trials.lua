@@ -5,9 +5,10 @@ local check = require "hpo.check"
 local columns = require "hpo.columns"
 
 local trials = {}
-local OURS = { "trial", "wall time", "runtime_s", "t", "at t", "at_t", "status" }
+local OURS = { "trial", "wall time", "runtime_s", "GPU minutes", "gpu_minutes", "t", "at t", "at_t", "status" }
 
 trials.seconds = columns.rounded "%.1f s"
+local hundredths = columns.rounded "%.2f"
 
 -- The report by which a trial is judged, or nothing of one.
 local function judged(trial) return trial.judged_by or {} end
@@ -19,6 +20,13 @@ function trials.runtime(trial)
   local sum = 0
   for _, segment in ipairs(trial.segments) do sum = sum + (segment.seconds or 0) end
   return sum
+end
+
+-- Of its own segments, whoever trained them; nil: no card was used.
+local function gpu_minutes(trial)
+  local sum = 0
+  for _, segment in ipairs(trial.segments) do sum = sum + (segment.info and segment.info.gpu_seconds or 0) end
+  return sum > 0 and sum / 60 or nil
 end
 
 function trials.spaced(name) return (name:gsub("_", " ")) end
@@ -96,7 +104,7 @@ end
 function trials.columns(studies)
   local all = given(studies)
   return function(study)
-    local shown, list, found, best_of_any = study and { study } or studies, {}, { params = {}, metrics = {} }, false
+    local shown, list, found, best_of_any, used_gpus = study and { study } or studies, {}, { params = {}, metrics = {} }, false, false
     local function add(title, key, value, show) list[#list + 1] = { title = title, key = key, value = value, show = show } end
     local function take(field, own)
       for _, column in ipairs(all[field]) do
@@ -104,7 +112,10 @@ function trials.columns(studies)
         if wanted then list[#list + 1], found[field][#found[field] + 1] = column, column end
       end
     end
-    for _, one in ipairs(shown) do best_of_any = best_of_any or one.best_of == "any" end
+    for _, one in ipairs(shown) do
+      best_of_any = best_of_any or one.best_of == "any"
+      for _, trial in ipairs(one.trials) do used_gpus = used_gpus or gpu_minutes(trial) ~= nil end
+    end
     if #shown > 1 then add("study", "study", function(trial) return trial.study.study end) end
     add("trial", "trial", function(trial) return trial.trial end)
     take("params", false)
@@ -112,6 +123,7 @@ function trials.columns(studies)
     take("metrics", false)
     if best_of_any then add("at t", "at_t", trials.judged_t) end
     add("wall time", "runtime_s", trials.runtime, trials.seconds)
+    if used_gpus then add("GPU minutes", "gpu_minutes", gpu_minutes, hundredths) end
     add("t", "t", function(trial) return trial.reached end)
     add("status", "status", function(trial) return trial.status end)
     return list, found

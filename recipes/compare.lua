@@ -11,7 +11,7 @@ for i, name in ipairs { "manual", "asha", "pbt", "bohb" } do
   local search = require(name)
   local final = hpo.after(search.trials, function(best) return profile.train(best.params, epochs) end)
   rows[2 * i - 1] = search.trials
-  rows[2 * i] = hpo.evaluate { checkpoint = final, data = profile.data, preset = profile.preset }
+  rows[2 * i] = profile.evaluate(final)
   found[i] = { run = name .. ", as found", of = search.scores }
 end
 table.move(found, 1, #found, #rows + 1, rows)

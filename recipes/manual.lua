@@ -17,6 +17,6 @@ local study = hpo.study {
   scheduler = hpo.scheduler.fifo { max_t = hpo.param("max_t", profile.epochs) },
   trial = profile.train,
 }
-local scores = hpo.evaluate { checkpoint = study.best.checkpoint, data = profile.data, preset = profile.preset }
+local scores = profile.evaluate(study.best.checkpoint)
 
 return { default = hpo.compare { study, scores, profile.published.manual }, trials = study, best = study.best.checkpoint, scores = scores }

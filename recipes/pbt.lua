@@ -21,6 +21,6 @@ local study = hpo.study {
   },
   trial = profile.train,
 }
-local scores = hpo.evaluate { checkpoint = study.best.checkpoint, data = profile.data, preset = profile.preset }
+local scores = profile.evaluate(study.best.checkpoint)
 
 return { default = hpo.compare { study, scores, profile.published.pbt }, trials = study, best = study.best.checkpoint, scores = scores }

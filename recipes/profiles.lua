@@ -64,6 +64,12 @@ local data = hpo.squad {
   labels = preset == "seed" and "seed" or "answer",
 }
 
+-- --set backend=cuda: on a GPU; --set ranks=2 --set accumulate=2: each trial on two, as if there were one.
+local backend, ranks = hpo.param("backend", "cpu"), hpo.param("ranks", 1)
+local accumulate, zero = hpo.param("accumulate", 1), hpo.param("zero", ranks > 1 and 1 or 0)
+local class = hpo.param("gpu", "") -- --set gpu=h100: on no other
+local function resources() return class ~= "" and { gpu = class } or nil end
+
 -- What the recipes need of it: the space's limits as defaults, and a trial's training.
 profile.wd_choices = { 0.0, 0.01 }
 profile.data, profile.preset = data, preset
@@ -71,8 +77,12 @@ profile.epochs = hpo.param("epochs", 5)
 function profile.train(p, epochs)
   return hpo.train {
     model = model, data = data, lr = p.lr, batch_size = p.bs, weight_decay = p.wd, epochs = epochs or profile.epochs,
-    preset = preset, precision = precision,
+    preset = preset, precision = precision, accumulate = accumulate, backend = backend, ranks = ranks, zero = zero,
+    resources = resources(),
   }
+end
+function profile.evaluate(checkpoint)
+  return hpo.evaluate { checkpoint = checkpoint, data = data, preset = preset, backend = backend, resources = resources() }
 end
 
 -- What the original experiment published, to stand beside ours where everything is done its way.

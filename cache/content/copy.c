@@ -191,3 +191,20 @@ enum status copy_bytes(const void *bytes, size_t n, const char *dest, bool execu
     TRY(create(dest, &fd, err));
     return finish(fd, dest, executable, true, file_write_all(fd, dest, bytes, n, err), err);
 }
+
+bool copy_can_share(const char *folder)
+{
+    static const char bytes[4096];
+    const int from = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    const int to = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    struct error ignored;
+    const bool can = from >= 0 && to >= 0 &&
+                     file_write_all(from, folder, bytes, sizeof bytes, &ignored) == OK &&
+                     ioctl(to, FICLONE, from) == 0;
+
+    if (from >= 0)
+        close(from);
+    if (to >= 0)
+        close(to);
+    return can;
+}

@@ -29,6 +29,10 @@ enum status copy_file(int from, const char *dest, bool executable, const struct 
 enum status copy_known(int from, const char *dest, bool executable, const struct watch *watch,
                        struct error *err) MUST_CHECK;
 
+/* Whether a copy inside this folder shares its blocks: tried with files that have no names. False
+ * also where that cannot be tried. */
+bool copy_can_share(const char *folder);
+
 /* Makes the file dest of n bytes. */
 enum status copy_bytes(const void *bytes, size_t n, const char *dest, bool executable,
                        struct error *err) MUST_CHECK;

@@ -2,9 +2,11 @@
 #include "engine/execution/action.h"
 
 #include "base/arena.h"
+#include "engine/execution/card_end.h"
 #include "engine/execution/failure.h"
 #include "engine/execution/job.h"
 #include "engine/execution/resolve.h"
+#include "engine/execution/waiting.h"
 
 static const struct action *action_of(struct build *b, int node)
 {
@@ -68,9 +70,9 @@ static enum status claim_and_start(struct build *b, struct job *job, const struc
     return s;
 }
 
-static enum status refuse(struct build *b, int node, struct job *job)
+static enum status refuse(struct build *b, int node, struct job *job, const char *sentence)
 {
-    failure_refuse(b, job->label, node);
+    failure_refuse(b, job->label, node, sentence);
     job_close(b, job, true);
     return OK;
 }
@@ -93,9 +95,10 @@ enum status action_start(struct build *b, int node, int others, bool *waits, str
     if (s == OK && room == ROOM_FREE)
         return claim_and_start(b, job, &r, waits, err);
     if (s == OK && room == ROOM_REFUSED)
-        return refuse(b, node, job);
+        return refuse(b, node, job, err->text);
     *waits = s == OK;
-    b->held_wanted |= *waits && room == ROOM_HELD;
+    if (*waits)
+        waiting_for_room(b, &r, room);
     job_close(b, job, true);
     return s;
 }
@@ -112,11 +115,12 @@ static enum status keep_result(struct build *b, struct job *job, struct error *e
                        .kind = a->kind,
                        .name = job->label,
                        .description = w->description,
-                       .seconds = job_seconds(job),
                        .run = b->run,
                        .used_day = b->today};
+    const struct measured took = job_measured(job, job_seconds(job));
     enum put_outcome outcome;
 
+    TRY(measured_put(&took, b->arena, &r, err));
     TRY(results_publish(b->results, &r, &files, &outcome, err));
     w->seconds = r.seconds;
     if (outcome == PUT_DIFFERENT) {
@@ -176,7 +180,9 @@ static enum status succeed(struct build *b, struct job *job, struct error *err)
 enum status action_finish(struct build *b, struct job *job, const struct executor_event *end,
                           struct error *err)
 {
+    const char *sentence;
     enum status s;
+    bool again;
 
     if (b->interrupted) {
         release(b, job->node);
@@ -185,8 +191,10 @@ enum status action_finish(struct build *b, struct job *job, const struct executo
     }
     if (end->lost)
         return try_again(b, job, err);
-    if (end->exit_code != 0 || job->timed_out)
-        return fail(b, job, failure_verdict(b, job, end->exit_code), err);
+    if (end->exit_code != 0 || job->timed_out) {
+        TRY(card_end(b, job, end, &again, &sentence, err));
+        return again ? try_again(b, job, err) : fail(b, job, sentence, err);
+    }
     s = succeed(b, job, err);
     if (s == ERR_NOT_FOUND)
         return fail(b, job, arena_printf(b->arena, "it did not make its output \"%s\"", err->where),

@@ -2,6 +2,9 @@
 #include "engine/execution/build.h"
 
 #include "base/arena.h"
+#include "base/file.h"
+#include "engine/executor/local.h"
+#include "engine/executor/memory.h"
 #include "engine/interrupt.h"
 
 struct work *work_of(struct build *b, int node)
@@ -41,6 +44,23 @@ enum status build_open_store(struct build *b, struct error *err)
         .interrupted = interrupt_count(), .waits = say_what_is_waited_for, .context = b};
     return store_open(b->o->cache, STORE_WRITE | (b->o->rehash ? STORE_REHASH : 0), &b->watch,
                       &b->store, err);
+}
+
+enum status build_machine(struct build *b, struct reaper *reaper, struct local_machine *out,
+                          struct error *err)
+{
+    *out = (struct local_machine){.store = b->store,
+                                  .reaper = reaper,
+                                  .tools = b->tools,
+                                  .preload = arena_printf(b->arena, "%s/preload.py", b->o->share),
+                                  .fetch = &b->fetch,
+                                  .modules = file_join(b->arena, b->o->share, "python"),
+                                  .cpus = b->o->jobs,
+                                  .devices = b->devices,
+                                  .memory = memory_size(),
+                                  .progress = b->progress,
+                                  .wake = -1};
+    return out->preload && out->modules ? OK : error_memory(err);
 }
 
 enum status nodes_add(struct build *b, struct nodes *list, int node, struct error *err)

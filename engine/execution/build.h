@@ -27,14 +27,18 @@
 #include "engine/process/tool.h"
 #include "engine/progress.h"
 #include "engine/recipe/recipe.h"
+#include "engine/results/measured.h"
 #include "engine/results/results.h"
 #include "engine/study/study.h"
 #include "engine/study/unit.h"
 
 struct arena;
+struct devices;
 struct exclusions;
 struct live;
+struct local_machine;
 struct pins;
+struct reaper;
 struct run;
 struct snapshot;
 struct stat;
@@ -54,6 +58,8 @@ struct work {
     bool force;             /* runs though its result is known: --rerun, or its files were lost */
     bool lost;              /* its files were lost in this build */
     int failures;           /* of this node in this build */
+    int crowded;            /* how often its card had no room, one time after the other */
+    int64_t crowded_ns;     /* when that began, by executor_now */
     double seconds;
     struct asker asker;
     struct study *study; /* of a study's node, once it was wanted */
@@ -116,6 +122,7 @@ struct build {
     struct watch watch; /* the store's: interrupts, and who is told what is waited for */
     struct store *store;
     struct tools *tools;
+    struct devices *devices;
     struct fetch_context fetch;
     struct pins *pins;
     struct progress *progress;
@@ -146,13 +153,16 @@ struct build {
     struct patience patience;
     struct counts counts;
     struct effort effort;
-    int64_t changes;  /* besides the plan's: more may start */
-    int n_asked;      /* results that were asked for, and not answered yet */
-    bool writes;      /* what is found out is kept: pins, histories. Not in a dry run */
-    bool replays;     /* studies are gone through anew: see session_replay */
-    bool held_wanted; /* something could start, were it not for what waiting runs hold */
-    int looked_at;    /* by suggestion.c */
-    bool suggested;   /* that `hpo accept` would keep results */
+    int64_t changes;          /* besides the plan's: more may start */
+    int n_asked;              /* results that were asked for, and not answered yet */
+    bool writes;              /* what is found out is kept: pins, histories. Not in a dry run */
+    bool replays;             /* studies are gone through anew: see session_replay */
+    bool looks_first;         /* nothing starts yet: see fit.h */
+    bool later;               /* something could start once a card is tried again that was full */
+    bool held_wanted;         /* something could start, were it not for what waiting runs hold: */
+    struct resources lacking; /* it asks for these */
+    int looked_at;            /* by suggestion.c */
+    bool suggested;           /* that `hpo accept` would keep results */
     bool said_waiting;
     bool said_script; /* that what a "#!" program runs in is in no key */
     bool said_again;  /* that units are trained again for want of a checkpoint */
@@ -166,6 +176,10 @@ struct work *work_of(struct build *b, int node);
 
 /* Opens the store of a build, to write. */
 enum status build_open_store(struct build *b, struct error *err) MUST_CHECK;
+
+/* This machine, as an executor is told of it; the caller adds what is to be logged and kept. */
+enum status build_machine(struct build *b, struct reaper *reaper, struct local_machine *out,
+                          struct error *err) MUST_CHECK;
 
 /* Appends a node to a list of the build. */
 enum status nodes_add(struct build *b, struct nodes *list, int node, struct error *err) MUST_CHECK;

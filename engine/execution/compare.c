@@ -46,8 +46,9 @@ static void add_number(struct text *t, const char *name, double x)
 /* The column of a study's metric: its name, unless another column has it. */
 static const char *metric_column(const char *metric)
 {
-    static const char *const taken[] = {"run",       "exact_match", "f1",      "params", "t",
-                                        "runtime_s", "slots",       "minutes", "ratio"};
+    static const char *const taken[] = {"run",         "exact_match", "f1",    "params",
+                                        "t",           "runtime_s",   "slots", "minutes",
+                                        "gpu_minutes", "ratio"};
 
     for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
         if (strcmp(metric, taken[i]) == 0)
@@ -111,7 +112,7 @@ static enum status add_row(struct build *b, const struct compare_item *item, str
     const char *name = item->name ? item->name : graph_label(b->graph, item->study);
     double value, found, exact_match, f1, runtime = study_runtime(study);
     int slots = study_slots(study), trial;
-    double minutes = slots * runtime / 60;
+    double minutes = slots * runtime / 60, gpu_seconds = study_gpu_seconds(study);
     const char *params = "{}";
     struct unit *u = scored(b, item, &value);
 
@@ -129,6 +130,8 @@ static enum status add_row(struct build *b, const struct compare_item *item, str
     add_number(t, "runtime_s", runtime);
     text_printf(t, ", \"slots\": %d", slots);
     add_number(t, "minutes", minutes);
+    if (gpu_seconds > 0)
+        add_number(t, "gpu_minutes", gpu_seconds / 60);
     add_number(t, "ratio", *reference > 0 ? minutes / *reference : NAN);
     text_add(t, "}");
     return OK;

@@ -128,7 +128,7 @@ static enum status serve(struct build *b, int study, const struct demand *demand
         return error_memory(err);
     TRY(run_start(b, label, demand, others, &refused, err));
     if (refused)
-        failure_refuse(b, label, study);
+        failure_refuse(b, label, study, err->text);
     return OK;
 }
 
@@ -226,7 +226,7 @@ enum status demand_again(struct build *b, struct error *err)
         b->remakes.nodes[left++] = node;
         TRY(run_remake(b, node, &refused, err));
         if (refused)
-            failure_refuse(b, graph_label(b->graph, node), node);
+            failure_refuse(b, graph_label(b->graph, node), node, err->text);
     }
     b->remakes.n = left;
     return rerun_unit(b, err);

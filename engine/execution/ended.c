@@ -2,7 +2,7 @@
 #include "engine/execution/ended.h"
 
 #include "base/arena.h"
-#include "engine/execution/failure.h"
+#include "engine/execution/card_end.h"
 #include "engine/execution/job.h"
 #include "engine/execution/retain.h"
 #include "engine/execution/run_state.h"
@@ -42,7 +42,7 @@ static enum status publish(struct build *b, const struct job *job, struct unit *
                          "it ended with status 0 without the report of t = %d, which is known from "
                          "before: it is not reproducible",
                          end->t);
-    TRY(run_result(b, end, job->label, UNIT_ENDED, seconds, &r, err));
+    TRY(run_result(b, end, job->label, UNIT_ENDED, job_measured(job, seconds), &r, err));
     TRY(results_publish(b->results, &r, files, &outcome, err));
     TRY(run_published(b, job->label, end, &r, &none, outcome, err));
     end->ended = true;
@@ -73,7 +73,7 @@ static enum status keep_checkpoint(struct build *b, struct job *job, struct erro
     if (run->held && run->held_unit != u) /* an older one: insurance as ever */
         return OK;
     run->n = run->reported;
-    TRY(run_keep(b, job, u->reports, u->seconds, NULL, run->held ? run->held : job->task->out,
+    TRY(run_keep(b, job, u->reports, run_measured(u), NULL, run->held ? run->held : job->task->out,
                  &has_tree, err));
     return run->begun && u->kept ? retain_replaced(b, run->begun, err) : OK;
 }
@@ -103,7 +103,7 @@ static enum status keep_log(struct build *b, const struct job *job, struct error
 
     if (!u)
         return OK;
-    TRY(run_result(b, u, job->label, u->reports, u->seconds, &r, err));
+    TRY(run_result(b, u, job->label, u->reports, run_measured(u), &r, err));
     s = results_publish(b->results, &r, &files, &outcome, err);
     return s == ERR_FAILED || s == ERR_NOT_FOUND ? OK : s; /* a log is no result */
 }
@@ -180,6 +180,8 @@ enum status ended_script(struct build *b, struct job *job, const struct executor
     const struct run *run = job->run;
     const bool by_itself = !job->ending && !end->lost && !b->interrupted;
     const bool ended = by_itself && end->exit_code == 0;
+    const char *sentence;
+    bool again;
 
     if (by_itself)
         TRY(script_finish(b, job, ended, err));
@@ -189,7 +191,9 @@ enum status ended_script(struct build *b, struct job *job, const struct executor
         return leave(b, job, err);
     if (run->wrong)
         return fail(b, job, run->wrong, err);
-    if (!ended)
-        return fail(b, job, failure_verdict(b, job, end->exit_code), err);
+    if (!ended) {
+        TRY(card_end(b, job, end, &again, &sentence, err));
+        return again ? leave(b, job, err) : fail(b, job, sentence, err);
+    }
     return finish_whole(b, job, err);
 }

@@ -100,9 +100,9 @@ enum status failure_keep(struct build *b, struct job *job, const struct digest *
     return history_failure_put(b->store, &f, err);
 }
 
-void failure_refuse(struct build *b, const char *label, int node)
+void failure_refuse(struct build *b, const char *label, int node, const char *sentence)
 {
-    progress_line(b->progress, "failed: %s: its result is not in the store (--cached-only)", label);
+    progress_line(b->progress, "failed: %s: %s", label, sentence);
     b->counts.failed++;
     node_failed(b, node);
 }

@@ -16,7 +16,7 @@ void failure_tell(struct build *b, const struct job *job, const char *sentence, 
 enum status failure_keep(struct build *b, struct job *job, const struct digest *key,
                          const char *sentence, struct error *err) MUST_CHECK;
 
-/* Of --cached-only: the node, and what needs it, cannot be known. */
-void failure_refuse(struct build *b, const char *label, int node);
+/* The node, and what needs it, cannot be known in this build, as the sentence says. */
+void failure_refuse(struct build *b, const char *label, int node, const char *sentence);
 
 #endif

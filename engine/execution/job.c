@@ -97,6 +97,11 @@ double job_seconds(const struct job *job)
     return (double)(runner_now_ns() - job->started_ns) / 1e9;
 }
 
+struct measured job_measured(const struct job *job, double seconds)
+{
+    return (struct measured){seconds, job->task->gpus * seconds};
+}
+
 bool job_is_of(const struct job *job, const char *study, int *trial)
 {
     const size_t n = strlen(study);

@@ -34,6 +34,9 @@ void job_wind(struct build *b, struct job *job);
 /* Seconds since it was started, as measured here. */
 double job_seconds(const struct job *job);
 
+/* What a stretch of so many seconds took, of the cards that it holds too. */
+struct measured job_measured(const struct job *job, double seconds);
+
 /* Whether it trains a trial of this study, by its label. */
 bool job_is_of(const struct job *job, const char *study, int *trial);
 

@@ -47,6 +47,8 @@ struct pass {
     size_t n;
     double begin; /* of the node that is looked at */
     double work, last;
+    double card_work; /* seconds of slots of cards */
+    struct card_count cards;
     bool known; /* something is */
 };
 
@@ -190,6 +192,14 @@ static double mean(const struct class *c)
     return c->n > 0 ? c->seconds / c->n : NAN;
 }
 
+/* How many slots of cards an action takes: one, or all of several cards. */
+static double card_slots(const struct pass *p, const struct resources *r)
+{
+    if (!r || r->gpus < 1 || p->cards.there == 0)
+        return 0;
+    return r->gpus == 1 ? 1 : r->gpus * (double)p->cards.slots / p->cards.there;
+}
+
 static enum status expect_action(struct pass *p, int node, struct eta *out, struct error *err)
 {
     struct build *b = p->b;
@@ -205,6 +215,8 @@ static enum status expect_action(struct pass *p, int node, struct eta *out, stru
         if (!job->run && job->node == node)
             seconds = fmax(seconds - job_seconds(job), 0);
     *out = (struct eta){seconds * (a->resources.cpus > 1 ? a->resources.cpus : 1), seconds};
+    if (!isnan(seconds))
+        p->card_work += seconds * card_slots(p, &a->resources);
     return OK;
 }
 
@@ -258,7 +270,9 @@ static enum status expect_study(struct pass *p, int node, struct eta *out, struc
     struct build *b = p->b;
     const struct study_spec *spec = graph_node(b->graph, node)->study;
     const struct study *study = known(b, node) ? known(b, node)->study : NULL;
-    const int wide = study ? study_slots(study) / spec->concurrency : 1;
+    const struct resources *r = study ? study_resources(study) : NULL;
+    const int wide = r && r->cpus > 1 ? r->cpus : 1;
+    const double on_cards = card_slots(p, r);
     struct eta_study s = {.samples = spec->samples,
                           .max_t = spec->max_t,
                           .exploits = spec->exploits,
@@ -266,7 +280,9 @@ static enum status expect_study(struct pass *p, int node, struct eta *out, struc
                           .pace = NAN};
     struct study_totals totals = {0};
 
-    s.workers = b->o->jobs / (wide > 0 ? wide : 1);
+    s.workers = b->o->jobs / wide;
+    if (on_cards > 0 && s.workers > p->cards.slots / on_cards)
+        s.workers = (int)(p->cards.slots / on_cards);
     if (s.workers > spec->concurrency)
         s.workers = spec->concurrency;
     if (study) {
@@ -282,7 +298,9 @@ static enum status expect_study(struct pass *p, int node, struct eta *out, struc
         s.pace = b->effort.trained / (double)b->effort.units;
     s.overhead = left_overhead(b);
     TRY(eta_study(&s, p->arena, out, err));
-    out->work *= wide > 0 ? wide : 1;
+    if (!isnan(out->work))
+        p->card_work += out->work * on_cards;
+    out->work *= wide;
     return OK;
 }
 
@@ -329,7 +347,7 @@ static enum status expect(struct pass *p, int node, struct error *err)
 enum status left_estimate(struct build *b, struct left *l, struct arena *scratch, double *out,
                           struct error *err)
 {
-    struct pass p = {.b = b, .left = l, .arena = scratch};
+    struct pass p = {.b = b, .left = l, .arena = scratch, .cards = executor_cards(b->executor)};
 
     *out = NAN;
     p.n = (size_t)graph_size(b->graph);
@@ -343,5 +361,7 @@ enum status left_estimate(struct build *b, struct left *l, struct arena *scratch
         }
     if (p.known)
         *out = fmax(p.last, p.work / (b->o->jobs > 0 ? b->o->jobs : 1));
+    if (p.known && p.cards.slots > 0)
+        *out = fmax(*out, p.card_work / p.cards.slots);
     return OK;
 }

@@ -87,6 +87,8 @@ static enum status gather_jobs(const struct build *b, struct board *board, struc
         if (!waiting_is(job))
             board->slots_used += cpus > 1 ? cpus : 1;
     }
+    board->gpus = executor_cards(b->executor).there;
+    board->gpus_used = executor_cards(b->executor).used;
     board->slots = b->o->jobs;
     if (board->slots_used > board->slots) /* who asks for more than there is gets all */
         board->slots_used = board->slots;

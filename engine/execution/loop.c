@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "engine/execution/action.h"
 #include "engine/execution/demand.h"
+#include "engine/execution/fit.h"
 #include "engine/execution/job.h"
 #include "engine/execution/live.h"
 #include "engine/execution/resolve.h"
@@ -22,7 +23,7 @@ static const int64_t ms_ns = 1000000;
 
 static bool may_start(const struct build *b)
 {
-    return !b->interrupted && (!b->failed || b->o->keep_going);
+    return !b->looks_first && !b->interrupted && (!b->failed || b->o->keep_going);
 }
 
 /* ---- sync ---- */
@@ -86,6 +87,7 @@ static enum status settle(struct build *b, struct error *err)
     do {
         before = plan_changes(b->plan) + b->changes;
         b->waits_for = NULL;
+        b->later = false;
         TRY(resolve_answers(b, err));
         TRY(resolve_due(b, err));
         TRY(demand_decide(b, err));
@@ -164,6 +166,7 @@ static enum status take_interrupt(struct build *b, struct error *err)
         progress_line(b->progress, "interrupted: what is finished is kept");
     b->interrupted = true;
     b->waits_for = NULL;
+    b->later = false;
     return OK;
 }
 
@@ -228,13 +231,23 @@ static enum status go_on(struct build *b, struct error *err)
 
 static bool is_idle(const struct build *b)
 {
-    return !b->jobs && !b->waits_for && b->n_asked + units_asked(b->units) == 0;
+    return !b->jobs && !b->waits_for && !b->later && b->n_asked + units_asked(b->units) == 0;
+}
+
+/* What is left to do is seen before any of it starts. */
+static enum status look_first(struct build *b, struct error *err)
+{
+    b->looks_first = true;
+    TRY(go_on(b, err));
+    b->looks_first = false;
+    return b->interrupted ? OK : fit_check(b, err);
 }
 
 enum status loop_run(struct build *b, struct error *err)
 {
     struct executor_event event;
 
+    TRY(look_first(b, err));
     for (;;) {
         TRY(go_on(b, err));
         if (is_idle(b))

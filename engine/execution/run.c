@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "engine/execution/card_end.h"
 #include "engine/execution/ended.h"
 #include "engine/execution/failure.h"
 #include "engine/execution/job.h"
@@ -26,7 +27,7 @@ static enum status adopt(struct build *b, struct unit *u, const char *label, con
 
     if (u->state != UNIT_KNOWN || u->kept)
         return OK;
-    TRY(run_result(b, u, label, u->reports, u->seconds, &r, err));
+    TRY(run_result(b, u, label, u->reports, run_measured(u), &r, err));
     TRY(results_adopt(b->results, &r, log, &adopted, &outcome, err));
     return adopted ? run_published(b, label ? label : "a trial", u, &r, NULL, outcome, err) : OK;
 }
@@ -157,7 +158,7 @@ static enum status reserve(struct build *b, struct job *job, const struct stretc
     TRY(job_request(b, job, s->others, r, err));
     TRY(executor_room(b->executor, r, &room, err));
     *refused = room == ROOM_REFUSED;
-    b->held_wanted |= room == ROOM_HELD;
+    waiting_for_room(b, r, room);
     return room == ROOM_FREE ? claim(b, job, known, ready, err) : OK;
 }
 
@@ -458,6 +459,13 @@ enum status run_let_go(struct build *b, struct job *job, bool keep_folder, struc
     return OK;
 }
 
+/* It is begun anew where it is wanted. */
+static enum status begin_again(struct build *b, struct job *job, struct error *err)
+{
+    TRY(break_off(b, job, true, err));
+    return run_let_go(b, job, b->o->keep_failed, err);
+}
+
 /* The unit that a failure belongs to: the first that is not known, or NULL. */
 static struct unit *failed_unit(const struct run *run)
 {
@@ -477,13 +485,11 @@ enum status run_fail(struct build *b, struct job *job, const char *sentence, str
         return error_memory(err);
     if (run->went_on) { /* whether the trainer fails, a new task will show */
         progress_line(b->progress, "again: %s, which had gone on: %s", job->label, sentence);
-        TRY(break_off(b, job, true, err));
-        return run_let_go(b, job, b->o->keep_failed, err);
+        return begin_again(b, job, err);
     }
     if (w->failures++ < graph_node(b->graph, job->node)->action.retries) {
         progress_line(b->progress, "again: %s: %s", job->label, sentence);
-        TRY(break_off(b, job, true, err));
-        return run_let_go(b, job, b->o->keep_failed, err);
+        return begin_again(b, job, err);
     }
     failure_tell(b, job, sentence, run->params);
     b->counts.failed++;
@@ -517,7 +523,8 @@ static enum status keep_last(struct build *b, struct job *job, struct error *err
     const char *folder = run->held ? run->held : job->task->out;
     bool has_tree;
 
-    TRY(run_keep(b, job, run->last.text, run->seconds, &run->last.numbers, folder, &has_tree, err));
+    TRY(run_keep(b, job, run->last.text, job_measured(job, run->seconds), &run->last.numbers,
+                 folder, &has_tree, err));
     return has_tree ? OK : miss_checkpoint(run, u, err);
 }
 
@@ -527,6 +534,7 @@ static enum status succeed(struct build *b, struct job *job, struct error *err)
     const struct unit *u = run->units[run->n - 1];
     const int best_node = run->purpose == FOR_BEST ? run->best_node : -1;
 
+    work_of(b, job->node)->crowded = 0;
     if (run->begun && run->purpose == FOR_STUDY && u->kept)
         TRY(retain_replaced(b, run->begun, err));
     run_say(b, job);
@@ -534,24 +542,13 @@ static enum status succeed(struct build *b, struct job *job, struct error *err)
     return best_node >= 0 ? run_best_done(b, best_node, err) : OK;
 }
 
-const char *run_missing_report(struct build *b, const struct run *run)
-{
-    const char *missing =
-        arena_printf(b->arena, "it ended with status 0 without the report of t = %d",
-                     run->units[run->reported]->t);
-
-    if (missing && run->maybe && !run->almost && run->reported == 0)
-        return arena_printf(b->arena, "%s; of the line `%s`: %s", missing, run->maybe,
-                            run->maybe_why);
-    return run_with_almost(b, run, missing);
-}
-
 enum status run_finish(struct build *b, struct job *job, const struct executor_event *end,
                        struct error *err)
 {
     struct run *run = job->run;
+    const char *sentence;
+    bool saved, again;
     enum status s;
-    bool saved;
 
     run->ended = true;
     TRY(run_take_rest(b, job, err));
@@ -567,14 +564,14 @@ enum status run_finish(struct build *b, struct job *job, const struct executor_e
     }
     for (size_t i = 0; i < run->n; i++)
         run->units[i]->running = false;
-    if (job->unwanted || b->interrupted || end->lost) {
-        TRY(break_off(b, job, true, err));
-        return run_let_go(b, job, b->o->keep_failed, err);
-    }
+    if (job->unwanted || b->interrupted || end->lost)
+        return begin_again(b, job, err);
     if (run->wrong)
         return run_fail(b, job, run->wrong, err);
-    if (job->timed_out || end->exit_code != 0)
-        return run_fail(b, job, failure_verdict(b, job, end->exit_code), err);
+    if (job->timed_out || end->exit_code != 0) {
+        TRY(card_end(b, job, end, &again, &sentence, err));
+        return again ? begin_again(b, job, err) : run_fail(b, job, sentence, err);
+    }
     if (ended_may(b, job)) {
         if ((s = ended_keep(b, job, err)) == OK)
             return run_let_go(b, job, false, err);

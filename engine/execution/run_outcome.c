@@ -14,18 +14,23 @@ struct chain run_chain(const struct run *run, size_t i, size_t n)
     return (struct chain){.root = u->root->key, .first = u->t, .n = (int)n};
 }
 
+struct measured run_measured(const struct unit *u)
+{
+    return (struct measured){u->seconds, u->gpu_seconds};
+}
+
 enum status run_result(const struct build *b, const struct unit *u, const char *label,
-                       const char *reports, double seconds, struct result *r, struct error *err)
+                       const char *reports, struct measured took, struct result *r,
+                       struct error *err)
 {
     *r = (struct result){.key = u->key,
                          .kind = "unit",
                          .name = label,
                          .description = unit_description(u, b->arena),
                          .reports = reports,
-                         .seconds = seconds,
                          .run = b->run,
                          .used_day = b->today};
-    return r->description ? OK : error_memory(err);
+    return r->description ? measured_put(&took, b->arena, r, err) : error_memory(err);
 }
 
 enum status run_published(struct build *b, const char *label, struct unit *u,
@@ -45,9 +50,12 @@ enum status run_published(struct build *b, const char *label, struct unit *u,
                          "%s is not reproducible: t = %d has given two different results", label,
                          u->t);
     if (u->state != UNIT_KNOWN) {
+        struct measured took;
+        TRY(measured_get(r, b->arena, &took, err));
         TRY(unit_report(b->units, u, r->reports, numbers, err));
         u->state = UNIT_KNOWN;
-        u->seconds = r->seconds;
+        u->seconds = took.seconds;
+        u->gpu_seconds = took.gpu_seconds;
         u->run = b->run;
     }
     u->bare |= r->has_log && !r->has_tree;
@@ -60,9 +68,9 @@ enum status run_published(struct build *b, const char *label, struct unit *u,
     return OK;
 }
 
-enum status run_keep(struct build *b, const struct job *job, const char *reports, double seconds,
-                     const struct numbers *numbers, const char *folder, bool *has_tree,
-                     struct error *err)
+enum status run_keep(struct build *b, const struct job *job, const char *reports,
+                     struct measured took, const struct numbers *numbers, const char *folder,
+                     bool *has_tree, struct error *err)
 {
     struct unit *u = job->run->units[job->run->n - 1];
     const struct files files = {.folder = folder,
@@ -73,7 +81,7 @@ enum status run_keep(struct build *b, const struct job *job, const char *reports
     struct result r;
 
     TRY(job_check_sources(b, job, err));
-    TRY(run_result(b, u, job->label, reports, seconds, &r, err));
+    TRY(run_result(b, u, job->label, reports, took, &r, err));
     TRY(results_publish(b->results, &r, &files, &outcome, err));
     *has_tree = r.has_tree;
     return run_published(b, job->label, u, &r, numbers, outcome, err);

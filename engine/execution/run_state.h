@@ -64,9 +64,12 @@ struct run {
 /* The claim of the units i, i + 1, ..., n of them. */
 struct chain run_chain(const struct run *run, size_t i, size_t n);
 
-/* A result of the unit: its reports, and the seconds that it took. */
+/* What a unit took that is known. */
+struct measured run_measured(const struct unit *u);
+
+/* A result of the unit: its reports, and what it took. */
 enum status run_result(const struct build *b, const struct unit *u, const char *label,
-                       const char *reports, double seconds, struct result *r,
+                       const char *reports, struct measured took, struct result *r,
                        struct error *err) MUST_CHECK;
 
 /* Notes what came of publishing: the unit is known, and what differs is said. numbers: those of the
@@ -80,9 +83,9 @@ enum status run_published(struct build *b, const char *label, struct unit *u,
  * ended. numbers: as in run_published. *has_tree false: the folder was empty, and the trainer is
  * not stateless.
  */
-enum status run_keep(struct build *b, const struct job *job, const char *reports, double seconds,
-                     const struct numbers *numbers, const char *folder, bool *has_tree,
-                     struct error *err) MUST_CHECK;
+enum status run_keep(struct build *b, const struct job *job, const char *reports,
+                     struct measured took, const struct numbers *numbers, const char *folder,
+                     bool *has_tree, struct error *err) MUST_CHECK;
 
 /* The folder of a checkpoint that the trainer names. ERR_FAILED: it is none, or was named before;
  * ERR_NOT_FOUND: it is not there. */

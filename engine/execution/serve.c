@@ -35,7 +35,7 @@ static enum status keep_report(struct build *b, struct job *job, struct unit *u,
     enum put_outcome outcome;
     struct result r;
 
-    TRY(run_result(b, u, job->label, text, job->run->seconds, &r, err));
+    TRY(run_result(b, u, job->label, text, job_measured(job, job->run->seconds), &r, err));
     TRY(results_publish(b->results, &r, NULL, &outcome, err));
     TRY(run_published(b, job->label, u, &r, numbers, outcome, err));
     return u->t <= last_claimed(job->run) ? hold_claim(b, &chain, err) : OK;
@@ -149,6 +149,18 @@ const char *run_with_almost(struct build *b, const struct run *run, const char *
         return sentence;
     return arena_printf(b->arena, "%s; of the line `%s`: %s", sentence, run->almost,
                         run->almost_why);
+}
+
+const char *run_missing_report(struct build *b, const struct run *run)
+{
+    const char *missing =
+        arena_printf(b->arena, "it ended with status 0 without the report of t = %d",
+                     run->units[run->reported]->t);
+
+    if (missing && run->maybe && !run->almost && run->reported == 0)
+        return arena_printf(b->arena, "%s; of the line `%s`: %s", missing, run->maybe,
+                            run->maybe_why);
+    return run_with_almost(b, run, missing);
 }
 
 /* A script does not know how far it should go: the unit behind the last. */

@@ -32,11 +32,11 @@
 #include "engine/execution/targets.h"
 #include "engine/executor/idle.h"
 #include "engine/executor/local.h"
-#include "engine/executor/memory.h"
 #include "engine/graph/pins.h"
 #include "engine/graph/snapshot.h"
 #include "engine/interrupt.h"
 #include "engine/process/capture.h"
+#include "engine/process/devices.h"
 #include "engine/process/runner.h"
 #include "engine/results/local.h"
 #include "engine/running.h"
@@ -98,24 +98,12 @@ enum status session_store(const struct options *o, struct store **out, struct er
 static enum status open_executor(struct session *s, struct error *err)
 {
     struct build *b = &s->b;
-    const char *preload = arena_printf(b->arena, "%s/preload.py", b->o->share);
-    const struct local_machine machine = {.store = b->store,
-                                          .reaper = &s->reaper,
-                                          .tools = b->tools,
-                                          .preload = preload,
-                                          .fetch = &b->fetch,
-                                          .modules = file_join(b->arena, b->o->share, "python"),
-                                          .cpus = b->o->jobs,
-                                          .gpus = b->o->gpus,
-                                          .memory = memory_size(),
-                                          .gpu_names = b->o->gpu_names,
-                                          .progress = b->progress,
-                                          .most_logged = LOG_BYTES,
-                                          .keep_failed = b->o->keep_failed,
-                                          .wake = interrupt_descriptor()};
+    struct local_machine machine;
 
-    if (!preload || !machine.modules)
-        return error_memory(err);
+    TRY(build_machine(b, &s->reaper, &machine, err));
+    machine.most_logged = LOG_BYTES;
+    machine.keep_failed = b->o->keep_failed;
+    machine.wake = interrupt_descriptor();
     switch (s->mode) {
     case MODE_BUILD:
         TRY(local_executor_open(&machine, b->arena, &s->local, err));
@@ -137,9 +125,15 @@ static enum status open_executor(struct session *s, struct error *err)
 static enum status open_tools(struct session *s, struct error *err)
 {
     struct build *b = &s->b;
-    const struct tools_context tools = {b->o, b->store, &s->capture, b->arena};
+    const struct devices_context devices = {b->o, &s->capture, store_work(b->store), b->arena};
+    struct tools_context tools = {b->o, b->store, &s->capture, NULL, b->arena};
+    const struct cards *ignored;
 
     s->capture = (struct capture){&s->reaper, interrupt_descriptor(), CAPTURE_SECONDS};
+    TRY(devices_open(&devices, &b->devices, err));
+    tools.devices = b->devices;
+    if (b->o->gpus.typed) /* what is wrong is refused, whether a card is needed or not */
+        TRY(devices_cards(b->devices, &ignored, err));
     b->fetch = (struct fetch_context){.fetchers = fetchers_all,
                                       .options = b->o,
                                       .recipe = recipe_folder(b->recipe),

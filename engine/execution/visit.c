@@ -121,16 +121,7 @@ static enum status let_in(struct build *b, const struct command *command, struct
 static enum status open_place(struct build *b, const struct request *r, struct error *err)
 {
     struct reaper none = {.pid = 0};
-    const struct local_machine machine = {.store = b->store,
-                                          .reaper = &none,
-                                          .tools = b->tools,
-                                          .fetch = &b->fetch,
-                                          .modules = file_join(b->arena, b->o->share, "python"),
-                                          .cpus = b->o->jobs,
-                                          .gpus = b->o->gpus,
-                                          .gpu_names = b->o->gpu_names,
-                                          .progress = b->progress,
-                                          .wake = -1};
+    struct local_machine machine;
     const struct command *command;
     enum start_outcome outcome;
     struct executor *x;
@@ -138,8 +129,7 @@ static enum status open_place(struct build *b, const struct request *r, struct e
     size_t lost;
     enum status s;
 
-    if (!machine.modules)
-        return error_memory(err);
+    TRY(build_machine(b, &none, &machine, err));
     TRY(local_executor_open(&machine, b->arena, &x, err));
     s = local_visit_open(x, r, &command, &task, &outcome, &lost, err);
     if (s == OK && outcome == START_STARTED) {

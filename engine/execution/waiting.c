@@ -2,6 +2,7 @@
 #include "engine/execution/waiting.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/arena.h"
 #include "engine/execution/job.h"
@@ -69,7 +70,7 @@ static enum status keep(struct build *b, struct job *job, const char *folder, st
     struct unit *u = last_unit(run);
     bool has_tree;
 
-    TRY(run_keep(b, job, u->reports, u->seconds, NULL, folder, &has_tree, err));
+    TRY(run_keep(b, job, u->reports, run_measured(u), NULL, folder, &has_tree, err));
     if (!u->kept)
         return OK;
     if (run->begun)
@@ -317,12 +318,23 @@ static bool is_useless(const struct build *b, const struct unit *u)
     return true;
 }
 
-/* Whether others lack something while it waits. */
+void waiting_for_room(struct build *b, const struct request *r, enum room room)
+{
+    b->later |= room == ROOM_LATER;
+    if (room != ROOM_HELD)
+        return;
+    b->held_wanted = true;
+    b->lacking = r->action->resources;
+}
+
+/* Whether what it holds while it waits may be what is wanted: a card of a class that suits. */
 static bool holds(const struct build *b, const struct job *job)
 {
     const struct resources *r = &graph_node(b->graph, job->node)->action.resources;
+    const struct resources *wanted = &b->lacking;
+    const bool suits = !r->gpu || !wanted->gpu || strcmp(r->gpu, wanted->gpu) == 0;
 
-    return r->gpus > 0 || r->memory > 0;
+    return (wanted->gpus > 0 && r->gpus > 0 && suits) || (wanted->memory > 0 && r->memory > 0);
 }
 
 /* Of those that wait (and hold something), how many do and which one waits longest. *leaving: one
@@ -389,7 +401,7 @@ static enum status keep_log(struct build *b, const struct job *job, struct error
     enum put_outcome outcome;
     struct result r;
 
-    TRY(run_result(b, u, job->label, u->reports, u->seconds, &r, err));
+    TRY(run_result(b, u, job->label, u->reports, run_measured(u), &r, err));
     return results_publish(b->results, &r, &files, &outcome, err);
 }
 

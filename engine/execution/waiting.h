@@ -41,6 +41,9 @@ bool waiting_behind(const struct build *b, const struct unit *u);
 enum status waiting_serve(struct build *b, const struct demand *demand, bool *taken,
                           struct error *err) MUST_CHECK;
 
+/* A request has no room now, or has: whom waiting_sort asks to make room. */
+void waiting_for_room(struct build *b, const struct request *r, enum room room);
+
 /* Tells those to save whose checkpoint is wanted, and those to end that nobody can ask to go on or
  * that are too many. */
 enum status waiting_sort(struct build *b, bool goes_on, struct error *err) MUST_CHECK;

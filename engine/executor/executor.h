@@ -17,6 +17,8 @@
  * Waiting    A task that speaks may wait for a word: from executor_rest on others have its cpus
  *            (not its GPU and memory, where its state lies), and executor_wake takes them again
  *            before the word is said. Where executor_is_short says so, fewer should wait.
+ * Cards      A task may hold GPUs. executor_blame says, when it has ended, what its end tells of
+ *            them: a card that was full gets nothing more for a while, a broken one nothing at all.
  * Loss       A task whose place is gone (a node of a cluster) ends with `lost`: by no fault of its
  *            own, so it may be started anew.
  * Time       executor_now counts while the executor could watch its tasks: it stands still while
@@ -63,6 +65,7 @@ struct task {
     const char *dir;    /* its working folder: outputs are found here */
     const char *out;    /* HPO_CHECKPOINT_OUT of a task that trains; a script leaves it empty */
     const char *log;    /* what it wrote */
+    double gpus;        /* cards that it holds; of one that it shares a part */
 };
 
 enum executor_event_kind {
@@ -85,13 +88,26 @@ enum room {
     ROOM_FREE,
     ROOM_HELD, /* there would be, without what tasks hold that wait for a word */
     ROOM_BUSY,
-    ROOM_REFUSED
+    ROOM_LATER,  /* by itself, after a while: a card was full */
+    ROOM_REFUSED /* never in this build: *err says why */
+};
+
+/* What the end of a task tells of the cards that it held. */
+enum card_fault {
+    CARD_FULL,  /* its memory is taken */
+    CARD_BROKEN /* nothing can be computed on it */
 };
 
 enum start_outcome {
     START_STARTED,
     START_LOST_INPUT,     /* the store has lost an input: *lost is its place among them */
     START_LOST_CHECKPOINT /* or the checkpoint that the run begins with */
+};
+
+/* GPUs, as far as they were looked for. */
+struct card_count {
+    int there, used; /* used: some task has it, or a slot of it */
+    int slots;       /* of all that are there */
 };
 
 struct executor {
@@ -109,6 +125,9 @@ struct executor_calls {
     void (*rest)(struct executor *x, struct task *task);
     bool (*wake)(struct executor *x, struct task *task);
     bool (*is_short)(struct executor *x);
+    struct card_count (*cards)(const struct executor *x);
+    enum status (*blame)(struct executor *x, struct task *task, enum card_fault fault,
+                         const char *said, const char **cards, struct error *err);
     void (*end)(struct executor *x, struct task *task, bool by_force);
     void (*close)(struct executor *x, struct task *task, bool keep_folder);
     enum status (*next)(struct executor *x, int64_t until_ns, struct executor_event *event,
@@ -122,7 +141,8 @@ static inline bool executor_has_room(const struct executor *x)
     return x->calls->has_room(x);
 }
 
-/* Whether the request could start now. ERR_INPUT: never, as it needs more than there is. */
+/* Whether the request could start now. ERR_INPUT: never anywhere here, as it needs more than there
+ * is. */
 static inline MUST_CHECK enum status executor_room(struct executor *x, const struct request *r,
                                                    enum room *room, struct error *err)
 {
@@ -170,6 +190,23 @@ static inline bool executor_wake(struct executor *x, struct task *task)
 static inline bool executor_is_short(struct executor *x)
 {
     return x->calls->is_short(x);
+}
+
+static inline struct card_count executor_cards(const struct executor *x)
+{
+    return x->calls->cards(x);
+}
+
+/*
+ * Of a task that has ended and held cards: those of them that it names in what it said, or else all
+ * of them, have this fault. *cards: of which that was not known, for people; it lives as long as
+ * the task.
+ */
+static inline MUST_CHECK enum status executor_blame(struct executor *x, struct task *task,
+                                                    enum card_fault fault, const char *said,
+                                                    const char **cards, struct error *err)
+{
+    return x->calls->blame(x, task, fault, said, cards, err);
 }
 
 static inline void executor_end(struct executor *x, struct task *task)

@@ -11,8 +11,10 @@ static bool has_room(const struct executor *x)
 static enum status room(struct executor *x, const struct request *r, enum room *room,
                         struct error *err)
 {
-    (void)r, (void)err;
+    (void)r;
     *room = ((struct idle_executor *)x)->room;
+    if (*room == ROOM_REFUSED)
+        (void)error_set(err, ERR_FAILED, "", "its result is not in the store (--cached-only)");
     return OK;
 }
 
@@ -55,6 +57,20 @@ static bool is_short(struct executor *x)
     return false;
 }
 
+static struct card_count cards(const struct executor *x)
+{
+    (void)x;
+    return (struct card_count){0, 0, 0};
+}
+
+static enum status blame(struct executor *x, struct task *task, enum card_fault fault,
+                         const char *said, const char **cards, struct error *err)
+{
+    (void)x, (void)task, (void)fault, (void)said, (void)err;
+    *cards = "";
+    return OK;
+}
+
 static void end(struct executor *x, struct task *task, bool by_force)
 {
     (void)x, (void)task, (void)by_force;
@@ -83,6 +99,8 @@ static const struct executor_calls calls = {
     .rest = rest,
     .wake = wake,
     .is_short = is_short,
+    .cards = cards,
+    .blame = blame,
     .end = end,
     .close = end,
     .next = next,

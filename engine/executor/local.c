@@ -69,21 +69,62 @@ static bool local_has_room(const struct executor *x)
     return slots->cpus_used < slots->cpus;
 }
 
+/* What would be free if nobody held anything while it waits for a word. */
+static bool fits_without_resting(const struct local *l, const struct request *r,
+                                 struct share *share, struct slots *slots)
+{
+    for (const struct child *c = l->children; c; c = c->next)
+        if (c->rests) {
+            struct share held = c->share;
+            held.cpus = 0;
+            slots_give(slots, &held);
+            slots_fit(slots, &held);
+        }
+    return slots_find(slots, &r->action->resources, r->others, share);
+}
+
+static enum status find_room(const struct local *l, const struct request *r, struct arena *arena,
+                             enum room *room, struct error *err)
+{
+    const struct resources *asked = &r->action->resources;
+    struct slots slots = l->slots;
+    struct share share;
+
+    *room = ROOM_FREE;
+    TRY(slots_share(asked, arena, &share, err));
+    if (slots_find(&slots, asked, r->others, &share))
+        return OK;
+    slots.now_ns = INT64_MAX - 1; /* when cards that are full for a while are not any more */
+    *room = slots_find(&slots, asked, r->others, &share) ? ROOM_LATER : ROOM_BUSY;
+    slots = l->slots;
+    if (!(slots.cards = arena_array(arena, slots.n_cards + 1, sizeof *slots.cards)))
+        return error_memory(err);
+    if (slots.n_cards > 0)
+        memcpy(slots.cards, l->slots.cards, slots.n_cards * sizeof *slots.cards);
+    if (fits_without_resting(l, r, &share, &slots))
+        *room = ROOM_HELD;
+    return OK;
+}
+
 static enum status local_room(struct executor *x, const struct request *r, enum room *room,
                               struct error *err)
 {
-    const struct resources *asked = &r->action->resources;
-    struct slots without = of(x)->slots;
-    struct share share;
+    struct local *l = of(x);
+    struct arena *arena = arena_open();
+    enum status s;
 
-    TRY(slots_refuse(&without, asked, r->where, err));
-    *room = ROOM_FREE;
-    if (slots_find(&without, asked, r->others, &share))
-        return OK;
-    for (const struct child *c = of(x)->children; c; c = c->next)
-        if (c->rests)
-            slots_give(&without, &(struct share){.gpus = c->share.gpus, .memory = c->share.memory});
-    *room = slots_find(&without, asked, r->others, &share) ? ROOM_HELD : ROOM_BUSY;
+    if (!arena)
+        return error_memory(err);
+    l->slots.now_ns = l->now_ns;
+    s = local_find_cards(l, &r->action->resources, err);
+    if (s == OK)
+        s = slots_refuse(&l->slots, &r->action->resources, r->where, arena, err);
+    if (s == OK)
+        s = find_room(l, r, arena, room, err);
+    arena_close(arena);
+    if (s != ERR_FAILED)
+        return s;
+    *room = ROOM_REFUSED;
     return OK;
 }
 
@@ -139,9 +180,15 @@ static enum status local_start(struct executor *x, const struct request *r, stru
     *c = (struct child){.arena = arena, .workspace = {.lock = -1}, .birth = {-1, 0}, .log = -1};
     c->process = (struct process){.pidfd = -1, .output = -1, .input = -1};
     *outcome = START_STARTED;
-    (void)slots_find(&l->slots, &r->action->resources, r->others, &c->share);
     surroundings.task = &c->task;
-    s = local_fill_folder(l, c, r, &surroundings, outcome, lost, err);
+    s = local_find_cards(l, &r->action->resources, err);
+    if (s == OK)
+        s = slots_share(&r->action->resources, arena, &c->share, err);
+    if (s == OK) {
+        (void)slots_find(&l->slots, &r->action->resources, r->others, &c->share);
+        c->task.gpus = slots_weight(&l->slots, &c->share);
+        s = local_fill_folder(l, c, r, &surroundings, outcome, lost, err);
+    }
     if (s == OK && *outcome == START_STARTED)
         s = local_begin(l, c, r, &surroundings, err);
     if (s != OK || *outcome != START_STARTED) {
@@ -289,6 +336,8 @@ static void local_close(struct executor *x, struct task *task, bool keep_folder)
     if (c->rests)
         c->share.cpus = 0;
     slots_give(&l->slots, &c->share);
+    if (!c->found_full)
+        slots_fit(&l->slots, &c->share);
     if (c->server)
         preload_leave(c->server);
     local_free_child(l, c, keep_folder);
@@ -477,6 +526,8 @@ static const struct executor_calls calls = {
     .rest = local_rest,
     .wake = local_wake,
     .is_short = local_is_short,
+    .cards = local_cards,
+    .blame = local_blame,
     .end = local_end,
     .close = local_close,
     .next = local_next,
@@ -492,8 +543,8 @@ enum status local_executor_open(const struct local_machine *machine, struct aren
         return error_memory(err);
     l->executor.calls = &calls;
     l->machine = *machine;
-    l->slots =
-        (struct slots){.cpus = machine->cpus, .gpus = machine->gpus, .memory = machine->memory};
+    l->arena = arena;
+    l->slots = (struct slots){.cpus = machine->cpus, .memory = machine->memory};
     TRY(preload_open(&l->machine, arena, &l->preload, err));
     l->real_ns = runner_now_ns();
     l->children_list = strays_adopt();

@@ -12,6 +12,7 @@
 #include "engine/executor/executor.h"
 
 struct command;
+struct devices;
 struct fetch_context;
 struct progress;
 struct reaper;
@@ -25,10 +26,10 @@ struct local_machine {
     const char *preload;   /* our program for interpreters: see preload.h */
     const struct fetch_context *fetch;
     const char *modules; /* a folder that Python finds modules in, or NULL */
-    int cpus, gpus;
-    int64_t memory;               /* bytes that tasks may declare together */
-    const char *const *gpu_names; /* of CUDA_VISIBLE_DEVICES */
-    struct progress *progress;    /* told of folders that cannot be removed */
+    int cpus;
+    struct devices *devices;   /* asked for cards by the first task that wants one */
+    int64_t memory;            /* bytes that tasks may declare together */
+    struct progress *progress; /* told of folders that cannot be removed */
     int64_t most_logged; /* bytes of a task's output that its log holds; the rest is dropped */
     bool keep_failed;    /* folders of earlier failures of an action stay */
     int wake; /* a descriptor that is readable when something outside asks for attention; or -1 */

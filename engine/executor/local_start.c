@@ -10,28 +10,17 @@
 
 #include "base/arena.h"
 #include "base/file.h"
-#include "base/text.h"
 #include "cache/store.h"
 #include "engine/executor/environment.h"
 #include "engine/executor/local_state.h"
 #include "engine/fetch/fetch.h"
 #include "engine/graph/graph.h"
+#include "engine/process/devices.h"
 #include "engine/process/tool.h"
 
 enum { LOAD_SECONDS = 120, BIRTH_SECONDS = 10 };
 
 static const int64_t second_ns = 1000000000;
-
-static enum status name_gpus(const struct local *l, struct child *c, const char **names,
-                             struct error *err)
-{
-    struct text t = text_in(c->arena);
-
-    for (int i = 0, n = 0; i < l->slots.gpus && i < 64; i++)
-        if (c->share.gpus >> i & 1)
-            text_printf(&t, "%s%s", n++ ? "," : "", l->machine.gpu_names[i]);
-    return text_finish(&t, (char **)names, NULL, err);
-}
 
 enum status local_prepare(struct local *l, struct child *c, const struct request *r,
                           struct surroundings *s, struct error *err)
@@ -56,8 +45,9 @@ enum status local_prepare(struct local *l, struct child *c, const struct request
     command->argv = (char *const *)a->run;
     s->modules = l->machine.modules;
     s->cpus = c->share.cpus;
-    TRY(name_gpus(l, c, &s->gpus, err));
-    command->env = environment_of(r, s, c->arena);
+    s->gpus = local_name_cards(l, &c->share, c->arena);
+    s->gpu_identity = devices_identity_file(l->machine.devices);
+    command->env = s->gpus ? environment_of(r, s, c->arena) : NULL;
     c->action = a;
     return command->program && command->env ? OK : error_memory(err);
 }

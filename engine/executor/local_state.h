@@ -1,6 +1,6 @@
 /*
- * local_state: the structs of the local executor, shared by local.c, local_folder.c and
- * local_start.c. Nobody else includes it.
+ * local_state: the structs of the local executor, shared by local.c, local_cards.c, local_folder.c
+ * and local_start.c. Nobody else includes it.
  */
 #ifndef ENGINE_EXECUTOR_LOCAL_STATE_H
 #define ENGINE_EXECUTOR_LOCAL_STATE_H
@@ -33,6 +33,7 @@ struct child {
     int64_t kill_ns; /* when it is ended by force, by now(); 0: nobody asked it to end */
     int64_t logged;  /* bytes of its output that are in its log */
     size_t late;     /* bytes that came after its end */
+    bool found_full; /* it ended as a card had no room */
     bool rests;      /* it waits for a word, and others have its share */
     bool told;       /* its EVENT_EXIT has been given */
     bool ready;      /* something may be read from it, or it may have ended */
@@ -42,6 +43,8 @@ struct local {
     struct executor executor;
     struct local_machine machine;
     struct slots slots;
+    bool has_cards;      /* they were looked for */
+    struct arena *arena; /* lives as long as the executor */
     struct child *children;
     int children_list; /* the kernel's: see strays.h */
     bool memory_is_short;
@@ -50,6 +53,17 @@ struct local {
     int64_t real_ns, now_ns; /* when time was last looked at, and what it was by our own count */
     char bytes[READ_BYTES];
 };
+
+/* Looks for cards, and their classes, where these resources ask for them. */
+enum status local_find_cards(struct local *l, const struct resources *r,
+                             struct error *err) MUST_CHECK;
+
+/* The value of CUDA_VISIBLE_DEVICES. NULL: no memory. */
+const char *local_name_cards(const struct local *l, const struct share *share, struct arena *arena);
+
+struct card_count local_cards(const struct executor *x);
+enum status local_blame(struct executor *x, struct task *task, enum card_fault fault,
+                        const char *said, const char **cards, struct error *err) MUST_CHECK;
 
 /* Makes the folder with all that the task will find in it. */
 enum status local_fill_folder(struct local *l, struct child *c, const struct request *r,

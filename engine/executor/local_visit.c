@@ -39,7 +39,11 @@ enum status local_visit_open(struct executor *x, const struct request *r,
     *outcome = START_STARTED;
     visited.key = &name;
     surroundings.task = &c->task;
-    s = slots_refuse(&l->slots, &r->action->resources, r->where, err);
+    s = local_find_cards(l, &r->action->resources, err);
+    if (s == OK)
+        s = slots_refuse(&l->slots, &r->action->resources, r->where, arena, err);
+    if (s == OK)
+        s = slots_share(&r->action->resources, arena, &c->share, err);
     if (s == OK)
         s = name_folder(r->key, &name, err);
     if (s == OK) {

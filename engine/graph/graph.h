@@ -45,15 +45,17 @@ struct fetch {
     size_t n_paths;
 };
 
-struct resources {
-    int cpus, gpus;
-    int64_t memory;  /* bytes */
-    const char *gpu; /* class of GPU, NULL for any; the only part that is in a key */
-    bool share;      /* may use more cpus than it asks for while they are idle */
-};
-
 struct pair {
     const char *name, *value;
+};
+
+struct resources {
+    int cpus, gpus;
+    int64_t memory;        /* bytes */
+    const char *gpu;       /* class of GPU, NULL for any; the only part that is in a key */
+    bool share;            /* may use more cpus than it asks for while they are idle */
+    struct pair *settings; /* variables that say how it uses them, and change no bit of a result */
+    size_t n_settings;
 };
 
 struct action {

@@ -156,6 +156,7 @@ static void write_action(struct text *t, const struct action *a)
     write_long(t, (uint64_t)a->resources.memory);
     write_string(t, a->resources.gpu);
     write_number(t, a->resources.share);
+    write_pairs(t, a->resources.settings, a->resources.n_settings);
     memcpy(&timeout, &a->timeout, sizeof timeout);
     write_long(t, timeout);
     write_number(t, (uint32_t)a->retries);

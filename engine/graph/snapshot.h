@@ -7,7 +7,7 @@
  *            items. A digest is 32 bytes. A stamp is five long numbers; where there is none to
  *            believe it is only the first, -1.
  *
- *            "hpo snapshot 3\n", program, printed, files (path, digest), questions (name, answer),
+ *            "hpo snapshot 4\n", program, printed, files (path, digest), questions (name, answer),
  *            identities (strings), nodes, targets (name, node, path), landed (stamps)
  *
  *            A node is kind, name, where, what its kind has (see write_node), known, and what it
@@ -30,7 +30,7 @@
 
 struct graph;
 
-#define SNAPSHOT_MAGIC "hpo snapshot 3\n"
+#define SNAPSHOT_MAGIC "hpo snapshot 4\n"
 #define SNAPSHOT_ABSENT UINT32_MAX /* the length of NULL */
 
 /* What a node came to. */

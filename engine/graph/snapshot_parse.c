@@ -193,6 +193,16 @@ static struct fetch *read_fetch(struct reader *r)
     return fetch;
 }
 
+static struct pair *read_variables(struct reader *r, size_t *n)
+{
+    struct pair *pairs = read_pairs(r, n);
+
+    for (size_t i = 0; i < *n; i++)
+        if (!pairs[i].value)
+            fail(r);
+    return pairs;
+}
+
 static void read_action(struct reader *r, int id, struct action *a)
 {
     size_t n_identity;
@@ -207,10 +217,7 @@ static void read_action(struct reader *r, int id, struct action *a)
         a->inputs[i].path = read_optional(r);
     }
     a->outputs = read_strings(r, &a->n_outputs);
-    a->env = read_pairs(r, &a->n_env);
-    for (size_t i = 0; i < a->n_env; i++)
-        if (!a->env[i].value)
-            fail(r);
+    a->env = read_variables(r, &a->n_env);
     a->pass = read_strings(r, &a->n_pass);
     a->resources.cpus = read_int(r, -1);
     a->resources.gpus = read_int(r, -1);
@@ -219,6 +226,7 @@ static void read_action(struct reader *r, int id, struct action *a)
         fail(r);
     a->resources.gpu = read_optional(r);
     a->resources.share = read_truth(r);
+    a->resources.settings = read_variables(r, &a->resources.n_settings);
     timeout = read_long(r);
     memcpy(&a->timeout, &timeout, sizeof timeout);
     a->retries = read_int(r, -1);

@@ -39,6 +39,19 @@ static enum status read_some(struct asked *a, struct error *err)
     return OK;
 }
 
+/* What one of our own programs said of what was wrong, behind its name; NULL: it is none. */
+static char *find_sentence(char *said)
+{
+    static const char *const names[] = {"hpo: ", "hpo-trainer: "};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char *at = strstr(said, names[i]);
+        if (at && (at == said || at[-1] == '\n'))
+            return at + strlen(names[i]);
+    }
+    return NULL;
+}
+
 /* Takes the sentence and the hint of one of our own programs, else the last line it said. */
 static enum status take_refusal(const char *what, int code, const char *log, struct arena *arena,
                                 struct error *err)
@@ -51,7 +64,7 @@ static enum status take_refusal(const char *what, int code, const char *log, str
         n = 0;
     while (n > 0 && bytes[n - 1] == '\n')
         bytes[--n] = '\0';
-    line = n > 0 ? strstr(bytes, "hpo: ") : NULL;
+    line = n > 0 ? find_sentence(bytes) : NULL;
     if (!line) {
         char *last = n > 0 ? strrchr(bytes, '\n') : NULL;
         return error_set(err, ERR_FAILED, what, "it ended with status %d: %s", code,
@@ -61,7 +74,7 @@ static enum status take_refusal(const char *what, int code, const char *log, str
     }
     if ((hint = strstr(line, "\n  ")) != NULL)
         *hint = '\0';
-    (void)error_set(err, ERR_INPUT, "", "%s", line + strlen("hpo: "));
+    (void)error_set(err, ERR_INPUT, "", "%s", line);
     if (hint)
         error_hint(err, "%s", hint + strlen("\n  "));
     return code == 2 ? ERR_INPUT : ERR_FAILED;

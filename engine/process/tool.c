@@ -18,6 +18,7 @@
 #include "engine/graph/packages.h"
 #include "engine/options.h"
 #include "engine/process/capture.h"
+#include "engine/process/devices.h"
 #include "engine/process/python.h"
 
 struct known {
@@ -26,6 +27,7 @@ struct known {
     const char *path, *identity; /* identity NULL: not asked yet */
     struct python *python;       /* an interpreter, for the variables of: */
     const struct action *action;
+    const char *class; /* of the cards that the answer depends on: see is_of_cards; or NULL */
     struct known *next;
 };
 
@@ -121,16 +123,37 @@ static bool same_argv(const char *const *a, const char *const *b)
     return *a == *b;
 }
 
+static bool has_pair(const char *const *argv, const char *flag, const char *value)
+{
+    for (; argv && argv[0] && argv[1]; argv++)
+        if (strcmp(argv[0], flag) == 0 && (!value || strcmp(argv[1], value) == 0))
+            return true;
+    return false;
+}
+
+/* Whether the answer depends on the card: in 32 bits all backends give the same. */
+static bool is_of_cards(const char *name, const char *const *argv)
+{
+    return strcmp(name, "hpo-trainer") == 0 && has_pair(argv, "--backend", "cuda") &&
+           has_pair(argv, "--precision", NULL);
+}
+
+static bool same_class(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
 /* The entry of an action's identity; it is made where there is none. */
 static enum status find_known(struct tools *tools, const char *name, const char *path,
                               const struct action *action, struct known **out, struct error *err)
 {
     const char *const *argv = (const char *const *)action->identity;
     const struct python_context context = {tools->c.options, tools->c.store, tools->c.arena};
+    const char *class = is_of_cards(name, argv) ? action->resources.gpu : NULL;
     struct known *k;
 
     for (k = tools->identities; k; k = k->next)
-        if (k->path == path && same_argv(k->argv, argv) &&
+        if (k->path == path && same_argv(k->argv, argv) && same_class(k->class, class) &&
             (!k->python || python_same(k->action, action)))
             break;
     *out = k;
@@ -138,7 +161,7 @@ static enum status find_known(struct tools *tools, const char *name, const char 
         return OK;
     if (!(k = arena_alloc(tools->c.arena, sizeof *k)))
         return error_memory(err);
-    *k = (struct known){.name = name, .argv = argv, .path = path, .action = action};
+    *k = (struct known){.name = name, .argv = argv, .path = path, .action = action, .class = class};
     if (!argv && python_is(path))
         TRY(python_open(&context, path, action, &k->python, err));
     k->next = tools->identities;
@@ -181,7 +204,7 @@ static enum status name_answer(struct tools *tools, const struct known *k, struc
     return digest_bytes(string, n, key, err);
 }
 
-/* The identities that are expected and not known, into entries. */
+/* The identities that are expected and not known, into entries; of cards each is asked alone. */
 static enum status list_unknown(struct tools *tools, struct known ***entries, size_t *n,
                                 struct error *err)
 {
@@ -190,7 +213,7 @@ static enum status list_unknown(struct tools *tools, struct known ***entries, si
     *entries = NULL;
     *n = 0;
     for (struct known *k = tools->identities; k; k = k->next)
-        if ((k->argv || k->python) && !k->identity) {
+        if ((k->argv || k->python) && !k->identity && !is_of_cards(k->name, k->argv)) {
             struct known **last = arena_push(tools->c.arena, *entries, *n, capacity);
             if (!last)
                 return error_memory(err);
@@ -275,6 +298,29 @@ static enum status recall_or_ask(struct tools *tools, struct known *k, struct er
                : OK;
 }
 
+/* Of 16 bits on cuda. Cards that differ would make one build's results hang on who got which. */
+static enum status ask_cards(struct tools *tools, struct known *k, const char *where,
+                             struct error *err)
+{
+    const char *identity;
+
+    TRY(store_let_others(tools->c.store, err));
+    TRY(devices_identity(tools->c.devices, k->path, k->argv, k->class, where, &identity, err));
+    for (const struct known *other = tools->identities; other; other = other->next)
+        if (other->identity && other->path == k->path && same_argv(other->argv, k->argv) &&
+            strcmp(other->identity, identity) != 0) {
+            (void)error_set(
+                err, ERR_INPUT, where,
+                "backend: results on \"%s\" are others than on \"%s\", which this build "
+                "uses too",
+                k->class ? k->class : "any card", other->class ? other->class : "any card");
+            error_hint(err, "--gpus chooses cards of one class; a build has one");
+            return ERR_INPUT;
+        }
+    k->identity = identity;
+    return OK;
+}
+
 /* The program that says what the action's tool is; *path NULL: an input. */
 static enum status find_program(struct tools *tools, const struct action *a, const char **name,
                                 const char **path, struct error *err)
@@ -316,7 +362,9 @@ enum status tool_identity(struct tools *tools, const struct node *node, const ch
     assert(k);
     if (!k->identity && k->python)
         TRY(python_recall(k->python, &k->identity, err));
-    if (!k->identity && (k->argv || k->python)) {
+    if (!k->identity && is_of_cards(k->name, k->argv)) {
+        TRY(ask_cards(tools, k, node->where, err));
+    } else if (!k->identity && (k->argv || k->python)) {
         TRY(is_ours(k) ? recall_or_ask(tools, k, err) : ask(tools, k, err));
     } else if (!k->identity) {
         TRY(digest_of_program(tools, path, hex, err));

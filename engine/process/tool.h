@@ -6,8 +6,10 @@
  * Identity   The standard output of the action's `identity` command, asked once in each build, as
  *            it may depend on anything; those that are expected are asked side by side. Only that
  *            of hpo-trainer is remembered in the store, by the content of the program: it is a
- *            constant of the program and its arguments. Without a command, of a Python what its
- *            imports can find (python.h), and of anything else the digest of the program's file.
+ *            constant of the program and its arguments, except for 16 bits on cuda, which depend on
+ *            the card (devices.h): a build has one of these. Without a command, of a Python what
+ *            its imports can find (python.h), and of anything else the digest of the program's
+ *            file.
  */
 #ifndef ENGINE_PROCESS_TOOL_H
 #define ENGINE_PROCESS_TOOL_H
@@ -17,6 +19,7 @@
 
 struct arena;
 struct capture;
+struct devices;
 struct options;
 struct store;
 
@@ -26,6 +29,7 @@ struct tools_context {
     const struct options *options;
     struct store *store;
     const struct capture *capture;
+    struct devices *devices;
     struct arena *arena;
 };
 

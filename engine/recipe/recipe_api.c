@@ -180,20 +180,24 @@ static void read_inputs(lua_State *L, struct action *a)
     lua_pop(L, 1);
 }
 
-static void read_env(lua_State *L, struct action *a)
+/* A list of { name, value }; absent: n = 0. */
+static struct pair *pairs_field(lua_State *L, int index, const char *name, size_t *n)
 {
-    lua_getfield(L, 1, "env");
-    a->n_env = lua_isnil(L, -1) ? 0 : lua_rawlen(L, -1);
-    a->env = array(L, a->n_env + 1, sizeof *a->env);
-    for (size_t i = 0; i < a->n_env; i++) {
+    struct pair *pairs;
+
+    lua_getfield(L, index, name);
+    *n = lua_isnil(L, -1) ? 0 : lua_rawlen(L, -1);
+    pairs = array(L, *n + 1, sizeof *pairs);
+    for (size_t i = 0; i < *n; i++) {
         lua_rawgeti(L, -1, (lua_Integer)i + 1);
         lua_rawgeti(L, -1, 1);
-        a->env[i].name = copied(L, lua_gettop(L));
+        pairs[i].name = copied(L, lua_gettop(L));
         lua_rawgeti(L, -2, 2);
-        a->env[i].value = copied(L, lua_gettop(L));
+        pairs[i].value = copied(L, lua_gettop(L));
         lua_pop(L, 3);
     }
     lua_pop(L, 1);
+    return pairs;
 }
 
 /* As bytes; a number that is larger than any machine's stays so. */
@@ -217,6 +221,7 @@ static void read_resources(lua_State *L, struct action *a)
         a->resources.memory = gigabytes_field(L, index, "memory");
         a->resources.gpu = string_field(L, index, "gpu");
         a->resources.share = boolean_field(L, index, "share");
+        a->resources.settings = pairs_field(L, index, "settings", &a->resources.n_settings);
     }
     lua_pop(L, 1);
 }
@@ -265,7 +270,7 @@ static int api_action(lua_State *L)
         return luaL_error(L, "an action that runs nothing");
     read_inputs(L, a);
     a->outputs = strings_field(L, 1, "outputs", &a->n_outputs);
-    read_env(L, a);
+    a->env = pairs_field(L, 1, "env", &a->n_env);
     a->pass = strings_field(L, 1, "pass", &a->n_pass);
     read_resources(L, a);
     a->timeout = number_field(L, 1, "timeout", 0);

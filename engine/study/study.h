@@ -172,6 +172,12 @@ bool study_is_exhausted(const struct study *study);
  */
 double study_runtime(const struct study *study);
 
+/*
+ * The seconds of GPUs that training its units took, each unit once: cards × seconds, of a shared
+ * card a part. 0: it had none.
+ */
+double study_gpu_seconds(const struct study *study);
+
 /* Virtual time, and how many different units were delivered. */
 struct study_totals {
     int64_t units;
@@ -182,6 +188,9 @@ void study_total(const struct study *study, struct study_totals *out);
 
 /* The report that comes next, whether its unit is known or not; false: none will come. */
 bool study_next(const struct study *study, int *trial, int *t);
+
+/* What a trial asks for; NULL: none has begun. */
+const struct resources *study_resources(const struct study *study);
 
 /* The slots that its trials take at once: concurrency × what the template asks for. */
 int study_slots(const struct study *study);

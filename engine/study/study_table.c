@@ -231,6 +231,14 @@ double study_runtime(const struct study *study)
     return longest;
 }
 
+/* Adds those that were not counted yet. */
+static void add_gpu_seconds(void *context, int trial, struct unit *u)
+{
+    (void)trial;
+    *(double *)context += u->state == UNIT_KNOWN && !u->counted ? u->gpu_seconds : 0;
+    u->counted = true;
+}
+
 static void count_unit(void *context, int trial, struct unit *u)
 {
     struct study_totals *totals = context;
@@ -247,6 +255,15 @@ static void uncount_unit(void *context, int trial, struct unit *u)
     u->counted = false;
 }
 
+double study_gpu_seconds(const struct study *study)
+{
+    double seconds = 0;
+
+    study_units(study, add_gpu_seconds, &seconds);
+    study_units(study, uncount_unit, NULL);
+    return seconds;
+}
+
 void study_total(const struct study *study, struct study_totals *out)
 {
     *out = (struct study_totals){0, study->now, study->busy};
@@ -254,13 +271,19 @@ void study_total(const struct study *study, struct study_totals *out)
     study_units(study, uncount_unit, NULL);
 }
 
+const struct resources *study_resources(const struct study *study)
+{
+    return study->n_trials > 0
+               ? &graph_node(study->c.graph, study->trials[0]->template->node)->action.resources
+               : NULL;
+}
+
 int study_slots(const struct study *study)
 {
-    const struct resources *r;
+    const struct resources *r = study_resources(study);
 
-    if (study->n_trials == 0)
+    if (!r)
         return study->spec->concurrency;
-    r = &graph_node(study->c.graph, study->trials[0]->template->node)->action.resources;
     return study->spec->concurrency * (r->gpus > 0 ? r->gpus : r->cpus > 0 ? r->cpus : 1);
 }
 
@@ -317,6 +340,11 @@ static void write_segment(const struct report *r, enum table_detail detail, stru
     if (detail >= TABLE_MEASURED) {
         text_add(out, ", \"seconds\": ");
         json_write_number(out, r->unit->seconds);
+    }
+    if (detail >= TABLE_MEASURED && r->unit->gpu_seconds > 0) {
+        text_add(out, ", \"info\": {\"gpu_seconds\": ");
+        json_write_number(out, r->unit->gpu_seconds);
+        text_add(out, "}");
     }
     if (detail >= TABLE_MEASURED && r->unit->by_hand)
         text_add(out, ", \"accepted\": true");

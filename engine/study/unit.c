@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "engine/results/measured.h"
 #include "engine/study/accepted.h"
 
 struct units {
@@ -108,6 +109,8 @@ static bool has_checkpoint(const struct units *units, const struct unit *u, cons
 static enum status fill(struct units *units, struct unit *u, const struct result *r,
                         struct error *err)
 {
+    struct measured took;
+
     if (!r->reports)
         return error_set(err, ERR_CORRUPT, "the store", "a unit of training without reports");
     if (u->state != UNIT_KNOWN)
@@ -118,7 +121,9 @@ static enum status fill(struct units *units, struct unit *u, const struct result
     u->ended = strcmp(r->reports, UNIT_ENDED) == 0;
     TRY(unit_read_report(units, u, u->ended ? "{}" : r->reports, err));
     u->reports = r->reports;
-    u->seconds = r->seconds;
+    TRY(measured_get(r, units->arena, &took, err));
+    u->seconds = took.seconds;
+    u->gpu_seconds = took.gpu_seconds;
     u->run = r->run;
     u->has_checkpoint = has_checkpoint(units, u, r);
     u->checkpoint = r->tree;

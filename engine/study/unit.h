@@ -67,11 +67,11 @@ struct unit {
     enum unit_state state;
     const char *reports; /* canonical JSON of its numbers, where known */
     const struct metric_names *names;
-    const double *numbers; /* one for each name; NaN where it reported null */
-    bool ended;            /* known: the process ended by itself and never reported it */
-    bool cached;           /* known without running anything in this build */
-    double seconds;        /* measured by the run that trained it */
-    int64_t run;           /* id of the build that trained it */
+    const double *numbers;       /* one for each name; NaN where it reported null */
+    bool ended;                  /* known: the process ended by itself and never reported it */
+    bool cached;                 /* known without running anything in this build */
+    double seconds, gpu_seconds; /* measured by the run that trained it */
+    int64_t run;                 /* id of the build that trained it */
     bool has_checkpoint, kept;
     struct digest checkpoint;
     bool bare;                    /* a run ended with it, and left no checkpoint */

@@ -4,7 +4,7 @@ import re
 import time
 import unittest
 
-from case import Case
+from case import Case, uuid
 
 CHAIN = '''
 local hpo = require "hpo"
@@ -248,9 +248,10 @@ t.none = hpo.command { run = { "sh", "-c", "echo [$CUDA_VISIBLE_DEVICES] > x" },
 return t
 ''')
         self.assertIn("it needs 1, there are 0", self.hpo("build", "r.lua", "t1", status=2)[1])
+        self.make_cards(*["NVIDIA L4"] * 6)
         self.build("r.lua", "-j8", "--gpus", "3,5")
-        self.assertTrue({self.read(f"out/r/t{i}/x").strip() for i in (1, 2, 3)} <= {"3", "5"})
-        self.assertEqual(self.read("out/r/t4/x"), "3,5\n")
+        self.assertTrue({self.read(f"out/r/t{i}/x").strip() for i in (1, 2, 3)} <= {uuid(3), uuid(5)})
+        self.assertEqual(self.read("out/r/t4/x"), f"{uuid(3)},{uuid(5)}\n")
         self.assertEqual(self.read("out/r/none"), "[]\n")
 
     def test_runs_lists_builds(self):

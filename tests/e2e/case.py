@@ -12,6 +12,11 @@ BIN = pathlib.Path(os.environ.get("HPO_BIN", ROOT / "build" / "bin")).resolve()
 SHARED = ROOT.parent / "shared"
 
 
+def uuid(i):
+    """Of the i-th card that is made up."""
+    return f"GPU-{i:x}0000000-0000-0000-0000-{i:012x}"
+
+
 class Case(unittest.TestCase):
     """A test in an empty folder, with the store in it."""
 
@@ -20,7 +25,8 @@ class Case(unittest.TestCase):
     def setUp(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="hpo-test-"))
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
-        self.environment = {k: v for k, v in os.environ.items() if k not in ("HPO_CACHE", "NO_COLOR")}
+        self.environment = {k: v for k, v in os.environ.items() if k not in ("HPO_CACHE", "NO_COLOR", "CUDA_VISIBLE_DEVICES")}
+        self.environment["HPO_NVIDIA"] = str(self.folder / "nvidia")  # in test builds: a machine without GPUs
 
     def write(self, name, text, mode=0o644):
         path = self.folder / name
@@ -28,6 +34,16 @@ class Case(unittest.TestCase):
         path.write_text(text)
         path.chmod(mode)
         return path
+
+    def make_cards(self, *models):
+        """GPUs that are not there: GPU-0000…, GPU-1111… on buses in that order. Needs a build for tests."""
+        for i, model in enumerate(models):
+            self.write(f"nvidia/gpus/0000:{i:02x}:00.0/information",
+                       f"Model: \t\t {model}\nIRQ:   \t\t 16\nGPU UUID: \t {uuid(i)}\nBus Location: \t 0000:{i:02x}:00.0\nDevice Minor: \t {i}\n")
+            self.write(f"nvidia/dev/nvidia{i}", "")
+        self.write("nvidia/version", "NVRM version: NVIDIA UNIX x86_64 Kernel Module  580.95.05  Tue Sep 23 10:11:16 UTC 2025\n")
+        if "580.95.05" not in self.hpo("doctor", "--json")[0]:
+            self.skipTest("built without HPO_FAULTS: cards cannot be made up")
 
     def read(self, name):
         return (self.folder / name).read_text()

@@ -70,7 +70,7 @@ class CommandLine(Case):
                     self.assertEqual(bool(said), name in others, (other, message))
 
     def test_one_command_line_serves_for_build_and_for_what_asks_about_it(self):
-        line = ["--set", "n=1", "-j2", "--waiting", "3", "--gpus", "0", "--out", "o", "--cache", "store", "--mirror", "a=b",
+        line = ["--set", "n=1", "-j2", "--waiting", "3", "--gpus", "auto", "--gpu-identity", "r.lua", "--out", "o", "--cache", "store", "--mirror", "a=b",
                 "--dry-run", "--keep-going", "--keep-failed", "--retry-failed", "--cached-only", "--rerun", "x", "--update",
                 "--rehash", "--sandbox", "on", "-v", "--json"]
         self.assertEqual({word for word in line if word.startswith("-")} - {"-j2"} | {"-j", "--help"}, set(self.flags(["build"])))

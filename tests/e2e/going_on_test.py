@@ -126,6 +126,7 @@ class GoingOn(Case):
         self.assertIn('{"end": "stop"}', words)  # what it would save is kept already
 
     def test_who_waits_on_a_gpu_makes_room_for_another(self):
+        self.make_cards("NVIDIA L4", "NVIDIA L4")
         self.held_by_those_that_wait("gpus = 1")
 
     def test_who_waits_in_memory_makes_room_for_another(self):
@@ -141,9 +142,10 @@ class GoingOn(Case):
     def held_by_those_that_wait(self, resources):
         recipe = RECIPE.replace("retries = 3", f"retries = 3, resources = {{ {resources} }}")
         scheduler = "asha { max_t = 9, reduction_factor = 3 }"
-        expected = self.run_once(scheduler, "--gpus", "0", live="false", recipe=recipe)[0]
+        cards = ["--gpus", "1"] if "gpus" in resources else []
+        expected = self.run_once(scheduler, *cards, live="false", recipe=recipe)[0]
         for arguments in (("-j1",), ("-j4", "--waiting", "99")):
-            found, starts, _ = self.run_once(scheduler, "--gpus", "0", *arguments, recipe=recipe)
+            found, starts, _ = self.run_once(scheduler, *cards, *arguments, recipe=recipe)
             self.assertEqual(found, expected)
             self.assertGreater(starts, 12)
 

@@ -102,7 +102,8 @@ return { default = study }
     def test_more_gpus_than_there_are(self):
         self.recipe('return { x = hpo.command { run = { "cp", "/dev/null", hpo.output "y" }, resources = { gpus = 2 } } }')
         self.assertIn("r.lua:2: resources.gpus: it needs 2, there are 0", self.hpo("build", "r.lua", status=2)[1])
-        self.assertIn("there are 1", self.hpo("build", "r.lua", "--gpus", "0", status=2)[1])
+        self.make_cards("NVIDIA L4", "NVIDIA L4")
+        self.assertIn("there is 1", self.hpo("build", "r.lua", "--gpus", "0,", status=2)[1])
         self.hpo("build", "r.lua", "--gpus", "0,1")
 
     def test_more_cpus_than_there_are(self):

@@ -38,7 +38,7 @@ FOLDERS_MAY_INCLUDE = {
         "execution": {
             "execution", "executor", "plan", "results", "fetch", "process", "", "study", "recipe", "ignore", "graph",
         },
-        "commands": {"commands", "execution", "plan", "", "clone", "recipe", "study", "graph"},
+        "commands": {"commands", "execution", "process", "plan", "", "clone", "recipe", "study", "graph"},
     },
     "trainer": {
         "": {""},

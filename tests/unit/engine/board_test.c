@@ -59,6 +59,8 @@ static struct board *make(struct arena *arena)
                         .ran = 1,
                         .slots = 4,
                         .slots_used = 4,
+                        .gpus = 4,
+                        .gpus_used = 3,
                         .seconds = 65,
                         .left = 130,
                         .studies = s,
@@ -113,7 +115,7 @@ static void those_that_run_and_the_best_come_first(void **state)
     (void)state;
     assert_string_equal(
         text,
-        "r.lua  1:05, about 2:10 left  run 12, 7 of 12 actions, 4 of 4 slots\n"
+        "r.lua  1:05, about 2:10 left  run 12, 7 of 12 actions, 4 of 4 slots, 3 of 4 GPUs\n"
         "a-study-with-a-long-name: 40 of 50 trials, 3 running, 37 stopped; best eval_loss 0.1235 "
         "(trial 20)\n"
         "  trial    lr  name        t  eval_loss  status\n"
@@ -139,7 +141,7 @@ static void one_line(void **state)
     } cases[] = {
         {200,
          "[7/12] | a-study-with-a-long-name 40/50, best eval_loss 0.1235 (trial 20) | b 0/10 | "
-         "2 running | 1:05, about 2:10 left"},
+         "2 running, 3 of 4 GPUs | 1:05, about 2:10 left"},
         {90, "a-study-with-a-long-name 40/50, best 0.1235 | b 0/10 | about 2:10 left"},
         {60, "a-study-wi… 40/50, best 0.1235 | +1 | about 2:10 left"},
         {40, "a-study-wi… 40/50, best 0.1235 | +1"},

@@ -17,11 +17,28 @@
 #include "base/text.h"
 #include "engine/executor/local.h"
 #include "engine/graph/graph.h"
+#include "engine/process/devices.h"
+
+/* Two cards that are not there. */
+static int make_cards(const struct place *p)
+{
+    struct error err;
+
+    for (int i = 0; i < 2; i++) {
+        char path[128], text[128];
+        (void)snprintf(path, sizeof path, "%s/nvidia/gpus/0000:0%d:00.0", p->folder, i + 1);
+        (void)snprintf(text, sizeof text, "Model: \t NVIDIA H100\nGPU UUID: \t GPU-%d\n", i);
+        if (file_make_folders(path, &err) != OK ||
+            file_write(file_join(p->arena, path, "information"), text, strlen(text), &err) != OK)
+            return -1;
+    }
+    return setenv("HPO_NVIDIA", file_join(p->arena, p->folder, "nvidia"), 1);
+}
 
 int executor_enter(void **state)
 {
-    static const char *const gpus[] = {"5", "7"};
     struct place *p = calloc(1, sizeof *p);
+    struct devices_context devices;
     struct tools_context tools;
     struct local_machine machine;
     struct error err;
@@ -33,9 +50,13 @@ int executor_enter(void **state)
     if (!mkdtemp(p->folder) || store_open(file_join(p->arena, p->folder, "store"), STORE_WRITE,
                                           NULL, &p->store, &err) != OK)
         return -1;
-    p->o = (struct options){.program = "/bin/false", .bin = "/bin", .jobs = 4};
+    p->o =
+        (struct options){.program = "/bin/false", .bin = "/bin", .jobs = 4, .gpus = {.slots = 1}};
     p->capture = (struct capture){&p->reaper, -1, 10};
-    tools = (struct tools_context){&p->o, p->store, &p->capture, p->arena};
+    devices = (struct devices_context){&p->o, &p->capture, p->folder, p->arena};
+    if (make_cards(p) != 0 || devices_open(&devices, &p->devices, &err) != OK)
+        return -1;
+    tools = (struct tools_context){&p->o, p->store, &p->capture, p->devices, p->arena};
     if ((p->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0 ||
         tools_open(&tools, &p->tools, &err) != OK)
         return -1;
@@ -43,8 +64,7 @@ int executor_enter(void **state)
                                      .reaper = &p->reaper,
                                      .tools = p->tools,
                                      .cpus = 4,
-                                     .gpus = 2,
-                                     .gpu_names = gpus,
+                                     .devices = p->devices,
                                      .most_logged = PLACE_LOGGED,
                                      .wake = p->wake};
     return local_executor_open(&machine, p->arena, &p->x, &err) == OK ? 0 : -1;

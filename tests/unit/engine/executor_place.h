@@ -27,6 +27,7 @@ struct place {
     struct reaper reaper;
     struct capture capture;
     struct tools *tools;
+    struct devices *devices;
     struct executor *x;
     int wake;
 };

@@ -152,6 +152,7 @@ static void some_fields_do_not(void **state)
 {
     struct fixture *f = *state;
     static const char *pass[] = {"TOKEN"};
+    static struct pair settings[] = {{"HPO_RANKS", "2"}};
     char *description;
     struct digest key = key_of(f, "i", &description), same;
 
@@ -161,6 +162,8 @@ static void some_fields_do_not(void **state)
     f->action.retries = 3;
     f->action.resources.cpus = 7;
     f->action.resources.gpus = 2;
+    f->action.resources.settings = settings;
+    f->action.resources.n_settings = 1;
     f->inputs[1].node = 9;
     f->inputs[1].path = "elsewhere"; /* what it picks is in the content */
     same = key_of(f, "i", &description);

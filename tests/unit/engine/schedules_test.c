@@ -127,7 +127,8 @@ static void speak(void)
 static void open_recipe(void)
 {
     const struct recipe_options options = {.path = shared.recipe_path, .share = shared.folder};
-    const struct tools_context tools = {&shared.o, shared.store, &shared.capture, shared.arena};
+    const struct tools_context tools = {&shared.o, shared.store, &shared.capture, NULL,
+                                        shared.arena};
     struct error err;
 
     recipe_close(shared.recipe);

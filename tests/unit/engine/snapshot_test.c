@@ -60,6 +60,7 @@ static struct stamp make_stamp(int64_t ino, bool settled)
 /* A node of each kind that suits, every optional field once there and once absent. */
 static struct graph *full_graph(void)
 {
+    static struct pair settings[] = {{"HPO_BACKEND", "cuda"}};
     static const char *run[] = {"tool", "in", NULL}, *paths[] = {"a", "b"},
                       *outputs[] = {"o", "p/q"}, *identity[] = {"tool", "--version", NULL},
                       *bare[] = {"./in", NULL}, *pass[] = {"HF_HOME", "TOKEN"},
@@ -90,7 +91,7 @@ static struct graph *full_graph(void)
                                   .n_env = 2,
                                   .pass = pass,
                                   .n_pass = 2,
-                                  .resources = {2, 1, 3000000000, "h100", true},
+                                  .resources = {2, 1, 3000000000, "h100", true, settings, 1},
                                   .timeout = 0.25,
                                   .retries = 3,
                                   .stateless = true,
@@ -187,6 +188,9 @@ static void assert_action(const struct node *node)
     assert_int_equal(a->resources.gpus, 1);
     assert_string_equal(a->resources.gpu, "h100");
     assert_true(a->resources.share);
+    assert_int_equal(a->resources.n_settings, 1);
+    assert_string_equal(a->resources.settings[0].name, "HPO_BACKEND");
+    assert_string_equal(a->resources.settings[0].value, "cuda");
     assert_true(a->timeout == 0.25);
     assert_int_equal(a->retries, 3);
     assert_true(a->stateless);

@@ -272,7 +272,7 @@ static void a_trainer_is_told_where_it_begins(void **state)
     action_of(&r)->resources = (struct resources){.cpus = 3, .gpus = 2};
     h = listen_to(p, start(p, &r));
     assert_int_equal(hear_all(p, h), 0);
-    assert_string_equal(h->said, "2 5 3 5,7\n{\"x\":1}");
+    assert_string_equal(h->said, "2 5 3 GPU-0,GPU-1\n{\"x\":1}");
     executor_close(p->x, h->task, false);
 }
 

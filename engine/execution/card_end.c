@@ -1,0 +1,124 @@
+/* card_end: two statuses, and some words of a log. Start at card_end. */
+#include "engine/execution/card_end.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "engine/execution/failure.h"
+
+enum { FULL_STATUS = 75, BROKEN_STATUS = 76, MOST_TRIES = 10, TAIL_BYTES = 16 * 1024 };
+
+static const int64_t second_ns = 1000000000;
+
+/* The end of what it wrote; "" where that cannot be read. */
+static const char *tail(const struct job *job)
+{
+    struct error ignored;
+    char *bytes;
+    size_t n;
+
+    if (!job->task->log ||
+        file_read_end(job->task->log, TAIL_BYTES, job->arena, &bytes, &n, &ignored) != OK)
+        return "";
+    return bytes;
+}
+
+static bool says(const char *log, const char *words)
+{
+    const size_t n = strlen(words);
+
+    for (; *log; log++)
+        if (strncasecmp(log, words, n) == 0)
+            return true;
+    return false;
+}
+
+/* What NVIDIA's driver and CUDA say of a card that is gone. */
+static bool says_broken(const char *log)
+{
+    static const char *const words[] = {"uncorrectable ECC", "GPU is lost", "fallen off the bus",
+                                        "CUDA_ERROR_ECC_UNCORRECTABLE"};
+
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (says(log, words[i]))
+            return true;
+    return false;
+}
+
+static enum status take_full(struct build *b, struct job *job, bool *again, const char **sentence,
+                             struct error *err)
+{
+    const double timeout = graph_node(b->graph, job->node)->action.timeout;
+    const int64_t now = executor_now(b->executor);
+    struct work *w = work_of(b, job->node);
+    const char *cards;
+
+    TRY(executor_blame(b->executor, job->task, CARD_FULL, NULL, &cards, err));
+    if (w->crowded++ == 0) {
+        w->crowded_ns = now;
+        progress_line(b->progress,
+                      "%s: card %s has no room for it now (status %d): it is tried again when "
+                      "there may be, without using retries",
+                      job->label, cards, FULL_STATUS);
+    }
+    *again = timeout > 0 ? (double)(now - w->crowded_ns) < timeout * (double)second_ns
+                         : w->crowded < MOST_TRIES;
+    if (*again)
+        return OK;
+    *sentence =
+        arena_printf(b->arena,
+                     "its card had no room for it %d times in %.0f s (status %d): fewer "
+                     "slots a card (--gpus), or a smaller batch",
+                     w->crowded, (double)(now - w->crowded_ns) / (double)second_ns, FULL_STATUS);
+    w->crowded = 0;
+    return *sentence ? OK : error_memory(err);
+}
+
+static enum status take_broken(struct build *b, struct job *job, const char *log, bool *again,
+                               const char **sentence, struct error *err)
+{
+    const struct node *node = graph_node(b->graph, job->node);
+    const struct request r = {.label = job->label, .where = node->where, .action = &node->action};
+    struct error refusal;
+    const char *cards;
+    enum room room;
+
+    TRY(executor_blame(b->executor, job->task, CARD_BROKEN, log, &cards, err));
+    if (*cards)
+        progress_warning(b->progress,
+                         "card %s is broken and leaves this build, %s says; nvidia-smi and the "
+                         "kernel's log (dmesg) say more",
+                         cards, job->label);
+    TRY(executor_room(b->executor, &r, &room, &refusal));
+    *again = room != ROOM_REFUSED;
+    if (*again)
+        return OK;
+    *sentence = arena_string(b->arena, refusal.text);
+    return *sentence ? OK : error_memory(err);
+}
+
+enum status card_end(struct build *b, struct job *job, const struct executor_event *end,
+                     bool *again, const char **sentence, struct error *err)
+{
+    const char *log;
+
+    *again = false;
+    *sentence = failure_verdict(b, job, end->exit_code);
+    if (job->timed_out || !(job->task->gpus > 0))
+        return OK;
+    if (end->exit_code == FULL_STATUS)
+        return take_full(b, job, again, sentence, err);
+    work_of(b, job->node)->crowded = 0;
+    log = tail(job);
+    if (end->exit_code == BROKEN_STATUS || says_broken(log))
+        return take_broken(b, job, log, again, sentence, err);
+    if (!says(log, "CUDA out of memory"))
+        return OK;
+    *sentence = arena_printf(b->arena,
+                             "%s: the memory of its card was full: fewer slots a card (--gpus), or "
+                             "a smaller batch",
+                             *sentence);
+    return *sentence ? OK : error_memory(err);
+}

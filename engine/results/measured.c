@@ -1,0 +1,45 @@
+/* measured: {"gpu_seconds": X}, where there is any. */
+#include "engine/results/measured.h"
+
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "engine/results/results.h"
+
+enum status measured_put(const struct measured *m, struct arena *arena, struct result *r,
+                         struct error *err)
+{
+    struct text t = text_in(arena);
+    char *info;
+
+    r->seconds = m->seconds;
+    if (!(m->gpu_seconds > 0))
+        return OK;
+    text_add(&t, "{\"gpu_seconds\": ");
+    json_write_number(&t, m->gpu_seconds);
+    text_add(&t, "}");
+    TRY(text_finish(&t, &info, NULL, err));
+    r->info = info;
+    return OK;
+}
+
+enum status measured_get(const struct result *r, struct arena *scratch, struct measured *out,
+                         struct error *err)
+{
+    const struct json *value;
+    struct json *info;
+    enum status s;
+
+    *out = (struct measured){.seconds = r->seconds};
+    if (!r->info)
+        return OK;
+    s = json_parse(r->info, strlen(r->info), "", JSON_STRICT, scratch, &info, err);
+    if (s != OK)
+        return s == ERR_MEMORY ? s : OK;
+    value = json_get(info, "gpu_seconds");
+    if (value && value->kind == JSON_NUMBER)
+        out->gpu_seconds = value->number;
+    return OK;
+}

@@ -1,0 +1,26 @@
+/*
+ * measured: what making a result took. It is kept beside the result, and compared with nothing: the
+ * seconds in a column of their own, the rest as the JSON of result.info.
+ */
+#ifndef ENGINE_RESULTS_MEASURED_H
+#define ENGINE_RESULTS_MEASURED_H
+
+#include "base/error.h"
+
+struct arena;
+struct result;
+
+struct measured {
+    double seconds;
+    double gpu_seconds; /* cards × seconds, of a card that is shared a part */
+};
+
+/* Into a result that is to be published. */
+enum status measured_put(const struct measured *m, struct arena *arena, struct result *r,
+                         struct error *err) MUST_CHECK;
+
+/* Of a result that is known; what older programs have not kept is 0. */
+enum status measured_get(const struct result *r, struct arena *scratch, struct measured *out,
+                         struct error *err) MUST_CHECK;
+
+#endif
