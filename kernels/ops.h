@@ -259,6 +259,14 @@ struct ops_limits {
     size_t n_products;
 };
 
+/* Bytes that parameters take in a rank. */
+struct ops_memory {
+    size_t states;   /* what is divided: values, moments, sums of gradients, each as the stage says */
+    size_t whole;    /* what every rank has whole */
+    size_t gathered; /* room for weights that are gathered for an operation, in stage 3 */
+    size_t bucket;   /* room for gradients on their way, from stage 2 on: the largest */
+};
+
 struct snapshot; /* parameters as they are at one moment */
 
 enum { OPS_ROWS_STEP = 32 }; /* upload and download begin at a multiple of this many rows */
@@ -289,6 +297,8 @@ struct ops {
     /* Once, before all that names a parameter: zeroed, numbered 0 to n - 1. */
     enum status (*parameters)(struct backend *be, const struct ops_parameters *p,
                               struct error *err);
+    /* Only a backend of ranks has it. */
+    void (*memory)(struct backend *be, struct ops_memory *out);
     /* rows: [n][max(k, 1)], rows [first, first + n) of a part. */
     void (*upload)(struct backend *be, enum ops_part part, int parameter, size_t first, size_t n,
                    const float *rows);

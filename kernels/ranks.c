@@ -22,7 +22,9 @@ struct ranks {
     pthread_cond_t all_came, closing;
     pthread_t watcher;
     bool watched, closed;
-    int64_t seconds;
+    int64_t seconds, grace;
+    time_t failed_at;
+    void (*stuck)(enum status status, const struct error *error);
     enum status failure;
     struct error error;
     struct rank rank[];
@@ -43,6 +45,7 @@ static void fail(struct ranks *r, enum status status, const struct error *error)
         return;
     r->failure = status;
     r->error = *error;
+    r->failed_at = now();
     (void)pthread_cond_broadcast(&r->all_came);
     for (size_t i = 0; i < r->n; i++)
         if (r->rank[i].stop)
@@ -70,6 +73,8 @@ static void look(struct ranks *r)
         else
             late |= at - r->rank[i].waits_since > r->seconds;
     }
+    if (r->failure != OK && at - r->failed_at > r->grace)
+        r->stuck(r->failure, &r->error);
     if (!late)
         return;
     if (missing < r->n)
@@ -99,7 +104,8 @@ static void *watch(void *argument)
     return NULL;
 }
 
-enum status ranks_open(size_t n, struct ranks **out, struct error *err)
+enum status ranks_open(size_t n, void (*stuck)(enum status status, const struct error *error),
+                       struct ranks **out, struct error *err)
 {
     const char *seconds = getenv("HPO_RANK_SECONDS");
     struct ranks *r = calloc(1, sizeof *r + n * sizeof *r->rank);
@@ -108,12 +114,16 @@ enum status ranks_open(size_t n, struct ranks **out, struct error *err)
     if (!r)
         return error_memory(err);
     r->n = n;
+    r->stuck = stuck;
     r->seconds = RANKS_SECONDS;
+    r->grace = RANKS_GRACE;
     (void)pthread_mutex_init(&r->mutex, NULL);
     (void)pthread_cond_init(&r->all_came, NULL);
     (void)pthread_cond_init(&r->closing, NULL);
     if (seconds)
         s = text_parse_integer(seconds, "HPO_RANK_SECONDS", 1, 1 << 20, &r->seconds, err);
+    if (seconds)
+        r->grace = r->seconds;
     if (s == OK && pthread_create(&r->watcher, NULL, watch, r) != 0)
         s = error_set(err, ERR_SYSTEM, "ranks", "cannot start a thread");
     r->watched = s == OK;

@@ -8,7 +8,8 @@
  *
  * The first failure is everyone's: ranks_meet returns it to all, now and later, and what was
  * registered by ranks_on_failure is called, so that a rank that waits on its device wakes up. A
- * rank that is waited for too long (RANKS_SECONDS) is a failure too, which names it.
+ * rank that is waited for too long (RANKS_SECONDS) is a failure too, which names it. Where a rank
+ * does not end even so, RANKS_GRACE seconds later, `stuck` is called, which ends the program.
  */
 #ifndef KERNELS_RANKS_H
 #define KERNELS_RANKS_H
@@ -21,12 +22,13 @@
 extern "C" {
 #endif
 
-enum { RANKS_MAX = 64, RANKS_SECONDS = 1800 };
+enum { RANKS_MAX = 64, RANKS_SECONDS = 1800, RANKS_GRACE = 60 };
 
 struct ranks;
 
-/* n: 1 to RANKS_MAX. HPO_RANK_SECONDS replaces RANKS_SECONDS, for tests. */
-enum status ranks_open(size_t n, struct ranks **out, struct error *err) MUST_CHECK;
+/* n: 1 to RANKS_MAX. HPO_RANK_SECONDS replaces both numbers of seconds, for tests. */
+enum status ranks_open(size_t n, void (*stuck)(enum status status, const struct error *error),
+                       struct ranks **out, struct error *err) MUST_CHECK;
 void ranks_close(struct ranks *r); /* after the last thread; NULL is allowed */
 
 size_t ranks_count(const struct ranks *r);

@@ -57,13 +57,29 @@ void lines_error(const struct error *err)
     (void)fwrite(message, 1, visible_error(message, "hpo-trainer", err), stderr);
 }
 
+static void say(const char *where, const char *format, va_list arguments)
+{
+    struct error line = {.where = ""};
+
+    (void)snprintf(line.where, sizeof line.where, "%s", where);
+    (void)vsnprintf(line.text, sizeof line.text, format, arguments);
+    lines_error(&line);
+}
+
 void lines_warning(const char *format, ...)
 {
-    struct error warning = {.where = "warning"};
     va_list arguments;
 
     va_start(arguments, format);
-    (void)vsnprintf(warning.text, sizeof warning.text, format, arguments);
+    say("warning", format, arguments);
     va_end(arguments);
-    lines_error(&warning);
+}
+
+void lines_note(const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    say("", format, arguments);
+    va_end(arguments);
 }

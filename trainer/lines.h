@@ -35,4 +35,7 @@ void lines_error(const struct error *err);
 /* "hpo-trainer: warning: TEXT", to standard error. */
 void lines_warning(const char *format, ...) PRINTF_LIKE(1, 2);
 
+/* "hpo-trainer: TEXT", to standard error. */
+void lines_note(const char *format, ...) PRINTF_LIKE(1, 2);
+
 #endif

@@ -96,7 +96,8 @@ struct cuda {
         float *value, *moment1, *moment2;
         size_t floats;
         bool sharded;
-    } state;       /* what AdamW reads and writes, whole or shards; value may be the one above */
+    } state; /* what AdamW reads and writes, whole or shards; value may be the one above */
+    struct ops_memory memory;
     float *states; /* [parameters][CUDA_STATES] of norms: see gradients.cu */
 };
 
@@ -181,6 +182,7 @@ void cuda_send(struct backend *be, void *to, const void *from, size_t bytes);
 void cuda_fetch(struct backend *be, void *to, const void *from, size_t bytes);
 enum status cuda_sync(struct backend *be, struct error *err);
 enum status cuda_parameters(struct backend *be, const struct ops_parameters *p, struct error *err);
+void cuda_memory(struct backend *be, struct ops_memory *out);
 void cuda_upload(struct backend *be, enum ops_part part, int parameter, size_t first, size_t n,
                  const float *rows);
 enum status cuda_snapshot(struct backend *be, struct snapshot **out, struct error *err);

@@ -87,9 +87,12 @@ enum status take_slabs(struct cuda *c, const struct ops_parameters *p, struct er
                            : n.value > 0               ? n.value
                                                        : c->shard_floats;
     const size_t floats = n.value + n.gradient + n.window + n.sums + n.state_value + 2 * n.moments;
+    const size_t whole = n.value + n.gradient + n.window + (c->state.sharded ? 0 : 2 * n.moments);
     void *memory = NULL;
     float *at;
 
+    c->memory.whole = whole * sizeof(float) + (n.value > 0 ? rounded * sizeof(uint16_t) : 0);
+    c->memory.states = floats * sizeof(float) + rounded * sizeof(uint16_t) - c->memory.whole;
     TRY(cuda_allocate(&c->base, floats * sizeof(float) + rounded * sizeof(uint16_t), &memory, err));
     at = static_cast<float *>(memory);
     c->value = piece(&at, n.value);
@@ -147,6 +150,11 @@ enum status cuda_parameters(struct backend *be, const struct ops_parameters *p, 
     c->on_device = static_cast<const struct cuda_parameter *>(memory);
     cuda_send(be, memory, c->parameters, bytes);
     return OK;
+}
+
+void cuda_memory(struct backend *be, struct ops_memory *out)
+{
+    *out = cuda_of(be)->memory;
 }
 
 /* ---- what operations ask for ---- */

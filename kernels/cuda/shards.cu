@@ -73,9 +73,11 @@ enum status take_gathered(struct cuda *c, const struct sizes *s, struct error *e
 {
     /* embed reads fp32; products of 16-bit operands do not */
     const size_t matrix = c->base.operand == OPS_FP32 ? s->matrix : (s->matrix + 1) / 2;
+    const size_t most = matrix > s->largest_looked_up ? matrix : s->largest_looked_up;
     float *memory;
 
-    TRY(take(c, matrix > s->largest_looked_up ? matrix : s->largest_looked_up, &memory, err));
+    c->memory.gathered = (most + 2 * s->vector) * sizeof(float);
+    TRY(take(c, most, &memory, err));
     c->shards->gathered_matrix = memory;
     for (int i = 0; i < 2; i++)
         TRY(take(c, s->vector, &c->shards->gathered_vectors[i], err));
@@ -191,6 +193,8 @@ enum status shards_open(struct cuda *c, bool training, struct error *err)
         TRY(take_gathered(c, &sizes, err));
     if (!training || c->zero < 2)
         return OK;
+    c->memory.bucket =
+        (sizes.matrix > sizes.looked_up ? sizes.matrix : sizes.looked_up) * sizeof(float);
     TRY(take(c, sizes.looked_up, &s->kept, err));
     TRY(take(c, sizes.matrix, &s->matrix, err));
     for (int i = 0; i < 2; i++)

@@ -12,6 +12,7 @@ const struct ops cuda_ops = {
     .fetch = cuda_fetch,
     .sync = cuda_sync,
     .parameters = cuda_parameters,
+    .memory = cuda_memory,
     .upload = cuda_upload,
     .snapshot = cuda_snapshot,
     .download = cuda_download,

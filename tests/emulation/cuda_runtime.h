@@ -13,7 +13,8 @@
  *            Shared memory is full of NaNs when a block begins, and has guards.
  * Devices    HPO_EMULATION_DEVICES (1). The compute capability is HPO_EMULATION_CLASS (90 for 9.0).
  * Faults     HPO_EMULATION_FAIL=N: the N-th call that may fail does, with HPO_EMULATION_ERROR (999,
- *            unknown), and so do all behind it: such an error is sticky.
+ *            unknown), and so do all behind it: such an error is sticky. HPO_EMULATION_HANG=N: the
+ *            N-th call never returns.
  *
  * It cannot show how tensor cores round, races between blocks, or speed.
  */

@@ -48,10 +48,13 @@ long number_of(const char *name, long otherwise)
 /* Counts a call that may fail. */
 cudaError_t count_call()
 {
-    const long wanted = number_of("HPO_EMULATION_FAIL", 0);
+    const long wanted = number_of("HPO_EMULATION_FAIL", 0), call = ++calls;
 
-    if (wanted > 0 && ++calls >= wanted)
+    if (wanted > 0 && call >= wanted)
         broken = true;
+    if (call == number_of("HPO_EMULATION_HANG", 0))
+        for (;;)
+            (void)pause();
     return broken ? static_cast<cudaError_t>(number_of("HPO_EMULATION_ERROR", cudaErrorUnknown))
                   : cudaSuccess;
 }

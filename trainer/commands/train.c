@@ -341,6 +341,16 @@ static enum status read_job(struct job *job, struct arena *arena, struct error *
                          &job->plan.limits, err);
 }
 
+static void tell_memory(const struct options *o, struct backend *be)
+{
+    struct ops_memory m;
+
+    be->ops->memory(be, &m);
+    lines_note("each of %lld ranks in ZeRO stage %lld: states %zu bytes, whole %zu, gathered "
+               "weights %zu, largest bucket %zu",
+               (long long)o->ranks, (long long)o->zero, m.states, m.whole, m.gathered, m.bucket);
+}
+
 /* All memory is taken before the first step. */
 static enum status train_member(struct member *m, struct error *err)
 {
@@ -365,6 +375,8 @@ static enum status train_member(struct member *m, struct error *err)
     TRY(batch_order(&t.data, m->arena, err)); /* which a rank changes */
     TRY(batch_open(&job->plan.limits, m->arena, &t.batch, err));
     TRY(network_open(m->be, job->model.layout, &job->plan, m->arena, &t.network, err));
+    if (job->ranks && m->rank == 0)
+        tell_memory(o, m->be);
     if (o->from)
         TRY(checkpoint_read(o->from, &t.network, err));
     else
@@ -417,6 +429,13 @@ static enum status train_members(struct job *job, struct member *members, struct
     return members[0].status;
 }
 
+/* A rank that cannot be ended: its device does not answer. */
+static void stuck(enum status status, const struct error *error)
+{
+    lines_error(error);
+    _exit(status == ERR_DEVICE ? 76 : 1);
+}
+
 static enum status train_with(const struct options *o, struct arena *arena, struct error *err)
 {
     struct member *members = arena_array(arena, (size_t)o->ranks, sizeof *members);
@@ -428,7 +447,7 @@ static enum status train_with(const struct options *o, struct arena *arena, stru
     *job = (struct job){.o = o};
     TRY(read_job(job, arena, err));
     if (o->ranks > 1)
-        TRY(ranks_open((size_t)o->ranks, &job->ranks, err));
+        TRY(ranks_open((size_t)o->ranks, stuck, &job->ranks, err));
     s = train_members(job, members, err);
     ranks_close(job->ranks);
     return s;
