@@ -276,6 +276,8 @@ cudaError_t cudaRuntimeGetVersion(int *out)
 
 cudaError_t cudaSetDevice(int device)
 {
+    if (device < 0 || device >= number_of("HPO_EMULATION_DEVICES", 1))
+        return cudaErrorInvalidDevice;
     this_device = device;
     return count_call();
 }
@@ -435,6 +437,8 @@ const char *cudaGetErrorString(cudaError_t error)
         return "no error";
     case cudaErrorMemoryAllocation:
         return "out of memory";
+    case cudaErrorInvalidDevice:
+        return "invalid device ordinal";
     case cudaErrorNoDevice:
         return "no CUDA-capable device is detected";
     case cudaErrorInsufficientDriver:
