@@ -113,7 +113,7 @@ class Ranks(Small):
         self.environment.update(environment or {})
         super().refuses(message, *arguments, **keywords)
         self.environment = before
-        self.assertFalse((self.folder / "o").exists())
+        self.assertFalse((self.folder / "o/model.safetensors").exists())
 
 
 class Failures(Ranks):

@@ -108,7 +108,8 @@ bool step(cudaStream_t s)
         work = std::move(s->queue.front());
         s->queue.pop_front();
     }
-    work();
+    if (!broken) /* a device does nothing more after such an error */
+        work();
     return true;
 }
 
@@ -126,14 +127,14 @@ void drain(cudaStream_t s)
  * lock: that thread may be waiting for a moment of ours. */
 void drain_to(const moment &m)
 {
-    while (!m.done) {
+    while (!m.done && !broken) {
         if (!m.stream->executing.try_lock()) {
             (void)usleep(50);
             continue;
         }
         {
             opened memory;
-            while (!m.done && step(m.stream))
+            while (!m.done && !broken && step(m.stream))
                 ;
         }
         m.stream->executing.unlock();

@@ -391,6 +391,8 @@ static void *work(void *argument)
     m->status = train_member(m, &m->error);
     if (m->status != OK && m->job->ranks)
         ranks_fail(m->job->ranks, m->status, &m->error);
+    if (m->be) /* what its device still does may read another rank's memory */
+        (void)m->be->ops->sync(m->be, &(struct error){.where = ""});
     return NULL;
 }
 
