@@ -76,7 +76,6 @@ struct ops_rows {
 /* A parameter's shape: a matrix [n][k], or, with k 0, a vector [n]. */
 struct ops_shape {
     size_t n, k;
-    bool looked_up; /* by embed: embed_backward is the last that adds to its gradient */
 };
 
 /* Of each parameter. */
@@ -86,6 +85,9 @@ enum { OPS_NONE = -1 }; /* no parameter */
 
 struct ops_parameters {
     const struct ops_shape *shapes; /* [n]; not kept */
+    /* [n], not kept: embed looks rows of it up, and embed_backward is the last that adds to its
+     * gradient. NULL: of none. Only among ranks it matters. */
+    const bool *looked_up;
     size_t n;
     enum ops_product product;
     bool training;   /* gradients and moments too */

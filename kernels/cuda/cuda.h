@@ -98,7 +98,8 @@ struct cuda {
         bool sharded;
     } state; /* what AdamW reads and writes, whole or shards; value may be the one above */
     struct ops_memory memory;
-    float *states; /* [parameters][CUDA_STATES] of norms: see gradients.cu */
+    float *states;              /* [parameters][CUDA_STATES] of norms: see gradients.cu */
+    struct chain_chunk *chunks; /* see chain.h */
 };
 
 #ifdef __cplusplus

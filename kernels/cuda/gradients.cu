@@ -4,13 +4,14 @@
  */
 #include <math.h>
 
+#include "kernels/cuda/chain.h"
 #include "kernels/cuda/rows.h"
 #include "kernels/cuda/shards.h"
 
 namespace
 {
 
-enum { THREADS = 256, NORM_LANES = 8, LARGEST = NORM_LANES /* place in a state */ };
+enum { THREADS = 256, NORM_LANES = CHAIN_LANES, LARGEST = CHAIN_LANES /* place in a state */ };
 
 __global__ void add_kernel(float *window, const float *gradient, size_t n)
 {
@@ -18,6 +19,15 @@ __global__ void add_kernel(float *window, const float *gradient, size_t n)
 
     if (i < n)
         window[i] += gradient[i];
+}
+
+/* How many floats of a parameter's gradient are here: all, or those of one rank's shard. */
+__host__ FORMULA size_t floats_of(const struct cuda_parameter *p, bool shards, size_t rank)
+{
+    const size_t first = shards ? rank * p->shard : 0;
+    const size_t left = p->floats > first ? p->floats - first : 0;
+
+    return shards && left > p->shard ? p->shard : left;
 }
 
 /* What the norms are of: gradients of whole parameters, or of one rank's shards. */
@@ -42,14 +52,14 @@ __global__ void norms_kernel(struct norms_task task)
 {
     SHARED(struct norms_shared, s);
     const struct cuda_parameter p = task.parameters[blockIdx.x];
-    const size_t first = task.shards ? task.rank * p.shard : 0;
-    const size_t left = p.floats > first ? p.floats - first : 0;
-    const size_t n = task.shards && left > p.shard ? p.shard : left;
+    const size_t n = floats_of(&p, task.shards, task.rank);
     const float *x = task.gradient + (task.shards ? p.local : p.offset);
     float *state = task.states + blockIdx.x * CUDA_STATES;
     const unsigned t = threadIdx.x;
     float largest = 0, sum = t < NORM_LANES ? state[t] : 0;
 
+    if (n >= CHAIN_LONG) /* chain_add's */
+        return;
     for (size_t i = t; i < n && t < NORM_LANES; i += NORM_LANES)
         sum = __fmaf_rn(x[i], x[i], sum);
     for (size_t i = t; i < n; i += THREADS)
@@ -82,6 +92,19 @@ __global__ void finish_kernel(struct gradient_norms_args a, const float *states,
     a.largest[i] = isnan(sum) ? INFINITY : state[LARGEST];
 }
 
+/* This rank's part of all states. */
+void add_states(struct cuda *c, const struct norms_task *task)
+{
+    LAUNCH(c, (unsigned)c->n_parameters, THREADS, sizeof(struct norms_shared), norms_kernel, *task);
+    for (size_t i = 0; i < c->n_parameters; i++) {
+        const struct cuda_parameter *p = &c->parameters[i];
+        const size_t n = floats_of(p, task->shards, task->rank);
+        if (n >= CHAIN_LONG)
+            chain_add(c, task->gradient + (task->shards ? p->local : p->offset), n,
+                      c->states + i * CUDA_STATES, c->chunks);
+    }
+}
+
 /* The states of all parameters: of ranks one after another, and the last one's are everyone's. */
 void find_states(struct cuda *c, const struct norms_task *task)
 {
@@ -90,8 +113,7 @@ void find_states(struct cuda *c, const struct norms_task *task)
     cuda_check(c, cudaMemsetAsync(c->states, 0, bytes, c->stream), "norms");
     for (size_t rank = 0; rank <= last; rank++) {
         if (rank == c->rank)
-            LAUNCH(c, (unsigned)c->n_parameters, THREADS, sizeof(struct norms_shared), norms_kernel,
-                   *task);
+            add_states(c, task);
         if (rank < last)
             shards_pass(c, c->states, bytes, rank, rank + 1);
     }

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernels/cuda/chain.h"
 #include "kernels/cuda/half_linear.h"
 #include "kernels/cuda/rows.h"
 #include "kernels/cuda/shards.h"
@@ -20,8 +21,9 @@ __global__ void round_kernel(const float *x, uint16_t *out, enum ops_type type, 
 }
 
 /* Offsets of all parameters; false on overflow. */
-bool place(struct cuda *c, const struct ops_shape *shapes)
+bool place(struct cuda *c, const struct ops_parameters *all)
 {
+    const struct ops_shape *shapes = all->shapes;
     size_t kept = 0;
 
     for (size_t i = 0; i < c->n_parameters; i++) {
@@ -37,7 +39,7 @@ bool place(struct cuda *c, const struct ops_shape *shapes)
         p->pitch = pitch;
         p->floats = n * pitch;
         p->matrix = shapes[i].k > 0;
-        p->looked_up = shapes[i].looked_up;
+        p->looked_up = all->looked_up && all->looked_up[i];
         p->shard = cuda_round_up((p->floats + c->n_ranks - 1) / c->n_ranks, SHARD_BLOCK);
         p->local = c->shard_floats;
         p->offset = c->floats;
@@ -110,6 +112,15 @@ enum status take_slabs(struct cuda *c, const struct ops_parameters *p, struct er
     return OK;
 }
 
+size_t longest(const struct cuda *c)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < c->n_parameters; i++)
+        n = c->parameters[i].floats > n ? c->parameters[i].floats : n;
+    return n;
+}
+
 enum ops_type operand_of(enum ops_product product)
 {
     switch (product) {
@@ -136,7 +147,7 @@ enum status cuda_parameters(struct backend *be, const struct ops_parameters *p, 
     c->n_parameters = p->n;
     c->state.sharded = c->n_ranks > 1 && c->zero > 0 && (p->training || c->zero == 3);
     be->operand = operand_of(p->product);
-    if (!place(c, p->shapes))
+    if (!place(c, p))
         return error_set(err, ERR_MEMORY, "cuda",
                          "the parameters need more bytes than there can be");
     if (be->operand != OPS_FP32)
@@ -146,6 +157,10 @@ enum status cuda_parameters(struct backend *be, const struct ops_parameters *p, 
         TRY(shards_open(c, p->training, err));
     TRY(cuda_allocate(be, p->n * CUDA_STATES * sizeof(float), &memory, err));
     c->states = static_cast<float *>(memory);
+    if (p->training) {
+        TRY(cuda_allocate(be, chain_bytes(longest(c)), &memory, err));
+        c->chunks = static_cast<struct chain_chunk *>(memory);
+    }
     TRY(cuda_allocate(be, bytes, &memory, err));
     c->on_device = static_cast<const struct cuda_parameter *>(memory);
     cuda_send(be, memory, c->parameters, bytes);

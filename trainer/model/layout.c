@@ -81,9 +81,17 @@ const struct ops_shape *layout_shapes(const struct layout *layout, struct arena 
     struct ops_shape *shapes = arena_array(arena, layout->n_tensors, sizeof *shapes);
 
     for (size_t i = 0; i < layout->n_tensors && shapes; i++)
-        shapes[i] = (struct ops_shape){layout->tensors[i].rows, layout->tensors[i].columns,
-                                       layout->tensors[i].looked_up};
+        shapes[i] = (struct ops_shape){layout->tensors[i].rows, layout->tensors[i].columns};
     return shapes;
+}
+
+const bool *layout_looked_up(const struct layout *layout, struct arena *arena)
+{
+    bool *looked_up = arena_array(arena, layout->n_tensors, sizeof *looked_up);
+
+    for (size_t i = 0; i < layout->n_tensors && looked_up; i++)
+        looked_up[i] = layout->tensors[i].looked_up;
+    return looked_up;
 }
 
 /* Compares name, or "transformer." and name, with the tensor's. */

@@ -21,7 +21,7 @@ struct tensor {
     const char *name;
     size_t rows, columns;   /* columns 0: a vector of `rows` */
     bool transposed;        /* files hold [columns][rows] */
-    bool looked_up;         /* an embedding: see ops_shape */
+    bool looked_up;         /* an embedding: see ops_parameters */
     double mean, deviation; /* of its first values: normal, or all `mean` where deviation is 0 */
 };
 
@@ -40,8 +40,9 @@ enum status layout_make(const struct config *config, struct arena *arena, struct
 /* The number of the tensor of this name, with or without the prefix "transformer.", or OPS_NONE. */
 int layout_find(const struct layout *layout, const char *name);
 
-/* The shapes of all tensors, for a backend. NULL: no memory. */
+/* The shapes of all tensors, and which are looked up, for a backend. NULL: no memory. */
 const struct ops_shape *layout_shapes(const struct layout *layout, struct arena *arena);
+const bool *layout_looked_up(const struct layout *layout, struct arena *arena);
 
 /* ---- for architectures ---- */
 

@@ -48,12 +48,13 @@ static enum status open_parameters(struct network *n, const struct network_plan 
                                    struct error *err)
 {
     const struct ops_parameters p = {.shapes = layout_shapes(n->layout, n->arena),
+                                     .looked_up = layout_looked_up(n->layout, n->arena),
                                      .n = n->layout->n_tensors,
                                      .product = plan->product,
                                      .training = plan->training,
                                      .accumulate = plan->accumulate};
 
-    return p.shapes ? n->be->ops->parameters(n->be, &p, err) : error_memory(err);
+    return p.shapes && p.looked_up ? n->be->ops->parameters(n->be, &p, err) : error_memory(err);
 }
 
 enum status network_open(struct backend *be, const struct layout *layout,

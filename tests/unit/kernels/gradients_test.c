@@ -65,6 +65,28 @@ static void case_norms(struct bench *b, bool large)
     check_norms(b, gradients, N);
 }
 
+/* Sums that hardly change, and squares that are half a unit of their last place: which way each
+ * rounds depends on all before it. Then one that passes every power of two. */
+static void case_ties(struct bench *b)
+{
+    enum { LONG = 300001 };
+    const struct ops_shape shapes[] = {{LONG, 0}, {LONG, 0}, {401, 777}};
+    float *rows[3];
+
+    bench_parameters(b, &(struct ops_parameters){.shapes = shapes, .n = 3, .training = true});
+    for (int i = 0; i < 3; i++)
+        rows[i] = bench_upload(b, OPS_GRADIENT, i);
+    for (size_t j = 0; j < LONG; j++) {
+        rows[0][j] = j < 8 ? 64 : truncf(8 * rows[0][j]) / 64;
+        rows[1][j] *= ldexpf(1, (int)(j / 4000) - 60);
+    }
+    for (size_t j = 0; j < bench_size(b, 2); j++)
+        rows[2][j] = j % 50000 == 49999 ? 100 * rows[2][j] : ldexpf(truncf(4 * rows[2][j]), -8);
+    for (int i = 0; i < 3; i++)
+        bench_put(b, OPS_GRADIENT, i, rows[i]);
+    check_norms(b, rows, 3);
+}
+
 /* A NaN or an infinity anywhere: first, last, in whichever block; the others' norms are theirs. */
 static void case_not_finite(struct bench *b)
 {
@@ -287,6 +309,9 @@ static void all(struct bench *b)
         case_norms(b, large);
         bench_end(b);
     }
+    bench_begin(b);
+    case_ties(b);
+    bench_end(b);
     bench_begin(b);
     case_not_finite(b);
     bench_end(b);
