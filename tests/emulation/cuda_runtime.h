@@ -11,7 +11,7 @@
  * Memory     of a device cannot be read or written by the host between operations (PROT_NONE), and
  *            has a page without access on either side. HPO_EMULATION_MEMORY bytes are there.
  *            Shared memory is full of NaNs when a block begins, and has guards.
- * Devices    HPO_EMULATION_DEVICES (1). The compute capability is HPO_EMULATION_CLASS (90 for 9.0).
+ * Devices    HPO_EMULATION_DEVICES, else as many as CUDA_VISIBLE_DEVICES names. The compute capability is HPO_EMULATION_CLASS (90 for 9.0).
  * Faults     HPO_EMULATION_FAIL=N: the N-th call that may fail does, with HPO_EMULATION_ERROR (999,
  *            unknown), and so do all behind it: such an error is sticky. HPO_EMULATION_HANG=N: the
  *            N-th call never returns.

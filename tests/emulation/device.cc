@@ -45,6 +45,17 @@ long number_of(const char *name, long otherwise)
     return value && *value ? strtol(value, nullptr, 0) : otherwise;
 }
 
+/* HPO_EMULATION_DEVICES, else as many as CUDA_VISIBLE_DEVICES names. */
+int device_count()
+{
+    const char *visible = getenv("CUDA_VISIBLE_DEVICES");
+    int n = 1;
+
+    for (; visible && *visible; visible++)
+        n += *visible == ',';
+    return static_cast<int>(number_of("HPO_EMULATION_DEVICES", n));
+}
+
 /* Counts a call that may fail. */
 cudaError_t count_call()
 {
@@ -244,7 +255,7 @@ cudaError_t cudaGetDeviceCount(int *n)
 {
     const cudaError_t e = count_call();
 
-    *n = static_cast<int>(number_of("HPO_EMULATION_DEVICES", 1));
+    *n = device_count();
     return e != cudaSuccess ? e : *n > 0 ? cudaSuccess : cudaErrorNoDevice;
 }
 
@@ -277,7 +288,7 @@ cudaError_t cudaRuntimeGetVersion(int *out)
 
 cudaError_t cudaSetDevice(int device)
 {
-    if (device < 0 || device >= number_of("HPO_EMULATION_DEVICES", 1))
+    if (device < 0 || device >= device_count())
         return cudaErrorInvalidDevice;
     this_device = device;
     return count_call();
