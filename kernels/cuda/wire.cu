@@ -111,8 +111,7 @@ void copy_all(struct cuda *c)
 
     for (size_t i = 0; i < w->receives.n; i++) {
         const struct piece *to = &w->receives.pieces[i];
-        const struct cuda_wire *peer =
-            static_cast<const struct cuda_wire *>(ranks_shown(c->ranks, to->peer));
+        const struct cuda_wire *peer = c->peers[to->peer]->wire;
         const struct piece *from = sent_to(peer, c->rank, taken[to->peer]++);
         if (!from || from->bytes != to->bytes) {
             cuda_fail(c, ERR_SYSTEM, "ranks disagree on what is sent");
@@ -128,10 +127,8 @@ void copy_all(struct cuda *c)
 void wait_for_all(struct cuda *c, cudaEvent_t cuda_wire::*event)
 {
     for (size_t i = 0; i < c->n_ranks; i++) {
-        const struct cuda_wire *peer =
-            static_cast<const struct cuda_wire *>(ranks_shown(c->ranks, i));
         if (i != c->rank)
-            cuda_check(c, cudaStreamWaitEvent(c->stream, peer->*event, 0), "ranks");
+            cuda_check(c, cudaStreamWaitEvent(c->stream, c->peers[i]->wire->*event, 0), "ranks");
     }
 }
 
@@ -139,7 +136,6 @@ void move_by_copies(struct cuda *c)
 {
     struct cuda_wire *w = c->wire;
 
-    ranks_show(c->ranks, c->rank, w);
     cuda_check(c, cudaEventRecord(w->ready, c->stream), "ranks");
     cuda_meet(c);
     if (cuda_broken(c))
