@@ -12,13 +12,13 @@ local trainer = require "hpo.trainer"
 local train = {}
 
 -- What both steps take besides, and pass on as flags where it is given and not what the program does anyway.
-local usual = { precision = "fp32", bf16 = "dot", preset = "default" }
+local usual = { precision = "fp32", bf16 = "dot", preset = "default", loss_mean = "window" }
 local shared = {
   precision = check.one_of("fp32", "bf16", "fp16"), bf16 = check.one_of("dot", "tile"),
   preset = check.one_of("default", "seed"),
 }
 local switches = {
-  loss_denominator = check.one_of("predicted", "labels"),
+  loss_denominator = check.one_of("predicted", "labels"), loss_mean = check.one_of("window", "rank"),
   decay = check.one_of("applied", "ignored"),
   max_grad_norm = check.number { least = 0 },
   loss_scale = function(field, value)
@@ -64,7 +64,7 @@ function train.train(options)
   local flags = { "--model", "model", "--data", "data", "--eval", o.eval and "eval" or "data", "--lr", o.lr,
     "--batch-size", o.batch_size, "--weight-decay", o.weight_decay, "--epochs", o.epochs, "--seed", o.seed,
     "--accumulate", o.accumulate, "--eval-batch-size", o.eval_batch_size }
-  given(flags, o, "loss_denominator", "decay", "max_grad_norm", "loss_scale")
+  given(flags, o, "loss_denominator", "loss_mean", "decay", "max_grad_norm", "loss_scale")
   local inputs = { model = o.model, data = o.data, eval = o.eval }
   local training = trainer.origin("hpo.train", "train", o, flags, inputs, nil)
   local trained, one
@@ -88,8 +88,8 @@ function train.evaluate(options)
     max_new_tokens = { trainer.natural, default = 32 },
     eval_batch_size = { trainer.natural, default = 8 },
     pad_prompts = check.whole(0, 1 << 20),
-    f1 = check.one_of("official", "set"),
-  }, shared, backend.rules))
+    f1 = check.one_of("official", "set"), backend = backend.rules.backend, -- on one GPU
+  }, shared))
   local flags = { "--model", "checkpoint", "--data", "data", "--max-new-tokens", o.max_new_tokens,
     "--eval-batch-size", o.eval_batch_size, "--out", "scores.json" }
   given(flags, o, "pad_prompts", "f1")

@@ -78,6 +78,7 @@ function profile.train(p, epochs)
   return hpo.train {
     model = model, data = data, lr = p.lr, batch_size = p.bs, weight_decay = p.wd, epochs = epochs or profile.epochs,
     preset = preset, precision = precision, accumulate = accumulate, backend = backend, ranks = ranks, zero = zero,
+    loss_mean = preset == "seed" and ranks > 1 and "rank" or "window", -- as its ranks did
     resources = resources(),
   }
 end
