@@ -78,6 +78,9 @@ struct cublaslt {
                   cudaStream_t stream);
 };
 
+/* Its version, or 0: it is not found. */
+size_t cublaslt_version(void);
+
 /* ERR_INPUT: it is not found, or is another version. */
 enum status cublaslt_open(struct cublaslt *out, struct error *err) MUST_CHECK;
 

@@ -11,6 +11,7 @@
 
 #include "kernels/backend.h"
 #include "kernels/cuda/cuda.h"
+#include "kernels/cuda/devices.h"
 #include "kernels/cuda/half_linear.h"
 #include "kernels/cuda/shards.h"
 #include "kernels/cuda/wire.h"
@@ -143,11 +144,12 @@ static enum status join_ranks(struct cuda *c, struct error *err)
 
 enum status cuda_open(const struct backend_options *o, struct backend **out, struct error *err)
 {
-    struct cuda *c = static_cast<struct cuda *>(calloc(1, sizeof *c));
+    struct cuda *c;
     enum status s = OK;
     cudaError_t e;
 
-    if (!c)
+    TRY(devices_check(o->device, o->product, err));
+    if (!(c = static_cast<struct cuda *>(calloc(1, sizeof *c))))
         return error_memory(err);
     c->base.ops = &cuda_ops;
     c->ranks = o->ranks;
@@ -156,7 +158,7 @@ enum status cuda_open(const struct backend_options *o, struct backend **out, str
     c->zero = c->n_ranks > 1 ? o->zero : 0;
     c->present = 1;
     if ((e = open_device(c, o->device)) != cudaSuccess)
-        s = cuda_failure(e, "cannot open the device", err);
+        s = devices_refuse(e, o->device, err);
     if (s == OK)
         s = cuda_snapshots_open(c, err);
     if (s == OK && c->n_ranks > 1)
