@@ -213,6 +213,7 @@ void cuda_gradient_norms(struct backend *be, const struct gradient_norms_args *a
 void cuda_adamw(struct backend *be, const struct adamw_args *a);
 
 extern const struct ops cuda_ops;
+extern const int cuda_classes[]; /* that this build has machine code for: 75, ...; 0 ends them */
 
 #ifdef __cplusplus
 }

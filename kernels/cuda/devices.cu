@@ -13,9 +13,6 @@
 namespace
 {
 
-/* What this build has machine code for. */
-constexpr int classes[] = {HPO_CUDA_CLASSES};
-
 /* ERR_INPUT "cuda: ...", and what to do. */
 PRINTF_LIKE(3, 4)
 enum status refuse(struct error *err, const char *hint, const char *format, ...)
@@ -77,8 +74,8 @@ enum status refuse_empty(struct error *err)
 
 bool has_code_for(int number)
 {
-    for (const int c : classes)
-        if (c / 10 == number / 10 && c <= number)
+    for (const int *c = cuda_classes; *c; c++)
+        if (*c / 10 == number / 10 && *c <= number)
             return true;
     return false;
 }
@@ -89,9 +86,8 @@ void list_classes(char *out, size_t bytes)
     size_t used = 0;
 
     out[0] = '\0';
-    for (const int c : classes)
-        if (used < bytes)
-            used += (size_t)snprintf(out + used, bytes - used, "%ssm_%d", used ? ", " : "", c);
+    for (const int *c = cuda_classes; *c && used < bytes; c++)
+        used += (size_t)snprintf(out + used, bytes - used, "%ssm_%d", used ? ", " : "", *c);
 }
 
 enum status check_class(const struct device *d, struct error *err)
