@@ -31,6 +31,7 @@ enum {
     LT_PREFERENCE_REDUCTION = 3,
     LT_ALGO_SPLIT_K = 2,
     LT_ALGO_REDUCTION = 3,
+    LT_NO_MEMORY = 3, /* a status */
 };
 
 struct lt_algo {
