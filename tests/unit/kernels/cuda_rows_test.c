@@ -291,7 +291,7 @@ static void update(struct world *w, struct hasher *h)
         c->ops->clear(c->be, TABLE);
         c->ops->embed_backward(
             c->be, &(struct embed_backward_args){.ids = w->ids, .dx = dx, .weight = TABLE, .m = M});
-        c->ops->add_gradients(c->be, i == 0);
+        c->ops->add_gradients(c->be);
     }
     c->ops->gradient_norms(c->be, &(struct gradient_norms_args){norms, largest});
     c->ops->adamw(c->be, &(struct adamw_args){.n = PARAMETERS,
