@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "kernels/cuda/device.h"
+#include "kernels/cuda/devices.h"
 #include "kernels/cuda/open.h"
 #include "kernels/ops.h"
 #include "kernels/ranks.h"
@@ -55,6 +56,7 @@ struct cuda_stage {
 struct cuda {
     struct backend base;
     int device;
+    char place[DEVICE_NAME_MAX + 16]; /* "device 0 (NAME)" */
     unsigned multiprocessors;
     cudaStream_t stream;
     enum status failure; /* the first; OK: none */
@@ -124,8 +126,8 @@ static inline bool cuda_broken(const struct cuda *c)
     return c->failure != OK;
 }
 
-/* "WHAT: why" as ERR_DEVICE (the card itself is broken), ERR_BUSY (its memory is full), ERR_SYSTEM. */
-enum status cuda_failure(cudaError_t e, const char *what, struct error *err);
+/* "PLACE: WHAT: why" as ERR_DEVICE (the card itself is broken), ERR_BUSY (its memory is full), ERR_SYSTEM. */
+enum status cuda_failure(const char *place, cudaError_t e, const char *what, struct error *err);
 
 /* Rows [first, first + n) of a parameter as a slab holds them, of which floats [from, end) go to
  * the device: to[0] is float `from`. */

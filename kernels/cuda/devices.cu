@@ -252,6 +252,7 @@ void look_at(const struct nvml *n, int device, struct device *out)
 enum status devices_refuse(int failure, int device, struct error *err)
 {
     const cudaError_t e = static_cast<cudaError_t>(failure);
+    char place[DEVICE_NAME_MAX + 16];
     struct device d;
     cudaUUID_t uuid;
 
@@ -277,7 +278,10 @@ enum status devices_refuse(int failure, int device, struct error *err)
                       "this build has no machine code for device %d (%s, sm_%d)", device, d.name,
                       d.class_number);
     default:
-        return cuda_failure(e, "cannot open the device", err);
+        (void)describe(device, &d, &uuid);
+        (void)snprintf(place, sizeof place, d.name[0] ? "device %d (%s)" : "device %d", device,
+                       d.name);
+        return cuda_failure(place, e, "cannot open it", err);
     }
 }
 
