@@ -507,8 +507,6 @@ const char *cudaGetErrorString(cudaError_t error)
         return "no CUDA-capable device is detected";
     case cudaErrorInsufficientDriver:
         return "CUDA driver version is insufficient for CUDA runtime version";
-    case cudaErrorInvalidDevice:
-        return "invalid device ordinal";
     case cudaErrorECCUncorrectable:
         return "uncorrectable ECC error encountered";
     case cudaErrorDevicesUnavailable:
