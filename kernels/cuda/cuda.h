@@ -56,7 +56,7 @@ struct cuda_stage {
 struct cuda {
     struct backend base;
     int device;
-    char place[DEVICE_NAME_MAX + 16]; /* "device 0 (NAME)" */
+    char place[DEVICE_PLACE_MAX]; /* for messages */
     unsigned multiprocessors;
     cudaStream_t stream;
     enum status failure; /* the first; OK: none */

@@ -249,10 +249,21 @@ void look_at(const struct nvml *n, int device, struct device *out)
 
 } // namespace
 
+void devices_place(int device, char out[DEVICE_PLACE_MAX])
+{
+    struct device d;
+    cudaUUID_t uuid;
+
+    if (describe(device, &d, &uuid) == cudaSuccess)
+        (void)snprintf(out, DEVICE_PLACE_MAX, "device %d (%s, %s)", device, d.name, d.uuid);
+    else
+        (void)snprintf(out, DEVICE_PLACE_MAX, "device %d", device);
+}
+
 enum status devices_refuse(int failure, int device, struct error *err)
 {
     const cudaError_t e = static_cast<cudaError_t>(failure);
-    char place[DEVICE_NAME_MAX + 16];
+    char place[DEVICE_PLACE_MAX];
     struct device d;
     cudaUUID_t uuid;
 
@@ -278,9 +289,7 @@ enum status devices_refuse(int failure, int device, struct error *err)
                       "this build has no machine code for device %d (%s, sm_%d)", device, d.name,
                       d.class_number);
     default:
-        (void)describe(device, &d, &uuid);
-        (void)snprintf(place, sizeof place, d.name[0] ? "device %d (%s)" : "device %d", device,
-                       d.name);
+        devices_place(device, place);
         return cuda_failure(place, e, "cannot open it", err);
     }
 }

@@ -21,7 +21,7 @@
 extern "C" {
 #endif
 
-enum { DEVICES_MAX = 64, DEVICE_WORD_MAX = 32, DEVICE_NAME_MAX = 96 };
+enum { DEVICES_MAX = 64, DEVICE_WORD_MAX = 32, DEVICE_NAME_MAX = 96, DEVICE_PLACE_MAX = 224 };
 
 struct device_identity {
     char sm[DEVICE_WORD_MAX]; /* "sm_90", "emulated" */
@@ -60,6 +60,9 @@ enum status devices_identity(int device, enum ops_product product, struct device
 
 /* How many cards this process sees. */
 enum status devices_count(int *out, struct error *err) MUST_CHECK;
+
+/* "device 0 (NAME, GPU-...)": the engine looks for the UUID where a card fails. */
+void devices_place(int device, char out[DEVICE_PLACE_MAX]);
 
 /* A failure of the runtime (its number) in opening a card. */
 enum status devices_refuse(int failure, int device, struct error *err) MUST_CHECK;

@@ -124,8 +124,7 @@ static cudaError_t open_device(struct cuda *c, int device)
     struct cudaDeviceProp properties;
     cudaError_t e = cudaGetDeviceProperties(&properties, device);
 
-    (void)snprintf(c->place, sizeof c->place, "device %d (%.*s)", device, DEVICE_NAME_MAX - 1,
-                   e == cudaSuccess ? properties.name : "unknown");
+    devices_place(device, c->place);
     c->device = device;
     if (e == cudaSuccess)
         e = cudaSetDevice(device);

@@ -271,7 +271,7 @@ class Devices(OnCuda, Small):
 
     def test_failures(self):
         """What a card says in the middle of a training has a status of its own."""
-        for error, status, message in ((214, 76, "device 0 (emulated device): "), (719, 1, "unspecified launch failure"), (2, 75, "out of memory")):
+        for error, status, message in ((214, 76, "device 0 (emulated device, GPU-00000000-0000-0000-0000-000000000001): "), (719, 1, "unspecified launch failure"), (2, 75, "out of memory")):
             self.environment.update(HPO_EMULATION_FAIL="300", HPO_EMULATION_ERROR=str(error))
             err = self.run_trainer("train", *flags({"--out": "o"}), status=status)[1]
             self.assertIn(message, err)
