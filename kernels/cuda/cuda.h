@@ -126,7 +126,8 @@ static inline bool cuda_broken(const struct cuda *c)
     return c->failure != OK;
 }
 
-/* "PLACE: WHAT: why" as ERR_DEVICE (the card itself is broken), ERR_BUSY (its memory is full), ERR_SYSTEM. */
+/* "PLACE: WHAT: why" as ERR_DEVICE (the card itself is broken), ERR_BUSY (its memory is full) or
+ * ERR_SYSTEM. */
 enum status cuda_failure(const char *place, cudaError_t e, const char *what, struct error *err);
 
 /* Rows [first, first + n) of a parameter as a slab holds them, of which floats [from, end) go to

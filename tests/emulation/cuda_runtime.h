@@ -103,7 +103,8 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event);
 cudaError_t cudaGetLastError(void);
 const char *cudaGetErrorString(cudaError_t error);
 
-/* From now on the n-th call fails, and with `sticky` all behind it; 0: none. How many there were. */
+/* From here on the n-th call fails, and with `sticky` all behind it; 0: none. Returns how many
+ * there were. */
 long emulated_fail_at(long n, cudaError_t error, int sticky);
 
 /* For libraries that are emulated too: work(context) as an operation of the stream. */

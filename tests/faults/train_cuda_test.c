@@ -1,6 +1,6 @@
 /*
- * The n-th call of CUDA fails in a training on a GPU, for every n (many of them; all with HPO_LONG):
- * a status and a sentence, no hang, and the out folder holds the right checkpoint or none. Memory
+ * The n-th call of CUDA fails in a training on a GPU, for many n (with HPO_LONG for every n): a
+ * status and a sentence, no hang, and the out folder holds the right checkpoint or none. Memory
  * that runs out once may be made up for elsewhere; nothing else is.
  */
 #include <setjmp.h>

@@ -1,6 +1,6 @@
 /*
- * identity: on which GPU results with 16-bit operands were, or shall be, computed. fp32 has the same
- * bits everywhere and none.
+ * identity: on which GPU results with 16-bit operands were, or shall be, computed. fp32 has the
+ * same bits everywhere and none.
  *
  * A file of one line, as `hpo-trainer fingerprint --precision bf16 --backend cuda` prints it where
  * such a card is, says it where none is:

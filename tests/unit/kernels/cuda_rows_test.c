@@ -72,7 +72,7 @@ static struct world world_open(enum ops_product product)
     return w;
 }
 
-/* What an operation makes of rows [first, first + m), and where it puts them: the same rows of out. */
+/* Makes rows [first, first + m) of out from the same rows of what it reads. */
 typedef void operation(struct world *w, size_t first, size_t m, struct ops_rows out);
 
 static void do_linear(struct world *w, size_t first, size_t m, struct ops_rows out)

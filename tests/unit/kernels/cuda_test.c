@@ -1,7 +1,7 @@
 /*
  * cuda: what a GPU does besides arithmetic. What is sent is the caller's again at once, what is
  * fetched is there after sync and not before; a snapshot shows the moment it was made at; what does
- * not fit is refused with the bytes, for good or for now.
+ * not fit is refused with the bytes, for good or for the moment.
  */
 #include "card.h"
 
