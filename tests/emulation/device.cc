@@ -82,9 +82,9 @@ cudaError_t count_call()
     if (n == number_of("HPO_EMULATION_HANG", 0))
         for (;;)
             (void)pause();
-    if (f.at > 0 && n == f.at)
+    if (f.at > 0 && n == f.at && f.sticky)
         broken = true;
-    return broken && (f.sticky || n == f.at) ? f.error : cudaSuccess;
+    return broken || (f.at > 0 && n == f.at) ? f.error : cudaSuccess;
 }
 
 /* Of a device: the number at its place in a list; that of the last for those behind it. */
