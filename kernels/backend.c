@@ -105,6 +105,77 @@ bool backend_has_cuda(void)
     return HPO_CUDA;
 }
 
+#if HPO_CUDA
+void backend_devices(struct devices *out)
+{
+    devices_look(out);
+}
+
+enum status backend_check(int device, enum ops_product product, struct error *err)
+{
+    return devices_check(device, product, err);
+}
+
+/* Those that a process sees must agree: whichever it takes, the results are the same. */
+static enum status identity_of_all(enum ops_product product, struct device_identity *out,
+                                   struct error *err)
+{
+    int n = 0;
+
+    TRY(devices_count(&n, err));
+    TRY(devices_identity(0, product, out, err));
+    for (int i = 1; i < n; i++) {
+        struct device_identity other;
+        TRY(devices_identity(i, product, &other, err));
+        if (strcmp(other.sm, out->sm) == 0 && other.sms == out->sms)
+            continue;
+        (void)error_set(err, ERR_INPUT, "cuda",
+                        "device 0 is %s with %d SMs, device %d is %s with %d: their 16-bit "
+                        "results differ",
+                        out->sm, out->sms, i, other.sm, other.sms);
+        error_hint(err, "choose equal cards by CUDA_VISIBLE_DEVICES");
+        return ERR_INPUT;
+    }
+    return OK;
+}
+
+enum status backend_identity(int device, enum ops_product product, struct device_identity *out,
+                             struct error *err)
+{
+    return device == DEVICES_ALL ? identity_of_all(product, out, err)
+                                 : devices_identity(device, product, out, err);
+}
+#else
+static enum status lacks_cuda(struct error *err)
+{
+    (void)error_set(err, ERR_INPUT, "cuda", "this build of hpo-trainer has no CUDA");
+    error_hint(err, "build it where the CUDA toolkit (nvcc) is");
+    return ERR_INPUT;
+}
+
+void backend_devices(struct devices *out)
+{
+    memset(out, 0, sizeof *out);
+    (void)lacks_cuda(&out->why);
+}
+
+enum status backend_check(int device, enum ops_product product, struct error *err)
+{
+    (void)device;
+    (void)product;
+    return lacks_cuda(err);
+}
+
+enum status backend_identity(int device, enum ops_product product, struct device_identity *out,
+                             struct error *err)
+{
+    (void)device;
+    (void)product;
+    (void)out;
+    return lacks_cuda(err);
+}
+#endif
+
 void backend_close(struct backend *be)
 {
     if (be)

@@ -18,6 +18,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
+#include "kernels/cuda/devices.h"
 #include "kernels/ops.h"
 
 #ifdef __cplusplus
@@ -33,12 +34,13 @@ struct backend_options {
     int device;          /* its number among those that this process sees */
     struct ranks *ranks; /* NULL: alone */
     size_t rank;
-    int zero; /* 0 to 3: what ranks divide among them, see cuda/shards.h */
+    int zero;                 /* 0 to 3: what ranks divide among them, see cuda/shards.h */
+    enum ops_product product; /* that parameters will ask for: not every card has each */
 };
 
 /*
- * ERR_INPUT: no such backend in this build, or an HPO_CPU that the processor does not have. Close
- * with backend_close.
+ * ERR_INPUT: no such backend in this build, an HPO_CPU that the processor does not have, a card
+ * that cannot be used. Close with backend_close.
  */
 enum status backend_open(const struct backend_options *o, struct backend **out,
                          struct error *err) MUST_CHECK;
@@ -46,6 +48,18 @@ void backend_close(struct backend *be); /* NULL is allowed */
 
 /* Whether this build has "cuda". */
 bool backend_has_cuda(void);
+
+/* What cards there are, in any build; see cuda/devices.h. */
+void backend_devices(struct devices *out);
+
+/* Whether a card can compute such products; backend_open does it too. ERR_INPUT. */
+enum status backend_check(int device, enum ops_product product, struct error *err) MUST_CHECK;
+
+/* What a card's results with 16-bit operands depend on. ERR_INPUT: it cannot compute them, or it
+ * is one of several cards that differ and device is DEVICES_ALL. */
+enum { DEVICES_ALL = -1 };
+enum status backend_identity(int device, enum ops_product product, struct device_identity *out,
+                             struct error *err) MUST_CHECK;
 
 #ifdef __cplusplus
 }

@@ -20,7 +20,9 @@ struct command {
     enum status (*run)(int argc, char **argv, struct error *err);
 };
 
-#define MACHINE " [--precision fp32|bf16|fp16] [--bf16 dot|tile] [--backend cpu] [--threads N]"
+#define MACHINE                                                                                    \
+    " [--precision fp32|bf16|fp16] [--bf16 dot|tile] [--backend cpu|cuda] [--threads N]\n"         \
+    "  [--gpu-identity FILE]"
 
 static const struct command commands[] = {
     {"forward", "--model DIR --batch FILE.json [--gradients OUT.safetensors]" MACHINE,
@@ -58,7 +60,8 @@ static const struct command commands[] = {
      command_generate},
     {"init", "--config FILE.json [--tokenizer FILE] [--seed 1] --out DIR",
      "a fresh model with weights drawn from a seed", command_init},
-    {"devices", "", "the backends of this build and what this machine gives them", command_devices},
+    {"devices", "[--json]", "the backends of this build, and what this machine gives them",
+     command_devices},
     {"fingerprint", MACHINE, "the version of the numbers: the identity of every step",
      command_fingerprint},
     {NULL, NULL, NULL, NULL},

@@ -3,9 +3,19 @@
 
 #include "kernels/cuda/library.h"
 
+static const char *const names[] = {"libcublasLt.so.13", "libcublasLt.so.12", NULL};
+
+size_t cublaslt_version(void)
+{
+    size_t (*get_version)(void) = NULL;
+    const struct library_function function = {"cublasLtGetVersion", (void **)&get_version};
+    struct error ignored;
+
+    return library_open(names, &function, 1, &ignored) == OK ? get_version() : 0;
+}
+
 enum status cublaslt_open(struct cublaslt *out, struct error *err)
 {
-    static const char *const names[] = {"libcublasLt.so.13", "libcublasLt.so.12", NULL};
     const struct library_function functions[] = {
         {"cublasLtGetVersion", (void **)&out->get_version},
         {"cublasLtCreate", (void **)&out->create},

@@ -31,6 +31,7 @@ enum {
     LT_PREFERENCE_REDUCTION = 3,
     LT_ALGO_SPLIT_K = 2,
     LT_ALGO_REDUCTION = 3,
+    LT_NO_MEMORY = 3, /* a status */
 };
 
 struct lt_algo {
@@ -77,6 +78,9 @@ struct cublaslt {
                   const struct lt_algo *algo, void *workspace, size_t workspace_bytes,
                   cudaStream_t stream);
 };
+
+/* Its version, or 0: it is not found. */
+size_t cublaslt_version(void);
 
 /* ERR_INPUT: it is not found, or is another version. */
 enum status cublaslt_open(struct cublaslt *out, struct error *err) MUST_CHECK;

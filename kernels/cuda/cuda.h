@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "kernels/cuda/device.h"
+#include "kernels/cuda/devices.h"
 #include "kernels/cuda/open.h"
 #include "kernels/ops.h"
 #include "kernels/ranks.h"
@@ -55,6 +56,7 @@ struct cuda_stage {
 struct cuda {
     struct backend base;
     int device;
+    char place[DEVICE_PLACE_MAX]; /* for messages */
     unsigned multiprocessors;
     cudaStream_t stream;
     enum status failure; /* the first; OK: none */
@@ -124,8 +126,9 @@ static inline bool cuda_broken(const struct cuda *c)
     return c->failure != OK;
 }
 
-/* "WHAT: why" as ERR_DEVICE (the card itself is broken), ERR_BUSY (its memory is full), ERR_SYSTEM. */
-enum status cuda_failure(cudaError_t e, const char *what, struct error *err);
+/* "PLACE: WHAT: why" as ERR_DEVICE (the card itself is broken), ERR_BUSY (its memory is full) or
+ * ERR_SYSTEM. */
+enum status cuda_failure(const char *place, cudaError_t e, const char *what, struct error *err);
 
 /* Rows [first, first + n) of a parameter as a slab holds them, of which floats [from, end) go to
  * the device: to[0] is float `from`. */
@@ -213,6 +216,7 @@ void cuda_gradient_norms(struct backend *be, const struct gradient_norms_args *a
 void cuda_adamw(struct backend *be, const struct adamw_args *a);
 
 extern const struct ops cuda_ops;
+extern const int cuda_classes[]; /* that this build has machine code for: 75, ...; 0 ends them */
 
 #ifdef __cplusplus
 }

@@ -1,10 +1,11 @@
 /*
- * device: what all CUDA sources begin with: the runtime, or what stands for it in tests, and the
- * two things that these spell differently.
+ * device: what all CUDA sources begin with: the runtime, or what stands for it in tests, and what
+ * these spell differently.
  *
  * LAUNCH(c, grid, threads, shared, kernel, ARGUMENTS...)   a kernel on the backend's stream, with
  *        `shared` bytes; arguments are copied. Its failure is remembered (cuda_fail).
  * SHARED(type, name)                                       the block's shared memory, as a type
+ * EMULATED                                                 whether it stands for a card, in tests
  *
  * Kernels are compiled without contraction (-fmad=false): only __fmaf_rn is fused. They have no
  * atomic operations on floats, and use no approximate functions: their bits are part of results.
@@ -15,6 +16,8 @@
 #include <cuda_runtime.h>
 
 #ifdef __CUDACC__
+
+#define EMULATED false
 
 #define UNROLL _Pragma("unroll")
 
@@ -29,6 +32,8 @@
     type *const name = reinterpret_cast<type *>(shared_bytes)
 
 #else
+
+#define EMULATED true
 
 #define UNROLL _Pragma("GCC unroll 16")
 

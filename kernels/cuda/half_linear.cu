@@ -235,9 +235,12 @@ void multiply(struct cuda *c, const struct task *t)
                               t->c.at ? t->c.at : t->d.at, d.c, t->d.at, d.d, &choice->algo,
                               h->workspace, WORKSPACE, c->stream);
     forget(c, &d);
+    if (failed) /* the device's own word comes first: a broken card is no fault of the library */
+        cuda_check(c, cudaStreamSynchronize(c->stream), "a product");
     if (failed)
-        cuda_fail(c, ERR_SYSTEM, "cuBLASLt refuses a product of %zu x %zu for %zu rows (status %d)",
-                  t->n, t->k, t->kind == WEIGHT ? t->b.columns : t->d_columns, failed);
+        cuda_fail(c, failed == LT_NO_MEMORY ? ERR_BUSY : ERR_SYSTEM,
+                  "cuBLASLt refuses a product of %zu x %zu for %zu rows (status %d)", t->n, t->k,
+                  t->kind == WEIGHT ? t->b.columns : t->d_columns, failed);
 }
 
 /* The value of a weight as an operand: k rows, n columns of theirs. */

@@ -74,3 +74,12 @@ enum status library_open(const char *const *names, const struct library_function
         }
     return OK;
 }
+
+bool library_of_driver(const char *name, const struct library_function *functions, size_t n)
+{
+    void *library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+
+    for (size_t i = 0; i < n; i++)
+        *functions[i].address = library ? dlsym(library, functions[i].name) : NULL;
+    return library != NULL;
+}

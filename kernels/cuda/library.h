@@ -6,6 +6,7 @@
 #ifndef KERNELS_CUDA_LIBRARY_H
 #define KERNELS_CUDA_LIBRARY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
@@ -27,6 +28,10 @@ struct library_function {
  */
 enum status library_open(const char *const *names, const struct library_function *functions,
                          size_t n, struct error *err) MUST_CHECK;
+
+/* The same for a library that comes with the driver, and so lies where the system's linker looks.
+ * Functions that it lacks are NULL. False: it is not there. */
+bool library_of_driver(const char *name, const struct library_function *functions, size_t n);
 
 #ifdef __cplusplus
 }

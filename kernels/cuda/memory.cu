@@ -11,6 +11,7 @@
 
 #include "kernels/backend.h"
 #include "kernels/cuda/cuda.h"
+#include "kernels/cuda/devices.h"
 #include "kernels/cuda/half_linear.h"
 #include "kernels/cuda/shards.h"
 #include "kernels/cuda/wire.h"
@@ -29,13 +30,17 @@ static bool is_hardware(cudaError_t e)
            e == cudaErrorNvlinkUncorrectable;
 }
 
-enum status cuda_failure(cudaError_t e, const char *what, struct error *err)
+enum status cuda_failure(const char *place, cudaError_t e, const char *what, struct error *err)
 {
-    if (is_hardware(e))
-        return error_set(err, ERR_DEVICE, "cuda", "%s: %s", what, cudaGetErrorString(e));
-    if (e == cudaErrorMemoryAllocation)
-        return error_set(err, ERR_BUSY, "cuda", "%s: %s", what, cudaGetErrorString(e));
-    return error_set(err, ERR_SYSTEM, "cuda", "%s: %s", what, cudaGetErrorString(e));
+    const char *why = cudaGetErrorString(e);
+
+    if (is_hardware(e)) {
+        (void)error_set(err, ERR_DEVICE, place, "%s: %s", what, why);
+        error_hint(err, "the card itself failed: another may do; dmesg has the Xid");
+        return ERR_DEVICE;
+    }
+    return error_set(err, e == cudaErrorMemoryAllocation ? ERR_BUSY : ERR_SYSTEM, place, "%s: %s",
+                     what, why);
 }
 
 /* A failure of one rank is the others' at once: they may be waiting for it. */
@@ -65,7 +70,7 @@ void cuda_check(struct cuda *c, cudaError_t e, const char *what)
 {
     if (e == cudaSuccess || cuda_broken(c))
         return;
-    c->failure = cuda_failure(e, what, &c->error);
+    c->failure = cuda_failure(c->place, e, what, &c->error);
     tell_ranks(c);
 }
 
@@ -117,13 +122,14 @@ void cuda_close(struct backend *be)
 static cudaError_t open_device(struct cuda *c, int device)
 {
     struct cudaDeviceProp properties;
-    cudaError_t e = cudaSetDevice(device);
+    cudaError_t e = cudaGetDeviceProperties(&properties, device);
 
+    devices_place(device, c->place);
+    c->device = device;
     if (e == cudaSuccess)
-        e = cudaGetDeviceProperties(&properties, device);
+        e = cudaSetDevice(device);
     if (e != cudaSuccess)
         return e;
-    c->device = device;
     c->multiprocessors = (unsigned)properties.multiProcessorCount;
     for (int i = 0; i < 2 && e == cudaSuccess; i++)
         e = cudaEventCreateWithFlags(&c->send[i].free, cudaEventDisableTiming);
@@ -143,11 +149,12 @@ static enum status join_ranks(struct cuda *c, struct error *err)
 
 enum status cuda_open(const struct backend_options *o, struct backend **out, struct error *err)
 {
-    struct cuda *c = static_cast<struct cuda *>(calloc(1, sizeof *c));
+    struct cuda *c;
     enum status s = OK;
     cudaError_t e;
 
-    if (!c)
+    TRY(devices_check(o->device, o->product, err));
+    if (!(c = static_cast<struct cuda *>(calloc(1, sizeof *c))))
         return error_memory(err);
     c->base.ops = &cuda_ops;
     c->ranks = o->ranks;
@@ -156,7 +163,7 @@ enum status cuda_open(const struct backend_options *o, struct backend **out, str
     c->zero = c->n_ranks > 1 ? o->zero : 0;
     c->present = 1;
     if ((e = open_device(c, o->device)) != cudaSuccess)
-        s = cuda_failure(e, "cannot open the device", err);
+        s = devices_refuse(e, o->device, err);
     if (s == OK)
         s = cuda_snapshots_open(c, err);
     if (s == OK && c->n_ranks > 1)
@@ -180,7 +187,7 @@ enum status cuda_allocate(struct backend *be, size_t bytes, void **out, struct e
     cudaError_t e = cudaMemGetInfo(&available, &total);
 
     if (e != cudaSuccess)
-        return cuda_failure(e, "cannot ask for its memory", err);
+        return cuda_failure(c->place, e, "cannot ask for its memory", err);
     if (bytes > total || c->taken > total - bytes)
         return error_set(err, ERR_MEMORY, "cuda",
                          "needs %zu bytes of the device's memory, it has %zu",
@@ -201,7 +208,7 @@ enum status cuda_allocate(struct backend *be, size_t bytes, void **out, struct e
     if (e != cudaSuccess) {
         (void)cudaFree(at);
         free(b);
-        return cuda_failure(e, "cannot take memory", err);
+        return cuda_failure(c->place, e, "cannot take memory", err);
     }
     *b = {c->blocks, at};
     c->blocks = b;

@@ -28,7 +28,8 @@ bool place(struct cuda *c, const struct ops_parameters *all)
 
     for (size_t i = 0; i < c->n_parameters; i++) {
         const size_t n = shapes[i].n, k = shapes[i].k > 0 ? shapes[i].k : 1;
-        const size_t pitch = k > 1 ? cuda_round_up(k, 8) : 1;
+        const bool product = shapes[i].k > 0 && c->base.operand != OPS_FP32; /* of whole 16 bytes */
+        const size_t pitch = k > 1 || product ? cuda_round_up(k, 8) : 1;
         struct cuda_parameter *p = &c->parameters[i];
         if (k > SIZE_MAX / 2 || (n > 0 && pitch > SIZE_MAX / 128 / n) ||
             n * pitch > SIZE_MAX / 128 - c->floats)

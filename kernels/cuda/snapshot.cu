@@ -47,7 +47,7 @@ enum status cuda_snapshots_open(struct cuda *c, struct error *err)
     if (e == cudaSuccess)
         e = cudaHostAlloc(&chunk, CHUNK, cudaHostAllocDefault);
     s->chunk = static_cast<char *>(chunk);
-    return e == cudaSuccess ? OK : cuda_failure(e, "cannot open a stream", err);
+    return e == cudaSuccess ? OK : cuda_failure(c->place, e, "cannot open a stream", err);
 }
 
 void cuda_snapshots_close(struct cuda *c)
@@ -219,7 +219,7 @@ enum status cuda_download(const struct snapshot *s, enum ops_part part, int para
         e = bring(s, &r, s->copy + slab * c->state.floats + r.p->offset + from, from, end);
     for (size_t i = 0; i < c->n_ranks && c->state.sharded && e == cudaSuccess; i++)
         e = bring_shard(&c->peers[i]->snapshots->one, &r, slab, from, end);
-    return e == cudaSuccess ? OK : cuda_failure(e, "cannot copy the parameters", err);
+    return e == cudaSuccess ? OK : cuda_failure(c->place, e, "cannot copy the parameters", err);
 }
 
 /* What a snapshot shows is a copy: parameters may change at once. */

@@ -1,6 +1,8 @@
 /* table: the operations of a GPU. In C, where a struct is filled by name. */
 #include "kernels/cuda/cuda.h"
 
+const int cuda_classes[] = {HPO_CUDA_CLASSES, 0};
+
 const struct ops cuda_ops = {
     .name = "cuda",
     .close = cuda_close,

@@ -13,8 +13,8 @@ elseif(NOT HPO_CUDA MATCHES "^(on|off|emulated)$")
   message(FATAL_ERROR "HPO_CUDA: expected auto, on, off or emulated, found \"${HPO_CUDA}\"")
 endif()
 
+set(CMAKE_CUDA_ARCHITECTURES 75-real 80-real 86-real 89-real 90-real 100-real 120-real)
 if(HPO_CUDA_BUILD STREQUAL "on")
-  set(CMAKE_CUDA_ARCHITECTURES 75-real 80-real 86-real 89-real 90-real 100-real 120-real)
   if(HPO_CUDA_CARDS STREQUAL "one")
     execute_process(COMMAND nvidia-smi --query-gpu=compute_cap --format=csv,noheader
       OUTPUT_VARIABLE capability ERROR_QUIET RESULT_VARIABLE failed)

@@ -184,7 +184,7 @@ enum status wire_open(struct cuda *c, struct error *err)
     if (e == cudaSuccess)
         e = cudaEventCreateWithFlags(&w->copied, cudaEventDisableTiming);
     if (e != cudaSuccess)
-        return cuda_failure(e, "cannot open the device", err);
+        return cuda_failure(c->place, e, "cannot open the device", err);
     ranks_show(c->ranks, c->rank, &c->device);
     TRY(ranks_meet(c->ranks, c->rank, err));
     shared = devices_are_shared(c);

@@ -49,9 +49,12 @@ class TrainerCase(Case):
         except ImportError:
             self.skip(f"this Python has no {name}")
 
+    def devices(self):
+        return self.answers("devices", "--json")[0]
+
     def instruction_sets(self):
         """What HPO_CPU may say on this processor, the best last."""
-        best = self.answers("devices")[0]["devices"][0]["instructions"]
+        best = self.devices()["cpu"]["instructions"]
         order = ["portable", "avx2", "avx512", "avx512bf16", "amx"]
         return order[:order.index(best) + 1]
 

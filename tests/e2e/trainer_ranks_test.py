@@ -129,13 +129,13 @@ class Failures(Ranks):
         self.assertFalse((self.folder / "out/model.safetensors").exists())
 
     def test_a_call_that_fails(self):
-        said = r"(rank \d: )?cuda: .*(unknown|unhandled cuda) error"
+        said = r"(rank \d: )?(cuda|device \d.*): .*(unknown|unhandled cuda) error"
         for n in (40, 300, 1200, 2500):
             self.fails(1, said, HPO_EMULATION_FAIL=str(n))
         self.fails(1, said, HPO_EMULATION_FAIL="1500", HPO_RANKS_SHARE="1")
 
     def test_a_broken_card(self):
-        self.fails(76, r"rank \d: cuda: .*uncorrectable ECC error", HPO_EMULATION_FAIL="1500", HPO_EMULATION_ERROR="214")
+        self.fails(76, r"rank \d: device \d .emulated device, GPU-\S+: .*uncorrectable ECC error", HPO_EMULATION_FAIL="1500", HPO_EMULATION_ERROR="214")
 
     def test_a_rank_that_hangs(self):
         for n in (400, 1500):

@@ -276,6 +276,13 @@ int cublasLtMatmul(lt_handle *, lt_desc *desc, const void *alpha, const void *a,
     if (!aligned(a) || !aligned(b) || !aligned(c) || !aligned(d) || a_lay->step % 8 != 0 ||
         b_lay->step % 8 != 0)
         return UNSUPPORTED;
-    return emulated_enqueue(stream, run, &p, sizeof p) == cudaSuccess ? SUCCESS : 13;
+    switch (emulated_enqueue(stream, run, &p, sizeof p)) {
+    case cudaSuccess:
+        return SUCCESS;
+    case cudaErrorMemoryAllocation:
+        return LT_NO_MEMORY;
+    default:
+        return 13; /* CUBLAS_STATUS_EXECUTION_FAILED */
+    }
 }
 }

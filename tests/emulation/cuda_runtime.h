@@ -11,10 +11,14 @@
  * Memory     of a device cannot be read or written by the host between operations (PROT_NONE), and
  *            has a page without access on either side. HPO_EMULATION_MEMORY bytes are there.
  *            Shared memory is full of NaNs when a block begins, and has guards.
- * Devices    HPO_EMULATION_DEVICES, else as many as CUDA_VISIBLE_DEVICES names. The compute capability is HPO_EMULATION_CLASS (90 for 9.0).
+ * Devices    HPO_EMULATION_DEVICES, else as many as CUDA_VISIBLE_DEVICES names. The compute
+ *            capability is HPO_EMULATION_CLASS (90 for 9.0), "75,90" for several devices; the
+ *            driver's CUDA HPO_EMULATION_DRIVER (13000; 0: none). HPO_EMULATION_MODE=exclusive:
+ *            another process has device 0; see nvml.cc.
  * Faults     HPO_EMULATION_FAIL=N: the N-th call that may fail does, with HPO_EMULATION_ERROR (999,
  *            unknown), and so do all behind it: such an error is sticky. HPO_EMULATION_HANG=N: the
- *            N-th call never returns.
+ *            N-th call never returns. A test in one process uses
+ *            emulated_fail_at.
  *
  * It cannot show how tensor cores round, races between blocks, or speed.
  */
@@ -98,6 +102,10 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);
 cudaError_t cudaEventSynchronize(cudaEvent_t event);
 cudaError_t cudaGetLastError(void);
 const char *cudaGetErrorString(cudaError_t error);
+
+/* From here on the n-th call fails, and with `sticky` all behind it; 0: none. Returns how many
+ * there were. */
+long emulated_fail_at(long n, cudaError_t error, int sticky);
 
 /* For libraries that are emulated too: work(context) as an operation of the stream. */
 cudaError_t emulated_enqueue(cudaStream_t stream, void (*work)(const void *context),

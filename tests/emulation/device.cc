@@ -3,6 +3,7 @@
 #include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <deque>
 #include <map>
 #include <memory>
@@ -36,6 +37,12 @@ int open_count; /* who works on memory now */
 
 std::atomic<long> calls;
 std::atomic<bool> broken;
+
+struct fault {
+    long at;
+    cudaError_t error;
+    bool sticky;
+};
 thread_local int this_device;
 
 long number_of(const char *name, long otherwise)
@@ -56,18 +63,48 @@ int device_count()
     return static_cast<int>(number_of("HPO_EMULATION_DEVICES", n));
 }
 
+/* The fault that is wanted; changed by emulated_fail_at between operations only. */
+fault &wanted()
+{
+    static fault f{number_of("HPO_EMULATION_FAIL", 0),
+                   static_cast<cudaError_t>(number_of("HPO_EMULATION_ERROR", cudaErrorUnknown)),
+                   true};
+
+    return f;
+}
+
 /* Counts a call that may fail. */
 cudaError_t count_call()
 {
-    const long wanted = number_of("HPO_EMULATION_FAIL", 0), call = ++calls;
+    const fault &f = wanted();
+    const long n = ++calls;
 
-    if (wanted > 0 && call >= wanted)
-        broken = true;
-    if (call == number_of("HPO_EMULATION_HANG", 0))
+    if (n == number_of("HPO_EMULATION_HANG", 0))
         for (;;)
             (void)pause();
-    return broken ? static_cast<cudaError_t>(number_of("HPO_EMULATION_ERROR", cudaErrorUnknown))
-                  : cudaSuccess;
+    if (f.at > 0 && n == f.at && f.sticky)
+        broken = true;
+    return broken || (f.at > 0 && n == f.at) ? f.error : cudaSuccess;
+}
+
+/* Of a device: the number at its place in a list; that of the last for those behind it. */
+long listed(const char *name, int device, long otherwise)
+{
+    const char *value = getenv(name);
+
+    for (int i = 0; value && i < device && strchr(value, ','); i++)
+        value = strchr(value, ',') + 1;
+    return value && *value ? strtol(value, nullptr, 0) : otherwise;
+}
+
+/* Is there a driver, new enough? */
+cudaError_t ask_driver()
+{
+    const cudaError_t e = count_call();
+
+    return e == cudaSuccess && number_of("HPO_EMULATION_DRIVER", 13000) < 13000
+               ? cudaErrorInsufficientDriver
+               : e;
 }
 
 void protect(int how)
@@ -249,11 +286,21 @@ cudaError_t emulated_enqueue(cudaStream_t stream, void (*work)(const void *conte
     return enqueue(stream, [=] { work(copy.data()); });
 }
 
+long emulated_fail_at(long n, cudaError_t error, int sticky)
+{
+    const long were = calls;
+
+    wanted() = fault{n, error, sticky != 0};
+    calls = 0;
+    broken = false;
+    return were;
+}
+
 /* ---- devices ---- */
 
 cudaError_t cudaGetDeviceCount(int *n)
 {
-    const cudaError_t e = count_call();
+    const cudaError_t e = ask_driver();
 
     *n = device_count();
     return e != cudaSuccess ? e : *n > 0 ? cudaSuccess : cudaErrorNoDevice;
@@ -261,7 +308,7 @@ cudaError_t cudaGetDeviceCount(int *n)
 
 cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *out, int device)
 {
-    const long capability = number_of("HPO_EMULATION_CLASS", 90);
+    const long capability = listed("HPO_EMULATION_CLASS", device, 90);
 
     *out = cudaDeviceProp{};
     (void)snprintf(out->name, sizeof out->name, "emulated device");
@@ -288,10 +335,15 @@ cudaError_t cudaRuntimeGetVersion(int *out)
 
 cudaError_t cudaSetDevice(int device)
 {
-    if (device < 0 || device >= device_count())
+    const cudaError_t e = ask_driver();
+    const char *mode = getenv("HPO_EMULATION_MODE");
+
+    if (e == cudaSuccess && (device < 0 || device >= device_count()))
         return cudaErrorInvalidDevice;
+    if (e == cudaSuccess && device == 0 && mode && strcmp(mode, "exclusive") == 0)
+        return cudaErrorDevicesUnavailable;
     this_device = device;
-    return count_call();
+    return e;
 }
 
 cudaError_t cudaMemGetInfo(size_t *free, size_t *total)

@@ -472,6 +472,7 @@ enum status command_train(int argc, char **argv, struct error *err)
     TRY(read_environment(&o, err));
     TRY(machine_resolve(&o.machine, err));
     TRY(read_ranks(&o, err));
+    TRY(machine_check(&o.machine, (size_t)o.ranks, err));
     interrupt_listen();
     if (!(arena = arena_open()))
         return error_memory(err);

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "kernels/host.h"
+#include "trainer/model/identity.h"
 
 struct machine machine_default(void)
 {
@@ -35,6 +36,11 @@ static enum status check_order(const struct machine *m, struct error *err)
     return OK;
 }
 
+bool machine_has_identity(const struct machine *m)
+{
+    return on_cuda(m) && m->precision != PRECISION_FP32;
+}
+
 enum status machine_resolve(struct machine *m, struct error *err)
 {
     const char *flag = m->backend ? "--backend" : "HPO_BACKEND", *given = getenv("HPO_BACKEND");
@@ -45,6 +51,10 @@ enum status machine_resolve(struct machine *m, struct error *err)
         return error_set(err, ERR_INPUT, flag, "expected cpu or cuda, found \"%s\"", m->backend);
     if (on_cuda(m) && !backend_has_cuda())
         return machine_lacks(flag, "cuda", err);
+    if (m->identity && !machine_has_identity(m))
+        return error_set(err, ERR_INPUT, "--gpu-identity",
+                         "only bf16 and fp16 on --backend cuda have one, this is %s on %s",
+                         precision_names[m->precision], m->backend);
     return m->order ? check_order(m, err) : OK;
 }
 
@@ -72,9 +82,28 @@ static int device_of(const struct machine *m)
     return getenv("HPO_RANKS_SHARE") ? 0 : (int)m->rank;
 }
 
+/* Of one that is named, and only where it plays a part. */
+static enum status check_identity(const struct machine *m, int device, struct error *err)
+{
+    return machine_has_identity(m) ? identity_check(m->identity, device, machine_product(m), err)
+                                   : OK;
+}
+
+enum status machine_check(const struct machine *m, size_t ranks, struct error *err)
+{
+    struct machine rank = *m;
+
+    for (rank.rank = 0; rank.rank < ranks && on_cuda(m); rank.rank++) {
+        TRY(backend_check(device_of(&rank), machine_product(m), err));
+        TRY(check_identity(m, device_of(&rank), err));
+    }
+    return OK;
+}
+
 enum status machine_open(struct machine *m, struct backend **be, struct error *err)
 {
     const char *share = getenv("HPO_CPUS");
+    struct backend_options options;
     int64_t threads = m->threads;
 
     TRY(machine_resolve(m, err));
@@ -82,11 +111,13 @@ enum status machine_open(struct machine *m, struct backend **be, struct error *e
         TRY(text_parse_integer(share, "HPO_CPUS", 1, 1 << 20, &threads, err));
     if (!threads)
         threads = (int64_t)host_processors();
-    return backend_open(&(struct backend_options){.name = m->backend,
-                                                  .threads = threads < 256 ? (size_t)threads : 256,
-                                                  .device = device_of(m),
-                                                  .ranks = m->ranks,
-                                                  .rank = m->rank,
-                                                  .zero = m->zero},
-                        be, err);
+    options = (struct backend_options){.name = m->backend,
+                                       .threads = threads < 256 ? (size_t)threads : 256,
+                                       .product = machine_product(m),
+                                       .device = device_of(m),
+                                       .ranks = m->ranks,
+                                       .rank = m->rank,
+                                       .zero = m->zero};
+    TRY(check_identity(m, options.device, err));
+    return backend_open(&options, be, err);
 }
