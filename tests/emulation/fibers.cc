@@ -10,7 +10,13 @@
 #include <sys/mman.h>
 #include <ucontext.h>
 
+#if defined(__has_feature) /* clang's way to say what gcc says by a macro */
+#if __has_feature(address_sanitizer)
+#define __SANITIZE_ADDRESS__
+#endif
+#endif
 #if defined(__SANITIZE_ADDRESS__)
+#include <pthread.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
 
@@ -44,6 +50,8 @@ struct block {
     unsigned turn; /* place in order of the fiber that runs */
     void *host;
     void *host_fake_stack;
+    void *host_bottom; /* of the stack of the thread of the host that this block belongs to */
+    size_t host_size;
     const std::function<void()> *body;
 };
 
@@ -125,8 +133,20 @@ void leave(void **fake, const void *bottom, size_t size)
 #endif
 }
 
-const void *host_bottom;
-size_t host_size;
+/* Where the host's stack is, for the way back to it. */
+void find_host(block &b)
+{
+#if defined(__SANITIZE_ADDRESS__)
+    pthread_attr_t attributes;
+
+    if (pthread_getattr_np(pthread_self(), &attributes) != 0 ||
+        pthread_attr_getstack(&attributes, &b.host_bottom, &b.host_size) != 0)
+        abort();
+    (void)pthread_attr_destroy(&attributes);
+#else
+    (void)b;
+#endif
+}
 
 void arrive(void *fake)
 {
@@ -152,7 +172,7 @@ void next(block &b)
     unsigned tried = 0;
 
     if (b.alive == 0) {
-        leave(nullptr, host_bottom, host_size);
+        leave(nullptr, b.host_bottom, b.host_size);
         change(&from.context, b.host);
         return;
     }
@@ -282,8 +302,11 @@ void fibers_run(const emulated_place &place, const std::function<void()> &body)
 {
     const fibers_order order = fibers_order_wanted();
 
-    if (!current && !(current = static_cast<block *>(calloc(1, sizeof *current))))
-        abort();
+    if (!current) {
+        if (!(current = static_cast<block *>(calloc(1, sizeof *current))))
+            abort();
+        find_host(*current);
+    }
     block &b = *current;
     b.n = place.threads.x * place.threads.y * place.threads.z;
     if (b.n == 0 || b.n > FIBERS_MAX)
