@@ -11,10 +11,9 @@ import os
 import re
 import shutil
 import subprocess
-import sysconfig
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-WHEELS = os.path.join(ROOT, "build-cuda-toolkit/lib/python3*/site-packages/nvidia/cu13/bin")
+WHEELS = "lib/python3*/site-packages/nvidia/cu13/bin"  # in a virtual environment
 
 OPTIONS = os.environ["HPO_CUDA_OPTIONS"]  # those of a build: kernels/cuda/toolkit.cmake
 STRICT = "-Xptxas=--warn-on-spills,--warn-on-local-memory-usage"
@@ -30,16 +29,20 @@ rule unfused
 """
 
 
+def found(name, *folders):
+    """A program on PATH or in one of the folders."""
+    return shutil.which(name, path=os.pathsep.join((os.environ["PATH"],) + folders))
+
+
 def nvcc():
     """The compiler: PATH's, else that of NVIDIA's packages, else that of tools/install-tests."""
-    folders = [os.environ["PATH"], "/usr/local/cuda/bin"] + sorted(glob.glob(WHEELS))
-    return shutil.which("nvcc", path=os.pathsep.join(folders))
+    wheels = glob.glob(os.path.join(ROOT, "build-cuda-toolkit", WHEELS))
+    return found("nvcc", "/usr/local/cuda/bin", *wheels)
 
 
 def disassembler():
-    """cuobjdump, and nvdisasm beside it, come from build-venv."""
-    wheel = os.path.join(sysconfig.get_path("purelib"), "nvidia/cu13/bin")
-    return shutil.which("cuobjdump", path=os.pathsep.join([wheel, os.environ["PATH"]]))
+    """cuobjdump, with nvdisasm beside it."""
+    return found("cuobjdump", *glob.glob(os.path.join(ROOT, "build-venv", WHEELS)))
 
 
 def knows(compiler, card):
