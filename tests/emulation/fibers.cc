@@ -17,6 +17,7 @@
 #endif
 #if defined(__SANITIZE_ADDRESS__)
 #include <pthread.h>
+#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
 
@@ -130,6 +131,16 @@ void leave(void **fake, const void *bottom, size_t size)
     (void)fake;
     (void)bottom;
     (void)size;
+#endif
+}
+
+/* A fiber that has ended has left its last frames without returning from them. */
+void forget_frames(fiber &f)
+{
+#if defined(__SANITIZE_ADDRESS__)
+    __asan_unpoison_memory_region(f.stack + stack_bytes - 4096, 4096);
+#else
+    (void)f;
 #endif
 }
 
@@ -327,6 +338,7 @@ void fibers_run(const emulated_place &place, const std::function<void()> &body)
         f.place = place;
         f.place.thread = dim3(i % place.threads.x, i / place.threads.x % place.threads.y,
                               i / place.threads.x / place.threads.y);
+        forget_frames(f);
         prepare(f, entry);
         b.order[i] = fibers_place(order, i, b.n);
         if (i % WARP == 0)
