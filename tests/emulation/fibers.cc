@@ -10,7 +10,14 @@
 #include <sys/mman.h>
 #include <ucontext.h>
 
+#if defined(__has_feature) /* clang's way to say what gcc says by a macro */
+#if __has_feature(address_sanitizer)
+#define __SANITIZE_ADDRESS__
+#endif
+#endif
 #if defined(__SANITIZE_ADDRESS__)
+#include <pthread.h>
+#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
 
@@ -44,6 +51,8 @@ struct block {
     unsigned turn; /* place in order of the fiber that runs */
     void *host;
     void *host_fake_stack;
+    void *host_bottom; /* of the stack of the thread of the host that this block belongs to */
+    size_t host_size;
     const std::function<void()> *body;
 };
 
@@ -125,8 +134,30 @@ void leave(void **fake, const void *bottom, size_t size)
 #endif
 }
 
-const void *host_bottom;
-size_t host_size;
+/* A fiber that has ended has left its last frames without returning from them. */
+void forget_frames(fiber &f)
+{
+#if defined(__SANITIZE_ADDRESS__)
+    __asan_unpoison_memory_region(f.stack + stack_bytes - 4096, 4096);
+#else
+    (void)f;
+#endif
+}
+
+/* Where the host's stack is, for the way back to it. */
+void find_host(block &b)
+{
+#if defined(__SANITIZE_ADDRESS__)
+    pthread_attr_t attributes;
+
+    if (pthread_getattr_np(pthread_self(), &attributes) != 0 ||
+        pthread_attr_getstack(&attributes, &b.host_bottom, &b.host_size) != 0)
+        abort();
+    (void)pthread_attr_destroy(&attributes);
+#else
+    (void)b;
+#endif
+}
 
 void arrive(void *fake)
 {
@@ -152,7 +183,7 @@ void next(block &b)
     unsigned tried = 0;
 
     if (b.alive == 0) {
-        leave(nullptr, host_bottom, host_size);
+        leave(nullptr, b.host_bottom, b.host_size);
         change(&from.context, b.host);
         return;
     }
@@ -282,8 +313,11 @@ void fibers_run(const emulated_place &place, const std::function<void()> &body)
 {
     const fibers_order order = fibers_order_wanted();
 
-    if (!current && !(current = static_cast<block *>(calloc(1, sizeof *current))))
-        abort();
+    if (!current) {
+        if (!(current = static_cast<block *>(calloc(1, sizeof *current))))
+            abort();
+        find_host(*current);
+    }
     block &b = *current;
     b.n = place.threads.x * place.threads.y * place.threads.z;
     if (b.n == 0 || b.n > FIBERS_MAX)
@@ -304,6 +338,7 @@ void fibers_run(const emulated_place &place, const std::function<void()> &body)
         f.place = place;
         f.place.thread = dim3(i % place.threads.x, i / place.threads.x % place.threads.y,
                               i / place.threads.x / place.threads.y);
+        forget_frames(f);
         prepare(f, entry);
         b.order[i] = fibers_place(order, i, b.n);
         if (i % WARP == 0)

@@ -306,10 +306,8 @@ static inline void bench_on_every_backend(bench_cases *cases)
             continue;
         }
         for (size_t j = 0; j < (bench_on_cuda(&b) ? 1 : sizeof threads / sizeof *threads); j++) {
-            b = (struct bench){.name = b.name,
-                               .threads = threads[j],
-                               .random = 1,
-                               .compared_only = compared > 0};
+            b = (struct bench){
+                .name = b.name, .threads = threads[j], .random = 1, .compared_only = compared > 0};
             assert_int_equal(hasher_open(&b.hasher, &b.err), OK);
             cases(&b);
             assert_int_equal(hasher_finish(b.hasher, compared ? &digest : &first, &b.err), OK);
