@@ -142,7 +142,7 @@ static const float *parameter_of(struct bench *b, int parameter)
 
 static struct layer layer_of(struct bench *b, struct shape s, enum ops_product product)
 {
-    const struct ops_shape parameters[] = {{s.n, s.k, false}, {s.n, 0, false}};
+    const struct ops_shape parameters[] = {{s.n, s.k}, {s.n, 0}};
     const struct ops_limit limit = {s.m, WEIGHT};
     struct layer l = {.s = s, .product = product};
 
@@ -275,7 +275,7 @@ static void case_companions(struct bench *b, enum ops_product product)
 /* AdamW leaves what the values as they are now give: a second upload of them changes nothing. */
 static void case_adamw(struct bench *b, enum ops_product product)
 {
-    const struct ops_shape parameters[] = {{70, 45, false}, {5, 0, false}, {33, 1000, false}};
+    const struct ops_shape parameters[] = {{70, 45}, {5, 0}, {33, 1000}};
     const struct ops_limit limits[] = {{3, 0}, {3, 2}};
 
     bench_begin(b);
@@ -317,7 +317,7 @@ static void case_adamw(struct bench *b, enum ops_product product)
 /* Limits list the largest product: smaller ones, and other parameters, need no more. */
 static void case_limits(struct bench *b, enum ops_product product)
 {
-    const struct ops_shape parameters[] = {{40, 70, false}, {300, 20, false}, {17, 33, false}};
+    const struct ops_shape parameters[] = {{40, 70}, {300, 20}, {17, 33}};
     const struct ops_limit limits[] = {{9, 0}, {50, 1}, {3, 0}};
 
     bench_begin(b);

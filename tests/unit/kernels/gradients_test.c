@@ -54,7 +54,7 @@ static void case_norms(struct bench *b, bool large)
     float *gradients[N];
 
     for (size_t i = 0; i < N; i++)
-        shapes[i] = (struct ops_shape){rows[i / SIDE], columns[i % SIDE], false};
+        shapes[i] = (struct ops_shape){rows[i / SIDE], columns[i % SIDE]};
     bench_parameters(b, &(struct ops_parameters){.shapes = shapes, .n = N, .training = true});
     for (size_t i = 0; i < N; i++) {
         gradients[i] = bench_upload(b, OPS_GRADIENT, (int)i);
@@ -91,7 +91,7 @@ static void case_ties(struct bench *b)
 static void case_not_finite(struct bench *b)
 {
     const struct ops_shape shapes[] = {
-        {129, 35, false}, {70, 8, false}, {33, 0, false}, {3, 3, false}};
+        {129, 35}, {70, 8}, {33, 0}, {3, 3}};
     enum { N = sizeof shapes / sizeof *shapes };
     static const float bad[] = {NAN, -INFINITY, INFINITY};
     float *rows[N], *norms = bench_zeros(b, N), *largest = bench_zeros(b, N);
@@ -121,7 +121,7 @@ static void case_not_finite(struct bench *b)
 static void case_padding(struct bench *b)
 {
     enum { M = 3, N = 35, K = 40 };
-    const struct ops_shape shapes[] = {{N, K, false}};
+    const struct ops_shape shapes[] = {{N, K}};
     const struct ops_rows x = bench_rows(b, M, K), dy = bench_rows(b, M, N);
     float norm, largest;
 
@@ -179,7 +179,7 @@ static void adamw_check(struct bench *b, const struct adamw *a)
 static void case_adamw(struct bench *b)
 {
     const struct ops_shape shapes[] = {
-        {40, 0, false}, {1, 0, false}, {35, 33, false}, {700, 300, false}, {33, 5, false}};
+        {40, 0}, {1, 0}, {35, 33}, {700, 300}, {33, 5}};
     enum { N = sizeof shapes / sizeof *shapes };
     struct adamw_args args = adamw_of;
     struct adamw a[N];
@@ -267,7 +267,7 @@ static void micro_gradients(struct bench *b, const struct micro_batch *s,
 static void case_window(struct bench *b, size_t n, size_t words)
 {
     const struct ops_shape shapes[WINDOW] = {
-        {words, n, false}, {n, n, false}, {n, 0, false}, {n, 0, false}, {n, 0, false}};
+        {words, n}, {n, n}, {n, 0}, {n, 0}, {n, 0}};
     struct micro_batch micro[MICRO_BATCHES];
     float *alone[MICRO_BATCHES][WINDOW], *sums[WINDOW];
     struct adamw_args args = adamw_of;

@@ -23,7 +23,7 @@ struct layer {
 
 static struct layer layer_of(struct bench *b, struct shape s)
 {
-    const struct ops_shape shapes[] = {{s.n, s.k, false}, {s.n, 0, false}};
+    const struct ops_shape shapes[] = {{s.n, s.k}, {s.n, 0}};
     struct layer l = {.s = s, .x = bench_rows(b, s.m, s.k), .dy = bench_rows(b, s.m, s.n)};
 
     bench_parameters(b, &(struct ops_parameters){.shapes = shapes, .n = 2, .training = true});

@@ -71,7 +71,7 @@ struct norm {
 
 static struct norm norm_forward(struct bench *b, size_t m, size_t n)
 {
-    const struct ops_shape shapes[] = {{n, 0, false}, {n, 0, false}};
+    const struct ops_shape shapes[] = {{n, 0}, {n, 0}};
     const struct ops_rows out = bench_zero_rows(b, m, n);
     double *want = bench_doubles(b, m * n), *row = bench_doubles(b, n);
     struct norm f = {m,    n,    bench_rows(b, m, n), bench_rows(b, m, n),
@@ -213,7 +213,7 @@ static void case_embed(struct bench *b, size_t n)
 {
     enum { M = 6, WORDS = 37, PLACES = 6, WORD = 0, PLACE = 1 };
     static const int32_t ids[M] = {3, 0, 36, 3, 36, 3}, places[M] = {0, 1, 2, 3, 4, 5};
-    const struct ops_shape shapes[] = {{WORDS, n, false}, {PLACES, n, false}};
+    const struct ops_shape shapes[] = {{WORDS, n}, {PLACES, n}};
     const struct ops_rows out = bench_rows(b, M, n), dx = bench_rows(b, M, n);
     double *want = bench_doubles(b, M * n), *sums = bench_doubles(b, WORDS * n);
     const float *word, *place;
@@ -335,7 +335,7 @@ static void case_large_norm(struct bench *b)
 static void case_large_embed(struct bench *b)
 {
     enum { M = 6000, N = 100, WORDS = 1792, ROUNDS = 3 };
-    const struct ops_shape shapes[] = {{WORDS, N, false}};
+    const struct ops_shape shapes[] = {{WORDS, N}};
     const struct ops_rows out = bench_rows(b, M, N);
     int32_t *ids = arena_array(b->arena, M, sizeof *ids);
 

@@ -12,13 +12,13 @@
 enum { PARTS = 4 };
 
 static const struct ops_shape shapes[] = {
-    {1, 1, false},    {31, 1, false},    {33, 7, false},
-    {1, 1024, false}, {64, 16, false},   {70, 33, false},
-    {129, 35, false}, {5, 100, false},   {100, 48, false},
-    {96, 600, false}, {1, 0, false},     {5, 0, false},
-    {64, 0, false},   {1000, 0, false},  {65, 0, false},
-    {1, 17, false},   {32, 15, false},   {31, 32, false},
-    {63, 8, false},   {300, 257, false}, /* enough for threads */
+    {1, 1},    {31, 1},    {33, 7},
+    {1, 1024}, {64, 16},   {70, 33},
+    {129, 35}, {5, 100},   {100, 48},
+    {96, 600}, {1, 0},     {5, 0},
+    {64, 0},   {1000, 0},  {65, 0},
+    {1, 17},   {32, 15},   {31, 32},
+    {63, 8},   {300, 257}, /* enough for threads */
 };
 
 enum { SHAPES = sizeof shapes / sizeof *shapes };
@@ -109,7 +109,7 @@ static void case_pieces(struct bench *b, int i)
 static void case_padding(struct bench *b)
 {
     enum { M = 5, N = 33, K = 7 };
-    const struct ops_shape layer[] = {{N, K, false}, {N, 0, false}};
+    const struct ops_shape layer[] = {{N, K}, {N, 0}};
     const struct ops_rows x = bench_rows(b, M, K), out = bench_zero_rows(b, M, N);
 
     bench_parameters(b, &(struct ops_parameters){.shapes = layer, .n = 2, .training = true});
@@ -204,7 +204,7 @@ static void compute(struct bench *b, struct ops_rows x, struct ops_rows out, siz
 static void test_settle(void **state)
 {
     enum { READERS = 2, M = 40, N = 300, K = 200 };
-    static const struct ops_shape layer[] = {{N, K, false}, {N, 0, false}};
+    static const struct ops_shape layer[] = {{N, K}, {N, 0}};
     struct bench b = {.name = "cpu", .threads = 2, .random = 1};
     struct reader readers[READERS];
     struct ops_rows x, out;
@@ -258,7 +258,7 @@ static void test_settle(void **state)
 /* The bytes that a backend says it needs for one parameter [2^30][2^20]. */
 static size_t needed(bool training, bool accumulate)
 {
-    static const struct ops_shape shape = {(size_t)1 << 30, (size_t)1 << 20, false};
+    static const struct ops_shape shape = {(size_t)1 << 30, (size_t)1 << 20};
     const struct backend_options options = {.name = "cpu", .threads = 1};
     struct backend *be;
     struct error err;
@@ -281,7 +281,7 @@ static void test_refused(void **state)
 {
     const size_t slab = (size_t)1 << 52;
     const struct backend_options options = {.name = "cpu", .threads = 1};
-    const struct ops_shape shape = {SIZE_MAX / 8, SIZE_MAX / 8, false};
+    const struct ops_shape shape = {SIZE_MAX / 8, SIZE_MAX / 8};
     struct backend *be;
     struct error err;
 
