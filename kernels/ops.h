@@ -263,7 +263,7 @@ struct ops_limits {
 
 /* Bytes that parameters take in a rank. */
 struct ops_memory {
-    size_t states;   /* what is divided: values, moments, sums of gradients, each as the stage says */
+    size_t states;   /* what ranks divide among them */
     size_t whole;    /* what every rank has whole */
     size_t gathered; /* room for weights that are gathered for an operation, in stage 3 */
     size_t bucket;   /* room for gradients on their way, from stage 2 on: the largest */

@@ -5,10 +5,10 @@
  * additions in each for the embedding of a model of 560 million, 70 ms on any card. But as long as
  * a sum s stays between two powers of two it is a whole number S of units u, and adding x² adds a
  * whole number that hardly depends on S: x² / u, rounded; only where x² / u ends in exactly a half
- * does it matter whether S is odd. So what a chunk of elements adds to S, for S even and for S odd,
+ * does it matter whether S is odd. So what a chunk of elements adds to an even S and to an odd one
  * can be computed before S is known, by many threads, if the power of two is guessed right; and a
- * short walk over the chunks adds it all up. The guess comes from sums in double. Where it is wrong,
- * or a sum passes a power of two, the walk adds that chunk's elements one after another.
+ * short walk over the chunks adds it all up. The guess comes from sums in double. Where it is
+ * wrong, or a sum passes a power of two, the walk adds that chunk's elements one after another.
  */
 #ifndef KERNELS_CUDA_CHAIN_H
 #define KERNELS_CUDA_CHAIN_H

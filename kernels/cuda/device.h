@@ -2,10 +2,11 @@
  * device: what all CUDA sources begin with: the runtime, or what stands for it in tests, and what
  * these spell differently.
  *
- * LAUNCH(c, grid, threads, shared, kernel, ARGUMENTS...)   a kernel on the backend's stream, with
- *        `shared` bytes; arguments are copied. Its failure is remembered (cuda_fail).
- * SHARED(type, name)                                       the block's shared memory, as a type
- * EMULATED                                                 whether it stands for a card, in tests
+ *     LAUNCH(c, grid, threads, shared, kernel, argument...)
+ *
+ * is a kernel on the backend's stream, with `shared` bytes; arguments are copied, and its failure
+ * is remembered (cuda_fail). SHARED(type, name) is the block's shared memory, as a type. EMULATED says
+ * whether this stands for a card, in tests.
  *
  * Kernels are compiled without contraction (-fmad=false): only __fmaf_rn is fused. They have no
  * atomic operations on floats, and use no approximate functions: their bits are part of results.
@@ -35,7 +36,7 @@
 
 #define EMULATED true
 
-#ifndef UNROLL /* sanitized builds have none: their checks in unrolled loops take minutes to compile */
+#ifndef UNROLL /* sanitized builds have none: there it takes minutes to compile */
 #define UNROLL _Pragma("GCC unroll 16")
 #endif
 

@@ -2,11 +2,11 @@
  * shards: what of the parameters a rank has, after ZeRO (Rajbhandari et al. 2020). Rank r of P has
  * the r-th part of every parameter, its shard: 1/P of it, rounded up to blocks.
  *
- * Stage   each rank has             whole                                  its shard
- *   0     (data parallel)           values, moments, gradients             sums
- *   1                               values, gradients of a micro-batch     values, moments, sums
- *   2                               values                                 values, moments, sums
- *   3                               -                                      values, moments, sums
+ *     stage   whole                                  its shard
+ *     0       values, moments, gradients             sums
+ *     1       values, gradients of a micro-batch     values, moments, sums
+ *     2       values                                 values, moments, sums
+ *     3       -                                      values, moments, sums
  *
  * The gradient of a micro-batch goes to the owners of its shards, which add those of all ranks to
  * the sums of the window, in the order of ranks: behind the micro-batch, or, from stage 2 on, as

@@ -1,7 +1,7 @@
 /*
  * team: what a rank knows of the ranks that train or evaluate one model with it, each a thread with
  * a network of its own (kernels/ranks.h). All take the same steps; rank 0 alone reads the engine's
- * words, writes lines and files, and what it decides by a clock or an input the others hear from it.
+ * words, writes lines and files. What it decides by a clock or an input, the others hear from it.
  */
 #ifndef TRAINER_MODEL_TEAM_H
 #define TRAINER_MODEL_TEAM_H

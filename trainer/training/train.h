@@ -3,10 +3,10 @@
  *
  * A step is accumulate micro-batches of batch_size examples, in the order torch.randperm draws from
  * seed + epoch; its loss and gradient are means over all their labels (or, with MEAN_RANK, means of
- * the micro-batches' means). Ranks take micro-batches in turn. A step that fp16 skips does
- * not advance the learning rate, as under DeepSpeed. Which epochs one process trains, and with how
- * many threads or ranks, changes no result: a run that is cut anywhere and resumed from a checkpoint gives
- * the same bits.
+ * the micro-batches' means). Ranks take micro-batches in turn. A step that fp16 skips does not
+ * advance the learning rate, as under DeepSpeed. Which epochs one process trains, and with how many
+ * threads or ranks, changes no result: a run that is cut anywhere and resumed from a checkpoint
+ * gives the same bits.
  *
  * Reports    {"t": 3, "eval_loss": 0.5, "info": {...}} after epoch 3. A report that names a
  *            checkpoint comes when that is whole: it is written while the evaluation and the next

@@ -90,8 +90,7 @@ static void case_ties(struct bench *b)
 /* A NaN or an infinity anywhere: first, last, in whichever block; the others' norms are theirs. */
 static void case_not_finite(struct bench *b)
 {
-    const struct ops_shape shapes[] = {
-        {129, 35}, {70, 8}, {33, 0}, {3, 3}};
+    const struct ops_shape shapes[] = {{129, 35}, {70, 8}, {33, 0}, {3, 3}};
     enum { N = sizeof shapes / sizeof *shapes };
     static const float bad[] = {NAN, -INFINITY, INFINITY};
     float *rows[N], *norms = bench_zeros(b, N), *largest = bench_zeros(b, N);
@@ -178,8 +177,7 @@ static void adamw_check(struct bench *b, const struct adamw *a)
 /* Three steps of parameters 1 to 3; 0 and 4 stay. */
 static void case_adamw(struct bench *b)
 {
-    const struct ops_shape shapes[] = {
-        {40, 0}, {1, 0}, {35, 33}, {700, 300}, {33, 5}};
+    const struct ops_shape shapes[] = {{40, 0}, {1, 0}, {35, 33}, {700, 300}, {33, 5}};
     enum { N = sizeof shapes / sizeof *shapes };
     struct adamw_args args = adamw_of;
     struct adamw a[N];
@@ -266,8 +264,7 @@ static void micro_gradients(struct bench *b, const struct micro_batch *s,
 /* Windows of 1, 2 and 3: downloaded, measured and applied is the sum in fp32, in order. */
 static void case_window(struct bench *b, size_t n, size_t words)
 {
-    const struct ops_shape shapes[WINDOW] = {
-        {words, n}, {n, n}, {n, 0}, {n, 0}, {n, 0}};
+    const struct ops_shape shapes[WINDOW] = {{words, n}, {n, n}, {n, 0}, {n, 0}, {n, 0}};
     struct micro_batch micro[MICRO_BATCHES];
     float *alone[MICRO_BATCHES][WINDOW], *sums[WINDOW];
     struct adamw_args args = adamw_of;
