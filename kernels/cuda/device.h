@@ -5,8 +5,8 @@
  *     LAUNCH(c, grid, threads, shared, kernel, argument...)
  *
  * is a kernel on the backend's stream, with `shared` bytes; arguments are copied, and its failure
- * is remembered (cuda_fail). SHARED(type, name) is the block's shared memory, as a type. EMULATED says
- * whether this stands for a card, in tests.
+ * is remembered (cuda_fail). SHARED(type, name) is the block's shared memory, as a type. EMULATED
+ * says whether this stands for a card, in tests.
  *
  * Kernels are compiled without contraction (-fmad=false): only __fmaf_rn is fused. They have no
  * atomic operations on floats, and use no approximate functions: their bits are part of results.
