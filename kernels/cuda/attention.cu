@@ -65,9 +65,10 @@ FORMULA size_t seen_by(const struct heads &t, const struct head &h, size_t row)
     return (size_t)t.a.query_place[h.query_first + last] + 1;
 }
 
-/* Scores: queries · keysᵀ. */
+/* Scores, queries · keysᵀ; or the gradient of probabilities, dout · valuesᵀ. */
 struct score_job {
     struct heads t;
+    bool backward;
 
     __device__ bool begin(struct product &p, size_t row) const
     {
@@ -80,35 +81,15 @@ struct score_job {
         p.a_row = t.a.q.stride;
         p.a_step = 1;
         p.a_rows = t.a.query_row + h.query_first;
-        p.b = keys_of(t, h, 1);
+        if (backward) {
+            p.a = cuda_row(t.dout, h.query_first) + h.number * t.a.layout.d;
+            p.a_row = t.dout.stride;
+            p.a_rows = NULL;
+        }
+        p.b = keys_of(t, h, backward ? 2 : 1);
         p.b_step = 1;
         p.b_column = t.a.kv.stride;
-        p.c = {h.p, t.stride, OPS_FP32};
-        p.m = h.n_queries;
-        p.n = p.columns = seen_by(t, h, row);
-        p.k = t.a.layout.d;
-        return true;
-    }
-};
-
-/* The gradient of probabilities: dout · valuesᵀ. */
-struct probability_job {
-    struct heads t;
-
-    __device__ bool begin(struct product &p, size_t row) const
-    {
-        const struct head h = head_of(t, blockIdx.z);
-
-        if (row >= h.n_queries)
-            return false;
-        p = {};
-        p.a = cuda_row(t.dout, h.query_first) + h.number * t.a.layout.d;
-        p.a_row = t.dout.stride;
-        p.a_step = 1;
-        p.b = keys_of(t, h, 2);
-        p.b_step = 1;
-        p.b_column = t.a.kv.stride;
-        p.c = {h.ds, t.stride, OPS_FP32};
+        p.c = {backward ? h.ds : h.p, t.stride, OPS_FP32};
         p.m = h.n_queries;
         p.n = p.columns = seen_by(t, h, row);
         p.k = t.a.layout.d;
@@ -275,7 +256,7 @@ void launch(struct cuda *c, const Job &job, size_t rows, size_t columns, size_t 
 
 void scores(struct cuda *c, const struct heads &t, size_t heads, bool again)
 {
-    launch<rows_by_rows>(c, score_job{t}, c->keys, c->keys, heads);
+    launch<rows_by_rows>(c, score_job{t, false}, c->keys, c->keys, heads);
     LAUNCH(c, dim3(cuda_blocks(c->keys, ROWS), (unsigned)heads), THREADS, 0, softmax_kernel, t,
            again);
 }
@@ -307,7 +288,7 @@ void cuda_attention_backward(struct backend *be, const struct attention_backward
         LAUNCH(c, dim3(cuda_blocks(c->keys * d, THREADS), (unsigned)n), THREADS, 0, clear_kernel,
                t);
         scores(c, t, n, true);
-        launch<rows_by_rows>(c, probability_job{t}, c->keys, c->keys, n);
+        launch<rows_by_rows>(c, score_job{t, true}, c->keys, c->keys, n);
         LAUNCH(c, dim3(cuda_blocks(c->keys, ROWS), (unsigned)n), THREADS, 0,
                softmax_backward_kernel, t);
         launch<rows_by_columns>(c, query_job{t, true}, c->keys, d, n);
