@@ -1,4 +1,5 @@
-/* ranks: a barrier that can fail, and a thread that looks whether anyone waits too long. */
+/* ranks: a barrier that can fail; a thread that looks whether anyone is late, and one that tells the
+ * ranks of a failure, since that may take long or for ever. */
 #include "kernels/ranks.h"
 
 #include <pthread.h>
@@ -12,16 +13,19 @@ struct rank {
     void *shown;
     void (*stop)(void *context);
     void *context;
-    time_t waits_since; /* 0: it does not wait */
+    time_t beat;  /* when it came further */
+    bool meeting; /* it waits for the others */
+    enum ranks_rest rest;
 };
 
 struct ranks {
     size_t n, arrived;
     unsigned long meeting; /* the number of the next */
     pthread_mutex_t mutex;
-    pthread_cond_t all_came, closing;
-    pthread_t watcher;
-    bool watched, closed;
+    pthread_cond_t all_came, closing, failed, stopped;
+    pthread_t watcher, stopper;
+    bool watched, told, ended, closed;
+    size_t stopping; /* the rank whose stop is being called; n: none */
     int64_t seconds, grace;
     time_t failed_at;
     void (*stuck)(enum status status, const struct error *error);
@@ -47,9 +51,30 @@ static void fail(struct ranks *r, enum status status, const struct error *error)
     r->error = *error;
     r->failed_at = now();
     (void)pthread_cond_broadcast(&r->all_came);
-    for (size_t i = 0; i < r->n; i++)
-        if (r->rank[i].stop)
-            r->rank[i].stop(r->rank[i].context);
+    (void)pthread_cond_broadcast(&r->failed);
+}
+
+/* Calls every stop, once there is a failure. */
+static void *tell(void *argument)
+{
+    struct ranks *r = argument;
+
+    (void)pthread_mutex_lock(&r->mutex);
+    while (r->failure == OK && !r->ended)
+        (void)pthread_cond_wait(&r->failed, &r->mutex);
+    for (size_t i = 0; i < r->n && r->failure != OK; i++) {
+        if (!r->rank[i].stop)
+            continue;
+        r->stopping = i;
+        (void)pthread_mutex_unlock(&r->mutex);
+        r->rank[i].stop(r->rank[i].context);
+        (void)pthread_mutex_lock(&r->mutex);
+        r->rank[i].stop = NULL;
+        r->stopping = r->n;
+        (void)pthread_cond_broadcast(&r->stopped);
+    }
+    (void)pthread_mutex_unlock(&r->mutex);
+    return NULL;
 }
 
 void ranks_fail(struct ranks *r, enum status status, const struct error *error)
@@ -59,32 +84,28 @@ void ranks_fail(struct ranks *r, enum status status, const struct error *error)
     (void)pthread_mutex_unlock(&r->mutex);
 }
 
-/* The first rank that is not waiting, while another has waited too long. */
+/* The rank that came furthest behind, if it is late. */
 static void look(struct ranks *r)
 {
     const time_t at = now();
-    bool late = false;
-    size_t missing = r->n;
+    size_t late = r->n;
+    bool writes = false;
     struct error error;
 
     for (size_t i = 0; i < r->n; i++) {
-        if (r->rank[i].waits_since == 0)
-            missing = missing == r->n ? i : missing;
-        else
-            late |= at - r->rank[i].waits_since > r->seconds;
+        const struct rank *m = &r->rank[i];
+        writes |= m->rest == RANKS_WRITES;
+        if (!m->meeting && m->rest == RANKS_WORKS && at - m->beat > r->seconds &&
+            (late == r->n || m->beat < r->rank[late].beat))
+            late = i;
     }
-    if (r->failure != OK && at - r->failed_at > r->grace)
+    if (r->failure != OK && at - r->failed_at > r->grace && !writes)
         r->stuck(r->failure, &r->error);
-    if (!late)
+    if (late == r->n)
         return;
-    if (missing < r->n)
-        (void)error_set(&error, ERR_FAILED, "ranks",
-                        "rank %zu did not answer the others for %lld seconds", missing,
-                        (long long)r->seconds);
-    else
-        (void)error_set(&error, ERR_FAILED, "ranks",
-                        "the devices of all ranks did not answer for %lld seconds",
-                        (long long)r->seconds);
+    (void)error_set(&error, ERR_FAILED, "ranks",
+                    "rank %zu did not answer the others for %lld seconds", late,
+                    (long long)r->seconds);
     fail(r, ERR_FAILED, &error);
 }
 
@@ -120,13 +141,19 @@ enum status ranks_open(size_t n, void (*stuck)(enum status status, const struct 
     (void)pthread_mutex_init(&r->mutex, NULL);
     (void)pthread_cond_init(&r->all_came, NULL);
     (void)pthread_cond_init(&r->closing, NULL);
+    (void)pthread_cond_init(&r->failed, NULL);
+    (void)pthread_cond_init(&r->stopped, NULL);
     if (seconds)
         s = text_parse_integer(seconds, "HPO_RANK_SECONDS", 1, 1 << 20, &r->seconds, err);
     if (seconds)
         r->grace = r->seconds;
-    if (s == OK && pthread_create(&r->watcher, NULL, watch, r) != 0)
+    for (size_t i = 0; i < n; i++)
+        r->rank[i].beat = now();
+    r->stopping = n;
+    if (s == OK && !(r->told = pthread_create(&r->stopper, NULL, tell, r) == 0))
         s = error_set(err, ERR_SYSTEM, "ranks", "cannot start a thread");
-    r->watched = s == OK;
+    if (s == OK && !(r->watched = pthread_create(&r->watcher, NULL, watch, r) == 0))
+        s = error_set(err, ERR_SYSTEM, "ranks", "cannot start a thread");
     if (s != OK) {
         ranks_close(r);
         return s;
@@ -135,16 +162,26 @@ enum status ranks_open(size_t n, void (*stuck)(enum status status, const struct 
     return OK;
 }
 
+static void set(struct ranks *r, bool *flag, pthread_cond_t *cond)
+{
+    (void)pthread_mutex_lock(&r->mutex);
+    *flag = true;
+    (void)pthread_cond_broadcast(cond);
+    (void)pthread_mutex_unlock(&r->mutex);
+}
+
 void ranks_close(struct ranks *r)
 {
     if (!r)
         return;
-    (void)pthread_mutex_lock(&r->mutex);
-    r->closed = true;
-    (void)pthread_cond_broadcast(&r->closing);
-    (void)pthread_mutex_unlock(&r->mutex);
+    set(r, &r->ended, &r->failed);
+    if (r->told) /* the watcher sees to it if this takes too long */
+        (void)pthread_join(r->stopper, NULL);
+    set(r, &r->closed, &r->closing);
     if (r->watched)
         (void)pthread_join(r->watcher, NULL);
+    (void)pthread_cond_destroy(&r->stopped);
+    (void)pthread_cond_destroy(&r->failed);
     (void)pthread_cond_destroy(&r->closing);
     (void)pthread_cond_destroy(&r->all_came);
     (void)pthread_mutex_destroy(&r->mutex);
@@ -167,10 +204,11 @@ enum status ranks_meet(struct ranks *r, size_t rank, struct error *err)
         r->meeting++;
         (void)pthread_cond_broadcast(&r->all_came);
     }
-    r->rank[rank].waits_since = now() + 1; /* never 0 */
+    r->rank[rank].meeting = true;
     while (r->failure == OK && r->meeting == meeting)
         (void)pthread_cond_wait(&r->all_came, &r->mutex);
-    r->rank[rank].waits_since = 0;
+    r->rank[rank].meeting = false;
+    r->rank[rank].beat = now();
     if ((s = r->failure) != OK)
         *err = r->error;
     (void)pthread_mutex_unlock(&r->mutex);
@@ -187,17 +225,18 @@ void *ranks_shown(const struct ranks *r, size_t rank)
     return r->rank[rank].shown;
 }
 
-void ranks_wait(struct ranks *r, size_t rank)
+void ranks_beat(struct ranks *r, size_t rank)
 {
     (void)pthread_mutex_lock(&r->mutex);
-    r->rank[rank].waits_since = now() + 1;
+    r->rank[rank].beat = now();
     (void)pthread_mutex_unlock(&r->mutex);
 }
 
-void ranks_waited(struct ranks *r, size_t rank)
+void ranks_rest(struct ranks *r, size_t rank, enum ranks_rest rest)
 {
     (void)pthread_mutex_lock(&r->mutex);
-    r->rank[rank].waits_since = 0;
+    r->rank[rank].rest = rest;
+    r->rank[rank].beat = now();
     (void)pthread_mutex_unlock(&r->mutex);
 }
 
@@ -215,9 +254,9 @@ enum status ranks_failure(struct ranks *r, struct error *err)
 void ranks_on_failure(struct ranks *r, size_t rank, void (*stop)(void *context), void *context)
 {
     (void)pthread_mutex_lock(&r->mutex);
+    while (r->stopping == rank)
+        (void)pthread_cond_wait(&r->stopped, &r->mutex);
     r->rank[rank].stop = stop;
     r->rank[rank].context = context;
-    if (stop && r->failure != OK)
-        stop(context);
     (void)pthread_mutex_unlock(&r->mutex);
 }

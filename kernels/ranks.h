@@ -8,8 +8,9 @@
  *
  * The first failure is everyone's: ranks_meet returns it to all, now and later, and what was
  * registered by ranks_on_failure is called, so that a rank that waits on its device wakes up. A
- * rank that is waited for too long (RANKS_SECONDS) is a failure too, which names it. Where a rank
- * does not end even so, RANKS_GRACE seconds later, `stuck` is called, which ends the program.
+ * rank that neither waits in a meeting nor rests, and comes no further for RANKS_SECONDS, is a
+ * failure too, which names it. Where a rank does not end even so, RANKS_GRACE seconds later, `stuck`
+ * is called, which ends the program.
  */
 #ifndef KERNELS_RANKS_H
 #define KERNELS_RANKS_H
@@ -40,9 +41,13 @@ enum status ranks_meet(struct ranks *r, size_t rank, struct error *err) MUST_CHE
 void ranks_show(struct ranks *r, size_t rank, void *what);
 void *ranks_shown(const struct ranks *r, size_t rank);
 
-/* A rank says that it waits for its device, and that it does no longer. */
-void ranks_wait(struct ranks *r, size_t rank);
-void ranks_waited(struct ranks *r, size_t rank);
+/* This rank has come further. A meeting says so too. */
+void ranks_beat(struct ranks *r, size_t rank);
+
+/* What this rank does now is not the others' business: it waits for a word, or it writes to a disk,
+ * which is let end after a failure too. */
+enum ranks_rest { RANKS_WORKS, RANKS_LISTENS, RANKS_WRITES };
+void ranks_rest(struct ranks *r, size_t rank, enum ranks_rest rest);
 
 /* This rank fails, if none has before. */
 void ranks_fail(struct ranks *r, enum status status, const struct error *error);
@@ -50,7 +55,8 @@ void ranks_fail(struct ranks *r, enum status status, const struct error *error);
 /* The first failure of any rank, or OK. */
 enum status ranks_failure(struct ranks *r, struct error *err) MUST_CHECK;
 
-/* What is called, once and in any thread, when a rank fails; NULL: nothing any more. */
+/* What is called, once and in a thread of its own, when a rank fails; NULL: nothing any more, and
+ * what is being called has returned. */
 void ranks_on_failure(struct ranks *r, size_t rank, void (*stop)(void *context), void *context);
 
 #ifdef __cplusplus

@@ -83,3 +83,27 @@ void lines_note(const char *format, ...)
     say("", format, arguments);
     va_end(arguments);
 }
+
+int lines_exit_status(enum status s)
+{
+    switch (s) {
+    case OK:
+        return 0;
+    case ERR_INPUT:
+    case ERR_NOT_FOUND:
+    case ERR_MEMORY: /* too large a model or batch: the caller asked for it */
+        return 2;
+    case ERR_CORRUPT:
+        return 4;
+    case ERR_INTERRUPTED:
+        return 130;
+    case ERR_BUSY: /* EX_TEMPFAIL: who gave the device may try again */
+        return 75;
+    case ERR_DEVICE:
+        return 76;
+    case ERR_FAILED:
+    case ERR_SYSTEM:
+        break;
+    }
+    return 1;
+}

@@ -35,6 +35,9 @@ void lines_error(const struct error *err);
 /* "hpo-trainer: warning: TEXT", to standard error. */
 void lines_warning(const char *format, ...) PRINTF_LIKE(1, 2);
 
+/* What the program ends with. */
+int lines_exit_status(enum status s);
+
 /* "hpo-trainer: TEXT", to standard error. */
 void lines_note(const char *format, ...) PRINTF_LIKE(1, 2);
 

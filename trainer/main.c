@@ -67,30 +67,6 @@ static const struct command commands[] = {
     {NULL, NULL, NULL, NULL},
 };
 
-static int exit_status(enum status s)
-{
-    switch (s) {
-    case OK:
-        return 0;
-    case ERR_INPUT:
-    case ERR_NOT_FOUND:
-    case ERR_MEMORY: /* too large a model or batch: the caller asked for it */
-        return 2;
-    case ERR_CORRUPT:
-        return 4;
-    case ERR_INTERRUPTED:
-        return 130;
-    case ERR_BUSY: /* EX_TEMPFAIL: who gave the device may try again */
-        return 75;
-    case ERR_DEVICE:
-        return 76;
-    case ERR_FAILED:
-    case ERR_SYSTEM:
-        break;
-    }
-    return 1;
-}
-
 static enum status print_usage(struct error *err)
 {
     enum status s;
@@ -160,5 +136,5 @@ int main(int argc, char **argv)
     s = run(argc, argv, &err);
     if (s != OK)
         lines_error(&err);
-    return exit_status(s);
+    return lines_exit_status(s);
 }

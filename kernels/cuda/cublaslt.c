@@ -29,6 +29,7 @@ enum status cublaslt_open(struct cublaslt *out, struct error *err)
         {"cublasLtMatmulPreferenceDestroy", (void **)&out->preference_destroy},
         {"cublasLtMatmulPreferenceSetAttribute", (void **)&out->preference_set},
         {"cublasLtMatmulAlgoGetHeuristic", (void **)&out->heuristic},
+        {"cublasLtMatmulAlgoCheck", (void **)&out->check},
         {"cublasLtMatmulAlgoConfigGetAttribute", (void **)&out->algo_get},
         {"cublasLtMatmul", (void **)&out->matmul},
     };

@@ -29,6 +29,7 @@ enum {
     LT_EPILOGUE_BIAS = 4,
     LT_PREFERENCE_WORKSPACE = 1,
     LT_PREFERENCE_REDUCTION = 3,
+    LT_PREFERENCE_ALIGNMENT_A = 5, /* bytes; of b, c and d behind it */
     LT_ALGO_SPLIT_K = 2,
     LT_ALGO_REDUCTION = 3,
     LT_NO_MEMORY = 3, /* a status */
@@ -70,6 +71,9 @@ struct cublaslt {
                      struct lt_layout *b, struct lt_layout *c, struct lt_layout *d,
                      struct lt_preference *preference, int wanted, struct lt_found *found,
                      int *n_found);
+    int (*check)(struct lt_handle *handle, struct lt_desc *desc, struct lt_layout *a,
+                 struct lt_layout *b, struct lt_layout *c, struct lt_layout *d,
+                 const struct lt_algo *algo, struct lt_found *found);
     int (*algo_get)(const struct lt_algo *algo, int attribute, void *value, size_t bytes,
                     size_t *written);
     int (*matmul)(struct lt_handle *handle, struct lt_desc *desc, const void *alpha, const void *a,

@@ -41,6 +41,7 @@ struct cuda_half {
     void *workspace;
     uint16_t *x, *dy; /* operands that came in fp32, rounded */
     size_t x_bytes, dy_bytes;
+    size_t rows; /* the most of any product */
 };
 
 namespace
@@ -149,12 +150,43 @@ bool is_whole(const struct cublaslt *lt, const struct lt_algo *algo)
            split <= 1 && reduction == 0;
 }
 
+/* The same product of m rows. */
+struct task at_rows(const struct task *t, size_t m)
+{
+    struct task same = *t;
+
+    if (t->kind == WEIGHT)
+        same.a.columns = same.b.columns = m;
+    else
+        same.b.columns = same.d_columns = m;
+    return same;
+}
+
+/* Whether an algorithm does the product of any number of rows: one, odd ones, the most. */
+bool fits_all(struct cuda *c, const struct task *t, const struct lt_algo *algo)
+{
+    const struct cublaslt *lt = &c->half->lt;
+    const size_t rows[] = {1, 3, 509, c->half->rows};
+    bool fits = true;
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows && fits; i++) {
+        const struct task same = at_rows(t, rows[i] > 0 ? rows[i] : 1);
+        struct lt_found found = {};
+        struct described d;
+        fits = describe(c, &same, &d) == 0 &&
+               lt->check(c->half->handle, d.desc, d.a, d.b, d.c, d.d, algo, &found) == 0 &&
+               found.state == 0 && found.workspace <= WORKSPACE;
+        forget(c, &d);
+    }
+    return fits;
+}
+
 /* Asks for algorithms for this very shape, and takes the first that will do. */
 int ask(struct cuda *c, const struct task *t, struct lt_algo *out)
 {
     const struct cublaslt *lt = &c->half->lt;
     const uint64_t bytes = WORKSPACE;
-    const uint32_t no_reduction = 0;
+    const uint32_t no_reduction = 0, alignment = 16;
     struct lt_found found[CANDIDATES] = {};
     struct lt_preference *preference = NULL;
     struct described d;
@@ -167,6 +199,9 @@ int ask(struct cuda *c, const struct task *t, struct lt_algo *out)
     if (!failed)
         failed = lt->preference_set(preference, LT_PREFERENCE_REDUCTION, &no_reduction,
                                     sizeof no_reduction);
+    for (int i = 0; i < 4 && !failed; i++) /* what every operand of ours has */
+        failed = lt->preference_set(preference, LT_PREFERENCE_ALIGNMENT_A + i, &alignment,
+                                    sizeof alignment);
     if (!failed)
         failed = lt->heuristic(c->half->handle, d.desc, d.a, d.b, d.c, d.d, preference, CANDIDATES,
                                found, &n);
@@ -176,29 +211,17 @@ int ask(struct cuda *c, const struct task *t, struct lt_algo *out)
     if (failed)
         return failed;
     for (int i = 0; i < n; i++)
-        if (found[i].state == 0 && is_whole(lt, &found[i].algo)) {
+        if (found[i].state == 0 && is_whole(lt, &found[i].algo) && fits_all(c, t, &found[i].algo)) {
             *out = found[i].algo;
             return 0;
         }
     return 15; /* CUBLAS_STATUS_NOT_SUPPORTED */
 }
 
-/* The same product of HALF_ROWS rows. */
-struct task at_half_rows(const struct task *t)
-{
-    struct task same = *t;
-
-    if (t->kind == WEIGHT)
-        same.a.columns = same.b.columns = HALF_ROWS;
-    else
-        same.b.columns = same.d_columns = HALF_ROWS;
-    return same;
-}
-
 const struct choice *choose(struct cuda *c, const struct task *t)
 {
     const bool bias = t->bias != NULL;
-    const struct task wanted = at_half_rows(t);
+    const struct task wanted = at_rows(t, HALF_ROWS);
     struct choice *made;
     int failed;
 
@@ -301,17 +324,20 @@ enum status half_prepare(struct cuda *c, const struct ops_limits *limits, struct
         const struct cuda_parameter *p = &c->parameters[limits->products[i].weight];
         const size_t m = limits->products[i].m, x_bytes = cuda_matrix_bytes(m, p->k, OPS_BF16);
         const size_t dy_bytes = cuda_matrix_bytes(m, p->n, OPS_BF16);
+        h->rows = m > h->rows ? m : h->rows;
         x = x_bytes > x ? x_bytes : x;
         dy = dy_bytes > dy ? dy_bytes : dy;
     }
-    if (x <= h->x_bytes && dy <= h->dy_bytes)
-        return OK;
-    TRY(cuda_allocate(&c->base, x, &memory, err));
-    h->x = static_cast<uint16_t *>(memory);
-    h->x_bytes = x;
-    TRY(cuda_allocate(&c->base, dy, &memory, err));
-    h->dy = static_cast<uint16_t *>(memory);
-    h->dy_bytes = dy;
+    if (x > h->x_bytes) {
+        TRY(cuda_allocate(&c->base, x, &memory, err));
+        h->x = static_cast<uint16_t *>(memory);
+        h->x_bytes = x;
+    }
+    if (dy > h->dy_bytes) {
+        TRY(cuda_allocate(&c->base, dy, &memory, err));
+        h->dy = static_cast<uint16_t *>(memory);
+        h->dy_bytes = dy;
+    }
     return OK;
 }
 

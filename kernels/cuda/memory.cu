@@ -119,6 +119,23 @@ void cuda_close(struct backend *be)
     free(c);
 }
 
+/* Makes a piece of pinned memory at least that large; nothing may be on its way in it. */
+static cudaError_t enlarge(struct cuda_stage *s, size_t bytes)
+{
+    const size_t n = bytes < STAGE ? STAGE : bytes;
+    void *at = NULL;
+    cudaError_t e;
+
+    if (s->n >= bytes)
+        return cudaSuccess;
+    if ((e = cudaHostAlloc(&at, n, cudaHostAllocDefault)) != cudaSuccess)
+        return e;
+    (void)cudaFreeHost(s->bytes);
+    s->bytes = static_cast<char *>(at);
+    s->n = n;
+    return cudaSuccess;
+}
+
 static cudaError_t open_device(struct cuda *c, int device)
 {
     struct cudaDeviceProp properties;
@@ -133,6 +150,11 @@ static cudaError_t open_device(struct cuda *c, int device)
     c->multiprocessors = (unsigned)properties.multiProcessorCount;
     for (int i = 0; i < 2 && e == cudaSuccess; i++)
         e = cudaEventCreateWithFlags(&c->send[i].free, cudaEventDisableTiming);
+    /* before the first step: other ranks may be waiting for this one then */
+    if (e == cudaSuccess)
+        e = enlarge(&c->fetch, STAGE);
+    for (int i = 0; i < 2 && e == cudaSuccess; i++)
+        e = enlarge(&c->send[i], STAGE);
     return e == cudaSuccess ? cudaStreamCreateWithFlags(&c->stream, cudaStreamNonBlocking) : e;
 }
 
@@ -144,7 +166,8 @@ static enum status join_ranks(struct cuda *c, struct error *err)
     TRY(ranks_meet(c->ranks, c->rank, err));
     for (size_t i = 0; i < c->n_ranks; i++)
         c->peers[i] = static_cast<struct cuda *>(ranks_shown(c->ranks, i));
-    return ranks_meet(c->ranks, c->rank, err);
+    TRY(ranks_meet(c->ranks, c->rank, err));
+    return wire_warm(c, err);
 }
 
 enum status cuda_open(const struct backend_options *o, struct backend **out, struct error *err)
@@ -255,23 +278,6 @@ enum status cuda_prepare(struct backend *be, const struct ops_limits *limits, st
 
 /* ---- to the device ---- */
 
-/* Makes a piece of pinned memory at least that large; nothing may be on its way in it. */
-static cudaError_t enlarge(struct cuda_stage *s, size_t bytes)
-{
-    const size_t n = bytes < STAGE ? STAGE : bytes;
-    void *at = NULL;
-    cudaError_t e;
-
-    if (s->n >= bytes)
-        return cudaSuccess;
-    if ((e = cudaHostAlloc(&at, n, cudaHostAllocDefault)) != cudaSuccess)
-        return e;
-    (void)cudaFreeHost(s->bytes);
-    s->bytes = static_cast<char *>(at);
-    s->n = n;
-    return cudaSuccess;
-}
-
 /* Pinned memory to fill; it is free again after what the stream is given next. */
 static cudaError_t stage_of(struct cuda *c, size_t bytes, char **out)
 {
@@ -359,7 +365,7 @@ static void look_at_ranks(struct cuda *c)
     struct error error;
     enum status s;
 
-    ranks_waited(c->ranks, c->rank);
+    ranks_beat(c->ranks, c->rank);
     if ((s = ranks_failure(c->ranks, &error)) != OK && !cuda_broken(c)) {
         c->failure = s;
         c->error = error;
@@ -371,8 +377,6 @@ static void deliver(struct cuda *c)
 {
     const struct cuda_pending *p = c->pending;
 
-    if (c->n_ranks > 1)
-        ranks_wait(c->ranks, c->rank);
     cuda_check(c, cudaStreamSynchronize(c->stream), "the device");
     if (c->n_ranks > 1)
         look_at_ranks(c);

@@ -93,11 +93,10 @@ static cudaError_t copy_slabs(struct cuda *c, struct snapshot *s)
     const float *const slabs[PARTS] = {c->state.value, c->state.moment1, c->state.moment2};
     const size_t floats = c->state.floats;
     cudaError_t e = take_copy(c, s);
-    const cudaMemcpyKind kind = s->pinned ? cudaMemcpyDeviceToHost : cudaMemcpyDeviceToDevice;
 
     for (int i = 0; i < PARTS && e == cudaSuccess && slabs[i]; i++)
-        e = cudaMemcpyAsync(s->copy + (size_t)i * floats, slabs[i], floats * sizeof(float), kind,
-                            c->stream);
+        e = cudaMemcpyAsync(s->copy + (size_t)i * floats, slabs[i], floats * sizeof(float),
+                            cudaMemcpyDefault, c->stream);
     return e == cudaSuccess ? cudaEventRecord(s->made, c->stream) : e;
 }
 
@@ -178,8 +177,8 @@ static cudaError_t bring(const struct snapshot *s, const struct rows_out *r, con
         e = cudaStreamWaitEvent(all->stream, s->made, 0);
     for (size_t at = from, n; at < end && e == cudaSuccess; at += n) {
         n = end - at < most ? end - at : most;
-        e = cudaMemcpyAsync(all->chunk, slab + (at - from), n * sizeof(float),
-                            cudaMemcpyDeviceToHost, all->stream);
+        e = cudaMemcpyAsync(all->chunk, slab + (at - from), n * sizeof(float), cudaMemcpyDefault,
+                            all->stream);
         if (e == cudaSuccess)
             e = cudaStreamSynchronize(all->stream);
         if (e == cudaSuccess)
@@ -211,14 +210,17 @@ enum status cuda_download(const struct snapshot *s, enum ops_part part, int para
     const size_t from = first * r.p->pitch, end = from + n * r.p->pitch;
     const size_t slab = part == OPS_MOMENT1 ? 1 : part == OPS_MOMENT2 ? 2 : 0;
     const float *gradient = c->window ? c->window : c->gradient; /* the live one */
-    cudaError_t e = cudaSuccess;
+    int before = 0; /* the device of this thread, which may be another rank's */
+    cudaError_t e = cudaGetDevice(&before);
 
-    if (part == OPS_GRADIENT)
+    if (e == cudaSuccess && part == OPS_GRADIENT)
         e = bring(s, &r, gradient + r.p->offset + from, from, end);
-    else if (!c->state.sharded)
+    else if (e == cudaSuccess && !c->state.sharded)
         e = bring(s, &r, s->copy + slab * c->state.floats + r.p->offset + from, from, end);
     for (size_t i = 0; i < c->n_ranks && c->state.sharded && e == cudaSuccess; i++)
         e = bring_shard(&c->peers[i]->snapshots->one, &r, slab, from, end);
+    if (e == cudaSuccess)
+        e = cudaSetDevice(before);
     return e == cudaSuccess ? OK : cuda_failure(c->place, e, "cannot copy the parameters", err);
 }
 

@@ -29,8 +29,8 @@ struct cuda_wire {
     struct list sends, receives;
     /* NCCL */
     struct nccl nccl;
-    struct nccl_comm *comm;    /* NULL: copies */
-    std::atomic<bool> aborted; /* it is no longer to be destroyed */
+    struct nccl_comm *comm; /* NULL: copies */
+    std::atomic<int> use;   /* who may call it: see enum use */
     /* Copies: what is sent is ready; what was received has been copied. */
     cudaEvent_t ready, copied;
     int device;
@@ -40,6 +40,17 @@ namespace
 {
 
 /* ---- NCCL ---- */
+
+/*
+ * A communicator is one thread's at a time. Its rank takes it for a flush; who tells of a failure
+ * aborts it when it is idle, and else leaves that to its rank. Then it is nobody's.
+ */
+enum use { IDLE, BUSY, BUSY_UNWANTED, ABORTED };
+
+bool change(struct cuda_wire *w, int from, int to)
+{
+    return w->use.compare_exchange_strong(from, to);
+}
 
 void check_nccl(struct cuda *c, int failed)
 {
@@ -69,26 +80,41 @@ void stop(void *context)
 {
     struct cuda_wire *w = static_cast<struct cuda_wire *>(context);
 
-    if (w->comm && !w->aborted.exchange(true))
-        (void)w->nccl.comm_abort(w->comm);
+    while (w->use != ABORTED && w->use != BUSY_UNWANTED) {
+        if (change(w, IDLE, ABORTED))
+            (void)w->nccl.comm_abort(w->comm);
+        else
+            (void)change(w, BUSY, BUSY_UNWANTED);
+    }
+}
+
+/* The end of this rank's use. */
+void leave(struct cuda_wire *w)
+{
+    if (change(w, BUSY, IDLE))
+        return;
+    w->use = ABORTED;
+    (void)w->nccl.comm_abort(w->comm);
 }
 
 enum status open_nccl(struct cuda *c, struct error *err)
 {
     struct cuda_wire *w = c->wire;
-    struct nccl_id id = {};
-    int failed = 0;
+    struct {
+        struct nccl_id id;
+        int failed;
+    } first = {};
+    int failed;
 
     TRY(nccl_open(&w->nccl, err));
     if (c->rank == 0)
-        failed = w->nccl.get_unique_id(&id);
-    ranks_show(c->ranks, c->rank, &id);
+        first.failed = w->nccl.get_unique_id(&first.id);
+    ranks_show(c->ranks, c->rank, &first);
     TRY(ranks_meet(c->ranks, c->rank, err));
-    if (!failed)
-        failed = w->nccl.comm_init_rank(&w->comm, (int)c->n_ranks,
-                                        *static_cast<struct nccl_id *>(ranks_shown(c->ranks, 0)),
-                                        (int)c->rank);
-    TRY(ranks_meet(c->ranks, c->rank, err)); /* the id is rank 0's */
+    first = *static_cast<decltype(first) *>(ranks_shown(c->ranks, 0));
+    TRY(ranks_meet(c->ranks, c->rank, err));
+    if (!(failed = first.failed))
+        failed = w->nccl.comm_init_rank(&w->comm, (int)c->n_ranks, first.id, (int)c->rank);
     return failed ? error_set(err, ERR_SYSTEM, "cuda", "NCCL: %s", w->nccl.get_error_string(failed))
                   : OK;
 }
@@ -203,7 +229,7 @@ void wire_close(struct cuda *c)
     if (!w)
         return;
     ranks_on_failure(c->ranks, c->rank, NULL, NULL);
-    if (w->comm && !w->aborted)
+    if (w->comm && w->use != ABORTED)
         (void)w->nccl.comm_destroy(w->comm);
     if (w->ready)
         (void)cudaEventDestroy(w->ready);
@@ -224,13 +250,40 @@ void wire_receive(struct cuda *c, size_t peer, void *to, size_t bytes)
 
 void wire_flush(struct cuda *c)
 {
-    if (cuda_broken(c))
-        ; /* what others wait for, ranks_fail ends */
-    else if (c->wire->aborted)
-        cuda_meet(c); /* which fails */
-    else if (c->wire->comm)
-        move_by_nccl(c);
-    else
+    struct cuda_wire *w = c->wire;
+
+    ranks_beat(c->ranks, c->rank);
+    if (cuda_broken(c)) {
+        /* what others wait for, ranks_fail ends */
+    } else if (!w->comm) {
         move_by_copies(c);
-    c->wire->sends.n = c->wire->receives.n = 0;
+    } else if (change(w, IDLE, BUSY)) {
+        move_by_nccl(c);
+        leave(w);
+    } else {
+        cuda_meet(c); /* which fails */
+    }
+    w->sends.n = w->receives.n = 0;
+}
+
+/* Connections, and what the library needs of the device's memory for them, before ours is taken. */
+enum status wire_warm(struct cuda *c, struct error *err)
+{
+    constexpr size_t bytes = 1 << 18;
+    void *memory = NULL;
+    cudaError_t e = cudaMalloc(&memory, (c->n_ranks + 1) * bytes);
+    char *at = static_cast<char *>(memory);
+    enum status s;
+
+    if (e != cudaSuccess)
+        return cuda_failure(c->place, e, "cannot join the ranks", err);
+    for (size_t i = 0; i < c->n_ranks; i++)
+        if (i != c->rank) {
+            wire_send(c, i, at, bytes);
+            wire_receive(c, i, at + (i + 1) * bytes, bytes);
+        }
+    wire_flush(c);
+    s = cuda_sync(&c->base, err);
+    (void)cudaFree(memory);
+    return s;
 }

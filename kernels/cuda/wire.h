@@ -21,6 +21,9 @@ extern "C" {
 enum status wire_open(struct cuda *c, struct error *err) MUST_CHECK;
 void wire_close(struct cuda *c);
 
+/* Once every rank knows the others. */
+enum status wire_warm(struct cuda *c, struct error *err) MUST_CHECK;
+
 void wire_send(struct cuda *c, size_t peer, const void *from, size_t bytes);
 void wire_receive(struct cuda *c, size_t peer, void *to, size_t bytes);
 void wire_flush(struct cuda *c);

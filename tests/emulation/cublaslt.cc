@@ -28,7 +28,7 @@ struct lt_layout {
 
 struct lt_preference {
     uint64_t workspace;
-    uint32_t reduction;
+    uint32_t reduction, alignment[4];
 };
 
 namespace
@@ -126,6 +126,8 @@ int cublasLtMatmulPreferenceSetAttribute(lt_preference *preference, int attribut
 int cublasLtMatmulAlgoGetHeuristic(lt_handle *handle, lt_desc *desc, lt_layout *a, lt_layout *b,
                                    lt_layout *c, lt_layout *d, lt_preference *preference,
                                    int wanted, lt_found *found, int *n_found);
+int cublasLtMatmulAlgoCheck(lt_handle *handle, lt_desc *desc, lt_layout *a, lt_layout *b,
+                            lt_layout *c, lt_layout *d, const lt_algo *algo, lt_found *found);
 int cublasLtMatmulAlgoConfigGetAttribute(const lt_algo *algo, int attribute, void *to, size_t bytes,
                                          size_t *written);
 int cublasLtMatmul(lt_handle *handle, lt_desc *desc, const void *alpha, const void *a,
@@ -199,7 +201,7 @@ int cublasLtMatrixLayoutDestroy(lt_layout *layout)
 
 int cublasLtMatmulPreferenceCreate(lt_preference **out)
 {
-    *out = new lt_preference{0, 0xffffffff};
+    *out = new lt_preference{0, 0xffffffff, {256, 256, 256, 256}};
     return SUCCESS;
 }
 
@@ -216,6 +218,8 @@ int cublasLtMatmulPreferenceSetAttribute(lt_preference *preference, int attribut
         memcpy(&preference->workspace, from, bytes);
     else if (attribute == LT_PREFERENCE_REDUCTION)
         memcpy(&preference->reduction, from, bytes);
+    else if (attribute >= LT_PREFERENCE_ALIGNMENT_A && attribute < LT_PREFERENCE_ALIGNMENT_A + 4)
+        memcpy(&preference->alignment[attribute - LT_PREFERENCE_ALIGNMENT_A], from, bytes);
     else
         return INVALID;
     return SUCCESS;
@@ -229,7 +233,8 @@ int cublasLtMatmulAlgoGetHeuristic(lt_handle *, lt_desc *desc, lt_layout *a, lt_
     const char *how = getenv("HPO_EMULATION_LT");
 
     *n_found = 0;
-    if (preference->reduction != 0 || (how && strcmp(how, "none") == 0))
+    if (preference->reduction != 0 || preference->alignment[0] > 16 ||
+        (how && strcmp(how, "none") == 0))
         return UNSUPPORTED;
     for (int i = 0; i < 2 && i < wanted; i++) {
         found[i] = lt_found{};
@@ -239,6 +244,19 @@ int cublasLtMatmulAlgoGetHeuristic(lt_handle *, lt_desc *desc, lt_layout *a, lt_
         *n_found = i + 1;
     }
     return SUCCESS;
+}
+
+/* unfit: an algorithm is for the rows that it was asked for. */
+int cublasLtMatmulAlgoCheck(lt_handle *, lt_desc *desc, lt_layout *a, lt_layout *b, lt_layout *,
+                            lt_layout *d, const lt_algo *algo, lt_found *found)
+{
+    const char *how = getenv("HPO_EMULATION_LT");
+
+    *found = lt_found{};
+    found->algo = *algo;
+    if (algo->data[0] != fit_of(desc, a, b))
+        return UNSUPPORTED;
+    return how && strcmp(how, "unfit") == 0 && algo->data[2] != d->columns ? UNSUPPORTED : SUCCESS;
 }
 
 int cublasLtMatmulAlgoConfigGetAttribute(const lt_algo *algo, int attribute, void *to, size_t bytes,

@@ -346,6 +346,12 @@ cudaError_t cudaSetDevice(int device)
     return e;
 }
 
+cudaError_t cudaGetDevice(int *device)
+{
+    *device = this_device;
+    return count_call();
+}
+
 cudaError_t cudaMemGetInfo(size_t *free, size_t *total)
 {
     std::lock_guard<std::mutex> hold(memory_lock);

@@ -435,7 +435,7 @@ static enum status train_members(struct job *job, struct member *members, struct
 static void stuck(enum status status, const struct error *error)
 {
     lines_error(error);
-    _exit(status == ERR_DEVICE ? 76 : 1);
+    _exit(lines_exit_status(status));
 }
 
 static enum status train_with(const struct options *o, struct arena *arena, struct error *err)

@@ -5,6 +5,27 @@
 
 #include "kernels/ranks.h"
 
+static void rest(const struct team *t, enum ranks_rest how)
+{
+    if (t->ranks)
+        ranks_rest(t->ranks, t->rank, how);
+}
+
+void team_listens(const struct team *t)
+{
+    rest(t, RANKS_LISTENS);
+}
+
+void team_writes(const struct team *t)
+{
+    rest(t, RANKS_WRITES);
+}
+
+void team_works(const struct team *t)
+{
+    rest(t, RANKS_WORKS);
+}
+
 enum status team_meet(const struct team *t, struct error *err)
 {
     return t->ranks ? ranks_meet(t->ranks, t->rank, err) : OK;

@@ -29,6 +29,11 @@ static inline bool team_leads(const struct team *t)
     return t->rank == 0;
 }
 
+/* Until team_works, this rank waits for a word, or for a disk: nobody waits for it in vain. */
+void team_listens(const struct team *t);
+void team_writes(const struct team *t);
+void team_works(const struct team *t);
+
 /* Waits for the others. The failure of any is everyone's. */
 enum status team_meet(const struct team *t, struct error *err) MUST_CHECK;
 

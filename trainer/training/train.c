@@ -249,11 +249,14 @@ static void settle(struct train *t, struct progress *p)
     p->stalled += seconds() - from;
 }
 
-static enum status end_checkpoint(struct progress *p, struct error *err)
+static enum status end_checkpoint(const struct train *t, struct progress *p, struct error *err)
 {
     const double from = seconds();
-    const enum status s = saver_finish(p->saver, err);
+    enum status s;
 
+    team_writes(&t->team);
+    s = saver_finish(p->saver, err);
+    team_works(&t->team);
     p->saver = NULL;
     p->stalled += seconds() - from;
     return s;
@@ -297,7 +300,7 @@ static enum status report(struct train *t, struct progress *p, bool now, struct 
     p->ended.epochs = 0;
     if (!team_leads(&t->team))
         return OK;
-    if (p->saver && (s = end_checkpoint(p, err)) != OK) {
+    if (p->saver && (s = end_checkpoint(t, p, err)) != OK) {
         e.saved = false;
         (void)print_report(p, &e, NULL, false,
                            &ignored); /* the first failure is the one to report */
@@ -354,7 +357,7 @@ static enum status end_run(struct train *t, struct progress *p, struct error *er
 {
     if (p->ended.epochs > 0)
         return report(t, p, true, err);
-    return p->saver ? end_checkpoint(p, err) : OK;
+    return p->saver ? end_checkpoint(t, p, err) : OK;
 }
 
 /* Writes the checkpoint that is asked for. */
@@ -367,7 +370,7 @@ static enum status save(struct train *t, struct progress *p, const char *folder,
     TRY(begin_checkpoint(t, p, t->until, folder, err));
     if (!team_leads(&t->team))
         return OK;
-    TRY(end_checkpoint(p, err));
+    TRY(end_checkpoint(t, p, err));
     text_add(&line, "{\"saved\": ");
     json_write_string(&line, folder);
     text_add(&line, "}");
@@ -377,8 +380,13 @@ static enum status save(struct train *t, struct progress *p, const char *folder,
 /* The next word, which rank 0 reads. */
 static enum status hear(const struct train *t, struct word *out, struct error *err)
 {
+    enum status s = OK;
+
+    team_listens(&t->team);
     if (team_leads(&t->team))
-        TRY(word_read(out, err));
+        s = word_read(out, err);
+    team_works(&t->team);
+    TRY(s);
     return team_agree(&t->team, out, sizeof *out, err);
 }
 
