@@ -9,8 +9,8 @@
  * The first failure is everyone's: ranks_meet returns it to all, now and later, and what was
  * registered by ranks_on_failure is called, so that a rank that waits on its device wakes up. A
  * rank that neither waits in a meeting nor rests, and comes no further for RANKS_SECONDS, is a
- * failure too, which names it. Where a rank does not end even so, RANKS_GRACE seconds later, `stuck`
- * is called, which ends the program.
+ * failure too, which names it. Where a rank does not end even so, RANKS_GRACE seconds later,
+ * `stuck` is called, which ends the program.
  */
 #ifndef KERNELS_RANKS_H
 #define KERNELS_RANKS_H

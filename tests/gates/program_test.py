@@ -3,7 +3,6 @@
 import os
 import re
 import subprocess
-import sys
 import unittest
 
 import machine_code
@@ -21,7 +20,7 @@ class Program(unittest.TestCase):
     def test_its_machine_code(self):
         if not machine_code.disassembler():
             print("SKIP: no cuobjdump: hpo-trainer's machine code is not examined")
-            sys.exit(77)
+            raise unittest.SkipTest("a tool is not here")
         self.assertEqual(machine_code.of_object(PROGRAM), [])
 
 
