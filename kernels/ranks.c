@@ -1,5 +1,5 @@
-/* ranks: a barrier that can fail; a thread that looks whether anyone is late; one that tells ranks of
- * a failure, for that may take long or for ever. */
+/* ranks: a barrier that can fail; a thread that looks whether anyone is late; one that tells of a
+ * failure, for that may take long or for ever. */
 #include "kernels/ranks.h"
 
 #include <pthread.h>
