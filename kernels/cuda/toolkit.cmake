@@ -63,6 +63,7 @@ if(HPO_CUDA_BUILD STREQUAL "on")
   set(CMAKE_CUDA_RUNTIME_LIBRARY None)
   find_package(CUDAToolkit REQUIRED)
 elseif(HPO_CUDA_BUILD STREQUAL "emulated")
+  set(CMAKE_INSTALL_RPATH "${CMAKE_BINARY_DIR}/emulation") # installed programs are tested too
   enable_language(CXX)
   set(CMAKE_CXX_STANDARD 17)
   set(CMAKE_CXX_EXTENSIONS OFF)

@@ -54,8 +54,13 @@ bool change(struct cuda_wire *w, int from, int to)
 
 void check_nccl(struct cuda *c, int failed)
 {
-    if (failed != 0)
-        cuda_fail(c, ERR_SYSTEM, "NCCL: %s", c->wire->nccl.get_error_string(failed));
+    size_t available, total;
+
+    if (failed == 0)
+        return;
+    /* a broken card fails every call: this one says how */
+    cuda_check(c, cudaMemGetInfo(&available, &total), "NCCL");
+    cuda_fail(c, ERR_SYSTEM, "NCCL: %s", c->wire->nccl.get_error_string(failed));
 }
 
 void move_by_nccl(struct cuda *c)
