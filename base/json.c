@@ -503,7 +503,10 @@ void json_write_bytes(struct text *t, const char *bytes, size_t n)
 
 void json_write_string(struct text *t, const char *string)
 {
-    json_write_bytes(t, string, strlen(string));
+    if (string)
+        json_write_bytes(t, string, strlen(string));
+    else
+        text_add(t, "null");
 }
 
 void json_write_number(struct text *t, double x)

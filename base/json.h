@@ -75,7 +75,7 @@ enum status json_want_array(const struct json *object, const char *where, const 
 enum status json_want_object(const struct json *object, const char *where, const char *name,
                              const struct json **out, struct error *err) MUST_CHECK;
 
-/* One value into a text. */
+/* One value into a text; a NULL string is null. */
 void json_write_string(struct text *t, const char *string);
 void json_write_bytes(struct text *t, const char *bytes, size_t n);
 void json_write_number(struct text *t, double x);

@@ -56,10 +56,7 @@ size_t board_choose(const struct board_study *study, size_t most, size_t *places
 static void write_string(struct text *t, const char *name, const char *value)
 {
     text_printf(t, ", \"%s\": ", name);
-    if (value)
-        json_write_string(t, value);
-    else
-        text_add(t, "null");
+    json_write_string(t, value);
 }
 
 static void write_number(struct text *t, const char *name, double value)

@@ -60,12 +60,12 @@ static void add_words(struct text *t, const char *words, size_t column)
 
 static void add_finding(struct text *t, const struct finding *f)
 {
-    text_printf(t, "%s %-*s", f->todo ? "!" : " ", INDENT - 2, f->name);
+    text_printf(t, "%s %-*s", f->remedy ? "!" : " ", INDENT - 2, f->name);
     add_words(t, f->found, INDENT);
-    if (!f->todo)
+    if (!f->remedy)
         return;
     text_printf(t, "%*s", INDENT, "");
-    add_words(t, f->todo, INDENT);
+    add_words(t, f->remedy, INDENT);
 }
 
 static void add_card(struct text *t, const struct diagnosis *d, const struct card *card)
@@ -102,10 +102,7 @@ static void write_text(const struct diagnosis *d, struct text *t)
 static void write_string(struct text *t, const char *name, const char *value)
 {
     text_printf(t, ", \"%s\": ", name);
-    if (value)
-        json_write_string(t, value);
-    else
-        text_add(t, "null");
+    json_write_string(t, value);
 }
 
 static void write_card(struct text *t, const struct diagnosis *d, const struct card *card)
@@ -130,7 +127,7 @@ static void write_json(const struct diagnosis *d, struct text *t)
         text_add(t, i ? ", {\"name\": " : "{\"name\": ");
         json_write_string(t, d->findings[i].name);
         write_string(t, "found", d->findings[i].found);
-        write_string(t, "do", d->findings[i].todo);
+        write_string(t, "do", d->findings[i].remedy);
         text_add(t, "}");
     }
     text_add(t, "], \"cards\": [");

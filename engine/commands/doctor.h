@@ -11,9 +11,9 @@ struct arena;
 struct options;
 
 struct finding {
-    const char *name;  /* "driver" */
-    const char *found; /* in words */
-    const char *todo;  /* what to do about a lack; NULL: it is none */
+    const char *name;   /* "driver" */
+    const char *found;  /* in words */
+    const char *remedy; /* what to do about a lack; NULL: it is none */
 };
 
 struct diagnosis {

@@ -34,14 +34,14 @@ struct looking {
 };
 
 /* found NULL: there was no memory for it. */
-static enum status add(struct looking *l, const char *name, const char *found, const char *todo,
+static enum status add(struct looking *l, const char *name, const char *found, const char *remedy,
                        struct error *err)
 {
     struct finding *last = arena_push(l->arena, l->d->findings, l->d->n, l->d->capacity);
 
     if (!last || !found)
         return error_memory(err);
-    *last = (struct finding){name, found, todo};
+    *last = (struct finding){name, found, remedy};
     return OK;
 }
 
@@ -64,7 +64,7 @@ static const char *version_of(struct looking *l, const char *program, const char
     return answer;
 }
 
-static enum status look_at_program(struct looking *l, const char *name, const char *todo,
+static enum status look_at_program(struct looking *l, const char *name, const char *remedy,
                                    const char **path, struct error *err)
 {
     struct error absent;
@@ -72,7 +72,7 @@ static enum status look_at_program(struct looking *l, const char *name, const ch
 
     *path = NULL;
     if (tool_path(l->tools, name, path, &absent) != OK || !*path)
-        return add(l, name, "is not found", todo, err);
+        return add(l, name, "is not found", remedy, err);
     version = version_of(l, name, *path);
     return add(l, name,
                arena_printf(l->arena, "%s%s%s", version ? version : "", version ? ", " : "", *path),
@@ -217,23 +217,23 @@ static enum status look_at_cards(struct looking *l, struct error *err)
 {
     const struct cards *chosen;
     struct error refusal;
-    const char *todo = NULL;
+    const char *remedy = NULL;
     enum status s;
 
     TRY(cards_find(l->arena, &l->d->all, err));
     s = devices_cards(l->devices, &chosen, &refusal);
     TRY(s == ERR_MEMORY ? error_memory(err) : OK);
     if (s != OK)
-        todo = arena_printf(l->arena, "%s: %s; %s", refusal.where, refusal.text, refusal.hint);
+        remedy = arena_printf(l->arena, "%s: %s; %s", refusal.where, refusal.text, refusal.hint);
     else
         l->d->chosen = *chosen;
     if (s == OK && l->d->all.n > 0 && chosen->n == 0)
-        todo = chosen->lack;
-    if (l->d->all.n == 0 && !todo)
+        remedy = chosen->lack;
+    if (l->d->all.n == 0 && !remedy)
         return OK; /* the driver has said why */
     return add(l, "GPUs",
                arena_printf(l->arena, "%zu, of which builds use %zu", l->d->all.n, l->d->chosen.n),
-               todo, err);
+               remedy, err);
 }
 
 static enum status look_at_isolation(struct looking *l, struct error *err)

@@ -38,10 +38,7 @@ static enum status look(struct report *r, struct error *err)
 static void add_word(struct text *t, const char *name, const char *word)
 {
     text_printf(t, ", \"%s\": ", name);
-    if (*word)
-        json_write_string(t, word);
-    else
-        text_add(t, "null");
+    json_write_string(t, *word ? word : NULL);
 }
 
 /* "sm_90" */
@@ -78,10 +75,7 @@ static enum status report_json(const struct report *r, struct text *t, struct er
                 backend_has_cuda() ? ", \"cuda\"" : "", r->instructions, r->processors);
     json_write_number(t, (double)r->memory);
     text_add(t, "}, \"cuda\": {\"driver\": ");
-    if (r->cuda.driver[0])
-        json_write_string(t, r->cuda.driver);
-    else
-        text_add(t, "null");
+    json_write_string(t, r->cuda.driver[0] ? r->cuda.driver : NULL);
     add_word(t, "cublaslt", r->cuda.cublaslt);
     add_word(t, "nccl", r->cuda.nccl);
     add_word(t, "why", r->cuda.usable ? "" : r->cuda.why.text);
