@@ -19,12 +19,11 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "tests/faults/words.h"
 #include "trainer/commands/commands.h"
 
 #ifdef HPO_FAULTS
-enum { CALLS_MAX = 20000, WORDS_MAX = 32 };
-
-typedef enum status command(int argc, char **argv, struct error *err);
+enum { CALLS_MAX = 20000 };
 
 static void put(const char *path, const char *text)
 {
@@ -38,19 +37,6 @@ static void nothing(const char *path)
     struct error err;
 
     assert_int_equal(file_remove(path, &err), OK);
-}
-
-/* Splits a line into words and runs it; the line is a copy that outlives the call. */
-static enum status run(command *c, const char *line, struct error *err)
-{
-    char copy[512], *argv[WORDS_MAX], *rest = copy;
-    int argc = 0;
-
-    assert_true(strlen(line) < sizeof copy);
-    memcpy(copy, line, strlen(line) + 1);
-    for (char *word; (word = strtok_r(rest, " ", &rest)) != NULL;)
-        argv[argc++] = word;
-    return c(argc, argv, err);
 }
 
 /* `out`, if the command writes a folder, has its last file or none after each failure. */

@@ -18,23 +18,10 @@
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "tests/faults/words.h"
 #include "trainer/commands/commands.h"
 
-enum { WORDS_MAX = 40, WEIGHTS_MAX = 1 << 20, FIRST = 24, STEP = 41, SECONDS = 100 };
-
-static void run(enum status (*command)(int, char **, struct error *), const char *line,
-                enum status *out, struct error *err)
-{
-    char copy[512], *argv[WORDS_MAX], *rest = copy;
-    int argc = 0;
-
-    assert_true(strlen(line) < sizeof copy);
-    memcpy(copy, line, strlen(line) + 1);
-    for (char *word; (word = strtok_r(rest, " ", &rest)) != NULL;)
-        argv[argc++] = word;
-    *err = (struct error){.text = ""};
-    *out = command(argc, argv, err);
-}
+enum { WEIGHTS_MAX = 1 << 20, FIRST = 24, STEP = 41, SECONDS = 100 };
 
 struct weights {
     char *bytes;
@@ -71,7 +58,7 @@ static void fail_at(long n, bool last, const struct fault *f, const struct weigh
     assert_int_equal(file_remove("out", &err), OK);
     (void)emulated_fail_at(n, f->error, f->sticky);
     (void)alarm(SECONDS); /* a hang ends the test */
-    run(command_train, line, &s, &err);
+    s = run(command_train, line, &err);
     (void)alarm(0);
     (void)emulated_fail_at(0, cudaSuccess, 0);
     if (!(last && s == OK) && s != f->statuses[0] && s != f->statuses[1] && s != f->statuses[2])
@@ -110,7 +97,7 @@ static void fail_each(const char *what)
     line = what;
     (void)emulated_fail_at(0, cudaSuccess, 0);
     assert_int_equal(file_remove("out", &err), OK);
-    run(command_train, line, &s, &err);
+    s = run(command_train, line, &err);
     if (s != OK)
         fail_msg("%s: %s", err.where, err.text);
     calls = emulated_fail_at(0, cudaSuccess, 0);
@@ -142,7 +129,7 @@ static void test_train(void **state)
     put("config.json", "{\"hidden_size\": 8, \"n_layer\": 1, \"n_head\": 2, \"vocab_size\": 20}");
     put("data.jsonl", "{\"input_ids\": [1, 2, 3], \"labels\": [1, 2, 3]}\n"
                       "{\"input_ids\": [1, 4], \"labels\": [1, 4]}\n");
-    run(command_init, "init --config config.json --out model", &s, &err);
+    s = run(command_init, "init --config config.json --out model", &err);
     assert_int_equal(s, OK);
     fail_each("train --model model --data data.jsonl --lr 0.1 --batch-size 1 --accumulate 2 "
               "--epochs 1 --out out --backend cuda");

@@ -17,29 +17,16 @@
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "tests/faults/words.h"
 #include "trainer/commands/commands.h"
 
-enum { CALLS_MAX = 1000, WORDS_MAX = 32 };
-
-typedef enum status command(int argc, char **argv, struct error *err);
+enum { CALLS_MAX = 1000 };
 
 static void put(const char *path, const char *text)
 {
     struct error err;
 
     assert_int_equal(file_write(path, text, strlen(text), &err), OK);
-}
-
-static enum status run(command *c, const char *line, struct error *err)
-{
-    char copy[512], *argv[WORDS_MAX], *rest = copy;
-    int argc = 0;
-
-    assert_true(strlen(line) < sizeof copy);
-    memcpy(copy, line, strlen(line) + 1);
-    for (char *word; (word = strtok_r(rest, " ", &rest)) != NULL;)
-        argv[argc++] = word;
-    return c(argc, argv, err);
 }
 
 /* The names in a folder, or 0 where there is none. */
