@@ -41,9 +41,9 @@ __global__ void adamw_kernel(struct adamw_task t)
 void cuda_adamw(struct backend *be, const struct adamw_args *a)
 {
     struct cuda *c = cuda_of(be);
-    const struct cuda_parameter *last = &c->parameters[a->first + a->n - 1];
+    const struct cuda_parameter *first = &c->parameters[a->first], *last = first + a->n - 1;
     const bool sharded = c->state.sharded;
-    const size_t at = cuda_state_at(c, a->first), offset = c->parameters[a->first].offset;
+    const size_t at = sharded ? first->local : first->offset;
     const size_t end = sharded ? last->local + last->shard : last->offset + last->floats;
     struct adamw_task t = {c->state.value + at,
                            c->state.moment1 + at,
@@ -56,12 +56,12 @@ void cuda_adamw(struct backend *be, const struct adamw_args *a)
 
     if (c->sums && !sharded)
         shards_gather_sums(c, a->first, a->n);
-    t.grad = (sharded ? c->sums : c->window ? c->window : c->gradient) + at;
+    t.grad = (sharded ? c->sums : cuda_window(c)) + at;
     if (c->rounded && (!sharded || !c->value))
         t.rounded = c->rounded + at;
     LAUNCH(c, cuda_blocks(t.n, THREADS), THREADS, 0, adamw_kernel, t);
     if (!sharded || !c->value)
         return;
     shards_gather(c, a->first, a->n);
-    cuda_round(c, c->value, offset, last->offset + last->floats - offset);
+    cuda_round(c, c->value, first->offset, last->offset + last->floats - first->offset);
 }

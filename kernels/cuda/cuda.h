@@ -158,10 +158,10 @@ static inline unsigned cuda_blocks(size_t n, size_t of)
     return (unsigned)((n + of - 1) / of);
 }
 
-/* Where a parameter lies in state. */
-static inline size_t cuda_state_at(const struct cuda *c, int parameter)
+/* Alone: the gradient of the window, which AdamW reads. */
+static inline float *cuda_window(const struct cuda *c)
 {
-    return c->state.sharded ? c->parameters[parameter].local : c->parameters[parameter].offset;
+    return c->window ? c->window : c->gradient;
 }
 
 /* A parameter's value, rounded value, or gradient of this micro-batch, whole; NULL for OPS_NONE.

@@ -7,7 +7,7 @@
 #include "kernels/cuda/cublaslt.h"
 #include "kernels/cuda/cuda.h"
 #include "kernels/cuda/devices.h"
-#include "kernels/cuda/library.h"
+#include "kernels/cuda/nccl.h"
 #include "kernels/cuda/nvml.h"
 
 namespace
@@ -214,20 +214,6 @@ void write_version(size_t version, char (&out)[DEVICE_WORD_MAX])
     if (version > 0)
         (void)snprintf(out, sizeof out, "%zu.%zu.%zu", version / 10000, version / 100 % 100,
                        version % 100);
-}
-
-size_t nccl_version(void)
-{
-    static const char *const names[] = {"libnccl.so.2", NULL};
-    int (*get_version)(int *out) = NULL;
-    const struct library_function function = {"ncclGetVersion",
-                                              reinterpret_cast<void **>(&get_version)};
-    struct error ignored;
-    int version = 0;
-
-    if (library_open(names, &function, 1, &ignored) != OK || get_version(&version) != 0)
-        return 0;
-    return version > 0 ? (size_t)version : 0;
 }
 
 void look_at(const struct nvml *n, int device, struct device *out)

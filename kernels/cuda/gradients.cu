@@ -115,10 +115,10 @@ void find_states(struct cuda *c, const struct norms_task *task)
         if (rank == c->rank)
             add_states(c, task);
         if (rank < last)
-            shards_pass(c, c->states, bytes, rank, rank + 1);
+            shards_pass(c, c->states, bytes, rank, rank + 1, rank + 2);
     }
-    for (size_t rank = 0; rank < last; rank++)
-        shards_pass(c, c->states, bytes, last, rank);
+    if (last > 0)
+        shards_pass(c, c->states, bytes, last, 0, last);
 }
 
 } // namespace
@@ -151,11 +151,8 @@ void cuda_add_gradients(struct backend *be)
 void cuda_gradient_norms(struct backend *be, const struct gradient_norms_args *a)
 {
     struct cuda *c = cuda_of(be);
-    const struct norms_task task = {c->on_device,
-                                    c->sums     ? c->sums
-                                    : c->window ? c->window
-                                                : c->gradient,
-                                    c->states, c->sums != NULL, c->rank};
+    const struct norms_task task = {c->on_device, c->sums ? c->sums : cuda_window(c), c->states,
+                                    c->sums != NULL, c->rank};
 
     find_states(c, &task);
     LAUNCH(c, cuda_blocks(c->n_parameters, THREADS), THREADS, 0, finish_kernel, *a, c->states,

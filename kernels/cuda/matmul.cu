@@ -111,9 +111,6 @@ static void weight_gradient(struct cuda *c, const struct linear_weight_args *a, 
     struct product p = {};
 
     if (c->half && a->m > 0) {
-        if (!c->gradient && w->pitch > w->k) /* another's was here: the library writes no padding */
-            cuda_check(c, cudaMemsetAsync(dweight, 0, w->floats * sizeof(float), c->stream),
-                       "linear_weight");
         half_linear_weight(c, a, dweight);
         return;
     }

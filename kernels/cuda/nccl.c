@@ -3,11 +3,23 @@
 
 #include "kernels/cuda/library.h"
 
+static const char *const names[] = {"libnccl.so.2", NULL};
+
+size_t nccl_version(void)
+{
+    int (*get_version)(int *out) = NULL;
+    const struct library_function function = {"ncclGetVersion", (void **)&get_version};
+    struct error ignored;
+    int version = 0;
+
+    if (library_open(names, &function, 1, &ignored) != OK || get_version(&version) != 0)
+        return 0;
+    return version > 0 ? (size_t)version : 0;
+}
+
 enum status nccl_open(struct nccl *out, struct error *err)
 {
-    static const char *const names[] = {"libnccl.so.2", NULL};
     const struct library_function functions[] = {
-        {"ncclGetVersion", (void **)&out->get_version},
         {"ncclGetUniqueId", (void **)&out->get_unique_id},
         {"ncclCommInitRank", (void **)&out->comm_init_rank},
         {"ncclCommDestroy", (void **)&out->comm_destroy},

@@ -21,7 +21,6 @@ struct nccl_comm;
 
 /* Its functions, without nccl in front; 0 is success. */
 struct nccl {
-    int (*get_version)(int *out); /* 22809 for 2.28.9 */
     int (*get_unique_id)(struct nccl_id *out);
     int (*comm_init_rank)(struct nccl_comm **out, int ranks, struct nccl_id id, int rank);
     int (*comm_destroy)(struct nccl_comm *comm);
@@ -34,6 +33,9 @@ struct nccl {
     int (*group_end)(void);
     const char *(*get_error_string)(int error);
 };
+
+/* Its version, 22809 for 2.28.9, or 0: it is not found. */
+size_t nccl_version(void);
 
 /* ERR_INPUT: it is not found, or is another version. */
 enum status nccl_open(struct nccl *out, struct error *err) MUST_CHECK;

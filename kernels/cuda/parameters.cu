@@ -268,7 +268,7 @@ void cuda_upload(struct backend *be, enum ops_part part, int parameter, size_t f
     if (part == OPS_VALUE)
         upload_value(c, &r);
     else if (part == OPS_GRADIENT)
-        send_whole(c, &r, c->window ? c->window : c->gradient);
+        send_whole(c, &r, cuda_window(c));
     else if (c->state.sharded)
         (void)send_shard(c, &r, slab, &at);
     else

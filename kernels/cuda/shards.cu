@@ -236,7 +236,12 @@ float *shards_gradient(struct cuda *c, int parameter)
 
     if (p->looked_up)
         return s->kept + p->kept;
-    return p->matrix ? s->matrix : s->vectors[s->next_vector ^= 1];
+    if (!p->matrix)
+        return s->vectors[s->next_vector ^= 1];
+    if (p->pitch > p->k) /* another's was here, and not every product writes the padding of rows */
+        cuda_check(c, cudaMemsetAsync(s->matrix, 0, p->floats * sizeof(float), c->stream),
+                   "gradient");
+    return s->matrix;
 }
 
 void shards_written(struct cuda *c, int parameter, const float *gradient)
@@ -262,11 +267,13 @@ void shards_gather_sums(struct cuda *c, int first, int n)
     gather_range(c, c->sums, c->gradient, first, n);
 }
 
-void shards_pass(struct cuda *c, void *bytes, size_t n, size_t from, size_t to)
+void shards_pass(struct cuda *c, void *bytes, size_t n, size_t from, size_t first, size_t end)
 {
-    if (c->rank == from)
-        wire_send(c, to, bytes, n);
-    if (c->rank == to)
-        wire_receive(c, from, bytes, n);
+    for (size_t rank = first; rank < end; rank++) {
+        if (c->rank == from)
+            wire_send(c, rank, bytes, n);
+        if (c->rank == rank)
+            wire_receive(c, from, bytes, n);
+    }
     wire_flush(c);
 }

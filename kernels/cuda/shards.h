@@ -47,8 +47,8 @@ void shards_gather(struct cuda *c, int first, int n);
 /* Stage 0: the sums of all ranks become the whole gradient. */
 void shards_gather_sums(struct cuda *c, int first, int n);
 
-/* Bytes of one rank become another's. Every rank calls it. */
-void shards_pass(struct cuda *c, void *bytes, size_t n, size_t from, size_t to);
+/* Bytes of one rank become those of ranks [first, end), without itself. Every rank calls it. */
+void shards_pass(struct cuda *c, void *bytes, size_t n, size_t from, size_t first, size_t end);
 
 #ifdef __cplusplus
 }

@@ -209,12 +209,11 @@ enum status cuda_download(const struct snapshot *s, enum ops_part part, int para
     const struct rows_out r = {&c->parameters[parameter], first, n, rows};
     const size_t from = first * r.p->pitch, end = from + n * r.p->pitch;
     const size_t slab = part == OPS_MOMENT1 ? 1 : part == OPS_MOMENT2 ? 2 : 0;
-    const float *gradient = c->window ? c->window : c->gradient; /* the live one */
     int before = 0; /* the device of this thread, which may be another rank's */
     cudaError_t e = cudaGetDevice(&before);
 
     if (e == cudaSuccess && part == OPS_GRADIENT)
-        e = bring(s, &r, gradient + r.p->offset + from, from, end);
+        e = bring(s, &r, cuda_window(c) + r.p->offset + from, from, end);
     else if (e == cudaSuccess && !c->state.sharded)
         e = bring(s, &r, s->copy + slab * c->state.floats + r.p->offset + from, from, end);
     for (size_t i = 0; i < c->n_ranks && c->state.sharded && e == cudaSuccess; i++)

@@ -33,7 +33,6 @@ struct cuda_wire {
     std::atomic<int> use;   /* who may call it: see enum use */
     /* Copies: what is sent is ready; what was received has been copied. */
     cudaEvent_t ready, copied;
-    int device;
 };
 
 namespace
@@ -142,8 +141,8 @@ void copy_all(struct cuda *c)
 
     for (size_t i = 0; i < w->receives.n; i++) {
         const struct piece *to = &w->receives.pieces[i];
-        const struct cuda_wire *peer = c->peers[to->peer]->wire;
-        const struct piece *from = sent_to(peer, c->rank, taken[to->peer]++);
+        const struct cuda *peer = c->peers[to->peer];
+        const struct piece *from = sent_to(peer->wire, c->rank, taken[to->peer]++);
         if (!from || from->bytes != to->bytes) {
             cuda_fail(c, ERR_SYSTEM, "ranks disagree on what is sent");
             return;
@@ -210,7 +209,6 @@ enum status wire_open(struct cuda *c, struct error *err)
 
     if (!(c->wire = w))
         return error_memory(err);
-    w->device = c->device;
     e = cudaEventCreateWithFlags(&w->ready, cudaEventDisableTiming);
     if (e == cudaSuccess)
         e = cudaEventCreateWithFlags(&w->copied, cudaEventDisableTiming);
