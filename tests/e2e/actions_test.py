@@ -299,14 +299,9 @@ class Refusals(Case):
         self.refuse("return {", "r.lua:1: ")
         self.refuse("local x = nil\nreturn x.y\n", "r.lua:2: ", "nil value")
         self.refuse("return 5", "r.lua")
-        self.refuse("local function f() for i = 1, 1e6 do end end\nwhile true do pcall(f) end", "1,000,000,000 instructions")
-        self.refuse('local t = {}\nfor i = 1, 1e9 do t[i] = ("x"):rep(1e6) .. i end', "1 GB")
         self.refuse("return io.open", "r.lua:1: ")
         self.refuse("return os.time()", "r.lua:1: ")
         self.refuse("return math.random()", "r.lua:1: ")
-
-    def test_a_call_that_no_hook_stops(self):
-        self.refuse('return ("a"):rep(40):find(("a-"):rep(30) .. "b")', "more than 10 s inside one call")
 
     def test_commands(self):
         self.refuse('local hpo = require "hpo"\nreturn { x = hpo.command { run = { "no-such-program" }, outputs = { "x" } } }',

@@ -10,6 +10,7 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("HPO_BIN", ROOT / "build" / "bin")).resolve()
 SHARED = ROOT.parent / "shared"
+LONG = "HPO_LONG" in os.environ  # every case of it; else those that are done in seconds
 
 
 def uuid(i):

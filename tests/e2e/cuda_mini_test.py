@@ -1,12 +1,11 @@
 """The shipped recipe on emulated GPUs, end to end: in fp32 the very table of the processor, whose results it would have been."""
 import json
-import os
 import unittest
 
-from case import ROOT, Case
+from case import LONG, ROOT, Case
 
 RECIPE = str(ROOT / "recipes/asha.lua")
-SIZE = [] if os.environ.get("HPO_LONG") else ["--set", "samples=3", "--set", "train_size=40", "--set", "validation_size=10", "--set", "max_t=2"]
+SIZE = [] if LONG else ["--set", "samples=3", "--set", "train_size=40", "--set", "validation_size=10", "--set", "max_t=2"]
 TWO_RANKS = ["--set", "ranks=2", "--set", "accumulate=2"]
 
 

@@ -2,15 +2,13 @@
 says what to type. (The long form flips 1,000 bits; this one some dozens.)"""
 import itertools
 import os
-import pathlib
 import random
 import shutil
 import sqlite3
 import unittest
 
-from case import Case, without_measured
+from case import LONG, Case, without_measured
 
-LONG = os.environ.get("HPO_LONG") == "1"
 FLIPS = int(os.environ.get("FLIPS", "1000" if LONG else "40"))
 
 TRAINER = '''x=$(sed 's/[^0-9]//g' "$HPO_PARAMS"); t=$((HPO_FROM + 1))

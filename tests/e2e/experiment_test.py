@@ -8,9 +8,8 @@ import shutil
 import subprocess
 import unittest
 
-from case import ROOT, SHARED, Case, without_measured
+from case import LONG, ROOT, SHARED, Case, without_measured
 
-LONG = os.environ.get("HPO_LONG") == "1"
 
 FIFO = '''
 local hpo = require "hpo"

@@ -11,9 +11,10 @@ import sys
 import threading
 import unittest
 
-from case import BIN, ROOT, Case, without_measured
+from case import BIN, LONG, ROOT, Case, without_measured
 
 SMALL = ["--set", "train_size=24", "--set", "validation_size=8", "--set", "final_epochs=6"]
+LIBRARIES = [("python", "sklearn.lua", "sklearn")] + LONG * [("python", "torch.lua", "torch"), ("python", "trainer.lua", "accelerate")]
 MEASURED = ("runtime_s", "minutes", "ratio")
 
 
@@ -77,8 +78,7 @@ class SameTables(Case):
         return {str(p.relative_to(self.folder)): p.read_bytes() for p in (self.folder / "out" / recipe[:-4] / "best").rglob("*")}
 
     def test_examples(self):
-        for name, recipe, module in (("shell", "search.lua", None), ("python", "search.lua", None), ("python", "sklearn.lua", "sklearn"),
-                                     ("python", "torch.lua", "torch"), ("python", "trainer.lua", "accelerate")):
+        for name, recipe, module in (("shell", "search.lua", None), ("python", "search.lua", None), *LIBRARIES):
             with self.subTest(name=name, recipe=recipe):
                 if module and subprocess.run([sys.executable, "-c", f"import {module}"], capture_output=True).returncode != 0:
                     print(f"SKIP: this Python cannot do: import {module}", file=sys.stderr)

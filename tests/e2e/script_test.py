@@ -1,11 +1,10 @@
 """Any program as a trial: what it prints or writes is read, and it stands still while a decision is open."""
-import os
 import pathlib
 import signal
 import time
 import unittest
 
-from case import Case, without_measured
+from case import LONG, Case, without_measured
 
 # The same numbers twice: as a program that knows nothing, and by the protocol. STARTS gets a line for each process.
 SCRIPT = '''
@@ -380,7 +379,7 @@ done'''
         table = self.table("r.lua")["trials"][0]
         self.assertEqual((table["reached"], table["status"]), (1, "interrupted"))
 
-    @unittest.skipUnless(os.environ.get("HPO_LONG"), "it takes the ten seconds after which hpo gives up")
+    @unittest.skipUnless(LONG, "it takes the ten seconds after which hpo gives up")
     def test_a_pattern_that_never_returns(self):
         self.write("script.sh", "")
         text = """awk 'BEGIN { for (i = 0; i < 30000; i++) printf "a"; print "" }'; sleep 60"""

@@ -9,7 +9,7 @@ import time
 import unicodedata
 import unittest
 
-from case import ROOT
+from case import LONG, ROOT
 from trainer_case import TrainerCase
 
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -117,6 +117,7 @@ class Encoding(GPT2):
         version = re.match(r"/\* As tokenizers ([0-9.]+) has them", table)[1]
         return version == self.library("tokenizers").__version__
 
+    @unittest.skipUnless(LONG, "it asks for every character")
     def test_the_table_is_what_its_script_makes(self):
         if not self.is_table_of_this_library():
             self.skip("the table is of another version of tokenizers")

@@ -8,10 +8,9 @@ import tempfile
 import tokenize
 import unittest
 
-from case import BIN
+from case import BIN, LONG
 
 PROGRAM = BIN.parent / "tests" / "tokens_digests"
-LONG = os.environ.get("HPO_LONG")
 SKIPPED = (tokenize.COMMENT, tokenize.NL, tokenize.ENCODING)
 STRUCTURE = (tokenize.INDENT, tokenize.DEDENT, tokenize.NEWLINE, tokenize.ENDMARKER)
 

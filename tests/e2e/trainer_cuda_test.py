@@ -3,16 +3,14 @@
 import hashlib
 import itertools
 import json
-import os
 import subprocess
 import unittest
 
 import trainer_fixtures_test
 import trainer_library_test
-from case import BIN
-from trainer_protocol_test import CONFIG, GOLDEN, GPT2, Small, flags
+from case import BIN, LONG
+from trainer_protocol_test import GOLDEN, GPT2, Small, flags
 
-LONG = "HPO_LONG" in os.environ
 HERE = json.loads(subprocess.run([BIN / "hpo-trainer", "devices", "--json"], stdout=subprocess.PIPE, check=True).stdout)
 
 

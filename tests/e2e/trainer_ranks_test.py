@@ -1,18 +1,16 @@
 """hpo-trainer train with ranks, on emulated devices: any number of them and any ZeRO stage, cut anywhere, the bits of one;
 a rank that fails, hangs or finds no memory ends the run with one sentence."""
 import itertools
-import os
 import re
 import signal
 import subprocess
 import time
 import unittest
 
-from case import BIN
+from case import BIN, LONG
 from trainer_protocol_test import CONFIG, GPT2, Small, flags
 
 ROUNDED = 64 * 4  # bytes that a shard is rounded up to
-LONG = bool(os.environ.get("HPO_LONG"))
 PAIRS = list(itertools.product((2, 3, 4), range(4))) if LONG else [(2, 0), (3, 1), (4, 2), (3, 3)]  # ranks, stage
 
 

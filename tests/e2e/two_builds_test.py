@@ -1,16 +1,14 @@
 """Two and three builds at once on one store: each action and each unit once, and the same tables for all."""
 import collections
 import json
-import os
 import re
 import shutil
 import signal
 import time
 import unittest
 
-from case import BIN, ROOT, Case, without_measured
+from case import BIN, LONG, ROOT, Case, without_measured
 
-LONG = os.environ.get("HPO_LONG") == "1"
 
 # A trainer whose side effects can be counted, under ASHA, behind an action and before one.
 RECIPE = '''

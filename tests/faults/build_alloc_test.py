@@ -3,7 +3,6 @@ status 1, leaves a store that verifies, and the next build makes everything righ
 
 Needs a build with HPO_FAULTS. HPO_LONG=1 tries every n, else some; with the address sanitizer a leak fails too.
 """
-import os
 import pathlib
 import shutil
 import subprocess
@@ -11,9 +10,8 @@ import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
-from case import BIN, Case  # noqa: E402
+from case import BIN, LONG, Case  # noqa: E402
 
-LONG = os.environ.get("HPO_LONG") == "1"
 SOME = 60
 
 RECIPE = '''

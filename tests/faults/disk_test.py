@@ -13,9 +13,8 @@ import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
-from case import BIN, Case  # noqa: E402
+from case import BIN, LONG, Case  # noqa: E402
 
-LONG = os.environ.get("HPO_LONG") == "1"
 HPO = str(BIN / "hpo")
 
 # Twenty actions of 300 kB, and a study whose checkpoints are 100 kB each.
