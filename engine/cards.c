@@ -200,7 +200,8 @@ const char *cards_list(const struct cards *cards, struct arena *arena)
         const struct card *card = &cards->list[i];
         text_add(&t, i ? ", " : "");
         if (card->number >= 0)
-            text_printf(&t, "%d %s", card->number, card->model ? card->model : "of unknown model");
+            text_printf(&t, "card %d (%s)", card->number,
+                        card->model ? card->model : "of unknown model");
         else
             text_add(&t, card->name);
     }

@@ -76,7 +76,7 @@ bool card_is(const struct card *card, const char *class);
 /* The version of the driver; NULL: none is loaded. */
 const char *cards_driver(struct arena *arena);
 
-/* "0 NVIDIA H100 80GB HBM3, 1 NVIDIA A100" */
+/* "card 0 (NVIDIA H100 80GB HBM3), card 1 (NVIDIA A100)" */
 const char *cards_list(const struct cards *cards, struct arena *arena);
 
 #endif

@@ -40,11 +40,12 @@ static enum status split_slots(const char *word, size_t n, const char *flag, str
     const char *colon = memchr(word, ':', n);
     const size_t length = colon ? (size_t)(colon - word) : n;
     const char *number = colon ? arena_copy(arena, colon + 1, n - length - 1) : "1";
+    const char *what = arena_printf(arena, "%s: slots of a card", flag);
     int64_t count;
 
-    if (!number || !(*name = arena_copy(arena, word, length)))
+    if (!what || !number || !(*name = arena_copy(arena, word, length)))
         return error_memory(err);
-    TRY(text_parse_integer(number, flag, 1, CARD_MOST_SLOTS, &count, err));
+    TRY(text_parse_integer(number, what, 1, CARD_MOST_SLOTS, &count, err));
     *slots = (int)count;
     return OK;
 }
@@ -122,7 +123,7 @@ static const struct card *find(const struct cards *cards, const char *name, size
     for (size_t i = 0; i < cards->n; i++) {
         const struct card *card = &cards->list[i];
         const bool begins =
-            card->uuid && number < 0 && strncasecmp(card->uuid, name, strlen(name)) == 0;
+            card->uuid && is_uuid(name) && strncasecmp(card->uuid, name, strlen(name)) == 0;
         if (!begins && (number < 0 || card->number != number))
             continue;
         found = card;
@@ -143,13 +144,14 @@ static bool has(const struct cards *cards, const struct card *card)
     return false;
 }
 
-/* As CUDA reads the variable: what is behind the first word that names no card does not count. */
+/* As CUDA reads the variable: what is behind the first word that names no card does not count.
+ * Where there is no card, no part of one is there either. */
 static enum status take_visible(const struct cards *all, const char *visible, struct arena *arena,
                                 struct cards *out, struct error *err)
 {
-    for (const char *word = visible; *word;) {
+    for (const char *word = visible + strspn(visible, " "); *word && all->n > 0;) {
         const size_t length = strcspn(word, ",");
-        const char *name = arena_copy(arena, word, length);
+        const char *name = arena_copy(arena, word, strcspn(word, ", "));
         const struct card *found;
         struct card part;
         size_t n = 1;
@@ -164,8 +166,9 @@ static enum status take_visible(const struct cards *all, const char *visible, st
             out->list[out->n++] = *found;
         word += length;
         word += *word == ',';
+        word += strspn(word, " ");
     }
-    if (out->n == 0)
+    if (out->n == 0 && all->n > 0)
         out->lack = "CUDA_VISIBLE_DEVICES is set where hpo was called, and names no card";
     return OK;
 }
@@ -186,7 +189,8 @@ static enum status refuse_name(const struct cards *all, const struct cards *visi
     else if (visible->n == 0)
         (void)error_set(err, ERR_INPUT, "--gpus", "there is no card %s: there are none", name);
     else
-        (void)error_set(err, ERR_INPUT, "--gpus", "there is no card %s; there is %s", name, there);
+        (void)error_set(err, ERR_INPUT, "--gpus", "there is no card %s: expected one of %s", name,
+                        there);
     error_hint(err, "%s", visible->lack ? visible->lack : "hpo doctor lists the cards");
     return ERR_INPUT;
 }
@@ -203,7 +207,7 @@ static enum status take_named(const struct cards *all, const struct cards *visib
         struct card card;
         if (found && n == 1)
             card = *found;
-        else if (is_part(name) && !limited)
+        else if (is_part(name) && !limited && all->n > 0)
             TRY(take_part(name, arena, &card, err));
         else
             return refuse_name(all, visible, name, arena, err);
@@ -237,9 +241,10 @@ static enum status take_first(const struct cards *visible, const struct cards_wa
         out->lack = "no card can be used: hpo doctor says why";
     if (out->n >= (size_t)wanted->count)
         return OK;
-    (void)error_set(err, ERR_INPUT, "--gpus", "%d GPUs are asked for, there %s %zu", wanted->count,
-                    out->n == 1 ? "is" : "are", out->n);
-    error_hint(err, "%s", out->lack ? out->lack : "a card by its number is \"0,\"; auto is all");
+    (void)error_set(err, ERR_INPUT, "--gpus", "%d GPU%s asked for, there %s %zu", wanted->count,
+                    wanted->count == 1 ? " is" : "s are", out->n == 1 ? "is" : "are", out->n);
+    error_hint(err, "%s",
+               out->lack ? out->lack : "a number alone is a count: card 0 alone is \"0,\"");
     return ERR_INPUT;
 }
 

@@ -40,7 +40,8 @@ struct backend_options {
 
 /*
  * ERR_INPUT: no such backend in this build, an HPO_CPU that the processor does not have, a card
- * that cannot be used. Close with backend_close.
+ * that cannot be used. Close with backend_close. One of several ranks tells the others where it
+ * fails, and sets *out even so: they may read what it has, so it is closed when all have ended.
  */
 enum status backend_open(const struct backend_options *o, struct backend **out,
                          struct error *err) MUST_CHECK;

@@ -2,6 +2,7 @@
  * failure, for that may take long or for ever. */
 #include "kernels/ranks.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -13,7 +14,7 @@ struct rank {
     void *shown;
     void (*stop)(void *context);
     void *context;
-    time_t beat;  /* when it came further */
+    int64_t beat; /* when it came further, by the watcher's clock */
     bool meeting; /* it waits for the others */
     enum ranks_rest rest;
 };
@@ -27,20 +28,13 @@ struct ranks {
     bool watched, told, ended, closed;
     size_t stopping; /* the rank whose stop is being called; n: none */
     int64_t seconds, grace;
-    time_t failed_at;
+    int64_t clock; /* seconds that were watched: none of those in which the program stood still */
+    int64_t failed_at;
     void (*stuck)(enum status status, const struct error *error);
     enum status failure;
     struct error error;
     struct rank rank[];
 };
-
-static time_t now(void)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec;
-}
 
 /* With the mutex held. */
 static void fail(struct ranks *r, enum status status, const struct error *error)
@@ -49,7 +43,7 @@ static void fail(struct ranks *r, enum status status, const struct error *error)
         return;
     r->failure = status;
     r->error = *error;
-    r->failed_at = now();
+    r->failed_at = r->clock;
     (void)pthread_cond_broadcast(&r->all_came);
     (void)pthread_cond_broadcast(&r->failed);
 }
@@ -87,19 +81,19 @@ void ranks_fail(struct ranks *r, enum status status, const struct error *error)
 /* The rank that came furthest behind, if it is late. */
 static void look(struct ranks *r)
 {
-    const time_t at = now();
     size_t late = r->n;
     bool writes = false;
     struct error error;
 
     for (size_t i = 0; i < r->n; i++) {
         const struct rank *m = &r->rank[i];
-        writes |= m->rest == RANKS_WRITES;
-        if (!m->meeting && m->rest == RANKS_WORKS && at - m->beat > r->seconds &&
+        const bool slow = r->clock - m->beat > r->seconds;
+        writes |= m->rest == RANKS_WRITES && !slow;
+        if (slow && !m->meeting && m->rest != RANKS_LISTENS &&
             (late == r->n || m->beat < r->rank[late].beat))
             late = i;
     }
-    if (r->failure != OK && at - r->failed_at > r->grace && !writes)
+    if (r->failure != OK && r->clock - r->failed_at > r->grace && !writes)
         r->stuck(r->failure, &r->error);
     if (late == r->n)
         return;
@@ -118,7 +112,7 @@ static void *watch(void *argument)
         struct timespec until;
         (void)clock_gettime(CLOCK_REALTIME, &until);
         until.tv_sec++;
-        (void)pthread_cond_timedwait(&r->closing, &r->mutex, &until);
+        r->clock += pthread_cond_timedwait(&r->closing, &r->mutex, &until) == ETIMEDOUT;
         look(r);
     }
     (void)pthread_mutex_unlock(&r->mutex);
@@ -147,8 +141,6 @@ enum status ranks_open(size_t n, void (*stuck)(enum status status, const struct 
         s = text_parse_integer(seconds, "HPO_RANK_SECONDS", 1, 1 << 20, &r->seconds, err);
     if (seconds)
         r->grace = r->seconds;
-    for (size_t i = 0; i < n; i++)
-        r->rank[i].beat = now();
     r->stopping = n;
     if (s == OK && !(r->told = pthread_create(&r->stopper, NULL, tell, r) == 0))
         s = error_set(err, ERR_SYSTEM, "ranks", "cannot start a thread");
@@ -208,7 +200,7 @@ enum status ranks_meet(struct ranks *r, size_t rank, struct error *err)
     while (r->failure == OK && r->meeting == meeting)
         (void)pthread_cond_wait(&r->all_came, &r->mutex);
     r->rank[rank].meeting = false;
-    r->rank[rank].beat = now();
+    r->rank[rank].beat = r->clock;
     if ((s = r->failure) != OK)
         *err = r->error;
     (void)pthread_mutex_unlock(&r->mutex);
@@ -228,7 +220,7 @@ void *ranks_shown(const struct ranks *r, size_t rank)
 void ranks_beat(struct ranks *r, size_t rank)
 {
     (void)pthread_mutex_lock(&r->mutex);
-    r->rank[rank].beat = now();
+    r->rank[rank].beat = r->clock;
     (void)pthread_mutex_unlock(&r->mutex);
 }
 
@@ -236,7 +228,7 @@ void ranks_rest(struct ranks *r, size_t rank, enum ranks_rest rest)
 {
     (void)pthread_mutex_lock(&r->mutex);
     r->rank[rank].rest = rest;
-    r->rank[rank].beat = now();
+    r->rank[rank].beat = r->clock;
     (void)pthread_mutex_unlock(&r->mutex);
 }
 

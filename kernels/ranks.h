@@ -10,7 +10,8 @@
  * registered by ranks_on_failure is called, so that a rank that waits on its device wakes up. A
  * rank that neither waits in a meeting nor rests, and comes no further for RANKS_SECONDS, is a
  * failure too, which names it. Where a rank does not end even so, RANKS_GRACE seconds later,
- * `stuck` is called, which ends the program.
+ * `stuck` is called, which ends the program. Seconds in which all of it stands still do not
+ * count.
  */
 #ifndef KERNELS_RANKS_H
 #define KERNELS_RANKS_H
@@ -44,8 +45,8 @@ void *ranks_shown(const struct ranks *r, size_t rank);
 /* This rank has come further. A meeting says so too. */
 void ranks_beat(struct ranks *r, size_t rank);
 
-/* What this rank does now is not the others' business: it waits for a word, or it writes to a disk,
- * which is let end after a failure too. */
+/* What this rank does now is not the others' business: it waits for a word, or for its checkpoint
+ * to be written, which is let end after a failure too, while it comes further. */
 enum ranks_rest { RANKS_WORKS, RANKS_LISTENS, RANKS_WRITES };
 void ranks_rest(struct ranks *r, size_t rank, enum ranks_rest rest);
 

@@ -7,7 +7,7 @@ local check = require "hpo.check"
 local backend = {}
 
 -- Fields of a step.
-backend.rules = { backend = check.one_of("cpu", "cuda"), ranks = check.whole(1, 4096), zero = check.whole(0, 3) }
+backend.rules = { backend = check.one_of("cpu", "cuda"), ranks = check.whole(1, 64), zero = check.whole(0, 3) }
 
 local function check_ranks(step, o, ranks)
   if o.backend ~= "cuda" and ranks > 1 then
@@ -29,7 +29,12 @@ end
 function backend.resources(step, o)
   local resources, ranks = o.resources or { cpus = 1, gpus = 0 }, o.ranks or 1
   check_ranks(step, o, ranks)
-  if o.backend ~= "cuda" then return resources end
+  if o.backend ~= "cuda" then
+    if resources.gpus > 0 then
+      core.fail(step .. ".resources.gpus", ("found %d, and the backend is cpu"):format(resources.gpus), 'backend = "cuda"')
+    end
+    return resources
+  end
   if resources.gpus ~= 0 and resources.gpus ~= ranks then
     core.fail(step .. ".resources.gpus", ("each rank has a GPU: found gpus = %d and ranks = %d"):format(resources.gpus, ranks), "ranks alone says it")
   end

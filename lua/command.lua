@@ -86,13 +86,14 @@ local of_step = { __index = action }
 local of_command = { __index = setmetatable({ step = "hpo.command", kind = "command", template = command.template }, of_step) }
 
 local function origin(self, class)
+  setmetatable(self, class)
   local asked = self.resources
   if asked and asked.gpu and asked.gpus == 0 then
     core.fail(self.step .. ".resources.gpu", "it is a class of GPU, and gpus is 0", 'gpus = 1; of hpo.train, backend = "cuda"')
   end
   self.where = core.where()
   self.whole = #self.outputs == 1 and self.outputs[1] or nil
-  return setmetatable(self, class)
+  return self
 end
 
 -- The origin of a step of our own: an action's fields, and `step`, what people call it.
@@ -105,7 +106,7 @@ function command.trial(self, methods) return origin(self, { __index = setmetatab
 function command.fields(step, options, step_rules)
   local o = check.fields(step, options, step_rules)
   local declared = {}
-  environment.check(step, o.env, o.pass)
+  environment.check(step, o.env, o.pass, o.resources)
   o.inputs = o.inputs or {}
   for _, name in ipairs(o.outputs or {}) do declared[name] = true end
   o.run = inputs.resolve(step, o.run, o.inputs, declared)

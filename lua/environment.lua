@@ -64,10 +64,14 @@ function environment.pass(field, value)
   return list
 end
 
--- A variable has one origin. env and pass as the rules leave them; either may be absent.
-function environment.check(step, env, pass)
+-- A variable has one origin. env, pass and resources as the rules leave them; any may be absent.
+function environment.check(step, env, pass, resources)
   local given = {}
   for _, variable in ipairs(env or {}) do given[variable[1]] = true end
+  if given.CUDA_VISIBLE_DEVICES and resources and resources.gpus > 0 then
+    core.fail(step .. ".env.CUDA_VISIBLE_DEVICES", "it is told the cards that it gets: resources.gpus is " .. resources.gpus,
+      "hpo build --gpus chooses cards")
+  end
   for i, name in ipairs(pass or {}) do
     if given[name] then
       core.fail(step .. ".pass[" .. i .. "]", "env gives " .. name .. " as well",

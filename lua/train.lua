@@ -61,6 +61,7 @@ function train.train(options)
     accumulate = { trainer.natural, default = 1 },
     eval_batch_size = { trainer.natural, default = 8 },
   }, shared, backend.rules, switches))
+  if o.accumulate == 1 then o.loss_mean = nil end -- a window of one micro-batch has one mean
   local flags = { "--model", "model", "--data", "data", "--eval", o.eval and "eval" or "data", "--lr", o.lr,
     "--batch-size", o.batch_size, "--weight-decay", o.weight_decay, "--epochs", o.epochs, "--seed", o.seed,
     "--accumulate", o.accumulate, "--eval-batch-size", o.eval_batch_size }

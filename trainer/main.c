@@ -32,7 +32,7 @@ static const struct command commands[] = {
      "  [--batch-size 8] [--weight-decay 0] [--accumulate 1] [--eval-batch-size 8] [--seed 42]\n"
      "  [--from DIR] [--until T] [--checkpoint-seconds 60] [--log-steps] [--preset default|seed]\n"
      "  [--loss-denominator predicted|labels] [--decay applied|ignored] [--max-grad-norm 1]\n"
-     "  [--loss-scale dynamic|N]" MACHINE,
+     "  [--loss-scale dynamic|N] [--ranks 1] [--zero 0|1|2|3] [--loss-mean window|rank]" MACHINE,
      "epochs of training, a line of JSON and perhaps a checkpoint after each", command_train},
     {"squad",
      "--train FILE --validation FILE --tokenizer FILE --out DIR [--seed 42] [--train-size N]\n"

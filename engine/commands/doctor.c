@@ -23,16 +23,21 @@ static const struct device *device_of(const struct diagnosis *d, const struct ca
     return NULL;
 }
 
+/* What is wrong with it; NULL: nothing. */
 static const char *why_not(const struct diagnosis *d, const struct card *card)
 {
     const struct device *device = device_of(d, card);
 
-    if (card->why || (device && device->why))
-        return card->why ? card->why : device->why;
+    return card->why ? card->why : device ? device->why : NULL;
+}
+
+/* How many slots builds have on it. */
+static int slots_of(const struct diagnosis *d, const struct card *card)
+{
     for (size_t i = 0; i < d->chosen.n; i++)
         if (strcmp(d->chosen.list[i].name, card->name) == 0)
-            return NULL;
-    return "builds do not use it: --gpus, CUDA_VISIBLE_DEVICES";
+            return d->chosen.list[i].slots;
+    return 0;
 }
 
 /* ---- for people ---- */
@@ -72,6 +77,7 @@ static void add_card(struct text *t, const struct diagnosis *d, const struct car
 {
     const struct device *device = device_of(d, card);
     const char *why = why_not(d, card);
+    const int slots = slots_of(d, card);
 
     text_printf(t, "%s card %-*d%s", why ? "!" : " ", INDENT - 7, card->number,
                 card->model ? card->model : "of unknown model");
@@ -84,6 +90,10 @@ static void add_card(struct text *t, const struct diagnosis *d, const struct car
     if (why) {
         text_printf(t, "%*s", INDENT, "");
         add_words(t, why, INDENT);
+    } else if (slots > 1) {
+        text_printf(t, "%*s%d slots\n", INDENT, "", slots);
+    } else if (slots == 0 && d->chooser) {
+        text_printf(t, "%*sleft out by %s\n", INDENT, "", d->chooser);
     }
 }
 
@@ -116,6 +126,7 @@ static void write_card(struct text *t, const struct diagnosis *d, const struct c
     write_string(t, "class", device ? device->class : NULL);
     if (device && device->memory > 0)
         text_printf(t, ", \"memory\": %.0f, \"free\": %.0f", device->memory, device->free);
+    text_printf(t, ", \"slots\": %d", slots_of(d, card));
     write_string(t, "why", why_not(d, card));
     text_add(t, "}");
 }

@@ -20,6 +20,7 @@ struct diagnosis {
     struct finding *findings;
     size_t n, capacity;
     struct cards all, chosen; /* of this machine, and for its builds */
+    const char *chooser;      /* what says which; NULL: nothing does */
     struct devices_report report;
 };
 

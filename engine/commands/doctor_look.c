@@ -201,15 +201,18 @@ static enum status look_at_libraries(struct looking *l, struct error *err)
                    err);
     if (r->why)
         return add(l, "CUDA", arena_printf(l->arena, "hpo-trainer cannot use it: %s", r->why),
-                   "docs/gpus.md says what it needs; programs of your own may bring their CUDA",
+                   "docs/gpus.md says what it needs, and how it is built with it; programs of your "
+                   "own may bring their CUDA",
                    err);
     return add(l, "CUDA",
                arena_printf(l->arena, "cuBLASLt %s, NCCL %s", r->cublaslt ? r->cublaslt : "none",
                             r->nccl ? r->nccl : "none"),
-               !r->cublaslt ? "16 bits need libcublasLt: HPO_CUDA_LIBRARIES names its folder"
-               : !r->nccl   ? "ranks on several cards need libnccl: HPO_CUDA_LIBRARIES names its "
-                              "folder"
-                            : NULL,
+               r->cublaslt && r->nccl
+                   ? NULL
+                   : arena_printf(l->arena, "%s%s%s: HPO_CUDA_LIBRARIES names the folder",
+                                  r->cublaslt ? "" : "16 bits need libcublasLt",
+                                  r->cublaslt || r->nccl ? "" : ", ",
+                                  r->nccl ? "" : "ranks on several cards need libnccl"),
                err);
 }
 
@@ -217,16 +220,21 @@ static enum status look_at_cards(struct looking *l, struct error *err)
 {
     const struct cards *chosen;
     struct error refusal;
-    const char *remedy = NULL;
+    const char *remedy = NULL, *visible = getenv("CUDA_VISIBLE_DEVICES");
     enum status s;
 
     TRY(cards_find(l->arena, &l->d->all, err));
     s = devices_cards(l->devices, &chosen, &refusal);
     TRY(s == ERR_MEMORY ? error_memory(err) : OK);
     if (s != OK)
-        remedy = arena_printf(l->arena, "%s: %s; %s", refusal.where, refusal.text, refusal.hint);
+        remedy = arena_printf(l->arena, "%s: %s%s%s", refusal.where, refusal.text,
+                              l->d->all.n > 0 ? "; " : "", l->d->all.n > 0 ? refusal.hint : "");
     else
         l->d->chosen = *chosen;
+    if (s == OK && l->o->gpus.typed)
+        l->d->chooser = visible ? "--gpus or CUDA_VISIBLE_DEVICES" : "--gpus";
+    else if (s == OK && visible)
+        l->d->chooser = "CUDA_VISIBLE_DEVICES";
     if (s == OK && l->d->all.n > 0 && chosen->n == 0)
         remedy = chosen->lack;
     if (l->d->all.n == 0 && !remedy)

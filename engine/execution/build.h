@@ -60,6 +60,7 @@ struct work {
     int failures;           /* of this node in this build */
     int crowded;            /* how often its card had no room, one time after the other */
     int64_t crowded_ns;     /* when that began, by executor_now */
+    bool blamed;            /* a card has left the build by its word: another goes by 76 alone */
     double seconds;
     struct asker asker;
     struct study *study; /* of a study's node, once it was wanted */
@@ -157,6 +158,7 @@ struct build {
     int n_asked;              /* results that were asked for, and not answered yet */
     bool writes;              /* what is found out is kept: pins, histories. Not in a dry run */
     bool replays;             /* studies are gone through anew: see session_replay */
+    bool must_fit;            /* what is left must fit this machine: see fit.h */
     bool looks_first;         /* nothing starts yet: see fit.h */
     bool later;               /* something could start once a card is tried again that was full */
     bool held_wanted;         /* something could start, were it not for what waiting runs hold: */

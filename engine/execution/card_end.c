@@ -25,26 +25,40 @@ static const char *tail(const struct job *job)
     return bytes;
 }
 
-static bool says(const char *log, const char *words)
+/* Where it says so; NULL: nowhere. */
+static const char *says(const char *log, const char *words)
 {
     const size_t n = strlen(words);
 
     for (; *log; log++)
         if (strncasecmp(log, words, n) == 0)
-            return true;
-    return false;
+            return log;
+    return NULL;
 }
 
 /* What NVIDIA's driver and CUDA say of a card that is gone. */
-static bool says_broken(const char *log)
+static const char *says_broken(const char *log)
 {
-    static const char *const words[] = {"uncorrectable ECC", "GPU is lost", "fallen off the bus",
-                                        "CUDA_ERROR_ECC_UNCORRECTABLE"};
+    static const char *const words[] = {"uncorrectable ECC error encountered", "GPU is lost",
+                                        "fallen off the bus", "CUDA_ERROR_ECC_UNCORRECTABLE"};
+    const char *at = NULL;
 
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (says(log, words[i]))
-            return true;
-    return false;
+    for (size_t i = 0; i < sizeof words / sizeof *words && !at; i++)
+        at = says(log, words[i]);
+    return at;
+}
+
+/* The last line, or the one in which `at` stands. */
+static const char *line_of(const char *log, const char *at, struct arena *arena)
+{
+    const char *end = at ? at + strcspn(at, "\n") : log + strlen(log), *begin;
+
+    while (!at && end > log && end[-1] == '\n')
+        end--;
+    begin = end;
+    while (begin > log && begin[-1] != '\n')
+        begin--;
+    return arena_copy(arena, begin, (size_t)(end - begin));
 }
 
 static enum status take_full(struct build *b, struct job *job, bool *again, const char **sentence,
@@ -76,7 +90,8 @@ static enum status take_full(struct build *b, struct job *job, bool *again, cons
     return *sentence ? OK : error_memory(err);
 }
 
-static enum status take_broken(struct build *b, struct job *job, const char *log, bool *again,
+/* line: where its program says so. */
+static enum status take_broken(struct build *b, struct job *job, const char *line, bool *again,
                                const char **sentence, struct error *err)
 {
     const struct node *node = graph_node(b->graph, job->node);
@@ -85,7 +100,7 @@ static enum status take_broken(struct build *b, struct job *job, const char *log
     const char *cards;
     enum room room;
 
-    TRY(executor_blame(b->executor, job->task, CARD_BROKEN, log, &cards, err));
+    TRY(executor_blame(b->executor, job->task, CARD_BROKEN, line, &cards, err));
     if (*cards)
         progress_warning(b->progress,
                          "card %s is broken and leaves this build, %s says; nvidia-smi and the "
@@ -102,7 +117,7 @@ static enum status take_broken(struct build *b, struct job *job, const char *log
 enum status card_end(struct build *b, struct job *job, const struct executor_event *end,
                      bool *again, const char **sentence, struct error *err)
 {
-    const char *log;
+    const char *log, *broken, *line;
 
     *again = false;
     *sentence = failure_verdict(b, job, end->exit_code);
@@ -112,9 +127,14 @@ enum status card_end(struct build *b, struct job *job, const struct executor_eve
         return take_full(b, job, again, sentence, err);
     work_of(b, job->node)->crowded = 0;
     log = tail(job);
-    if (end->exit_code == BROKEN_STATUS || says_broken(log))
-        return take_broken(b, job, log, again, sentence, err);
-    if (!says(log, "CUDA out of memory"))
+    broken = says_broken(log);
+    if (end->exit_code == BROKEN_STATUS || (broken && !work_of(b, job->node)->blamed)) {
+        work_of(b, job->node)->blamed = true;
+        if (!(line = line_of(log, broken, job->arena)))
+            return error_memory(err);
+        return take_broken(b, job, line, again, sentence, err);
+    }
+    if (!says(log, "CUDA out of memory") && !says(log, "CUDA error: out of memory"))
         return OK;
     *sentence = arena_printf(b->arena,
                              "%s: the memory of its card was full: fewer slots a card (--gpus), or "

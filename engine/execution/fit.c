@@ -2,6 +2,17 @@
 #include "engine/execution/fit.h"
 
 #include "base/arena.h"
+#include "engine/process/devices.h"
+
+/* Of a step of hpo-trainer on GPUs: what it would say itself, once its turn came. */
+static enum status check_trainer(struct build *b, const struct node *n, struct error *err)
+{
+    const char *trainer, *ignored;
+
+    TRY(tool_path(b->tools, n->action.run[0], &trainer, err));
+    TRY(devices_check(b->devices, trainer, n->action.resources.gpus, n->where, err));
+    return tool_identity(b->tools, n, &ignored, err);
+}
 
 static enum status check_node(struct build *b, int node, struct error *err)
 {
@@ -13,7 +24,7 @@ static enum status check_node(struct build *b, int node, struct error *err)
 
     if (s != OK)
         *err = refused;
-    return s;
+    return s == OK && n->action.resources.n_settings > 0 ? check_trainer(b, n, err) : s;
 }
 
 /* What its trials run now stands for what they will. */

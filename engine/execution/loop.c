@@ -240,7 +240,7 @@ static enum status look_first(struct build *b, struct error *err)
     b->looks_first = true;
     TRY(go_on(b, err));
     b->looks_first = false;
-    return b->interrupted ? OK : fit_check(b, err);
+    return b->interrupted || !b->must_fit ? OK : fit_check(b, err);
 }
 
 enum status loop_run(struct build *b, struct error *err)

@@ -534,7 +534,6 @@ static enum status succeed(struct build *b, struct job *job, struct error *err)
     const struct unit *u = run->units[run->n - 1];
     const int best_node = run->purpose == FOR_BEST ? run->best_node : -1;
 
-    work_of(b, job->node)->crowded = 0;
     if (run->begun && run->purpose == FOR_STUDY && u->kept)
         TRY(retain_replaced(b, run->begun, err));
     run_say(b, job);

@@ -131,6 +131,7 @@ static enum status take_unit(struct build *b, struct job *job, const struct repo
     if (run->waiting == WAITS_NOT)
         job_wind(b, job);
     run->reported++;
+    work_of(b, job->node)->crowded = 0; /* its card had room */
     progress_verbose(b->progress, "%s %s", job->label, text);
     if (!last)
         TRY(keep_report(b, job, u, text, &line->numbers, err));

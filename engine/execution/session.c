@@ -109,13 +109,16 @@ static enum status open_executor(struct session *s, struct error *err)
         TRY(local_executor_open(&machine, b->arena, &s->local, err));
         b->executor = s->local;
         return OK;
-    case MODE_CACHED:
-        idle_executor(ROOM_REFUSED, &s->idle);
-        break;
     case MODE_DRY:
+        TRY(local_executor_open(&machine, b->arena, &s->local, err));
+        idle_executor(ROOM_BUSY, s->local, &s->idle);
+        break;
+    case MODE_CACHED:
+        idle_executor(ROOM_REFUSED, NULL, &s->idle);
+        break;
     case MODE_ACCEPT:
     case MODE_REPLAY:
-        idle_executor(ROOM_BUSY, &s->idle);
+        idle_executor(ROOM_BUSY, NULL, &s->idle);
         break;
     }
     b->executor = &s->idle.executor;
@@ -285,6 +288,7 @@ static enum status begin(struct session *s, const struct options *o, enum mode m
                           .b = {.o = o,
                                 .rerun = {.study = -1},
                                 .writes = mode == MODE_BUILD || mode == MODE_CACHED,
+                                .must_fit = mode == MODE_BUILD || mode == MODE_DRY,
                                 .replays = mode == MODE_REPLAY,
                                 .today = (int64_t)time(NULL) / 86400}};
     return (s->b.arena = arena_open()) ? OK : error_memory(err);
@@ -345,13 +349,14 @@ static enum status make_targets(struct build *b, struct error *err)
     return check_end(b, err);
 }
 
-/* The build ended because of a --set that nothing reads: it is not the last build, whose parameters
- * other commands take. */
-static bool refused_sets(const struct build *b, enum status s)
+/* Refused before anything ran, or because of a --set that nothing reads: it is not the last build,
+ * whose parameters other commands take. */
+static bool is_refused(const struct build *b, enum status s)
 {
     struct error ignored;
 
-    return s == ERR_INPUT && !b->recall.past && recipe_finish(b->recipe, &ignored) != OK;
+    return s == ERR_INPUT && (b->counts.ran + b->counts.failed == 0 ||
+                              (!b->recall.past && recipe_finish(b->recipe, &ignored) != OK));
 }
 
 /* All that later builds and commands will want to know, and what goes by that. */
@@ -364,7 +369,7 @@ static enum status keep(struct build *b, enum status s, struct run *run, struct 
     run->cached = b->counts.cached;
     run->failed = b->counts.failed;
     run->status = s == ERR_INTERRUPTED ? "interrupted" : s != OK || b->failed ? "failed" : "done";
-    if (!refused_sets(b, s))
+    if (!is_refused(b, s))
         TRY(record_build(b, err));
     if (s == OK)
         TRY(recall_save(b, err));

@@ -64,17 +64,21 @@ static void add_threads(struct list *list, const struct action *a, int cpus)
             add_number(list, names[i], cpus);
 }
 
-/* How it uses its share, where that changes no bit; and what of this machine it then needs. */
-static void add_settings(struct list *list, const struct action *a, const char *gpu_identity)
+/* How it uses its share, where that changes no bit; where its libraries are; and what its key says
+ * of the card, so that it refuses another. */
+static void add_settings(struct list *list, const struct request *r, const char *libraries)
 {
-    const char *libraries = getenv("HPO_CUDA_LIBRARIES");
+    const struct action *a = r->action;
 
     for (size_t i = 0; i < a->resources.n_settings; i++)
         add(list, a->resources.settings[i].name, a->resources.settings[i].value);
     if (a->resources.n_settings > 0 && libraries)
         add(list, "HPO_CUDA_LIBRARIES", libraries);
-    if (a->resources.n_settings > 0 && gpu_identity)
-        add(list, "HPO_GPU_IDENTITY", gpu_identity);
+    if (a->resources.n_settings > 0 && r->identity) {
+        const char *line = arena_copy(list->arena, r->identity, strcspn(r->identity, "\n"));
+        list->failed |= !line;
+        add(list, "HPO_GPU_IDENTITY", line ? line : "");
+    }
 }
 
 /* Those that the caller has. Their values are in nothing but the process. */
@@ -120,7 +124,7 @@ char **environment_of(const struct request *r, const struct surroundings *s, str
     add_default(&list, a, "CUDA_VISIBLE_DEVICES", s->gpus);
     if (*s->gpus)
         add_default(&list, a, "CUDA_DEVICE_ORDER", "PCI_BUS_ID");
-    add_settings(&list, a, s->gpu_identity);
+    add_settings(&list, r, s->libraries);
     if (r->trains && a->report) {
         add_default(&list, a, "PYTHONUNBUFFERED", "1"); /* its reports come while it runs */
     } else if (r->trains) {

@@ -18,8 +18,8 @@ struct surroundings {
     const char *checkpoint; /* HPO_CHECKPOINT_IN, or NULL */
     const char *modules;    /* the end of PYTHONPATH, or NULL: it is in no key */
     int cpus;
-    const char *gpus;         /* names of CUDA_VISIBLE_DEVICES, or "" */
-    const char *gpu_identity; /* a file, or NULL */
+    const char *gpus;      /* names of CUDA_VISIBLE_DEVICES, or "" */
+    const char *libraries; /* the folder of CUDA's, or NULL */
 };
 
 /* NULL-terminated, in the arena; NULL: no memory. */

@@ -47,7 +47,7 @@ struct request {
     const char *where;           /* of the action in the recipe */
     const struct action *action; /* command, environment, resources, names of inputs and outputs */
     const struct content **inputs; /* in the order of the action's */
-    const char *identity;          /* what a fetcher fetches, pinned */
+    const char *identity; /* what a fetcher fetches, pinned; else what its key says of the tool */
     bool trains;     /* its standard output comes as events, and standard error too where the action
                         is a script, which knows of no protocol; else checkpoints go in and out */
     bool speaks;     /* its standard input is open to executor_say, and HPO_MORE says so; else it is

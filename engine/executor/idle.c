@@ -11,8 +11,11 @@ static bool has_room(const struct executor *x)
 static enum status room(struct executor *x, const struct request *r, enum room *room,
                         struct error *err)
 {
-    (void)r;
-    *room = ((struct idle_executor *)x)->room;
+    struct idle_executor *idle = (struct idle_executor *)x;
+
+    if (idle->real)
+        TRY(executor_room(idle->real, r, room, err));
+    *room = idle->room;
     if (*room == ROOM_REFUSED)
         (void)error_set(err, ERR_FAILED, "", "its result is not in the store (--cached-only)");
     return OK;
@@ -107,7 +110,7 @@ static const struct executor_calls calls = {
     .now = now,
 };
 
-void idle_executor(enum room room, struct idle_executor *out)
+void idle_executor(enum room room, struct executor *real, struct idle_executor *out)
 {
-    *out = (struct idle_executor){.executor = {&calls}, .room = room};
+    *out = (struct idle_executor){.executor = {&calls}, .room = room, .real = real};
 }

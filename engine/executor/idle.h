@@ -11,10 +11,11 @@
 
 struct idle_executor {
     struct executor executor;
-    enum room room; /* what every request is told: ROOM_BUSY or ROOM_REFUSED */
+    enum room room;        /* what every request is told: ROOM_BUSY or ROOM_REFUSED */
+    struct executor *real; /* what it refuses is refused; or NULL */
 };
 
 /* Fills *out, which needs no close. */
-void idle_executor(enum room room, struct idle_executor *out);
+void idle_executor(enum room room, struct executor *real, struct idle_executor *out);
 
 #endif

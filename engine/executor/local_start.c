@@ -46,7 +46,7 @@ enum status local_prepare(struct local *l, struct child *c, const struct request
     s->modules = l->machine.modules;
     s->cpus = c->share.cpus;
     s->gpus = local_name_cards(l, &c->share, c->arena);
-    s->gpu_identity = devices_identity_file(l->machine.devices);
+    s->libraries = devices_libraries(l->machine.devices);
     command->env = s->gpus ? environment_of(r, s, c->arena) : NULL;
     c->action = a;
     return command->program && command->env ? OK : error_memory(err);

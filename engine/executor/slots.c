@@ -1,6 +1,8 @@
 /* slots: counts of cpus, bytes and slots of cards. */
 #include "engine/executor/slots.h"
 
+#include <strings.h>
+
 #include "base/arena.h"
 #include "base/text.h"
 #include "engine/cards.h"
@@ -90,6 +92,17 @@ static const char *list(const struct slots *slots, const struct resources *r, bo
     return text_finish(&t, &string, NULL, &ignored) == OK ? string : "";
 }
 
+/* Whether cards have no such names here: hpo-trainer, which gives them, did not know any card. */
+static bool is_unknown(const struct slots *slots, const char *class)
+{
+    if (strncasecmp(class, "sm_", 3) != 0)
+        return false;
+    for (size_t i = 0; i < slots->n_cards; i++)
+        if (slots->cards[i].card->class)
+            return false;
+    return true;
+}
+
 static enum status refuse_class(const struct slots *slots, const struct resources *r,
                                 const char *where, int there, struct arena *arena,
                                 struct error *err)
@@ -101,7 +114,11 @@ static enum status refuse_class(const struct slots *slots, const struct resource
         (void)error_set(err, ERR_INPUT, where,
                         "resources.gpu: there is no \"%s\" among the cards of this build: %s",
                         r->gpu, list(slots, r, false, arena));
-    error_hint(err, "a class is words of a card's model, or sm_NN; hpo doctor lists the cards");
+    error_hint(err, "%s",
+               is_unknown(slots, r->gpu)
+                   ? "hpo-trainer devices, which knows classes such as sm_90, says none of these "
+                     "cards"
+                   : "a class is words of a card's model, or sm_NN; hpo doctor lists the cards");
     return ERR_INPUT;
 }
 
@@ -118,8 +135,8 @@ static enum status refuse_gpus(const struct slots *slots, const struct resources
         return OK;
     if (r->gpus <= there)
         return error_set(err, ERR_FAILED, where,
-                         "resources.gpus: it needs %d, and of the cards that it could have only %d "
-                         "work: %s left this build",
+                         "resources.gpus: it needs %d, and %d are left of the cards that it could "
+                         "have: broken ones left this build, %s",
                          r->gpus, whole, list(slots, r, true, arena));
     if (r->gpu && slots->n_cards > 0)
         return refuse_class(slots, r, where, there, arena, err);

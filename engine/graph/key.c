@@ -81,7 +81,7 @@ enum status key_of_action(const struct action *a, const struct content_key *cont
     add_list(&t, "outputs", a->outputs, a->n_outputs);
     if (a->params)
         add_string(&t, "params", a->params);
-    if (a->resources.gpu)
+    if (a->resources.gpu && a->resources.n_settings == 0) /* else the tool says what of it counts */
         add_string(&t, "gpu", a->resources.gpu);
     if (a->stateless)
         text_add(&t, "stateless true\n");

@@ -12,12 +12,29 @@
 #include "engine/options.h"
 #include "engine/process/capture.h"
 
+enum { IDENTITY_BYTES = 4096 };
+
 struct devices {
     struct devices_context c;
     const char *identity; /* absolute path of the file that stands for a card, or NULL */
+    char *libraries;      /* see devices_libraries */
     struct cards cards;
-    bool found, classed;
+    struct devices_report report; /* for devices_check */
+    bool found, classed, asked;
 };
+
+/* Whether it says what stands for a card; hpo-trainer looks at it closely, where it has a use. */
+static enum status read_identity(const char *path, struct arena *arena, struct error *err)
+{
+    const char *class;
+    struct json *json;
+    char *text;
+    size_t n;
+
+    TRY(file_read(path, IDENTITY_BYTES, arena, &text, &n, err));
+    TRY(json_parse(text, n, path, JSON_STRICT, arena, &json, err));
+    return json_want_string(json, path, "class", &class, err);
+}
 
 static enum status find_identity(struct devices *d, const char *typed, struct error *err)
 {
@@ -27,30 +44,45 @@ static enum status find_identity(struct devices *d, const char *typed, struct er
     if (!typed)
         return OK;
     s = file_absolute(typed, d->c.arena, &path, err);
-    if (s == OK && !file_is_folder(path)) {
+    if (s == OK && (s = read_identity(path, d->c.arena, err)) == OK)
         d->identity = path;
+    if (s == OK || s == ERR_MEMORY)
+        return s;
+    error_place(err, "--gpu-identity");
+    error_hint(err, "where the card is: hpo-trainer fingerprint --backend cuda --precision bf16 > "
+                    "FILE");
+    return ERR_INPUT;
+}
+
+/* One that is not there is told of by who needs it. */
+static enum status find_libraries(struct devices *d, const char *typed, struct error *err)
+{
+    struct error ignored;
+
+    if (file_absolute(typed, d->c.arena, &d->libraries, &ignored) == OK ||
+        (d->libraries = arena_string(d->c.arena, typed)))
         return OK;
-    }
-    return s == ERR_MEMORY ? s
-                           : error_set(err, ERR_INPUT, "--gpu-identity",
-                                       "expected a file, found none at \"%s\"", typed);
+    return error_memory(err);
 }
 
 enum status devices_open(const struct devices_context *context, struct devices **out,
                          struct error *err)
 {
+    const char *libraries = getenv("HPO_CUDA_LIBRARIES");
     struct devices *d = arena_alloc(context->arena, sizeof *d);
 
     if (!d)
         return error_memory(err);
     d->c = *context;
     *out = d;
+    if (libraries) /* as it reaches processes in other folders */
+        TRY(find_libraries(d, libraries, err));
     return find_identity(d, context->options->gpu_identity, err);
 }
 
-const char *devices_identity_file(const struct devices *d)
+const char *devices_libraries(const struct devices *d)
 {
-    return d->identity;
+    return d->libraries;
 }
 
 enum status devices_cards(struct devices *d, const struct cards **out, struct error *err)
@@ -94,7 +126,8 @@ static enum status fill_env(const struct devices *d, const char *cards, char ***
     env[n++] = "TZ=UTC";
     env[n++] = "CUDA_DEVICE_ORDER=PCI_BUS_ID";
     whole &= (env[n++] = arena_printf(arena, "PATH=%s", path ? path : "/usr/bin:/bin")) != NULL;
-    whole &= add_passed(arena, env, &n, "HPO_CUDA_LIBRARIES");
+    if (d->libraries)
+        whole &= (env[n++] = arena_printf(arena, "HPO_CUDA_LIBRARIES=%s", d->libraries)) != NULL;
     if (d->identity)
         whole &= (env[n++] = arena_printf(arena, "HPO_GPU_IDENTITY=%s", d->identity)) != NULL;
     if (cards)
@@ -121,19 +154,14 @@ static enum status fill_question(const struct devices *d, const char *trainer,
 
 /* ---- identity ---- */
 
-/* The first card of each model of a class. */
-static size_t first_of_models(const struct devices *d, const char *class, const struct card **first)
+/* The cards of a class. Each is asked: two of one model may differ in what results depend on. */
+static size_t cards_of(const struct devices *d, const char *class, const struct card **list)
 {
     size_t n = 0;
 
-    for (size_t i = 0; i < d->cards.n; i++) {
-        const struct card *card = &d->cards.list[i];
-        bool known = !card_is(card, class);
-        for (size_t k = 0; k < n && !known; k++)
-            known = card->model && first[k]->model && strcmp(card->model, first[k]->model) == 0;
-        if (!known)
-            first[n++] = card;
-    }
+    for (size_t i = 0; i < d->cards.n; i++)
+        if (card_is(&d->cards.list[i], class))
+            list[n++] = &d->cards.list[i];
     return n;
 }
 
@@ -183,24 +211,24 @@ enum status devices_identity(struct devices *d, const char *trainer, const char 
     struct arena *arena = d->c.arena;
     const bool by_file = d->identity;
     const struct cards *cards;
-    const struct card **first;
+    const struct card **list;
     struct question *questions;
     size_t n = 1;
 
     TRY(devices_cards(d, &cards, err));
     if (class && strncasecmp(class, "sm_", 3) == 0 && !by_file)
         TRY(devices_classes(d, trainer, err));
-    first = arena_array(arena, cards->n + 1, sizeof *first);
+    list = arena_array(arena, cards->n + 1, sizeof *list);
     questions = arena_array(arena, cards->n + 1, sizeof *questions);
-    if (!first || !questions)
+    if (!list || !questions)
         return error_memory(err);
-    if (!by_file && (n = first_of_models(d, class, first)) == 0)
+    if (!by_file && (n = cards_of(d, class, list)) == 0)
         return refuse_without(d, class, where, err);
     for (size_t i = 0; i < n; i++)
-        TRY(fill_question(d, trainer, argv, by_file ? NULL : first[i]->name, "identity",
+        TRY(fill_question(d, trainer, argv, by_file ? NULL : list[i]->name, "identity",
                           &questions[i], err));
     TRY(capture_all(d->c.capture, questions, n, arena, err));
-    return take_same(first, questions, n, where, identity, err);
+    return take_same(list, questions, n, where, identity, err);
 }
 
 /* ---- what the trainer says ---- */
@@ -273,6 +301,26 @@ enum status devices_ask(struct devices *d, const char *trainer, struct devices_r
         *err = q.error;
     TRY(q.status == ERR_INPUT ? ERR_FAILED : q.status);
     return devices_read(q.answer, d->c.arena, out, err);
+}
+
+enum status devices_check(struct devices *d, const char *trainer, int gpus, const char *where,
+                          struct error *err)
+{
+    const struct devices_report *r = &d->report;
+
+    if (!d->asked)
+        TRY(devices_ask(d, trainer, &d->report, err));
+    d->asked = true;
+    if (!r->why && (r->nccl || gpus == 1))
+        return OK;
+    if (r->why)
+        (void)error_set(err, ERR_INPUT, where, "backend: hpo-trainer cannot use \"cuda\": %s",
+                        r->why);
+    else
+        (void)error_set(err, ERR_INPUT, where,
+                        "ranks: %d of them need libnccl, which hpo-trainer does not find", gpus);
+    error_hint(err, "hpo-trainer devices says more; docs/gpus.md says what it needs");
+    return ERR_INPUT;
 }
 
 /* A card is known by its UUID, or by its number where the driver does not tell that yet. */

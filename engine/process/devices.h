@@ -3,8 +3,8 @@
  * hpo-trainer says of them: their classes, and what results on them depend on.
  *
  * Identity   What results in 16 bits on a card depend on is what `hpo-trainer fingerprint` answers
- *            beside one card of each model, or beside the file of --gpu-identity. It is asked in
- *            each build: another card may have been put in.
+ *            beside each card, or beside the file of --gpu-identity. It is asked in each build:
+ *            another card may have been put in.
  */
 #ifndef ENGINE_PROCESS_DEVICES_H
 #define ENGINE_PROCESS_DEVICES_H
@@ -32,8 +32,8 @@ struct devices; /* opaque: what was found in this build */
 enum status devices_open(const struct devices_context *context, struct devices **out,
                          struct error *err) MUST_CHECK;
 
-/* Its absolute path, for HPO_GPU_IDENTITY; or NULL. */
-const char *devices_identity_file(const struct devices *d);
+/* HPO_CUDA_LIBRARIES, absolute; or NULL. */
+const char *devices_libraries(const struct devices *d);
 
 /* The cards; none are no error. ERR_INPUT: --gpus names what is not there. */
 enum status devices_cards(struct devices *d, const struct cards **out,
@@ -41,6 +41,10 @@ enum status devices_cards(struct devices *d, const struct cards **out,
 
 /* Asks the program hpo-trainer, where it lies, for the class of each card. */
 enum status devices_classes(struct devices *d, const char *trainer, struct error *err) MUST_CHECK;
+
+/* ERR_INPUT: that program cannot train on so many cards. where is for messages. */
+enum status devices_check(struct devices *d, const char *trainer, int gpus, const char *where,
+                          struct error *err) MUST_CHECK;
 
 /* The answer of this command of hpo-trainer beside the cards of a class (NULL: any). ERR_INPUT:
  * there is no such card, or two of them make it answer differently. */

@@ -130,6 +130,10 @@ static inline bool cuda_broken(const struct cuda *c)
  * ERR_SYSTEM. */
 enum status cuda_failure(const char *place, cudaError_t e, const char *what, struct error *err);
 
+/* A library that says no more than that it fails: is the card broken, or full? */
+enum status cuda_library_failure(const char *place, const char *library, const char *why,
+                                 struct error *err);
+
 /* Rows [first, first + n) of a parameter as a slab holds them, of which floats [from, end) go to
  * the device: to[0] is float `from`. */
 struct cuda_rows {

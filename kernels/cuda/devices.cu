@@ -296,8 +296,11 @@ enum status devices_check(int device, enum ops_product product, struct error *er
 
     TRY(devices_count(&n, err));
     if (device < 0 || device >= n)
-        return refuse(err, "hpo-trainer devices lists them",
-                      "there is no device %d: this process sees %d", device, n);
+        return refuse(
+            err, "hpo-trainer devices lists them",
+            "each rank has a card of its own: there is none for rank %d, for this process "
+            "sees %d",
+            device, n);
     if ((e = describe(device, &d, &uuid)) != cudaSuccess)
         return devices_refuse(e, device, err);
     TRY(check_class(&d, err));

@@ -294,7 +294,7 @@ enum status half_open(struct cuda *c, struct error *err)
         return error_memory(err);
     TRY(cublaslt_open(&h->lt, err));
     if (h->lt.create(&h->handle) != 0)
-        return error_set(err, ERR_SYSTEM, "cuda", "cuBLASLt cannot be started on this device");
+        return cuda_library_failure(c->place, "cuBLASLt", "it cannot be started", err);
     return cuda_allocate(&c->base, WORKSPACE, &h->workspace, err);
 }
 

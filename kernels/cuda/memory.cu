@@ -21,7 +21,8 @@ struct cuda_block {
     void *at;
 };
 
-constexpr size_t STAGE = 4 << 20; /* bytes */
+constexpr size_t STAGE = 4 << 20;          /* bytes */
+constexpr size_t LIBRARY_NEEDS = 16 << 20; /* of a card; that little is a full one */
 
 /* Errors of the card itself, not of what ran on it. */
 static bool is_hardware(cudaError_t e)
@@ -41,6 +42,19 @@ enum status cuda_failure(const char *place, cudaError_t e, const char *what, str
     }
     return error_set(err, e == cudaErrorMemoryAllocation ? ERR_BUSY : ERR_SYSTEM, place, "%s: %s",
                      what, why);
+}
+
+enum status cuda_library_failure(const char *place, const char *library, const char *why,
+                                 struct error *err)
+{
+    size_t available, total;
+    cudaError_t e = cudaMemGetInfo(&available, &total);
+
+    if (e == cudaSuccess && available < LIBRARY_NEEDS)
+        e = cudaErrorMemoryAllocation;
+    if (e != cudaSuccess)
+        return cuda_failure(place, e, library, err);
+    return error_set(err, ERR_SYSTEM, place, "%s: %s", library, why);
 }
 
 /* A failure of one rank is the others' at once: they may be waiting for it. */
@@ -191,12 +205,17 @@ enum status cuda_open(const struct backend_options *o, struct backend **out, str
         s = cuda_snapshots_open(c, err);
     if (s == OK && c->n_ranks > 1)
         s = join_ranks(c, err);
-    if (s != OK) {
+    if (s != OK && c->n_ranks == 1) {
         cuda_close(&c->base);
         return s;
     }
-    *out = &c->base;
-    return OK;
+    if (s != OK) { /* at once: others may wait for this one */
+        c->failure = s;
+        c->error = *err;
+        tell_ranks(c);
+    }
+    *out = &c->base; /* others may read what this one has until all have ended */
+    return s;
 }
 
 /* ---- memory ---- */
@@ -211,10 +230,13 @@ enum status cuda_allocate(struct backend *be, size_t bytes, void **out, struct e
 
     if (e != cudaSuccess)
         return cuda_failure(c->place, e, "cannot ask for its memory", err);
-    if (bytes > total || c->taken > total - bytes)
-        return error_set(err, ERR_MEMORY, "cuda",
-                         "needs %zu bytes of the device's memory, it has %zu",
-                         bytes > SIZE_MAX - c->taken ? bytes : c->taken + bytes, total);
+    if (bytes > total || c->taken > total - bytes) {
+        (void)error_set(err, ERR_MEMORY, "cuda",
+                        "needs %zu bytes of the device's memory, it has %zu",
+                        bytes > SIZE_MAX - c->taken ? bytes : c->taken + bytes, total);
+        error_hint(err, "a smaller batch needs less, and so do ranks that share it out (--zero 3)");
+        return ERR_MEMORY;
+    }
     if (bytes <= available) {
         if (!(b = static_cast<struct cuda_block *>(calloc(1, sizeof *b))))
             return error_memory(err);
@@ -222,9 +244,11 @@ enum status cuda_allocate(struct backend *be, size_t bytes, void **out, struct e
     }
     if (bytes > available || e == cudaErrorMemoryAllocation) {
         free(b);
-        return error_set(err, ERR_BUSY, "cuda",
-                         "needs %zu more bytes of the device's memory, %zu of its %zu are free",
-                         bytes, available, total);
+        (void)error_set(err, ERR_BUSY, "cuda",
+                        "needs %zu more bytes of the device's memory, %zu of its %zu are free",
+                        bytes, available, total);
+        error_hint(err, "others have the rest: it is there when they have ended");
+        return ERR_BUSY;
     }
     if (e == cudaSuccess)
         e = cudaMemsetAsync(at, 0, bytes, c->stream);

@@ -172,6 +172,9 @@ static cudaError_t bring(const struct snapshot *s, const struct rows_out *r, con
     constexpr size_t most = CHUNK / sizeof(float);
     cudaError_t e = cudaSetDevice(s->cuda->device); /* this thread may be new to it */
 
+    if (s->cuda->ranks)
+        ranks_beat(s->cuda->ranks, s->cuda->rank);
+
     (void)pthread_mutex_lock(&all->copying);
     if (e == cudaSuccess)
         e = cudaStreamWaitEvent(all->stream, s->made, 0);

@@ -33,6 +33,7 @@ struct cuda_wire {
     std::atomic<int> use;   /* who may call it: see enum use */
     /* Copies: what is sent is ready; what was received has been copied. */
     cudaEvent_t ready, copied;
+    void *warm; /* of wire_warm, where it failed: others may still copy from it */
 };
 
 namespace
@@ -119,7 +120,7 @@ enum status open_nccl(struct cuda *c, struct error *err)
     TRY(ranks_meet(c->ranks, c->rank, err));
     if (!(failed = first.failed))
         failed = w->nccl.comm_init_rank(&w->comm, (int)c->n_ranks, first.id, (int)c->rank);
-    return failed ? error_set(err, ERR_SYSTEM, "cuda", "NCCL: %s", w->nccl.get_error_string(failed))
+    return failed ? cuda_library_failure(c->place, "NCCL", w->nccl.get_error_string(failed), err)
                   : OK;
 }
 
@@ -238,6 +239,7 @@ void wire_close(struct cuda *c)
         (void)cudaEventDestroy(w->ready);
     if (w->copied)
         (void)cudaEventDestroy(w->copied);
+    (void)cudaFree(w->warm);
     free(w);
 }
 
@@ -273,10 +275,9 @@ void wire_flush(struct cuda *c)
 enum status wire_warm(struct cuda *c, struct error *err)
 {
     constexpr size_t bytes = 1 << 18;
-    void *memory = NULL;
-    cudaError_t e = cudaMalloc(&memory, (c->n_ranks + 1) * bytes);
-    char *at = static_cast<char *>(memory);
-    enum status s;
+    struct cuda_wire *w = c->wire;
+    cudaError_t e = cudaMalloc(&w->warm, (c->n_ranks + 1) * bytes);
+    char *at = static_cast<char *>(w->warm);
 
     if (e != cudaSuccess)
         return cuda_failure(c->place, e, "cannot join the ranks", err);
@@ -286,7 +287,8 @@ enum status wire_warm(struct cuda *c, struct error *err)
             wire_receive(c, i, at + (i + 1) * bytes, bytes);
         }
     wire_flush(c);
-    s = cuda_sync(&c->base, err);
-    (void)cudaFree(memory);
-    return s;
+    TRY(cuda_sync(&c->base, err));
+    (void)cudaFree(w->warm);
+    w->warm = NULL;
+    return OK;
 }

@@ -49,7 +49,9 @@ class Doctor(Case):
         self.environment["CUDA_VISIBLE_DEVICES"] = "1,2"
         self.assertIn("3, of which builds use 2", self.screen())
         cards = json.loads(self.hpo("doctor", "--json", "--gpus", "2,")[0])["cards"]
-        self.assertEqual([c["why"] is None for c in cards], [False, False, True])
+        self.assertEqual([c["slots"] for c in cards], [0, 0, 1])
+        self.assertEqual(self.screen("--gpus", "2:3").count("left out by --gpus or CUDA_VISIBLE_DEVICES"), 2)
+        self.assertIn("3 slots", self.screen("--gpus", "2:3"))
         self.assertEqual(cards[0]["bus"], "0000:00:00.0")
         found = self.findings("--gpus", "7,")["GPUs"]
         self.assertIn("there is no card 7", found["do"])

@@ -8,7 +8,8 @@ import unittest
 from case import BIN, Case, uuid
 
 FAKE = '''#!/bin/sh
-{{ echo "$*"; env | grep -E '^(HPO_BACKEND|HPO_RANKS|HPO_ZERO|HPO_GPU_IDENTITY|CUDA_)' | sort; echo --; }} >> {folder}/told
+told=$(echo "$*"; env | grep -E '^(HPO_BACKEND|HPO_RANKS|HPO_ZERO|HPO_GPU_IDENTITY|CUDA_)' | sort)
+printf '%s\\n--\\n' "$told" >> {folder}/told # at once: several may be asked
 case "$1" in
 fingerprint)
   case "$*" in
@@ -47,6 +48,7 @@ class GpuSteps(Case):
         self.program = self.folder / "bin/hpo"
         self.write("bin/hpo-trainer", FAKE.format(folder=self.folder), 0o755)
         self.write("classes", "class=sm_90\n")
+        self.write("devices", json.dumps({"cuda": {"driver": "580", "nccl": "2.28.9", "devices": []}}))
 
     def recipe(self, options, accumulate="2", evaluate="", accumulates="2"):
         self.write("r.lua", RECIPE.format(options=options, accumulate=accumulate, evaluate=evaluate, accumulates=accumulates))
@@ -67,6 +69,7 @@ class GpuSteps(Case):
         self.assertEqual(self.build("r.lua", "default", "scores")["failed"], 0)
         train, = self.told("train")
         self.assertEqual(train, {"HPO_BACKEND": "cuda", "HPO_RANKS": "2", "HPO_ZERO": "3", "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+                                 "HPO_GPU_IDENTITY": '{"numerics": 1, "precision": "fp32"}',
                                  "CUDA_VISIBLE_DEVICES": f"{uuid(0)},{uuid(1)}"})
         evaluate, = self.told("evaluate")
         self.assertEqual((evaluate["HPO_RANKS"], evaluate["CUDA_VISIBLE_DEVICES"]), ("1", uuid(0)))
@@ -109,7 +112,9 @@ class GpuSteps(Case):
                 (cuda + 'precision = "bf16", bf16 = "tile"', "2", "hpo.train.bf16: only the processor has an order"),
                 ('resources = { gpu = "h100" }', "2", "hpo.train.resources.gpu: it is a class of GPU, and gpus is 0"),
                 ('backend = "rocm"', "2", 'hpo.train.backend: expected "cpu" or "cuda", found "rocm"'),
-                (cuda + "ranks = 0", "2", "hpo.train.ranks: expected a whole number ≥ 1")):
+                (cuda + "ranks = 0", "2", "hpo.train.ranks: expected a whole number ≥ 1"),
+                (cuda + "ranks = 65", "65", "hpo.train.ranks: expected a whole number ≤ 64"),
+                ("resources = { gpus = 1 }", "2", "hpo.train.resources.gpus: found 1, and the backend is cpu")):
             self.recipe(options, accumulate, accumulates="5")
             self.assertIn(message, self.refused(), options)
             self.assertEqual(self.told("train") if (self.folder / "told").exists() else [], [])
@@ -121,13 +126,36 @@ class GpuSteps(Case):
         self.recipe('backend = "cuda", ranks = 4', "4")
         self.assertIn("resources.gpus: it needs 4, there is 1", self.refused())
 
+    def test_a_trainer_that_cannot(self):
+        """What it would say of itself is said before anything starts, and in a dry run."""
+        self.make_cards(H100, H100)
+        self.recipe('backend = "cuda", ranks = 2')
+        for devices, message in (({"cuda": None}, 'backend: hpo-trainer cannot use "cuda": this hpo-trainer was built without it'),
+                                 ({"cuda": {"why": "the driver is too old", "devices": []}}, "the driver is too old"),
+                                 ({"cuda": {"nccl": None, "devices": []}}, "ranks: 2 of them need libnccl")):
+            self.write("devices", json.dumps(devices))
+            self.assertIn(message, self.refused())
+            self.assertIn(message, self.refused("--dry-run"))
+        self.assertEqual(self.told("train"), [])
+
+    def test_libraries_in_a_folder_beside_the_recipe(self):
+        self.make_cards(H100)
+        self.write("bin/hpo-trainer", FAKE.format(folder=self.folder).replace("CUDA_)", "HPO_CUDA_LIBRARIES)"), 0o755)
+        self.environment["HPO_CUDA_LIBRARIES"] = "libraries"
+        (self.folder / "libraries").mkdir()
+        self.recipe('backend = "cuda"')
+        self.build("r.lua")
+        self.assertEqual({v["HPO_CUDA_LIBRARIES"] for v in self.told("train") + self.told("devices")[-1:]}, {str(self.folder / "libraries")})
+
     # ---- identity
 
     def test_in_16_bits_it_is_asked_beside_the_card(self):
         self.make_cards(H100, H100)
         self.recipe('backend = "cuda", precision = "bf16"')
         self.build("r.lua")
-        self.assertEqual(self.told("fingerprint --precision bf16 --backend cuda"), [{"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": uuid(0)}])
+        asked = sorted(self.told("fingerprint --precision bf16 --backend cuda"), key=lambda v: v["CUDA_VISIBLE_DEVICES"])
+        self.assertEqual(asked, [{"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": uuid(i)} for i in (0, 1)])
+        self.assertEqual(json.loads(self.told("train")[0]["HPO_GPU_IDENTITY"])["class"], "sm_90")  # it refuses another card
         self.assertEqual(self.build("r.lua")["ran"], 0)
         self.write("classes", "class=sm_100\n")
         self.assertEqual(self.build("r.lua")["ran"], 1)  # another card was put in
@@ -145,6 +173,20 @@ class GpuSteps(Case):
                     evaluate='backend = "cuda", precision = "bf16", resources = { gpu = "a100" }')
         self.assertIn('results on "a100" are others than on "h100", which this build uses too', self.hpo("build", "r.lua", "scores", status=2)[1])
 
+    def test_two_cards_of_one_name(self):
+        """A model may be sold with several numbers of SMs, and one of two cards may be divided (MIG)."""
+        self.make_cards(H100, H100)
+        self.write("classes", f'case $CUDA_VISIBLE_DEVICES in *{uuid(0)}*) class=sm_90 ;; *) class=sm_91 ;; esac\n')
+        self.recipe('backend = "cuda", precision = "bf16"')
+        self.assertIn("results depend on which card it gets", self.refused())
+
+    def test_a_class_only_places_what_says_itself_on_what_it_depends(self):
+        self.make_cards(H100)
+        self.recipe('backend = "cuda"')
+        self.build("r.lua")
+        self.recipe('backend = "cuda", resources = { gpu = "H100" }')
+        self.assertEqual(self.build("r.lua")["ran"], 0)
+
     def test_a_file_stands_for_a_card(self):
         """On a machine without one the key is known, and with it the results that are."""
         self.make_cards(H100)
@@ -158,18 +200,21 @@ class GpuSteps(Case):
         self.environment["HPO_NVIDIA"] = str(self.folder / "nvidia")
         self.recipe('backend = "cuda", precision = "bf16", lr = 0.2')
         self.build("r.lua", "--gpu-identity", "identity")
-        self.assertEqual(self.told("train")[-1]["HPO_GPU_IDENTITY"], str(self.folder / "identity"))
-        self.assertIn('--gpu-identity: expected a file, found none at "nothing"', self.refused("--gpu-identity", "nothing"))
+        self.assertEqual(self.told("train")[-1]["HPO_GPU_IDENTITY"].strip(), self.read("identity").strip())
+        self.assertIn("--gpu-identity: ", self.refused("--gpu-identity", "nothing"))
+        self.write("bad", "garbage")
+        self.recipe("")
+        self.assertIn("--gpu-identity: ", self.refused("--gpu-identity", "bad"))  # though the processor has no use for it
 
     def test_a_class_of_the_trainers(self):
         self.make_cards(A100, H100)
         devices = [{"index": i, "uuid": uuid(i), "name": "", "class": c, "memory": 8e10, "free": 7e10, "usable": True, "why": None}
                    for i, c in enumerate(("sm_80", "sm_90"))]
-        self.write("devices", json.dumps({"backends": ["cpu", "cuda"], "cuda": {"driver": "580", "devices": devices}}) + "\n")
+        self.write("devices", json.dumps({"backends": ["cpu", "cuda"], "cuda": {"driver": "580", "nccl": None, "devices": devices}}) + "\n")
         self.recipe('backend = "cuda", resources = { gpu = "sm_90" }')
         self.build("r.lua")
         self.assertEqual(self.told("train")[0]["CUDA_VISIBLE_DEVICES"], uuid(1))
-        self.recipe('backend = "cuda", resources = { gpu = "sm_100" }')
+        self.recipe('backend = "cuda", lr = 0.2, resources = { gpu = "sm_100" }')
         self.assertIn(f'there is no "sm_100" among the cards of this build: {A100} (sm_80), {H100} (sm_90)', self.refused())
 
     # ---- shipped recipes

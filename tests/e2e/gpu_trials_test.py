@@ -117,6 +117,15 @@ class GpuTrials(Case):
         answer = self.build("r.lua", status=1)
         self.assertIn("failed: s/0: its card had no room for it 10 times in 0 s (status 75)", answer["messages"])
 
+    def test_what_had_room_begins_to_count_anew(self):
+        """A trial that finds its card full twice, with work between that lasts longer than its timeout, has not failed."""
+        self.make_cards("NVIDIA L4")
+        self.trainer(f'[ $t = $((HPO_FROM + 1)) ] && ! [ -e {self.folder}/tried-$1-$t ] && touch {self.folder}/tried-$1-$t && exit 75', seconds=0.6)
+        self.recipe(choices="1, 2", concurrency=2)
+        self.write("r.lua", self.read("r.lua").replace("params = p", "params = p, live = false, timeout = 1")
+                   .replace("fifo { max_t = 2 }", "asha { max_t = 4, grace_period = 1, reduction_factor = 2 }"))
+        self.assertEqual(self.build("r.lua")["failed"], 0)
+
     def test_or_its_time_is_over(self):
         self.make_cards("NVIDIA L4")
         self.trainer("exit 75")
@@ -162,7 +171,7 @@ echo $t > "$HPO_CHECKPOINT_OUT/t"
         self.trainer("exit 76")
         self.recipe()
         answer = self.build("r.lua", status=1)
-        self.assertIn(f"only 0 work: {uuid(0)} left this build", answer["messages"])
+        self.assertIn(f"0 are left of the cards that it could have: broken ones left this build, {uuid(0)}", answer["messages"])
 
     def test_a_script_that_knows_no_protocol(self):
         self.make_cards("NVIDIA L4", "NVIDIA L4")

@@ -97,6 +97,16 @@ class Gpus(Case):
         self.build("r.lua", "-j8", "--gpus", "auto:2")
         self.assertEqual(self.x("two0"), f"{uuid(0)},{uuid(1)} PCI_BUS_ID")
 
+    def test_its_cards_are_told_by_nobody_else(self):
+        self.make_cards(H100)
+        self.recipe(command("a", SHOW, more='env = { CUDA_VISIBLE_DEVICES = "5" }'))
+        self.assertIn("hpo.command.env.CUDA_VISIBLE_DEVICES: it is told the cards that it gets", self.refused())
+
+    def test_a_class_of_no_card(self):
+        for asked in ("", "gpus = 0, "):
+            self.recipe(command("a", SHOW, asked + 'gpu = "h100"'))
+            self.assertIn("r.lua:3: hpo.command.resources.gpu: it is a class of GPU, and gpus is 0", self.refused())
+
     def test_a_class_is_the_cards(self):
         self.make_cards(A100, H100)
         self.recipe(command("a", SHOW, 'gpus = 1, gpu = "h100"'), command("b", SHOW, 'gpus = 1, gpu = "A100"'))
@@ -138,7 +148,7 @@ return {{ default = hpo.study {{ metric = "loss", search = hpo.search.grid {{}},
     def test_bad_choices(self):
         self.make_cards(H100, H100)
         self.recipe(command("a", SHOW))
-        for typed, message in (("3", "--gpus: 3 GPUs are asked for, there are 2"), ("2,", "--gpus: there is no card 2; there is 0 NVIDIA"),
+        for typed, message in (("3", "--gpus: 3 GPUs are asked for, there are 2"), ("2,", "--gpus: there is no card 2: expected one of card 0 (NVIDIA"),
                                ("0,0", "--gpus: card 0 is named twice"), (f"0,{uuid(0)}", "is named twice"),
                                ("GPU-ffff", "--gpus: there is no card GPU-ffff"), ("GPU-", "expected numbers of GPUs"),
                                ("0", "a number alone says how many GPUs"), ("0:0", "expected a whole number from 1 to 64"),
@@ -205,11 +215,20 @@ return {{ default = hpo.study {{ metric = "loss", search = hpo.search.grid {{}},
         self.build("r.lua")
         self.assertEqual(self.x("a"), f"{uuid(0)},{uuid(2)} PCI_BUS_ID")
 
+    def test_words_take_one_card_from_others_at_most(self):
+        """A program that says so of every card is more likely wrong itself."""
+        self.make_cards(H100, H100, H100)
+        self.recipe(command("a", "echo 'Uncorrectable ECC error encountered? no'; exit 1"), command("b", SHOW, "gpus = 2"))
+        answer = self.build("r.lua", "--keep-going", "-j1", status=1)
+        self.assertEqual(answer["messages"].count("is broken and leaves"), 1)
+        self.assertIn("failed: a: it ended with status 1", answer["messages"])
+        self.assertEqual(self.x("b").count("GPU-"), 2)
+
     def test_no_card_is_left(self):
         self.make_cards(H100, H100)
         self.recipe(command("a", "exit 76"), command("b", SHOW), command("c", SHOW, "cpus = 1"))
         answer = self.build("r.lua", "--keep-going", "-j1", status=1)
-        self.assertIn(f"it needs 1, and of the cards that it could have only 0 work: {uuid(0)}, {uuid(1)} left this build", answer["messages"])
+        self.assertIn(f"it needs 1, and 0 are left of the cards that it could have: broken ones left this build, {uuid(0)}, {uuid(1)}", answer["messages"])
         self.assertRegex(answer["messages"], r"failed: a: resources.gpus: it needs 1")
         self.assertRegex(answer["messages"], r"failed: b: resources.gpus: it needs 1")
         self.assertEqual(self.x("c"), "")
@@ -220,6 +239,23 @@ return {{ default = hpo.study {{ metric = "loss", search = hpo.search.grid {{}},
         answer = self.build("r.lua", status=1)
         self.assertIn("failed: a: it ended with status 1: the memory of its card was full: fewer slots a card (--gpus), or a smaller batch",
                       answer["messages"])
+        self.recipe(command("a", "echo 'RuntimeError: CUDA error: out of memory' >&2; exit 1"))
+        self.assertIn("the memory of its card was full", self.build("r.lua", status=1)["messages"])
+
+    def test_what_is_wrong_is_said_in_a_dry_run(self):
+        self.recipe(command("a", SHOW))
+        self.assertIn("resources.gpus: it needs 1, there are 0", self.refused("--dry-run"))
+
+    def test_what_was_refused_is_not_the_last_build(self):
+        self.make_cards(H100)
+        self.write("train.sh", 'echo "{\\"t\\": 1, \\"l\\": 1}"\n')
+        self.write("r.lua", HEAD + """return { default = hpo.study { name = "s", metric = "l", search = hpo.search.random(), samples = hpo.param("n", 1),
+  space = { x = hpo.uniform(0, 1) }, scheduler = hpo.scheduler.fifo { max_t = 1 }, trial = function(p)
+  return hpo.command { run = { "sh", hpo.source "train.sh" }, params = p, stateless = true, resources = { gpus = 1 } } end } }""")
+        self.build("r.lua")
+        self.environment["CUDA_VISIBLE_DEVICES"] = ""
+        self.refused("--set", "n=3")
+        self.assertEqual(len(self.table("r.lua")["trials"]), 1)
 
     def test_an_interrupt_ends_a_wait_for_a_card(self):
         self.make_cards(H100)

@@ -144,14 +144,32 @@ class Failures(Ranks):
         self.fails(76, r"rank \d: device \d .emulated device, GPU-\S+: .*uncorrectable ECC error", HPO_EMULATION_FAIL="1500", HPO_EMULATION_ERROR="214")
 
     def test_a_rank_that_hangs(self):
+        said = r"ranks: rank \d did not answer the others for 1 seconds"
         for n in (400, 1500):
-            self.fails(1, r"ranks: rank \d did not answer the others for 1 seconds", HPO_EMULATION_HANG=str(n), HPO_RANK_SECONDS="1")
+            self.fails(1, said, HPO_EMULATION_HANG=str(n), HPO_RANK_SECONDS="1")
+
+    def test_a_program_that_stands_still_is_late_for_nobody(self):
+        words = [str(BIN / "hpo-trainer"), "train",
+                 *map(str, flags({"--out": "out", "--batch-size": 1, "--accumulate": 12, "--ranks": 2, "--epochs": 8}))]
+        process = subprocess.Popen(words, cwd=self.folder, env={**self.environment, "HPO_RANK_SECONDS": "2"}, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process.stdout.readline()  # an epoch is done
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(5)
+        process.send_signal(signal.SIGCONT)
+        self.assertEqual((process.wait(), process.stderr.read().decode().splitlines()[1:]), (0, []))
+        process.stdout.close()
+        process.stderr.close()
+
+    def test_a_failure_while_ranks_open(self):
+        """What one has is read by others until all have ended."""
+        for n in range(36, 52, 1 if LONG else 3):
+            self.fails(76, "", ranks=2, zero=0, HPO_RANKS_SHARE="1", HPO_EMULATION_FAIL=str(n), HPO_EMULATION_ERROR="214")
 
     def test_no_memory(self):
         self.fails(2, r"(rank \d: )?cuda: needs \d+ bytes of the device's memory, it has 2000000", HPO_EMULATION_MEMORY="2000000")
 
     def test_no_communicator(self):
-        self.fails(1, "cuda: NCCL: unhandled system error", HPO_EMULATION_NCCL="refuse")
+        self.fails(1, r"rank \d: device \d .*: NCCL: unhandled system error", HPO_EMULATION_NCCL="refuse")
 
     def test_interrupted(self):
         words = [str(BIN / "hpo-trainer"), "train", *map(str, flags({"--out": "out", "--batch-size": 1, "--accumulate": 4,

@@ -87,6 +87,12 @@ cudaError_t count_call()
     return broken || (f.at > 0 && n == f.at) ? f.error : cudaSuccess;
 }
 
+/* What a wait ends with: the work of another thread may have broken the device meanwhile. */
+cudaError_t end_of_wait()
+{
+    return broken ? wanted().error : cudaSuccess;
+}
+
 /* Of a device: the number at its place in a list; that of the last for those behind it. */
 long listed(const char *name, int device, long otherwise)
 {
@@ -449,9 +455,10 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream)
 {
     const cudaError_t e = count_call();
 
-    if (e == cudaSuccess)
-        drain(stream);
-    return e;
+    if (e != cudaSuccess)
+        return e;
+    drain(stream);
+    return end_of_wait();
 }
 
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t *out, unsigned flags)
@@ -490,9 +497,11 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event)
 {
     const cudaError_t e = count_call();
 
-    if (e == cudaSuccess && event->last)
+    if (e != cudaSuccess)
+        return e;
+    if (event->last)
         drain_to(*event->last);
-    return e;
+    return end_of_wait();
 }
 
 cudaError_t cudaGetLastError(void)

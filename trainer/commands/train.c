@@ -108,11 +108,12 @@ static enum status read_options(struct options *o, int argc, char **argv, struct
     return loss_scale_parse(o->switches.loss_scale, "--loss-scale", &o->loss_scale, err);
 }
 
-static enum status read_integer(const char *name, int64_t *out, struct error *err)
+static enum status read_integer(const char *name, int64_t low, int64_t high, int64_t *out,
+                                struct error *err)
 {
     const char *value = getenv(name);
 
-    return value && *value ? text_parse_integer(value, name, 0, INT32_MAX, out, err) : OK;
+    return value && *value ? text_parse_integer(value, name, low, high, out, err) : OK;
 }
 
 /* Ranks and what they divide: flags, else what the engine says, for it changes no result. */
@@ -121,18 +122,13 @@ static enum status read_ranks(struct options *o, struct error *err)
     const char *ranks = o->ranks ? "--ranks" : "HPO_RANKS", *zero = "--zero";
 
     if (!o->ranks)
-        TRY(read_integer("HPO_RANKS", &o->ranks, err));
+        TRY(read_integer("HPO_RANKS", 1, RANKS_MAX, &o->ranks, err));
     if (!o->ranks)
         o->ranks = 1;
     if (o->zero < 0) {
         zero = "HPO_ZERO";
-        TRY(read_integer(zero, &o->zero, err));
+        TRY(read_integer(zero, 0, 3, &o->zero, err));
     }
-    if (o->ranks > RANKS_MAX)
-        return error_set(err, ERR_INPUT, ranks, "expected 1 to %d, found %lld", RANKS_MAX,
-                         (long long)o->ranks);
-    if (o->zero > 3)
-        return error_set(err, ERR_INPUT, zero, "expected 0 to 3, found %lld", (long long)o->zero);
     if (o->zero > 0 && o->ranks == 1)
         return error_set(err, ERR_INPUT, zero,
                          "is %lld, but there is one rank, which has nothing to divide with",
@@ -157,14 +153,14 @@ static enum status read_ranks(struct options *o, struct error *err)
 static enum status read_environment(struct options *o, struct error *err)
 {
     if (!o->until)
-        TRY(read_integer("HPO_UNTIL", &o->until, err));
+        TRY(read_integer("HPO_UNTIL", 0, INT32_MAX, &o->until, err));
     if (!o->until)
         o->until = o->epochs;
     if (!o->out && (o->out = getenv("HPO_CHECKPOINT_OUT")))
         o->named = true;
     if (o->from)
         return OK;
-    TRY(read_integer("HPO_FROM", &o->position, err));
+    TRY(read_integer("HPO_FROM", 0, INT32_MAX, &o->position, err));
     if (o->position > 0 && !(o->from = getenv("HPO_CHECKPOINT_IN")))
         return error_set(err, ERR_INPUT, "HPO_CHECKPOINT_IN",
                          "HPO_FROM is %lld, but no checkpoint is given", (long long)o->position);

@@ -12,7 +12,7 @@
 
 enum { FILE_MAX = 4096 };
 
-/* The file that is named, or NULL. */
+/* The file that is named, or what would stand in it; or NULL. */
 static const char *file_of(const char *flag)
 {
     const char *given = getenv("HPO_GPU_IDENTITY");
@@ -35,17 +35,19 @@ static enum status copy_word(const struct json *object, const char *path, const 
     return OK;
 }
 
-static enum status parse(const char *path, struct arena *arena, struct device_identity *out,
+static enum status parse(const char *given, struct arena *arena, struct device_identity *out,
                          struct error *err)
 {
+    const char *path = *given == '{' ? "HPO_GPU_IDENTITY" : given, *text = given, *precision;
     int64_t numerics, sms;
-    const char *precision;
     struct json *json;
     char *bytes;
-    size_t n;
 
-    TRY(file_read(path, FILE_MAX, arena, &bytes, &n, err));
-    TRY(json_parse(bytes, n, path, JSON_STRICT, arena, &json, err));
+    if (path == given) {
+        TRY(file_read(path, FILE_MAX, arena, &bytes, NULL, err));
+        text = bytes;
+    }
+    TRY(json_parse(text, strlen(text), path, JSON_STRICT, arena, &json, err));
     TRY(json_want_integer(json, path, "numerics", 1, INT32_MAX, &numerics, err));
     TRY(json_want_string(json, path, "precision", &precision, err));
     if (numerics != NUMERICS_VERSION)
@@ -58,6 +60,9 @@ static enum status parse(const char *path, struct arena *arena, struct device_id
                          "\"%.80s\"",
                          precision);
     TRY(copy_word(json, path, "class", out->sm, err));
+    if (strncmp(out->sm, "sm_", 3) != 0 && strcmp(out->sm, "emulated") != 0)
+        return error_set(err, ERR_INPUT, path, "class: expected one such as sm_90, found \"%s\"",
+                         out->sm);
     TRY(json_want_integer(json, path, "sms", 1, 1 << 20, &sms, err));
     out->sms = (int)sms;
     return copy_word(json, path, "cublaslt", out->cublaslt, err);

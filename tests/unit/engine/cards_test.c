@@ -217,9 +217,17 @@ static void the_callers_choice_bounds_ours(void **state)
     assert_string_equal(chosen(p, NULL, "MIG-1,MIG-2"), "MIG-1 MIG-2");
     assert_string_equal(chosen(p, "MIG-2", "MIG-1,MIG-2"), "MIG-2");
     assert_string_equal(chosen(p, "1", "2,0"), "2");
-    refused(p, "1,", "2,0", "card 1 is none of those that CUDA_VISIBLE_DEVICES names: 2 NVIDIA");
+    refused(p, "1,", "2,0",
+            "card 1 is none of those that CUDA_VISIBLE_DEVICES names: card 2 (NVIDIA");
     refused(p, "2", "2", "2 GPUs are asked for, there is 1");
-    refused(p, "1", "", "1 GPUs are asked for, there are 0");
+    refused(p, "1", "", "1 GPU is asked for, there are 0");
+    assert_string_equal(chosen(p, NULL, " 2, 0 "), "2 0");
+    assert_string_equal(chosen(p, NULL, "2,,0"), "2");
+    assert_string_equal(chosen(p, NULL, ",0"), ""); /* no word names no card */
+    assert_string_equal(chosen(p, NULL, "G"), "");
+    p->all.n = 0;
+    assert_string_equal(chosen(p, NULL, "MIG-1"), ""); /* nor is there a part of none */
+    refused(p, "MIG-1", NULL, "there is no card MIG-1: there are none");
     refused(p, "MIG-3", "MIG-1,MIG-2", "there is no card MIG-3");
 }
 
@@ -229,7 +237,7 @@ static void what_is_not_there_is_refused(void **state)
 
     add_three(p);
     refused(p, "4", NULL, "4 GPUs are asked for, there are 3");
-    refused(p, "3,", NULL, "there is no card 3; there is 0 NVIDIA A100");
+    refused(p, "3,", NULL, "there is no card 3: expected one of card 0 (NVIDIA A100");
     refused(p, "GPU-cc", NULL, "there is no card GPU-cc");
     refused(p, "GPU-aa", NULL, "2 cards begin with \"GPU-aa\"");
     refused(p, "0,0", NULL, "card 0 is named twice");
@@ -248,7 +256,7 @@ static void what_is_no_choice_is_refused(void **state)
 
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         assert_int_equal(cards_parse(words[i], "--gpus", p->arena, &wanted, &p->err), ERR_INPUT);
-        assert_string_equal(p->err.where, "--gpus");
+        assert_memory_equal(p->err.where, "--gpus", 6); /* or "--gpus: slots of a card" */
     }
     assert_int_equal(cards_parse("0", "--gpus", p->arena, &wanted, &p->err), ERR_INPUT);
     assert_non_null(strstr(p->err.hint, "\"0,\""));
