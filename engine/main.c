@@ -13,6 +13,8 @@
 #include "engine/commands/commands.h"
 #include "engine/options.h"
 #include "engine/progress.h"
+#include "engine/room/inside.h"
+#include "engine/room/room.h"
 #include "engine/usage.h"
 
 static enum status print(struct text *t, struct error *err)
@@ -160,6 +162,8 @@ int main(int argc, char **argv)
     struct error err = {.text = ""};
     enum status s;
 
+    if (argc == 1 && strcmp(argv[0], room_name) == 0)
+        return inside_main();
 #ifdef HPO_FAULTS
     fail_as_told();
 #endif

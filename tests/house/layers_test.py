@@ -34,7 +34,8 @@ FOLDERS_MAY_INCLUDE = {
         "": {"", "clone", "graph"},
         "process": {"process", "", "graph"},
         "fetch": {"fetch", "process", "", "clone", "graph"},
-        "executor": {"executor", "fetch", "process", "", "graph"},
+        "room": {"room", "process"},
+        "executor": {"executor", "room", "fetch", "process", "", "graph"},
         "execution": {
             "execution", "executor", "plan", "results", "fetch", "process", "", "study", "recipe", "ignore", "graph",
         },

@@ -1,0 +1,322 @@
+/* inside: namespaces, then one action after another. Start at inside_main. */
+#include "engine/room/inside.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <net/if.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "engine/room/words.h"
+
+enum { SOCKET = 0, LAST_CAPABILITY = 63 };
+
+struct inside {
+    struct room_reply reply; /* its step is where we are */
+    char **places;           /* that every action sees */
+    size_t n_places;
+    pid_t running;                /* 0: nothing */
+    char *folder;                 /* that it is shown */
+    struct arena *arena, *action; /* of what it is shown, and of what runs */
+};
+
+/* ---- words ---- */
+
+static bool reply(struct inside *in, int kind, pid_t as)
+{
+    in->reply.kind = kind;
+    return words_send(SOCKET, &in->reply, sizeof in->reply, NULL, 0, as);
+}
+
+static bool reply_failed(struct inside *in, int kind)
+{
+    bool said;
+
+    in->reply.failed = errno ? errno : EIO;
+    said = reply(in, kind, 0);
+    in->reply.failed = 0;
+    return said;
+}
+
+static bool at(struct inside *in, const char *step)
+{
+    (void)snprintf(in->reply.step, sizeof in->reply.step, "%s", step);
+    return true;
+}
+
+static bool hear(struct room_request *request, int fds[ROOM_DESCRIPTORS])
+{
+    return words_receive(SOCKET, 0, request, sizeof *request, fds, NULL);
+}
+
+static bool read_sheet(int sheet, struct arena *arena, char ***strings, size_t *n)
+{
+    struct error ignored;
+    const bool whole = words_read(sheet, arena, strings, n, &ignored) == OK;
+
+    if (sheet >= 0)
+        close(sheet);
+    if (!whole)
+        errno = EPROTO;
+    return whole;
+}
+
+/* ---- the room ---- */
+
+static bool raise_loopback(struct inside *in)
+{
+    struct ifreq lo = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
+    const int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    bool up;
+
+    (void)at(in, "raise the loopback device");
+    if (s < 0)
+        return errno == EAFNOSUPPORT;
+    up = ioctl(s, SIOCSIFFLAGS, &lo) == 0;
+    close(s);
+    return up;
+}
+
+static bool make(struct inside *in)
+{
+    struct room_request request;
+    int fds[ROOM_DESCRIPTORS];
+    char **strings;
+    size_t n;
+
+    (void)at(in, "hear what it shows");
+    if (!hear(&request, fds) || request.kind != ROOM_SHOW ||
+        !read_sheet(fds[0], in->arena, &strings, &n))
+        return false;
+    (void)at(in, "have a network of its own");
+    if (n == 0 || (!*strings[0] && (unshare(CLONE_NEWNET) != 0 || !raise_loopback(in))))
+        return false;
+    (void)at(in, "have a name");
+    if (sethostname("hpo", 3) != 0)
+        return false;
+    in->places = strings + 1;
+    in->n_places = n - 1;
+    return mounts_make(in->places, in->n_places, in->reply.step);
+}
+
+/* ---- rights ---- */
+
+/* What root expects to be able to do with files and processes of its own. Nothing with mounts,
+ * devices, networks or the kernel. */
+static bool is_kept(unsigned long capability)
+{
+    switch (capability) {
+    case CAP_CHOWN:
+    case CAP_DAC_OVERRIDE:
+    case CAP_FOWNER:
+    case CAP_FSETID:
+    case CAP_KILL:
+    case CAP_SETGID:
+    case CAP_SETUID:
+    case CAP_NET_BIND_SERVICE:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool drop_rights(void)
+{
+    for (unsigned long c = 0; c <= LAST_CAPABILITY; c++)
+        if (!is_kept(c) && prctl(PR_CAPBSET_DROP, c, 0, 0, 0) != 0 && errno != EINVAL)
+            return false;
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
+}
+
+/* ---- an action ---- */
+
+/* Becomes the command, or says why not: errno goes into the pipe, which exec closes. */
+static void become(char **s, const int fds[ROOM_DESCRIPTORS], int pipe)
+{
+    const size_t argc = strtoul(s[SHEET_ARGC], NULL, 10);
+    char **argv = calloc(argc + 1, sizeof *argv);
+    char **env = s + SHEET_ARGV + argc; /* ends with the sheet's NULL */
+    sigset_t none;
+
+    sigemptyset(&none);
+    for (int sig = 1; sig < 32; sig++)
+        if (sig != SIGKILL && sig != SIGSTOP)
+            (void)signal(sig, SIG_DFL);
+    if (!argv || setpgid(0, 0) != 0 || unshare(CLONE_NEWIPC) != 0 || !drop_rights())
+        goto failed;
+    memcpy(argv, s + SHEET_ARGV, argc * sizeof *argv);
+    (void)umask((mode_t)strtoul(s[SHEET_UMASK], NULL, 10));
+    if (chdir(s[SHEET_FOLDER]) != 0)
+        goto failed;
+    for (int i = 0; i < ROOM_STREAMS; i++)
+        if (dup2(fds[1 + i], i) < 0)
+            goto failed;
+    if (syscall(SYS_close_range, 3U, ~0U, 4U /* CLOEXEC */) != 0)
+        goto failed;
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    (void)execve(s[SHEET_PROGRAM], argv, env);
+failed:
+    (void)!write(pipe, &errno, sizeof errno);
+    _exit(127);
+}
+
+/* Starts it, and waits until it is the command. False, with errno: it is none. */
+static bool start_process(struct inside *in, char **s, const int fds[ROOM_DESCRIPTORS])
+{
+    int ends[2], failed = 0;
+
+    (void)at(in, "run");
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return false;
+    if ((in->running = fork()) == 0)
+        become(s, fds, ends[1]);
+    close(ends[1]);
+    if (in->running > 0 && read(ends[0], &failed, sizeof failed) == (ssize_t)sizeof failed)
+        (void)waitpid(in->running, NULL, 0);
+    close(ends[0]);
+    if (in->running < 0 || failed) {
+        errno = failed ? failed : errno;
+        in->running = 0;
+        return false;
+    }
+    return true;
+}
+
+static bool start(struct inside *in, int fds[ROOM_DESCRIPTORS])
+{
+    char **strings;
+    size_t n;
+    bool started;
+    int why;
+
+    arena_close(in->action);
+    if (!(in->action = arena_open()))
+        return false;
+    (void)at(in, "hear what is to run");
+    started = read_sheet(fds[0], in->action, &strings, &n) && n > SHEET_ARGV;
+    if (started) {
+        in->folder = strings[SHEET_SHOWN];
+        started = mounts_show(in->places, in->n_places, in->folder, in->reply.step) &&
+                  start_process(in, strings, fds);
+        why = errno;
+        if (!started)
+            (void)mounts_hide(in->folder, (char[ROOM_STEP]){0});
+        errno = why;
+    }
+    for (int i = 1; i < ROOM_DESCRIPTORS; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+    return started ? reply(in, ROOM_STARTED, in->running) : reply_failed(in, ROOM_STARTED);
+}
+
+/* Nothing that it has begun outlives it. */
+static bool end(struct inside *in, int status)
+{
+    in->running = 0;
+    (void)kill(-1, SIGKILL);
+    while (waitpid(-1, NULL, __WALL) > 0 || errno == EINTR)
+        continue;
+    in->reply.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    return mounts_hide(in->folder, in->reply.step) && reply(in, ROOM_ENDED, 0);
+}
+
+static bool reap(struct inside *in)
+{
+    int status;
+    pid_t pid;
+
+    while ((pid = waitpid(-1, &status, WNOHANG | __WALL)) > 0)
+        if (pid == in->running)
+            return end(in, status);
+    return true;
+}
+
+static bool answer(struct inside *in)
+{
+    struct room_request request;
+    int fds[ROOM_DESCRIPTORS];
+
+    if (!hear(&request, fds))
+        return false;
+    if (request.kind == ROOM_START && !in->running)
+        return start(in, fds);
+    if (request.kind == ROOM_SIGNAL && in->running)
+        (void)kill(-in->running, request.signal);
+    return true;
+}
+
+/* One action after another, until nobody wants more. */
+static void serve(struct inside *in)
+{
+    struct signalfd_siginfo ignored;
+    struct pollfd fds[2] = {{.fd = SOCKET, .events = POLLIN}, {.events = POLLIN}};
+    sigset_t ends;
+
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGCHLD);
+    (void)sigprocmask(SIG_BLOCK, &ends, NULL);
+    fds[1].fd = signalfd(-1, &ends, SFD_CLOEXEC | SFD_NONBLOCK);
+    for (bool on = fds[1].fd >= 0; on;) {
+        if (poll(fds, 2, -1) < 0 && errno != EINTR)
+            break;
+        if (fds[1].revents)
+            (void)!read(fds[1].fd, &ignored, sizeof ignored);
+        on = reap(in);
+        if (on && fds[0].revents)
+            on = answer(in);
+    }
+}
+
+/* The first process of its namespace: when it ends, all end. */
+static int first_process(struct inside *in)
+{
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || prctl(PR_SET_DUMPABLE, 0) != 0)
+        return 1;
+    if (!make(in)) {
+        (void)reply_failed(in, ROOM_READY);
+        return 1;
+    }
+    if (reply(in, ROOM_READY, 0))
+        serve(in);
+    return 0;
+}
+
+int inside_main(void)
+{
+    const int own = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
+    struct inside in = {.arena = arena_open()};
+    struct room_request request;
+    int fds[ROOM_DESCRIPTORS], status;
+    pid_t first;
+
+    (void)at(&in, "have namespaces of its own");
+    if (!in.arena || unshare(own) != 0) {
+        (void)reply_failed(&in, ROOM_UNMAPPED);
+        return 1;
+    }
+    if (!reply(&in, ROOM_UNMAPPED, 0) || !hear(&request, fds) || request.kind != ROOM_MAPPED)
+        return 1;
+    if ((first = fork()) == 0)
+        _exit(first_process(&in));
+    if (first < 0)
+        (void)reply_failed(&in, ROOM_READY);
+    close(SOCKET);
+    while (first > 0 && waitpid(first, &status, 0) < 0 && errno == EINTR)
+        continue;
+    arena_close(in.arena);
+    return 0;
+}

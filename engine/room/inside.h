@@ -1,0 +1,29 @@
+/*
+ * inside: what a room's first process does. It is this program, started by room.c under another
+ * name, and never returns to the engine.
+ *
+ * The root is a file system of its own in memory. What is outside stays mounted on /outside, under
+ * a cover that no action can lift: it has no right to unmount, and whoever makes namespaces of its
+ * own in there finds both locked together (mount_namespaces(7)). The cover is lifted between
+ * actions, to show the next one its folder.
+ */
+#ifndef ENGINE_ROOM_INSIDE_H
+#define ENGINE_ROOM_INSIDE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Standard input is the socket. Gives the exit status. */
+int inside_main(void);
+
+/* ---- mounts.c ---- */
+
+/* Makes the root of the places, and enters it. On failure errno, and what it was at in `step`. */
+bool mounts_make(char *const *places, size_t n, char *step);
+
+/* Shows a folder for one action, with empty /tmp and /dev/shm, and places that lie in these; and
+ * takes them away again. */
+bool mounts_show(char *const *places, size_t n, const char *folder, char *step);
+bool mounts_hide(const char *folder, char *step);
+
+#endif

@@ -1,0 +1,224 @@
+/* mounts: the root of a room. Start at mounts_make, then mounts_show. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "engine/room/inside.h"
+#include "engine/room/words.h"
+
+#define OUTSIDE "/outside"
+
+/* linux/mount.h beside sys/mount.h is an error in glibc 2.36. */
+struct attributes {
+    unsigned long long set, clear, propagation, userns;
+};
+
+enum { ATTRIBUTE_READ_ONLY = 1, RECURSIVE = 0x8000 };
+
+static const char *const devices[] = {"null", "zero", "full", "random", "urandom", "tty"};
+static const char *const links[][2] = {{"/proc/self/fd", "/dev/fd"},
+                                       {"/proc/self/fd/0", "/dev/stdin"},
+                                       {"/proc/self/fd/1", "/dev/stdout"},
+                                       {"/proc/self/fd/2", "/dev/stderr"},
+                                       {"pts/ptmx", "/dev/ptmx"}};
+
+static bool at(char *step, const char *what, const char *path)
+{
+    (void)snprintf(step, ROOM_STEP, "%s%s%s", what, *path ? " " : "", path);
+    return true;
+}
+
+/* ---- single steps ---- */
+
+static bool make_folders(const char *path)
+{
+    char part[PATH_MAX];
+    size_t n = 0;
+
+    if (strlen(path) >= sizeof part) {
+        errno = ENAMETOOLONG;
+        return false;
+    }
+    while (path[n]) {
+        n += strcspn(path + n + 1, "/") + 1;
+        memcpy(part, path, n);
+        part[n] = '\0';
+        if (mkdir(part, 0755) != 0 && errno != EEXIST)
+            return false;
+    }
+    return true;
+}
+
+static bool set_read_only(const char *path, unsigned flags)
+{
+    struct attributes a = {.set = ATTRIBUTE_READ_ONLY};
+
+    return syscall(SYS_mount_setattr, AT_FDCWD, path, flags, &a, sizeof a) == 0;
+}
+
+static bool set_writable(const char *path)
+{
+    struct attributes a = {.clear = ATTRIBUTE_READ_ONLY};
+
+    return syscall(SYS_mount_setattr, AT_FDCWD, path, 0, &a, sizeof a) == 0;
+}
+
+static bool mount_memory(const char *path, const char *options)
+{
+    return mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV, options) == 0;
+}
+
+static bool make_file(const char *path)
+{
+    const int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
+/* The same place of outside, inside. */
+static bool bind(const char *path)
+{
+    char from[PATH_MAX];
+
+    if (snprintf(from, sizeof from, OUTSIDE "%s", path) >= (int)sizeof from) {
+        errno = ENAMETOOLONG;
+        return false;
+    }
+    return mount(from, path, NULL, MS_BIND | MS_REC, NULL) == 0;
+}
+
+/* Whether it lies in what is emptied for each action. */
+static bool is_emptied(const char *path)
+{
+    return strncmp(path, "/tmp/", 5) == 0 || strncmp(path, "/dev/shm/", 9) == 0;
+}
+
+/* ---- the root ---- */
+
+/* What is a link outside is the same link here. What is not there is not shown. */
+static bool show_place(const char *path, char *step)
+{
+    char outside[PATH_MAX], target[PATH_MAX], above[PATH_MAX];
+    struct stat st;
+    ssize_t n;
+
+    (void)at(step, "show", path);
+    (void)snprintf(outside, sizeof outside, OUTSIDE "%s", path);
+    (void)snprintf(above, sizeof above, "%s", path);
+    *strrchr(above, '/') = '\0';
+    if (lstat(outside, &st) != 0)
+        return errno == ENOENT || errno == EACCES;
+    if (!make_folders(above))
+        return false;
+    if (S_ISLNK(st.st_mode)) {
+        if ((n = readlink(outside, target, sizeof target - 1)) < 0)
+            return false;
+        target[n] = '\0';
+        return symlink(target, path) == 0 || errno == EEXIST;
+    }
+    if (!(S_ISDIR(st.st_mode) ? make_folders(path) : make_file(path)))
+        return false;
+    return bind(path) && set_read_only(path, RECURSIVE);
+}
+
+static bool make_devices(char *step)
+{
+    char path[64];
+
+    (void)at(step, "make", "/dev");
+    if (!make_folders("/dev/pts") || !make_folders("/dev/shm"))
+        return false;
+    for (size_t i = 0; i < sizeof devices / sizeof *devices; i++) {
+        (void)snprintf(path, sizeof path, "/dev/%s", devices[i]);
+        (void)at(step, "show", path);
+        if (!make_file(path) || !bind(path))
+            return false;
+    }
+    for (size_t i = 0; i < sizeof links / sizeof *links; i++)
+        if (symlink(links[i][0], links[i][1]) != 0)
+            return false;
+    (void)at(step, "mount", "/dev/pts");
+    return mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
+                 "newinstance,ptmxmode=0666,mode=620") == 0;
+}
+
+/* The new root is made where /tmp is, for a folder that exists; outside it is as it was. */
+static bool enter_root(char *step)
+{
+    (void)at(step, "make mounts private", "");
+    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
+        return false;
+    (void)at(step, "mount memory on", "/tmp");
+    if (!mount_memory("/tmp", "mode=0755") || mkdir("/tmp" OUTSIDE, 0755) != 0)
+        return false;
+    (void)at(step, "change the root", "");
+    return chdir("/tmp") == 0 && syscall(SYS_pivot_root, ".", "." OUTSIDE) == 0 && chdir("/") == 0;
+}
+
+static bool cover(char *step)
+{
+    (void)at(step, "cover", OUTSIDE);
+    return mount_memory(OUTSIDE, "mode=0000,size=4k") && set_read_only("/", 0);
+}
+
+static bool uncover(char *step)
+{
+    (void)at(step, "uncover", OUTSIDE);
+    return umount2(OUTSIDE, 0) == 0 && set_writable("/");
+}
+
+bool mounts_make(char *const *places, size_t n, char *step)
+{
+    if (!enter_root(step))
+        return false;
+    (void)at(step, "mount", "/proc");
+    if (!make_folders("/proc") || !make_folders("/tmp") ||
+        mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) != 0)
+        return false;
+    if (!make_devices(step))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (!is_emptied(places[i]) && !show_place(places[i], step))
+            return false;
+    return cover(step);
+}
+
+/* ---- one action ---- */
+
+bool mounts_show(char *const *places, size_t n, const char *folder, char *step)
+{
+    if (!uncover(step))
+        return false;
+    (void)at(step, "mount memory on", "/tmp");
+    if (!mount_memory("/tmp", "mode=1777") || !mount_memory("/dev/shm", "mode=1777"))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (is_emptied(places[i]) && !show_place(places[i], step))
+            return false;
+    (void)at(step, "show", folder);
+    return make_folders(folder) && bind(folder) && cover(step);
+}
+
+/* As much as can be done is. */
+bool mounts_hide(const char *folder, char *step)
+{
+    char part[PATH_MAX];
+    bool whole = umount2(folder, MNT_DETACH) == 0;
+
+    (void)at(step, "hide", folder);
+    whole &= umount2("/dev/shm", MNT_DETACH) == 0;
+    whole &= umount2("/tmp", MNT_DETACH) == 0;
+    whole &= set_writable("/");
+    (void)snprintf(part, sizeof part, "%s", folder);
+    while (*part && rmdir(part) == 0) /* until another place lies there too */
+        *strrchr(part, '/') = '\0';
+    return set_read_only("/", 0) && whole;
+}

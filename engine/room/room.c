@@ -1,0 +1,318 @@
+/* room: our end of the socket. Start at room_open; inside.c is the other end. */
+#include "engine/room/room.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "engine/room/words.h"
+
+struct room {
+    struct reaper *reaper;
+    struct process process; /* whose child is the first process inside */
+    int socket;
+    bool gone;
+};
+
+const char room_name[] = "hpo-room";
+
+pid_t room_pid(const struct room *room)
+{
+    return room->process.pid;
+}
+
+/* ---- words ---- */
+
+static enum status say(struct room *room, const struct room_request *request, const int *fds,
+                       size_t n, struct error *err)
+{
+    return words_send(room->socket, request, sizeof *request, fds, n, 0)
+               ? OK
+               : error_system(err, "", "speak to a room");
+}
+
+/* Waits for the next reply. A step that failed is its failure. */
+static enum status hear(struct room *room, struct room_reply *reply, pid_t *from, struct error *err)
+{
+    int none[ROOM_DESCRIPTORS];
+
+    if (!words_receive(room->socket, 0, reply, sizeof *reply, none, from))
+        return error_system(err, "", "hear from a room");
+    if (!reply->failed)
+        return OK;
+    reply->step[ROOM_STEP - 1] = '\0';
+    errno = reply->failed;
+    return error_system(err, "", reply->step);
+}
+
+static enum status expect(struct room *room, int kind, pid_t *from, struct error *err)
+{
+    struct room_reply reply;
+
+    TRY(hear(room, &reply, from, err));
+    return (int)reply.kind == kind
+               ? OK
+               : error_set(err, ERR_SYSTEM, "", "a room answers what it was not asked");
+}
+
+static enum status say_sheet(struct room *room, int kind, const char *const *strings, size_t n,
+                             const int *streams, struct error *err)
+{
+    int fds[ROOM_DESCRIPTORS] = {words_write(strings, n)};
+    enum status s;
+
+    if (fds[0] < 0)
+        return error_system(err, "", "tell a room");
+    for (int i = 0; streams && i < ROOM_STREAMS; i++)
+        fds[1 + i] = streams[i];
+    s = say(room, &(struct room_request){.kind = kind}, fds, streams ? ROOM_DESCRIPTORS : 1, err);
+    close(fds[0]);
+    return s;
+}
+
+/* ---- users ---- */
+
+static bool write_map(pid_t pid, const char *file, const char *text)
+{
+    char path[64];
+    int fd;
+    bool whole;
+
+    (void)snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, file);
+    if ((fd = open(path, O_WRONLY | O_CLOEXEC)) < 0)
+        return false;
+    whole = write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+    close(fd);
+    return whole;
+}
+
+/* The numbers that we have, each for itself. */
+static enum status same_numbers(const char *path, struct arena *arena, char **out,
+                                struct error *err)
+{
+    struct text t = text_in(arena);
+    char *map, *end;
+
+    TRY(file_read(path, 64 * 1024, arena, &map, NULL, err));
+    for (char *at = map; *at; at = end + (*end == '\n')) {
+        const unsigned long first = strtoul(at, &end, 10);
+        unsigned long n;
+        (void)strtoul(end, &end, 10); /* as those outside of us see it */
+        n = strtoul(end, &end, 10);
+        text_printf(&t, "%lu %lu %lu\n", first, first, n);
+        end += strcspn(end, "\n");
+    }
+    return text_finish(&t, out, NULL, err);
+}
+
+static bool map_all(pid_t pid, struct arena *arena)
+{
+    struct error ignored;
+    char *users, *groups;
+
+    return same_numbers("/proc/self/uid_map", arena, &users, &ignored) == OK &&
+           same_numbers("/proc/self/gid_map", arena, &groups, &ignored) == OK &&
+           write_map(pid, "gid_map", groups) && write_map(pid, "uid_map", users);
+}
+
+/* The kernel lets who has no rights map himself, once his groups cannot be changed. */
+static bool map_ourselves(pid_t pid)
+{
+    char user[64], group[64];
+
+    (void)snprintf(user, sizeof user, "%u %u 1\n", (unsigned)geteuid(), (unsigned)geteuid());
+    (void)snprintf(group, sizeof group, "%u %u 1\n", (unsigned)getegid(), (unsigned)getegid());
+    return write_map(pid, "setgroups", "deny") && write_map(pid, "gid_map", group) &&
+           write_map(pid, "uid_map", user);
+}
+
+static enum status map_users(struct room *room, struct error *err)
+{
+    struct arena *arena = arena_open();
+    bool mapped;
+
+    if (!arena)
+        return error_memory(err);
+    mapped = map_all(room->process.pid, arena) || map_ourselves(room->process.pid);
+    if (!mapped)
+        (void)error_system(err, "", "map users for a room");
+    arena_close(arena);
+    return mapped ? say(room, &(struct room_request){.kind = ROOM_MAPPED}, NULL, 0, err)
+                  : ERR_SYSTEM;
+}
+
+/* ---- open ---- */
+
+static enum status show(struct room *room, const struct room_view *view, struct error *err)
+{
+    struct arena *arena = arena_open();
+    const char **strings = arena ? arena_array(arena, view->n + 1, sizeof *strings) : NULL;
+    enum status s = strings ? OK : error_memory(err);
+
+    if (s == OK) {
+        strings[0] = view->network ? "network" : "";
+        for (size_t i = 0; i < view->n; i++)
+            strings[1 + i] = view->places[i];
+        s = say_sheet(room, ROOM_SHOW, strings, view->n + 1, NULL, err);
+    }
+    arena_close(arena);
+    return s == OK ? expect(room, ROOM_READY, NULL, err) : s;
+}
+
+static enum status start_inside(struct room *room, int theirs, struct error *err)
+{
+    char *argv[] = {(char *)room_name, NULL}, *env[] = {NULL};
+    const struct command command = {.program = "/proc/self/exe",
+                                    .argv = argv,
+                                    .env = env,
+                                    .folder = "/",
+                                    .log = "/dev/null",
+                                    .given_input = theirs};
+
+    return runner_start(room->reaper, &command, &room->process, err);
+}
+
+enum status room_open(struct reaper *reaper, const struct room_view *view, struct room **out,
+                      struct error *err)
+{
+    struct room *room = calloc(1, sizeof *room);
+    const int on = 1;
+    int ends[2];
+    enum status s;
+
+    if (!room)
+        return error_memory(err);
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0 ||
+        setsockopt(ends[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof on) != 0) {
+        free(room);
+        return error_system(err, "", "make a socket");
+    }
+    *room = (struct room){.reaper = reaper, .socket = ends[0]};
+    s = start_inside(room, ends[1], err);
+    close(ends[1]);
+    if (s == OK)
+        s = expect(room, ROOM_UNMAPPED, NULL, err);
+    if (s == OK)
+        s = map_users(room, err);
+    if (s == OK)
+        s = show(room, view, err);
+    if (s != OK) {
+        room_close(room);
+        return s;
+    }
+    *out = room;
+    return OK;
+}
+
+void room_close(struct room *room)
+{
+    if (!room)
+        return;
+    runner_close(room->reaper, &room->process);
+    close(room->socket);
+    free(room);
+}
+
+/* ---- what runs there ---- */
+
+static enum status say_command(struct room *room, const struct command *c, const char *shown,
+                               const int streams[ROOM_STREAMS], struct error *err)
+{
+    struct arena *arena = arena_open();
+    size_t n_argv = 0, n_env = 0;
+    const char **strings;
+    enum status s;
+
+    while (c->argv[n_argv])
+        n_argv++;
+    while (c->env[n_env])
+        n_env++;
+    strings = arena ? arena_array(arena, SHEET_ARGV + n_argv + n_env, sizeof *strings) : NULL;
+    if (!strings || !(strings[SHEET_ARGC] = arena_printf(arena, "%zu", n_argv))) {
+        arena_close(arena);
+        return error_memory(err);
+    }
+    strings[SHEET_SHOWN] = shown;
+    strings[SHEET_FOLDER] = c->folder;
+    strings[SHEET_PROGRAM] = c->program;
+    strings[SHEET_UMASK] = c->for_group ? "2" : "18"; /* 002, 022 */
+    memcpy(&strings[SHEET_ARGV], c->argv, n_argv * sizeof *strings);
+    memcpy(&strings[SHEET_ARGV + n_argv], c->env, n_env * sizeof *strings);
+    s = say_sheet(room, ROOM_START, strings, SHEET_ARGV + n_argv + n_env, streams, err);
+    arena_close(arena);
+    return s;
+}
+
+enum status room_start(struct room *room, const struct command *command, const char *shown,
+                       struct process *p, struct error *err)
+{
+    int streams[ROOM_STREAMS];
+    enum status s;
+
+    TRY(runner_streams(command, streams, p, err));
+    s = say_command(room, command, shown, streams, err);
+    for (int i = 0; i < ROOM_STREAMS; i++)
+        close(streams[i]);
+    if (s == OK)
+        s = expect(room, ROOM_STARTED, &p->pid, err);
+    if (s == OK && (p->pidfd = fcntl(room->socket, F_DUPFD_CLOEXEC, 0)) < 0)
+        s = error_system(err, command->argv[0], "start a process");
+    if (s != OK) {
+        runner_drop_streams(p);
+        error_place(err, "%s", command->argv[0]);
+    }
+    p->started_ns = runner_now_ns();
+    return s;
+}
+
+void room_signal(struct room *room, int signal)
+{
+    struct error ignored; /* one that is gone needs none */
+
+    (void)!say(room, &(struct room_request){.kind = ROOM_SIGNAL, .signal = signal}, NULL, 0,
+               &ignored);
+}
+
+/* flags: MSG_DONTWAIT or 0. */
+static bool look(struct room *room, int flags, struct process *p)
+{
+    int none[ROOM_DESCRIPTORS];
+    struct room_reply reply;
+
+    if (p->ended)
+        return !room->gone;
+    if (words_receive(room->socket, flags, &reply, sizeof reply, none, NULL)) {
+        p->ended = reply.kind == ROOM_ENDED;
+        p->exit_code = reply.exit_code;
+    } else if (errno != EAGAIN) {
+        room->gone = p->ended = true;
+        p->exit_code = 128 + SIGKILL;
+    }
+    return !room->gone;
+}
+
+bool room_poll(struct room *room, struct process *p)
+{
+    return look(room, MSG_DONTWAIT, p);
+}
+
+bool room_end(struct room *room, struct process *p)
+{
+    if (!p->ended)
+        room_signal(room, SIGKILL);
+    while (!p->ended)
+        (void)look(room, 0, p);
+    if (p->pidfd >= 0)
+        close(p->pidfd);
+    p->pidfd = -1;
+    runner_drop_streams(p);
+    return !room->gone;
+}

@@ -1,0 +1,60 @@
+/*
+ * room: where one action after another runs and sees only what it is shown: namespaces of users,
+ * mounts, processes, IPC, names and network, made once. Its first process (inside.h) starts what
+ * runs, signals it and reaps all that it leaves behind.
+ *
+ * Seen       /proc, a /dev of its own, an empty /tmp and /dev/shm for each action, what the view
+ *            names, and the folder of the action. All but these three may only be read.
+ * Users      The caller's, with the same numbers; where the caller may map users (root) all are.
+ *            Whoever is root keeps what a program expects of root with files, and no more.
+ * Network    The loopback device alone, unless the view has the network.
+ * Life       A room ends with its program, however that ends: then the kernel ends what is in it.
+ */
+#ifndef ENGINE_ROOM_ROOM_H
+#define ENGINE_ROOM_ROOM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "engine/process/runner.h"
+
+struct arena;
+
+/* What every action in a room sees, besides its own folder. */
+struct room_view {
+    const char *const *places; /* absolute paths, each behind those that it lies in */
+    size_t n;
+    bool network;
+};
+
+struct room; /* opaque */
+
+/* The name by which this program is started as a room's first process: see main.c. */
+extern const char room_name[];
+
+/* ERR_SYSTEM: the kernel refuses it; the error names the step. */
+enum status room_open(struct reaper *reaper, const struct room_view *view, struct room **out,
+                      struct error *err) MUST_CHECK;
+
+/* Ends all that runs there. NULL is allowed. */
+void room_close(struct room *room);
+
+/* Of its process that is our child. */
+pid_t room_pid(const struct room *room);
+
+/* Runs a command in a folder of `shown`, which may be written. One at a time. *p: its streams, and
+ * a descriptor that is readable when it has ended. */
+enum status room_start(struct room *room, const struct command *command, const char *shown,
+                       struct process *p, struct error *err) MUST_CHECK;
+
+void room_signal(struct room *room, int signal);
+
+/* Looks whether it has ended; *p then says how. False: the room is gone, and it with it. */
+bool room_poll(struct room *room, struct process *p);
+
+/* Ends it, and waits for that. False as of room_poll. */
+bool room_end(struct room *room, struct process *p);
+
+#endif

@@ -1,0 +1,60 @@
+/*
+ * words: what a build and a room say to each other, in records on a socket. A record has
+ * descriptors; long texts come as a sheet, a file in memory.
+ */
+#ifndef ENGINE_ROOM_WORDS_H
+#define ENGINE_ROOM_WORDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+
+struct arena;
+
+enum { ROOM_STREAMS = 3, ROOM_DESCRIPTORS = 1 + ROOM_STREAMS, ROOM_STEP = 120 };
+
+struct room_request {
+    enum {
+        ROOM_MAPPED, /* users are mapped */
+        ROOM_SHOW,   /* sheet: "network" or "", then "r" or "w" and a path for each place */
+        ROOM_START,  /* sheet and streams: see room_start_sheet */
+        ROOM_SIGNAL  /* to the group of what runs */
+    } kind;
+    int signal;
+};
+
+struct room_reply {
+    enum {
+        ROOM_UNMAPPED, /* it waits for its users to be mapped */
+        ROOM_READY,
+        ROOM_STARTED, /* from the pid of what runs */
+        ROOM_ENDED
+    } kind;
+    int failed;           /* errno of the step that failed; 0: none */
+    char step[ROOM_STEP]; /* "show /usr" */
+    int exit_code;        /* of what has ended: exit status, or 128 + signal */
+};
+
+/* What a ROOM_START's sheet says, in this order, then argv and the environment. */
+enum { SHEET_SHOWN, SHEET_FOLDER, SHEET_PROGRAM, SHEET_UMASK, SHEET_ARGC, SHEET_ARGV };
+
+/* Sends a record; as: the process that it is from, 0: this one. False, with errno. */
+bool words_send(int socket, const void *record, size_t bytes, const int *fds, size_t n_fds,
+                pid_t as);
+
+/* Reads a record of just so many bytes; fds[i] are -1 where none came. *from, unless NULL: who sent
+ * it, by our numbers. False, with errno: EPIPE where the other side is gone, EPROTO where it is
+ * another record. */
+bool words_receive(int socket, int flags, void *record, size_t bytes, int fds[ROOM_DESCRIPTORS],
+                   pid_t *from);
+
+/* A sheet of these strings: a descriptor, or -1 with errno. */
+int words_write(const char *const *strings, size_t n);
+
+/* Its strings, in the arena, behind them NULL. The descriptor stays open. */
+enum status words_read(int sheet, struct arena *arena, char ***strings, size_t *n,
+                       struct error *err) MUST_CHECK;
+
+#endif
