@@ -58,18 +58,20 @@ static enum status field(const char *text, const char *word, struct arena *arena
 
 /* Whether this process may use it: opening the device is what CUDA does. */
 static enum status look_at_device(const struct place *p, const char *text, struct arena *arena,
-                                  bool *ours, const char **why, struct error *err)
+                                  bool *ours, const char **device, const char **why,
+                                  struct error *err)
 {
     const char *minor, *path;
     int fd;
 
     *ours = true;
-    *why = NULL;
+    *device = *why = NULL;
     TRY(field(text, "Device Minor:", arena, &minor, err));
     if (!minor)
         return OK;
     if (!(path = arena_printf(arena, "%s/nvidia%s", p->devices, minor)))
         return error_memory(err);
+    *device = path;
     if ((fd = open(path, O_RDWR | O_CLOEXEC)) >= 0) {
         close(fd);
         return OK;
@@ -99,7 +101,7 @@ static enum status read_card(const struct place *p, const char *bus, struct aren
         card->bus = located;
     if (card->uuid && strchr(card->uuid, '?'))
         card->uuid = NULL;
-    return look_at_device(p, text, arena, ours, &card->why, err);
+    return look_at_device(p, text, arena, ours, &card->device, &card->why, err);
 }
 
 static int by_bus(const void *a, const void *b)

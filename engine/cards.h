@@ -30,14 +30,15 @@ struct arena;
 enum { CARD_MOST_SLOTS = 64 };
 
 struct card {
-    int number;        /* -1: a part of a card */
-    const char *uuid;  /* NULL: the driver has not looked at it yet */
-    const char *model; /* "NVIDIA H100 80GB HBM3"; NULL: unknown */
-    const char *bus;   /* "0000:0b:00.0" */
-    const char *why;   /* it cannot be used, in words; NULL: it can */
-    const char *name;  /* for CUDA_VISIBLE_DEVICES */
-    const char *class; /* "sm_90", where hpo-trainer has been asked; else NULL */
-    int slots;         /* tasks that it may have at once */
+    int number;         /* -1: a part of a card */
+    const char *uuid;   /* NULL: the driver has not looked at it yet */
+    const char *model;  /* "NVIDIA H100 80GB HBM3"; NULL: unknown */
+    const char *bus;    /* "0000:0b:00.0" */
+    const char *device; /* "/dev/nvidia0"; NULL: unknown */
+    const char *why;    /* it cannot be used, in words; NULL: it can */
+    const char *name;   /* for CUDA_VISIBLE_DEVICES */
+    const char *class;  /* "sm_90", where hpo-trainer has been asked; else NULL */
+    int slots;          /* tasks that it may have at once */
 };
 
 struct cards {

@@ -100,11 +100,12 @@ static enum status take_gpus(const struct value *v, struct error *err)
 /* Either way: an empty working folder and a clean environment. */
 static enum status take_sandbox(const struct value *v, struct error *err)
 {
-    if (strcmp(v->string, "off") == 0 || strcmp(v->string, "on") == 0)
+    v->options->hides = strcmp(v->string, "on") == 0;
+    if (strcmp(v->string, "off") == 0 || v->options->hides)
         return OK;
     if (strcmp(v->string, "strict") == 0)
         return error_set(err, ERR_INPUT, v->flag,
-                         "this version cannot hide undeclared files: use on or off");
+                         "this version cannot watch what is hidden: use on or off");
     return error_set(err, ERR_INPUT, v->flag, "expected off or on, found \"%s\"", v->string);
 }
 

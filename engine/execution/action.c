@@ -81,7 +81,7 @@ enum status action_start(struct build *b, int node, int others, bool *waits, str
 {
     struct job *job;
     struct request r;
-    enum room room;
+    enum slot slot;
     enum status s;
 
     *waits = is_running(b, &work_of(b, node)->key);
@@ -91,14 +91,14 @@ enum status action_start(struct build *b, int node, int others, bool *waits, str
         return error_memory(err);
     s = job_request(b, job, others, &r, err);
     if (s == OK)
-        s = executor_room(b->executor, &r, &room, err);
-    if (s == OK && room == ROOM_FREE)
+        s = executor_slot(b->executor, &r, &slot, err);
+    if (s == OK && slot == SLOT_FREE)
         return claim_and_start(b, job, &r, waits, err);
-    if (s == OK && room == ROOM_REFUSED)
+    if (s == OK && slot == SLOT_REFUSED)
         return refuse(b, node, job, err->text);
     *waits = s == OK;
     if (*waits)
-        waiting_for_room(b, &r, room);
+        waiting_for_slot(b, &r, slot);
     job_close(b, job, true);
     return s;
 }

@@ -98,7 +98,7 @@ static enum status take_broken(struct build *b, struct job *job, const char *lin
     const struct request r = {.label = job->label, .where = node->where, .action = &node->action};
     struct error refusal;
     const char *cards;
-    enum room room;
+    enum slot slot;
 
     TRY(executor_blame(b->executor, job->task, CARD_BROKEN, line, &cards, err));
     if (*cards)
@@ -106,8 +106,8 @@ static enum status take_broken(struct build *b, struct job *job, const char *lin
                          "card %s is broken and leaves this build, %s says; nvidia-smi and the "
                          "kernel's log (dmesg) say more",
                          cards, job->label);
-    TRY(executor_room(b->executor, &r, &room, &refusal));
-    *again = room != ROOM_REFUSED;
+    TRY(executor_slot(b->executor, &r, &slot, &refusal));
+    *again = slot != SLOT_REFUSED;
     if (*again)
         return OK;
     *sentence = arena_string(b->arena, refusal.text);

@@ -179,7 +179,7 @@ enum status demand_serve(struct build *b, bool may_start, struct error *err)
     for (size_t i = 0; i < demands.n && s == OK; i++)
         if (is_open(b, demands.studies[i]))
             s = serve(b, demands.studies[i], &demands.runs[i],
-                      may_start && executor_has_room(b->executor), (int)(demands.n - i) - 1, err);
+                      may_start && executor_has_slot(b->executor), (int)(demands.n - i) - 1, err);
     if (s == OK)
         s = waiting_sort(b, may_start, err);
     arena_close(arena);
@@ -216,7 +216,7 @@ enum status demand_again(struct build *b, struct error *err)
 {
     size_t left = 0;
 
-    if (!executor_has_room(b->executor))
+    if (!executor_has_slot(b->executor))
         return OK;
     for (size_t i = 0; i < b->remakes.n; i++) {
         const int node = b->remakes.nodes[i];

@@ -1,4 +1,4 @@
-/* fit: the executor is asked for room for each node that is left. */
+/* fit: the executor is asked for a slot for each node that is left. */
 #include "engine/execution/fit.h"
 
 #include "base/arena.h"
@@ -19,8 +19,8 @@ static enum status check_node(struct build *b, int node, struct error *err)
     const struct node *n = graph_node(b->graph, node);
     const struct request r = {.label = "", .where = n->where, .action = &n->action};
     struct error refused; /* in this build, which says so of each node */
-    enum room room;
-    const enum status s = executor_room(b->executor, &r, &room, &refused);
+    enum slot slot;
+    const enum status s = executor_slot(b->executor, &r, &slot, &refused);
 
     if (s != OK)
         *err = refused;

@@ -53,7 +53,7 @@ static enum status sync_results(struct build *b, struct error *err)
 
 /* ---- start ---- */
 
-enum { MOST_PASSED = 256 }; /* nodes that found no room, before the rest is left for later */
+enum { MOST_PASSED = 256 }; /* nodes that found no slot, before the rest is left for later */
 
 /* Offers ready nodes, the most urgent first. One that finds no room lets smaller ones pass. */
 static enum status start_actions(struct build *b, struct error *err)
@@ -62,7 +62,7 @@ static enum status start_actions(struct build *b, struct error *err)
     size_t n_passed = 0;
     enum status s = OK;
 
-    while (s == OK && may_start(b) && n_passed < MOST_PASSED && executor_has_room(b->executor) &&
+    while (s == OK && may_start(b) && n_passed < MOST_PASSED && executor_has_slot(b->executor) &&
            plan_take_ready(b->plan, &node)) {
         bool waits;
         s = action_start(b, node, plan_ready_nodes(b->plan), &waits, err);

@@ -149,17 +149,17 @@ static enum status reserve(struct build *b, struct job *job, const struct stretc
 {
     struct run *run = job->run;
     const size_t known = (size_t)((s->from ? s->from->t : 0) - (run->from ? run->from->t : 0));
-    enum room room;
+    enum slot slot;
 
     *ready = false;
     TRY(list_units(b, run, s->from, s->until, job->arena, err));
     if (run->units[0]->running) /* another run makes it again already */
         return OK;
     TRY(job_request(b, job, s->others, r, err));
-    TRY(executor_room(b->executor, r, &room, err));
-    *refused = room == ROOM_REFUSED;
-    waiting_for_room(b, r, room);
-    return room == ROOM_FREE ? claim(b, job, known, ready, err) : OK;
+    TRY(executor_slot(b->executor, r, &slot, err));
+    *refused = slot == SLOT_REFUSED;
+    waiting_for_slot(b, r, slot);
+    return slot == SLOT_FREE ? claim(b, job, known, ready, err) : OK;
 }
 
 static void fill_request(const struct run *run, struct request *r)

@@ -102,6 +102,7 @@ static enum status open_executor(struct session *s, struct error *err)
 
     TRY(build_machine(b, &s->reaper, &machine, err));
     machine.most_logged = LOG_BYTES;
+    machine.hides = b->o->hides;
     machine.keep_failed = b->o->keep_failed;
     machine.wake = interrupt_descriptor();
     switch (s->mode) {
@@ -111,14 +112,14 @@ static enum status open_executor(struct session *s, struct error *err)
         return OK;
     case MODE_DRY:
         TRY(local_executor_open(&machine, b->arena, &s->local, err));
-        idle_executor(ROOM_BUSY, s->local, &s->idle);
+        idle_executor(SLOT_BUSY, s->local, &s->idle);
         break;
     case MODE_CACHED:
-        idle_executor(ROOM_REFUSED, NULL, &s->idle);
+        idle_executor(SLOT_REFUSED, NULL, &s->idle);
         break;
     case MODE_ACCEPT:
     case MODE_REPLAY:
-        idle_executor(ROOM_BUSY, NULL, &s->idle);
+        idle_executor(SLOT_BUSY, NULL, &s->idle);
         break;
     }
     b->executor = &s->idle.executor;

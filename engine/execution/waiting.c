@@ -228,7 +228,7 @@ static enum status go_on(struct build *b, struct job *job, struct unit **units, 
     return executor_say(b->executor, job->task, line, err);
 }
 
-/* Claims and the word, where there is room; *goes false: it waits on. */
+/* Claims and the word, where there is slot; *goes false: it waits on. */
 static enum status try_units(struct build *b, struct job *job, const struct demand *demand,
                              bool *goes, struct error *err)
 {
@@ -318,10 +318,10 @@ static bool is_useless(const struct build *b, const struct unit *u)
     return true;
 }
 
-void waiting_for_room(struct build *b, const struct request *r, enum room room)
+void waiting_for_slot(struct build *b, const struct request *r, enum slot slot)
 {
-    b->later |= room == ROOM_LATER;
-    if (room != ROOM_HELD)
+    b->later |= slot == SLOT_LATER;
+    if (slot != SLOT_HELD)
         return;
     b->held_wanted = true;
     b->lacking = r->action->resources;

@@ -35,14 +35,14 @@ bool waiting_is(const struct job *job);
 bool waiting_behind(const struct build *b, const struct unit *u);
 
 /*
- * A run that waits where the demand begins goes on, if there is room; one whose checkpoint the
+ * A run that waits where the demand begins goes on, if there is slot; one whose checkpoint the
  * demand needs saves it. *taken: there is such a run, and no other is to be started yet.
  */
 enum status waiting_serve(struct build *b, const struct demand *demand, bool *taken,
                           struct error *err) MUST_CHECK;
 
 /* A request has no room now, or has: whom waiting_sort asks to make room. */
-void waiting_for_room(struct build *b, const struct request *r, enum room room);
+void waiting_for_slot(struct build *b, const struct request *r, enum slot slot);
 
 /* Tells those to save whose checkpoint is wanted, and those to end that nobody can ask to go on or
  * that are too many. */

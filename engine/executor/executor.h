@@ -3,7 +3,7 @@
  * that runs it: this machine (local.h), none at all (idle.h), a made-up one in tests. Only an
  * executor knows pids, pipes, folders and slots.
  *
- * Life       executor_room says whether a request could start now. executor_start makes the task's
+ * Life       executor_slot says whether a request could start now. executor_start makes the task's
  *            folder, puts its inputs there and starts it. Events of all tasks then come one at a
  *            time from executor_next, until the task's EVENT_EXIT. executor_close frees the task,
  *            and ends it first where it still runs.
@@ -84,12 +84,12 @@ struct executor_event {
     bool lost;
 };
 
-enum room {
-    ROOM_FREE,
-    ROOM_HELD, /* there would be, without what tasks hold that wait for a word */
-    ROOM_BUSY,
-    ROOM_LATER,  /* by itself, after a while: a card was full */
-    ROOM_REFUSED /* never in this build: *err says why */
+enum slot {
+    SLOT_FREE,
+    SLOT_HELD, /* there would be, without what tasks hold that wait for a word */
+    SLOT_BUSY,
+    SLOT_LATER,  /* by itself, after a while: a card was full */
+    SLOT_REFUSED /* never in this build: *err says why */
 };
 
 /* What the end of a task tells of the cards that it held. */
@@ -115,8 +115,8 @@ struct executor {
 };
 
 struct executor_calls {
-    bool (*has_room)(const struct executor *x);
-    enum status (*room)(struct executor *x, const struct request *r, enum room *room,
+    bool (*has_slot)(const struct executor *x);
+    enum status (*slot)(struct executor *x, const struct request *r, enum slot *slot,
                         struct error *err);
     enum status (*start)(struct executor *x, const struct request *r, struct task **task,
                          enum start_outcome *outcome, size_t *lost, struct error *err);
@@ -136,17 +136,17 @@ struct executor_calls {
 };
 
 /* Whether anything could start now; false spares the asking. */
-static inline bool executor_has_room(const struct executor *x)
+static inline bool executor_has_slot(const struct executor *x)
 {
-    return x->calls->has_room(x);
+    return x->calls->has_slot(x);
 }
 
 /* Whether the request could start now. ERR_INPUT: never anywhere here, as it needs more than there
  * is. */
-static inline MUST_CHECK enum status executor_room(struct executor *x, const struct request *r,
-                                                   enum room *room, struct error *err)
+static inline MUST_CHECK enum status executor_slot(struct executor *x, const struct request *r,
+                                                   enum slot *slot, struct error *err)
 {
-    return x->calls->room(x, r, room, err);
+    return x->calls->slot(x, r, slot, err);
 }
 
 /* Starts a request for which there is room. *outcome other than STARTED: *err says what is lost,

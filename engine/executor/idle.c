@@ -3,20 +3,20 @@
 
 #include <assert.h>
 
-static bool has_room(const struct executor *x)
+static bool has_slot(const struct executor *x)
 {
-    return ((const struct idle_executor *)x)->room != ROOM_BUSY; /* to be refused, one is asked */
+    return ((const struct idle_executor *)x)->slot != SLOT_BUSY; /* to be refused, one is asked */
 }
 
-static enum status room(struct executor *x, const struct request *r, enum room *room,
+static enum status slot(struct executor *x, const struct request *r, enum slot *slot,
                         struct error *err)
 {
     struct idle_executor *idle = (struct idle_executor *)x;
 
     if (idle->real)
-        TRY(executor_room(idle->real, r, room, err));
-    *room = idle->room;
-    if (*room == ROOM_REFUSED)
+        TRY(executor_slot(idle->real, r, slot, err));
+    *slot = idle->slot;
+    if (*slot == SLOT_REFUSED)
         (void)error_set(err, ERR_FAILED, "", "its result is not in the store (--cached-only)");
     return OK;
 }
@@ -94,8 +94,8 @@ static int64_t now(const struct executor *x)
 }
 
 static const struct executor_calls calls = {
-    .has_room = has_room,
-    .room = room,
+    .has_slot = has_slot,
+    .slot = slot,
     .start = start,
     .say = say,
     .pause = pause,
@@ -110,7 +110,7 @@ static const struct executor_calls calls = {
     .now = now,
 };
 
-void idle_executor(enum room room, struct executor *real, struct idle_executor *out)
+void idle_executor(enum slot slot, struct executor *real, struct idle_executor *out)
 {
-    *out = (struct idle_executor){.executor = {&calls}, .room = room, .real = real};
+    *out = (struct idle_executor){.executor = {&calls}, .slot = slot, .real = real};
 }

@@ -62,7 +62,7 @@ static int64_t local_now(const struct executor *x)
 
 /* ---- start ---- */
 
-static bool local_has_room(const struct executor *x)
+static bool local_has_slot(const struct executor *x)
 {
     const struct slots *slots = &((const struct local *)x)->slots;
 
@@ -83,30 +83,30 @@ static bool fits_without_resting(const struct local *l, const struct request *r,
     return slots_find(slots, &r->action->resources, r->others, share);
 }
 
-static enum status find_room(const struct local *l, const struct request *r, struct arena *arena,
-                             enum room *room, struct error *err)
+static enum status find_slot(const struct local *l, const struct request *r, struct arena *arena,
+                             enum slot *slot, struct error *err)
 {
     const struct resources *asked = &r->action->resources;
     struct slots slots = l->slots;
     struct share share;
 
-    *room = ROOM_FREE;
+    *slot = SLOT_FREE;
     TRY(slots_share(asked, arena, &share, err));
     if (slots_find(&slots, asked, r->others, &share))
         return OK;
     slots.now_ns = INT64_MAX - 1; /* when cards that are full for a while are not any more */
-    *room = slots_find(&slots, asked, r->others, &share) ? ROOM_LATER : ROOM_BUSY;
+    *slot = slots_find(&slots, asked, r->others, &share) ? SLOT_LATER : SLOT_BUSY;
     slots = l->slots;
     if (!(slots.cards = arena_array(arena, slots.n_cards + 1, sizeof *slots.cards)))
         return error_memory(err);
     if (slots.n_cards > 0)
         memcpy(slots.cards, l->slots.cards, slots.n_cards * sizeof *slots.cards);
     if (fits_without_resting(l, r, &share, &slots))
-        *room = ROOM_HELD;
+        *slot = SLOT_HELD;
     return OK;
 }
 
-static enum status local_room(struct executor *x, const struct request *r, enum room *room,
+static enum status local_slot(struct executor *x, const struct request *r, enum slot *slot,
                               struct error *err)
 {
     struct local *l = of(x);
@@ -120,11 +120,11 @@ static enum status local_room(struct executor *x, const struct request *r, enum 
     if (s == OK)
         s = slots_refuse(&l->slots, &r->action->resources, r->where, arena, err);
     if (s == OK)
-        s = find_room(l, r, arena, room, err);
+        s = find_slot(l, r, arena, slot, err);
     arena_close(arena);
     if (s != ERR_FAILED)
         return s;
-    *room = ROOM_REFUSED;
+    *slot = SLOT_REFUSED;
     return OK;
 }
 
@@ -220,7 +220,7 @@ static enum status local_say(struct executor *x, struct task *task, const char *
 static void local_pause(struct executor *x, struct task *task, bool paused)
 {
     (void)x;
-    runner_signal(&child_of(task)->process, paused ? SIGSTOP : SIGCONT);
+    local_signal(child_of(task), paused ? SIGSTOP : SIGCONT);
 }
 
 /* What is on a GPU and in memory stays there. */
@@ -272,13 +272,13 @@ static void local_end(struct executor *x, struct task *task, bool by_force)
     if (c->unborn)
         local_abandon(c);
     if (by_force)
-        runner_signal(&c->process, SIGKILL);
+        local_signal(c, SIGKILL);
     if (by_force || c->kill_ns)
         return;
     look_at_clock(of(x), 0);
     c->kill_ns = local_now(x) + TERM_SECONDS * second_ns;
-    runner_signal(&c->process, SIGTERM);
-    runner_signal(&c->process, SIGCONT); /* it may be paused */
+    local_signal(c, SIGTERM);
+    local_signal(c, SIGCONT); /* it may be paused */
 }
 
 /* ---- end ---- */
@@ -288,16 +288,17 @@ static bool is_known(const struct local *l, pid_t pid)
     for (const struct child *c = l->children; c; c = c->next)
         if (c->process.pid == pid || c->birth.pid == pid)
             return true;
-    return pid == l->machine.reaper->pid || preload_has(l->preload, pid);
+    return pid == l->machine.reaper->pid || preload_has(l->preload, pid) ||
+           rooms_has(l->rooms, pid);
 }
 
 /* How many children we know to have. */
 static int count_known(const struct local *l)
 {
-    int n = 1 + preload_count(l->preload); /* 1: the reaper */
+    int n = 1 + preload_count(l->preload) + rooms_count(l->rooms); /* 1: the reaper */
 
     for (const struct child *c = l->children; c; c = c->next)
-        n += (c->process.pid && !c->process.ended) || c->birth.pid;
+        n += (c->process.pid && !c->process.ended && !c->room) || c->birth.pid;
     return n;
 }
 
@@ -330,8 +331,8 @@ static void local_close(struct executor *x, struct task *task, bool keep_folder)
 
     take_out(l, c);
     interpreter_refuse(&c->birth);
-    runner_close(l->machine.reaper, &c->process);
-    if (runs)
+    local_close_process(l, c);
+    if (runs && !c->roomy)
         note_end(l, c);
     if (c->rests)
         c->share.cpus = 0;
@@ -398,8 +399,8 @@ static enum status look_at_child(struct local *l, struct child *c, struct execut
     if (c->unborn)
         return c->birth.reply >= 0 ? local_bear(l, c, err) : OK;
     if (!c->process.ended) {
-        runner_poll(l->machine.reaper, &c->process);
-        if (c->process.ended)
+        local_poll_process(l, c);
+        if (c->process.ended && !c->roomy)
             note_end(l, c);
     }
     TRY(read_output(l, c, event, err));
@@ -417,7 +418,7 @@ static void keep_promises(struct local *l)
 {
     for (struct child *c = l->children; c; c = c->next)
         if (c->kill_ns && l->now_ns >= c->kill_ns && !c->process.ended)
-            runner_signal(&c->process, SIGKILL);
+            local_signal(c, SIGKILL);
 }
 
 /* Never long, so that a stop of this program is noticed: see look_at_clock. */
@@ -518,8 +519,8 @@ static enum status local_next(struct executor *x, int64_t until_ns, struct execu
 }
 
 static const struct executor_calls calls = {
-    .has_room = local_has_room,
-    .room = local_room,
+    .has_slot = local_has_slot,
+    .slot = local_slot,
     .start = local_start,
     .say = local_say,
     .pause = local_pause,
@@ -546,6 +547,8 @@ enum status local_executor_open(const struct local_machine *machine, struct aren
     l->arena = arena;
     l->slots = (struct slots){.cpus = machine->cpus, .memory = machine->memory};
     TRY(preload_open(&l->machine, arena, &l->preload, err));
+    if (machine->hides)
+        TRY(rooms_open(machine->reaper, 2 * (size_t)machine->cpus, &l->rooms, err));
     l->real_ns = runner_now_ns();
     l->children_list = strays_adopt();
     *out = &l->executor;
@@ -558,6 +561,8 @@ void local_executor_close(struct executor *x)
         local_close(x, &of(x)->children->task, false);
     if (x) {
         preload_close(of(x)->preload);
+        rooms_close(of(x)->rooms);
+        of(x)->rooms = NULL;
         reap_orphans(of(x));
     }
     if (x && of(x)->children_list >= 0)

@@ -31,6 +31,7 @@ struct local_machine {
     int64_t memory;            /* bytes that tasks may declare together */
     struct progress *progress; /* told of folders that cannot be removed */
     int64_t most_logged; /* bytes of a task's output that its log holds; the rest is dropped */
+    bool hides;          /* what a task does not declare is hidden from it: --sandbox on */
     bool keep_failed;    /* folders of earlier failures of an action stay */
     int wake; /* a descriptor that is readable when something outside asks for attention; or -1 */
 };

@@ -67,7 +67,7 @@ static enum status begin_fresh(struct local *l, struct child *c, struct error *e
     c->logged = 0;
     if (c->log >= 0)
         (void)!ftruncate(c->log, 0);
-    return runner_start(l->machine.reaper, &c->command, &c->process, err);
+    return local_start_process(l, c, err);
 }
 
 /* The server is ready: it is asked for a child. */
@@ -83,9 +83,10 @@ enum status local_begin(struct local *l, struct child *c, const struct request *
                         struct surroundings *s, struct error *err)
 {
     TRY(local_prepare(l, c, r, s, err));
-    TRY(preload_find(l->preload, r, &c->command, &c->server, err));
+    if (!l->rooms) /* a loaded interpreter is in none */
+        TRY(preload_find(l->preload, r, &c->command, &c->server, err));
     if (!c->server)
-        return runner_start(l->machine.reaper, &c->command, &c->process, err);
+        return local_start_process(l, c, err);
     c->unborn = true;
     c->asked_ns = l->now_ns;
     return c->server->interpreter.state == INTERPRETER_READY ? ask(l, c, err) : OK;

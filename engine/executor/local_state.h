@@ -1,6 +1,6 @@
 /*
- * local_state: the structs of the local executor, shared by local.c, local_cards.c, local_folder.c
- * and local_start.c. Nobody else includes it.
+ * local_state: the structs of the local executor, shared by local.c and the files local_*.c. Nobody
+ * else includes it.
  */
 #ifndef ENGINE_EXECUTOR_LOCAL_STATE_H
 #define ENGINE_EXECUTOR_LOCAL_STATE_H
@@ -8,6 +8,7 @@
 #include "engine/executor/executor.h"
 #include "engine/executor/local.h"
 #include "engine/executor/preload.h"
+#include "engine/executor/rooms.h"
 #include "engine/executor/slots.h"
 #include "engine/executor/workspace.h"
 #include "engine/process/runner.h"
@@ -24,6 +25,8 @@ struct child {
     const struct action *action; /* a command's, once that is prepared; NULL: it fetches */
     struct command command;      /* what runs there, with its environment */
     struct process process;
+    struct room *room;     /* in which it runs; NULL: in none, or it has ended */
+    bool roomy;            /* it has run in one: nothing of it can be left */
     struct server *server; /* the interpreter that it is a child of, or NULL */
     struct birth birth;
     int64_t asked_ns; /* when a child was asked for, or its server began to load */
@@ -50,6 +53,8 @@ struct local {
     bool memory_is_short;
     int64_t ask_memory_ns; /* when to ask again */
     struct preload *preload;
+    struct rooms *rooms;     /* NULL: nothing is hidden from tasks */
+    bool said_refused;       /* that rooms cannot be had */
     int64_t real_ns, now_ns; /* when time was last looked at, and what it was by our own count */
     char bytes[READ_BYTES];
 };
@@ -73,6 +78,14 @@ enum status local_fill_folder(struct local *l, struct child *c, const struct req
 /* Its command and environment, in c->command. */
 enum status local_prepare(struct local *l, struct child *c, const struct request *r,
                           struct surroundings *s, struct error *err) MUST_CHECK;
+
+/* Starts its process, in a room where there are rooms. */
+enum status local_start_process(struct local *l, struct child *c, struct error *err) MUST_CHECK;
+
+/* The same of it as of runner.h. */
+void local_signal(const struct child *c, int signal);
+void local_poll_process(struct local *l, struct child *c);
+void local_close_process(struct local *l, struct child *c);
 
 /* Prepares it, and starts its process or asks for one. */
 enum status local_begin(struct local *l, struct child *c, const struct request *r,

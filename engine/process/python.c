@@ -16,15 +16,17 @@
 #include "engine/graph/packages.h"
 #include "engine/options.h"
 #include "engine/process/importable.h"
+#include "engine/process/places.h"
 #include "engine/process/python_path.h"
 
 struct python {
     struct python_context c;
     const char *path;
     char **argv, **env;
-    struct digest name;      /* of what is remembered of it */
-    const char *environment; /* the text of what it holds, once that is known, */
-    struct digest digest;    /* and its digest */
+    struct digest name;        /* of what is remembered of it */
+    const struct roots *roots; /* folders whose content it holds, once that is known */
+    const char *environment;   /* the text of what it holds, */
+    struct digest digest;      /* and its digest */
     int64_t begun_ns;
 };
 
@@ -177,6 +179,24 @@ void python_question(struct python *p, struct command *command)
 
 /* ---- the identity ---- */
 
+static enum status keep_roots(struct python *p, const struct roots *roots, struct error *err)
+{
+    struct roots *kept = arena_alloc(p->c.arena, sizeof *kept);
+
+    if (!kept)
+        return error_memory(err);
+    *kept = *roots; /* whose list lives as long */
+    p->roots = kept;
+    return OK;
+}
+
+enum status python_places(const struct python *p, struct places *places, struct error *err)
+{
+    for (size_t i = 0; p->roots && i < p->roots->n; i++)
+        TRY(places_add(places, p->roots->list[i].path, err));
+    return OK;
+}
+
 /* Adds what the folders hold now; the text goes into the journal, where `hpo why` finds it. */
 static enum status name_it(struct python *p, const char *version, struct packages *packages,
                            const struct roots *roots, const char **identity, struct error *err)
@@ -195,6 +215,7 @@ static enum status name_it(struct python *p, const char *version, struct package
     }
     TRY(packages_text(packages, version, &text, &p->digest, identity, err));
     p->environment = text;
+    TRY(keep_roots(p, roots, err));
     return store_is_writable(p->c.store) ? history_journal_put(p->c.store, &p->digest, text, 0, err)
                                          : OK;
 }

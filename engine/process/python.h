@@ -22,6 +22,7 @@ struct action;
 struct arena;
 struct digest;
 struct options;
+struct places;
 struct store;
 
 /* What all interpreters of a build share. */
@@ -48,6 +49,10 @@ enum status python_recall(struct python *p, const char **identity, struct error 
 
 /* What it holds, as packages.h has it, if that is the text of this digest; else NULL. */
 const char *python_environment(const struct python *p, const struct digest *digest);
+
+/* The folders on its path that lie anywhere: PYTHONPATH's, those of editable installs. */
+enum status python_places(const struct python *p, struct places *places,
+                          struct error *err) MUST_CHECK;
 
 /* The question. It lives as long as the arena. */
 void python_question(struct python *p, struct command *command);

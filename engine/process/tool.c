@@ -19,6 +19,7 @@
 #include "engine/options.h"
 #include "engine/process/capture.h"
 #include "engine/process/devices.h"
+#include "engine/process/places.h"
 #include "engine/process/python.h"
 
 struct known {
@@ -373,6 +374,22 @@ enum status tool_identity(struct tools *tools, const struct node *node, const ch
     }
     *identity = k->identity;
     return OK;
+}
+
+enum status tool_places(struct tools *tools, const struct action *a, struct places *places,
+                        struct error *err)
+{
+    const char *path;
+    struct known *k;
+
+    TRY(tool_path(tools, a->run[0], &path, err));
+    if (!path)
+        return OK;
+    TRY(places_add_program(places, path, err));
+    if (a->identity)
+        return OK;
+    TRY(find_known(tools, a->run[0], path, a, &k, err));
+    return k->python ? python_places(k->python, places, err) : OK;
 }
 
 const char *tool_environment(const struct tools *tools, const char *description)

@@ -21,6 +21,7 @@ struct arena;
 struct capture;
 struct devices;
 struct options;
+struct places;
 struct store;
 
 struct tools; /* opaque: what was found in this build */
@@ -46,6 +47,10 @@ enum status tool_expect(struct tools *tools, const struct node *node, struct err
 /* The text that stands for the action's tool in its key. */
 enum status tool_identity(struct tools *tools, const struct node *node, const char **identity,
                           struct error *err) MUST_CHECK;
+
+/* What an action's program needs of the machine, besides what all share. */
+enum status tool_places(struct tools *tools, const struct action *action, struct places *places,
+                        struct error *err) MUST_CHECK;
 
 /* What the Python of such a key holds, as packages.h has it, if this build has asked it. */
 const char *tool_environment(const struct tools *tools, const char *description);

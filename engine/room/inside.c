@@ -8,8 +8,8 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/text.h"
 #include "engine/room/words.h"
 
 enum { SOCKET = 0, LAST_CAPABILITY = 63 };
@@ -145,10 +146,10 @@ static bool drop_rights(void)
 /* ---- an action ---- */
 
 /* Becomes the command, or says why not: errno goes into the pipe, which exec closes. */
-static void become(char **s, const int fds[ROOM_DESCRIPTORS], int pipe)
+static void become(struct inside *in, char **s, size_t argc, const int fds[ROOM_DESCRIPTORS],
+                   int pipe)
 {
-    const size_t argc = strtoul(s[SHEET_ARGC], NULL, 10);
-    char **argv = calloc(argc + 1, sizeof *argv);
+    char **argv = arena_array(in->action, argc + 1, sizeof *argv);
     char **env = s + SHEET_ARGV + argc; /* ends with the sheet's NULL */
     sigset_t none;
 
@@ -159,7 +160,7 @@ static void become(char **s, const int fds[ROOM_DESCRIPTORS], int pipe)
     if (!argv || setpgid(0, 0) != 0 || unshare(CLONE_NEWIPC) != 0 || !drop_rights())
         goto failed;
     memcpy(argv, s + SHEET_ARGV, argc * sizeof *argv);
-    (void)umask((mode_t)strtoul(s[SHEET_UMASK], NULL, 10));
+    (void)umask(*s[SHEET_GROUP] ? 002 : 022);
     if (chdir(s[SHEET_FOLDER]) != 0)
         goto failed;
     for (int i = 0; i < ROOM_STREAMS; i++)
@@ -175,15 +176,22 @@ failed:
 }
 
 /* Starts it, and waits until it is the command. False, with errno: it is none. */
-static bool start_process(struct inside *in, char **s, const int fds[ROOM_DESCRIPTORS])
+static bool start_process(struct inside *in, char **s, size_t n, const int fds[ROOM_DESCRIPTORS])
 {
     int ends[2], failed = 0;
+    struct error ignored;
+    int64_t argc;
 
     (void)at(in, "run");
+    if (text_parse_integer(s[SHEET_ARGC], "", 1, (int64_t)n, &argc, &ignored) != OK ||
+        (size_t)argc > n - SHEET_ARGV) {
+        errno = EPROTO;
+        return false;
+    }
     if (pipe2(ends, O_CLOEXEC) != 0)
         return false;
     if ((in->running = fork()) == 0)
-        become(s, fds, ends[1]);
+        become(in, s, (size_t)argc, fds, ends[1]);
     close(ends[1]);
     if (in->running > 0 && read(ends[0], &failed, sizeof failed) == (ssize_t)sizeof failed)
         (void)waitpid(in->running, NULL, 0);
@@ -211,7 +219,7 @@ static bool start(struct inside *in, int fds[ROOM_DESCRIPTORS])
     if (started) {
         in->folder = strings[SHEET_SHOWN];
         started = mounts_show(in->places, in->n_places, in->folder, in->reply.step) &&
-                  start_process(in, strings, fds);
+                  start_process(in, strings, n, fds);
         why = errno;
         if (!started)
             (void)mounts_hide(in->folder, (char[ROOM_STEP]){0});

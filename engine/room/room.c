@@ -16,6 +16,7 @@
 #include "engine/room/words.h"
 
 struct room {
+    struct arena *arena; /* this struct lives in it */
     struct reaper *reaper;
     struct process process; /* whose child is the first process inside */
     int socket;
@@ -94,21 +95,26 @@ static bool write_map(pid_t pid, const char *file, const char *text)
     return whole;
 }
 
-/* The numbers that we have, each for itself. */
+/* The numbers that we have, each for itself: of "FIRST OUTSIDE N" the first and the last. */
 static enum status same_numbers(const char *path, struct arena *arena, char **out,
                                 struct error *err)
 {
     struct text t = text_in(arena);
-    char *map, *end;
+    char *map;
 
     TRY(file_read(path, 64 * 1024, arena, &map, NULL, err));
-    for (char *at = map; *at; at = end + (*end == '\n')) {
-        const unsigned long first = strtoul(at, &end, 10);
-        unsigned long n;
-        (void)strtoul(end, &end, 10); /* as those outside of us see it */
-        n = strtoul(end, &end, 10);
-        text_printf(&t, "%lu %lu %lu\n", first, first, n);
-        end += strcspn(end, "\n");
+    for (const char *at = map; *at;) {
+        const char *word[3] = {""};
+        int length[3] = {0};
+        for (int i = 0; i < 3; i++) {
+            word[i] = at + strspn(at, " ");
+            length[i] = (int)strcspn(word[i], " \n");
+            at = word[i] + length[i];
+        }
+        at += strcspn(at, "\n");
+        at += *at == '\n';
+        text_printf(&t, "%.*s %.*s %.*s\n", length[0], word[0], length[0], word[0], length[2],
+                    word[2]);
     }
     return text_finish(&t, out, NULL, err);
 }
@@ -183,19 +189,22 @@ static enum status start_inside(struct room *room, int theirs, struct error *err
 enum status room_open(struct reaper *reaper, const struct room_view *view, struct room **out,
                       struct error *err)
 {
-    struct room *room = calloc(1, sizeof *room);
+    struct arena *arena = arena_open();
+    struct room *room = arena ? arena_alloc(arena, sizeof *room) : NULL;
     const int on = 1;
     int ends[2];
     enum status s;
 
-    if (!room)
+    if (!room) {
+        arena_close(arena);
         return error_memory(err);
+    }
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0 ||
         setsockopt(ends[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof on) != 0) {
-        free(room);
+        arena_close(arena);
         return error_system(err, "", "make a socket");
     }
-    *room = (struct room){.reaper = reaper, .socket = ends[0]};
+    *room = (struct room){.arena = arena, .reaper = reaper, .socket = ends[0]};
     s = start_inside(room, ends[1], err);
     close(ends[1]);
     if (s == OK)
@@ -218,7 +227,7 @@ void room_close(struct room *room)
         return;
     runner_close(room->reaper, &room->process);
     close(room->socket);
-    free(room);
+    arena_close(room->arena);
 }
 
 /* ---- what runs there ---- */
@@ -243,7 +252,7 @@ static enum status say_command(struct room *room, const struct command *c, const
     strings[SHEET_SHOWN] = shown;
     strings[SHEET_FOLDER] = c->folder;
     strings[SHEET_PROGRAM] = c->program;
-    strings[SHEET_UMASK] = c->for_group ? "2" : "18"; /* 002, 022 */
+    strings[SHEET_GROUP] = c->for_group ? "group" : "";
     memcpy(&strings[SHEET_ARGV], c->argv, n_argv * sizeof *strings);
     memcpy(&strings[SHEET_ARGV + n_argv], c->env, n_env * sizeof *strings);
     s = say_sheet(room, ROOM_START, strings, SHEET_ARGV + n_argv + n_env, streams, err);
@@ -296,6 +305,10 @@ static bool look(struct room *room, int flags, struct process *p)
         room->gone = p->ended = true;
         p->exit_code = 128 + SIGKILL;
     }
+    if (p->ended && p->pidfd >= 0) {
+        close(p->pidfd);
+        p->pidfd = -1;
+    }
     return !room->gone;
 }
 
@@ -310,9 +323,5 @@ bool room_end(struct room *room, struct process *p)
         room_signal(room, SIGKILL);
     while (!p->ended)
         (void)look(room, 0, p);
-    if (p->pidfd >= 0)
-        close(p->pidfd);
-    p->pidfd = -1;
-    runner_drop_streams(p);
     return !room->gone;
 }

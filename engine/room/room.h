@@ -51,7 +51,8 @@ enum status room_start(struct room *room, const struct command *command, const c
 
 void room_signal(struct room *room, int signal);
 
-/* Looks whether it has ended; *p then says how. False: the room is gone, and it with it. */
+/* Looks whether it has ended; *p then says how, and its streams are the caller's to close. False:
+ * the room is gone, and it with it. */
 bool room_poll(struct room *room, struct process *p);
 
 /* Ends it, and waits for that. False as of room_poll. */

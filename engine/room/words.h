@@ -38,7 +38,7 @@ struct room_reply {
 };
 
 /* What a ROOM_START's sheet says, in this order, then argv and the environment. */
-enum { SHEET_SHOWN, SHEET_FOLDER, SHEET_PROGRAM, SHEET_UMASK, SHEET_ARGC, SHEET_ARGV };
+enum { SHEET_SHOWN, SHEET_FOLDER, SHEET_PROGRAM, SHEET_GROUP, SHEET_ARGC, SHEET_ARGV };
 
 /* Sends a record; as: the process that it is from, 0: this one. False, with errno. */
 bool words_send(int socket, const void *record, size_t bytes, const int *fds, size_t n_fds,

@@ -120,9 +120,9 @@ class GpuTrials(Case):
     def test_what_had_room_begins_to_count_anew(self):
         """A trial that finds its card full twice, with work between that lasts longer than its timeout, has not failed."""
         self.make_cards("NVIDIA L4")
-        self.trainer(f'[ $t = $((HPO_FROM + 1)) ] && ! [ -e {self.folder}/tried-$1-$t ] && touch {self.folder}/tried-$1-$t && exit 75', seconds=0.6)
+        self.trainer(f'[ $t = $((HPO_FROM + 1)) ] && ! [ -e {self.folder}/tried-$1-$t ] && touch {self.folder}/tried-$1-$t && exit 75', seconds=1)
         self.recipe(choices="1, 2", concurrency=2)
-        self.write("r.lua", self.read("r.lua").replace("params = p", "params = p, live = false, timeout = 1")
+        self.write("r.lua", self.read("r.lua").replace("params = p", "params = p, live = false, timeout = 3")
                    .replace("fifo { max_t = 2 }", "asha { max_t = 4, grace_period = 1, reduction_factor = 2 }"))
         self.assertEqual(self.build("r.lua")["failed"], 0)
 

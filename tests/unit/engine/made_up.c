@@ -84,18 +84,18 @@ static struct made_up_row *find(struct made_up *m, const struct digest *key)
 
 /* ---- executor ---- */
 
-static bool has_room(const struct executor *x)
+static bool has_slot(const struct executor *x)
 {
     const struct made_up *m = (const struct made_up *)x;
 
     return m->running - m->resting < m->slots;
 }
 
-static enum status room(struct executor *x, const struct request *r, enum room *room,
+static enum status slot(struct executor *x, const struct request *r, enum slot *slot,
                         struct error *err)
 {
     (void)r, (void)err;
-    *room = has_room(x) ? ROOM_FREE : ROOM_BUSY;
+    *slot = has_slot(x) ? SLOT_FREE : SLOT_BUSY;
     return OK;
 }
 
@@ -125,7 +125,7 @@ static enum status start(struct executor *x, const struct request *r, struct tas
     struct made_up_task *t = must(arena_alloc(m->arena, sizeof *t));
 
     (void)lost;
-    assert(has_room(x));
+    assert(has_slot(x));
     *outcome = START_STARTED;
     if (r->checkpoint && goes_wrong(m, 6)) {
         m->gone++;
@@ -198,7 +198,7 @@ static bool wake(struct executor *x, struct task *task)
 {
     struct made_up_task *t = (struct made_up_task *)task;
 
-    if (t->rests && !has_room(x))
+    if (t->rests && !has_slot(x))
         return false;
     of_executor(x)->resting -= t->rests;
     t->rests = false;
@@ -383,8 +383,8 @@ static int64_t now(const struct executor *x)
 }
 
 static const struct executor_calls executor_calls = {
-    .has_room = has_room,
-    .room = room,
+    .has_slot = has_slot,
+    .slot = slot,
     .start = start,
     .say = say,
     .pause = pause_task,

