@@ -298,7 +298,7 @@ static int count_known(const struct local *l)
     int n = 1 + preload_count(l->preload) + rooms_count(l->rooms); /* 1: the reaper */
 
     for (const struct child *c = l->children; c; c = c->next)
-        n += (c->process.pid && !c->process.ended && !c->room) || c->birth.pid;
+        n += (c->process.pid && !c->process.ended && (!c->room || c->came_in)) || c->birth.pid;
     return n;
 }
 

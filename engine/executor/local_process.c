@@ -91,39 +91,79 @@ enum status local_start_process(struct local *l, struct child *c, struct error *
     return s;
 }
 
+bool local_enter(struct local *l, struct child *c, struct entry *entry, int ways[ROOM_WAYS])
+{
+    struct error refusal; /* who cannot enter begins as a fresh process, which says it */
+
+    *entry = (struct entry){.n = 0};
+    for (int i = 0; i < ROOM_WAYS; i++)
+        ways[i] = -1;
+    if (!l->rooms)
+        return true;
+    if (take_room(l, c, &refusal) != OK)
+        return false;
+    if (!c->room)
+        return true;
+    *entry = (struct entry){ways, ROOM_WAYS, room_rights};
+    c->came_in = room_await(c->room, c->task.folder, ways, &refusal) == OK;
+    if (c->came_in)
+        return true;
+    rooms_give(l->rooms, c->room, false);
+    c->room = NULL;
+    return false;
+}
+
+void local_leave(struct local *l, struct child *c)
+{
+    struct process in_there = {.pidfd = -1};
+
+    if (!c->room)
+        return;
+    rooms_give(l->rooms, c->room, room_end(c->room, &in_there));
+    c->room = NULL;
+    c->came_in = false;
+}
+
 void local_signal(const struct child *c, int signal)
 {
-    if (c->room)
+    if (c->room && !c->came_in)
         room_signal(c->room, signal);
     else
         runner_signal(&c->process, signal);
+}
+
+/* The room is free, and nothing of it is left. */
+static void give_back(struct local *l, struct child *c, bool whole)
+{
+    rooms_give(l->rooms, c->room, whole);
+    c->room = NULL;
+    c->roomy = true;
 }
 
 void local_poll_process(struct local *l, struct child *c)
 {
     bool whole;
 
-    if (!c->room) {
-        runner_poll(l->machine.reaper, &c->process);
+    if (c->room && !c->came_in) {
+        whole = room_poll(c->room, &c->process);
+        if (c->process.ended)
+            give_back(l, c, whole);
         return;
     }
-    whole = room_poll(c->room, &c->process);
-    if (c->process.ended) {
-        rooms_give(l->rooms, c->room, whole);
-        c->room = NULL;
+    runner_poll(l->machine.reaper, &c->process);
+    if (c->room && c->process.ended) {
+        local_leave(l, c);
         c->roomy = true;
     }
 }
 
 void local_close_process(struct local *l, struct child *c)
 {
+    if (c->room && !c->came_in)
+        give_back(l, c, room_end(c->room, &c->process));
+    runner_close(l->machine.reaper, &c->process); /* has nothing to kill where it has ended */
     if (c->room) {
-        rooms_give(l->rooms, c->room, room_end(c->room, &c->process));
-        c->room = NULL;
+        local_leave(l, c);
         c->roomy = true;
     }
-    if (c->roomy)
-        runner_drop_streams(&c->process);
-    else
-        runner_close(l->machine.reaper, &c->process);
 }

@@ -63,6 +63,7 @@ static enum status begin_fresh(struct local *l, struct child *c, struct error *e
 {
     interpreter_refuse(&c->birth);
     runner_drop_streams(&c->process);
+    local_leave(l, c);
     c->unborn = false;
     c->logged = 0;
     if (c->log >= 0)
@@ -73,18 +74,24 @@ static enum status begin_fresh(struct local *l, struct child *c, struct error *e
 /* The server is ready: it is asked for a child. */
 static enum status ask(struct local *l, struct child *c, struct error *err)
 {
+    int ways[ROOM_WAYS];
+    struct entry entry;
+    bool asked = local_enter(l, c, &entry, ways);
+
     c->asked_ns = l->now_ns;
-    if (!interpreter_ask(&c->server->interpreter, &c->command, &c->birth, &c->process))
-        return begin_fresh(l, c, err);
-    return OK;
+    asked = asked &&
+            interpreter_ask(&c->server->interpreter, &c->command, &entry, &c->birth, &c->process);
+    for (int i = 0; i < ROOM_WAYS; i++)
+        if (ways[i] >= 0)
+            close(ways[i]);
+    return asked ? OK : begin_fresh(l, c, err);
 }
 
 enum status local_begin(struct local *l, struct child *c, const struct request *r,
                         struct surroundings *s, struct error *err)
 {
     TRY(local_prepare(l, c, r, s, err));
-    if (!l->rooms) /* a loaded interpreter is in none */
-        TRY(preload_find(l->preload, r, &c->command, &c->server, err));
+    TRY(preload_find(l->preload, r, &c->command, &c->server, err));
     if (!c->server)
         return local_start_process(l, c, err);
     c->unborn = true;

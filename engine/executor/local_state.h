@@ -12,6 +12,7 @@
 #include "engine/executor/slots.h"
 #include "engine/executor/workspace.h"
 #include "engine/process/runner.h"
+#include "engine/room/room.h"
 
 enum { READ_BYTES = 64 * 1024 };
 
@@ -26,6 +27,7 @@ struct child {
     struct command command;      /* what runs there, with its environment */
     struct process process;
     struct room *room;     /* in which it runs; NULL: in none, or it has ended */
+    bool came_in;          /* into it, by itself: it is our child */
     bool roomy;            /* it has run in one: nothing of it can be left */
     struct server *server; /* the interpreter that it is a child of, or NULL */
     struct birth birth;
@@ -81,6 +83,11 @@ enum status local_prepare(struct local *l, struct child *c, const struct request
 
 /* Starts its process, in a room where there are rooms. */
 enum status local_start_process(struct local *l, struct child *c, struct error *err) MUST_CHECK;
+
+/* A room where there are rooms, for a process that comes in by itself: ways are the caller's to
+ * close. False: it cannot. local_leave: nobody comes. */
+bool local_enter(struct local *l, struct child *c, struct entry *entry, int ways[ROOM_WAYS]);
+void local_leave(struct local *l, struct child *c);
 
 /* The same of it as of runner.h. */
 void local_signal(const struct child *c, int signal);

@@ -16,7 +16,7 @@
 #include "base/file.h"
 #include "base/text.h"
 
-enum { PASSED = 5 }; /* descriptors with each request */
+enum { PASSED = 5, MOST_PASSED = 16 }; /* descriptors with each request */
 
 static const char ready[] = "ready", fresh[] = "fresh ", child[] = "child ", begun[] = "begun";
 
@@ -195,44 +195,56 @@ static int open_request(const struct command *command)
     return written ? fd : -1;
 }
 
-static bool send_descriptors(int to, const int fds[PASSED])
+/* With the rights in a room, in hexadecimal digits. */
+static bool send_descriptors(int to, const int fds[PASSED], const struct entry *entry)
 {
     union {
         struct cmsghdr header;
-        char bytes[CMSG_SPACE(PASSED * sizeof(int))];
+        char bytes[CMSG_SPACE(MOST_PASSED * sizeof(int))];
     } control = {.bytes = {0}};
-    struct iovec byte = {(char[]){'f'}, 1};
-    struct msghdr message = {.msg_iov = &byte,
-                             .msg_iovlen = 1,
-                             .msg_control = control.bytes,
-                             .msg_controllen = sizeof control.bytes};
-    struct cmsghdr *c = CMSG_FIRSTHDR(&message);
+    char rights[24];
+    struct iovec record = {rights, 0};
+    struct msghdr message = {.msg_iov = &record, .msg_iovlen = 1, .msg_control = control.bytes};
+    struct cmsghdr *c = &control.header;
+    const size_t n = (PASSED + entry->n) * sizeof(int);
 
+    if (PASSED + entry->n > MOST_PASSED)
+        return false;
+    record.iov_len =
+        (size_t)snprintf(rights, sizeof rights, "%llx", (unsigned long long)entry->rights);
+    message.msg_controllen = CMSG_SPACE(n);
     c->cmsg_level = SOL_SOCKET;
     c->cmsg_type = SCM_RIGHTS;
-    c->cmsg_len = CMSG_LEN(PASSED * sizeof(int));
+    c->cmsg_len = CMSG_LEN(n);
     memcpy(CMSG_DATA(c), fds, PASSED * sizeof(int));
-    return sendmsg(to, &message, MSG_NOSIGNAL | MSG_DONTWAIT) == 1;
+    if (entry->n > 0)
+        memcpy(CMSG_DATA(c) + PASSED * sizeof(int), entry->ways, entry->n * sizeof(int));
+    return sendmsg(to, &message, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)record.iov_len;
 }
 
-bool interpreter_ask(struct interpreter *i, const struct command *command, struct birth *birth,
-                     struct process *process)
+bool interpreter_ask(struct interpreter *i, const struct command *command,
+                     const struct entry *entry, struct birth *birth, struct process *process)
 {
+    struct process streams = {.pidfd = -1, .output = -1, .input = -1};
+
     struct error ignored;
     int fds[PASSED] = {-1, -1, -1, -1, -1}, ends[2];
+    const int on = 1;
     bool asked;
 
     *birth = (struct birth){-1, 0};
     if (make_pair(ends, &ignored) != OK)
         return false;
     let_block(ends[1]);
+    (void)setsockopt(ends[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof on); /* see who_has_begun */
     fds[0] = open_request(command);
     fds[4] = ends[1];
-    asked = fds[0] >= 0 && runner_streams(command, fds + 1, process, &ignored) == OK &&
-            send_descriptors(i->socket, fds);
+    asked = fds[0] >= 0 && runner_streams(command, fds + 1, &streams, &ignored) == OK &&
+            send_descriptors(i->socket, fds, entry);
     for (int k = 0; k < PASSED; k++)
         if (fds[k] >= 0)
             close(fds[k]);
+    *process = streams;
     if (asked) {
         *birth = (struct birth){ends[0], i->child};
         i->state = INTERPRETER_FORKS;
@@ -244,22 +256,42 @@ bool interpreter_ask(struct interpreter *i, const struct command *command, struc
     return false;
 }
 
-static bool has_begun(int reply)
+/* Who says that it has begun: by our numbers, wherever it is; 0: nobody does. */
+static pid_t who_has_begun(int reply)
 {
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(sizeof(struct ucred))];
+    } control;
     char record[sizeof begun];
+    struct iovec part = {record, sizeof record};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = control.bytes,
+                             .msg_controllen = sizeof control.bytes};
+    struct ucred sender = {.pid = 0};
     ssize_t n;
 
     do
-        n = recv(reply, record, sizeof record, 0);
+        n = recvmsg(reply, &message, 0);
     while (n < 0 && errno == EINTR);
-    return n == sizeof begun - 1 && memcmp(record, begun, sizeof begun - 1) == 0;
+    if (n != sizeof begun - 1 || memcmp(record, begun, sizeof begun - 1) != 0)
+        return 0;
+    if (message.msg_controllen >= CMSG_LEN(sizeof sender) &&
+        control.header.cmsg_type == SCM_CREDENTIALS)
+        memcpy(&sender, CMSG_DATA(&control.header), sizeof sender);
+    return sender.pid;
 }
 
 bool interpreter_take(struct reaper *reaper, const char *home, struct birth *birth,
                       struct process *process)
 {
-    const bool taken = has_begun(birth->reply) && runner_adopt(reaper, birth->pid, home, process);
+    const pid_t pid = who_has_begun(birth->reply);
+    bool taken = pid > 0;
 
+    if (taken && pid != birth->pid) /* it forked that one and ends: then its child is ours */
+        (void)waitpid(birth->pid, NULL, 0);
+    taken = taken && runner_adopt(reaper, pid, home, process);
     if (taken) /* one that has ended hears nothing, and its end will be seen */
         (void)!send(birth->reply, "b", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
     else

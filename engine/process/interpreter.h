@@ -71,14 +71,22 @@ void interpreter_look(struct interpreter *i);
 /* It is no longer waited for: it is gone, for this reason. */
 void interpreter_give_up(struct interpreter *i, const char *why);
 
+/* The ways into a room, and what may be done in there; n 0: it stays where it is. */
+struct entry {
+    const int *ways;
+    size_t n;
+    uint64_t rights;
+};
+
 /*
  * Asks the child that waits to become the command, with the streams that *process gets. False: it
  * could not be asked.
  */
-bool interpreter_ask(struct interpreter *i, const struct command *command, struct birth *birth,
-                     struct process *process);
+bool interpreter_ask(struct interpreter *i, const struct command *command,
+                     const struct entry *entry, struct birth *birth, struct process *process);
 
-/* Takes the child, which then begins. False: there is none. birth->reply is closed. */
+/* Takes the child, or whom it has forked in a room, which then begins. False: there is none.
+ * birth->reply is closed. */
 bool interpreter_take(struct reaper *reaper, const char *home, struct birth *birth,
                       struct process *process);
 

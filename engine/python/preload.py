@@ -8,7 +8,8 @@ SKIPPED are names of modules, with commas, that are not imported. MODULEs are: t
 Standard input is a socket of records. This side says "ready", or "fresh REASON" and ends. Then a child is forked before it is
 wanted, and says "child NUMBER". The next record from hpo is for it, with five descriptors: a file of lines, each with a NUL
 behind it (the folder, how many arguments, these, the variables); standard input, output and error; and a socket, to which the
-child says "begun". Where that is answered it becomes the run, else it ends; and the next child is forked.
+child says "begun". Where that is answered it becomes the run, else it ends; and the next child is forked. With six more, which
+are namespaces, it goes into a room first (engine/room/room.h); the record is what it may do in there, in hexadecimal digits.
 engine/process/interpreter.h has the other side.
 
 A child is forked by a fork that ends at once: so hpo, which adopts orphans, is its parent.
@@ -30,6 +31,11 @@ import gc  # noqa: E402
 import io  # noqa: E402
 import stat  # noqa: E402
 import time  # noqa: E402
+
+sys.path.insert(0, os.path.dirname(__file__))
+from room import enter  # noqa: E402
+
+del sys.path[0], sys.modules["room"]  # a name that a script may have
 
 ours = set(sys.modules) - before  # not the script's
 
@@ -407,9 +413,11 @@ def seed_anew():
         sys.modules["torch"].default_generator.seed()
 
 
-def become(fds):
+def become(fds, rights):
     """What a fresh interpreter is that is about to run the script. Returns its __main__ and the code."""
     place, argv, env = read_request(fds[0])
+    if len(fds) > 5:
+        enter(fds[5:], rights)
     reply = _socket.socket(fileno=fds[4])
     os.setpgid(0, 0)
     for number in range(3):
@@ -438,10 +446,10 @@ def become(fds):
 
 
 def receive():
-    """The descriptors of the next request; None: hpo has gone."""
-    _, ancillary, _, _ = control.recvmsg(1, _socket.CMSG_SPACE(5 * 4))
+    """The descriptors of the next request, and its rights in a room; None: hpo has gone."""
+    rights, ancillary, _, _ = control.recvmsg(24, _socket.CMSG_SPACE(11 * 4))
     for _, _, data in ancillary:
-        return [int.from_bytes(data[i:i + 4], sys.byteorder) for i in range(0, len(data), 4)]
+        return [int.from_bytes(data[i:i + 4], sys.byteorder) for i in range(0, len(data), 4)], int(rights, 16)
     return None
 
 
@@ -464,8 +472,8 @@ def serve():
             if os.fork():
                 os._exit(0)
             os.close(seen)
-            fds = wait_for_request(parent)
-            if fds is None:
+            request = wait_for_request(parent)
+            if request is None:
                 os._exit(1)
             try:
                 os.write(says, b"1")
@@ -474,7 +482,7 @@ def serve():
             os.close(says)
             control.close()
             try:
-                return become(fds)
+                return become(*request)
             except BaseException:
                 sys.excepthook(*sys.exc_info())
                 os._exit(1)

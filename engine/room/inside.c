@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
@@ -22,6 +21,7 @@
 
 #include "base/arena.h"
 #include "base/text.h"
+#include "engine/room/room.h"
 #include "engine/room/words.h"
 
 enum { SOCKET = 0, LAST_CAPABILITY = 63 };
@@ -31,6 +31,7 @@ struct inside {
     char **places;           /* that every action sees */
     size_t n_places;
     pid_t running;                /* 0: nothing */
+    bool awaits;                  /* somebody comes in, whom others reap */
     char *folder;                 /* that it is shown */
     struct arena *arena, *action; /* of what it is shown, and of what runs */
 };
@@ -116,29 +117,10 @@ static bool make(struct inside *in)
 
 /* ---- rights ---- */
 
-/* What root expects to be able to do with files and processes of its own. Nothing with mounts,
- * devices, networks or the kernel. */
-static bool is_kept(unsigned long capability)
-{
-    switch (capability) {
-    case CAP_CHOWN:
-    case CAP_DAC_OVERRIDE:
-    case CAP_FOWNER:
-    case CAP_FSETID:
-    case CAP_KILL:
-    case CAP_SETGID:
-    case CAP_SETUID:
-    case CAP_NET_BIND_SERVICE:
-        return true;
-    default:
-        return false;
-    }
-}
-
 static bool drop_rights(void)
 {
     for (unsigned long c = 0; c <= LAST_CAPABILITY; c++)
-        if (!is_kept(c) && prctl(PR_CAPBSET_DROP, c, 0, 0, 0) != 0 && errno != EINVAL)
+        if (!(room_rights >> c & 1) && prctl(PR_CAPBSET_DROP, c, 0, 0, 0) != 0 && errno != EINVAL)
             return false;
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
 }
@@ -231,10 +213,55 @@ static bool start(struct inside *in, int fds[ROOM_DESCRIPTORS])
     return started ? reply(in, ROOM_STARTED, in->running) : reply_failed(in, ROOM_STARTED);
 }
 
+/* Shows the folder, and opens the ways in. */
+static bool open_ways(struct inside *in, int sheet, int ways[ROOM_WAYS])
+{
+    static const char *const names[ROOM_WAYS] = {"user", "pid", "mnt", "net", "ipc", "uts"};
+    char path[64], **strings;
+    size_t n;
+
+    (void)at(in, "hear who comes");
+    if (!read_sheet(sheet, in->action, &strings, &n) || n <= SHEET_SHOWN)
+        return false;
+    in->folder = strings[SHEET_SHOWN];
+    if (!mounts_show(in->places, in->n_places, in->folder, in->reply.step))
+        return false;
+    for (int i = 0; i < ROOM_WAYS; i++) {
+        (void)snprintf(path, sizeof path, "/proc/self/ns/%s", names[i]);
+        (void)at(in, path);
+        if ((ways[i] = open(path, O_RDONLY | O_CLOEXEC)) < 0)
+            return false;
+    }
+    return true;
+}
+
+static bool await(struct inside *in, const int fds[ROOM_DESCRIPTORS])
+{
+    int ways[ROOM_WAYS] = {-1, -1, -1, -1, -1, -1};
+    bool said;
+
+    in->awaits = true;
+    arena_close(in->action);
+    if (!(in->action = arena_open()))
+        return false;
+    if (open_ways(in, fds[0], ways)) {
+        in->reply.kind = ROOM_READY;
+        said = words_send(SOCKET, &in->reply, sizeof in->reply, ways, ROOM_WAYS, 0);
+    } else {
+        (void)reply_failed(in, ROOM_READY);
+        said = false; /* a room that shows half of it is none */
+    }
+    for (int i = 0; i < ROOM_WAYS; i++)
+        if (ways[i] >= 0)
+            close(ways[i]);
+    return said;
+}
+
 /* Nothing that it has begun outlives it. */
 static bool end(struct inside *in, int status)
 {
     in->running = 0;
+    in->awaits = false;
     (void)kill(-1, SIGKILL);
     while (waitpid(-1, NULL, __WALL) > 0 || errno == EINTR)
         continue;
@@ -260,8 +287,12 @@ static bool answer(struct inside *in)
 
     if (!hear(&request, fds))
         return false;
-    if (request.kind == ROOM_START && !in->running)
+    if (request.kind == ROOM_START && !in->running && !in->awaits)
         return start(in, fds);
+    if (request.kind == ROOM_AWAIT && !in->running && !in->awaits)
+        return await(in, fds);
+    if (request.kind == ROOM_SIGNAL && in->awaits)
+        return request.signal != SIGKILL || end(in, SIGKILL);
     if (request.kind == ROOM_SIGNAL && in->running)
         (void)kill(-in->running, request.signal);
     return true;

@@ -25,6 +25,11 @@ struct room {
 
 const char room_name[] = "hpo-room";
 
+/* What root expects to be able to do with files and processes of its own: CHOWN, DAC_OVERRIDE,
+ * FOWNER, FSETID, KILL, SETGID, SETUID, NET_BIND_SERVICE. Nothing with mounts, devices, networks or
+ * the kernel. */
+const uint64_t room_rights = 1 << 0 | 1 << 1 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 10;
+
 pid_t room_pid(const struct room *room)
 {
     return room->process.pid;
@@ -41,11 +46,10 @@ static enum status say(struct room *room, const struct room_request *request, co
 }
 
 /* Waits for the next reply. A step that failed is its failure. */
-static enum status hear(struct room *room, struct room_reply *reply, pid_t *from, struct error *err)
+static enum status hear(struct room *room, struct room_reply *reply, int fds[ROOM_DESCRIPTORS],
+                        pid_t *from, struct error *err)
 {
-    int none[ROOM_DESCRIPTORS];
-
-    if (!words_receive(room->socket, 0, reply, sizeof *reply, none, from))
+    if (!words_receive(room->socket, 0, reply, sizeof *reply, fds, from))
         return error_system(err, "", "hear from a room");
     if (!reply->failed)
         return OK;
@@ -56,25 +60,26 @@ static enum status hear(struct room *room, struct room_reply *reply, pid_t *from
 
 static enum status expect(struct room *room, int kind, pid_t *from, struct error *err)
 {
+    int none[ROOM_DESCRIPTORS];
     struct room_reply reply;
 
-    TRY(hear(room, &reply, from, err));
+    TRY(hear(room, &reply, none, from, err));
     return (int)reply.kind == kind
                ? OK
                : error_set(err, ERR_SYSTEM, "", "a room answers what it was not asked");
 }
 
 static enum status say_sheet(struct room *room, int kind, const char *const *strings, size_t n,
-                             const int *streams, struct error *err)
+                             const int *more, size_t n_more, struct error *err)
 {
     int fds[ROOM_DESCRIPTORS] = {words_write(strings, n)};
     enum status s;
 
     if (fds[0] < 0)
         return error_system(err, "", "tell a room");
-    for (int i = 0; streams && i < ROOM_STREAMS; i++)
-        fds[1 + i] = streams[i];
-    s = say(room, &(struct room_request){.kind = kind}, fds, streams ? ROOM_DESCRIPTORS : 1, err);
+    for (size_t i = 0; i < n_more; i++)
+        fds[1 + i] = more[i];
+    s = say(room, &(struct room_request){.kind = kind}, fds, 1 + n_more, err);
     close(fds[0]);
     return s;
 }
@@ -167,7 +172,7 @@ static enum status show(struct room *room, const struct room_view *view, struct 
         strings[0] = view->network ? "network" : "";
         for (size_t i = 0; i < view->n; i++)
             strings[1 + i] = view->places[i];
-        s = say_sheet(room, ROOM_SHOW, strings, view->n + 1, NULL, err);
+        s = say_sheet(room, ROOM_SHOW, strings, view->n + 1, NULL, 0, err);
     }
     arena_close(arena);
     return s == OK ? expect(room, ROOM_READY, NULL, err) : s;
@@ -255,7 +260,8 @@ static enum status say_command(struct room *room, const struct command *c, const
     strings[SHEET_GROUP] = c->for_group ? "group" : "";
     memcpy(&strings[SHEET_ARGV], c->argv, n_argv * sizeof *strings);
     memcpy(&strings[SHEET_ARGV + n_argv], c->env, n_env * sizeof *strings);
-    s = say_sheet(room, ROOM_START, strings, SHEET_ARGV + n_argv + n_env, streams, err);
+    s = say_sheet(room, ROOM_START, strings, SHEET_ARGV + n_argv + n_env, streams, ROOM_STREAMS,
+                  err);
     arena_close(arena);
     return s;
 }
@@ -280,6 +286,19 @@ enum status room_start(struct room *room, const struct command *command, const c
     }
     p->started_ns = runner_now_ns();
     return s;
+}
+
+enum status room_await(struct room *room, const char *shown, int ways[ROOM_WAYS], struct error *err)
+{
+    struct room_reply reply;
+
+    for (int i = 0; i < ROOM_WAYS; i++)
+        ways[i] = -1;
+    TRY(say_sheet(room, ROOM_AWAIT, &shown, 1, NULL, 0, err));
+    TRY(hear(room, &reply, ways, NULL, err));
+    return reply.kind == ROOM_READY && ways[ROOM_WAYS - 1] >= 0
+               ? OK
+               : error_set(err, ERR_SYSTEM, "", "a room answers what it was not asked");
 }
 
 void room_signal(struct room *room, int signal)

@@ -15,6 +15,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/error.h"
@@ -43,6 +44,15 @@ void room_close(struct room *room);
 
 /* Of its process that is our child. */
 pid_t room_pid(const struct room *room);
+
+/* What whoever is root in a room may do, as bits of capabilities. */
+extern const uint64_t room_rights;
+
+/* Shows the folder to a process that comes in by itself (room.py), through these namespaces, which
+ * are the caller's to close. It stays a child of ours; room_end ends what it leaves behind. */
+enum { ROOM_WAYS = 6 };
+enum status room_await(struct room *room, const char *shown, int ways[ROOM_WAYS],
+                       struct error *err) MUST_CHECK;
 
 /* Runs a command in a folder of `shown`, which may be written. One at a time. *p: its streams, and
  * a descriptor that is readable when it has ended. */

@@ -7,20 +7,23 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "engine/room/room.h"
 
 struct arena;
 
-enum { ROOM_STREAMS = 3, ROOM_DESCRIPTORS = 1 + ROOM_STREAMS, ROOM_STEP = 120 };
+enum { ROOM_STREAMS = 3, ROOM_DESCRIPTORS = ROOM_WAYS, ROOM_STEP = 120 };
 
 struct room_request {
     enum {
         ROOM_MAPPED, /* users are mapped */
         ROOM_SHOW,   /* sheet: "network" or "", then "r" or "w" and a path for each place */
-        ROOM_START,  /* sheet and streams: see room_start_sheet */
-        ROOM_SIGNAL  /* to the group of what runs */
+        ROOM_START,  /* sheet and streams: what runs */
+        ROOM_AWAIT,  /* sheet: somebody comes in */
+        ROOM_SIGNAL  /* to the group of what runs; SIGKILL also ends who came in */
     } kind;
     int signal;
 };
@@ -28,7 +31,7 @@ struct room_request {
 struct room_reply {
     enum {
         ROOM_UNMAPPED, /* it waits for its users to be mapped */
-        ROOM_READY,
+        ROOM_READY, /* of ROOM_AWAIT, with its namespaces: users, processes, mounts, network, IPC, names */
         ROOM_STARTED, /* from the pid of what runs */
         ROOM_ENDED
     } kind;
@@ -37,7 +40,7 @@ struct room_reply {
     int exit_code;        /* of what has ended: exit status, or 128 + signal */
 };
 
-/* What a ROOM_START's sheet says, in this order, then argv and the environment. */
+/* What a sheet says, in this order, then argv and the environment; a ROOM_AWAIT's only the first. */
 enum { SHEET_SHOWN, SHEET_FOLDER, SHEET_PROGRAM, SHEET_GROUP, SHEET_ARGC, SHEET_ARGV };
 
 /* Sends a record; as: the process that it is from, 0: this one. False, with errno. */

@@ -123,6 +123,36 @@ except OSError as e: print(e.strerror)
         outside = self.table("r.lua")
         self.assertEqual([(t["reached"], t["status"]) for t in inside["trials"]], [(t["reached"], t["status"]) for t in outside["trials"]])
 
+    def python_study(self):
+        """A study whose trials say where they are; it is run by an interpreter that is loaded once."""
+        self.write("secret", "")
+        self.write("t.py", f"""import json, os
+with open("/proc/self/status") as file:
+    status = dict(line.split(":", 1) for line in file)
+x, secret = json.load(open(os.environ["HPO_PARAMS"]))["x"], int(os.path.exists("{self.folder}/secret"))
+for t in range(int(os.environ["HPO_FROM"]) + 1, int(os.environ["HPO_UNTIL"]) + 1):
+    print(json.dumps({{"t": t, "loss": x / t, "pid": os.getpid(), "secret": secret, "rights": int(status["CapEff"], 16) & 1 << 21,
+                       "tmp": len([name for name in os.listdir("/tmp") if not name.startswith("hpo-test-")]), "home": int(os.access(os.environ["HOME"], os.W_OK))}}), flush=True)
+    open("/tmp/left", "w").close()
+    if x == 3 and t == 1 and os.fork() == 0:
+        os.setsid()
+        os.execvp("sleep", ["sleep", "1000"])
+open(os.environ["HPO_CHECKPOINT_OUT"] + "/c", "w").close()
+""")
+        self.write("r.lua", HEAD + f"""return {{ default = hpo.study {{ name = "s", metric = "loss", search = hpo.search.grid {{}}, space = {{ x = hpo.choice {{ 1, 2, 3 }} }},
+  scheduler = hpo.scheduler.fifo {{ max_t = 2 }}, concurrency = 1,
+  trial = function(p) return hpo.command {{ run = {{ "{sys.executable}", hpo.source "t.py" }}, params = p }} end }} }}""")
+
+    def test_a_loaded_interpreter_forks_into_rooms(self):
+        self.python_study()
+        answer = self.build("r.lua", "--sandbox", "on", "-j1")
+        self.assertNotIn("fresh interpreter", answer["messages"])
+        for trial in self.table("r.lua")["trials"]:
+            for report in trial["metrics"]:
+                self.assertEqual((report["secret"], report["rights"], report["home"]), (0, 0, 1), report)
+                self.assertLess(report["pid"], 10)
+                self.assertEqual(report["tmp"], report["t"] - 1)  # of its own
+
     def test_a_card_is_shown(self):
         self.make_cards("NVIDIA L4", "NVIDIA L4")
         seen = self.x("ls nvidia dev 2> /dev/null; echo $CUDA_VISIBLE_DEVICES > x; ls -d " + str(self.folder / "nvidia/dev") + "/* >> x", "resources = { gpus = 1 }")
@@ -147,6 +177,7 @@ except OSError as e: print(e.strerror)
         self.write("r.lua", HEAD + 'return { x = hpo.command { run = { "sh", "-c", "id -u > x; ls / >> x" }, outputs = { "x" } } }')
         program = self.folder / "bin"
         shutil.copytree(self.program.parent, program, symlinks=True)
+        shutil.copytree(self.program.parent.parent / "share", self.folder / "share")
         self.folder.chmod(0o777)
         done = subprocess.run(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", program / "hpo", "build", "r.lua", "--sandbox", "on",
                                "--json"], cwd=self.folder, capture_output=True, text=True)
@@ -154,6 +185,13 @@ except OSError as e: print(e.strerror)
         self.assertNotIn("does not let hpo hide", done.stderr)
         self.assertEqual(json.loads(done.stdout)["ran"], 1)
         self.assertEqual(self.read("out/r/x").split()[0], "65534")
+        if not os.access(sys.executable, os.X_OK) or str(pathlib.Path(sys.executable).resolve()).startswith("/root"):
+            return
+        self.python_study()
+        done = subprocess.run(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", program / "hpo", "build", "r.lua", "--sandbox", "on"],
+                              cwd=self.folder, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertNotIn("fresh interpreter", done.stderr)
 
 
 if __name__ == "__main__":

@@ -249,7 +249,7 @@ static const struct refusal {
     {"HPO_EMULATION_DEVICES", "0", 0, OPS_PRODUCT_FP32, "sees no card", "nvidia-smi"},
     {"HPO_EMULATION_DEVICES", "2", 2, OPS_PRODUCT_FP32,
      "there is none for rank 2, for this process sees 2", "devices"},
-    {"HPO_EMULATION_DEVICES", "2", -1, OPS_PRODUCT_FP32, "there is no device -1", "devices"},
+    {"HPO_EMULATION_DEVICES", "2", -1, OPS_PRODUCT_FP32, "there is none for rank -1", "devices"},
     {"HPO_EMULATION_CLASS", "70", 0, OPS_PRODUCT_FP32,
      "(emulated device) is sm_70: sm_75 is the oldest", "another card"},
     {"HPO_EMULATION_CLASS", "110", 0, OPS_PRODUCT_FP32, "sm_110: this build has machine code for",
