@@ -31,8 +31,8 @@ struct room_request {
 struct room_reply {
     enum {
         ROOM_UNMAPPED, /* it waits for its users to be mapped */
-        ROOM_READY, /* of ROOM_AWAIT, with its namespaces: users, processes, mounts, network, IPC, names */
-        ROOM_STARTED, /* from the pid of what runs */
+        ROOM_READY,    /* to ROOM_AWAIT with its namespaces, in the order of inside.c */
+        ROOM_STARTED,  /* from the pid of what runs */
         ROOM_ENDED
     } kind;
     int failed;           /* errno of the step that failed; 0: none */
@@ -40,7 +40,7 @@ struct room_reply {
     int exit_code;        /* of what has ended: exit status, or 128 + signal */
 };
 
-/* What a sheet says, in this order, then argv and the environment; a ROOM_AWAIT's only the first. */
+/* What a sheet says, in this order, then argv and the environment. Of ROOM_AWAIT only the first. */
 enum { SHEET_SHOWN, SHEET_FOLDER, SHEET_PROGRAM, SHEET_GROUP, SHEET_ARGC, SHEET_ARGV };
 
 /* Sends a record; as: the process that it is from, 0: this one. False, with errno. */
