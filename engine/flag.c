@@ -174,7 +174,7 @@ static const struct flag flags[] = {
     {"--rehash", NULL, BUILD, take_switch, FIELD(rehash),
      "read every source again, whatever its times say"},
     {"--sandbox", "off|on", BUILD, take_sandbox, 0,
-     "changes nothing: a command always has an empty folder and a clean environment"},
+     "on: commands see nothing of this machine that they do not declare (default: off)"},
     {"--revoke", NULL, ACCEPT, take_switch, FIELD(revoke),
      "take back what was accepted, and what was trained on from it"},
     {"--yes", NULL, ACCEPT, take_switch, FIELD(yes), "do it without asking"},

@@ -253,13 +253,11 @@ static enum status look_at_isolation(struct looking *l, struct error *err)
     if (i.landlock > 0)
         (void)snprintf(landlock, sizeof landlock, "version %d", i.landlock);
     return add(l, "isolation",
-               arena_printf(l->arena,
-                            "an empty folder and a clean environment for each action; user "
-                            "namespaces: %s; Landlock: %s",
+               arena_printf(l->arena, "user namespaces: %s, Landlock: %s; see docs/sandbox.md",
                             i.namespaces ? "yes" : "no", landlock),
                i.namespaces ? NULL
-                            : "this hpo needs no namespaces; a container or the sysctl "
-                              "kernel.unprivileged_userns_clone may forbid them",
+                            : "--sandbox on hides files with them; a container, or the sysctl "
+                              "kernel.unprivileged_userns_clone, may forbid them",
                err);
 }
 

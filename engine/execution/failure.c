@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "cache/content/blob.h"
 #include "cache/records/history.h"
+#include "engine/execution/missed.h"
 #include "engine/execution/resolve.h"
 
 enum { TAIL_LINES = 20, TAIL_BYTES = 16 * 1024, DISK_IS_FULL = 1 << 16 };
@@ -72,12 +73,15 @@ static bool disk_is_full(const char *folder)
 
 void failure_tell(struct build *b, const struct job *job, const char *sentence, const char *params)
 {
+    const char *end = tail(job);
+
     progress_line(b->progress, "failed: %s: %s", job->label, sentence);
     if (params)
         progress_line(b->progress, "  its parameters: %s", params);
-    progress_text(b->progress, tail(job));
+    progress_text(b->progress, end);
     if (!job->task->folder)
         return;
+    missed_tell(job->task, end, job->arena, b->progress);
     if (disk_is_full(job->task->folder))
         progress_line(b->progress, "  no space left on the disk of %s", store_work(b->store));
     progress_line(b->progress, "  its folder is kept: %s", job->task->folder);

@@ -66,6 +66,9 @@ struct task {
     const char *out;    /* HPO_CHECKPOINT_OUT of a task that trains; a script leaves it empty */
     const char *log;    /* what it wrote */
     double gpus;        /* cards that it holds; of one that it shares a part */
+    const char *const
+        *shown; /* what it sees besides its folder, /proc and /dev; NULL: everything */
+    size_t n_shown;
 };
 
 enum executor_event_kind {

@@ -63,6 +63,8 @@ static enum status take_room(struct local *l, struct child *c, struct error *err
     TRY(find_places(l, c, &places, err));
     s = rooms_take(l->rooms, &places, &c->room, &refusal);
     if (s != ERR_SYSTEM) {
+        c->task.shown = places.list;
+        c->task.n_shown = places.n;
         *err = refusal;
         return s;
     }

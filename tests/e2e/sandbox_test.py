@@ -167,6 +167,16 @@ open(os.environ["HPO_CHECKPOINT_OUT"] + "/c", "w").close()
         self.assertIn("ended by signal 9", self.x("kill -9 $$", status=1))
         self.assertIn('no program "nowhere"', self.refused())
 
+    def test_what_it_missed_is_told(self):
+        self.write("vocab.txt", "a\n")
+        message = self.x(f"python3 -c 'open(\"{self.folder}/vocab.txt\")'", status=1)
+        self.assertIn(f'{self.folder}/vocab.txt is hidden from it: what it reads has to be among its inputs, hpo.source "{self.folder}/vocab.txt"', message)
+        self.assertEqual(message.count("is hidden from it"), 1)
+        message = self.x("cat /absent/everywhere; cat /etc/absent; exit 1", status=1)
+        self.assertNotIn("hidden", message)
+        message = self.x("""python3 -c 'import socket; socket.create_connection(("192.0.2.1", 80), 1)'""", status=1)
+        self.assertIn("there is no network in a sandbox", message)
+
     def refused(self):
         self.write("r.lua", HEAD + 'return { x = hpo.command { run = { "nowhere" }, outputs = { "x" } } }')
         return self.hpo("build", "r.lua", "--sandbox", "on", status=2)[1]

@@ -1,0 +1,79 @@
+/* missed: words of a log that are paths. Start at missed_tell. */
+#include "engine/execution/missed.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "engine/executor/executor.h"
+#include "engine/progress.h"
+
+enum { MOST_TOLD = 3 };
+
+static const char ends[] = " \t\r\n'\"`,;:()[]{}<>|";
+
+/* What programs say where there is no network. */
+static const char *const no_network[] = {"Network is unreachable", "Could not resolve host",
+                                         "Temporary failure in name resolution",
+                                         "Name or service not known"};
+
+static bool lies_in(const char *path, const char *folder)
+{
+    const size_t n = strlen(folder);
+
+    return strncmp(path, folder, n) == 0 && (path[n] == '/' || !path[n]);
+}
+
+static bool is_seen(const struct task *task, const char *path)
+{
+    static const char *const always[] = {"/proc", "/dev"};
+
+    for (size_t i = 0; i < sizeof always / sizeof *always; i++)
+        if (lies_in(path, always[i]))
+            return true;
+    for (size_t i = 0; i < task->n_shown; i++)
+        if (lies_in(path, task->shown[i]))
+            return true;
+    return lies_in(path, task->folder);
+}
+
+static bool is_told(const char *const *told, size_t n, const char *path)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(told[i], path) == 0)
+            return true;
+    return false;
+}
+
+void missed_tell(const struct task *task, const char *log, struct arena *arena,
+                 struct progress *progress)
+{
+    const char *told[MOST_TOLD];
+    size_t n = 0;
+
+    if (!task->shown)
+        return;
+    for (const char *at = log; *at && n < MOST_TOLD; at++) {
+        const size_t length = strcspn(at, ends);
+        const char *path;
+        if (*at != '/' || length < 2 || (at > log && !strchr(ends, at[-1]) && at[-1] != '='))
+            continue;
+        path = arena_copy(arena, at, length);
+        at += length - 1;
+        if (!path || is_seen(task, path) || access(path, F_OK) != 0 || is_told(told, n, path))
+            continue;
+        told[n++] = path;
+        progress_line(progress,
+                      "  %s is hidden from it: what it reads has to be among its inputs, "
+                      "hpo.source \"%s\"",
+                      path, path);
+    }
+    for (size_t i = 0; i < sizeof no_network / sizeof *no_network; i++)
+        if (strstr(log, no_network[i])) {
+            progress_line(progress, "  there is no network in a sandbox: what it fetches has to be "
+                                    "among its inputs; --sandbox off hides nothing");
+            return;
+        }
+}
