@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/file.h"
 #include "base/spelling.h"
 #include "base/text.h"
 #include "engine/options.h"
@@ -109,6 +110,20 @@ static enum status take_sandbox(const struct value *v, struct error *err)
     return error_set(err, ERR_INPUT, v->flag, "expected off or on, found \"%s\"", v->string);
 }
 
+static enum status take_system(const struct value *v, struct error *err)
+{
+    struct options *o = v->options;
+    const char **last;
+    char *path;
+
+    if (file_absolute(v->string, v->arena, &path, err) != OK || !file_is_folder(path))
+        return error_set(err, ERR_INPUT, v->flag, "expected a folder, found \"%s\"", v->string);
+    if (!(last = arena_push(v->arena, o->system, o->n_system, o->system_capacity)))
+        return error_memory(err);
+    *last = path;
+    return OK;
+}
+
 static enum status take_format(const struct value *v, struct error *err)
 {
     if (strcmp(v->string, "dot") != 0 && strcmp(v->string, "json") != 0 &&
@@ -175,6 +190,7 @@ static const struct flag flags[] = {
      "read every source again, whatever its times say"},
     {"--sandbox", "off|on", BUILD, take_sandbox, 0,
      "on: commands see nothing of this machine that they do not declare (default: off)"},
+    {"--system", "DIR", BUILD, take_system, 0, "with --sandbox on, a folder that commands see too"},
     {"--revoke", NULL, ACCEPT, take_switch, FIELD(revoke),
      "take back what was accepted, and what was trained on from it"},
     {"--yes", NULL, ACCEPT, take_switch, FIELD(yes), "do it without asking"},

@@ -38,7 +38,9 @@ struct options {
     int run;                        /* a build by its number; 0: the last */
     int top;                        /* of table: so many rows; 0: all */
     bool dry_run, keep_going, keep_failed, retry_failed, cached_only, update, rehash;
-    bool hides;       /* --sandbox on */
+    bool hides;          /* --sandbox on */
+    const char **system; /* --system DIR, absolute */
+    size_t n_system, system_capacity;
     bool revoke, yes; /* of accept */
     bool json, csv, verbose;
     bool follow;             /* of log */

@@ -53,6 +53,7 @@ command.program = {
   env = environment.env,
   identity = check.list(check.text, 1),
   preload = preload.rule,
+  network = command.truth,
 }
 for _, name in ipairs(check.names(command.common)) do command.program[name] = command.common[name] end
 
@@ -62,7 +63,7 @@ for _, name in ipairs(check.names(command.program)) do rules[name] = command.pro
 -- What an action is, as core.action takes it, but inputs = { { name =, artifact = }, ... }.
 local fields = {
   "kind", "run", "outputs", "env", "pass", "resources", "timeout", "retries", "identity", "stateless", "where",
-  "alone", "fresh", "preload", "report", "tty",
+  "alone", "fresh", "preload", "report", "tty", "network",
 }
 
 -- may_end: of a trial's process alone.

@@ -32,7 +32,9 @@ struct local_machine {
     struct progress *progress; /* told of folders that cannot be removed */
     int64_t most_logged; /* bytes of a task's output that its log holds; the rest is dropped */
     bool hides;          /* what a task does not declare is hidden from it: --sandbox on */
-    bool keep_failed;    /* folders of earlier failures of an action stay */
+    const char **system; /* folders that are shown all the same */
+    size_t n_system;
+    bool keep_failed; /* folders of earlier failures of an action stay */
     int wake; /* a descriptor that is readable when something outside asks for attention; or -1 */
 };
 

@@ -44,6 +44,8 @@ static enum status find_places(const struct local *l, const struct child *c, str
 {
     for (size_t i = 0; i < sizeof all_see / sizeof *all_see; i++)
         TRY(places_add(p, all_see[i], err));
+    for (size_t i = 0; i < l->machine.n_system; i++)
+        TRY(places_add(p, l->machine.system[i], err));
     TRY(tool_places(l->machine.tools, c->action, p, err));
     TRY(places_add(p, l->machine.modules, err));
     if (c->action->resources.n_settings > 0)
@@ -61,7 +63,7 @@ static enum status take_room(struct local *l, struct child *c, struct error *err
     enum status s;
 
     TRY(find_places(l, c, &places, err));
-    s = rooms_take(l->rooms, &places, &c->room, &refusal);
+    s = rooms_take(l->rooms, &places, c->action->network, &c->room, &refusal);
     if (s != ERR_SYSTEM) {
         c->task.shown = places.list;
         c->task.n_shown = places.n;

@@ -58,45 +58,45 @@ void rooms_close(struct rooms *rooms)
         arena_close(rooms->arena);
 }
 
-static enum status describe(const struct places *places, struct arena *arena, char **out,
+static enum status describe(const struct room_view *view, struct arena *arena, char **out,
                             struct error *err)
 {
     struct text t = text_in(arena);
 
-    for (size_t i = 0; i < places->n; i++)
-        text_printf(&t, "%s\n", places->list[i]);
+    text_add(&t, view->network ? "network\n" : "");
+    for (size_t i = 0; i < view->n; i++)
+        text_printf(&t, "%s\n", view->places[i]);
     return text_finish(&t, out, NULL, err);
 }
 
-static enum status make(struct rooms *rooms, const struct places *places, struct arena *arena,
+static enum status make(struct rooms *rooms, const struct room_view *view, struct arena *arena,
                         const char *sees, struct room **out, struct error *err)
 {
-    const struct room_view view = {places->list, places->n, false};
     struct kept *k = arena_alloc(arena, sizeof *k);
 
     if (!k)
         return error_memory(err);
     *k = (struct kept){.next = rooms->list, .arena = arena, .sees = sees};
-    TRY(room_open(rooms->reaper, &view, &k->room, err));
+    TRY(room_open(rooms->reaper, view, &k->room, err));
     rooms->list = k;
     *out = k->room;
     return OK;
 }
 
-static enum status take(struct rooms *rooms, const struct places *places, struct arena *arena,
+static enum status take(struct rooms *rooms, const struct room_view *view, struct arena *arena,
                         bool *made, struct room **out, struct error *err)
 {
     char *sees;
     enum status s;
 
-    TRY(describe(places, arena, &sees, err));
+    TRY(describe(view, arena, &sees, err));
     for (struct kept *k = rooms->list; k; k = k->next)
         if (k->idle && strcmp(k->sees, sees) == 0) {
             k->idle = false;
             *out = k->room;
             return OK;
         }
-    s = make(rooms, places, arena, sees, out, err);
+    s = make(rooms, view, arena, sees, out, err);
     *made = s == OK;
     if (s == ERR_SYSTEM) {
         rooms->refused = true;
@@ -105,9 +105,10 @@ static enum status take(struct rooms *rooms, const struct places *places, struct
     return s;
 }
 
-enum status rooms_take(struct rooms *rooms, const struct places *places, struct room **out,
-                       struct error *err)
+enum status rooms_take(struct rooms *rooms, const struct places *places, bool network,
+                       struct room **out, struct error *err)
 {
+    const struct room_view view = {places->list, places->n, network};
     bool made = false;
     struct arena *arena;
     enum status s;
@@ -118,7 +119,7 @@ enum status rooms_take(struct rooms *rooms, const struct places *places, struct 
     }
     if (!(arena = arena_open()))
         return error_memory(err);
-    s = take(rooms, places, arena, &made, out, err);
+    s = take(rooms, &view, arena, &made, out, err);
     if (!made)
         arena_close(arena);
     return s;

@@ -25,8 +25,8 @@ enum status rooms_open(struct reaper *reaper, size_t most, struct rooms **out,
 void rooms_close(struct rooms *rooms);
 
 /* ERR_SYSTEM: the kernel refuses rooms; then it is not asked again. */
-enum status rooms_take(struct rooms *rooms, const struct places *places, struct room **out,
-                       struct error *err) MUST_CHECK;
+enum status rooms_take(struct rooms *rooms, const struct places *places, bool network,
+                       struct room **out, struct error *err) MUST_CHECK;
 
 /* Its action has ended. whole: the room has not. */
 void rooms_give(struct rooms *rooms, struct room *room, bool whole);

@@ -74,6 +74,7 @@ struct action {
     double timeout; /* seconds, 0: none */
     int retries;
     bool stateless;       /* of a trainer: an empty checkpoint is a whole one */
+    bool network;         /* it is not hidden from it; in no key */
     bool alone;           /* of a trainer: it is never asked to go on; in no key */
     bool fresh;           /* of a trainer: preload = false; in no key */
     const char **preload; /* modules among the inputs that are preloaded; in no key */

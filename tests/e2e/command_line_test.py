@@ -70,9 +70,10 @@ class CommandLine(Case):
                     self.assertEqual(bool(said), name in others, (other, message))
 
     def test_one_command_line_serves_for_build_and_for_what_asks_about_it(self):
-        line = ["--set", "n=1", "-j2", "--waiting", "3", "--gpus", "auto", "--gpu-identity", "r.lua", "--out", "o", "--cache", "store", "--mirror", "a=b",
+        line = ["--set", "n=1", "-j2", "--waiting", "3", "--gpus", "auto", "--gpu-identity", "card.json", "--out", "o", "--cache", "store", "--mirror", "a=b",
                 "--dry-run", "--keep-going", "--keep-failed", "--retry-failed", "--cached-only", "--rerun", "x", "--update",
-                "--rehash", "--sandbox", "on", "-v", "--json"]
+                "--rehash", "--sandbox", "on", "--system", "/", "-v", "--json"]
+        self.write("card.json", '{"class": "sm_90"}')
         self.assertEqual({word for word in line if word.startswith("-")} - {"-j2"} | {"-j", "--help"}, set(self.flags(["build"])))
         self.build("r.lua", "--cache", "store")
         line.remove("--set"), line.remove("n=1")  # the recipe has no parameter

@@ -42,10 +42,10 @@ class Sandbox(Case):
         if done.returncode:
             self.skipTest("SKIP: the kernel refuses namespaces here")
 
-    def x(self, script, more="", **keywords):
+    def x(self, script, more="", arguments=(), **keywords):
         """What a script in sh writes into the file x."""
         self.write("r.lua", f'{HEAD}return {{ x = hpo.command {{ run = {{ "sh", "-c", [==[{script}]==] }}, outputs = {{ "x" }}, {more} }} }}')
-        answer = self.build("r.lua", "--sandbox", "on", **keywords)
+        answer = self.build("r.lua", "--sandbox", "on", *arguments, **keywords)
         self.assertNotIn("does not let hpo hide", answer["messages"])
         return self.read("out/r/x") if not keywords else answer["messages"]
 
@@ -74,6 +74,13 @@ try: socket.create_connection(("192.0.2.1", 80), 1)
 except OSError as e: print(e.strerror)
 ' > x""")
         self.assertEqual(seen.splitlines(), ["loopback", "Network is unreachable"])
+
+    def test_what_it_is_allowed(self):
+        self.write("tools/t", "#!/bin/sh\necho tool\n", 0o755)
+        seen = self.x(f"{self.folder}/tools/t > x; tail -n +3 /proc/net/dev | cut -d: -f1 | tr -d ' ' >> x", "network = true", arguments=["--system", "tools"])
+        devices = [line.split(":")[0].strip() for line in pathlib.Path("/proc/net/dev").read_text().splitlines()[2:]]
+        self.assertEqual(seen.split(), ["tool", *devices])
+        self.assertIn('--system: expected a folder, found "nowhere"', self.hpo("build", "r.lua", "--sandbox", "on", "--system", "nowhere", status=2)[1])
 
     def test_temporary_files_are_its_own(self):
         self.write("r.lua", HEAD + 'local t = {}\nfor i = 1, 4 do t["t" .. i] = hpo.command { run = { "sh", "-c", '
