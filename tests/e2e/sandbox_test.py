@@ -188,6 +188,15 @@ open(os.environ["HPO_CHECKPOINT_OUT"] + "/c", "w").close()
         self.write("r.lua", HEAD + 'return { x = hpo.command { run = { "nowhere" }, outputs = { "x" } } }')
         return self.hpo("build", "r.lua", "--sandbox", "on", status=2)[1]
 
+    def test_where_the_kernel_refuses(self):
+        """It is said once, and the results are the same."""
+        self.write("r.lua", HEAD + 'local t = {}\nfor i = 1, 3 do t["t" .. i] = hpo.command { run = { "sh", "-c", "echo " .. i .. " > x" }, outputs = { "x" } } end\nreturn t')
+        script = f'echo 0 > /proc/sys/user/max_user_namespaces && exec "{self.program}" build r.lua --sandbox on --json'
+        done = subprocess.run(["unshare", "-Ur", "sh", "-c", script], cwd=self.folder, env=self.environment, capture_output=True, text=True)
+        self.assertEqual((done.returncode, json.loads(done.stdout)["ran"]), (0, 3), done.stderr)
+        self.assertEqual(done.stderr.count("the kernel does not let hpo hide them (cannot have namespaces of its own: No space left on device)"), 1, done.stderr)
+        self.assertEqual(self.build("r.lua", "--sandbox", "on")["ran"], 0)
+
     def test_as_an_ordinary_user(self):
         if os.geteuid() != 0:
             self.skipTest("this is one")
