@@ -4,6 +4,7 @@
  */
 #include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "engine/executor/environment.h"
@@ -13,6 +14,7 @@
 #include "engine/process/places.h"
 #include "engine/process/tool.h"
 #include "engine/progress.h"
+#include "engine/room/landlock.h"
 #include "engine/room/room.h"
 
 static const char *const all_see[] = {"/bin", "/etc", "/lib",  "/lib32", "/lib64", "/libx32",
@@ -56,6 +58,34 @@ static enum status find_places(const struct local *l, const struct child *c, str
     return OK;
 }
 
+/* Where there are no rooms, the second best; and else nothing is hidden. */
+static enum status restrict_it(struct local *l, struct child *c, const struct places *places,
+                               const struct error *refusal, struct error *err)
+{
+    struct error no_rules;
+    const enum status s =
+        landlock_open(places->list, places->n, c->task.folder, &c->command.ruleset, &no_rules);
+
+    if (s == ERR_MEMORY)
+        return error_memory(err);
+    if (s == OK) {
+        c->task.shown = places->list;
+        c->task.n_shown = places->n;
+    } else {
+        c->command.ruleset = 0;
+    }
+    if (!l->said_refused)
+        progress_line(
+            l->machine.progress,
+            s == OK ? "files are hidden from actions by Landlock, and the network is not: the "
+                      "kernel refuses namespaces (%s)"
+                    : "actions see all files of this machine: the kernel does not let hpo "
+                      "hide them (%s)",
+            refusal->text);
+    l->said_refused = true;
+    return OK;
+}
+
 static enum status take_room(struct local *l, struct child *c, struct error *err)
 {
     struct places places = {.arena = c->arena};
@@ -70,13 +100,7 @@ static enum status take_room(struct local *l, struct child *c, struct error *err
         *err = refusal;
         return s;
     }
-    if (!l->said_refused)
-        progress_line(l->machine.progress,
-                      "actions see all files of this machine: the kernel does not let hpo hide "
-                      "them (%s); hpo doctor says more",
-                      refusal.text);
-    l->said_refused = true;
-    return OK;
+    return restrict_it(l, c, &places, &refusal, err);
 }
 
 enum status local_start_process(struct local *l, struct child *c, struct error *err)
@@ -85,8 +109,13 @@ enum status local_start_process(struct local *l, struct child *c, struct error *
 
     if (l->rooms && c->action)
         TRY(take_room(l, c, err));
-    if (!c->room)
-        return runner_start(l->machine.reaper, &c->command, &c->process, err);
+    if (!c->room) {
+        s = runner_start(l->machine.reaper, &c->command, &c->process, err);
+        if (c->command.ruleset)
+            close(c->command.ruleset);
+        c->command.ruleset = 0;
+        return s;
+    }
     s = room_start(c->room, &c->command, c->task.folder, &c->process, err);
     if (s != OK) {
         rooms_give(l->rooms, c->room, false);
@@ -106,6 +135,11 @@ bool local_enter(struct local *l, struct child *c, struct entry *entry, int ways
         return true;
     if (take_room(l, c, &refusal) != OK)
         return false;
+    if (!c->room && c->command.ruleset) {
+        ways[0] = c->command.ruleset;
+        c->command.ruleset = 0;
+        *entry = (struct entry){ways, 1, 0};
+    }
     if (!c->room)
         return true;
     *entry = (struct entry){ways, ROOM_WAYS, room_rights};

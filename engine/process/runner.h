@@ -33,6 +33,7 @@ struct command {
     bool terminal;       /* which is a terminal's, not a pipe */
     bool pipe_input;     /* standard input is ours to write: process.input; else it is empty */
     int given_input;     /* or this descriptor of the caller's; 0: none */
+    int ruleset;         /* of Landlock, which it cannot lift; 0: none */
 };
 
 struct process {

@@ -10,6 +10,7 @@ wanted, and says "child NUMBER". The next record from hpo is for it, with five d
 behind it (the folder, how many arguments, these, the variables); standard input, output and error; and a socket, to which the
 child says "begun". Where that is answered it becomes the run, else it ends; and the next child is forked. With six more, which
 are namespaces, it goes into a room first (engine/room/room.h); the record is what it may do in there, in hexadecimal digits.
+With one more, rules of Landlock, it restricts itself.
 engine/process/interpreter.h has the other side.
 
 A child is forked by a fork that ends at once: so hpo, which adopts orphans, is its parent.
@@ -33,7 +34,7 @@ import stat  # noqa: E402
 import time  # noqa: E402
 
 sys.path.insert(0, os.path.dirname(__file__))
-from room import enter  # noqa: E402
+from room import enter, restrict  # noqa: E402
 
 del sys.path[0], sys.modules["room"]  # a name that a script may have
 
@@ -417,7 +418,7 @@ def become(fds, rights):
     """What a fresh interpreter is that is about to run the script. Returns its __main__ and the code."""
     place, argv, env = read_request(fds[0])
     if len(fds) > 5:
-        enter(fds[5:], rights)
+        (enter if len(fds) > 6 else restrict)(fds[5:], rights)
     reply = _socket.socket(fileno=fds[4])
     os.setpgid(0, 0)
     for number in range(3):

@@ -1,0 +1,18 @@
+/*
+ * landlock: what hides files where the kernel refuses namespaces: rules for a process and all that
+ * it starts, which nobody can lift (landlock(7), Linux 5.13). Files that are hidden are there, and
+ * cannot be opened. The network, /proc and other processes are not hidden.
+ */
+#ifndef ENGINE_ROOM_LANDLOCK_H
+#define ENGINE_ROOM_LANDLOCK_H
+
+#include <stddef.h>
+
+#include "base/error.h"
+
+/* Rules by which these places may be read and `shown` be written, as a descriptor of the caller's
+ * for command.ruleset. ERR_SYSTEM: this kernel has none. */
+enum status landlock_open(const char *const *places, size_t n, const char *shown, int *out,
+                          struct error *err) MUST_CHECK;
+
+#endif
