@@ -2,6 +2,7 @@
 #include "engine/execution/failure.h"
 
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #include "base/arena.h"
@@ -11,7 +12,7 @@
 #include "engine/execution/missed.h"
 #include "engine/execution/resolve.h"
 
-enum { TAIL_LINES = 20, TAIL_BYTES = 16 * 1024, DISK_IS_FULL = 1 << 16 };
+enum { TAIL_LINES = 20, TAIL_BYTES = 16 * 1024, DISK_IS_FULL = 1 << 16, LOG_BYTES = 1 << 30 };
 
 const char *failure_verdict(struct build *b, const struct job *job, int exit_code)
 {
@@ -26,6 +27,15 @@ const char *failure_verdict(struct build *b, const struct job *job, int exit_cod
     else
         text = arena_printf(b->arena, "it ended with status %d", exit_code);
     return text ? text : "it failed";
+}
+
+/* Whether its log is what a log is: the task may have put anything in its place. */
+static bool has_log(const struct task *task)
+{
+    struct stat st;
+
+    return task->log && lstat(task->log, &st) == 0 && S_ISREG(st.st_mode) &&
+           st.st_size <= LOG_BYTES;
 }
 
 /* What a terminal would show: of a line that was written over itself the last of it. */
@@ -52,7 +62,7 @@ static const char *tail(const struct job *job)
     char *bytes;
     size_t n, lines = 0;
 
-    if (!job->task->log ||
+    if (!has_log(job->task) ||
         file_read_end(job->task->log, TAIL_BYTES, job->arena, &bytes, &n, &ignored) != OK)
         return "";
     drop_overwritten(bytes);
@@ -100,7 +110,7 @@ enum status failure_keep(struct build *b, struct job *job, const struct digest *
 
     if (!b->store)
         return OK;
-    f.has_log = job->task->log && blob_take(b->store, job->task->log, &f.log, &size, err) == OK;
+    f.has_log = has_log(job->task) && blob_take(b->store, job->task->log, &f.log, &size, err) == OK;
     return history_failure_put(b->store, &f, err);
 }
 

@@ -94,7 +94,7 @@ static enum status take_room(struct local *l, struct child *c, struct error *err
 
     TRY(find_places(l, c, &places, err));
     s = rooms_take(l->rooms, &places, c->action->network, &c->room, &refusal);
-    if (s != ERR_SYSTEM) {
+    if (s != ERR_FAILED) {
         c->task.shown = places.list;
         c->task.n_shown = places.n;
         *err = refusal;
@@ -103,8 +103,21 @@ static enum status take_room(struct local *l, struct child *c, struct error *err
     return restrict_it(l, c, &places, &refusal, err);
 }
 
+static enum status start_in_room(struct local *l, struct child *c, bool *gone, struct error *err)
+{
+    const enum status s = room_start(c->room, &c->command, c->task.folder, &c->process, err);
+
+    *gone = s != OK && room_is_gone(c->room);
+    if (s != OK) {
+        rooms_give(l->rooms, c->room, false);
+        c->room = NULL;
+    }
+    return s;
+}
+
 enum status local_start_process(struct local *l, struct child *c, struct error *err)
 {
+    bool gone = false;
     enum status s;
 
     if (l->rooms && c->action)
@@ -116,12 +129,11 @@ enum status local_start_process(struct local *l, struct child *c, struct error *
         c->command.ruleset = 0;
         return s;
     }
-    s = room_start(c->room, &c->command, c->task.folder, &c->process, err);
-    if (s != OK) {
-        rooms_give(l->rooms, c->room, false);
-        c->room = NULL;
-    }
-    return s;
+    s = start_in_room(l, c, &gone, err);
+    if (!gone)
+        return s;
+    TRY(take_room(l, c, err)); /* it had died while nobody used it */
+    return c->room ? start_in_room(l, c, &gone, err) : s;
 }
 
 bool local_enter(struct local *l, struct child *c, struct entry *entry, int ways[ROOM_WAYS])

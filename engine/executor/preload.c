@@ -353,6 +353,8 @@ static enum status find(struct preload *p, const struct request *r, const struct
     const char *why;
     char *key = NULL;
 
+    if (p->machine->hides && r->action->n_preload > 0)
+        return tell_of(p, r->action, "no input is loaded ahead outside of its sandbox", err);
     if (!is_eligible(r->action, command->program, scratch, &why))
         return why ? tell_of(p, r->action, why, err) : OK;
     TRY(write_key(p, r, command, scratch, &key, &wanted.n_script, err));

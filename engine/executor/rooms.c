@@ -21,7 +21,7 @@ struct rooms {
     struct reaper *reaper;
     struct kept *list; /* the one that was idle first at the end */
     size_t most;
-    bool refused;
+    bool opened, refused; /* some room; the first one */
     struct error why;
 };
 
@@ -65,7 +65,7 @@ static enum status describe(const struct room_view *view, struct arena *arena, c
 
     text_add(&t, view->network ? "network\n" : "");
     for (size_t i = 0; i < view->n; i++)
-        text_printf(&t, "%s\n", view->places[i]);
+        text_printf(&t, "%zu %s\n", strlen(view->places[i]), view->places[i]);
     return text_finish(&t, out, NULL, err);
 }
 
@@ -98,7 +98,10 @@ static enum status take(struct rooms *rooms, const struct room_view *view, struc
         }
     s = make(rooms, view, arena, sees, out, err);
     *made = s == OK;
-    if (s == ERR_SYSTEM) {
+    if (s == ERR_FAILED && rooms->opened) /* it let us before: what has changed is not for ever */
+        return ERR_SYSTEM;
+    rooms->opened |= s == OK;
+    if (s == ERR_FAILED) {
         rooms->refused = true;
         rooms->why = *err;
     }
@@ -115,7 +118,7 @@ enum status rooms_take(struct rooms *rooms, const struct places *places, bool ne
 
     if (rooms->refused) {
         *err = rooms->why;
-        return ERR_SYSTEM;
+        return ERR_FAILED;
     }
     if (!(arena = arena_open()))
         return error_memory(err);

@@ -24,7 +24,8 @@ enum status rooms_open(struct reaper *reaper, size_t most, struct rooms **out,
 /* Closes them, idle or not. NULL is allowed. */
 void rooms_close(struct rooms *rooms);
 
-/* ERR_SYSTEM: the kernel refuses rooms; then it is not asked again. */
+/* ERR_FAILED: the kernel refuses rooms; then it is not asked again. ERR_SYSTEM: none can be had
+ * now. */
 enum status rooms_take(struct rooms *rooms, const struct places *places, bool network,
                        struct room **out, struct error *err) MUST_CHECK;
 

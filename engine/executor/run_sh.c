@@ -73,10 +73,11 @@ static void add_environment(struct text *t, const struct action *a, char *const 
 
 static enum status write_script(const char *path, const char *bytes, size_t n, struct error *err)
 {
-    const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0777);
     enum status s;
+    int fd;
 
-    if (fd < 0)
+    (void)unlink(path); /* whatever the action has put there */
+    if ((fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0777)) < 0)
         return error_system(err, path, "write");
     s = file_write_all(fd, path, bytes, n, err);
     if (close(fd) != 0 && s == OK)

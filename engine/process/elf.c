@@ -107,7 +107,10 @@ static enum status add_folder(const char *program, const char *word, size_t n,
     }
     if (!folder && !(folder = arena_copy(places->arena, word, n)))
         return error_memory(err);
-    return realpath(folder, real) ? places_add(places, real, err) : OK;
+    if (!realpath(folder, real))
+        return OK;
+    TRY(places_add(places, real, err)); /* and as the loader asks for it */
+    return places_add(places, folder, err);
 }
 
 enum status elf_libraries(const char *path, struct places *places, struct error *err)

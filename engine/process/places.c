@@ -1,7 +1,9 @@
 /* places: from link to link, and what lies around each. Start at places_add_program. */
 #include "engine/process/places.h"
 
+#include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,12 +14,25 @@
 
 enum { MOST_LINKS = 40, MOST_TEXT = 64 * 1024 };
 
+/* An absolute path that is not "/", without empty parts, "." and "..". */
+static bool is_plain(const char *path)
+{
+    if (!path || path[0] != '/')
+        return false;
+    for (const char *part = path; *part; part += strcspn(part + 1, "/") + 1) {
+        const size_t n = strcspn(part + 1, "/");
+        if (n == 0 || (n == 1 && part[1] == '.') || (n == 2 && part[1] == '.' && part[2] == '.'))
+            return false;
+    }
+    return true;
+}
+
 enum status places_add(struct places *p, const char *path, struct error *err)
 {
     const char **last;
 
-    if (!path || path[0] != '/' || !path[1])
-        return OK;
+    if (!is_plain(path) || strcmp(path, "/proc") == 0 || strcmp(path, "/dev") == 0)
+        return OK; /* it has these of its own */
     if (!(last = arena_push(p->arena, p->list, p->n, p->capacity)))
         return error_memory(err);
     return (*last = arena_string(p->arena, path)) ? OK : error_memory(err);
@@ -98,7 +113,8 @@ static enum status add_around(struct places *p, const char *path, struct error *
     return ends_with(bin, "/bin") ? add_prefix(p, prefix, err) : OK;
 }
 
-enum status places_add_program(struct places *p, const char *path, struct error *err)
+/* It, where its links lead, and what lies around these. */
+static enum status add_links(struct places *p, const char *path, struct error *err)
 {
     char target[PATH_MAX];
     ssize_t n;
@@ -121,6 +137,29 @@ enum status places_add_program(struct places *p, const char *path, struct error 
     TRY(places_add(p, target, err));
     TRY(elf_libraries(target, p, err));
     return add_around(p, target, err);
+}
+
+/* The program that runs a script: "#!VENV/bin/python". */
+static enum status add_interpreter(struct places *p, const char *path, struct error *err)
+{
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    char line[PATH_MAX] = "", *at = line + 2;
+    const ssize_t n = fd >= 0 ? pread(fd, line, sizeof line - 1, 0) : 0;
+
+    if (fd >= 0)
+        close(fd);
+    if (n < 3 || line[0] != '#' || line[1] != '!')
+        return OK;
+    at += strspn(at, " \t");
+    at[strcspn(at, " \t\r\n")] = '\0';
+    TRY(places_add(p, at, err));
+    return add_links(p, at, err);
+}
+
+enum status places_add_program(struct places *p, const char *path, struct error *err)
+{
+    TRY(add_links(p, path, err));
+    return add_interpreter(p, path, err);
 }
 
 static int by_name(const void *a, const void *b)

@@ -365,6 +365,8 @@ void runner_signal(const struct process *p, int signal)
 {
     if (p->pid && !p->ended)
         (void)kill(-p->pid, signal);
+    if (p->pid && !p->ended && signal == SIGKILL)
+        (void)kill(p->pid, signal); /* it may have left its group */
 }
 
 void runner_close(struct reaper *reaper, struct process *p)

@@ -37,7 +37,6 @@ sys.path.insert(0, os.path.dirname(__file__))
 from room import enter, restrict  # noqa: E402
 
 del sys.path[0], sys.modules["room"]  # a name that a script may have
-
 ours = set(sys.modules) - before  # not the script's
 
 MESSAGE = 500  # bytes of a reason
@@ -267,12 +266,12 @@ def check_files():
         path = "/proc/self/fd/" + name
         try:
             target = os.readlink(path)
-            is_file = int(name) > 2 and stat.S_ISREG(os.stat(path).st_mode)
+            mode = os.stat(path).st_mode
         except FileNotFoundError:
             continue
         if target.startswith(GPUS):
             raise Fresh("what it imports opens a GPU")
-        if is_file:
+        if int(name) > 2 and (stat.S_ISREG(mode) or stat.S_ISDIR(mode) and not target.startswith("/proc/")):
             raise Fresh(f"what it imports keeps a file open: {os.path.basename(target)}")
 
 
@@ -420,7 +419,8 @@ def become(fds, rights):
     if len(fds) > 5:
         (enter if len(fds) > 6 else restrict)(fds[5:], rights)
     reply = _socket.socket(fileno=fds[4])
-    os.setpgid(0, 0)
+    if os.getsid(0) != os.getpid():
+        os.setpgid(0, 0)
     for number in range(3):
         os.dup2(fds[1 + number], number)
         os.close(fds[1 + number])

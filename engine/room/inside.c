@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -24,9 +25,15 @@
 #include "engine/room/room.h"
 #include "engine/room/words.h"
 
-enum { SOCKET = 0, LAST_CAPABILITY = 63 };
+enum { SOCKET = 0, LAST_CAPABILITY = 63, JOIN_SESSION_KEYRING = 1, LIMITS = RLIM_NLIMITS };
+
+struct limits {
+    struct rlimit list[LIMITS];
+    char score[16]; /* of who is ended where memory is short */
+};
 
 struct inside {
+    struct limits limits;    /* of this process */
     struct room_reply reply; /* its step is where we are */
     char **places;           /* that every action sees */
     size_t n_places;
@@ -93,6 +100,29 @@ static bool raise_loopback(struct inside *in)
     return up;
 }
 
+/* In namespaces of its own an action would be root again, and could mount file systems that the
+ * kernel shows to root: sysfs, cgroups. */
+static bool forbid_namespaces(struct inside *in)
+{
+    static const char *const kinds[] = {"user", "pid", "mnt", "net", "cgroup", "time"};
+    char path[64];
+    int fd;
+
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        bool written;
+        (void)snprintf(path, sizeof path, "/proc/sys/user/max_%s_namespaces", kinds[i]);
+        (void)at(in, path);
+        if ((fd = open(path, O_WRONLY | O_CLOEXEC)) < 0 && errno == ENOENT)
+            continue;
+        written = fd >= 0 && write(fd, "0", 1) == 1;
+        if (fd >= 0)
+            close(fd);
+        if (!written)
+            return false;
+    }
+    return true;
+}
+
 static bool make(struct inside *in)
 {
     struct room_request request;
@@ -112,7 +142,8 @@ static bool make(struct inside *in)
         return false;
     in->places = strings + 1;
     in->n_places = n - 1;
-    return mounts_make(in->places, in->n_places, in->reply.step);
+    return mounts_make(in->places, in->n_places, in->reply.step) && forbid_namespaces(in) &&
+           mounts_protect(in->reply.step);
 }
 
 /* ---- rights ---- */
@@ -139,7 +170,11 @@ static void become(struct inside *in, char **s, size_t argc, const int fds[ROOM_
     for (int sig = 1; sig < 32; sig++)
         if (sig != SIGKILL && sig != SIGSTOP)
             (void)signal(sig, SIG_DFL);
-    if (!argv || setpgid(0, 0) != 0 || unshare(CLONE_NEWIPC) != 0 || !drop_rights())
+    /* a session of its own has no terminal, and its leader stays in its group; keys that somebody
+     * has are none of its */
+    if (!argv || setsid() < 0 ||
+        (syscall(SYS_keyctl, JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS) ||
+        unshare(CLONE_NEWIPC) != 0 || !drop_rights())
         goto failed;
     memcpy(argv, s + SHEET_ARGV, argc * sizeof *argv);
     (void)umask(*s[SHEET_GROUP] ? 002 : 022);
@@ -257,16 +292,43 @@ static bool await(struct inside *in, const int fds[ROOM_DESCRIPTORS])
     return said;
 }
 
+/* What an action could change of this process, which has its user. */
+static bool look_at_limits(struct limits *out)
+{
+    const int fd = open("/proc/self/oom_score_adj", O_RDONLY | O_CLOEXEC);
+    const ssize_t n = fd >= 0 ? read(fd, out->score, sizeof out->score - 1) : -1;
+
+    if (fd >= 0)
+        close(fd);
+    if (n < 0)
+        return false;
+    memset(out->score + n, 0, sizeof out->score - (size_t)n);
+    for (int i = 0; i < LIMITS; i++)
+        if (getrlimit((__rlimit_resource_t)i, &out->list[i]) != 0)
+            return false;
+    return true;
+}
+
+static bool is_as_it_was(const struct inside *in)
+{
+    struct limits now;
+
+    return look_at_limits(&now) && memcmp(&now, &in->limits, sizeof now) == 0;
+}
+
 /* Nothing that it has begun outlives it. */
 static bool end(struct inside *in, int status)
 {
+    bool whole;
+
     in->running = 0;
     in->awaits = false;
     (void)kill(-1, SIGKILL);
     while (waitpid(-1, NULL, __WALL) > 0 || errno == EINTR)
         continue;
     in->reply.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-    return mounts_hide(in->folder, in->reply.step) && reply(in, ROOM_ENDED, 0);
+    whole = mounts_hide(in->folder, in->reply.step) && is_as_it_was(in);
+    return reply(in, ROOM_ENDED, 0) && whole; /* else it serves nobody more */
 }
 
 static bool reap(struct inside *in)
@@ -329,7 +391,7 @@ static int first_process(struct inside *in)
         (void)reply_failed(in, ROOM_READY);
         return 1;
     }
-    if (reply(in, ROOM_READY, 0))
+    if (look_at_limits(&in->limits) && reply(in, ROOM_READY, 0))
         serve(in);
     return 0;
 }

@@ -21,6 +21,9 @@ int inside_main(void);
 /* Makes the root of the places, and enters it. On failure errno, and what it was at in `step`. */
 bool mounts_make(char *const *places, size_t n, char *step);
 
+/* Makes what is the machine's in /proc read-only. */
+bool mounts_protect(char *step);
+
 /* Shows a folder for one action, with empty /tmp and /dev/shm, and places that lie in these; and
  * takes them away again. */
 bool mounts_show(char *const *places, size_t n, const char *folder, char *step);

@@ -13,6 +13,7 @@
 #include "engine/room/words.h"
 
 #define OUTSIDE "/outside"
+#define VAR "/var" /* whose tmp is a link to the other */
 
 /* linux/mount.h beside sys/mount.h is an error in glibc 2.36. */
 struct attributes {
@@ -20,6 +21,10 @@ struct attributes {
 };
 
 enum { ATTRIBUTE_READ_ONLY = 1, RECURSIVE = 0x8000 };
+
+/* Of /proc what is the machine's. Root could write there: the kernel looks at users alone. */
+static const char *const kernels[] = {"/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus",
+                                      "/proc/fs",  "/proc/scsi",          "/proc/acpi"};
 
 static const char *const devices[] = {"null", "zero", "full", "random", "urandom", "tty"};
 static const char *const links[][2] = {{"/proc/self/fd", "/dev/fd"},
@@ -115,7 +120,8 @@ static bool show_place(const char *path, char *step)
     (void)snprintf(above, sizeof above, "%s", path);
     *strrchr(above, '/') = '\0';
     if (lstat(outside, &st) != 0)
-        return errno == ENOENT || errno == EACCES;
+        return errno == ENOENT || errno == EACCES || errno == ENOTDIR || errno == ELOOP ||
+               errno == ENAMETOOLONG;
     if (!make_folders(above))
         return false;
     if (S_ISLNK(st.st_mode)) {
@@ -139,8 +145,8 @@ static bool make_devices(char *step)
     for (size_t i = 0; i < sizeof devices / sizeof *devices; i++) {
         (void)snprintf(path, sizeof path, "/dev/%s", devices[i]);
         (void)at(step, "show", path);
-        if (!make_file(path) || !bind(path))
-            return false;
+        if (!make_file(path) || !bind(path) || !set_read_only(path, 0))
+            return false; /* what is written to it is not written to a file system */
     }
     for (size_t i = 0; i < sizeof links / sizeof *links; i++)
         if (symlink(links[i][0], links[i][1]) != 0)
@@ -175,15 +181,34 @@ static bool uncover(char *step)
     return umount2(OUTSIDE, 0) == 0 && set_writable("/");
 }
 
+static bool make_proc(char *step)
+{
+    (void)at(step, "mount", "/proc");
+    return make_folders("/proc") &&
+           mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) == 0;
+}
+
+bool mounts_protect(char *step)
+{
+    for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++) {
+        (void)at(step, "protect", kernels[i]);
+        if (access(kernels[i], F_OK) == 0 &&
+            (mount(kernels[i], kernels[i], NULL, MS_BIND | MS_REC, NULL) != 0 ||
+             !set_read_only(kernels[i], RECURSIVE)))
+            return false;
+    }
+    return true;
+}
+
 bool mounts_make(char *const *places, size_t n, char *step)
 {
     if (!enter_root(step))
         return false;
-    (void)at(step, "mount", "/proc");
-    if (!make_folders("/proc") || !make_folders("/tmp") ||
-        mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) != 0)
+    if (!make_proc(step) || !make_devices(step))
         return false;
-    if (!make_devices(step))
+    (void)at(step, "make", "/tmp");
+    if (!make_folders("/tmp") || !make_folders("/run") || !make_folders(VAR) ||
+        symlink("/tmp", VAR "/tmp") != 0)
         return false;
     for (size_t i = 0; i < n; i++)
         if (!is_emptied(places[i]) && !show_place(places[i], step))
@@ -211,7 +236,7 @@ bool mounts_show(char *const *places, size_t n, const char *folder, char *step)
 bool mounts_hide(const char *folder, char *step)
 {
     char part[PATH_MAX];
-    bool whole = umount2(folder, MNT_DETACH) == 0;
+    bool whole = is_emptied(folder) || umount2(folder, MNT_DETACH | UMOUNT_NOFOLLOW) == 0;
 
     (void)at(step, "hide", folder);
     whole &= umount2("/dev/shm", MNT_DETACH) == 0;

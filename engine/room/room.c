@@ -30,6 +30,11 @@ const char room_name[] = "hpo-room";
  * the kernel. */
 const uint64_t room_rights = 1 << 0 | 1 << 1 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 10;
 
+bool room_is_gone(const struct room *room)
+{
+    return room->gone;
+}
+
 pid_t room_pid(const struct room *room)
 {
     return room->process.pid;
@@ -40,22 +45,33 @@ pid_t room_pid(const struct room *room)
 static enum status say(struct room *room, const struct room_request *request, const int *fds,
                        size_t n, struct error *err)
 {
-    return words_send(room->socket, request, sizeof *request, fds, n, 0)
-               ? OK
-               : error_system(err, "", "speak to a room");
+    if (words_send(room->socket, request, sizeof *request, fds, n, 0))
+        return OK;
+    room->gone = errno == EPIPE || errno == ECONNRESET;
+    return error_system(err, "", "speak to a room");
+}
+
+/* What a kernel, or who has set it up, says that lets nobody make namespaces. */
+static bool is_refusal(int failed)
+{
+    return failed == EPERM || failed == EACCES || failed == ENOSYS || failed == EINVAL ||
+           failed == ENOSPC || failed == EUSERS;
 }
 
 /* Waits for the next reply. A step that failed is its failure. */
 static enum status hear(struct room *room, struct room_reply *reply, int fds[ROOM_DESCRIPTORS],
                         pid_t *from, struct error *err)
 {
-    if (!words_receive(room->socket, 0, reply, sizeof *reply, fds, from))
+    if (!words_receive(room->socket, 0, reply, sizeof *reply, fds, from)) {
+        room->gone = true;
         return error_system(err, "", "hear from a room");
+    }
     if (!reply->failed)
         return OK;
     reply->step[ROOM_STEP - 1] = '\0';
     errno = reply->failed;
-    return error_system(err, "", reply->step);
+    (void)error_system(err, "", reply->step);
+    return is_refusal(reply->failed) ? ERR_FAILED : ERR_SYSTEM;
 }
 
 static enum status expect(struct room *room, int kind, pid_t *from, struct error *err)

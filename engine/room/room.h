@@ -35,7 +35,8 @@ struct room; /* opaque */
 /* The name by which this program is started as a room's first process: see main.c. */
 extern const char room_name[];
 
-/* ERR_SYSTEM: the kernel refuses it; the error names the step. */
+/* ERR_FAILED: the kernel refuses it; the error names the step. ERR_SYSTEM: it could be had at
+ * another time. */
 enum status room_open(struct reaper *reaper, const struct room_view *view, struct room **out,
                       struct error *err) MUST_CHECK;
 
@@ -58,6 +59,9 @@ enum status room_await(struct room *room, const char *shown, int ways[ROOM_WAYS]
  * a descriptor that is readable when it has ended. */
 enum status room_start(struct room *room, const struct command *command, const char *shown,
                        struct process *p, struct error *err) MUST_CHECK;
+
+/* Whether it has been found dead. */
+bool room_is_gone(const struct room *room);
 
 void room_signal(struct room *room, int signal);
 

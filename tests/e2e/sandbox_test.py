@@ -174,6 +174,47 @@ open(os.environ["HPO_CHECKPOINT_OUT"] + "/c", "w").close()
         self.assertIn("ended by signal 9", self.x("kill -9 $$", status=1))
         self.assertIn('no program "nowhere"', self.refused())
 
+    def test_what_it_puts_in_the_place_of_ours(self):
+        """Its log is no way out, and what is written beside it needs nobody who reads."""
+        self.write("secret", "hidden words\n")
+        scripts = (f"rm ../log; ln -s {self.folder}/secret ../log; exit 3", "mkfifo ../run.sh; exit 3", "truncate -s 1T ../log; exit 3")
+        for mode in ("on", "off"):
+            for script in scripts:
+                self.write("r.lua", f'{HEAD}return {{ x = hpo.command {{ run = {{ "sh", "-c", [==[{script} # {mode}]==] }}, outputs = {{ "x" }} }} }}')
+                message = self.build("r.lua", "--sandbox", mode, status=1, timeout=30)["messages"]
+                self.assertIn("it ended with status 3", message)
+                self.assertNotIn("hidden words", message)
+
+    def test_who_leaves_his_group_is_ended(self):
+        self.write("leave.py", """import os, signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+child = os.fork()
+if child == 0:
+    os.setpgid(0, 0)
+    time.sleep(1888)
+time.sleep(0.2)
+try:
+    os.setpgid(0, child)
+except PermissionError:
+    print("refused", flush=True)
+time.sleep(1888)
+""")
+        for mode in ("on", "off"):
+            self.write("r.lua", f'{HEAD}return {{ x = hpo.command {{ run = {{ "python3", hpo.source "leave.py", "{mode}" }}, outputs = {{ "x" }}, timeout = 1 }} }}')
+            message = self.build("r.lua", "--sandbox", mode, status=1, timeout=60)["messages"]
+            self.assertIn("nothing came from it for 1 s", message)
+            self.assertEqual("refused" in message, mode == "on")
+
+    def test_without_descriptors_nothing_is_shown_in_silence(self):
+        self.write("r.lua", HEAD + 'local t = {}\nfor i = 1, 40 do t["t" .. i] = hpo.command { run = { "sh", "-c", "ls -A / > x # " .. i }, outputs = { "x" } } end\nreturn t')
+        for most in (40, 70, 100):
+            done = subprocess.run(["sh", "-c", f'ulimit -n {most}; exec "{self.program}" build r.lua --sandbox on -j16'], cwd=self.folder,
+                                  env=self.environment, capture_output=True, text=True)
+            self.assertNotIn("does not let hpo hide", done.stderr)
+            self.assertNotIn("Landlock", done.stderr)
+            for path in (self.folder / "out/r").glob("t*"):
+                self.assertNotIn("home", path.read_text())
+
     def test_what_it_missed_is_told(self):
         self.write("vocab.txt", "a\n")
         message = self.x(f"python3 -c 'open(\"{self.folder}/vocab.txt\")'", status=1)

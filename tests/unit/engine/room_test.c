@@ -128,9 +128,10 @@ static void it_sees_nothing_else(void **state)
 {
     struct place *p = *state;
 
-    assert_string_equal(said(p, "ls /; ls -A /dev/shm /tmp | grep -v hpo-room; :"),
-                        "bin\ndev\netc\nlib\nlib64\noutside\nproc\nsys\ntmp\nusr\n/dev/shm:\n\n"
-                        "/tmp:\n");
+    assert_string_equal(
+        said(p, "ls /; ls -A /dev/shm /tmp | grep -v hpo-room; :"),
+        "bin\ndev\netc\nlib\nlib64\noutside\nproc\nrun\nsys\ntmp\nusr\nvar\n/dev/shm:\n\n"
+        "/tmp:\n");
     assert_string_equal(said(p, "ls -A /outside 2> /dev/null; :"), "");
     assert_int_not_equal(run(p, arena_printf(p->arena, "cat %s", p->secret)), 0);
     assert_int_not_equal(run(p, "echo > /x || echo > /usr/x || echo > /etc/x || mkdir /y"), 0);
@@ -144,6 +145,34 @@ static void it_sees_nothing_else(void **state)
     assert_string_equal(said(p, "uname -n"), "hpo\n");
     assert_string_equal(said(p, "cat /proc/net/dev | tail -n +3 | cut -d: -f1 | tr -d ' '"),
                         "lo\n");
+}
+
+static void it_cannot_change_the_machine(void **state)
+{
+    struct place *p = *state;
+
+    assert_int_not_equal(run(p, "echo x > /proc/sys/kernel/core_pattern"), 0);
+    assert_int_not_equal(run(p, "echo leftover > /proc/sys/kernel/hostname"), 0);
+    assert_int_not_equal(run(p, "chmod 666 /dev/full"), 0);
+    assert_int_not_equal(run(p, "unshare -U true || unshare -m true || unshare -n true"), 0);
+    assert_int_equal(run(p, "test ! -w /proc/sysrq-trigger || ! echo h > /proc/sysrq-trigger"), 0);
+}
+
+static void the_next_finds_nothing_changed(void **state)
+{
+    struct place *p = *state;
+    const char *before = said(p, "ulimit -n; cat /proc/self/oom_score_adj");
+
+    if (begin(p, "prlimit --pid 1 --nofile=16:16") != OK)
+        fail_msg("%s", p->err.text);
+    while (!p->process.ended && room_poll(p->room, &p->process))
+        (void)usleep(1000);
+    assert_int_equal(p->process.exit_code, 0);
+    if (begin(p, "true") == OK) /* the room is as it was, or serves nobody more */
+        assert_string_equal(said(p, "ulimit -n; cat /proc/self/oom_score_adj"), before);
+    else
+        assert_true(room_is_gone(p->room));
+    p->process = (struct process){.pidfd = -1, .output = -1, .input = -1};
 }
 
 static void devices_work(void **state)
@@ -228,6 +257,8 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         IN_PLACE(it_runs_and_writes_into_its_folder),
         IN_PLACE(it_sees_nothing_else),
+        IN_PLACE(it_cannot_change_the_machine),
+        IN_PLACE(the_next_finds_nothing_changed),
         IN_PLACE(devices_work),
         IN_PLACE(nothing_is_left_behind),
         IN_PLACE(it_is_signalled_with_its_group),
