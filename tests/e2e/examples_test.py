@@ -8,7 +8,7 @@ import sys
 import time
 import unittest
 
-from case import ROOT, Case, without_measured
+from case import LONG, ROOT, Case, without_measured
 
 
 class Examples(Case):
@@ -62,6 +62,7 @@ class Examples(Case):
         self.copy("python")
         return self.check(recipe, samples, "--set", f"python={sys.executable}", start_up=6)
 
+    @unittest.skipUnless(LONG, "e2e.same_tables has it too")
     def test_sklearn(self):
         table = self.library("sklearn.lua", 4, "import sklearn")
         if table:
