@@ -30,12 +30,18 @@ static bool is_plain(const char *path)
 enum status places_add(struct places *p, const char *path, struct error *err)
 {
     const char **last;
+    char real[PATH_MAX];
 
     if (!is_plain(path) || strcmp(path, "/proc") == 0 || strcmp(path, "/dev") == 0)
         return OK; /* it has these of its own */
+    if (!(last = arena_push(p->arena, p->list, p->n, p->capacity)) ||
+        !(*last = arena_string(p->arena, path)))
+        return error_memory(err);
+    if (!realpath(path, real) || strcmp(real, path) == 0 || !real[1])
+        return OK;
     if (!(last = arena_push(p->arena, p->list, p->n, p->capacity)))
         return error_memory(err);
-    return (*last = arena_string(p->arena, path)) ? OK : error_memory(err);
+    return (*last = arena_string(p->arena, real)) ? OK : error_memory(err);
 }
 
 static bool has(const char *folder, const char *name, struct arena *arena)

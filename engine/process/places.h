@@ -21,7 +21,7 @@ struct places {
     size_t n, capacity;
 };
 
-/* NULL is none. */
+/* With where its links lead. NULL is none. */
 enum status places_add(struct places *p, const char *path, struct error *err) MUST_CHECK;
 
 /* A program, by its absolute path, with all that it needs. */

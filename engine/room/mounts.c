@@ -108,29 +108,41 @@ static bool is_emptied(const char *path)
 
 /* ---- the root ---- */
 
-/* What is a link outside is the same link here. What is not there is not shown. */
+/* The same link as outside. */
+static bool show_link(const char *outside, const char *path)
+{
+    char target[PATH_MAX];
+    const ssize_t n = readlink(outside, target, sizeof target - 1);
+
+    if (n < 0)
+        return false;
+    target[n] = '\0';
+    return symlink(target, path) == 0 || errno == EEXIST;
+}
+
+/* What is a link outside is the same link here, on the way to the place too: where it leads is a
+ * place of its own (places.h). What is not there is not shown. */
 static bool show_place(const char *path, char *step)
 {
-    char outside[PATH_MAX], target[PATH_MAX], above[PATH_MAX];
-    struct stat st;
-    ssize_t n;
+    char outside[PATH_MAX], part[PATH_MAX];
+    size_t n = 0;
+    struct stat st = {.st_mode = 0};
 
     (void)at(step, "show", path);
-    (void)snprintf(outside, sizeof outside, OUTSIDE "%s", path);
-    (void)snprintf(above, sizeof above, "%s", path);
-    *strrchr(above, '/') = '\0';
-    if (lstat(outside, &st) != 0)
-        return errno == ENOENT || errno == EACCES || errno == ENOTDIR || errno == ELOOP ||
-               errno == ENAMETOOLONG;
-    if (!make_folders(above))
-        return false;
-    if (S_ISLNK(st.st_mode)) {
-        if ((n = readlink(outside, target, sizeof target - 1)) < 0)
+    while (path[n]) {
+        n += strcspn(path + n + 1, "/") + 1;
+        if (snprintf(part, sizeof part, "%.*s", (int)n, path) >= (int)sizeof part ||
+            snprintf(outside, sizeof outside, OUTSIDE "%s", part) >= (int)sizeof outside)
+            return true; /* no file has such a name */
+        if (lstat(outside, &st) != 0)
+            return errno == ENOENT || errno == EACCES || errno == ENOTDIR || errno == ELOOP ||
+                   errno == ENAMETOOLONG;
+        if (S_ISLNK(st.st_mode))
+            return show_link(outside, part);
+        if (path[n] && mkdir(part, 0755) != 0 && errno != EEXIST)
             return false;
-        target[n] = '\0';
-        return symlink(target, path) == 0 || errno == EEXIST;
     }
-    if (!(S_ISDIR(st.st_mode) ? make_folders(path) : make_file(path)))
+    if (S_ISDIR(st.st_mode) ? mkdir(path, 0755) != 0 && errno != EEXIST : !make_file(path))
         return false;
     return bind(path) && set_read_only(path, RECURSIVE);
 }

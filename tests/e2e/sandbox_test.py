@@ -114,6 +114,17 @@ except OSError as e: print(e.strerror)
         self.build("r.lua", "--sandbox", "on")
         self.assertEqual(self.read("out/r/x"), "editableFalse")
 
+    def test_links_on_the_way(self):
+        """Absolute ones, above a program and of a folder that is shown."""
+        self.write("real/bin/t", "#!/bin/sh\ncat $1\n", 0o755)
+        self.write("data/words", "two words\n")
+        (self.folder / "link").symlink_to(self.folder / "real")
+        (self.folder / "shown").symlink_to(self.folder / "data")
+        self.write("r.lua", f'{HEAD}return {{ x = hpo.command {{ run = {{ "{self.folder}/link/bin/t", "{self.folder}/shown/words" }}, outputs = {{}}, pass = {{ "SHOWN" }} }} }}')
+        self.environment["SHOWN"] = str(self.folder / "shown")
+        self.build("r.lua", "--sandbox", "on")
+        self.assertEqual(self.hpo("log", "r.lua", "x")[0], "two words\n")
+
     def test_our_own_trainer(self):
         self.write("r.lua", HEAD + 'return { x = hpo.command { run = { "hpo-trainer", "permutation", "--size", "3" }, outputs = {} } }')
         self.build("r.lua", "x", "--sandbox", "on")
