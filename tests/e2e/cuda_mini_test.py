@@ -16,7 +16,7 @@ class Mini(Case):
 
     def table(self, store, *arguments):
         words = [RECIPE, *SIZE, *arguments, "--cache", str(self.folder / store)]
-        built = json.loads(self.hpo("build", *words, "--out", str(self.folder / f"out-{store}"), "--json")[0])
+        built = json.loads(self.hpo("build", *words, "--out", str(self.folder / f"out-{store}"), "--json", timeout=3000)[0])
         table = json.loads(self.hpo("table", *words, "--json")[0])
         for trial in table["trials"]:
             for segment in trial["segments"]:
