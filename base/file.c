@@ -54,6 +54,13 @@ bool file_is_inner_path(const char *path)
     }
 }
 
+bool file_is_below(const char *path, const char *folder)
+{
+    const size_t n = strlen(folder);
+
+    return strncmp(path, folder, n) == 0 && (path[n] == '/' || path[n] == '\0');
+}
+
 /* Reads size bytes, or fewer where the file became shorter; *n is what was read. */
 static enum status read_all(int fd, const char *path, char *bytes, size_t size, size_t *n,
                             struct error *err)

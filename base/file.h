@@ -75,4 +75,7 @@ char *file_join(struct arena *arena, const char *folder, const char *name);
  */
 bool file_is_inner_path(const char *path);
 
+/* Whether a path is that folder's or lies in it, by their letters alone. */
+bool file_is_below(const char *path, const char *folder);
+
 #endif

@@ -334,13 +334,6 @@ static int compare_paths(const void *a, const void *b)
     return (*x == '/' ? 1 : *x + (*x > 0)) - (*y == '/' ? 1 : *y + (*y > 0));
 }
 
-static bool lies_in(const char *path, const char *folder)
-{
-    size_t n = strlen(folder);
-
-    return strncmp(path, folder, n) == 0 && (path[n] == '/' || !path[n]);
-}
-
 /* Copies the paths, sorted, without those that another one covers. */
 static enum status sort_paths(const struct walk *w, const struct clone_selection *wanted,
                               struct arena *arena, char ***out, size_t *n)
@@ -361,7 +354,7 @@ static enum status sort_paths(const struct walk *w, const struct clone_selection
     if (wanted->n > 1)
         qsort(list, wanted->n, sizeof *list, compare_paths);
     for (size_t i = 0; i < wanted->n; i++)
-        if (kept == 0 || !lies_in(list[i], list[kept - 1]))
+        if (kept == 0 || !file_is_below(list[i], list[kept - 1]))
             list[kept++] = list[i];
     *out = list;
     *n = kept;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/file.h"
 #include "engine/executor/executor.h"
 #include "engine/progress.h"
 
@@ -19,13 +20,6 @@ static const char *const no_network[] = {"Network is unreachable", "Could not re
                                          "Temporary failure in name resolution",
                                          "Name or service not known"};
 
-static bool lies_in(const char *path, const char *folder)
-{
-    const size_t n = strlen(folder);
-
-    return strncmp(path, folder, n) == 0 && (path[n] == '/' || !path[n]);
-}
-
 static bool is_seen(const struct task *task, const char *path)
 {
     static const char *const always[] = {"/proc", "/dev"};
@@ -33,12 +27,12 @@ static bool is_seen(const struct task *task, const char *path)
     if (strcmp(path, "/tmp") == 0) /* it has one of its own */
         return true;
     for (size_t i = 0; i < sizeof always / sizeof *always; i++)
-        if (lies_in(path, always[i]))
+        if (file_is_below(path, always[i]))
             return true;
     for (size_t i = 0; i < task->n_shown; i++)
-        if (lies_in(path, task->shown[i]))
+        if (file_is_below(path, task->shown[i]))
             return true;
-    return lies_in(path, task->folder);
+    return file_is_below(path, task->folder);
 }
 
 static bool is_told(const char *const *told, size_t n, const char *path)

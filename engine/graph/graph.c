@@ -64,14 +64,6 @@ struct node *graph_node(struct graph *graph, int id)
     return graph->nodes[id];
 }
 
-/* True when path is `other` or lies below it. */
-static bool is_below(const char *path, const char *other)
-{
-    size_t n = strlen(other);
-
-    return strncmp(path, other, n) == 0 && (path[n] == '\0' || path[n] == '/');
-}
-
 static enum status check_names(const struct node *node, struct error *err)
 {
     const struct action *a = &node->action;
@@ -82,7 +74,8 @@ static enum status check_names(const struct node *node, struct error *err)
                              "outputs: expected a path inside the working folder, found \"%s\"",
                              a->outputs[i]);
         for (size_t j = 0; j < i; j++)
-            if (is_below(a->outputs[i], a->outputs[j]) || is_below(a->outputs[j], a->outputs[i]))
+            if (file_is_below(a->outputs[i], a->outputs[j]) ||
+                file_is_below(a->outputs[j], a->outputs[i]))
                 return error_set(err, ERR_INPUT, node->where, "outputs: \"%s\" and \"%s\" overlap",
                                  a->outputs[j], a->outputs[i]);
     }
@@ -95,13 +88,13 @@ static enum status check_names(const struct node *node, struct error *err)
             return error_set(err, ERR_INPUT, node->where, "inputs: \"%s\" stands twice",
                              a->inputs[i].name);
         for (size_t j = 0; j < i; j++)
-            if (is_below(a->inputs[i].name, a->inputs[j].name) ||
-                is_below(a->inputs[j].name, a->inputs[i].name))
+            if (file_is_below(a->inputs[i].name, a->inputs[j].name) ||
+                file_is_below(a->inputs[j].name, a->inputs[i].name))
                 return error_set(err, ERR_INPUT, node->where, "inputs: \"%s\" and \"%s\" overlap",
                                  a->inputs[j].name, a->inputs[i].name);
         for (size_t j = 0; j < a->n_outputs; j++)
-            if (is_below(a->inputs[i].name, a->outputs[j]) ||
-                is_below(a->outputs[j], a->inputs[i].name))
+            if (file_is_below(a->inputs[i].name, a->outputs[j]) ||
+                file_is_below(a->outputs[j], a->inputs[i].name))
                 return error_set(err, ERR_INPUT, node->where, "\"%s\" is an input and an output",
                                  a->inputs[i].name);
     }

@@ -102,13 +102,6 @@ static bool holds(const char *folder, const char *name)
     return length > 0 && length < PATH_BYTES && access(path, F_OK) == 0;
 }
 
-static bool is_below(const char *path, const char *folder)
-{
-    const size_t n = strlen(folder);
-
-    return strncmp(path, folder, n) == 0 && (path[n] == '/' || path[n] == '\0');
-}
-
 /* A module without its source; beside its source Python does not read it. */
 static bool is_left_over(const char *full)
 {
@@ -167,7 +160,7 @@ static enum status leaves_out(const void *of, const char *path, bool folder, boo
 {
     const struct modules *m = of;
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-    const bool whole = m->whole || (m->found->package && is_below(path, m->found->package));
+    const bool whole = m->whole || (m->found->package && file_is_below(path, m->found->package));
     char full[PATH_BYTES];
     const int n = snprintf(full, sizeof full, "%s/%s", m->root, path);
     struct stat st;

@@ -173,13 +173,6 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static bool lies_in(const char *path, const char *folder)
-{
-    const size_t n = strlen(folder);
-
-    return strncmp(path, folder, n) == 0 && (path[n] == '/' || !path[n]);
-}
-
 void places_finish(struct places *p)
 {
     size_t n = 0;
@@ -189,7 +182,7 @@ void places_finish(struct places *p)
     for (size_t i = 0; i < p->n; i++) {
         bool inside = false;
         for (size_t k = 0; k < n; k++)
-            inside |= lies_in(p->list[i], p->list[k]);
+            inside |= file_is_below(p->list[i], p->list[k]);
         if (!inside)
             p->list[n++] = p->list[i];
     }

@@ -132,11 +132,10 @@ static enum status read_answer(struct reading *r, const char *text, struct error
 
 /* ---- what lies there ---- */
 
+/* Nothing is below a folder that is not known. */
 static bool is_below(const char *path, const char *folder)
 {
-    const size_t n = strlen(folder);
-
-    return n > 0 && strncmp(path, folder, n) == 0 && (path[n] == '/' || path[n] == '\0');
+    return *folder && file_is_below(path, folder);
 }
 
 static enum status look_at(struct reading *r, const char *folder, const char *name,
