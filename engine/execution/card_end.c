@@ -5,25 +5,11 @@
 #include <strings.h>
 
 #include "base/arena.h"
-#include "base/file.h"
 #include "engine/execution/failure.h"
 
-enum { FULL_STATUS = 75, BROKEN_STATUS = 76, MOST_TRIES = 10, TAIL_BYTES = 16 * 1024 };
+enum { FULL_STATUS = 75, BROKEN_STATUS = 76, MOST_TRIES = 10 };
 
 static const int64_t second_ns = 1000000000;
-
-/* The end of what it wrote; "" where that cannot be read. */
-static const char *tail(const struct job *job)
-{
-    struct error ignored;
-    char *bytes;
-    size_t n;
-
-    if (!job->task->log ||
-        file_read_end(job->task->log, TAIL_BYTES, job->arena, &bytes, &n, &ignored) != OK)
-        return "";
-    return bytes;
-}
 
 /* Where it says so; NULL: nowhere. */
 static const char *says(const char *log, const char *words)
@@ -126,7 +112,7 @@ enum status card_end(struct build *b, struct job *job, const struct executor_eve
     if (end->exit_code == FULL_STATUS)
         return take_full(b, job, again, sentence, err);
     work_of(b, job->node)->crowded = 0;
-    log = tail(job);
+    log = failure_log_end(job);
     broken = says_broken(log);
     if (end->exit_code == BROKEN_STATUS || (broken && !work_of(b, job->node)->blamed)) {
         work_of(b, job->node)->blamed = true;

@@ -12,7 +12,9 @@
 #include "engine/execution/missed.h"
 #include "engine/execution/resolve.h"
 
-enum { TAIL_LINES = 20, TAIL_BYTES = 16 * 1024, DISK_IS_FULL = 1 << 16, LOG_BYTES = 1 << 30 };
+enum { TAIL_LINES = 20, TAIL_BYTES = 16 * 1024, DISK_IS_FULL = 1 << 16 };
+
+static const int64_t most_kept = (int64_t)2 << 30; /* more than a trainer's log may have: local.h */
 
 const char *failure_verdict(struct build *b, const struct job *job, int exit_code)
 {
@@ -29,13 +31,22 @@ const char *failure_verdict(struct build *b, const struct job *job, int exit_cod
     return text ? text : "it failed";
 }
 
-/* Whether its log is what a log is: the task may have put anything in its place. */
-static bool has_log(const struct task *task)
+/* Its log, if that is a file: the task may have put anything in its place. */
+static bool look_at_log(const struct task *task, struct stat *st)
 {
-    struct stat st;
+    return task->log && lstat(task->log, st) == 0 && S_ISREG(st->st_mode);
+}
 
-    return task->log && lstat(task->log, &st) == 0 && S_ISREG(st.st_mode) &&
-           st.st_size <= LOG_BYTES;
+char *failure_log_end(const struct job *job)
+{
+    struct error ignored;
+    struct stat st;
+    char *bytes;
+
+    if (!look_at_log(job->task, &st) ||
+        file_read_end(job->task->log, TAIL_BYTES, job->arena, &bytes, NULL, &ignored) != OK)
+        return "";
+    return bytes;
 }
 
 /* What a terminal would show: of a line that was written over itself the last of it. */
@@ -58,13 +69,11 @@ static void drop_overwritten(char *text)
 /* The last lines of the log, as much as a screen holds. */
 static const char *tail(const struct job *job)
 {
-    struct error ignored;
-    char *bytes;
+    char *bytes = failure_log_end(job);
     size_t n, lines = 0;
 
-    if (!has_log(job->task) ||
-        file_read_end(job->task->log, TAIL_BYTES, job->arena, &bytes, &n, &ignored) != OK)
-        return "";
+    if (!*bytes)
+        return bytes;
     drop_overwritten(bytes);
     n = strlen(bytes);
     for (size_t i = n; i > 0; i--)
@@ -106,11 +115,13 @@ enum status failure_keep(struct build *b, struct job *job, const struct digest *
                         .folder = job->task->name,
                         .text = sentence,
                         .day = b->today};
+    struct stat st;
     int64_t size;
 
     if (!b->store)
         return OK;
-    f.has_log = has_log(job->task) && blob_take(b->store, job->task->log, &f.log, &size, err) == OK;
+    f.has_log = look_at_log(job->task, &st) && st.st_size <= most_kept &&
+                blob_take(b->store, job->task->log, &f.log, &size, err) == OK;
     return history_failure_put(b->store, &f, err);
 }
 

@@ -8,6 +8,9 @@
  * 9 (Killed)". */
 const char *failure_verdict(struct build *b, const struct job *job, int exit_code);
 
+/* The end of its log, in the job's arena; "" where there is none that can be read. */
+char *failure_log_end(const struct job *job);
+
 /* Prints it: the sentence, the parameters (NULL: none are known), the last lines of the log, the
  * folder that is kept. */
 void failure_tell(struct build *b, const struct job *job, const char *sentence, const char *params);
