@@ -14,26 +14,14 @@
 
 enum { MOST_LINKS = 40, MOST_TEXT = 64 * 1024 };
 
-/* An absolute path that is not "/", without empty parts, "." and "..". */
-static bool is_plain(const char *path)
-{
-    if (!path || path[0] != '/')
-        return false;
-    for (const char *part = path; *part; part += strcspn(part + 1, "/") + 1) {
-        const size_t n = strcspn(part + 1, "/");
-        if (n == 0 || (n == 1 && part[1] == '.') || (n == 2 && part[1] == '.' && part[2] == '.'))
-            return false;
-    }
-    return true;
-}
-
 enum status places_add(struct places *p, const char *path, struct error *err)
 {
     const char **last;
     char real[PATH_MAX];
 
-    if (!is_plain(path) || strcmp(path, "/proc") == 0 || strcmp(path, "/dev") == 0)
-        return OK; /* it has these of its own */
+    if (!path || path[0] != '/' || !file_is_inner_path(path + 1) || strcmp(path, "/proc") == 0 ||
+        strcmp(path, "/dev") == 0)
+        return OK; /* the last two it has of its own */
     if (!(last = arena_push(p->arena, p->list, p->n, p->capacity)) ||
         !(*last = arena_string(p->arena, path)))
         return error_memory(err);
@@ -140,7 +128,6 @@ static enum status add_links(struct places *p, const char *path, struct error *e
     }
     if (!realpath(path, target))
         return OK;
-    TRY(places_add(p, target, err));
     TRY(elf_libraries(target, p, err));
     return add_around(p, target, err);
 }
@@ -158,7 +145,6 @@ static enum status add_interpreter(struct places *p, const char *path, struct er
         return OK;
     at += strspn(at, " \t");
     at[strcspn(at, " \t\r\n")] = '\0';
-    TRY(places_add(p, at, err));
     return add_links(p, at, err);
 }
 
