@@ -103,15 +103,21 @@ static enum status take_room(struct local *l, struct child *c, struct error *err
     return restrict_it(l, c, &places, &refusal, err);
 }
 
+/* It is not the task's any more. whole: others may have it. */
+static void drop_room(struct local *l, struct child *c, bool whole)
+{
+    rooms_give(l->rooms, c->room, whole);
+    c->room = NULL;
+    c->came_in = false;
+}
+
 static enum status start_in_room(struct local *l, struct child *c, bool *gone, struct error *err)
 {
     const enum status s = room_start(c->room, &c->command, c->task.folder, &c->process, err);
 
     *gone = s != OK && room_is_gone(c->room);
-    if (s != OK) {
-        rooms_give(l->rooms, c->room, false);
-        c->room = NULL;
-    }
+    if (s != OK)
+        drop_room(l, c, false);
     return s;
 }
 
@@ -158,8 +164,7 @@ bool local_enter(struct local *l, struct child *c, struct entry *entry, int ways
     c->came_in = room_await(c->room, c->task.folder, ways, &refusal) == OK;
     if (c->came_in)
         return true;
-    rooms_give(l->rooms, c->room, false);
-    c->room = NULL;
+    drop_room(l, c, false);
     return false;
 }
 
@@ -169,9 +174,7 @@ void local_leave(struct local *l, struct child *c)
 
     if (!c->room)
         return;
-    rooms_give(l->rooms, c->room, room_end(c->room, &in_there));
-    c->room = NULL;
-    c->came_in = false;
+    drop_room(l, c, room_end(c->room, &in_there));
 }
 
 void local_signal(const struct child *c, int signal)
@@ -185,8 +188,7 @@ void local_signal(const struct child *c, int signal)
 /* The room is free, and nothing of it is left. */
 static void give_back(struct local *l, struct child *c, bool whole)
 {
-    rooms_give(l->rooms, c->room, whole);
-    c->room = NULL;
+    drop_room(l, c, whole);
     c->roomy = true;
 }
 

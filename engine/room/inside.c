@@ -61,10 +61,9 @@ static bool reply_failed(struct inside *in, int kind)
     return said;
 }
 
-static bool at(struct inside *in, const char *step)
+static void at(struct inside *in, const char *step)
 {
     (void)snprintf(in->reply.step, sizeof in->reply.step, "%s", step);
-    return true;
 }
 
 static bool hear(struct room_request *request, int fds[ROOM_DESCRIPTORS])
@@ -92,7 +91,7 @@ static bool raise_loopback(struct inside *in)
     const int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     bool up;
 
-    (void)at(in, "raise the loopback device");
+    at(in, "raise the loopback device");
     if (s < 0)
         return errno == EAFNOSUPPORT;
     up = ioctl(s, SIOCSIFFLAGS, &lo) == 0;
@@ -111,7 +110,7 @@ static bool forbid_namespaces(struct inside *in)
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         bool written;
         (void)snprintf(path, sizeof path, "/proc/sys/user/max_%s_namespaces", kinds[i]);
-        (void)at(in, path);
+        at(in, path);
         if ((fd = open(path, O_WRONLY | O_CLOEXEC)) < 0 && errno == ENOENT)
             continue;
         written = fd >= 0 && write(fd, "0", 1) == 1;
@@ -130,14 +129,14 @@ static bool make(struct inside *in)
     char **strings;
     size_t n;
 
-    (void)at(in, "hear what it shows");
+    at(in, "hear what it shows");
     if (!hear(&request, fds) || request.kind != ROOM_SHOW ||
         !read_sheet(fds[0], in->arena, &strings, &n))
         return false;
-    (void)at(in, "have a network of its own");
+    at(in, "have a network of its own");
     if (n == 0 || (!*strings[0] && (unshare(CLONE_NEWNET) != 0 || !raise_loopback(in))))
         return false;
-    (void)at(in, "have a name");
+    at(in, "have a name");
     if (sethostname("hpo", 3) != 0)
         return false;
     in->places = strings + 1;
@@ -199,7 +198,7 @@ static bool start_process(struct inside *in, char **s, size_t n, const int fds[R
     struct error ignored;
     int64_t argc;
 
-    (void)at(in, "run");
+    at(in, "run");
     if (text_parse_integer(s[SHEET_ARGC], "", 1, (int64_t)n, &argc, &ignored) != OK ||
         (size_t)argc > n - SHEET_ARGV) {
         errno = EPROTO;
@@ -231,7 +230,7 @@ static bool start(struct inside *in, int fds[ROOM_DESCRIPTORS])
     arena_close(in->action);
     if (!(in->action = arena_open()))
         return false;
-    (void)at(in, "hear what is to run");
+    at(in, "hear what is to run");
     started = read_sheet(fds[0], in->action, &strings, &n) && n > SHEET_ARGV;
     if (started) {
         in->folder = strings[SHEET_SHOWN];
@@ -255,7 +254,7 @@ static bool open_ways(struct inside *in, int sheet, int ways[ROOM_WAYS])
     char path[64], **strings;
     size_t n;
 
-    (void)at(in, "hear who comes");
+    at(in, "hear who comes");
     if (!read_sheet(sheet, in->action, &strings, &n) || n <= SHEET_SHOWN)
         return false;
     in->folder = strings[SHEET_SHOWN];
@@ -263,7 +262,7 @@ static bool open_ways(struct inside *in, int sheet, int ways[ROOM_WAYS])
         return false;
     for (int i = 0; i < ROOM_WAYS; i++) {
         (void)snprintf(path, sizeof path, "/proc/self/ns/%s", names[i]);
-        (void)at(in, path);
+        at(in, path);
         if ((ways[i] = open(path, O_RDONLY | O_CLOEXEC)) < 0)
             return false;
     }
@@ -404,7 +403,7 @@ int inside_main(void)
     int fds[ROOM_DESCRIPTORS], status;
     pid_t first;
 
-    (void)at(&in, "have namespaces of its own");
+    at(&in, "have namespaces of its own");
     if (!in.arena || unshare(own) != 0) {
         (void)reply_failed(&in, ROOM_UNMAPPED);
         return 1;

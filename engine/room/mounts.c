@@ -33,10 +33,9 @@ static const char *const links[][2] = {{"/proc/self/fd", "/dev/fd"},
                                        {"/proc/self/fd/2", "/dev/stderr"},
                                        {"pts/ptmx", "/dev/ptmx"}};
 
-static bool at(char *step, const char *what, const char *path)
+static void at(char *step, const char *what, const char *path)
 {
     (void)snprintf(step, ROOM_STEP, "%s%s%s", what, *path ? " " : "", path);
-    return true;
 }
 
 /* ---- single steps ---- */
@@ -128,7 +127,7 @@ static bool show_place(const char *path, char *step)
     size_t n = 0;
     struct stat st = {.st_mode = 0};
 
-    (void)at(step, "show", path);
+    at(step, "show", path);
     while (path[n]) {
         n += strcspn(path + n + 1, "/") + 1;
         if (snprintf(part, sizeof part, "%.*s", (int)n, path) >= (int)sizeof part ||
@@ -151,19 +150,19 @@ static bool make_devices(char *step)
 {
     char path[64];
 
-    (void)at(step, "make", "/dev");
+    at(step, "make", "/dev");
     if (!make_folders("/dev/pts") || !make_folders("/dev/shm"))
         return false;
     for (size_t i = 0; i < sizeof devices / sizeof *devices; i++) {
         (void)snprintf(path, sizeof path, "/dev/%s", devices[i]);
-        (void)at(step, "show", path);
+        at(step, "show", path);
         if (!make_file(path) || !bind(path) || !set_read_only(path, 0))
             return false; /* what is written to it is not written to a file system */
     }
     for (size_t i = 0; i < sizeof links / sizeof *links; i++)
         if (symlink(links[i][0], links[i][1]) != 0)
             return false;
-    (void)at(step, "mount", "/dev/pts");
+    at(step, "mount", "/dev/pts");
     return mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
                  "newinstance,ptmxmode=0666,mode=620") == 0;
 }
@@ -171,31 +170,31 @@ static bool make_devices(char *step)
 /* The new root is made where /tmp is, for a folder that exists; outside it is as it was. */
 static bool enter_root(char *step)
 {
-    (void)at(step, "make mounts private", "");
+    at(step, "make mounts private", "");
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
         return false;
-    (void)at(step, "mount memory on", "/tmp");
+    at(step, "mount memory on", "/tmp");
     if (!mount_memory("/tmp", "mode=0755") || mkdir("/tmp" OUTSIDE, 0755) != 0)
         return false;
-    (void)at(step, "change the root", "");
+    at(step, "change the root", "");
     return chdir("/tmp") == 0 && syscall(SYS_pivot_root, ".", "." OUTSIDE) == 0 && chdir("/") == 0;
 }
 
 static bool cover(char *step)
 {
-    (void)at(step, "cover", OUTSIDE);
+    at(step, "cover", OUTSIDE);
     return mount_memory(OUTSIDE, "mode=0000,size=4k") && set_read_only("/", 0);
 }
 
 static bool uncover(char *step)
 {
-    (void)at(step, "uncover", OUTSIDE);
+    at(step, "uncover", OUTSIDE);
     return umount2(OUTSIDE, 0) == 0 && set_writable("/");
 }
 
 static bool make_proc(char *step)
 {
-    (void)at(step, "mount", "/proc");
+    at(step, "mount", "/proc");
     return make_folders("/proc") &&
            mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) == 0;
 }
@@ -203,7 +202,7 @@ static bool make_proc(char *step)
 bool mounts_protect(char *step)
 {
     for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++) {
-        (void)at(step, "protect", kernels[i]);
+        at(step, "protect", kernels[i]);
         if (access(kernels[i], F_OK) == 0 &&
             (mount(kernels[i], kernels[i], NULL, MS_BIND | MS_REC, NULL) != 0 ||
              !set_read_only(kernels[i], RECURSIVE)))
@@ -218,7 +217,7 @@ bool mounts_make(char *const *places, size_t n, char *step)
         return false;
     if (!make_proc(step) || !make_devices(step))
         return false;
-    (void)at(step, "make", "/tmp");
+    at(step, "make", "/tmp");
     if (!make_folders("/tmp") || !make_folders("/run") || !make_folders(VAR) ||
         symlink("/tmp", VAR "/tmp") != 0)
         return false;
@@ -234,13 +233,13 @@ bool mounts_show(char *const *places, size_t n, const char *folder, char *step)
 {
     if (!uncover(step))
         return false;
-    (void)at(step, "mount memory on", "/tmp");
+    at(step, "mount memory on", "/tmp");
     if (!mount_memory("/tmp", "mode=1777") || !mount_memory("/dev/shm", "mode=1777"))
         return false;
     for (size_t i = 0; i < n; i++)
         if (is_emptied(places[i]) && !show_place(places[i], step))
             return false;
-    (void)at(step, "show", folder);
+    at(step, "show", folder);
     return make_folders(folder) && bind(folder) && cover(step);
 }
 
@@ -250,7 +249,7 @@ bool mounts_hide(const char *folder, char *step)
     char part[PATH_MAX];
     bool whole = is_emptied(folder) || umount2(folder, MNT_DETACH | UMOUNT_NOFOLLOW) == 0;
 
-    (void)at(step, "hide", folder);
+    at(step, "hide", folder);
     whole &= umount2("/dev/shm", MNT_DETACH) == 0;
     whole &= umount2("/tmp", MNT_DETACH) == 0;
     whole &= set_writable("/");
