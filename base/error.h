@@ -24,6 +24,8 @@ enum status {
     ERR_BUSY,   /* a device has no room now; later it may */
     ERR_DEVICE, /* a device is broken: another may do */
     ERR_INTERRUPTED,
+    ERR_DIFFERS, /* an audit has found another result than the one on record */
+    ERR_UNCLEAR, /* an audit has found no other, and could not make everything again */
 };
 
 /* Fixed sizes: saying "out of memory" must not need memory. Longer texts are cut. */

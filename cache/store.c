@@ -36,6 +36,7 @@ struct store {
     const struct watch *watch;
     int root, blobs, lock; /* descriptors, -1 before they are open */
     struct database *database;
+    struct store *lender;   /* see store_borrow; or NULL */
     struct stats *stats;    /* of content/stats.c; NULL until it is needed */
     struct digest *pending; /* blobs that are not durable yet */
     size_t n_pending, pending_capacity;
@@ -264,6 +265,16 @@ struct arena *store_arena(const struct store *store)
 struct stats **store_stats(struct store *store)
 {
     return &store->stats;
+}
+
+void store_borrow(struct store *store, struct store *lender)
+{
+    store->lender = lender;
+}
+
+struct store *store_lender(const struct store *store)
+{
+    return store->lender;
 }
 
 bool store_is_writable(const struct store *store)

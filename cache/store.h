@@ -70,6 +70,12 @@ enum status store_open(const char *folder, unsigned flags, const struct watch *w
 /* Drops what was not synced, and lets go. NULL is allowed. */
 void store_close(struct store *store);
 
+/*
+ * From now on blobs that this store lacks are read from the lender, which outlives it; rows are
+ * not. What is written lies here alone.
+ */
+void store_borrow(struct store *store, struct store *lender);
+
 /* Makes everything written so far durable. Costs nothing where nothing was. */
 enum status store_sync(struct store *store, struct error *err) MUST_CHECK;
 
@@ -123,6 +129,7 @@ struct arena *store_arena(const struct store *store);       /* lives as long as 
 struct stats **store_stats(struct store *store);            /* where stats.c keeps its own */
 const struct watch *store_watch(const struct store *store); /* may be NULL */
 bool store_is_writable(const struct store *store);
+struct store *store_lender(const struct store *store); /* NULL: there is none */
 bool store_rehashes(const struct store *store);
 
 /*

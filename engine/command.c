@@ -26,6 +26,14 @@ static const struct command_usage commands[COMMANDS] = {
     [COMMAND_WATCH] = {"watch", "RECIPE", 1, 1, true, "a build that runs, as it goes on",
                        "Full-screen, until the build ends or q is pressed: the build goes on. "
                        "Where standard output is\nno terminal it shows the table once."},
+    [COMMAND_AUDIT] =
+        {"audit", "RECIPE [TARGET|NODE...]", 1, COMMAND_WORDS_ANY, true,
+         "make it all again in a clean room, and compare every bit",
+         "Runs each action and trial of the last build again, asks searchers and schedulers again, "
+         "and compares with\nwhat the store has. NODE is an action, a study, STUDY/TRIAL, "
+         "STUDY/TRIAL/T or the first digits of a key.\nEnds with 3 where something differs, with 5 "
+         "where nothing does and something could not be made again.\nWhat is broken off goes on "
+         "with the same command line."},
     [COMMAND_CHECK] = {"check", "RECIPE [STUDY]", 1, 2, false,
                        "whether searcher and scheduler answer the same again",
                        "Without --set it takes the parameters of the last build."},

@@ -61,6 +61,7 @@ static command_run *const commands[COMMANDS] = {
     [COMMAND_ACCEPT] = accept_command,     [COMMAND_WATCH] = watch_command,
     [COMMAND_CACHE_STAT] = cache_command,  [COMMAND_CACHE_VERIFY] = cache_command,
     [COMMAND_CACHE_GC] = cache_command,    [COMMAND_DOCTOR] = doctor_command,
+    [COMMAND_AUDIT] = audit_command,
 };
 
 static int exit_code(enum status s)
@@ -71,8 +72,12 @@ static int exit_code(enum status s)
     case ERR_INPUT:
     case ERR_NOT_FOUND:
         return 2;
+    case ERR_DIFFERS:
+        return 3;
     case ERR_CORRUPT:
         return 4;
+    case ERR_UNCLEAR:
+        return 5;
     case ERR_INTERRUPTED:
         return 130;
     case ERR_FAILED:

@@ -66,6 +66,7 @@ enum status options_parse(enum command_id command, int argc, char **argv, struct
 
     TRY(set_defaults(out, arena, err));
     out->command = command;
+    out->hides = command == COMMAND_AUDIT; /* unless --sandbox says otherwise */
     if (!(out->words = arena_array(arena, (size_t)argc + 1, sizeof(char *))))
         return error_memory(err);
     for (int i = 0; i < argc && !out->help; i++) {

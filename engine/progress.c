@@ -22,7 +22,7 @@ struct progress {
     struct arena *arena; /* of the queue; emptied by every flush */
     struct text queue;   /* what a flush says */
     struct text rest;    /* the same without results: what is said when the store failed */
-    bool verbose, terminal, color, shown;
+    bool verbose, quiet, terminal, color, shown;
     struct arena *lines;         /* holds those of: */
     struct region status, drawn; /* what the terminal shows, and what it is to show */
     struct board_size size;      /* for which that was drawn */
@@ -46,6 +46,11 @@ enum status progress_open(bool verbose, struct progress **out, struct error *err
     return OK;
 }
 
+void progress_be_quiet(struct progress *p)
+{
+    p->quiet = true;
+}
+
 static void put(const char *bytes, size_t n)
 {
     struct error ignored; /* standard error may be gone: there is nobody left to tell */
@@ -58,8 +63,10 @@ static void put(const char *bytes, size_t n)
 static void repaint(struct progress *p, const struct text *lines, bool status)
 {
     struct arena *arena = arena_open();
-    struct text t = text_in(arena);
+    struct text t = text_in(arena), none = text_in(arena);
 
+    if (p->quiet)
+        lines = &none;
     if (arena && p->shown)
         screen_hide(&t, &p->status, screen_size(STDERR_FILENO).columns);
     if (arena && lines->n > 0)

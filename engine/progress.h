@@ -28,6 +28,9 @@ enum status progress_open(bool verbose, struct progress **out, struct error *err
  * allowed. */
 void progress_close(struct progress *p);
 
+/* From now on nothing is said, and the status alone is shown. */
+void progress_be_quiet(struct progress *p);
+
 /* A result: said by a flush or never. */
 void progress_done(struct progress *p, const char *format, ...) PRINTF_LIKE(2, 3);
 void progress_line(struct progress *p, const char *format, ...) PRINTF_LIKE(2, 3);

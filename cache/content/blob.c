@@ -370,8 +370,8 @@ static enum status open_blob(struct store *store, const struct digest *digest, i
     return s;
 }
 
-enum status blob_exists(struct store *store, const struct digest *digest, bool *exists,
-                        struct error *err)
+static enum status exists_here(struct store *store, const struct digest *digest, bool *exists,
+                               struct error *err)
 {
     char name[BLOB_NAME_MAX];
     struct stat st;
@@ -385,6 +385,14 @@ enum status blob_exists(struct store *store, const struct digest *digest, bool *
     if (errno != ENOENT && errno != ENOTDIR)
         return error_system(err, name, "look for");
     return inline_blob_exists(store, digest, exists, err);
+}
+
+enum status blob_exists(struct store *store, const struct digest *digest, bool *exists,
+                        struct error *err)
+{
+    TRY(exists_here(store, digest, exists, err));
+    return !*exists && store_lender(store) ? exists_here(store_lender(store), digest, exists, err)
+                                           : OK;
 }
 
 static enum status read_file(int fd, const struct stat *st, const struct digest *digest,
@@ -412,8 +420,8 @@ static enum status read_file(int fd, const struct stat *st, const struct digest 
     return OK;
 }
 
-enum status blob_read(struct store *store, const struct digest *digest, size_t limit,
-                      struct arena *arena, void **bytes, size_t *n, struct error *err)
+static enum status read_here(struct store *store, const struct digest *digest, size_t limit,
+                             struct arena *arena, void **bytes, size_t *n, struct error *err)
 {
     struct digest found;
     struct stat st = {0};
@@ -434,6 +442,16 @@ enum status blob_read(struct store *store, const struct digest *digest, size_t l
     }
     TRY(digest_bytes(*bytes, *n, &found, err));
     return digest_equal(&found, digest) ? OK : damaged(store, digest, err);
+}
+
+enum status blob_read(struct store *store, const struct digest *digest, size_t limit,
+                      struct arena *arena, void **bytes, size_t *n, struct error *err)
+{
+    const enum status s = read_here(store, digest, limit, arena, bytes, n, err);
+
+    return s == ERR_NOT_FOUND && store_lender(store)
+               ? read_here(store_lender(store), digest, limit, arena, bytes, n, err)
+               : s;
 }
 
 /* ---- placing ---- */
@@ -479,8 +497,8 @@ static enum status place_large(struct store *store, const struct digest *digest,
     return store_is_writable(store) ? trusted_put(store, digest, st, err) : OK;
 }
 
-enum status blob_place(struct store *store, const struct digest *digest, int64_t size,
-                       const char *dest, bool executable, struct error *err)
+static enum status place_here(struct store *store, const struct digest *digest, int64_t size,
+                              const char *dest, bool executable, struct error *err)
 {
     bool there = false;
     struct stat st = {0};
@@ -498,6 +516,16 @@ enum status blob_place(struct store *store, const struct digest *digest, int64_t
         s = place_copy(store, digest, fd, dest, executable, err);
     close(fd);
     return s;
+}
+
+enum status blob_place(struct store *store, const struct digest *digest, int64_t size,
+                       const char *dest, bool executable, struct error *err)
+{
+    const enum status s = place_here(store, digest, size, dest, executable, err);
+
+    return s == ERR_NOT_FOUND && store_lender(store)
+               ? place_here(store_lender(store), digest, size, dest, executable, err)
+               : s;
 }
 
 enum status blob_remove(struct store *store, const struct digest *digest, struct error *err)

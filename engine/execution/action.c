@@ -2,6 +2,7 @@
 #include "engine/execution/action.h"
 
 #include "base/arena.h"
+#include "engine/execution/audit.h"
 #include "engine/execution/card_end.h"
 #include "engine/execution/failure.h"
 #include "engine/execution/job.h"
@@ -148,6 +149,7 @@ static enum status fail(struct build *b, struct job *job, const char *sentence, 
 {
     struct work *w = work_of(b, job->node);
     const struct chain chain = chain_of_action(&w->key);
+    bool taken;
 
     if (!sentence)
         return error_memory(err);
@@ -159,7 +161,11 @@ static enum status fail(struct build *b, struct job *job, const char *sentence, 
     TRY(failure_keep(b, job, &w->key, sentence, err));
     TRY(hold_claim(b, &chain, err));
     b->counts.failed++;
-    node_failed(b, job->node);
+    TRY(audit_failed(b, &w->key, &taken, err));
+    if (taken)
+        TRY(resolve_again(b, job->node, &taken, err));
+    if (!taken)
+        node_failed(b, job->node);
     job_close(b, job, true);
     return OK;
 }

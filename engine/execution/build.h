@@ -33,6 +33,7 @@
 #include "engine/study/unit.h"
 
 struct arena;
+struct audit;
 struct devices;
 struct exclusions;
 struct live;
@@ -132,6 +133,7 @@ struct build {
     struct executor *executor;
     struct results *results;
     struct units *units;
+    struct audit *audit; /* everything is made again: see audit.h; else NULL */
     struct recall recall;
     struct work **work; /* by node */
     size_t n_work, work_capacity;

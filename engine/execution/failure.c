@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "cache/content/blob.h"
 #include "cache/records/history.h"
 #include "engine/execution/missed.h"
@@ -90,6 +91,17 @@ static bool disk_is_full(const char *folder)
     return statvfs(folder, &disk) == 0 && disk.f_bavail * disk.f_frsize < DISK_IS_FULL;
 }
 
+/* What its log says of things that are hidden from it: lines, mostly none. */
+static const char *missed_by(const struct job *job, const char *log)
+{
+    struct text lines = text_in(job->arena);
+    struct error ignored;
+    char *string;
+
+    missed_find(job->task, log, job->arena, &lines);
+    return text_finish(&lines, &string, NULL, &ignored) == OK ? string : "";
+}
+
 void failure_tell(struct build *b, const struct job *job, const char *sentence, const char *params)
 {
     const char *end = tail(job);
@@ -100,7 +112,7 @@ void failure_tell(struct build *b, const struct job *job, const char *sentence, 
     progress_text(b->progress, end);
     if (!job->task->folder)
         return;
-    missed_tell(job->task, end, job->arena, b->progress);
+    progress_text(b->progress, missed_by(job, end));
     if (disk_is_full(job->task->folder))
         progress_line(b->progress, "  no space left on the disk of %s", store_work(b->store));
     progress_line(b->progress, "  its folder is kept: %s", job->task->folder);
@@ -115,11 +127,15 @@ enum status failure_keep(struct build *b, struct job *job, const struct digest *
                         .folder = job->task->name,
                         .text = sentence,
                         .day = b->today};
+    const char *missed;
     struct stat st;
     int64_t size;
 
     if (!b->store)
         return OK;
+    missed = missed_by(job, failure_log_end(job));
+    if (*missed && !(f.text = arena_printf(job->arena, "%s\n%s", sentence, missed)))
+        return error_memory(err);
     f.has_log = look_at_log(job->task, &st) && st.st_size <= most_kept &&
                 blob_take(b->store, job->task->log, &f.log, &size, err) == OK;
     return history_failure_put(b->store, &f, err);

@@ -1,4 +1,4 @@
-/* missed: words of a log that are paths. Start at missed_tell. */
+/* missed: words of a log that are paths. Start at missed_find. */
 #include "engine/execution/missed.h"
 
 #include <stdbool.h>
@@ -8,8 +8,8 @@
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "engine/executor/executor.h"
-#include "engine/progress.h"
 
 enum { MOST_TOLD = 3 };
 
@@ -43,8 +43,7 @@ static bool is_told(const char *const *told, size_t n, const char *path)
     return false;
 }
 
-void missed_tell(const struct task *task, const char *log, struct arena *arena,
-                 struct progress *progress)
+void missed_find(const struct task *task, const char *log, struct arena *arena, struct text *out)
 {
     const char *told[MOST_TOLD];
     size_t n = 0;
@@ -61,15 +60,15 @@ void missed_tell(const struct task *task, const char *log, struct arena *arena,
         if (!path || is_seen(task, path) || access(path, F_OK) != 0 || is_told(told, n, path))
             continue;
         told[n++] = path;
-        progress_line(progress,
-                      "  %s is hidden from it: what it reads has to be among its inputs, "
-                      "hpo.source \"%s\"",
-                      path, path);
+        text_printf(out,
+                    "  %s is hidden from it: what it reads has to be among its inputs, hpo.source "
+                    "\"%s\"\n",
+                    path, path);
     }
     for (size_t i = 0; i < sizeof no_network / sizeof *no_network; i++)
         if (strstr(log, no_network[i])) {
-            progress_line(progress, "  there is no network in a sandbox: what it fetches has to be "
-                                    "among its inputs; --sandbox off hides nothing");
+            text_add(out, "  there is no network in a sandbox: what it fetches has to be among its "
+                          "inputs; --sandbox off hides nothing\n");
             return;
         }
 }

@@ -3,12 +3,11 @@
 #define ENGINE_EXECUTION_MISSED_H
 
 struct arena;
-struct progress;
 struct task;
+struct text;
 
 /* A line for each file outside of what the task sees whose path its log names, up to a few, and one
  * for the network. Nothing of a task that sees all. */
-void missed_tell(const struct task *task, const char *log, struct arena *arena,
-                 struct progress *progress);
+void missed_find(const struct task *task, const char *log, struct arena *arena, struct text *out);
 
 #endif

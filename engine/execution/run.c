@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "engine/execution/audit.h"
 #include "engine/execution/card_end.h"
 #include "engine/execution/ended.h"
 #include "engine/execution/failure.h"
@@ -123,7 +124,7 @@ struct stretch {
     struct template *template;
     struct unit *from;
     int until, others;
-    bool saves, ends;
+    bool saves, ends, over;
 };
 
 /* What a task must train first, so that another can go on with other parameters; false: nothing. */
@@ -168,7 +169,7 @@ static void fill_request(const struct run *run, struct request *r)
     r->trains = true;
     r->speaks = run->speaks;
     r->from = run->from ? run->from->t : 0;
-    r->until = run->units[run->n - 1]->t;
+    r->until = run->units[run->n - 1]->t + run->over;
     r->checkpoint = run->from ? &run->from->checkpoint : NULL;
 }
 
@@ -205,6 +206,7 @@ static enum status open_run(struct build *b, struct stretch s, struct job **out,
     *job->run = (struct run){.purpose = s.purpose,
                              .best_node = s.best_node,
                              .saves = s.saves,
+                             .over = s.over && s.purpose == FOR_STUDY,
                              .pauses = s.purpose == FOR_STUDY && !s.ends,
                              .metric = s.metric,
                              .params = s.params,
@@ -212,7 +214,7 @@ static enum status open_run(struct build *b, struct stretch s, struct job **out,
                              .begun = start,
                              .from = start,
                              .saved_ns = executor_now(b->executor),
-                             .speaks = s.purpose == FOR_STUDY &&
+                             .speaks = s.purpose == FOR_STUDY && !b->audit &&
                                        !graph_node(b->graph, s.template->node)->action.alone,
                              .lines = lines_in(job->arena)};
     status = open_script(b, job, err);
@@ -273,17 +275,17 @@ static void say_what_is_trained_again(struct build *b, const struct job *job,
 enum status run_start(struct build *b, const char *label, const struct demand *demand, int others,
                       bool *refused, struct error *err)
 {
-    const struct stretch s = {.purpose = FOR_STUDY,
-                              .best_node = -1,
-                              .label = label,
-                              .metric = demand->metric,
-                              .params = demand->params,
-                              .template = demand->template,
-                              .from = demand->from,
-                              .until = demand->until,
-                              .others = others,
-                              .saves = demand->saves && !demand->template->script,
-                              .ends = demand->ends};
+    struct stretch s = {.purpose = FOR_STUDY,
+                        .best_node = -1,
+                        .label = label,
+                        .metric = demand->metric,
+                        .params = demand->params,
+                        .template = demand->template,
+                        .from = demand->from,
+                        .others = others,
+                        .saves = demand->saves && !demand->template->script,
+                        .ends = demand->ends};
+    struct demand cut = *demand;
     struct unit *first;
     struct request r;
     struct job *job;
@@ -293,6 +295,8 @@ enum status run_start(struct build *b, const char *label, const struct demand *d
     TRY(unit_get(b->units, demand->template, demand->from, &first, err));
     if (first->running || first->state != UNIT_UNKNOWN)
         return OK;
+    TRY(audit_cut(b, &cut, &s.over, err));
+    s.until = cut.until;
     TRY(suggestion_of_template(b, demand->template, err));
     while (again) {
         TRY(open_run(b, s, &job, &r, refused, err));
@@ -497,6 +501,7 @@ enum status run_fail(struct build *b, struct job *job, const char *sentence, str
         u->state = UNIT_FAILED;
         u->failure = sentence;
         TRY(failure_keep(b, job, &u->key, sentence, err));
+        TRY(audit_failed_units(b, run->units, run->n, err));
     }
     TRY(break_off(b, job, !u, err));
     if (run->purpose == FOR_BEST)

@@ -45,6 +45,7 @@ struct run {
     bool keeps;                    /* it can save, and wait on */
     int64_t waits_since, saved_ns; /* by executor_now; the start counts as saved */
     bool went_on;
+    bool over;   /* it was told a t behind its last unit, and is ended once that is known */
     bool speaks; /* it was told that it may be asked to go on */
     struct lines lines;
     const char **names; /* of checkpoints that its lines have named */

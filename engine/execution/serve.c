@@ -110,7 +110,8 @@ static enum status take_unit(struct build *b, struct job *job, const struct repo
     const bool final = run->reported + 1 == run->n;
     const bool waits = final && run->waiting == WAITS_NOT &&
                        (run->script ? run->pauses : run->speaks && line->more);
-    const bool last = final && !waits && !run->script; /* it counts with status 0 */
+    /* it counts with status 0 */
+    const bool last = final && !waits && !run->script && !run->over;
     const int64_t now = runner_now_ns();
     const char *text = arena_string(b->arena, line->text);
 
@@ -137,6 +138,10 @@ static enum status take_unit(struct build *b, struct job *job, const struct repo
         TRY(keep_report(b, job, u, text, &line->numbers, err));
     if (waits)
         waiting_begin(b, job, line->more == MORE_AND_SAVES);
+    if (final && run->over) {
+        job->unwanted = true;
+        job_end(b, job);
+    }
     if (!last)
         return OK;
     TRY(report_copy(line, job->arena, &run->last, err));
@@ -188,6 +193,8 @@ static enum status take_report(struct build *b, struct job *job, const struct re
     const struct run *run = job->run;
     enum status s;
 
+    if (run->over && run->reported == run->n)
+        return OK;
     if (run->script && run->reported == run->n)
         TRY(add_unit(b, job, err));
     if (run->reported == run->n)

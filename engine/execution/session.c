@@ -1,7 +1,7 @@
 /*
  * session: opens everything a build needs, in order, and closes it in reverse. What a build may do
  * is decided here, once, by what is opened: a dry run is a build whose executor starts nothing.
- * Start at session_build.
+ * session_run.c has what is done in between. Start at session_open.
  */
 #include "engine/execution/session.h"
 
@@ -13,57 +13,24 @@
 
 #include "base/arena.h"
 #include "base/file.h"
-#include "cache/maintenance/gc.h"
-#include "cache/records/history.h"
 #include "engine/execution/accept.h"
-#include "engine/execution/build.h"
-#include "engine/execution/dry_run.h"
+#include "engine/execution/audit.h"
 #include "engine/execution/exclusions.h"
 #include "engine/execution/job.h"
 #include "engine/execution/live.h"
-#include "engine/execution/loop.h"
-#include "engine/execution/output.h"
 #include "engine/execution/recall.h"
-#include "engine/execution/record.h"
-#include "engine/execution/resolve.h"
+#include "engine/execution/session_state.h"
 #include "engine/execution/shape.h"
-#include "engine/execution/spoken.h"
-#include "engine/execution/summary.h"
-#include "engine/execution/targets.h"
-#include "engine/executor/idle.h"
 #include "engine/executor/local.h"
 #include "engine/graph/pins.h"
 #include "engine/graph/snapshot.h"
 #include "engine/interrupt.h"
-#include "engine/process/capture.h"
 #include "engine/process/devices.h"
-#include "engine/process/runner.h"
 #include "engine/results/local.h"
-#include "engine/running.h"
 
 enum {
     CAPTURE_SECONDS = 600,         /* a repository may be large */
     LOG_BYTES = 1024 * 1024 * 1024 /* of a trainer that prints for ever */
-};
-
-/* What is made of a recipe. */
-enum mode {
-    MODE_BUILD,  /* everything */
-    MODE_CACHED, /* what is not known is refused: --cached-only */
-    MODE_DRY,    /* nothing is started, pinned or put into out/: --dry-run */
-    MODE_ACCEPT, /* and results are looked for under older keys, too */
-    MODE_REPLAY  /* and studies are gone through anew, without their journals */
-};
-
-/* A build with what only its opening and closing know. */
-struct session {
-    struct build b;
-    enum mode mode;
-    struct reaper reaper;
-    struct capture capture;
-    struct idle_executor idle;
-    struct executor *local;
-    struct results *results; /* of this machine; b.results may stand before them */
 };
 
 enum status session_recipe(const struct options *o, struct arena *arena, const char **path,
@@ -106,9 +73,12 @@ static enum status open_executor(struct session *s, struct error *err)
     machine.system = b->o->system;
     machine.n_system = b->o->n_system;
     machine.keep_failed = b->o->keep_failed;
+    machine.fresh = s->audit;
+    machine.varies = s->audit ? s->audit->varies : 0;
     machine.wake = interrupt_descriptor();
     switch (s->mode) {
     case MODE_BUILD:
+    case MODE_AUDIT:
         TRY(local_executor_open(&machine, b->arena, &s->local, err));
         b->executor = s->local;
         return OK;
@@ -242,8 +212,7 @@ static void say_locked(void *progress, const char *path)
 }
 
 /* From the recipe to what plan and loop need. */
-static enum status open_build(struct session *s, const struct recipe_change *change,
-                              struct error *err)
+enum status session_open(struct session *s, const struct recipe_change *change, struct error *err)
 {
     struct build *b = &s->b;
     char *lock;
@@ -266,16 +235,23 @@ static enum status open_build(struct session *s, const struct recipe_change *cha
     interrupt_on_resize();
     if (!b->store)
         TRY(build_open_store(b, err));
+    if (s->audit && !s->audit->from_nothing)
+        store_borrow(b->store, s->audit->recorded);
     TRY(recall_begin(b, err));
     if (!(lock = file_join(b->arena, recipe_folder(b->recipe), "hpo.lock")))
         return error_memory(err);
     TRY(pins_open(lock, &b->pins, err));
     TRY(open_tools(s, err));
     TRY(open_executor(s, err));
-    TRY(local_results_open(b->store, s->mode == MODE_BUILD, b->arena, &s->results, err));
+    TRY(local_results_open(b->store, s->mode == MODE_BUILD || s->audit, b->arena, &s->results,
+                           err));
     b->results = s->results;
     if (s->mode == MODE_ACCEPT)
         TRY(accept_open(b, err));
+    if (s->audit)
+        TRY(audit_open(b, s->audit, err));
+    if (s->room)
+        TRY(audit_decide(b, s->room, err));
     TRY(units_open(b->results, b->store, b->arena, &b->units, err));
     TRY(plan_open(needs_of, b->graph, b->arena, &b->plan, err));
     if (!b->recall.past) /* else few are looked up */
@@ -284,20 +260,21 @@ static enum status open_build(struct session *s, const struct recipe_change *cha
 }
 
 /* What a build is before anything is opened. */
-static enum status begin(struct session *s, const struct options *o, enum mode mode,
-                         struct error *err)
+enum status session_begin(struct session *s, const struct options *o, enum mode mode,
+                          struct error *err)
 {
-    *s = (struct session){.mode = mode,
-                          .b = {.o = o,
-                                .rerun = {.study = -1},
-                                .writes = mode == MODE_BUILD || mode == MODE_CACHED,
-                                .must_fit = mode == MODE_BUILD || mode == MODE_DRY,
-                                .replays = mode == MODE_REPLAY,
-                                .today = (int64_t)time(NULL) / 86400}};
+    *s = (struct session){
+        .mode = mode,
+        .b = {.o = o,
+              .rerun = {.study = -1},
+              .writes = mode == MODE_BUILD || mode == MODE_CACHED,
+              .must_fit = mode == MODE_BUILD || mode == MODE_DRY || mode == MODE_AUDIT,
+              .replays = mode == MODE_REPLAY,
+              .today = (int64_t)time(NULL) / 86400}};
     return (s->b.arena = arena_open()) ? OK : error_memory(err);
 }
 
-static void end(struct session *s, bool close_store)
+void session_end(struct session *s, bool close_store)
 {
     struct build *b = &s->b;
 
@@ -315,285 +292,4 @@ static void end(struct session *s, bool close_store)
     graph_close(b->graph);
     progress_close(b->progress);
     arena_close(b->arena);
-}
-
-/* ---- build ---- */
-
-/* Nothing is left to do: then every target is known, or something failed. */
-static enum status check_end(const struct build *b, struct error *err)
-{
-    for (size_t i = 0; i < b->n_targets && !b->failed; i++)
-        if (plan_state(b->plan, b->targets[i].node) != PLAN_DONE)
-            return error_set(err, ERR_SYSTEM, b->targets[i].name,
-                             "the build ended before this target was known: a defect of hpo");
-    return OK;
-}
-
-/* All that is known before the first process is wanted: an out/ that cannot be is refused here. */
-static enum status begin_targets(struct build *b, struct error *err)
-{
-    for (size_t i = 0; i < b->n_targets; i++)
-        TRY(plan_want(b->plan, b->targets[i].node, err));
-    TRY(resolve_expect(b, err));
-    return resolve_due(b, err);
-}
-
-/* The loop, until all targets lie in out/: what the store has lost is only found there. */
-static enum status make_targets(struct build *b, struct error *err)
-{
-    bool again = true;
-
-    TRY(begin_targets(b, err));
-    TRY(output_refuse(b, err));
-    while (again) {
-        TRY(loop_run(b, err));
-        TRY(output_targets(b, &again, err));
-    }
-    return check_end(b, err);
-}
-
-/* Refused before anything ran, or because of a --set that nothing reads: it is not the last build,
- * whose parameters other commands take. */
-static bool is_refused(const struct build *b, enum status s)
-{
-    struct error ignored;
-
-    return s == ERR_INPUT && (b->counts.ran + b->counts.failed == 0 ||
-                              (!b->recall.past && recipe_finish(b->recipe, &ignored) != OK));
-}
-
-/* All that later builds and commands will want to know, and what goes by that. */
-static enum status keep(struct build *b, enum status s, struct run *run, struct error *err)
-{
-    struct drop_report dropped;
-
-    run->id = b->run;
-    run->ran = b->counts.ran;
-    run->cached = b->counts.cached;
-    run->failed = b->counts.failed;
-    run->status = s == ERR_INTERRUPTED ? "interrupted" : s != OK || b->failed ? "failed" : "done";
-    if (!is_refused(b, s))
-        TRY(record_build(b, err));
-    if (s == OK)
-        TRY(recall_save(b, err));
-    TRY(history_run_finish(b->store, run, err));
-    TRY(store_sync(b->store, err));
-    return s == OK && !b->failed ? cache_drop_unwanted(b->store, &dropped, err) : OK;
-}
-
-/* Whether counts say something beside an error: not that nothing was done before it. */
-static bool says_counts(const struct build *b)
-{
-    return b->o->json || b->counts.ran + b->counts.cached + b->counts.failed > 0;
-}
-
-/* The loop between the first row and the last of this run. */
-static enum status run_build(struct build *b, struct error *err)
-{
-    struct run run = {
-        .recipe = b->recipe_path, .arguments = b->arguments, .started = (int64_t)time(NULL)};
-    const int64_t started_ns = runner_now_ns();
-    enum status s, kept;
-    struct error second;
-
-    TRY(history_run_begin(b->store, &run, &b->run, err));
-    TRY(store_sync(b->store, err)); /* before others can know of it, and before files are read */
-    TRY(live_begin(b, run.started, err));
-    s = make_targets(b, err);
-    if (s == OK && !b->failed && !b->recall.past)
-        s = recipe_finish(b->recipe, err);
-    run.seconds = (double)(runner_now_ns() - started_ns) / 1e9;
-    /* whom nobody reads any more goes as one that is interrupted */
-    kept = keep(b, s != OK && progress_unread(err) ? ERR_INTERRUPTED : s, &run, &second);
-    live_end(b);
-    if (s == OK || s == ERR_INTERRUPTED || (s == ERR_FAILED && says_counts(b))) {
-        const enum status said = summary_print(b, run.seconds, kept == OK ? &second : err);
-        kept = kept == OK ? said : kept;
-    }
-    if (s == OK && kept != OK) {
-        *err = second;
-        s = kept;
-    }
-    for (const char *damage; (damage = store_damage(b->store));)
-        progress_warning(b->progress, "%s", damage);
-    if (s == OK && b->failed)
-        return error_set(err, ERR_FAILED, "", "the build failed");
-    return s;
-}
-
-static enum status run_dry(struct build *b, struct error *err)
-{
-    bool again = true;
-
-    TRY(begin_targets(b, err));
-    while (again) {
-        TRY(loop_run(b, err));
-        TRY(output_look(b, &again, err));
-    }
-    return dry_run_print(b, err);
-}
-
-enum status session_build(const struct options *o, struct error *err)
-{
-    const enum mode mode = o->dry_run ? MODE_DRY : o->cached_only ? MODE_CACHED : MODE_BUILD;
-    struct session s;
-    enum status status;
-
-    TRY(begin(&s, o, mode, err));
-    status = open_build(&s, NULL, err);
-    if (status == OK)
-        status = targets_choose(&s.b, err);
-    if (status == OK)
-        status = targets_choose_rerun(&s.b, err);
-    if (status == OK)
-        status = mode == MODE_DRY ? run_dry(&s.b, err) : run_build(&s.b, err);
-    end(&s, true);
-    return status;
-}
-
-/* ---- accept ---- */
-
-static enum status run_accept(struct build *b, answering *answer, void *context, struct error *err)
-{
-    TRY(targets_choose_all(b, err));
-    TRY(begin_targets(b, err));
-    TRY(loop_run(b, err));
-    TRY(accept_finish(b, err));
-    TRY(store_sync(b->store, err)); /* others need not wait while somebody is asked */
-    progress_clear(b->progress);
-    return answer(b, context, err);
-}
-
-enum status session_accept(const struct options *o, answering *answer, void *context,
-                           struct error *err)
-{
-    struct session s;
-    enum status status;
-
-    TRY(begin(&s, o, MODE_ACCEPT, err));
-    status = open_build(&s, NULL, err);
-    if (status == OK)
-        status = run_accept(&s.b, answer, context, err);
-    end(&s, true);
-    return status;
-}
-
-/* ---- what is known ---- */
-
-static enum status run_known(struct build *b, answering *answer, void *context, struct error *err)
-{
-    TRY(targets_choose_all(b, err));
-    TRY(begin_targets(b, err));
-    TRY(loop_run(b, err));
-    progress_clear(b->progress);
-    return answer(b, context, err);
-}
-
-enum status session_known(const struct options *o, answering *answer, void *context,
-                          struct error *err)
-{
-    struct session s;
-    enum status status;
-
-    TRY(begin(&s, o, MODE_DRY, err));
-    status = open_build(&s, NULL, err);
-    if (status == OK)
-        status = run_known(&s.b, answer, context, err);
-    end(&s, true);
-    return status;
-}
-
-/* ---- replay ---- */
-
-/* As in hpo table: without --set, those of the last build of the recipe. */
-static enum status take_last_sets(const struct build *b, const char *study, bool say,
-                                  struct options *o, struct error *err)
-{
-    struct running_build live;
-    struct study_table *tables = NULL;
-    const char *recipe = NULL;
-    size_t n;
-
-    if (o->n_sets > 0 || o->run > 0)
-        return OK;
-    TRY(session_recipe(o, b->arena, &recipe, err));
-    TRY(running_find(b->store, recipe, NULL, 0, b->arena, &live, err));
-    TRY(history_tables(b->store, recipe, live.run ? live.arguments : NULL, study, b->arena, &tables,
-                       &n, err));
-    TRY(running_tables(&live, study, b->arena, &tables, &n, err));
-    if (n == 0)
-        return OK;
-    if (say)
-        TRY(spoken_build(o, history_tables_run(tables, n), tables[0].arguments, b->arena, err));
-    return options_take_arguments(o, tables[0].arguments, b->arena, err);
-}
-
-static enum status run_replay(struct build *b, const char *name, replay *answer, void *context,
-                              struct error *err)
-{
-    int node;
-
-    TRY(targets_choose_study(b, name, err));
-    TRY(begin_targets(b, err));
-    TRY(loop_run(b, err));
-    progress_clear(b->progress);
-    TRY(targets_find_study(b, name, &node, err));
-    return answer(b, node, context, err);
-}
-
-enum status session_replay(const struct options *o, struct store *store, const char *name,
-                           const struct recipe_change *change, replay *answer, void *context,
-                           struct error *err)
-{
-    struct options last = *o;
-    struct session s;
-    enum status status;
-
-    TRY(begin(&s, &last, MODE_REPLAY, err));
-    s.b.store = store;
-    status = take_last_sets(&s.b, name, !change, &last, err);
-    if (status == OK)
-        status = open_build(&s, change, err);
-    if (status == OK)
-        status = run_replay(&s.b, name, answer, context, err);
-    end(&s, false);
-    return status;
-}
-
-/* ---- look ---- */
-
-static enum status run_look(struct build *b, const char *name, look *answer, void *context,
-                            struct error *err)
-{
-    struct named_node of = {.name = name};
-
-    TRY(targets_choose_node(b, &of, err));
-    TRY(begin_targets(b, err));
-    TRY(loop_run(b, err));
-    progress_clear(b->progress);
-    TRY(targets_find_node(b, &of, err));
-    return answer(b, &of, context, err);
-}
-
-enum status session_look(const struct options *o, struct store *store, const char *name, bool say,
-                         look *answer, void *context, struct error *err)
-{
-    const char *slash = strchr(name, '/');
-    struct options last = *o;
-    struct session s;
-    enum status status;
-    char *study;
-
-    TRY(begin(&s, &last, MODE_REPLAY, err));
-    s.b.store = store;
-    study = slash ? arena_copy(s.b.arena, name, (size_t)(slash - name)) : NULL;
-    status = slash && !study ? error_memory(err) : OK;
-    if (status == OK && study)
-        status = take_last_sets(&s.b, study, say, &last, err);
-    if (status == OK)
-        status = open_build(&s, NULL, err);
-    if (status == OK)
-        status = run_look(&s.b, name, answer, context, err);
-    end(&s, false);
-    return status;
 }

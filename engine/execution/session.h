@@ -71,6 +71,23 @@ typedef enum status look(struct build *b, const struct named_node *of, void *con
 enum status session_look(const struct options *o, struct store *store, const char *name, bool say,
                          look *answer, void *context, struct error *err) MUST_CHECK;
 
+/*
+ * Goes through the recipe as far as the store (open for reading) knows it, as session_replay does:
+ * the targets of a build with these options, or all where `all` says so. Then calls `answer`. room:
+ * what an audit has made again counts instead of what is on record; or NULL.
+ */
+enum status session_recorded(const struct options *o, struct store *store, struct store *room,
+                             bool all, answering *answer, void *context,
+                             struct error *err) MUST_CHECK;
+
+/*
+ * Makes what such a build made once more: see audit.h. The options name the room as the store.
+ * Then calls `answer` with the build.
+ */
+struct audit_plan;
+enum status session_audit(const struct options *o, const struct audit_plan *plan, bool all,
+                          answering *answer, void *context, struct error *err) MUST_CHECK;
+
 /* The absolute path under which the store knows the recipe. ERR_INPUT: there is no such file. */
 enum status session_recipe(const struct options *o, struct arena *arena, const char **path,
                            struct error *err) MUST_CHECK;

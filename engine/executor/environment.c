@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "engine/executor/executor.h"
+#include "engine/executor/variation.h"
 #include "engine/graph/graph.h"
 
 static const char python_path[] = "PYTHONPATH";
@@ -116,9 +117,10 @@ char **environment_of(const struct request *r, const struct surroundings *s, str
     add_default(&list, a, "PATH", path ? path : "/usr/local/bin:/usr/bin:/bin");
     add(&list, "HOME", s->task->dir); /* strays are known by it */
     add_default(&list, a, "TMPDIR", s->task->dir);
-    add_default(&list, a, "LANG", "C.UTF-8");
-    add_default(&list, a, "TZ", "UTC");
-    add_default(&list, a, "PYTHONHASHSEED", "0"); /* sets of texts have one order */
+    add_default(&list, a, "LANG", s->varies & VARY_LOCALE ? "C" : "C.UTF-8");
+    add_default(&list, a, "TZ", s->varies & VARY_ZONE ? "HPO-11:30" : "UTC");
+    add_default(&list, a, "PYTHONHASHSEED", /* sets of texts have one order */
+                s->varies & VARY_HASHES ? "1" : "0");
     add_number(&list, "HPO_CPUS", s->cpus);
     add_threads(&list, a, s->cpus);
     add_default(&list, a, "CUDA_VISIBLE_DEVICES", s->gpus);

@@ -18,6 +18,7 @@ struct surroundings {
     const char *checkpoint; /* HPO_CHECKPOINT_IN, or NULL */
     const char *modules;    /* the end of PYTHONPATH, or NULL: it is in no key */
     int cpus;
+    unsigned varies;       /* enum variation */
     const char *gpus;      /* names of CUDA_VISIBLE_DEVICES, or "" */
     const char *libraries; /* the folder of CUDA's, or NULL */
 };

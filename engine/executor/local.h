@@ -34,6 +34,8 @@ struct local_machine {
     bool hides;          /* what a task does not declare is hidden from it: --sandbox on */
     const char **system; /* folders that are shown all the same */
     size_t n_system;
+    unsigned varies;  /* enum variation */
+    bool fresh;       /* no interpreter is loaded ahead */
     bool keep_failed; /* folders of earlier failures of an action stay */
     int wake; /* a descriptor that is readable when something outside asks for attention; or -1 */
 };

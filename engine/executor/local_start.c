@@ -13,6 +13,7 @@
 #include "cache/store.h"
 #include "engine/executor/environment.h"
 #include "engine/executor/local_state.h"
+#include "engine/executor/variation.h"
 #include "engine/fetch/fetch.h"
 #include "engine/graph/graph.h"
 #include "engine/process/devices.h"
@@ -21,6 +22,13 @@
 enum { LOAD_SECONDS = 120, BIRTH_SECONDS = 10 };
 
 static const int64_t second_ns = 1000000000;
+
+static mode_t mask_of(const struct local *l)
+{
+    if (store_is_shared(l->machine.store))
+        return 002;
+    return l->machine.varies & VARY_MASK ? 027 : 022;
+}
 
 enum status local_prepare(struct local *l, struct child *c, const struct request *r,
                           struct surroundings *s, struct error *err)
@@ -31,7 +39,7 @@ enum status local_prepare(struct local *l, struct child *c, const struct request
     *command = (struct command){.folder = c->task.dir,
                                 .home = c->task.dir,
                                 .log = c->task.log,
-                                .for_group = store_is_shared(l->machine.store),
+                                .mask = mask_of(l),
                                 .pipe_output = r->trains,
                                 .pipe_error = r->trains && a->report,
                                 .terminal = r->trains && a->tty,
@@ -44,7 +52,10 @@ enum status local_prepare(struct local *l, struct child *c, const struct request
         command->program = file_join(c->arena, c->task.dir, a->run[0] + 2);
     command->argv = (char *const *)a->run;
     s->modules = l->machine.modules;
+    s->varies = l->machine.varies;
     s->cpus = c->share.cpus;
+    if (s->varies & VARY_THREADS)
+        s->cpus += s->cpus > 1 ? -1 : 1;
     s->gpus = local_name_cards(l, &c->share, c->arena);
     s->libraries = devices_libraries(l->machine.devices);
     command->env = s->gpus ? environment_of(r, s, c->arena) : NULL;

@@ -381,7 +381,7 @@ enum status preload_find(struct preload *p, const struct request *r, const struc
     enum status s;
 
     *out = NULL;
-    if (!r->trains || a->fetch || a->fresh || a->n_run < 2)
+    if (!r->trains || a->fetch || a->fresh || p->machine->fresh || a->n_run < 2)
         return OK;
     if (!(scratch = arena_open()))
         return error_memory(err);

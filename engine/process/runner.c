@@ -127,7 +127,7 @@ __attribute__((no_sanitize("address"))) static int child_main(void *context)
     l->step = "make a process group";
     if (setpgid(0, 0) != 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
         goto failed;
-    (void)umask(l->command->for_group ? 002 : 022);
+    (void)umask(l->command->mask ? l->command->mask : 022);
     l->step = "enter the working folder";
     if (chdir(l->command->folder) != 0)
         goto failed;

@@ -27,7 +27,7 @@ struct command {
     const char *folder;  /* working folder */
     const char *home;    /* what has this HOME when we die is a stray: see strays.h. Or NULL */
     const char *log;     /* file that receives standard error, and standard output unless piped */
-    bool for_group;      /* its group may write what it makes: umask 002, else 022 */
+    mode_t mask;         /* umask of what it makes; 0: 022 */
     bool pipe_output;    /* standard output comes to us: process.output */
     bool pipe_error;     /* and standard error with it, in one stream */
     bool terminal;       /* which is a terminal's, not a pipe */

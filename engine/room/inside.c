@@ -157,6 +157,15 @@ static bool drop_rights(void)
 
 /* ---- an action ---- */
 
+static mode_t octal(const char *digits)
+{
+    mode_t mask = 0;
+
+    for (; *digits; digits++)
+        mask = mask * 8 + (mode_t)(*digits - '0');
+    return mask;
+}
+
 /* Becomes the command, or says why not: errno goes into the pipe, which exec closes. */
 static void become(struct inside *in, char **s, size_t argc, const int fds[ROOM_DESCRIPTORS],
                    int pipe)
@@ -176,7 +185,7 @@ static void become(struct inside *in, char **s, size_t argc, const int fds[ROOM_
         unshare(CLONE_NEWIPC) != 0 || !drop_rights())
         goto failed;
     memcpy(argv, s + SHEET_ARGV, argc * sizeof *argv);
-    (void)umask(*s[SHEET_GROUP] ? 002 : 022);
+    (void)umask(octal(s[SHEET_MASK]));
     if (chdir(s[SHEET_FOLDER]) != 0)
         goto failed;
     for (int i = 0; i < ROOM_STREAMS; i++)

@@ -259,6 +259,7 @@ static enum status say_command(struct room *room, const struct command *c, const
     struct arena *arena = arena_open();
     size_t n_argv = 0, n_env = 0;
     const char **strings;
+    char mask[sizeof "777"];
     enum status s;
 
     while (c->argv[n_argv])
@@ -270,10 +271,11 @@ static enum status say_command(struct room *room, const struct command *c, const
         arena_close(arena);
         return error_memory(err);
     }
+    (void)snprintf(mask, sizeof mask, "%03o", (unsigned)(c->mask ? c->mask & 0777 : 022));
     strings[SHEET_SHOWN] = shown;
     strings[SHEET_FOLDER] = c->folder;
     strings[SHEET_PROGRAM] = c->program;
-    strings[SHEET_GROUP] = c->for_group ? "group" : "";
+    strings[SHEET_MASK] = mask;
     memcpy(&strings[SHEET_ARGV], c->argv, n_argv * sizeof *strings);
     memcpy(&strings[SHEET_ARGV + n_argv], c->env, n_env * sizeof *strings);
     s = say_sheet(room, ROOM_START, strings, SHEET_ARGV + n_argv + n_env, streams, ROOM_STREAMS,

@@ -41,7 +41,7 @@ struct room_reply {
 };
 
 /* What a sheet says, in this order, then argv and the environment. Of ROOM_AWAIT only the first. */
-enum { SHEET_SHOWN, SHEET_FOLDER, SHEET_PROGRAM, SHEET_GROUP, SHEET_ARGC, SHEET_ARGV };
+enum { SHEET_SHOWN, SHEET_FOLDER, SHEET_PROGRAM, SHEET_MASK, SHEET_ARGC, SHEET_ARGV };
 
 /* Sends a record; as: the process that it is from, 0: this one. False, with errno. */
 bool words_send(int socket, const void *record, size_t bytes, const int *fds, size_t n_fds,

@@ -26,12 +26,12 @@ enum status journal_follow(struct journal *j, const char *event, struct arena *a
     char *row;
 
     *answer = NULL;
-    if (!j->store)
-        return OK;
     digest_hex(&j->row, hex);
     if (!(row = arena_printf(arena, "%s %s\n", hex, event)))
         return error_memory(err);
     TRY(digest_bytes(row, __builtin_strlen(row), &j->row, err));
+    if (!j->store)
+        return OK;
     s = history_journal_get(j->store, &j->row, arena, answer, err);
     if (s == ERR_NOT_FOUND)
         *answer = NULL;

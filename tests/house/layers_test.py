@@ -39,7 +39,10 @@ FOLDERS_MAY_INCLUDE = {
         "execution": {
             "execution", "executor", "plan", "results", "fetch", "process", "", "study", "recipe", "ignore", "graph",
         },
-        "commands": {"commands", "execution", "process", "plan", "", "clone", "recipe", "study", "graph"},
+        "audit": {"audit", "execution", "executor", "plan", "study", "graph", ""},
+        "commands": {
+            "commands", "audit", "execution", "executor", "process", "plan", "", "clone", "recipe", "study", "graph",
+        },
     },
     "trainer": {
         "": {""},

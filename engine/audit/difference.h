@@ -1,0 +1,32 @@
+/* difference: what was made again, beside what is on record. */
+#ifndef ENGINE_AUDIT_DIFFERENCE_H
+#define ENGINE_AUDIT_DIFFERENCE_H
+
+#include "engine/audit/record.h"
+
+enum verdict {
+    VERDICT_SAME,    /* every file and every reported number */
+    VERDICT_DIFFERS, /* something is another than on record */
+    VERDICT_FOLLOWS, /* so it is, and so is the unit before it */
+    VERDICT_UNCLEAR, /* it could not be made again, by no fault of its own */
+    VERDICT_LEFT     /* it was not asked for */
+};
+
+/* "identical", "differs", ... */
+const char *verdict_word(enum verdict v);
+
+struct finding {
+    enum verdict verdict;
+    const char *what;  /* lines; NULL: nothing is to be said */
+    const char *cause; /* a sentence; NULL: it is not known */
+};
+
+/* One node; before: what was found of the unit before it, or NULL. */
+enum status difference_find(const struct recorded *node, struct store *recorded, struct store *room,
+                            const struct finding *before, struct arena *arena, struct finding *out,
+                            struct error *err) MUST_CHECK;
+
+/* Whether two results are one. */
+bool difference_is_none(const struct result *a, const struct result *b);
+
+#endif

@@ -1,0 +1,69 @@
+/*
+ * record: what a build has left of each action and unit under its targets: what an audit compares
+ * with.
+ */
+#ifndef ENGINE_AUDIT_RECORD_H
+#define ENGINE_AUDIT_RECORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/digest.h"
+#include "base/error.h"
+#include "cache/results/index.h"
+
+struct arena;
+struct build;
+
+/* An action, or a unit of a trial. */
+struct recorded {
+    const char *name;  /* "squad", or "asha/3/2" */
+    const char *study; /* of a unit; else NULL */
+    int trial, t;      /* of a unit; else -1, 0 */
+    bool fetched;      /* it comes from the network */
+    bool by_hand;      /* its key was accepted, or that of a unit before it */
+    struct digest key;
+    int parent;           /* of a unit: the one before it; -1: none */
+    struct result result; /* kind NULL: it has none, as it failed */
+    const char *failure;  /* then the sentence */
+};
+
+/* What came of a study; and of the questions to its searcher and scheduler, asked again. */
+struct searched {
+    const char *study, *metric;
+    bool decided, maximize;
+    int best;           /* trial; -1: none */
+    const char *params; /* of the best */
+    double value;
+    double *values; /* by trial: of the report that stands for it; NaN: none */
+    size_t n_trials;
+    const char *wants; /* of one that is not decided: the unit that it needs, "asha/4/3" */
+    size_t n_answers;  /* on record */
+    const char *event; /* the first whose answer differs now; NULL: none does */
+    const char *was, *is;
+};
+
+struct record {
+    struct recorded *nodes;
+    size_t n, capacity;
+    int *slots; /* private: by key, open addressing; the number of a node and 1, or 0 */
+    size_t n_slots;
+    struct searched *studies;
+    size_t n_studies, study_capacity;
+    const char *missing; /* the first target that the store does not know; NULL: it knows all */
+    double seconds;      /* that its nodes took */
+    int actions, units, trials;
+};
+
+/* Of a build that was gone through by session_recorded. Everything lives in the arena. */
+enum status record_take(struct build *b, struct arena *arena, struct record *out,
+                        struct error *err) MUST_CHECK;
+
+/* The node of this key, or NULL. */
+const struct recorded *record_find(const struct record *r, const struct digest *key);
+
+/* Whether a name of the command line means this node: its own, its study's or its trial's, or the
+ * first digits of its key. */
+bool record_is_named(const struct recorded *node, const char *name);
+
+#endif
