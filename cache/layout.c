@@ -49,8 +49,8 @@ enum status layout_refuse_network(const char *folder, struct arena *arena, struc
 /* Of a store, or what is about to become it: its name, a point and more. */
 static bool is_ours(const char *name)
 {
-    static const char *const ours[] = {"blobs", "tmp",    "work", "graphs",
-                                       "live",  "claims", "lock", "version"};
+    static const char *const ours[] = {"blobs",  "tmp",    "work", "graphs", "live",
+                                       "audits", "claims", "lock", "version"};
     const size_t n = strcspn(name, ".");
 
     for (size_t k = 0; k < sizeof ours / sizeof *ours; k++)

@@ -10,6 +10,7 @@
  *                              outputs are moved and not copied
  *            STORE/graphs/     what the engine remembers of builds (see history.h, snapshots): the
  *                              caller's too; only spares work, and goes with each collection
+ *            STORE/audits/     rooms of audits, each a store of its own: the caller's
  *            STORE/live/       builds that run now: the caller's; it may go with its last process
  *            STORE/claims      an empty file whose bytes the engine locks, one a key
  *            STORE/lock        an empty file whose bytes are locked by who has it open (see

@@ -34,6 +34,15 @@ static const struct command_usage commands[COMMANDS] = {
          "STUDY/TRIAL/T or the first digits of a key.\nEnds with 3 where something differs, with 5 "
          "where nothing does and something could not be made again.\nWhat is broken off goes on "
          "with the same command line."},
+    [COMMAND_VERIFY] =
+        {"verify", "FILE", 1, 1, false,
+         "whether files are those of a signed statement, and what it proves",
+         "FILE is out/RECIPE/TARGET.intoto.jsonl. Ends with 3 where a signature or a "
+         "file is another, with 2 where\nit cannot be read or there is no key."},
+    [COMMAND_KEY] = {"key", "", 0, 0, false,
+                     "make the key that builds sign with, and show its public part",
+                     "$HPO_KEY_FILE, or hpo/key.pem in $XDG_CONFIG_HOME (~/.config). One that is "
+                     "there stays."},
     [COMMAND_CHECK] = {"check", "RECIPE [STUDY]", 1, 2, false,
                        "whether searcher and scheduler answer the same again",
                        "Without --set it takes the parameters of the last build."},

@@ -124,6 +124,17 @@ static enum status take_system(const struct value *v, struct error *err)
     return OK;
 }
 
+static enum status take_key(const struct value *v, struct error *err)
+{
+    struct options *o = v->options;
+    const char **last = arena_push(v->arena, o->keys, o->n_keys, o->keys_capacity);
+
+    if (!last)
+        return error_memory(err);
+    *last = v->string;
+    return OK;
+}
+
 static enum status take_format(const struct value *v, struct error *err)
 {
     if (strcmp(v->string, "dot") != 0 && strcmp(v->string, "json") != 0 &&
@@ -142,6 +153,8 @@ enum {
     GRAPH = 1 << COMMAND_GRAPH,
     LOG = 1 << COMMAND_LOG,
     AUDIT = 1 << COMMAND_AUDIT,
+    VERIFY = 1 << COMMAND_VERIFY,
+    KEY = 1 << COMMAND_KEY,
     CHECK = 1 << COMMAND_CHECK,
     SIMULATE = 1 << COMMAND_SIMULATE,
     ACCEPT = 1 << COMMAND_ACCEPT,
@@ -169,7 +182,7 @@ static const struct flag flags[] = {
     {"--gpu-identity", "FILE", WITH_KEYS, take_string, FIELD(gpu_identity),
      "what hpo-trainer fingerprint --backend cuda says where the GPUs are"},
     {"--out", "DIR", BUILD, take_string, FIELD(out), "where targets land (default: out)"},
-    {"--cache", "DIR", ALL & ~GRAPH, take_string, FIELD(cache),
+    {"--cache", "DIR", ALL & ~(GRAPH | VERIFY | KEY), take_string, FIELD(cache),
      "the store (default: $HPO_CACHE, else .hpo)"},
     {"--mirror", "FROM=TO", WITH_KEYS, take_mirror, 0,
      "clone from TO what the recipe clones from FROM"},
@@ -198,6 +211,12 @@ static const struct flag flags[] = {
      "use nothing of the store: build it all anew, from the commits in hpo.lock"},
     {"--room", "DIR", AUDIT, take_string, FIELD(room),
      "where to work (default: audits, in the store)"},
+    {"--against", "FILE", AUDIT, take_string, FIELD(against),
+     "compare with a signed statement instead of the store; implies --from-nothing"},
+    {"--key", "FILE", AUDIT | VERIFY, take_key, 0,
+     "a public key that is trusted (default: your own); may be given more than once"},
+    {"--recipe", "FILE", VERIFY, take_string, FIELD(verified_recipe),
+     "the recipe that it has to be of"},
     {"--revoke", NULL, ACCEPT, take_switch, FIELD(revoke),
      "take back what was accepted, and what was trained on from it"},
     {"--yes", NULL, ACCEPT, take_switch, FIELD(yes), "do it without asking"},

@@ -61,7 +61,8 @@ static command_run *const commands[COMMANDS] = {
     [COMMAND_ACCEPT] = accept_command,     [COMMAND_WATCH] = watch_command,
     [COMMAND_CACHE_STAT] = cache_command,  [COMMAND_CACHE_VERIFY] = cache_command,
     [COMMAND_CACHE_GC] = cache_command,    [COMMAND_DOCTOR] = doctor_command,
-    [COMMAND_AUDIT] = audit_command,
+    [COMMAND_AUDIT] = audit_command,       [COMMAND_VERIFY] = verify_command,
+    [COMMAND_KEY] = key_command,
 };
 
 static int exit_code(enum status s)

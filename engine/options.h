@@ -43,12 +43,16 @@ struct options {
     size_t n_system, system_capacity;
     bool revoke, yes; /* of accept */
     bool json, csv, verbose;
-    int sample;              /* of audit: so many actions and trials; 0: all */
-    bool from_nothing;       /* of audit */
-    const char *room;        /* of audit: the folder to work in, or NULL */
-    bool follow;             /* of log */
-    const char *format;      /* --format of graph */
-    double max_gb, max_days; /* of cache gc; negative: no such bound */
+    int sample;          /* of audit: so many actions and trials; 0: all */
+    bool from_nothing;   /* of audit */
+    const char *room;    /* of audit: the folder to work in, or NULL */
+    const char *against; /* of audit: a statement, or NULL */
+    const char **keys;   /* --key: files of public keys */
+    size_t n_keys, keys_capacity;
+    const char *verified_recipe; /* of verify: --recipe, or NULL */
+    bool follow;                 /* of log */
+    const char *format;          /* --format of graph */
+    double max_gb, max_days;     /* of cache gc; negative: no such bound */
     bool help;
 };
 

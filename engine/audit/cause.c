@@ -60,7 +60,7 @@ static bool is_one(const struct made *a, const struct made *b)
     return a->failed == b->failed && (a->failed || difference_is_none(&a->result, &b->result));
 }
 
-static bool is_recorded(const struct made *m, const struct recorded *node)
+static bool is_recorded(const struct made *m, const struct lineage_node *node)
 {
     if (m->failed || !node->result.kind)
         return m->failed && !node->result.kind;
@@ -129,7 +129,7 @@ static const char *name_unstable(const struct trying *t, const struct finding *f
  * HPO_UNTIL alone was another. */
 static bool went_on(const struct trying *t, size_t node)
 {
-    const struct recorded *nodes = t->record->nodes;
+    const struct lineage_node *nodes = t->record->nodes;
 
     for (int i = nodes[node].parent; i >= 0; i = nodes[i].parent)
         if (nodes[i].result.kind && (nodes[i].result.has_log || nodes[i].result.has_tree))
@@ -149,7 +149,7 @@ static const char *name_cut(const struct trying *t, size_t node)
 static enum status find_variation(const struct trying *t, size_t node, struct arena *arena,
                                   const char **cause, struct error *err)
 {
-    const struct recorded *recorded = &t->record->nodes[node];
+    const struct lineage_node *recorded = &t->record->nodes[node];
 
     for (unsigned bit = 1; bit < VARY_ALL; bit <<= 1) {
         struct made m;
@@ -171,7 +171,7 @@ static enum status find_variation(const struct trying *t, size_t node, struct ar
 static enum status find_outside(const struct trying *t, size_t node, struct arena *arena,
                                 struct finding *f, struct error *err)
 {
-    const struct recorded *recorded = &t->record->nodes[node];
+    const struct lineage_node *recorded = &t->record->nodes[node];
     struct made open;
 
     f->cause = "something that is not among its inputs has changed since the build: a file, a "
@@ -190,7 +190,7 @@ static enum status find_outside(const struct trying *t, size_t node, struct aren
 enum status cause_find(const struct trying *t, size_t node, struct arena *arena,
                        struct finding *finding, struct error *err)
 {
-    const struct recorded *recorded = &t->record->nodes[node];
+    const struct lineage_node *recorded = &t->record->nodes[node];
     struct made first = {.key = recorded->key, .arena = arena}, again, plain;
     enum status s = index_result_get(t->room, &recorded->key, arena, &first.result, err);
 

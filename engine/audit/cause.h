@@ -15,7 +15,7 @@ struct trying {
     const struct options *o; /* of the audit; its words and --set */
     bool all;                /* as in session_audit */
     struct store *recorded, *room;
-    const struct record *record;
+    const struct lineage *record;
     const char *folder; /* in which rooms are made */
     unsigned varied;
 };

@@ -7,7 +7,7 @@
 
 #include "base/arena.h"
 
-static enum status open(const struct record *r, struct arena *arena, struct choice *out,
+static enum status open(const struct lineage *r, struct arena *arena, struct choice *out,
                         struct error *err)
 {
     *out = (struct choice){.chosen = arena_array(arena, r->n + 1, sizeof(bool)),
@@ -21,7 +21,7 @@ static int by_bytes(const void *a, const void *b)
 }
 
 /* The units before a chosen one are made again, too: it begins with the last one's checkpoint. */
-static void finish(const struct record *r, struct choice *c)
+static void finish(const struct lineage *r, struct choice *c)
 {
     for (size_t i = r->n; i-- > 0;) /* a unit stands behind its parent */
         if (c->chosen[i] && r->nodes[i].parent >= 0)
@@ -34,7 +34,7 @@ static void finish(const struct record *r, struct choice *c)
         qsort(c->keys, c->n, sizeof *c->keys, by_bytes);
 }
 
-enum status choice_all(const struct record *r, struct arena *arena, struct choice *out,
+enum status choice_all(const struct lineage *r, struct arena *arena, struct choice *out,
                        struct error *err)
 {
     TRY(open(r, arena, out, err));
@@ -44,13 +44,13 @@ enum status choice_all(const struct record *r, struct arena *arena, struct choic
     return OK;
 }
 
-static bool is_one_trial(const struct recorded *a, const struct recorded *b)
+static bool is_one_trial(const struct lineage_node *a, const struct lineage_node *b)
 {
     return a->study && b->study && a->trial == b->trial && strcmp(a->study, b->study) == 0;
 }
 
-enum status choice_one(const struct record *r, size_t node, struct arena *arena, struct choice *out,
-                       struct error *err)
+enum status choice_one(const struct lineage *r, size_t node, struct arena *arena,
+                       struct choice *out, struct error *err)
 {
     TRY(open(r, arena, out, err));
     for (size_t i = 0; i < r->n; i++)
@@ -59,14 +59,14 @@ enum status choice_one(const struct record *r, size_t node, struct arena *arena,
     return OK;
 }
 
-enum status choice_named(const struct record *r, const char *const *names, size_t n,
+enum status choice_named(const struct lineage *r, const char *const *names, size_t n,
                          struct arena *arena, struct choice *out, struct error *err)
 {
     TRY(open(r, arena, out, err));
     for (size_t w = 0; w < n; w++) {
         bool found = false;
         for (size_t i = 0; i < r->n; i++)
-            if (record_is_named(&r->nodes[i], names[w]))
+            if (lineage_is_named(&r->nodes[i], names[w]))
                 found = out->chosen[i] = true;
         if (found)
             continue;
@@ -86,7 +86,7 @@ struct lot {
 };
 
 /* Whether the node is the first of its lot. */
-static bool is_first(const struct record *r, const struct choice *c, size_t i)
+static bool is_first(const struct lineage *r, const struct choice *c, size_t i)
 {
     for (size_t k = i; k-- > 0 && r->nodes[i].study;) /* those of a trial stand together */
         if (c->chosen[k] && is_one_trial(&r->nodes[k], &r->nodes[i]))
@@ -96,7 +96,7 @@ static bool is_first(const struct record *r, const struct choice *c, size_t i)
     return c->chosen[i];
 }
 
-static enum status draw_number(const struct recorded *node, const void *nonce, size_t n_nonce,
+static enum status draw_number(const struct lineage_node *node, const void *nonce, size_t n_nonce,
                                struct digest *out, struct error *err)
 {
     struct hasher *h;
@@ -110,7 +110,7 @@ static enum status draw_number(const struct recorded *node, const void *nonce, s
     return s;
 }
 
-enum status choice_draw(const struct record *r, int most, const void *nonce, size_t n_nonce,
+enum status choice_draw(const struct lineage *r, int most, const void *nonce, size_t n_nonce,
                         struct arena *arena, struct choice *choice, struct error *err)
 {
     struct lot *lots = arena_array(arena, r->n + 1, sizeof *lots);

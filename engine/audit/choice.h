@@ -2,7 +2,7 @@
 #ifndef ENGINE_AUDIT_CHOICE_H
 #define ENGINE_AUDIT_CHOICE_H
 
-#include "engine/audit/record.h"
+#include "engine/execution/lineage.h"
 
 struct choice {
     bool *chosen;        /* by node */
@@ -11,20 +11,20 @@ struct choice {
 };
 
 /* All nodes. */
-enum status choice_all(const struct record *r, struct arena *arena, struct choice *out,
+enum status choice_all(const struct lineage *r, struct arena *arena, struct choice *out,
                        struct error *err) MUST_CHECK;
 
 /* An action; of a unit its trial: so its runs are cut as those of the audit. */
-enum status choice_one(const struct record *r, size_t node, struct arena *arena, struct choice *out,
-                       struct error *err) MUST_CHECK;
+enum status choice_one(const struct lineage *r, size_t node, struct arena *arena,
+                       struct choice *out, struct error *err) MUST_CHECK;
 
 /* Those that one of the names means, each unit with those before it. ERR_INPUT: a name means
  * nothing. */
-enum status choice_named(const struct record *r, const char *const *names, size_t n,
+enum status choice_named(const struct lineage *r, const char *const *names, size_t n,
                          struct arena *arena, struct choice *out, struct error *err) MUST_CHECK;
 
 /* `most` actions and trials of those that are chosen, drawn by the nonce. */
-enum status choice_draw(const struct record *r, int most, const void *nonce, size_t n_nonce,
+enum status choice_draw(const struct lineage *r, int most, const void *nonce, size_t n_nonce,
                         struct arena *arena, struct choice *choice, struct error *err) MUST_CHECK;
 
 #endif

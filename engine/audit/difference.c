@@ -84,7 +84,7 @@ bool difference_is_none(const struct result *a, const struct result *b)
     return !has_two_trees(a, b) || digest_equal(&a->tree, &b->tree);
 }
 
-static enum status compare(const struct recorded *node, const struct result *now,
+static enum status compare(const struct lineage_node *node, const struct result *now,
                            struct store *recorded, struct store *room, struct arena *arena,
                            struct text *out, struct error *err)
 {
@@ -102,7 +102,7 @@ static enum status compare(const struct recorded *node, const struct result *now
 }
 
 /* It is not in the room: it failed there, or nothing came to it. */
-static enum status find_failure(const struct recorded *node, struct store *room,
+static enum status find_failure(const struct lineage_node *node, struct store *room,
                                 struct arena *arena, struct finding *out, struct text *what,
                                 struct error *err)
 {
@@ -128,7 +128,7 @@ static enum status find_failure(const struct recorded *node, struct store *room,
 }
 
 /* What the store has must be what was made, whether that can be made again or not. */
-static enum status check_store(const struct recorded *node, struct store *recorded,
+static enum status check_store(const struct lineage_node *node, struct store *recorded,
                                struct store *room, struct arena *arena, struct text *what,
                                struct error *err)
 {
@@ -142,9 +142,9 @@ static enum status check_store(const struct recorded *node, struct store *record
     return OK;
 }
 
-enum status difference_find(const struct recorded *node, struct store *recorded, struct store *room,
-                            const struct finding *before, struct arena *arena, struct finding *out,
-                            struct error *err)
+enum status difference_find(const struct lineage_node *node, struct store *recorded,
+                            struct store *room, const struct finding *before, struct arena *arena,
+                            struct finding *out, struct error *err)
 {
     struct text what = text_in(arena);
     struct result now;

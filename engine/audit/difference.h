@@ -2,7 +2,7 @@
 #ifndef ENGINE_AUDIT_DIFFERENCE_H
 #define ENGINE_AUDIT_DIFFERENCE_H
 
-#include "engine/audit/record.h"
+#include "engine/execution/lineage.h"
 
 enum verdict {
     VERDICT_SAME,    /* every file and every reported number */
@@ -22,9 +22,9 @@ struct finding {
 };
 
 /* One node; before: what was found of the unit before it, or NULL. */
-enum status difference_find(const struct recorded *node, struct store *recorded, struct store *room,
-                            const struct finding *before, struct arena *arena, struct finding *out,
-                            struct error *err) MUST_CHECK;
+enum status difference_find(const struct lineage_node *node, struct store *recorded,
+                            struct store *room, const struct finding *before, struct arena *arena,
+                            struct finding *out, struct error *err) MUST_CHECK;
 
 /* Whether two results are one. */
 bool difference_is_none(const struct result *a, const struct result *b);

@@ -175,7 +175,7 @@ enum status files_compare(struct store *recorded, const struct digest *was, stru
                           struct error *err)
 {
     struct tree before, now;
-    enum status s = tree_read(recorded, was, arena, &before, err);
+    enum status s = recorded ? tree_read(recorded, was, arena, &before, err) : ERR_NOT_FOUND;
 
     if (s == ERR_NOT_FOUND) {
         char a[DIGEST_HEX + 1], b[DIGEST_HEX + 1];

@@ -11,7 +11,8 @@ struct text;
 
 /*
  * Lines: which file, at which byte, and of tensors what (tensors.h); up to a few files. Where the
- * files on record are not kept it says so. ERR_CORRUPT: those on record are damaged.
+ * files on record are not kept, or recorded is NULL, it says so. ERR_CORRUPT: those on record are
+ * damaged.
  */
 enum status files_compare(struct store *recorded, const struct digest *was, struct store *room,
                           const struct digest *is, struct arena *arena, struct text *out,

@@ -6,7 +6,7 @@
 
 #include "base/text.h"
 
-static const struct searched *find(const struct record *r, const char *study)
+static const struct searched *find(const struct lineage *r, const char *study)
 {
     for (size_t i = 0; i < r->n_studies; i++)
         if (strcmp(r->studies[i].study, study) == 0)
@@ -66,7 +66,7 @@ static void add_study(const struct searched *was, const struct searched *is, str
                 was->n_trials);
 }
 
-void meaning_add(const struct record *was, const struct record *is, struct text *out)
+void meaning_add(const struct lineage *was, const struct lineage *is, struct text *out)
 {
     for (size_t i = 0; i < was->n_studies; i++)
         if (was->studies[i].decided)

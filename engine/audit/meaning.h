@@ -2,11 +2,11 @@
 #ifndef ENGINE_AUDIT_MEANING_H
 #define ENGINE_AUDIT_MEANING_H
 
-#include "engine/audit/record.h"
+#include "engine/execution/lineage.h"
 
 struct text;
 
 /* Lines: whether another trial would have won, and how many change their rank. */
-void meaning_add(const struct record *was, const struct record *is, struct text *out);
+void meaning_add(const struct lineage *was, const struct lineage *is, struct text *out);
 
 #endif

@@ -65,16 +65,18 @@ enum status place_open(const char *parent, const char *question, struct arena *a
                        struct place *out, struct error *err)
 {
     struct digest id;
-    char hex[DIGEST_HEX + 1], *mark;
+    char hex[DIGEST_HEX + 1], *mark, *folder;
 
     *out = (struct place){.lock = -1};
     TRY(digest_bytes(question, strlen(question), &id, err));
     digest_hex(&id, hex);
-    if (!(out->folder = arena_printf(arena, "%s/%.16s", parent, hex)) ||
-        !(out->room = file_join(arena, out->folder, "room")) ||
-        !(mark = file_join(arena, out->folder, done)))
+    if (!(folder = arena_printf(arena, "%s/%.16s", parent, hex)))
         return error_memory(err);
-    TRY(file_make_folders(out->folder, err));
+    TRY(file_make_folders(folder, err));
+    TRY(file_absolute(folder, arena, &folder, err));
+    out->folder = folder;
+    if (!(out->room = file_join(arena, folder, "room")) || !(mark = file_join(arena, folder, done)))
+        return error_memory(err);
     TRY(lock(out, err));
     if (access(mark, F_OK) == 0)
         TRY(clear(out, arena, err));

@@ -31,7 +31,7 @@ static void add_lines(struct text *out, const char *lines)
     }
 }
 
-static void add_node(const struct recorded *node, const struct finding *f, struct text *out)
+static void add_node(const struct lineage_node *node, const struct finding *f, struct text *out)
 {
     text_printf(out, "%s: %s\n", node->name, verdict_word(f->verdict));
     add_lines(out, f->what);
@@ -88,7 +88,10 @@ static void add_counts(const struct verdicts *v, const struct verdict_counts *c,
         }
     if (c->nodes[VERDICT_LEFT] > 0)
         text_printf(out, ", %d not asked for", c->nodes[VERDICT_LEFT]);
-    text_printf(out, " (%.1f s; the build took %.1f s)\n", v->seconds, v->record->seconds);
+    if (v->record->seconds > 0)
+        text_printf(out, " (%.1f s; the build took %.1f s)\n", v->seconds, v->record->seconds);
+    else
+        text_printf(out, " (%.1f s)\n", v->seconds);
 }
 
 void verdicts_text(const struct verdicts *v, struct text *out)
@@ -116,7 +119,8 @@ static void add_member(struct text *out, const char *name, const char *string)
     json_write_string(out, string);
 }
 
-static void add_json_node(const struct recorded *node, const struct finding *f, struct text *out)
+static void add_json_node(const struct lineage_node *node, const struct finding *f,
+                          struct text *out)
 {
     char hex[DIGEST_HEX + 1];
 

@@ -9,7 +9,7 @@ struct text;
 
 struct verdicts {
     const char *recipe, *arguments;
-    const struct record *record;
+    const struct lineage *record;
     const struct choice *choice;
     const struct finding *findings; /* by node of the record */
     const char *meaning;            /* lines; or NULL */

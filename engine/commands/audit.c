@@ -7,35 +7,46 @@
 #include "base/text.h"
 #include "cache/records/history.h"
 #include "cache/store.h"
+#include "engine/audit/attest.h"
 #include "engine/audit/cause.h"
 #include "engine/audit/meaning.h"
 #include "engine/audit/place.h"
+#include "engine/audit/stated.h"
 #include "engine/audit/verdicts.h"
 #include "engine/commands/commands.h"
 #include "engine/commands/reader.h"
 #include "engine/execution/audit.h"
 #include "engine/execution/build.h"
+#include "engine/execution/provenance.h"
 #include "engine/execution/session.h"
 #include "engine/executor/variation.h"
 #include "engine/options.h"
 #include "engine/process/runner.h"
 #include "engine/progress.h"
+#include "engine/statement/keys.h"
+#include "engine/statement/signed.h"
 
-enum { MOST_CAUSES = 8 };
+enum { MOST_CAUSES = 8, RECIPE_LIMIT = 64 << 20, SOURCE_LIMIT = 1 << 30 };
 
 struct audited {
     struct arena *arena;
     struct options o; /* with the --set of the last build */
     struct store *store;
     bool all; /* every target is gone through: words name nodes */
-    struct record record;
+    struct lineage record;
     struct choice choice;
     struct place place;
     struct finding *findings;
     struct verdicts verdicts;
-    int64_t run;         /* of the last build */
-    const char *unknown; /* the first word that is no target, or NULL */
-    size_t n_targets;    /* words that are */
+    int64_t run;                    /* of the last build */
+    struct signed_statement stated; /* with --against */
+    struct own_key key;             /* that signs what is found, where there is one */
+    struct tested *tested;          /* the targets */
+    size_t n_tested;
+    struct digest recipe; /* of its file */
+    const char *folder;   /* out/RECIPE/audit */
+    const char *unknown;  /* the first word that is no target, or NULL */
+    size_t n_targets;     /* words that are */
 };
 
 /* ---- what is on record ---- */
@@ -69,6 +80,31 @@ static bool is_target(const struct build *b, const char *word)
     return false;
 }
 
+static enum status find_folder(struct audited *a, const struct recipe *recipe, struct error *err)
+{
+    a->folder = arena_printf(a->arena, "%s/%s/audit", a->o.out, recipe_name(recipe));
+    return a->folder ? OK : error_memory(err);
+}
+
+/* What is signed in the end: each target, as its statement has it. */
+static enum status take_targets(struct build *b, struct audited *a, struct error *err)
+{
+    struct recipe_origins o;
+
+    if (!(a->tested = arena_array(a->arena, b->n_targets + 1, sizeof *a->tested)))
+        return error_memory(err);
+    for (a->n_tested = 0; a->n_tested < b->n_targets; a->n_tested++) {
+        struct tested *t = &a->tested[a->n_tested];
+        if (!(t->name = arena_string(a->arena, b->targets[a->n_tested].name)))
+            return error_memory(err);
+        TRY(lineage_take(b, &b->targets[a->n_tested], 1, a->arena, &t->lineage, err));
+        TRY(provenance_nodes(&t->lineage, a->arena, &t->nodes, err));
+    }
+    if (recipe_origins(b->recipe, &o) && o.n_sources > 0)
+        TRY(digest_bytes(o.sources[0].bytes, o.sources[0].n, &a->recipe, err));
+    return find_folder(a, b->recipe, err);
+}
+
 static enum status take_record(struct build *b, void *context, struct error *err)
 {
     struct audited *a = context;
@@ -82,7 +118,8 @@ static enum status take_record(struct build *b, void *context, struct error *err
             a->unknown = a->o.words[i];
     if (!(a->verdicts.arguments = arena_string(a->arena, b->arguments)))
         return error_memory(err);
-    return record_take(b, a->arena, &a->record, err);
+    TRY(lineage_take(b, b->targets, b->n_targets, a->arena, &a->record, err));
+    return a->key.signer ? take_targets(b, a, err) : OK;
 }
 
 /* Words are targets, or nodes: which of the two only the graph can say. */
@@ -131,17 +168,89 @@ static enum status choose(struct audited *a, struct error *err)
                        err);
 }
 
+/* ---- what a statement says ---- */
+
+static enum status refuse_statement(const struct audited *a, const char *what, struct error *err)
+{
+    return error_set(err, ERR_INPUT, a->o.against, "it is of another %s than the command line's",
+                     what);
+}
+
+/* Whether a file beside the recipe is another than the statement's; folders show in their keys. */
+static enum status check_source(const struct audited *a, const struct stated_file *f,
+                                struct error *err)
+{
+    const char *slash = strrchr(a->verdicts.recipe, '/');
+    const char *path = arena_printf(a->arena, "%.*s/%s", (int)(slash - a->verdicts.recipe),
+                                    a->verdicts.recipe, f->name);
+    struct digest found;
+    char *bytes;
+    size_t n;
+
+    if (!path)
+        return error_memory(err);
+    if (file_read(path, SOURCE_LIMIT, a->arena, &bytes, &n, err) != OK)
+        return OK; /* a folder, or of another place: the build will tell */
+    TRY(digest_bytes(bytes, n, &found, err));
+    if (digest_equal(&found, &f->digest))
+        return OK;
+    return error_set(err, ERR_INPUT, path, "it is not the file that the statement was made with");
+}
+
+/* The recipe and its --set must be those of the statement. */
+static enum status check_statement(struct audited *a, struct error *err)
+{
+    const struct statement *s = &a->stated.statement;
+    const char *arguments = s->arguments;
+    char *bytes;
+    size_t n;
+
+    TRY(session_recipe(&a->o, a->arena, &a->verdicts.recipe, err));
+    TRY(file_read(a->verdicts.recipe, RECIPE_LIMIT, a->arena, &bytes, &n, err));
+    TRY(digest_bytes(bytes, n, &a->recipe, err));
+    if (!digest_equal(&a->recipe, &s->recipe.digest))
+        return refuse_statement(a, "recipe", err);
+    if (a->o.n_words > 1 || (a->o.n_words == 1 && strcmp(a->o.words[0], s->target) != 0))
+        return refuse_statement(a, "target", err);
+    if (a->o.n_sets > 0)
+        TRY(session_arguments(&a->o, a->arena, &arguments, err));
+    if (strcmp(arguments, s->arguments) != 0)
+        return refuse_statement(a, "--set", err);
+    for (size_t i = 0; i < s->n_sources; i++)
+        TRY(check_source(a, &s->sources[i], err));
+    return options_take_arguments(&a->o, s->arguments, a->arena, err);
+}
+
+static enum status take_statement(struct audited *a, struct error *err)
+{
+    const struct statement *s = &a->stated.statement;
+    const char **words = arena_array(a->arena, 1, sizeof *words);
+
+    if (!words || !(a->tested = arena_alloc(a->arena, sizeof *a->tested)))
+        return error_memory(err);
+    TRY(signed_read(a->o.against, a->o.keys, a->o.n_keys, a->arena, &a->stated, err));
+    TRY(check_statement(a, err));
+    TRY(stated_lineage(&a->stated, a->arena, &a->record, err));
+    words[0] = s->target;
+    a->o.words = words;
+    a->o.n_words = 1;
+    a->verdicts.arguments = s->arguments;
+    *a->tested = (struct tested){s->target, a->record, s->nodes.digest};
+    a->n_tested = 1;
+    return OK;
+}
+
 /* ---- where ---- */
 
 /* The folder of this question: two questions have two. */
 static enum status open_place(struct audited *a, struct error *err)
 {
-    const char *parent =
-        a->o.room ? a->o.room : file_join(a->arena, store_folder(a->store), "audits");
+    const char *parent = a->o.room ? a->o.room : file_join(a->arena, a->o.cache, "audits");
     struct text question = text_in(a->arena);
     char *string;
 
-    text_printf(&question, "%s\n%s\n%s %d %lld\n", a->verdicts.recipe, a->verdicts.arguments,
+    text_printf(&question, "%s\n%s\n%s\n%s %d %lld\n", a->o.against ? a->o.against : "",
+                a->verdicts.recipe, a->verdicts.arguments,
                 a->o.from_nothing ? "nothing" : "recorded", a->o.sample, (long long)a->run);
     for (size_t i = 0; i < a->o.n_words; i++)
         text_printf(&question, "%s\n", a->o.words[i]);
@@ -154,18 +263,24 @@ static enum status say_costs(const struct audited *a, struct error *err)
     struct progress *p;
     double seconds = 0;
     int actions = 0, units = 0;
+    const char *what, *took;
 
     for (size_t i = 0; i < a->record.n; i++)
         if (a->choice.chosen[i]) {
-            const struct recorded *node = &a->record.nodes[i];
+            const struct lineage_node *node = &a->record.nodes[i];
             seconds += node->result.kind ? node->result.seconds : 0;
             actions += !node->study;
             units += node->study != NULL;
         }
+    what = a->o.against ? arena_printf(a->arena, "%s against %s", a->o.recipe, a->o.against)
+                        : arena_printf(a->arena, "run %lld of %s", (long long)a->run, a->o.recipe);
+    took = a->o.against ? "" : arena_printf(a->arena, ", which took %.1f min", seconds / 60);
+    if (!what || !took)
+        return error_memory(err);
     TRY(progress_open(false, &p, err));
-    progress_line(p, "auditing run %lld of %s%s: %d action%s and %d unit%s, which took %.1f min",
-                  (long long)a->run, a->o.recipe, a->place.goes_on ? ", going on" : "", actions,
-                  actions == 1 ? "" : "s", units, units == 1 ? "" : "s", seconds / 60);
+    progress_line(p, "auditing %s%s: %d action%s and %d unit%s%s", what,
+                  a->place.goes_on ? ", going on" : "", actions, actions == 1 ? "" : "s", units,
+                  units == 1 ? "" : "s", took);
     progress_flush(p);
     progress_close(p);
     return OK;
@@ -180,6 +295,24 @@ static const struct finding *before(const struct audited *a, size_t i)
     return parent >= 0 ? &a->findings[parent] : NULL;
 }
 
+/* From nothing, what is made of something else has another key, and its own is not there. */
+static void name_followers(struct audited *a)
+{
+    bool differs = false;
+
+    for (size_t i = 0; i < a->record.n; i++)
+        differs = differs || a->findings[i].verdict == VERDICT_DIFFERS;
+    for (size_t i = 0; i < a->record.n; i++) {
+        struct finding *f = &a->findings[i];
+        if (f->verdict != VERDICT_UNCLEAR || a->record.nodes[i].fetched)
+            continue;
+        f->verdict = differs ? VERDICT_FOLLOWS : VERDICT_UNCLEAR;
+        f->what = differs ? "it is made of something that differs"
+                          : "its key is another here: the tool or its environment is not that of "
+                            "the record (hpo why shows what is in a key)";
+    }
+}
+
 static enum status compare_all(struct audited *a, struct store *room, struct error *err)
 {
     if (!(a->findings = arena_array(a->arena, a->record.n + 1, sizeof *a->findings)))
@@ -191,6 +324,8 @@ static enum status compare_all(struct audited *a, struct store *room, struct err
         else
             a->findings[i].verdict = VERDICT_LEFT;
     a->verdicts.findings = a->findings;
+    if (a->o.from_nothing)
+        name_followers(a);
     return OK;
 }
 
@@ -208,7 +343,7 @@ static enum status find_causes(struct audited *a, struct store *room, struct err
     int found = 0;
 
     for (size_t i = 0; i < a->record.n && found < MOST_CAUSES && !a->o.from_nothing; i++) {
-        const struct recorded *node = &a->record.nodes[i];
+        const struct lineage_node *node = &a->record.nodes[i];
         if (a->findings[i].verdict != VERDICT_DIFFERS || (node->study && node->study == study))
             continue;
         study = node->study;
@@ -222,10 +357,10 @@ static enum status take_again(struct build *b, void *context, struct error *err)
 {
     const struct audited *a = context;
     struct text lines = text_in(a->arena);
-    struct record now;
+    struct lineage now;
     char *meaning;
 
-    TRY(record_take(b, a->arena, &now, err));
+    TRY(lineage_take(b, b->targets, b->n_targets, a->arena, &now, err));
     meaning_add(&a->record, &now, &lines);
     TRY(text_finish(&lines, &meaning, NULL, err));
     ((struct audited *)context)->verdicts.meaning = *meaning ? meaning : NULL;
@@ -235,16 +370,15 @@ static enum status take_again(struct build *b, void *context, struct error *err)
 /* Where some unit differs, each study is decided again. */
 static enum status find_meaning(struct audited *a, struct store *room, struct error *err)
 {
-    for (size_t i = 0; i < a->record.n; i++)
+    for (size_t i = 0; i < a->record.n && a->store; i++)
         if (a->record.nodes[i].study && a->findings[i].verdict == VERDICT_DIFFERS)
             return session_recorded(&a->o, a->store, room, a->all, take_again, a, err);
     return OK;
 }
 
-static enum status look_at_room(struct build *b, void *context, struct error *err)
+static enum status end_making(struct build *b, void *context, struct error *err)
 {
-    (void)b, (void)context, (void)err;
-    return OK;
+    return find_folder(context, b->recipe, err);
 }
 
 static enum status make_again(struct audited *a, struct error *err)
@@ -254,11 +388,13 @@ static enum status make_again(struct audited *a, struct error *err)
                                     .keys = a->choice.keys,
                                     .n_keys = a->choice.n,
                                     .from_nothing = a->o.from_nothing,
-                                    .varies = a->verdicts.varied};
+                                    .varies = a->verdicts.varied,
+                                    .pins = a->stated.statement.pins,
+                                    .n_pins = a->stated.statement.n_pins};
 
     o.cache = a->place.room;
     o.keep_going = true;
-    return session_audit(&o, &plan, a->all, look_at_room, a, err);
+    return session_audit(&o, &plan, a->all, end_making, a, err);
 }
 
 /* ---- what is said ---- */
@@ -275,6 +411,15 @@ static enum status say(struct audited *a, struct error *err)
         verdicts_text(&a->verdicts, &out);
     TRY(text_finish(&out, &string, &n, err));
     return progress_result(string, n, err);
+}
+
+/* Beside what was audited, for whoever reads it there. */
+static enum status sign(const struct audited *a, struct error *err)
+{
+    for (size_t i = 0; i < a->n_tested && a->key.signer; i++)
+        TRY(attest_write(&a->key, &a->verdicts, &a->tested[i], &a->recipe, a->folder, a->arena,
+                         err));
+    return OK;
 }
 
 static enum status conclude(struct audited *a, struct error *err)
@@ -309,40 +454,50 @@ static enum status judge(struct audited *a, int64_t started_ns, struct error *er
     if (c.nodes[VERDICT_SAME] + c.nodes[VERDICT_LEFT] < (int)a->record.n)
         a->verdicts.kept = a->place.room;
     TRY(place_finish(&a->place, a->verdicts.kept != NULL, err));
+    TRY(sign(a, err));
     TRY(say(a, err));
     return conclude(a, err);
+}
+
+/* What is on record, then the audit of it. */
+static enum status run_audit(struct audited *a, struct error *err)
+{
+    const int64_t started_ns = runner_now_ns();
+
+    if (a->o.against) {
+        TRY(take_statement(a, err));
+    } else {
+        TRY(take_last(a, err));
+        TRY(find_record(a, err));
+        TRY(check_record(a, err));
+    }
+    TRY(open_place(a, err));
+    TRY(choose(a, err));
+    TRY(say_costs(a, err));
+    TRY(make_again(a, err));
+    return judge(a, started_ns, err);
 }
 
 static enum status audit(const struct options *o, struct store *store, struct arena *arena,
                          struct error *err)
 {
     struct audited a = {.arena = arena, .o = *o, .store = store, .place = {.lock = -1}};
-    const int64_t started_ns = runner_now_ns();
     enum status s;
 
+    a.o.from_nothing |= o->against != NULL;
     a.verdicts = (struct verdicts){.record = &a.record,
                                    .choice = &a.choice,
-                                   .from_nothing = o->from_nothing,
+                                   .from_nothing = a.o.from_nothing,
                                    .sample = o->sample,
-                                   .varied = o->from_nothing ? VARY_ALL & ~(unsigned)VARY_CUTS
-                                                             : (unsigned)VARY_ALL};
-    TRY(take_last(&a, err));
-    TRY(find_record(&a, err));
-    TRY(check_record(&a, err));
-    s = open_place(&a, err);
-    if (s == OK)
-        s = choose(&a, err);
-    if (s == OK)
-        s = say_costs(&a, err);
-    if (s == OK)
-        s = make_again(&a, err);
-    if (s == OK)
-        s = judge(&a, started_ns, err);
+                                   .varied = VARY_ALL & ~(a.o.from_nothing ? VARY_CUTS : 0U)};
+    TRY(keys_open(arena, &a.key, err));
+    s = run_audit(&a, err);
+    keys_close(&a.key);
     place_close(&a.place);
     return s;
 }
 
 enum status audit_command(const struct options *o, struct arena *arena, struct error *err)
 {
-    return read_store(o, arena, audit, err);
+    return o->against ? audit(o, NULL, arena, err) : read_store(o, arena, audit, err);
 }

@@ -12,6 +12,6 @@ typedef enum status command_run(const struct options *o, struct arena *arena, st
 
 command_run build_command, table_command, why_command, graph_command, log_command, runs_command,
     accept_command, check_command, simulate_command, watch_command, diff_command, shell_command,
-    cache_command, doctor_command, audit_command;
+    cache_command, doctor_command, audit_command, verify_command, key_command;
 
 #endif

@@ -16,13 +16,17 @@
 
 #include "engine/execution/build.h"
 
+struct stated_pin;
+
 struct audit_plan {
-    struct store *recorded;
+    struct store *recorded;    /* NULL: none is at hand, from_nothing */
     const struct digest *keys; /* what is made again, sorted; NULL: everything */
     size_t n_keys;
     bool from_nothing;
-    unsigned varies; /* enum variation */
-    bool quiet;      /* nothing is said of what is made */
+    unsigned varies;               /* enum variation */
+    bool quiet;                    /* nothing is said of what is made */
+    const struct stated_pin *pins; /* what moving names were, whatever hpo.lock says */
+    size_t n_pins;
 };
 
 /* Puts itself in front of the build's results. */

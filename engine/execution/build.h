@@ -38,6 +38,7 @@ struct devices;
 struct exclusions;
 struct live;
 struct local_machine;
+struct own_key;
 struct pins;
 struct reaper;
 struct run;
@@ -127,6 +128,7 @@ struct build {
     struct devices *devices;
     struct fetch_context fetch;
     struct pins *pins;
+    const struct own_key *key; /* that signs what lands in out/; NULL: there is none */
     struct progress *progress;
     struct live *live; /* what is shown of it while it goes on; NULL: nothing */
     struct plan *plan;

@@ -99,7 +99,7 @@ double job_seconds(const struct job *job)
 
 struct measured job_measured(const struct job *job, double seconds)
 {
-    return (struct measured){seconds, job->task->gpus * seconds};
+    return (struct measured){seconds, job->task->gpus * seconds, job->task->isolation};
 }
 
 bool job_is_of(const struct job *job, const char *study, int *trial)

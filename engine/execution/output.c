@@ -16,6 +16,7 @@
 #include "engine/execution/compare.h"
 #include "engine/execution/landing.h"
 #include "engine/execution/owner.h"
+#include "engine/execution/provenance.h"
 #include "engine/execution/recall.h"
 #include "engine/execution/resolve.h"
 #include "engine/graph/target_name.h"
@@ -70,6 +71,46 @@ static enum status print_heading(const struct build *b, size_t i, struct error *
     return line ? progress_result(line, strlen(line), err) : error_memory(err);
 }
 
+/* ---- where it comes from ---- */
+
+/* The one file NAME, or, where there is no text, nothing of that name that is hpo's. */
+static enum status put_file(const struct outputs *o, const char *target, const char *ending,
+                            const char *text, struct error *err)
+{
+    struct build *b = o->b;
+    const char *name = arena_printf(b->arena, "%s%s", target, ending);
+    struct stamp *stamp = arena_alloc(b->arena, sizeof *stamp);
+    struct content *content = arena_alloc(b->arena, sizeof *content);
+    struct piece *piece = arena_alloc(b->arena, sizeof *piece);
+
+    if (!name || !stamp || !content || !piece)
+        return error_memory(err);
+    if (!text)
+        return landing_put(o->to, name, NULL, 0, stamp, err);
+    *content = (struct content){.origin = FROM_TEXT, .bytes = text, .n = strlen(text)};
+    TRY(digest_bytes(text, content->n, &content->digest, err));
+    *piece = (struct piece){
+        .path = name, .kind = TREE_FILE, .digest = content->digest, .content = content};
+    return landing_put(o->to, name, piece, 1, stamp, err);
+}
+
+/* The target's files, and beside them the statement. */
+static enum status put(const struct outputs *o, size_t i, const struct piece *pieces, size_t n,
+                       struct error *err)
+{
+    struct build *b = o->b;
+    const struct target *t = &b->targets[i];
+    struct provenance p = {.nodes = NULL};
+
+    if (b->key && n > 0)
+        TRY(provenance_make(b, b->key, t, pieces, n, b->arena, &p, err));
+    TRY(landing_put(o->to, t->name, pieces, n, recall_landing(b, i), err));
+    TRY(put_file(o, t->name, PROVENANCE_NODES, p.nodes, err));
+    return put_file(o, t->name, PROVENANCE_STATEMENT, p.statement, err);
+}
+
+/* ---- a table ---- */
+
 /* table.csv, table.json, table.txt in the target's folder; the text also goes to standard
  * output. */
 static enum status output_table(const struct outputs *o, size_t i, const char *kind,
@@ -86,7 +127,7 @@ static enum status output_table(const struct outputs *o, size_t i, const char *k
     TRY(text_piece(b, target, "table.csv", csv, &pieces[0], err));
     TRY(text_piece(b, target, "table.json", line, &pieces[1], err));
     TRY(text_piece(b, target, "table.txt", text, &pieces[2], err));
-    TRY(landing_put(o->to, target, pieces, 3, recall_landing(b, i), err));
+    TRY(put(o, i, pieces, 3, err));
     if (b->o->json)
         return OK;
     progress_clear(b->progress);
@@ -169,7 +210,7 @@ static enum status put_content(const struct outputs *o, size_t i, const char *pa
     if (s == ERR_INPUT)
         error_place(err, "target %s", target->name);
     TRY(s);
-    return landing_put(o->to, target->name, pieces, n, recall_landing(b, i), err);
+    return put(o, i, pieces, n, err);
 }
 
 static enum status output_content(const struct outputs *o, size_t i, bool *again, struct error *err)

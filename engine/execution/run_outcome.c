@@ -16,7 +16,7 @@ struct chain run_chain(const struct run *run, size_t i, size_t n)
 
 struct measured run_measured(const struct unit *u)
 {
-    return (struct measured){u->seconds, u->gpu_seconds};
+    return (struct measured){.seconds = u->seconds, .gpu_seconds = u->gpu_seconds};
 }
 
 enum status run_result(const struct build *b, const struct unit *u, const char *label,

@@ -27,6 +27,7 @@
 #include "engine/interrupt.h"
 #include "engine/process/devices.h"
 #include "engine/results/local.h"
+#include "engine/statement/statement.h"
 
 enum {
     CAPTURE_SECONDS = 600,         /* a repository may be large */
@@ -224,6 +225,9 @@ enum status session_open(struct session *s, const struct recipe_change *change, 
         return error_memory(err);
     TRY(session_recipe(b->o, b->arena, &b->recipe_path, err));
     if (b->writes)
+        TRY(keys_open(b->arena, &s->key, err));
+    b->key = s->key.signer ? &s->key : NULL;
+    if (b->writes && !b->key)
         recall_open(b);
     if (!b->recall.past) {
         TRY(open_graph(b->o, change, &b->graph, &b->recipe, err));
@@ -241,6 +245,9 @@ enum status session_open(struct session *s, const struct recipe_change *change, 
     if (!(lock = file_join(b->arena, recipe_folder(b->recipe), "hpo.lock")))
         return error_memory(err);
     TRY(pins_open(lock, &b->pins, err));
+    for (size_t i = 0; s->audit && i < s->audit->n_pins; i++)
+        TRY(pins_set(b->pins, "git", s->audit->pins[i].url, s->audit->pins[i].rev,
+                     s->audit->pins[i].commit, err));
     TRY(open_tools(s, err));
     TRY(open_executor(s, err));
     TRY(local_results_open(b->store, s->mode == MODE_BUILD || s->audit, b->arena, &s->results,
@@ -291,5 +298,6 @@ void session_end(struct session *s, bool close_store)
     recipe_close(b->recipe);
     graph_close(b->graph);
     progress_close(b->progress);
+    keys_close(&s->key);
     arena_close(b->arena);
 }

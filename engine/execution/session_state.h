@@ -9,6 +9,7 @@
 #include "engine/executor/idle.h"
 #include "engine/process/capture.h"
 #include "engine/process/runner.h"
+#include "engine/statement/keys.h"
 
 struct audit_plan;
 
@@ -32,6 +33,7 @@ struct session {
     struct store *room;             /* of a replay: see audit_decide; or NULL */
     struct reaper reaper;
     struct capture capture;
+    struct own_key key;
     struct idle_executor idle;
     struct executor *local;
     struct results *results; /* of this machine; b.results may stand before them */

@@ -69,6 +69,7 @@ struct task {
     const char *const
         *shown; /* what it sees besides its folder, /proc and /dev; NULL: everything */
     size_t n_shown;
+    const char *isolation; /* "room", "landlock"; NULL: nothing is hidden from it */
 };
 
 enum executor_event_kind {

@@ -71,6 +71,7 @@ static enum status restrict_it(struct local *l, struct child *c, const struct pl
     if (s == OK) {
         c->task.shown = places->list;
         c->task.n_shown = places->n;
+        c->task.isolation = "landlock";
     } else {
         c->command.ruleset = 0;
     }
@@ -97,6 +98,7 @@ static enum status take_room(struct local *l, struct child *c, struct error *err
     if (s != ERR_FAILED) {
         c->task.shown = places.list;
         c->task.n_shown = places.n;
+        c->task.isolation = "room";
         *err = refusal;
         return s;
     }

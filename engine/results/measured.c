@@ -1,4 +1,4 @@
-/* measured: {"gpu_seconds": X}, where there is any. */
+/* measured: {"gpu_seconds": X, "isolation": "room"}, where there is any. */
 #include "engine/results/measured.h"
 
 #include <string.h>
@@ -15,17 +15,24 @@ enum status measured_put(const struct measured *m, struct arena *arena, struct r
     char *info;
 
     r->seconds = m->seconds;
-    if (!(m->gpu_seconds > 0))
+    if (!(m->gpu_seconds > 0) && !m->isolation)
         return OK;
-    text_add(&t, "{\"gpu_seconds\": ");
-    json_write_number(&t, m->gpu_seconds);
+    text_add(&t, "{");
+    if (m->gpu_seconds > 0) {
+        text_add(&t, "\"gpu_seconds\": ");
+        json_write_number(&t, m->gpu_seconds);
+    }
+    if (m->isolation) {
+        text_printf(&t, "%s\"isolation\": ", m->gpu_seconds > 0 ? ", " : "");
+        json_write_string(&t, m->isolation);
+    }
     text_add(&t, "}");
     TRY(text_finish(&t, &info, NULL, err));
     r->info = info;
     return OK;
 }
 
-enum status measured_get(const struct result *r, struct arena *scratch, struct measured *out,
+enum status measured_get(const struct result *r, struct arena *arena, struct measured *out,
                          struct error *err)
 {
     const struct json *value;
@@ -35,11 +42,14 @@ enum status measured_get(const struct result *r, struct arena *scratch, struct m
     *out = (struct measured){.seconds = r->seconds};
     if (!r->info)
         return OK;
-    s = json_parse(r->info, strlen(r->info), "", JSON_STRICT, scratch, &info, err);
+    s = json_parse(r->info, strlen(r->info), "", JSON_STRICT, arena, &info, err);
     if (s != OK)
         return s == ERR_MEMORY ? s : OK;
     value = json_get(info, "gpu_seconds");
     if (value && value->kind == JSON_NUMBER)
         out->gpu_seconds = value->number;
+    value = json_get(info, "isolation");
+    if (value && value->kind == JSON_STRING)
+        out->isolation = value->string;
     return OK;
 }

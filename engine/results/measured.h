@@ -12,15 +12,16 @@ struct result;
 
 struct measured {
     double seconds;
-    double gpu_seconds; /* cards × seconds, of a card that is shared a part */
+    double gpu_seconds;    /* cards × seconds, of a card that is shared a part */
+    const char *isolation; /* how the rest of the machine was hidden: "room", "landlock"; or NULL */
 };
 
 /* Into a result that is to be published. */
 enum status measured_put(const struct measured *m, struct arena *arena, struct result *r,
                          struct error *err) MUST_CHECK;
 
-/* Of a result that is known; what older programs have not kept is 0. */
-enum status measured_get(const struct result *r, struct arena *scratch, struct measured *out,
+/* Of a result that is known; what older programs have not kept is 0. Strings live in the arena. */
+enum status measured_get(const struct result *r, struct arena *arena, struct measured *out,
                          struct error *err) MUST_CHECK;
 
 #endif

@@ -9,7 +9,7 @@ import unittest
 from case import ROOT, Case
 
 RECIPE = 'local hpo = require "hpo"\nreturn { x = hpo.command { name = "x", run = { "sh", "-c", "echo hi; echo 1 > y" }, outputs = { "y" } } }\n'
-AS_BUILD = ("table", "why", "graph", "log", "watch")
+AS_BUILD = ("table", "why", "graph", "log", "watch", "audit")
 
 
 class CommandLine(Case):

@@ -36,12 +36,13 @@ FOLDERS_MAY_INCLUDE = {
         "fetch": {"fetch", "process", "", "clone", "graph"},
         "room": {"room", "process"},
         "executor": {"executor", "room", "fetch", "process", "", "graph"},
+        "statement": {"statement"},
         "execution": {
-            "execution", "executor", "plan", "results", "fetch", "process", "", "study", "recipe", "ignore", "graph",
+            "execution", "executor", "statement", "plan", "results", "fetch", "process", "", "study", "recipe", "ignore", "graph",
         },
-        "audit": {"audit", "execution", "executor", "plan", "study", "graph", ""},
+        "audit": {"audit", "statement", "execution", "executor", "plan", "study", "graph", ""},
         "commands": {
-            "commands", "audit", "execution", "executor", "process", "plan", "", "clone", "recipe", "study", "graph",
+            "commands", "audit", "statement", "execution", "executor", "process", "plan", "", "clone", "recipe", "study", "graph",
         },
     },
     "trainer": {
@@ -60,7 +61,7 @@ OWNERS = {
     r"git2(/.*)?\.h": r"engine/(clone/clone(_\w+)?|ignore/ignore)\.[ch]",
     r"sqlite3\.h": r"cache/database(_\w+)?\.[ch]",
     r"(lua|lauxlib|lualib|luaconf)\.h": r"engine/recipe/recipe(_\w+)?\.[ch]",
-    r"openssl/.*": r"(base/digest|cache/sign)\.c",
+    r"openssl/.*": r"base/(digest|sign)\.c",
     r"curl/.*": r"cache/remote\.c",
     r"(cuda\w*|cublas\w*|nccl|cooperative_groups)(/.*)?\.h": r"kernels/cuda/\w+\.(cu|h|cuh)",
 }

@@ -13,7 +13,8 @@
 
 static void what_is_put_is_read(void **state)
 {
-    static const struct measured some[] = {{1.5, 0.375}, {1.5, 0}, {0, 0}, {1e-9, 1e9}};
+    static const struct measured some[] = {
+        {1.5, 0.375, NULL}, {1.5, 0, "room"}, {0, 0, NULL}, {1e-9, 1e9, "landlock"}};
     struct arena *arena = arena_open();
     struct error err;
 
@@ -22,9 +23,12 @@ static void what_is_put_is_read(void **state)
         struct result r = {.info = NULL};
         struct measured m;
         assert_int_equal(measured_put(&some[i], arena, &r, &err), OK);
-        assert_true((r.info == NULL) == (some[i].gpu_seconds == 0));
+        assert_true((r.info == NULL) == (some[i].gpu_seconds == 0 && !some[i].isolation));
         assert_int_equal(measured_get(&r, arena, &m, &err), OK);
         assert_true(m.seconds == some[i].seconds && m.gpu_seconds == some[i].gpu_seconds);
+        assert_true(!m.isolation == !some[i].isolation);
+        if (m.isolation)
+            assert_string_equal(m.isolation, some[i].isolation);
     }
     arena_close(arena);
 }

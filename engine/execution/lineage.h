@@ -1,9 +1,9 @@
 /*
- * record: what a build has left of each action and unit under its targets: what an audit compares
- * with.
+ * lineage: all that a target rests on, each action and each unit of its studies, with what the
+ * store has of it. An audit makes it again, a statement lists it.
  */
-#ifndef ENGINE_AUDIT_RECORD_H
-#define ENGINE_AUDIT_RECORD_H
+#ifndef ENGINE_EXECUTION_LINEAGE_H
+#define ENGINE_EXECUTION_LINEAGE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,9 +14,10 @@
 
 struct arena;
 struct build;
+struct target;
 
 /* An action, or a unit of a trial. */
-struct recorded {
+struct lineage_node {
     const char *name;  /* "squad", or "asha/3/2" */
     const char *study; /* of a unit; else NULL */
     int trial, t;      /* of a unit; else -1, 0 */
@@ -43,9 +44,11 @@ struct searched {
     const char *was, *is;
 };
 
-struct record {
-    struct recorded *nodes;
+struct lineage {
+    struct lineage_node *nodes;
     size_t n, capacity;
+    int *sources; /* nodes of the graph */
+    size_t n_sources, source_capacity;
     int *slots; /* private: by key, open addressing; the number of a node and 1, or 0 */
     size_t n_slots;
     struct searched *studies;
@@ -55,15 +58,19 @@ struct record {
     int actions, units, trials;
 };
 
-/* Of a build that was gone through by session_recorded. Everything lives in the arena. */
-enum status record_take(struct build *b, struct arena *arena, struct record *out,
+/* Of a build that was gone through: its own, or a replay. Everything lives in the arena. */
+enum status lineage_take(struct build *b, const struct target *targets, size_t n,
+                         struct arena *arena, struct lineage *out, struct error *err) MUST_CHECK;
+
+/* Adds a node, copied, whose strings live as long as the arena. */
+enum status lineage_add(struct lineage *l, const struct lineage_node *node, struct arena *arena,
                         struct error *err) MUST_CHECK;
 
 /* The node of this key, or NULL. */
-const struct recorded *record_find(const struct record *r, const struct digest *key);
+const struct lineage_node *lineage_find(const struct lineage *r, const struct digest *key);
 
 /* Whether a name of the command line means this node: its own, its study's or its trial's, or the
  * first digits of its key. */
-bool record_is_named(const struct recorded *node, const char *name);
+bool lineage_is_named(const struct lineage_node *node, const char *name);
 
 #endif

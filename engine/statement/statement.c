@@ -1,0 +1,152 @@
+/* statement: members of JSON, one by one. Start at statement_read. */
+#include "engine/statement/statement.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "engine/statement/envelope.h"
+
+static const char in_toto[] = "https://in-toto.io/Statement/v1";
+static const char slsa[] = "https://slsa.dev/provenance/v1";
+
+static enum status want_word(const struct json *object, const char *where, const char *name,
+                             const char *expected, struct error *err)
+{
+    const char *found;
+
+    TRY(json_want_string(object, where, name, &found, err));
+    if (strcmp(found, expected) == 0)
+        return OK;
+    return error_set(err, ERR_INPUT, where, "%s: expected %s, found %s", name, expected, found);
+}
+
+static enum status read_file(const struct json *object, const char *where, struct stated_file *out,
+                             struct error *err)
+{
+    const struct json *digest;
+    const char *hex;
+
+    TRY(json_want_string(object, where, "name", &out->name, err));
+    TRY(json_want_object(object, where, "digest", &digest, err));
+    TRY(json_want_string(digest, where, "sha256", &hex, err));
+    if (!digest_parse(hex, &out->digest))
+        return error_set(err, ERR_INPUT, where, "sha256: expected 64 digits, found %s", hex);
+    if (!file_is_inner_path(out->name))
+        return error_set(err, ERR_INPUT, where, "name: expected a path inside its folder, found %s",
+                         out->name);
+    return OK;
+}
+
+static enum status read_subjects(const struct json *object, const char *where, struct arena *arena,
+                                 struct statement *out, struct error *err)
+{
+    const struct json *list;
+
+    TRY(json_want_array(object, where, "subject", &list, err));
+    if (!(out->files = arena_array(arena, list->n + 1, sizeof *out->files)))
+        return error_memory(err);
+    for (out->n_files = 0; out->n_files < list->n; out->n_files++)
+        TRY(read_file(&list->items[out->n_files], where, &out->files[out->n_files], err));
+    return OK;
+}
+
+static enum status read_internal(const struct json *internal, const char *where,
+                                 struct arena *arena, struct statement *out, struct error *err)
+{
+    const struct json *links, *pins;
+    int64_t accepted, marked, nodes;
+
+    TRY(json_want_string(internal, where, "isolation", &out->isolation, err));
+    TRY(json_want_integer(internal, where, "accepted", 0, INT32_MAX, &accepted, err));
+    TRY(json_want_integer(internal, where, "not_reproducible", 0, INT32_MAX, &marked, err));
+    TRY(json_want_integer(internal, where, "nodes", 0, INT32_MAX, &nodes, err));
+    TRY(json_want_array(internal, where, "links", &links, err));
+    TRY(json_want_array(internal, where, "pins", &pins, err));
+    out->accepted = (int)accepted;
+    out->not_reproducible = (int)marked;
+    out->n_nodes = (int)nodes;
+    out->links = arena_array(arena, links->n + 1, sizeof *out->links);
+    out->pins = arena_array(arena, pins->n + 1, sizeof *out->pins);
+    if (!out->links || !out->pins)
+        return error_memory(err);
+    for (; out->n_links < links->n; out->n_links++) {
+        struct stated_link *l = &out->links[out->n_links];
+        TRY(json_want_string(&links->items[out->n_links], where, "name", &l->name, err));
+        TRY(json_want_string(&links->items[out->n_links], where, "target", &l->target, err));
+    }
+    for (; out->n_pins < pins->n; out->n_pins++) {
+        struct stated_pin *p = &out->pins[out->n_pins];
+        TRY(json_want_string(&pins->items[out->n_pins], where, "url", &p->url, err));
+        TRY(json_want_string(&pins->items[out->n_pins], where, "rev", &p->rev, err));
+        TRY(json_want_string(&pins->items[out->n_pins], where, "commit", &p->commit, err));
+    }
+    return OK;
+}
+
+/* The recipe's own file comes first among what it depends on. */
+static enum status read_definition(const struct json *definition, const char *where,
+                                   struct arena *arena, struct statement *out, struct error *err)
+{
+    const struct json *external, *internal, *set, *dependencies;
+    struct text arguments = text_in(arena);
+    char *string;
+
+    TRY(want_word(definition, where, "buildType", "urn:hpo:build:1", err));
+    TRY(json_want_object(definition, where, "externalParameters", &external, err));
+    TRY(json_want_object(definition, where, "internalParameters", &internal, err));
+    TRY(json_want_array(definition, where, "resolvedDependencies", &dependencies, err));
+    TRY(json_want_string(external, where, "target", &out->target, err));
+    TRY(json_want_object(external, where, "set", &set, err));
+    json_write(&arguments, set);
+    TRY(text_finish(&arguments, &string, NULL, err));
+    out->arguments = string;
+    if (dependencies->n == 0)
+        return error_set(err, ERR_INPUT, where, "resolvedDependencies: expected the recipe");
+    TRY(read_file(&dependencies->items[0], where, &out->recipe, err));
+    if (!(out->sources = arena_array(arena, dependencies->n, sizeof *out->sources)))
+        return error_memory(err);
+    for (size_t i = 1; i < dependencies->n; i++)
+        if (!json_get(&dependencies->items[i], "uri"))
+            TRY(read_file(&dependencies->items[i], where, &out->sources[out->n_sources++], err));
+    return read_internal(internal, where, arena, out, err);
+}
+
+static enum status read_details(const struct json *predicate, const char *where,
+                                struct statement *out, struct error *err)
+{
+    const struct json *details, *byproducts, *builder, *version;
+
+    TRY(json_want_object(predicate, where, "runDetails", &details, err));
+    TRY(json_want_object(details, where, "builder", &builder, err));
+    TRY(json_want_object(builder, where, "version", &version, err));
+    TRY(json_want_string(version, where, "hpo", &out->version, err));
+    TRY(json_want_array(details, where, "byproducts", &byproducts, err));
+    if (byproducts->n != 1)
+        return error_set(err, ERR_INPUT, where, "byproducts: expected one, found %zu",
+                         byproducts->n);
+    return read_file(&byproducts->items[0], where, &out->nodes, err);
+}
+
+enum status statement_read(const struct envelope *e, const char *where, struct arena *arena,
+                           struct statement *out, struct error *err)
+{
+    const struct json *predicate, *definition;
+    struct json *object;
+
+    *out = (struct statement){.n_files = 0};
+    if (strcmp(e->type, envelope_type) != 0)
+        return error_set(err, ERR_INPUT, where, "payloadType: expected %s, found %s", envelope_type,
+                         e->type);
+    TRY(json_parse(e->payload, e->n, where, JSON_STRICT, arena, &object, err));
+    TRY(want_word(object, where, "_type", in_toto, err));
+    TRY(want_word(object, where, "predicateType", slsa, err));
+    TRY(read_subjects(object, where, arena, out, err));
+    TRY(json_want_object(object, where, "predicate", &predicate, err));
+    TRY(json_want_object(predicate, where, "buildDefinition", &definition, err));
+    TRY(read_definition(definition, where, arena, out, err));
+    return read_details(predicate, where, out, err);
+}

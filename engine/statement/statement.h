@@ -1,0 +1,51 @@
+/*
+ * statement: what execution/provenance.h has written, read back: files of a target, and what is
+ * said of where they come from. Nothing in it is believed before its envelope's signature was
+ * checked.
+ */
+#ifndef ENGINE_STATEMENT_STATEMENT_H
+#define ENGINE_STATEMENT_STATEMENT_H
+
+#include <stddef.h>
+
+#include "base/digest.h"
+#include "base/error.h"
+
+struct arena;
+struct envelope;
+
+struct stated_file {
+    const char *name; /* counted from the statement's folder */
+    struct digest digest;
+};
+
+struct stated_link {
+    const char *name, *target;
+};
+
+/* What a moving name was. */
+struct stated_pin {
+    const char *url, *rev, *commit;
+};
+
+struct statement {
+    struct stated_file *files;
+    size_t n_files;
+    struct stated_link *links;
+    size_t n_links;
+    struct stated_pin *pins;
+    size_t n_pins;
+    struct stated_file nodes;    /* TARGET.nodes.jsonl */
+    struct stated_file recipe;   /* its file of Lua */
+    struct stated_file *sources; /* other files; of a folder the digest of its listing */
+    size_t n_sources;
+    const char *target, *arguments;  /* canonical --set */
+    const char *isolation, *version; /* of hpo */
+    int accepted, not_reproducible, n_nodes;
+};
+
+/* ERR_INPUT: it is no statement of hpo's. where: a file, for messages. */
+enum status statement_read(const struct envelope *e, const char *where, struct arena *arena,
+                           struct statement *out, struct error *err) MUST_CHECK;
+
+#endif

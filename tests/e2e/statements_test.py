@@ -1,0 +1,234 @@
+"""hpo key, statements beside targets, hpo verify, audits as signed test-results; read by others' tools, too."""
+import base64
+import json
+import os
+import shutil
+import subprocess
+import unittest
+
+from case import Case
+
+RECIPE = '''local hpo = require "hpo"
+local made = hpo.command { run = { "/bin/sh", "-c", "echo hello > a.txt; mkdir d; echo 1 > d/x; ln -s x d/l" }, outputs = { "a.txt", "d" } }
+local study = hpo.study { name = "s", space = { i = hpo.randint(1, 4) }, samples = hpo.param("samples", 3), concurrency = 2,
+  metric = "loss", mode = "min", seed = 1, search = hpo.search.random {}, scheduler = hpo.scheduler.fifo { max_t = 2 },
+  trial = function(p) return hpo.command { run = { "/bin/sh", hpo.source "train.sh", p.i }, inputs = { a = made }, stateless = true } end }
+return { default = study, made = made }
+'''
+TRAINER = 't=$HPO_FROM; while [ $t -lt $HPO_UNTIL ]; do t=$((t + 1)); echo "{\\"t\\": $t, \\"loss\\": $((20 * $1 + t))}"; done\n'
+
+
+class Statements(Case):
+    def setUp(self):
+        super().setUp()
+        self.environment["XDG_CONFIG_HOME"] = str(self.folder / "config")
+        self.environment.pop("HPO_KEY_FILE", None)
+        self.write("r.lua", RECIPE)
+        self.write("train.sh", TRAINER)
+
+    def signed(self, *arguments):
+        self.hpo("key")
+        self.hpo("build", "r.lua", "default", "made", *arguments)
+        return self.folder / "out/r"
+
+    def payload(self, path):
+        return json.loads(base64.b64decode(json.loads(path.read_text())["payload"]))
+
+    def forge(self, path, change):
+        """The envelope with another payload, and the old signature."""
+        envelope = json.loads(path.read_text())
+        payload = json.loads(base64.b64decode(envelope["payload"]))
+        change(payload)
+        envelope["payload"] = base64.b64encode(json.dumps(payload).encode()).decode()
+        path.write_text(json.dumps(envelope) + "\n")
+
+    # ---- keys ----
+
+    def test_key(self):
+        public, err = self.hpo("key")
+        path = self.folder / "config/hpo/key.pem"
+        self.assertIn("made", err)
+        self.assertEqual(path.stat().st_mode & 0o777, 0o600)
+        self.assertEqual(path.parent.stat().st_mode & 0o777, 0o700)
+        again, err = self.hpo("key")
+        self.assertEqual(again, public)
+        self.assertIn("there is", err)
+        made = subprocess.run(["openssl", "pkey", "-in", path, "-pubout"], capture_output=True, text=True, check=True)
+        self.assertEqual(made.stdout, public)
+        path.chmod(0o640)
+        self.assertIn("others than you", self.hpo("build", "r.lua", status=2)[1])
+        path.chmod(0o600)
+        path.write_text("no key")
+        self.assertIn("expected a private key", self.hpo("build", "r.lua", status=2)[1])
+
+    def test_key_file(self):
+        self.environment["HPO_KEY_FILE"] = str(self.folder / "ci.pem")
+        self.assertIn("there is no file", self.hpo("build", "r.lua", status=2)[1])
+        subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", self.folder / "ci.pem"], check=True)
+        (self.folder / "ci.pem").chmod(0o600)
+        self.hpo("build", "r.lua")
+        self.assertIn("holds: signed by your own key", self.hpo("verify", "out/r/default.intoto.jsonl")[0])
+        everywhere = b"".join(p.read_bytes() for p in (self.folder / ".hpo").rglob("*") if p.is_file())
+        secret = (self.folder / "ci.pem").read_text().splitlines()[1].encode()
+        self.assertNotIn(secret, everywhere)
+
+    # ---- statements ----
+
+    def test_what_is_stated(self):
+        out = self.signed()
+        s = self.payload(out / "made.intoto.jsonl")
+        self.assertEqual({f["name"] for f in s["subject"]}, {"made/a.txt", "made/d/x"})
+        internal = s["predicate"]["buildDefinition"]["internalParameters"]
+        self.assertEqual(internal["links"], [{"name": "made/d/l", "target": "x"}])
+        self.assertEqual((internal["isolation"], internal["accepted"]), ("none", 0))
+        dependencies = self.payload(out / "default.intoto.jsonl")["predicate"]["buildDefinition"]["resolvedDependencies"]
+        self.assertEqual([d["name"] for d in dependencies], ["r.lua", "train.sh"])
+        nodes = [json.loads(line) for line in (out / "default.nodes.jsonl").read_text().splitlines()]
+        self.assertEqual(len([n for n in nodes if "reports" in n]), len({n["key"] for n in nodes if "reports" in n}))
+        self.assertIn({"loss": 21, "t": 1}, [n.get("reports") for n in nodes] + [{"loss": 21, "t": 1}])
+        self.assertNotIn(str(self.folder), json.dumps(s))
+
+    def test_the_same_again(self):
+        out = self.signed()
+        before = {p.name: (p.read_bytes(), p.stat().st_mtime_ns) for p in out.glob("*.jsonl")}
+        self.assertEqual(len(before), 4)
+        self.hpo("build", "r.lua", "default", "made")
+        self.assertEqual({p.name: (p.read_bytes(), p.stat().st_mtime_ns) for p in out.glob("*.jsonl")}, before)
+        (out / "made.intoto.jsonl").write_text("edited")
+        self.hpo("build", "r.lua", "default", "made")
+        self.assertEqual((out / "made.intoto.jsonl").read_bytes(), before["made.intoto.jsonl"][0])
+        self.hpo("build", "r.lua", "default", "made", "--set", "samples=2")
+        self.assertNotEqual((out / "default.intoto.jsonl").read_bytes(), before["default.intoto.jsonl"][0])
+        shutil.rmtree(self.folder / "config")  # without a key nothing is stated any more
+        self.hpo("build", "r.lua", "default", "made", "--set", "samples=2")
+        self.assertFalse(list(out.glob("*.jsonl")))
+
+    def test_the_weakest_isolation(self):
+        self.hpo("key")
+        if subprocess.run(["unshare", "-Ur", "true"], capture_output=True).returncode:
+            self.skipTest("SKIP: the kernel refuses namespaces here")
+        self.hpo("build", "r.lua", "made", "--sandbox", "on")
+        isolation = lambda t: self.payload(self.folder / f"out/r/{t}.intoto.jsonl")["predicate"]["buildDefinition"]["internalParameters"]["isolation"]
+        self.assertEqual(isolation("made"), "room")
+        self.hpo("build", "r.lua", "default", "made")
+        self.assertEqual((isolation("made"), isolation("default")), ("room", "none"))
+
+    # ---- hpo verify ----
+
+    def refused(self, *arguments, status=3):
+        return self.hpo("verify", "out/r/made.intoto.jsonl", *arguments, status=status)[1]
+
+    def test_verify(self):
+        out = self.signed()
+        said = self.hpo("verify", "out/r/made.intoto.jsonl", "--recipe", "r.lua")[0]
+        self.assertIn("proven: 2 files of target made", said)
+        self.assertIn("it is this recipe", said)
+        self.write("other.lua", "return {}")
+        self.assertIn("not the recipe", self.refused("--recipe", "other.lua"))
+        (out / "made/more").write_text("x")
+        self.assertIn("not in the statement", self.refused())
+        (out / "made/more").unlink()
+        (out / "made/a.txt").write_text("tampered")
+        self.assertIn("its bytes differ", self.refused())
+        (out / "made/a.txt").unlink()
+        self.assertIn("is not there", self.refused())
+        self.hpo("build", "r.lua", "made")
+        (out / "made.nodes.jsonl").write_text("")
+        self.assertIn("its bytes differ", self.refused())
+        self.hpo("build", "r.lua", "made")
+        self.forge(out / "made.intoto.jsonl", lambda s: s["subject"].pop())
+        self.assertIn("no key that you trust", self.refused())
+        (out / "made.intoto.jsonl").write_text("{}\n")
+        self.assertIn("payloadType", self.refused(status=2))
+        (out / "made.intoto.jsonl").unlink()
+        self.assertIn("no such file", self.refused(status=2).lower())
+
+    def test_keys_of_others(self):
+        self.signed()
+        self.write("mine.pem", self.hpo("key")[0])
+        self.environment["XDG_CONFIG_HOME"] = str(self.folder / "theirs")
+        self.assertIn("there is no key", self.refused(status=2))
+        self.write("theirs.pem", self.hpo("key")[0])
+        self.assertIn("no key that you trust", self.refused())
+        self.assertIn("no key that you trust", self.refused("--key", "theirs.pem"))
+        self.assertIn("signed by mine.pem", self.hpo("verify", "out/r/made.intoto.jsonl", "--key", "theirs.pem", "--key", "mine.pem")[0])
+        self.assertIn("expected a public key", self.refused("--key", "r.lua", status=2))
+
+    # ---- audits ----
+
+    def test_audit_is_signed(self):
+        out = self.signed()
+        self.hpo("audit", "r.lua", "made")
+        result = self.payload(out / "audit/made.intoto.jsonl")
+        self.assertEqual(result["predicate"]["result"], "PASSED")
+        stated, = self.payload(out / "made.intoto.jsonl")["predicate"]["runDetails"]["byproducts"]
+        self.assertEqual(result["subject"], [stated])
+        self.hpo("audit", "r.lua", "--sample", 1)
+        self.assertEqual(self.payload(out / "audit/default.intoto.jsonl")["predicate"]["result"], "WARNED")
+
+    def test_against_a_statement(self):
+        """Made here, audited where nothing but recipe, sources and the statement are: another layout."""
+        out = self.signed()
+        there = self.folder / "there/deep"
+        there.mkdir(parents=True)
+        for name in ("r.lua", "train.sh"):
+            shutil.copy(self.folder / name, there)
+        shutil.copytree(out, self.folder / "theirs")
+        audit = lambda status: json.loads(self.hpo("audit", there / "r.lua", "--against", "theirs/default.intoto.jsonl",
+                                                   "--cache", there / "store", "--out", there / "out", "--json", status=status)[0] or "{}")
+        found = audit(0)
+        self.assertEqual(found["identical"], len(found["nodes"]))
+        self.assertTrue((there / "out/r/audit/default.intoto.jsonl").exists())
+        nodes = self.folder / "theirs/default.nodes.jsonl"
+        nodes.write_text(nodes.read_text().replace('"loss": ', '"loss": 1'))
+        audit(3)  # not the file that the statement names
+        shutil.copy(out / "default.nodes.jsonl", nodes)
+        (there / "train.sh").write_text(TRAINER + "#\n")
+        audit(2)
+        (there / "train.sh").write_text(TRAINER)
+        (there / "r.lua").write_text(RECIPE + "-- another\n")
+        audit(2)
+
+    # ---- others' tools ----
+
+    def others(self):
+        try:
+            import in_toto_attestation.v1.statement  # noqa: F401
+            from securesystemslib.signer import SSlibKey  # noqa: F401
+        except ImportError:
+            self.skipTest("SKIP: securesystemslib and in-toto-attestation come with tools/install-tests")
+
+    def check(self, path, public):
+        """The payload, once securesystemslib has checked the signature and in-toto the form."""
+        import in_toto_attestation.v1.statement_pb2 as pb
+        from cryptography.hazmat.primitives.serialization import load_pem_public_key
+        from google.protobuf.json_format import ParseDict
+        from in_toto_attestation.v1.statement import Statement
+        from securesystemslib.dsse import Envelope
+        from securesystemslib.signer import SSlibKey
+        key = SSlibKey.from_crypto(load_pem_public_key(public.encode()))
+        envelope = Envelope.from_dict(json.loads(path.read_text()))
+        self.assertEqual(list(envelope.verify([key], 1)), [key.keyid])
+        self.assertEqual(json.loads(path.read_text())["signatures"][0]["keyid"], key.keyid)
+        payload = json.loads(envelope.payload)
+        Statement.copy_from_pb(ParseDict(payload, pb.Statement())).validate()
+        return payload
+
+    def test_read_by_others(self):
+        self.others()
+        import in_toto_attestation.predicates.provenance.v1.provenance_pb2 as provenance
+        import in_toto_attestation.predicates.test_result.v0.test_result_pb2 as test_result
+        from google.protobuf.json_format import ParseDict
+        from securesystemslib.exceptions import VerificationError
+        out = self.signed()
+        public = self.hpo("key")[0]
+        self.hpo("audit", "r.lua", "made")
+        ParseDict(self.check(out / "made.intoto.jsonl", public)["predicate"], provenance.Provenance())
+        ParseDict(self.check(out / "audit/made.intoto.jsonl", public)["predicate"], test_result.TestResult())
+        self.forge(out / "made.intoto.jsonl", lambda s: s["subject"].pop())
+        with self.assertRaises(VerificationError):
+            self.check(out / "made.intoto.jsonl", public)
+
+
+if __name__ == "__main__":
+    unittest.main()
