@@ -49,6 +49,20 @@ static void add_nodes(const struct verdicts *v, enum verdict verdict, struct tex
             add_node(&v->record->nodes[i], &v->findings[i], out);
 }
 
+/* Units behind one that differs: their numbers tell nothing more. */
+static void add_followers(const struct verdicts *v, struct text *out)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < v->record->n; i++)
+        if (v->findings[i].verdict == VERDICT_FOLLOWS) {
+            text_printf(out, "%s%s",
+                        any ? ", " : "these follow from it: ", v->record->nodes[i].name);
+            any = true;
+        }
+    text_add(out, any ? "\n" : "");
+}
+
 static void add_studies(const struct verdicts *v, struct text *out)
 {
     for (size_t i = 0; i < v->record->n_studies; i++) {
@@ -78,12 +92,12 @@ static void add_variations(const struct verdicts *v, struct text *out)
 
 static void add_counts(const struct verdicts *v, const struct verdict_counts *c, struct text *out)
 {
+    static const char *const words[] = {"identical", "differ", "follow from that", "inconclusive"};
     bool first = true;
 
     for (int i = 0; i < VERDICT_LEFT; i++)
         if (c->nodes[i] > 0 || i == VERDICT_SAME) {
-            text_printf(out, "%s%d %s", first ? "" : ", ", c->nodes[i],
-                        verdict_word((enum verdict)i));
+            text_printf(out, "%s%d %s", first ? "" : ", ", c->nodes[i], words[i]);
             first = false;
         }
     if (c->nodes[VERDICT_LEFT] > 0)
@@ -100,7 +114,7 @@ void verdicts_text(const struct verdicts *v, struct text *out)
 
     verdicts_count(v, &c);
     add_nodes(v, VERDICT_DIFFERS, out);
-    add_nodes(v, VERDICT_FOLLOWS, out);
+    add_followers(v, out);
     add_nodes(v, VERDICT_UNCLEAR, out);
     add_studies(v, out);
     if (v->meaning)

@@ -364,6 +364,11 @@ static enum status cut(struct audit *a, struct demand *d, struct arena *arena, b
     return OK;
 }
 
+bool audit_cuts(const struct build *b)
+{
+    return b->audit && !b->audit->plan->from_nothing && b->audit->plan->varies & VARY_CUTS;
+}
+
 enum status audit_cut(struct build *b, struct demand *demand, bool *over, struct error *err)
 {
     struct audit *a = b->audit;
@@ -371,7 +376,7 @@ enum status audit_cut(struct build *b, struct demand *demand, bool *over, struct
     enum status s;
 
     *over = false;
-    if (!a || a->plan->from_nothing || !(a->plan->varies & VARY_CUTS) || demand->template->script)
+    if (!audit_cuts(b) || demand->template->script)
         return OK;
     if (!(arena = arena_open()))
         return error_memory(err);

@@ -41,6 +41,9 @@ enum status audit_decide(struct build *b, struct store *room, struct error *err)
 enum status audit_cut(struct build *b, struct demand *demand, bool *over,
                       struct error *err) MUST_CHECK;
 
+/* Whether runs go as far as is on record, whatever studies demand by then. */
+bool audit_cuts(const struct build *b);
+
 /* The result of this key cannot be made again. *taken: the one on record stands for it. */
 enum status audit_failed(struct build *b, const struct digest *key, bool *taken,
                          struct error *err) MUST_CHECK;

@@ -2,6 +2,7 @@
 #include "engine/execution/demand.h"
 
 #include "base/arena.h"
+#include "engine/execution/audit.h"
 #include "engine/execution/failure.h"
 #include "engine/execution/job.h"
 #include "engine/execution/resolve.h"
@@ -172,7 +173,7 @@ enum status demand_serve(struct build *b, bool may_start, struct error *err)
     if (!arena)
         return error_memory(err);
     s = collect(b, arena, &demands, err);
-    if (s == OK && may_start)
+    if (s == OK && may_start && !audit_cuts(b))
         end_unwanted(b, &demands);
     if (s == OK && may_start)
         s = serve_waiting(b, &demands, err);

@@ -154,6 +154,24 @@ class Statements(Case):
         self.assertIn("signed by mine.pem", self.hpo("verify", "out/r/made.intoto.jsonl", "--key", "theirs.pem", "--key", "mine.pem")[0])
         self.assertIn("expected a public key", self.refused("--key", "r.lua", status=2))
 
+    def test_names_that_lead_elsewhere(self):
+        """A statement that is signed rightly, by a hostile hand."""
+        out = self.signed()
+        secret = self.write("secret", "x")
+        envelope = json.loads((out / "made.intoto.jsonl").read_text())
+        for name in ("../../secret", str(secret), "made/../../../secret", ""):
+            payload = json.loads(base64.b64decode(envelope["payload"]))
+            payload["subject"][0]["name"] = name
+            body = json.dumps(payload).encode()
+            kind = envelope["payloadType"].encode()
+            (self.folder / "bytes").write_bytes(b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(body), body))
+            subprocess.run(["openssl", "pkeyutl", "-sign", "-rawin", "-inkey", self.folder / "config/hpo/key.pem", "-in", self.folder / "bytes",
+                            "-out", self.folder / "sig"], check=True)
+            forged = {"payload": base64.b64encode(body).decode(), "payloadType": kind.decode(),
+                      "signatures": [{"keyid": "", "sig": base64.b64encode((self.folder / "sig").read_bytes()).decode()}]}
+            (out / "made.intoto.jsonl").write_text(json.dumps(forged) + "\n")
+            self.assertIn("a path inside its folder", self.refused(status=2))
+
     # ---- audits ----
 
     def test_audit_is_signed(self):
