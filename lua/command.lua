@@ -54,6 +54,7 @@ command.program = {
   identity = check.list(check.text, 1),
   preload = preload.rule,
   network = command.truth,
+  not_reproducible = command.truth,
 }
 for _, name in ipairs(check.names(command.common)) do command.program[name] = command.common[name] end
 
@@ -63,7 +64,7 @@ for _, name in ipairs(check.names(command.program)) do rules[name] = command.pro
 -- What an action is, as core.action takes it, but inputs = { { name =, artifact = }, ... }.
 local fields = {
   "kind", "run", "outputs", "env", "pass", "resources", "timeout", "retries", "identity", "stateless", "where",
-  "alone", "fresh", "preload", "report", "tty", "network",
+  "alone", "fresh", "preload", "report", "tty", "network", "not_reproducible",
 }
 
 -- may_end: of a trial's process alone.

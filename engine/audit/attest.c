@@ -14,7 +14,9 @@ enum outcome { PASSED, WARNED, FAILED };
 
 static enum outcome outcome_of(enum verdict v)
 {
-    return v == VERDICT_SAME ? PASSED : v == VERDICT_UNCLEAR ? WARNED : FAILED;
+    return v == VERDICT_SAME                               ? PASSED
+           : v == VERDICT_UNCLEAR || v == VERDICT_EXCEPTED ? WARNED
+                                                           : FAILED;
 }
 
 static const struct finding *find(const struct verdicts *v, const struct lineage_node *node)

@@ -11,7 +11,8 @@
 
 const char *verdict_word(enum verdict v)
 {
-    static const char *const words[] = {"identical", "differs", "follows", "inconclusive", "left"};
+    static const char *const words[] = {"identical",    "differs",  "follows",
+                                        "inconclusive", "excepted", "left"};
 
     return words[v];
 }
@@ -170,6 +171,8 @@ enum status difference_find(const struct lineage_node *node, struct store *recor
         TRY(check_store(node, recorded, room, arena, &what, err));
         out->verdict = what.n > 0 ? VERDICT_DIFFERS : VERDICT_SAME;
     }
+    if (node->excepted && (out->verdict == VERDICT_DIFFERS || out->verdict == VERDICT_FOLLOWS))
+        out->verdict = VERDICT_EXCEPTED;
     TRY(text_finish(&what, &lines, NULL, err));
     out->what = *lines ? lines : NULL;
     return OK;

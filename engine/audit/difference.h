@@ -5,11 +5,12 @@
 #include "engine/execution/lineage.h"
 
 enum verdict {
-    VERDICT_SAME,    /* every file and every reported number */
-    VERDICT_DIFFERS, /* something is another than on record */
-    VERDICT_FOLLOWS, /* so it is, and so is the unit before it */
-    VERDICT_UNCLEAR, /* it could not be made again, by no fault of its own */
-    VERDICT_LEFT     /* it was not asked for */
+    VERDICT_SAME,     /* every file and every reported number */
+    VERDICT_DIFFERS,  /* something is another than on record */
+    VERDICT_FOLLOWS,  /* so it is, and so is the unit before it */
+    VERDICT_UNCLEAR,  /* it could not be made again, by no fault of its own */
+    VERDICT_EXCEPTED, /* it differs, and its recipe says that it would */
+    VERDICT_LEFT      /* it was not asked for */
 };
 
 /* "identical", "differs", ... */

@@ -97,6 +97,27 @@ enum status place_finish(struct place *p, bool keep, struct error *err)
     return s;
 }
 
+enum status place_collect(const char *parent, struct arena *arena, struct error *err)
+{
+    char **names;
+    size_t n;
+    enum status s = parent ? file_list(parent, arena, &names, &n, err) : error_memory(err);
+
+    if (s == ERR_NOT_FOUND)
+        return OK;
+    TRY(s);
+    for (size_t i = 0; i < n && s == OK; i++) {
+        struct place p = {.folder = file_join(arena, parent, names[i]), .lock = -1};
+        struct error runs;
+        if (!p.folder)
+            return error_memory(err);
+        if (lock(&p, &runs) == OK)
+            s = file_remove(p.folder, err);
+        place_close(&p);
+    }
+    return s;
+}
+
 void place_close(struct place *p)
 {
     if (p->lock >= 0)

@@ -33,6 +33,9 @@ enum status place_open(const char *parent, const char *question, struct arena *a
  * again. */
 enum status place_finish(struct place *p, bool keep, struct error *err) MUST_CHECK;
 
+/* Removes what audits have left in their parent, but for those that run; parent NULL: no memory. */
+enum status place_collect(const char *parent, struct arena *arena, struct error *err) MUST_CHECK;
+
 /* Lets go of the folder. */
 void place_close(struct place *p);
 

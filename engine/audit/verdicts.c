@@ -92,7 +92,8 @@ static void add_variations(const struct verdicts *v, struct text *out)
 
 static void add_counts(const struct verdicts *v, const struct verdict_counts *c, struct text *out)
 {
-    static const char *const words[] = {"identical", "differ", "follow from that", "inconclusive"};
+    static const char *const words[] = {"identical", "differ", "follow from that", "inconclusive",
+                                        "excepted"};
     bool first = true;
 
     for (int i = 0; i < VERDICT_LEFT; i++)
@@ -116,6 +117,7 @@ void verdicts_text(const struct verdicts *v, struct text *out)
     add_nodes(v, VERDICT_DIFFERS, out);
     add_followers(v, out);
     add_nodes(v, VERDICT_UNCLEAR, out);
+    add_nodes(v, VERDICT_EXCEPTED, out);
     add_studies(v, out);
     if (v->meaning)
         text_add(out, v->meaning);

@@ -11,6 +11,7 @@
 #include "cache/maintenance/statistics.h"
 #include "cache/maintenance/verify.h"
 #include "cache/store.h"
+#include "engine/audit/place.h"
 #include "engine/commands/commands.h"
 #include "engine/commands/reader.h"
 #include "engine/options.h"
@@ -96,6 +97,8 @@ static enum status collect(const struct options *o, struct store *store, struct 
     if (o->max_days >= 0)
         limits.max_age_days = (int64_t)o->max_days;
     TRY(cache_gc(store, &limits, &r, err));
+    if (!o->dry_run)
+        TRY(place_collect(file_join(arena, store_folder(store), "audits"), arena, err));
     for (const char *damage; (damage = store_damage(store));)
         text_printf(&t, "%s\n", damage);
     text_printf(&t,

@@ -91,6 +91,7 @@ static enum status take_action(struct taking *g, int i, struct error *err)
     node.name = graph_label(b->graph, i);
     node.key = w->key;
     node.fetched = n->action.fetch;
+    node.excepted = n->action.not_reproducible;
     g->record->actions++;
     return add(g, &node, err);
 }
@@ -118,6 +119,7 @@ static void take_unit(void *context, int trial, struct unit *u)
     node.key = u->key;
     node.parent = u->parent ? place_of(g->record, &u->parent->key) : -1;
     node.by_hand = u->by_hand || unit_is_accepted(u);
+    node.excepted = graph_node(g->b->graph, u->template->node)->action.not_reproducible;
     if (!node.name)
         g->status = error_memory(g->err);
     else if (g->status == OK)

@@ -22,6 +22,7 @@ struct lineage_node {
     const char *study; /* of a unit; else NULL */
     int trial, t;      /* of a unit; else -1, 0 */
     bool fetched;      /* it comes from the network */
+    bool excepted;     /* its recipe says that it cannot be reproduced */
     bool by_hand;      /* its key was accepted, or that of a unit before it */
     struct digest key;
     int parent;           /* of a unit: the one before it; -1: none */

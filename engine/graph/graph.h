@@ -73,11 +73,12 @@ struct action {
     struct resources resources;
     double timeout; /* seconds, 0: none */
     int retries;
-    bool stateless;       /* of a trainer: an empty checkpoint is a whole one */
-    bool network;         /* it is not hidden from it; in no key */
-    bool alone;           /* of a trainer: it is never asked to go on; in no key */
-    bool fresh;           /* of a trainer: preload = false; in no key */
-    const char **preload; /* modules among the inputs that are preloaded; in no key */
+    bool stateless;        /* of a trainer: an empty checkpoint is a whole one */
+    bool network;          /* it is not hidden from it; in no key */
+    bool not_reproducible; /* as the recipe says; see hpo audit. In no key */
+    bool alone;            /* of a trainer: it is never asked to go on; in no key */
+    bool fresh;            /* of a trainer: preload = false; in no key */
+    const char **preload;  /* modules among the inputs that are preloaded; in no key */
     size_t n_preload;
     bool may_end;              /* of a trainer: ending with 0 before its last t ends the trial */
     const char *report;        /* JSON, of a script: where its reports stand; NULL: no script */

@@ -160,7 +160,7 @@ static void write_action(struct text *t, const struct action *a)
     memcpy(&timeout, &a->timeout, sizeof timeout);
     write_long(t, timeout);
     write_number(t, (uint32_t)a->retries);
-    write_number(t, a->stateless | a->network << 1);
+    write_number(t, a->stateless | a->network << 1 | a->not_reproducible << 2);
     while (a->identity && a->identity[n_identity])
         n_identity++;
     write_strings(t, a->identity, n_identity); /* none is NULL: an argv has a program */

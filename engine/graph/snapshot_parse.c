@@ -207,7 +207,7 @@ static void read_action(struct reader *r, int id, struct action *a)
 {
     size_t n_identity;
     int64_t timeout;
-    int both;
+    int flags;
 
     a->kind = read_string(r);
     a->run = read_strings(r, &a->n_run);
@@ -231,11 +231,12 @@ static void read_action(struct reader *r, int id, struct action *a)
     timeout = read_long(r);
     memcpy(&a->timeout, &timeout, sizeof timeout);
     a->retries = read_int(r, -1);
-    both = read_int(r, 0);
-    if (both > 3)
+    flags = read_int(r, 0);
+    if (flags > 7)
         fail(r);
-    a->stateless = both & 1;
-    a->network = both & 2;
+    a->stateless = flags & 1;
+    a->network = flags & 2;
+    a->not_reproducible = flags & 4;
     a->identity = read_strings(r, &n_identity);
     if (n_identity == 0)
         a->identity = NULL;

@@ -277,6 +277,7 @@ static int api_action(lua_State *L)
     a->retries = integer_field(L, 1, "retries", 0);
     a->stateless = boolean_field(L, 1, "stateless");
     a->network = boolean_field(L, 1, "network");
+    a->not_reproducible = boolean_field(L, 1, "not_reproducible");
     a->alone = boolean_field(L, 1, "alone");
     a->fresh = boolean_field(L, 1, "fresh");
     a->preload = strings_field(L, 1, "preload", &a->n_preload);

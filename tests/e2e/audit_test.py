@@ -169,6 +169,14 @@ class Audit(Case):
     def test_goes_on_otherwise(self):
         self.assertIn("when it goes on", self.cause(begin="boost = 1.0", step="boost *= 1.01; x *= boost"))
 
+    def test_not_reproducible(self):
+        """The recipe says so: it is shown, and no reason for a status."""
+        self.make(step="x += random.random() / 100", more=", not_reproducible = true")
+        self.build("r.lua")
+        found = self.audit()
+        self.assertEqual((found["differs"], found["follows"]), (0, 0))
+        self.assertGreater(found["excepted"], 6)
+
     # ---- what differs, and what it means ----
 
     def test_what_differs(self):
@@ -179,6 +187,8 @@ class Audit(Case):
         self.assertIn("log differs at byte", what)
         self.assertIn("is : and /", what)
         self.assertTrue(os.path.isdir(found["kept"]))
+        self.hpo("cache", "gc")
+        self.assertFalse(os.path.isdir(found["kept"]))
 
     def test_tensors(self):
         self.write("made.py", '''
