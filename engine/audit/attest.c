@@ -65,6 +65,16 @@ static bool is_whole(const struct verdicts *v, const struct lineage *l)
     return true;
 }
 
+static bool has_failed(const struct verdicts *v, const struct lineage *l)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        const struct finding *f = find(v, &l->nodes[i]);
+        if (f && f->verdict != VERDICT_LEFT && outcome_of(f->verdict) == FAILED)
+            return true;
+    }
+    return false;
+}
+
 static bool is_altered(const struct lineage *l)
 {
     for (size_t i = 0; i < l->n_studies; i++)
@@ -109,6 +119,9 @@ enum status attest_write(const struct own_key *key, const struct verdicts *v,
     const char *path = arena_printf(arena, "%s/%s.intoto.jsonl", folder, tested->name);
     char *payload, *line;
     size_t n;
+
+    if (v->sample == 0 && !is_whole(v, &tested->lineage) && !has_failed(v, &tested->lineage))
+        return OK;
 
     if (!path)
         return error_memory(err);

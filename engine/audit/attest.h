@@ -16,7 +16,8 @@ struct tested {
     struct digest nodes;
 };
 
-/* Writes FOLDER/TARGET.intoto.jsonl. recipe: the digest of its file. */
+/* Writes FOLDER/TARGET.intoto.jsonl; nothing where only a part was asked for by name, and none of
+ * it differs. recipe: the digest of its file. */
 enum status attest_write(const struct own_key *key, const struct verdicts *v,
                          const struct tested *tested, const struct digest *recipe,
                          const char *folder, struct arena *arena, struct error *err) MUST_CHECK;

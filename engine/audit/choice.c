@@ -66,7 +66,7 @@ enum status choice_named(const struct lineage *r, const char *const *names, size
     for (size_t w = 0; w < n; w++) {
         bool found = false;
         for (size_t i = 0; i < r->n; i++)
-            if (lineage_is_named(&r->nodes[i], names[w]))
+            if (lineage_is_named(r, i, names[w]))
                 found = out->chosen[i] = true;
         if (found)
             continue;

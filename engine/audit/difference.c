@@ -21,7 +21,9 @@ const char *verdict_word(enum verdict v)
 
 static void write_value(const struct json *value, struct text *out)
 {
-    if (value)
+    if (value && value->kind == JSON_NUMBER)
+        text_add_number(out, value->number); /* infinities too */
+    else if (value)
         json_write(out, value);
     else
         text_add(out, "nothing");
@@ -85,7 +87,7 @@ bool difference_is_none(const struct result *a, const struct result *b)
     return !has_two_trees(a, b) || digest_equal(&a->tree, &b->tree);
 }
 
-static enum status compare(const struct lineage_node *node, const struct result *now,
+static enum status compare(const struct lineage_node *node, bool is_last, const struct result *now,
                            struct store *recorded, struct store *room, struct arena *arena,
                            struct text *out, struct error *err)
 {
@@ -99,6 +101,10 @@ static enum status compare(const struct lineage_node *node, const struct result 
         TRY(compare_reports(was->reports, now->reports, arena, out, err));
     if (has_two_trees(was, now) && !digest_equal(&was->tree, &now->tree))
         TRY(files_compare(recorded, &was->tree, room, &now->tree, arena, out, err));
+    if (was->has_tree && !now->has_tree && is_last)
+        text_add(out, "it left files, and now leaves none\n");
+    if (!was->has_tree && was->has_log && now->has_tree)
+        text_add(out, "it left no files, and now leaves some\n");
     return OK;
 }
 
@@ -112,12 +118,16 @@ static enum status find_failure(const struct lineage_node *node, struct store *r
 
     if (s == ERR_NOT_FOUND) {
         out->verdict = VERDICT_UNCLEAR;
-        text_add(what, "it was not made again: something before it could not be\n");
+        text_add(what,
+                 "it was not made again: something before it could not be, or the search went "
+                 "another way\n");
         return OK;
     }
     TRY(s);
-    if (!node->result.kind) { /* as it did before */
-        out->verdict = VERDICT_SAME;
+    if (!node->result.kind) { /* as it did before, unless it is for what is hidden here */
+        out->verdict = strchr(f.text, '\n') ? VERDICT_UNCLEAR : VERDICT_SAME;
+        if (out->verdict == VERDICT_UNCLEAR)
+            text_printf(what, "it failed, and fails here: %s\n", f.text);
         return OK;
     }
     out->verdict = node->fetched ? VERDICT_UNCLEAR : VERDICT_DIFFERS;
@@ -143,7 +153,7 @@ static enum status check_store(const struct lineage_node *node, struct store *re
     return OK;
 }
 
-enum status difference_find(const struct lineage_node *node, struct store *recorded,
+enum status difference_find(const struct lineage_node *node, bool is_last, struct store *recorded,
                             struct store *room, const struct finding *before, struct arena *arena,
                             struct finding *out, struct error *err)
 {
@@ -158,11 +168,12 @@ enum status difference_find(const struct lineage_node *node, struct store *recor
         TRY(find_failure(node, room, arena, out, &what, err));
     } else {
         TRY(s);
-        TRY(compare(node, &now, recorded, room, arena, &what, err));
+        TRY(compare(node, is_last, &now, recorded, room, arena, &what, err));
+        out->partial = node->result.kind && node->result.has_tree && !now.has_tree;
         out->verdict = what.n > 0 ? VERDICT_DIFFERS : VERDICT_SAME;
     }
-    if (out->verdict == VERDICT_DIFFERS && before &&
-        (before->verdict == VERDICT_DIFFERS || before->verdict == VERDICT_FOLLOWS))
+    if ((out->verdict == VERDICT_DIFFERS || out->verdict == VERDICT_UNCLEAR) && before &&
+        before->differs)
         out->verdict = VERDICT_FOLLOWS;
     if (node->result.kind && node->result.marked) {
         text_add(&what, "builds have seen two results of it\n");
@@ -173,6 +184,8 @@ enum status difference_find(const struct lineage_node *node, struct store *recor
     }
     if (node->excepted && (out->verdict == VERDICT_DIFFERS || out->verdict == VERDICT_FOLLOWS))
         out->verdict = VERDICT_EXCEPTED;
+    out->differs = (before && before->differs) || out->verdict == VERDICT_DIFFERS ||
+                   out->verdict == VERDICT_EXCEPTED;
     TRY(text_finish(&what, &lines, NULL, err));
     out->what = *lines ? lines : NULL;
     return OK;

@@ -18,12 +18,15 @@ const char *verdict_word(enum verdict v);
 
 struct finding {
     enum verdict verdict;
+    bool differs;      /* it, or some unit before it */
+    bool partial;      /* its reports alone were compared: its run ends elsewhere now */
     const char *what;  /* lines; NULL: nothing is to be said */
     const char *cause; /* a sentence; NULL: it is not known */
 };
 
-/* One node; before: what was found of the unit before it, or NULL. */
-enum status difference_find(const struct lineage_node *node, struct store *recorded,
+/* One node; is_last: no unit on record goes on from it. before: what was found of the unit before
+ * it, or NULL. recorded NULL: only digests are on record. */
+enum status difference_find(const struct lineage_node *node, bool is_last, struct store *recorded,
                             struct store *room, const struct finding *before, struct arena *arena,
                             struct finding *out, struct error *err) MUST_CHECK;
 

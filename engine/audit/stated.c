@@ -79,6 +79,16 @@ static enum status take_node(const struct json *line, const char *where, struct 
     return reports ? take_reports(reports, out, where, arena, err) : OK;
 }
 
+/* The unit before it, where that is its own trial's. */
+static int find_before(const struct lineage *l, const struct lineage_node *node)
+{
+    for (size_t i = l->n; i-- > 0 && l->nodes[i].study;)
+        if (l->nodes[i].trial == node->trial && l->nodes[i].t == node->t - 1 &&
+            strcmp(l->nodes[i].study, node->study) == 0)
+            return (int)i;
+    return -1;
+}
+
 enum status stated_lineage(const struct signed_statement *s, struct arena *arena,
                            struct lineage *out, struct error *err)
 {
@@ -102,6 +112,7 @@ enum status stated_lineage(const struct signed_statement *s, struct arena *arena
             return error_set(err, ERR_INPUT, path, "expected a newline at its end");
         TRY(json_parse(line, (size_t)(end - line), path, JSON_STRICT, arena, &object, err));
         TRY(take_node(object, path, arena, &node, err));
+        node.parent = node.study ? find_before(out, &node) : -1;
         TRY(lineage_add(out, &node, arena, err));
     }
     return OK;

@@ -14,8 +14,10 @@ static const char *const not_varied[] = {"the instruction set", "the order of fo
 void verdicts_count(const struct verdicts *v, struct verdict_counts *out)
 {
     *out = (struct verdict_counts){.decisions = 0};
-    for (size_t i = 0; i < v->record->n; i++)
+    for (size_t i = 0; i < v->record->n; i++) {
         out->nodes[v->findings[i].verdict]++;
+        out->partial += v->findings[i].partial;
+    }
     for (size_t i = 0; i < v->record->n_studies; i++)
         out->decisions += v->record->studies[i].event != NULL;
 }
@@ -121,6 +123,11 @@ void verdicts_text(const struct verdicts *v, struct text *out)
     add_studies(v, out);
     if (v->meaning)
         text_add(out, v->meaning);
+    if (c.partial > 0)
+        text_printf(out,
+                    "%d checkpoints in the middle of trials were not compared: their runs end "
+                    "elsewhere now\n",
+                    c.partial);
     add_variations(v, out);
     if (v->kept)
         text_printf(out, "what was made again is kept in %s\n", v->kept);
@@ -175,6 +182,7 @@ void verdicts_json(const struct verdicts *v, struct text *out)
     text_printf(out, ", \"set\": %s", v->arguments);
     for (int i = 0; i < VERDICT_LEFT; i++)
         text_printf(out, ", \"%s\": %d", verdict_word((enum verdict)i), c.nodes[i]);
+    text_printf(out, ", \"not_compared\": %d", c.partial);
     text_printf(out, ", \"from_nothing\": %s", v->from_nothing ? "true" : "false");
     if (v->sample > 0) {
         text_printf(out, ", \"sample\": %d", v->sample);

@@ -23,6 +23,7 @@ struct verdicts {
 
 struct verdict_counts {
     int nodes[VERDICT_LEFT + 1];
+    int partial;   /* nodes whose checkpoint was not compared */
     int decisions; /* studies of which an answer on record is another now */
 };
 

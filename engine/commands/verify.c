@@ -46,6 +46,14 @@ static enum status hash_open(int fd, const char *path, struct digest *out, struc
     return s;
 }
 
+static bool is_in(const char *const *names, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
+}
+
 static enum status check_file(const struct verifying *v, const struct stated_file *f,
                               struct error *err)
 {
@@ -62,6 +70,12 @@ static enum status check_file(const struct verifying *v, const struct stated_fil
         if (fd >= 0)
             close(fd);
         return differs(err, path, "the statement names this file, and it is not there");
+    }
+    if ((st.st_mode & 07000) || is_in(v->s->statement.executable, v->s->statement.n_executable,
+                                      f->name) != ((st.st_mode & 0111) != 0)) {
+        close(fd);
+        return differs(err, path,
+                       "it may be run, and the statement says otherwise, or the reverse");
     }
     s = hash_open(fd, path, &found, err);
     close(fd);
@@ -98,15 +112,22 @@ static bool is_stated(const struct statement *s, const char *name)
     return false;
 }
 
-/* Nothing lies in the target's folder but what is stated. */
+/* Nothing lies in the target's folder but what is stated, and no folder is a link. */
 static enum status check_folder(const struct verifying *v, const char *name, struct error *err)
 {
+    const struct statement *stated = &v->s->statement;
     const char *path = file_join(v->arena, v->s->folder, name);
+    struct stat folder;
     char **names;
     size_t n;
-    enum status s = path ? file_list(path, v->arena, &names, &n, err) : error_memory(err);
 
-    TRY(s == ERR_NOT_FOUND ? ERR_DIFFERS : s);
+    if (!path)
+        return error_memory(err);
+    if (lstat(path, &folder) != 0 || !S_ISDIR(folder.st_mode))
+        return differs(err, path, "the statement is of this folder, and it is not there");
+    TRY(file_list(path, v->arena, &names, &n, err));
+    if (n == 0 && !is_in(stated->folders, stated->n_folders, name))
+        return differs(err, path, "an empty folder, which is not in the statement");
     for (size_t i = 0; i < n; i++) {
         const char *inner = file_join(v->arena, name, names[i]);
         const char *full = inner ? file_join(v->arena, v->s->folder, inner) : NULL;
@@ -121,20 +142,32 @@ static enum status check_folder(const struct verifying *v, const char *name, str
     return OK;
 }
 
+/* Whether the target is a folder: something of it lies below its name, or it is an empty one. */
+static bool is_folder(const struct statement *s)
+{
+    const size_t n = strlen(s->target);
+
+    for (size_t i = 0; i < s->n_files; i++)
+        if (strncmp(s->files[i].name, s->target, n) == 0 && s->files[i].name[n] == '/')
+            return true;
+    for (size_t i = 0; i < s->n_links; i++)
+        if (strncmp(s->links[i].name, s->target, n) == 0 && s->links[i].name[n] == '/')
+            return true;
+    return s->n_folders > 0;
+}
+
 static enum status check_files(const struct verifying *v, struct error *err)
 {
     const struct statement *s = &v->s->statement;
-    const size_t n = strlen(s->target);
 
     for (size_t i = 0; i < s->n_files; i++)
         TRY(check_file(v, &s->files[i], err));
     for (size_t i = 0; i < s->n_links; i++)
         TRY(check_link(v, &s->links[i], err));
+    for (size_t i = 0; i < s->n_folders; i++)
+        TRY(check_folder(v, s->folders[i], err));
     TRY(check_file(v, &s->nodes, err));
-    for (size_t i = 0; i < s->n_files; i++)
-        if (strncmp(s->files[i].name, s->target, n) == 0 && s->files[i].name[n] == '/')
-            return check_folder(v, s->target, err);
-    return OK;
+    return is_folder(s) ? check_folder(v, s->target, err) : OK;
 }
 
 static enum status check_recipe(const struct options *o, const struct statement *s,

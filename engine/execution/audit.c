@@ -270,6 +270,22 @@ enum status audit_decide(struct build *b, struct store *room, struct error *err)
 
 /* ---- what fails ---- */
 
+enum status audit_checkpoint(struct build *b, const struct unit *u, struct digest *out,
+                             struct error *err)
+{
+    struct audit *a = b->audit;
+    struct result was;
+    bool is = false;
+
+    *out = u->checkpoint;
+    if (!a || a->plan->from_nothing)
+        return OK;
+    TRY(on_record(a, &u->key, b->arena, &was, &is, err));
+    if (is && was.has_tree && was.kept)
+        *out = was.tree;
+    return OK;
+}
+
 enum status audit_failed(struct build *b, const struct digest *key, bool *taken, struct error *err)
 {
     struct audit *a = b->audit;
@@ -306,6 +322,7 @@ enum status audit_failed_units(struct build *b, struct unit *const *units, size_
 struct past {
     int last;  /* the last t that is to be made again */
     int cut;   /* the first t before it at which a run ended; 0: none did */
+    bool left; /* the last unit has a checkpoint */
     bool here; /* one ended at the unit itself, or it is the beginning */
 };
 
@@ -336,6 +353,7 @@ static enum status find_past(struct audit *a, const struct demand *d, struct are
         if (!is || !is_chosen(a, &key) || !r.reports || strcmp(r.reports, UNIT_ENDED) == 0)
             return OK;
         out->last = t;
+        out->left = r.has_tree;
         if (ends_run(&r) && out->cut == 0)
             out->cut = t;
     }
@@ -358,7 +376,7 @@ static enum status cut(struct audit *a, struct demand *d, struct arena *arena, b
     last = d->saves ? d->until : past.last; /* another trial may go on from there */
     if (past.here && last - from > 1 && (past.cut == 0 || past.cut >= last))
         last = from + (last - from) / 2;
-    else if (past.here && from == 0 && last == 1 && past.last == 1 && !d->saves)
+    else if (past.here && from == 0 && last == 1 && past.last == 1 && !d->saves && !past.left)
         *over = max_t > 1;
     d->until = last;
     return OK;

@@ -44,6 +44,10 @@ enum status audit_cut(struct build *b, struct demand *demand, bool *over,
 /* Whether runs go as far as is on record, whatever studies demand by then. */
 bool audit_cuts(const struct build *b);
 
+/* The checkpoint of a unit as those who read it get it: the one on record, where that is kept. */
+enum status audit_checkpoint(struct build *b, const struct unit *u, struct digest *out,
+                             struct error *err) MUST_CHECK;
+
 /* The result of this key cannot be made again. *taken: the one on record stands for it. */
 enum status audit_failed(struct build *b, const struct digest *key, bool *taken,
                          struct error *err) MUST_CHECK;

@@ -70,6 +70,7 @@ static enum status add(struct taking *g, const struct lineage_node *node, struct
     } else {
         TRY(s);
         known.failure = NULL;
+        known.by_hand |= !digest_equal(&known.result.key, &known.key);
         g->record->seconds += known.result.seconds;
     }
     known.name = arena_string(g->arena, node->name);
@@ -103,27 +104,47 @@ static int place_of(const struct lineage *r, const struct digest *key)
     return node ? (int)(node - r->nodes) : -1;
 }
 
+/* Another name of a unit that is there: of two trials that are one, or of two studies. */
+static void add_alias(struct taking *g, const char *name, int node)
+{
+    struct lineage *l = g->record;
+    struct lineage_alias *last;
+
+    if (strcmp(l->nodes[node].name, name) == 0)
+        return;
+    if ((last = arena_push(g->arena, l->aliases, l->n_aliases, l->alias_capacity)) != NULL)
+        *last = (struct lineage_alias){name, node};
+    else
+        g->status = error_memory(g->err);
+}
+
 /* A unit, and before it those that lead to it: of a trial that exploited another they are the
  * other's. */
 static void take_unit(void *context, int trial, struct unit *u)
 {
     struct taking *g = context;
     struct lineage_node node = {
-        .study = g->study, .trial = trial, .t = u->t, .failure = u->failure};
+        .study = g->study, .trial = u->template->trial, .t = u->t, .failure = u->failure};
+    const char *name = arena_printf(g->arena, "%s/%d/%d", g->study, trial, u->t);
 
-    if (g->status != OK || lineage_find(g->record, &u->key))
+    if (g->status == OK && !name)
+        g->status = error_memory(g->err);
+    if (g->status == OK && lineage_find(g->record, &u->key)) {
+        add_alias(g, name, place_of(g->record, &u->key));
         return;
-    if (u->parent && !lineage_find(g->record, &u->parent->key))
-        take_unit(context, trial, u->parent);
-    node.name = arena_printf(g->arena, "%s/%d/%d", g->study, trial, u->t);
+    }
+    if (g->status == OK && u->parent && !lineage_find(g->record, &u->parent->key))
+        take_unit(context, u->parent->template->trial, u->parent);
+    if (g->status != OK)
+        return;
+    node.name = arena_printf(g->arena, "%s/%d/%d", g->study, node.trial, u->t);
     node.key = u->key;
     node.parent = u->parent ? place_of(g->record, &u->parent->key) : -1;
     node.by_hand = u->by_hand || unit_is_accepted(u);
     node.excepted = graph_node(g->b->graph, u->template->node)->action.not_reproducible;
-    if (!node.name)
-        g->status = error_memory(g->err);
-    else if (g->status == OK)
-        g->status = add(g, &node, g->err);
+    g->status = node.name ? add(g, &node, g->err) : error_memory(g->err);
+    if (g->status == OK)
+        add_alias(g, name, (int)g->record->n - 1);
     g->record->units++;
     g->record->trials += trial != g->last_trial;
     g->last_trial = trial;
@@ -239,6 +260,13 @@ static enum status take_node(struct taking *g, int node, struct error *err)
         *last = node;
         return OK;
     }
+    if (n->kind == NODE_BEST && w && w->best) { /* of a script what it left at its end */
+        const int study = w->best->template->study;
+        if (!(g->study = arena_string(g->arena, graph_label(b->graph, study))))
+            return error_memory(err);
+        take_unit(g, w->best->template->trial, w->best);
+        return g->status;
+    }
     if (n->kind != NODE_STUDY || !w || !w->study)
         return OK;
     g->last_trial = -1;
@@ -260,6 +288,10 @@ enum status lineage_take(struct build *b, const struct target *targets, size_t n
     for (int i = 0; i < graph_size(b->graph); i++)
         if (m.marked[i])
             TRY(take_node(&g, i, err));
+    for (size_t i = 0; i < b->n_work && !out->collected; i++)
+        if (b->work[i] && b->work[i]->collected && plan_state(b->plan, (int)i) != PLAN_DONE &&
+            !(out->collected = arena_string(arena, graph_label(b->graph, (int)i))))
+            return error_memory(err);
     for (size_t i = 0; i < n && !out->missing; i++)
         if (plan_state(b->plan, targets[i].node) != PLAN_DONE &&
             !(out->missing = arena_string(arena, targets[i].name)))
@@ -267,12 +299,24 @@ enum status lineage_take(struct build *b, const struct target *targets, size_t n
     return OK;
 }
 
-bool lineage_is_named(const struct lineage_node *node, const char *name)
+static bool is_named(const char *own, bool unit, const char *name)
+{
+    const size_t n = strlen(name);
+
+    return strcmp(own, name) == 0 || (unit && strncmp(own, name, n) == 0 && own[n] == '/');
+}
+
+bool lineage_is_named(const struct lineage *l, size_t node, const char *name)
 {
     const size_t n = strlen(name);
     char hex[DIGEST_HEX + 1];
 
-    digest_hex(&node->key, hex);
-    return strcmp(node->name, name) == 0 || (n >= 6 && strncmp(hex, name, n) == 0) ||
-           (node->study && strncmp(node->name, name, n) == 0 && node->name[n] == '/');
+    digest_hex(&l->nodes[node].key, hex);
+    if (is_named(l->nodes[node].name, l->nodes[node].study, name) ||
+        (n >= 6 && strncmp(hex, name, n) == 0))
+        return true;
+    for (size_t i = 0; i < l->n_aliases; i++)
+        if (l->aliases[i].node == (int)node && is_named(l->aliases[i].name, true, name))
+            return true;
+    return false;
 }

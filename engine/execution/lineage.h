@@ -45,6 +45,12 @@ struct searched {
     const char *was, *is;
 };
 
+/* A unit is known under the names of all trials that have it. */
+struct lineage_alias {
+    const char *name;
+    int node;
+};
+
 struct lineage {
     struct lineage_node *nodes;
     size_t n, capacity;
@@ -54,8 +60,11 @@ struct lineage {
     size_t n_slots;
     struct searched *studies;
     size_t n_studies, study_capacity;
-    const char *missing; /* the first target that the store does not know; NULL: it knows all */
-    double seconds;      /* that its nodes took */
+    struct lineage_alias *aliases;
+    size_t n_aliases, alias_capacity;
+    const char *missing;   /* the first target that the store does not know; NULL: it knows all */
+    const char *collected; /* a node whose files gc has removed, so that others have no key */
+    double seconds;        /* that its nodes took */
     int actions, units, trials;
 };
 
@@ -70,8 +79,8 @@ enum status lineage_add(struct lineage *l, const struct lineage_node *node, stru
 /* The node of this key, or NULL. */
 const struct lineage_node *lineage_find(const struct lineage *r, const struct digest *key);
 
-/* Whether a name of the command line means this node: its own, its study's or its trial's, or the
- * first digits of its key. */
-bool lineage_is_named(const struct lineage_node *node, const char *name);
+/* Whether a name of the command line means this node: one of its own, its study's or its trial's,
+ * or the first digits of its key. */
+bool lineage_is_named(const struct lineage *l, size_t node, const char *name);
 
 #endif

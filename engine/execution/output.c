@@ -346,6 +346,27 @@ static enum status output_all(struct build *b, const char *folder, int at, bool 
     return s == OK ? closed : s;
 }
 
+/* Beside a target lies its statement, and audits have a folder. */
+static enum status check_names(const struct build *b, struct error *err)
+{
+    static const char *const endings[] = {PROVENANCE_NODES, PROVENANCE_STATEMENT};
+
+    for (size_t i = 0; b->key && i < b->n_targets; i++) {
+        const char *name = b->targets[i].name;
+        bool taken = strcmp(name, "audit") == 0;
+        for (size_t k = 0; k < sizeof endings / sizeof *endings; k++) {
+            const size_t n = strlen(name), ending = strlen(endings[k]);
+            taken = taken || (n > ending && strcmp(name + n - ending, endings[k]) == 0);
+        }
+        if (taken)
+            return error_set(err, ERR_INPUT, b->o->recipe,
+                             "\"%s\" cannot be a target's name where there is a key: statements "
+                             "have such names",
+                             name);
+    }
+    return OK;
+}
+
 /* out/RECIPE, absolute. */
 static enum status find_folder(struct build *b, char **folder, struct error *err)
 {
@@ -359,6 +380,7 @@ static enum status find_folder(struct build *b, char **folder, struct error *err
         if (strcmp(b->targets[i].name, OWNER_FOLDER) == 0)
             return error_set(err, ERR_INPUT, b->o->recipe,
                              "\"" OWNER_FOLDER "\" cannot be a target's name: hpo uses it");
+    TRY(check_names(b, err));
     *folder = out ? file_join(b->arena, out, name) : NULL;
     return *folder ? OK : error_memory(err);
 }

@@ -233,6 +233,22 @@ static void add_pins(struct writing *w)
     text_add(w->t, "]");
 }
 
+/* Names of pieces of one kind. */
+static void add_kind(struct writing *w, const char *name, enum tree_kind kind,
+                     const struct piece *pieces, size_t n)
+{
+    bool first = true;
+
+    text_printf(w->t, ", \"%s\": [", name);
+    for (size_t i = 0; i < n; i++)
+        if (pieces[i].kind == kind) {
+            text_add(w->t, first ? "" : ", ");
+            first = false;
+            json_write_string(w->t, pieces[i].path);
+        }
+    text_add(w->t, "]");
+}
+
 /* Symbolic links are no subjects: what lies there is one, or leads nowhere. */
 static void add_links(struct writing *w, const struct piece *pieces, size_t n)
 {
@@ -281,6 +297,8 @@ static enum status add_definition(struct writing *w, const struct target *target
                 sum->accepted, sum->marked);
     add_pins(w);
     add_links(w, pieces, n);
+    add_kind(w, "executable", TREE_EXECUTABLE, pieces, n);
+    add_kind(w, "empty_folders", TREE_FOLDER, pieces, n);
     text_add(w->t, "}, \"resolvedDependencies\": [");
     TRY(add_recipe(w, &first, err));
     add_sources(w, &first);

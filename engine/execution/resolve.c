@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "engine/execution/audit.h"
 #include "engine/execution/code.h"
 #include "engine/execution/exclusions.h"
 #include "engine/execution/prior.h"
@@ -35,7 +36,9 @@ enum status node_lost(struct build *b, int node, int consumer, struct error *err
     if (again && graph_node(b->graph, node)->kind == NODE_AFTER) {
         TRY(node_lost(b, graph_node(b->graph, node)->after.node, -1, err));
     } else if (again) {
-        if (w->collected)
+        if (b->replays)
+            w->collected = true; /* nothing is made, and who asks says what is gone */
+        else if (w->collected)
             progress_line(b->progress, "%s: its files were collected: it is made again",
                           graph_label(b->graph, node));
         else
@@ -268,7 +271,8 @@ static enum status resolve_best(struct build *b, int node, struct error *err)
     if (w->best->template->script)
         TRY(find_script_end(b, node, err));
     if (w->best->has_checkpoint && !w->force) {
-        w->content = (struct content){.origin = FROM_STORE, .digest = w->best->checkpoint};
+        w->content = (struct content){.origin = FROM_STORE};
+        TRY(audit_checkpoint(b, w->best, &w->content.digest, err));
         return node_done(b, node, err);
     }
     plan_busy(b->plan, node);

@@ -316,8 +316,10 @@ enum status run_start(struct build *b, const char *label, const struct demand *d
 
 enum status run_best_done(struct build *b, int best_node, struct error *err)
 {
-    work_of(b, best_node)->content =
-        (struct content){.origin = FROM_STORE, .digest = work_of(b, best_node)->best->checkpoint};
+    struct content *content = &work_of(b, best_node)->content;
+
+    *content = (struct content){.origin = FROM_STORE};
+    TRY(audit_checkpoint(b, work_of(b, best_node)->best, &content->digest, err));
     return node_done(b, best_node, err);
 }
 

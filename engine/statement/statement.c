@@ -24,8 +24,9 @@ static enum status want_word(const struct json *object, const char *where, const
     return error_set(err, ERR_INPUT, where, "%s: expected %s, found %s", name, expected, found);
 }
 
-static enum status read_file(const struct json *object, const char *where, struct stated_file *out,
-                             struct error *err)
+/* A file that lies anywhere: what was read. */
+static enum status read_source(const struct json *object, const char *where,
+                               struct stated_file *out, struct error *err)
 {
     const struct json *digest;
     const char *hex;
@@ -35,9 +36,39 @@ static enum status read_file(const struct json *object, const char *where, struc
     TRY(json_want_string(digest, where, "sha256", &hex, err));
     if (!digest_parse(hex, &out->digest))
         return error_set(err, ERR_INPUT, where, "sha256: expected 64 digits, found %s", hex);
-    if (!file_is_inner_path(out->name))
-        return error_set(err, ERR_INPUT, where, "name: expected a path inside its folder, found %s",
-                         out->name);
+    return OK;
+}
+
+static enum status check_inner(const char *name, const char *where, struct error *err)
+{
+    return file_is_inner_path(name)
+               ? OK
+               : error_set(err, ERR_INPUT, where,
+                           "name: expected a path inside its folder, found %s", name);
+}
+
+/* A file beside the statement, or below. */
+static enum status read_file(const struct json *object, const char *where, struct stated_file *out,
+                             struct error *err)
+{
+    TRY(read_source(object, where, out, err));
+    return check_inner(out->name, where, err);
+}
+
+static enum status read_names(const struct json *object, const char *where, const char *member,
+                              struct arena *arena, const char ***out, size_t *n, struct error *err)
+{
+    const struct json *list;
+
+    TRY(json_want_array(object, where, member, &list, err));
+    if (!(*out = arena_array(arena, list->n + 1, sizeof **out)))
+        return error_memory(err);
+    for (*n = 0; *n < list->n; ++*n) {
+        if (list->items[*n].kind != JSON_STRING)
+            return error_set(err, ERR_INPUT, where, "%s: expected names", member);
+        (*out)[*n] = list->items[*n].string;
+        TRY(check_inner((*out)[*n], where, err));
+    }
     return OK;
 }
 
@@ -66,6 +97,9 @@ static enum status read_internal(const struct json *internal, const char *where,
     TRY(json_want_integer(internal, where, "nodes", 0, INT32_MAX, &nodes, err));
     TRY(json_want_array(internal, where, "links", &links, err));
     TRY(json_want_array(internal, where, "pins", &pins, err));
+    TRY(read_names(internal, where, "executable", arena, &out->executable, &out->n_executable,
+                   err));
+    TRY(read_names(internal, where, "empty_folders", arena, &out->folders, &out->n_folders, err));
     out->accepted = (int)accepted;
     out->not_reproducible = (int)marked;
     out->n_nodes = (int)nodes;
@@ -77,6 +111,7 @@ static enum status read_internal(const struct json *internal, const char *where,
         struct stated_link *l = &out->links[out->n_links];
         TRY(json_want_string(&links->items[out->n_links], where, "name", &l->name, err));
         TRY(json_want_string(&links->items[out->n_links], where, "target", &l->target, err));
+        TRY(check_inner(l->name, where, err));
     }
     for (; out->n_pins < pins->n; out->n_pins++) {
         struct stated_pin *p = &out->pins[out->n_pins];
@@ -111,7 +146,7 @@ static enum status read_definition(const struct json *definition, const char *wh
         return error_memory(err);
     for (size_t i = 1; i < dependencies->n; i++)
         if (!json_get(&dependencies->items[i], "uri"))
-            TRY(read_file(&dependencies->items[i], where, &out->sources[out->n_sources++], err));
+            TRY(read_source(&dependencies->items[i], where, &out->sources[out->n_sources++], err));
     return read_internal(internal, where, arena, out, err);
 }
 

@@ -33,6 +33,8 @@ struct statement {
     size_t n_files;
     struct stated_link *links;
     size_t n_links;
+    const char **executable, **folders; /* files that may be run; folders with nothing in them */
+    size_t n_executable, n_folders;
     struct stated_pin *pins;
     size_t n_pins;
     struct stated_file nodes;    /* TARGET.nodes.jsonl */

@@ -15,7 +15,7 @@ from case import Case
 RECIPE = '''local hpo = require "hpo"
 local made = hpo.command { run = { "/bin/sh", "-c", "echo hello > a.txt" }, outputs = { "a.txt" } }
 local study = hpo.study { name = "asha",
-  space = { lr = hpo.uniform(0.01, 0.5) }, samples = 6, concurrency = 4, metric = "loss", mode = "min", seed = 1,
+  space = { lr = hpo.uniform(0.01, 0.5) }, samples = 5, concurrency = 4, metric = "loss", mode = "min", seed = 1,
   search = hpo.search.random {}, scheduler = hpo.scheduler.asha { max_t = 4, grace_period = %(grace)d, reduction_factor = 2 },
   trial = function(p) return hpo.command { run = { "python3", hpo.source "train.py" }, inputs = { a = made }, params = p %(more)s } end }
 return { default = study, best = study.best.checkpoint, made = made }
@@ -177,6 +177,88 @@ class Audit(Case):
         self.assertEqual((found["differs"], found["follows"]), (0, 0))
         self.assertGreater(found["excepted"], 6)
 
+    # ---- what has to be compared ----
+
+    SMALL = '''local hpo = require "hpo"
+local s = hpo.study { name = "s", space = { i = hpo.randint(1, 4) }, samples = 1, metric = "loss", mode = "min", seed = 1,
+  scheduler = hpo.scheduler.fifo { max_t = %d }, trial = function(p) return %s end }
+return { default = s%s }
+'''
+
+    def small(self, script, max_t=1, more="", trial=None, best=True):
+        self.write("train.sh", script)
+        self.write("r.lua", self.SMALL % (max_t, trial or 'hpo.command { run = { "/bin/sh", hpo.source "train.sh" } %s }' % more,
+                                          ", best = s.best.checkpoint" if best else ""))
+        self.build("r.lua", *(["best"] if best else []))
+
+    def test_a_checkpoint_that_is_not_made_again(self):
+        self.small('echo "{\\"t\\": 1, \\"loss\\": 1}"\n[ "$TZ" = UTC ] && echo model > "$HPO_CHECKPOINT_OUT/m"\ntrue\n')
+        for arguments in (("best",), ("best", "--from-nothing")):
+            self.assertIn("now leaves none", self.differs(*arguments)["what"])
+
+    def test_a_checkpoint_after_one_unit(self):
+        self.make(end='open(out + "/n", "wb").write(os.urandom(8)) if last == 1 else 0')
+        self.build("r.lua")
+        self.assertIn("n differs at byte", self.differs()["what"])
+
+    def test_outputs_of_a_script(self):
+        self.write("t.py", 'import os\nprint("loss=0.5")\nopen("m.txt", "wb").write(os.urandom(8))\n')
+        self.small("", trial='hpo.script { run = { "python3", hpo.source "t.py" }, report = "loss=(%S+)", outputs = { "m.txt" } }')
+        self.assertIn("m.txt differs", self.differs("best")["what"])
+
+    def test_trials_that_end_by_themselves(self):
+        self.small('echo "{\\"t\\": 1, \\"loss\\": 1}"\n', max_t=3, more=", stateless = true, may_end = true", best=False)
+        self.assertGreater(self.audit()["identical"], 1)
+        self.audit("--from-nothing")
+
+    def test_a_failure_for_what_is_hidden(self):
+        with tempfile.TemporaryDirectory(prefix="hpo-home-") as home:
+            flag = pathlib.Path(home) / "flag"
+            flag.write_text("1")
+            self.write("train.py", TRAINER % {"begin": f'lr > 0.2 and open("{flag}").read() == "1" and exit("diverged")', "step": "pass", "end": ""})
+            self.write("r.lua", (RECIPE % {"grace": 1, "more": ""}).replace("seed = 1,", 'seed = 1, on_failure = "prune",'))
+            self.build("r.lua", status=0)
+            found = self.audit(status=5)
+            self.assertIn(f"{flag} is hidden", next(n["what"] for n in found["nodes"] if n["verdict"] == "inconclusive"))
+
+    def test_what_a_broken_off_audit_had_found(self):
+        """Another --sandbox is another audit; what differed is made again."""
+        with tempfile.TemporaryDirectory(prefix="hpo-home-") as home:
+            hidden = pathlib.Path(home) / "hidden"
+            hidden.write_text("x")
+            self.write("r.lua", f'''local hpo = require "hpo"
+local a = hpo.command {{ run = {{ "/bin/sh", "-c", "cat {hidden} > a" }}, outputs = {{ "a" }}, name = "a" }}
+local b = hpo.command {{ run = {{ "/bin/sh", "-c", "sleep 2; cat $0 > b", a / "a" }}, outputs = {{ "b" }}, name = "b" }}
+return {{ default = b }}''')
+            self.build("r.lua")
+            audit = self.start("audit", "r.lua", "--sandbox", "off")
+            time.sleep(1)
+            audit.send_signal(signal.SIGINT)
+            audit.communicate(timeout=60)
+            self.audit(status=3)
+
+    def test_collected(self):
+        self.make()
+        self.build("r.lua")
+        self.hpo("cache", "gc", "--max-gb", 0)
+        self.assertIn("not in the store any more", self.hpo("audit", "r.lua", status=5)[1])
+
+    def test_one_target_alone_was_built(self):
+        self.make()
+        self.build("r.lua", "made")
+        self.assertEqual([n["name"] for n in self.audit("made")["nodes"]], ["made"])
+        self.assertIn("hpo audit r.lua TARGET", self.hpo("audit", "r.lua", status=2)[1])
+        self.assertIn("no such", self.hpo("audit", "r.lua", "nonsense", status=2)[1])
+
+    def test_behind_the_best_checkpoint(self):
+        """It gets what is on record, whatever the trial has left now."""
+        self.make(end='open(out + "/n", "wb").write(os.urandom(8))')
+        self.write("r.lua", (RECIPE % {"grace": 1, "more": ""}).replace(
+            "return {", 'local e = hpo.command { run = { "/bin/sh", "-c", "cat $0/s.json > e", study.best.checkpoint }, outputs = { "e" }, name = "e" }\nreturn { e = e,'))
+        self.build("r.lua", "e")
+        found = self.audit("e", status=3)
+        self.assertEqual(next(n["verdict"] for n in found["nodes"] if n["name"] == "e"), "identical")
+
     # ---- what differs, and what it means ----
 
     def test_what_differs(self):
@@ -271,14 +353,14 @@ open("m.safetensors", "wb").write(struct.pack("<Q", len(header)) + header + stru
     # ---- broken off ----
 
     def test_goes_on(self):
-        self.make(step="time.sleep(0.2)")
+        self.make(step="time.sleep(0.1)")
         self.build("r.lua")
         audit = self.start("audit", "r.lua", "-j", "1")
-        time.sleep(1.5)
+        time.sleep(0.8)
         audit.send_signal(signal.SIGINT)
         _, err = audit.communicate(timeout=60)
         self.assertEqual(audit.returncode, 130, err)
-        out, err = self.hpo("audit", "r.lua")
+        out, err = self.hpo("audit", "r.lua", "-j", 1)
         self.assertIn("going on", err)
         self.assertNotIn("asha/0 t = 1", err)
 

@@ -116,7 +116,8 @@ class Statements(Case):
     # ---- hpo verify ----
 
     def refused(self, *arguments, status=3):
-        return self.hpo("verify", "out/r/made.intoto.jsonl", *arguments, status=status)[1]
+        target = "m" if (self.folder / "out/r/m.intoto.jsonl").exists() else "made"
+        return self.hpo("verify", f"out/r/{target}.intoto.jsonl", *arguments, status=status)[1]
 
     def test_verify(self):
         out = self.signed()
@@ -142,6 +143,51 @@ class Statements(Case):
         self.assertIn("payloadType", self.refused(status=2))
         (out / "made.intoto.jsonl").unlink()
         self.assertIn("no such file", self.refused(status=2).lower())
+
+    def test_verify_kinds(self):
+        """Bits, empty folders, links in the place of folders; a target without files; sources above the recipe."""
+        self.write("above.txt", "x")
+        self.write("deep/r.lua", 'local hpo = require "hpo"\nreturn { m = hpo.command { run = { "/bin/sh", "-c", '
+                   '"mkdir d e; echo 1 > d/x; echo 2 > d/run; chmod +x d/run", hpo.source "../above.txt" }, outputs = { "d", "e" } },'
+                   'empty = hpo.command { run = { "/bin/mkdir", "d" }, outputs = { "d" } } }')
+        self.hpo("key")
+        self.hpo("build", "deep/r.lua")
+        path = self.folder / "out/r/m/d/run"
+        path.chmod(0o644)
+        self.assertIn("may be run", self.refused())
+        path.chmod(0o4755)
+        self.assertIn("may be run", self.refused())
+        path.chmod(0o755)
+        self.refused(status=0)
+        (self.folder / "out/r/m/f").mkdir()
+        self.assertIn("an empty folder", self.refused())
+        (self.folder / "out/r/m/f").rmdir()
+        os.rename(self.folder / "out/r/m", self.folder / "elsewhere")
+        os.symlink(self.folder / "elsewhere", self.folder / "out/r/m")
+        self.assertIn("is not there", self.refused())
+        empty = lambda status: self.hpo("verify", "out/r/empty.intoto.jsonl", status=status)[1]
+        empty(0)
+        self.write("out/r/empty/evil", "x")
+        empty(3)
+
+    def test_names_that_statements_have(self):
+        self.hpo("key")
+        for name in ("audit", "m.nodes.jsonl", "m.intoto.jsonl"):
+            self.write("n.lua", f'local hpo = require "hpo"\nreturn {{ ["{name}"] = hpo.text "x" }}')
+            self.assertIn("statements have such names", self.hpo("build", "n.lua", status=2)[1])
+
+    def test_accepted_actions(self):
+        self.write("mk.sh", "echo 1 > o")
+        self.write("a.lua", 'local hpo = require "hpo"\nreturn { m = hpo.command { run = { "/bin/sh", hpo.source "mk.sh" }, outputs = { "o" }, name = "m" } }')
+        self.hpo("key")
+        self.hpo("build", "a.lua")
+        self.write("mk.sh", "echo 2 > o")
+        self.hpo("accept", "a.lua", "--yes")
+        self.hpo("build", "a.lua")
+        self.assertIn("1 accepted by hand", self.hpo("verify", "out/a/m.intoto.jsonl")[0])
+        node = json.loads(self.hpo("audit", "a.lua", "--json", status=3)[0])["nodes"][0]
+        self.assertTrue(node["accepted"])
+        self.assertIn("accepted", node["cause"])
 
     def test_keys_of_others(self):
         self.signed()

@@ -1,0 +1,242 @@
+/* audit_record: what an audit compares with: the store, or a signed statement. Start at
+ * audit_find_record. */
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "cache/records/history.h"
+#include "engine/audit/stated.h"
+#include "engine/commands/audit.h"
+#include "engine/execution/build.h"
+#include "engine/execution/provenance.h"
+#include "engine/execution/session.h"
+
+enum { MOST_RUNS = 10000, RECIPE_LIMIT = 64 << 20, SOURCE_LIMIT = 1 << 30 };
+
+/* ---- what is on record ---- */
+
+static enum status take_last(struct audited *a, struct error *err)
+{
+    const char *recipe;
+    struct run *runs;
+    size_t n;
+
+    TRY(session_recipe(&a->o, a->arena, &recipe, err));
+    TRY(history_runs(a->store, recipe, 1, a->arena, &runs, &n, err));
+    if (n == 0) {
+        (void)error_set(err, ERR_INPUT, a->o.recipe, "it was not built here yet");
+        error_hint(err, "hpo build %s comes first", a->o.recipe);
+        return ERR_INPUT;
+    }
+    a->verdicts.recipe = recipe;
+    return a->o.n_sets > 0 ? OK : options_take_arguments(&a->o, runs[0].arguments, a->arena, err);
+}
+
+/* The number of the last build with these --set. */
+static enum status find_run(struct audited *a, struct error *err)
+{
+    struct run *runs;
+    size_t n;
+
+    TRY(history_runs(a->store, a->verdicts.recipe, MOST_RUNS, a->arena, &runs, &n, err));
+    for (size_t i = 0; i < n && a->run == 0; i++)
+        if (strcmp(runs[i].arguments, a->verdicts.arguments) == 0)
+            a->run = runs[i].id;
+    return OK;
+}
+
+static bool is_target(const struct build *b, const char *word)
+{
+    const struct target *targets;
+    const size_t n = graph_targets(b->graph, &targets);
+
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(targets[i].name, word) == 0)
+            return true;
+    return false;
+}
+
+enum status audit_find_folder(struct audited *a, const struct recipe *recipe, struct error *err)
+{
+    a->folder = arena_printf(a->arena, "%s/%s/audit", a->o.out, recipe_name(recipe));
+    return a->folder ? OK : error_memory(err);
+}
+
+/* What is signed in the end: each target, as its statement has it. */
+static enum status take_targets(struct build *b, struct audited *a, struct error *err)
+{
+    struct recipe_origins o;
+
+    if (!(a->tested = arena_array(a->arena, b->n_targets + 1, sizeof *a->tested)))
+        return error_memory(err);
+    for (a->n_tested = 0; a->n_tested < b->n_targets; a->n_tested++) {
+        struct tested *t = &a->tested[a->n_tested];
+        if (!(t->name = arena_string(a->arena, b->targets[a->n_tested].name)))
+            return error_memory(err);
+        TRY(lineage_take(b, &b->targets[a->n_tested], 1, a->arena, &t->lineage, err));
+        TRY(provenance_nodes(&t->lineage, a->arena, &t->nodes, err));
+    }
+    if (recipe_origins(b->recipe, &o) && o.n_sources > 0)
+        TRY(digest_bytes(o.sources[0].bytes, o.sources[0].n, &a->recipe, err));
+    return audit_find_folder(a, b->recipe, err);
+}
+
+/* What the store knows of the recipe's targets, and which words of the command line are such. */
+static enum status look_at_targets(struct build *b, void *context, struct error *err)
+{
+    struct audited *a = context;
+
+    if (!(a->known = arena_array(a->arena, b->n_targets + 1, sizeof *a->known)))
+        return error_memory(err);
+    for (size_t i = 0; i < b->n_targets; i++)
+        if (plan_state(b->plan, b->targets[i].node) == PLAN_DONE &&
+            !(a->known[a->n_known++] = arena_string(a->arena, b->targets[i].name)))
+            return error_memory(err);
+    for (size_t i = 0; i < a->o.n_words; i++)
+        if (is_target(b, a->o.words[i]))
+            a->n_targets++;
+        else if (!a->unknown)
+            a->unknown = a->o.words[i];
+    return OK;
+}
+
+static enum status take_record(struct build *b, void *context, struct error *err)
+{
+    struct audited *a = context;
+
+    if (!(a->verdicts.arguments = arena_string(a->arena, b->arguments)))
+        return error_memory(err);
+    TRY(lineage_take(b, b->targets, b->n_targets, a->arena, &a->record, err));
+    return a->key.signer ? take_targets(b, a, err) : OK;
+}
+
+static bool is_altered(const struct lineage *l)
+{
+    for (size_t i = 0; i < l->n_studies; i++)
+        if (l->studies[i].event)
+            return true;
+    return false;
+}
+
+/* Words are targets, or nodes of the targets that were built: which, only the graph can say. */
+static enum status choose_targets(struct audited *a, struct error *err)
+{
+    TRY(session_recorded(&a->o, a->store, NULL, true, look_at_targets, a, err));
+    if (a->n_targets > 0 && a->unknown)
+        return error_set(err, ERR_INPUT, a->unknown, "it is no target: name targets or nodes");
+    if (a->n_targets > 0 || a->n_known == 0)
+        return OK;
+    a->names = a->o.words;
+    a->n_names = a->o.n_words;
+    a->o.words = a->known;
+    a->o.n_words = a->n_known;
+    return OK;
+}
+
+static enum status find_lineage(struct audited *a, struct error *err)
+{
+    if (a->o.n_words > 0)
+        TRY(choose_targets(a, err));
+    TRY(session_recorded(&a->o, a->store, NULL, false, take_record, a, err));
+    return find_run(a, err);
+}
+
+/* Without an altered decision a build's targets are all known. */
+static enum status check_record(const struct audited *a, struct error *err)
+{
+    if (is_altered(&a->record) || !a->record.missing)
+        return OK;
+    if (a->record.collected) {
+        (void)error_set(err, ERR_UNCLEAR, a->record.collected,
+                        "its files are not in the store any more (hpo cache gc), so the keys of "
+                        "what reads them are not known");
+        error_hint(err, "hpo build %s makes them again", a->o.recipe);
+        return ERR_UNCLEAR;
+    }
+    (void)error_set(err, ERR_INPUT, a->record.missing,
+                    "the store does not know this target of %s as it is now", a->o.recipe);
+    error_hint(err,
+               "hpo build %s makes it, hpo why tells what has changed; hpo audit %s TARGET "
+               "audits others",
+               a->o.recipe, a->o.recipe);
+    return ERR_INPUT;
+}
+
+enum status audit_find_record(struct audited *a, struct error *err)
+{
+    TRY(take_last(a, err));
+    TRY(find_lineage(a, err));
+    return check_record(a, err);
+}
+
+/* ---- what a statement says ---- */
+
+static enum status refuse_statement(const struct audited *a, const char *what, struct error *err)
+{
+    return error_set(err, ERR_INPUT, a->o.against, "it is of another %s than the command line's",
+                     what);
+}
+
+/* Whether a file beside the recipe is another than the statement's; folders show in their keys. */
+static enum status check_source(const struct audited *a, const struct stated_file *f,
+                                struct error *err)
+{
+    const char *slash = strrchr(a->verdicts.recipe, '/');
+    const char *path = arena_printf(a->arena, "%.*s/%s", (int)(slash - a->verdicts.recipe),
+                                    a->verdicts.recipe, f->name);
+    struct digest found;
+    char *bytes;
+    size_t n;
+
+    if (!path)
+        return error_memory(err);
+    if (file_read(path, SOURCE_LIMIT, a->arena, &bytes, &n, err) != OK)
+        return OK; /* a folder, or of another place: the build will tell */
+    TRY(digest_bytes(bytes, n, &found, err));
+    if (digest_equal(&found, &f->digest))
+        return OK;
+    return error_set(err, ERR_INPUT, path, "it is not the file that the statement was made with");
+}
+
+/* The recipe and its --set must be those of the statement. */
+static enum status check_statement(struct audited *a, struct error *err)
+{
+    const struct statement *s = &a->stated.statement;
+    const char *arguments = s->arguments;
+    char *bytes;
+    size_t n;
+
+    TRY(session_recipe(&a->o, a->arena, &a->verdicts.recipe, err));
+    TRY(file_read(a->verdicts.recipe, RECIPE_LIMIT, a->arena, &bytes, &n, err));
+    TRY(digest_bytes(bytes, n, &a->recipe, err));
+    if (!digest_equal(&a->recipe, &s->recipe.digest))
+        return refuse_statement(a, "recipe", err);
+    if (a->o.n_words > 1 || (a->o.n_words == 1 && strcmp(a->o.words[0], s->target) != 0))
+        return refuse_statement(a, "target", err);
+    if (a->o.n_sets > 0)
+        TRY(session_arguments(&a->o, a->arena, &arguments, err));
+    if (strcmp(arguments, s->arguments) != 0)
+        return refuse_statement(a, "--set", err);
+    for (size_t i = 0; i < s->n_sources; i++)
+        TRY(check_source(a, &s->sources[i], err));
+    return options_take_arguments(&a->o, s->arguments, a->arena, err);
+}
+
+enum status audit_find_statement(struct audited *a, struct error *err)
+{
+    const struct statement *s = &a->stated.statement;
+    const char **words = arena_array(a->arena, 1, sizeof *words);
+
+    if (!words || !(a->tested = arena_alloc(a->arena, sizeof *a->tested)))
+        return error_memory(err);
+    TRY(signed_read(a->o.against, a->o.keys, a->o.n_keys, a->arena, &a->stated, err));
+    TRY(check_statement(a, err));
+    TRY(stated_lineage(&a->stated, a->arena, &a->record, err));
+    words[0] = s->target;
+    a->o.words = words;
+    a->o.n_words = 1;
+    a->verdicts.arguments = s->arguments;
+    *a->tested = (struct tested){s->target, a->record, s->nodes.digest};
+    a->n_tested = 1;
+    return OK;
+}
