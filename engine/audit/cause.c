@@ -51,7 +51,7 @@ static enum status try(const struct trying *t, size_t node, unsigned varies, boo
     o.cache = room;
     o.hides = hides;
     *out = (struct made){.t = t, .key = t->record->nodes[node].key, .arena = arena};
-    TRY(session_audit(&o, &plan, t->all, take, out, err));
+    TRY(session_audit(&o, &plan, take, out, err));
     return file_remove(room, err);
 }
 

@@ -12,8 +12,7 @@
 struct options;
 
 struct trying {
-    const struct options *o; /* of the audit; its words and --set */
-    bool all;                /* as in session_audit */
+    const struct options *o; /* of the audit; its targets and --set */
     struct store *recorded, *room;
     const struct lineage *record;
     const char *folder; /* in which rooms are made */

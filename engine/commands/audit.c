@@ -152,7 +152,6 @@ static enum status compare_all(struct audited *a, struct store *room, struct err
 static enum status find_causes(struct audited *a, struct store *room, struct error *err)
 {
     const struct trying t = {.o = &a->o,
-                             .all = false,
                              .recorded = a->store,
                              .room = room,
                              .record = &a->record,
@@ -214,7 +213,7 @@ static enum status make_again(struct audited *a, struct error *err)
     o.cache = a->place.room;
     o.keep_going = true;
     o.retry_failed = false;
-    return session_audit(&o, &plan, false, end_making, a, err);
+    return session_audit(&o, &plan, end_making, a, err);
 }
 
 /* ---- what is said ---- */

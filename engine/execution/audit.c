@@ -268,7 +268,7 @@ enum status audit_decide(struct build *b, struct store *room, struct error *err)
     return OK;
 }
 
-/* ---- what fails ---- */
+/* ---- what is handed on, and what cannot be made ---- */
 
 enum status audit_checkpoint(struct build *b, const struct unit *u, struct digest *out,
                              struct error *err)

@@ -12,6 +12,7 @@
 #include "base/error.h"
 
 struct arena;
+struct audit_plan;
 struct build;
 struct graph;
 struct named_node;
@@ -81,12 +82,11 @@ enum status session_recorded(const struct options *o, struct store *store, struc
                              struct error *err) MUST_CHECK;
 
 /*
- * Makes what such a build made once more: see audit.h. The options name the room as the store.
- * Then calls `answer` with the build.
+ * Makes what a build with these options made once more: see audit.h. They name the room as the
+ * store. Then calls `answer` with the build.
  */
-struct audit_plan;
-enum status session_audit(const struct options *o, const struct audit_plan *plan, bool all,
-                          answering *answer, void *context, struct error *err) MUST_CHECK;
+enum status session_audit(const struct options *o, const struct audit_plan *plan, answering *answer,
+                          void *context, struct error *err) MUST_CHECK;
 
 /* The absolute path under which the store knows the recipe. ERR_INPUT: there is no such file. */
 enum status session_recipe(const struct options *o, struct arena *arena, const char **path,

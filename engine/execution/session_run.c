@@ -305,15 +305,10 @@ enum status session_look(const struct options *o, struct store *store, const cha
 
 /* ---- audit ---- */
 
-static enum status choose(struct build *b, bool all, struct error *err)
-{
-    return all ? targets_choose_all(b, err) : targets_choose(b, err);
-}
-
 static enum status run_recorded(struct build *b, bool all, answering *answer, void *context,
                                 struct error *err)
 {
-    TRY(choose(b, all, err));
+    TRY(all ? targets_choose_all(b, err) : targets_choose(b, err));
     TRY(session_begin_targets(b, err));
     TRY(loop_run(b, err));
     progress_clear(b->progress);
@@ -336,15 +331,15 @@ enum status session_recorded(const struct options *o, struct store *store, struc
     return status;
 }
 
-static enum status run_audit(struct build *b, const struct audit_plan *plan, bool all,
-                             answering *answer, void *context, struct error *err)
+static enum status run_audit(struct build *b, const struct audit_plan *plan, answering *answer,
+                             void *context, struct error *err)
 {
     struct run run = {
         .recipe = b->recipe_path, .arguments = b->arguments, .started = (int64_t)time(NULL)};
 
     if (plan->quiet)
         progress_be_quiet(b->progress);
-    TRY(choose(b, all, err));
+    TRY(targets_choose(b, err));
     TRY(history_run_begin(b->store, &run, &b->run, err));
     TRY(store_sync(b->store, err));
     TRY(live_begin(b, run.started, err));
@@ -355,8 +350,8 @@ static enum status run_audit(struct build *b, const struct audit_plan *plan, boo
     return answer(b, context, err);
 }
 
-enum status session_audit(const struct options *o, const struct audit_plan *plan, bool all,
-                          answering *answer, void *context, struct error *err)
+enum status session_audit(const struct options *o, const struct audit_plan *plan, answering *answer,
+                          void *context, struct error *err)
 {
     struct session s;
     enum status status;
@@ -365,7 +360,7 @@ enum status session_audit(const struct options *o, const struct audit_plan *plan
     s.audit = plan;
     status = session_open(&s, NULL, err);
     if (status == OK)
-        status = run_audit(&s.b, plan, all, answer, context, err);
+        status = run_audit(&s.b, plan, answer, context, err);
     session_end(&s, true);
     return status;
 }
