@@ -7,7 +7,9 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "engine/execution/provenance.h"
 #include "engine/statement/envelope.h"
+#include "engine/statement/statement.h"
 
 /* What a test-result calls a verdict. */
 enum outcome { PASSED, WARNED, FAILED };
@@ -43,17 +45,6 @@ static int add_names(const struct verdicts *v, const struct lineage *l, enum out
     return n;
 }
 
-/* {"name", "digest"} */
-static void add_resource(struct text *out, const char *name, const struct digest *digest)
-{
-    char hex[DIGEST_HEX + 1];
-
-    digest_hex(digest, hex);
-    text_add(out, "{\"name\": ");
-    json_write_string(out, name);
-    text_printf(out, ", \"digest\": {\"sha256\": \"%s\"}}", hex);
-}
-
 /* A part of it tells nothing of the rest: a sample passes with a warning. */
 static bool is_whole(const struct verdicts *v, const struct lineage *l)
 {
@@ -75,20 +66,12 @@ static bool has_failed(const struct verdicts *v, const struct lineage *l)
     return false;
 }
 
-static bool is_altered(const struct lineage *l)
-{
-    for (size_t i = 0; i < l->n_studies; i++)
-        if (l->studies[i].event)
-            return true;
-    return false;
-}
-
 static enum status write_result(const struct verdicts *v, const struct tested *tested,
                                 const struct digest *recipe, struct arena *arena, char **payload,
                                 size_t *n, struct error *err)
 {
     const char *slash = strrchr(v->recipe, '/');
-    const char *nodes = arena_printf(arena, "%s.nodes.jsonl", tested->name);
+    const char *nodes = arena_printf(arena, "%s" PROVENANCE_NODES, tested->name);
     struct text out = text_in(arena), lists = text_in(arena);
     int warned, failed;
     char *names;
@@ -100,14 +83,14 @@ static enum status write_result(const struct verdicts *v, const struct tested *t
     failed = add_names(v, &tested->lineage, FAILED, "failedTests", &lists);
     TRY(text_finish(&lists, &names, NULL, err));
     text_add(&out, "{\"_type\": \"https://in-toto.io/Statement/v1\", \"subject\": [");
-    add_resource(&out, nodes, &tested->nodes);
+    statement_add_resource(&out, nodes, &tested->nodes);
     text_add(&out, "], \"predicateType\": \"https://in-toto.io/attestation/test-result/v0.1\", "
                    "\"predicate\": {\"result\": ");
-    json_write_string(&out, failed > 0 || is_altered(&tested->lineage)     ? "FAILED"
-                            : warned > 0 || !is_whole(v, &tested->lineage) ? "WARNED"
-                                                                           : "PASSED");
+    json_write_string(&out, failed > 0 || lineage_is_altered(&tested->lineage) ? "FAILED"
+                            : warned > 0 || !is_whole(v, &tested->lineage)     ? "WARNED"
+                                                                               : "PASSED");
     text_add(&out, ", \"configuration\": [");
-    add_resource(&out, slash ? slash + 1 : v->recipe, recipe);
+    statement_add_resource(&out, slash ? slash + 1 : v->recipe, recipe);
     text_printf(&out, "]%s}}", names);
     return text_finish(&out, payload, n, err);
 }
@@ -116,19 +99,16 @@ enum status attest_write(const struct own_key *key, const struct verdicts *v,
                          const struct tested *tested, const struct digest *recipe,
                          const char *folder, struct arena *arena, struct error *err)
 {
-    const char *path = arena_printf(arena, "%s/%s.intoto.jsonl", folder, tested->name);
+    const char *path = arena_printf(arena, "%s/%s" PROVENANCE_STATEMENT, folder, tested->name);
     char *payload, *line;
     size_t n;
 
     if (v->sample == 0 && !is_whole(v, &tested->lineage) && !has_failed(v, &tested->lineage))
         return OK;
-
     if (!path)
         return error_memory(err);
     TRY(write_result(v, tested, recipe, arena, &payload, &n, err));
     TRY(envelope_sign(key, payload, n, arena, &line, err));
-    if (!(line = arena_printf(arena, "%s\n", line)))
-        return error_memory(err);
     TRY(file_make_folders(folder, err));
     return file_write(path, line, strlen(line), err);
 }

@@ -17,7 +17,6 @@
 /* ---- a try ---- */
 
 struct made {
-    const struct trying *t;
     struct digest key;
     struct arena *arena;
     bool failed; /* it could not be made */
@@ -50,7 +49,7 @@ static enum status try(const struct trying *t, size_t node, unsigned varies, boo
     plan.n_keys = one.n;
     o.cache = room;
     o.hides = hides;
-    *out = (struct made){.t = t, .key = t->record->nodes[node].key, .arena = arena};
+    *out = (struct made){.key = t->record->nodes[node].key, .arena = arena};
     TRY(session_audit(&o, &plan, take, out, err));
     return file_remove(room, err);
 }

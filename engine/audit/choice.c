@@ -1,7 +1,6 @@
 /* choice: marks beside the nodes of a record. Start at choice_named. */
 #include "engine/audit/choice.h"
 
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -106,7 +106,7 @@ static const struct finding *before(const struct audited *a, size_t i)
 /* Where a trial's process ended by itself: no unit was trained there. */
 static bool is_end(const struct lineage_node *node)
 {
-    return node->result.reports && strcmp(node->result.reports, "{\"ended\": true}") == 0;
+    return node->result.reports && strcmp(node->result.reports, UNIT_ENDED) == 0;
 }
 
 /* From nothing, what is made of something else has another key, and its own is not there. */

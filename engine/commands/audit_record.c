@@ -110,14 +110,6 @@ static enum status take_record(struct build *b, void *context, struct error *err
     return a->key.signer ? take_targets(b, a, err) : OK;
 }
 
-static bool is_altered(const struct lineage *l)
-{
-    for (size_t i = 0; i < l->n_studies; i++)
-        if (l->studies[i].event)
-            return true;
-    return false;
-}
-
 /* Words are targets, or nodes of the targets that were built: which, only the graph can say. */
 static enum status choose_targets(struct audited *a, struct error *err)
 {
@@ -144,7 +136,7 @@ static enum status find_lineage(struct audited *a, struct error *err)
 /* Without an altered decision a build's targets are all known. */
 static enum status check_record(const struct audited *a, struct error *err)
 {
-    if (is_altered(&a->record) || !a->record.missing)
+    if (lineage_is_altered(&a->record) || !a->record.missing)
         return OK;
     if (a->record.collected) {
         (void)error_set(err, ERR_UNCLEAR, a->record.collected,

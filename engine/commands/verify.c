@@ -1,6 +1,5 @@
 /* hpo verify: whether files are those of a signed statement, and what it proves. Start at
  * verify_command. */
-#include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -10,7 +9,6 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "engine/commands/commands.h"
-#include "engine/execution/session.h"
 #include "engine/options.h"
 #include "engine/progress.h"
 #include "engine/statement/signed.h"

@@ -98,14 +98,15 @@ static enum status lookup(struct results *r, const struct digest *key, struct as
                           struct error *err)
 {
     struct audit *a = of(r);
+    const bool chosen = is_chosen(a, key);
     bool is = false;
 
-    if (is_chosen(a, key)) {
+    if (chosen) {
         TRY(results_lookup(a->under, key, NULL, arena, out, answer, err));
         if (*answer == ANSWER_KNOWN)
             return hand_on(a, out, arena, err);
     }
-    if (!is_chosen(a, key) || is_given_up(a, key, asker ? asker->unit : NULL))
+    if (!chosen || is_given_up(a, key, asker ? asker->unit : NULL))
         TRY(on_record(a, key, arena, out, &is, err));
     *answer = is ? ANSWER_KNOWN : ANSWER_ABSENT;
     return OK;

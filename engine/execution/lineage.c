@@ -299,6 +299,14 @@ enum status lineage_take(struct build *b, const struct target *targets, size_t n
     return OK;
 }
 
+bool lineage_is_altered(const struct lineage *l)
+{
+    for (size_t i = 0; i < l->n_studies; i++)
+        if (l->studies[i].event)
+            return true;
+    return false;
+}
+
 static bool is_named(const char *own, bool unit, const char *name)
 {
     const size_t n = strlen(name);

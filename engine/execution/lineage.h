@@ -79,6 +79,9 @@ enum status lineage_add(struct lineage *l, const struct lineage_node *node, stru
 /* The node of this key, or NULL. */
 const struct lineage_node *lineage_find(const struct lineage *r, const struct digest *key);
 
+/* Whether some answer of its studies is another on record than it is now. */
+bool lineage_is_altered(const struct lineage *l);
+
 /* Whether a name of the command line means this node: one of its own, its study's or its trial's,
  * or the first digits of its key. */
 bool lineage_is_named(const struct lineage *l, size_t node, const char *name);

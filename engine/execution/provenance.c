@@ -9,6 +9,7 @@
 #include "engine/execution/lineage.h"
 #include "engine/statement/envelope.h"
 #include "engine/statement/keys.h"
+#include "engine/statement/statement.h"
 
 /* ---- isolation ---- */
 
@@ -121,19 +122,11 @@ static const char *short_path(const struct build *b, const char *path)
     return slash ? slash + 1 : path;
 }
 
-static void begin_dependency(struct writing *w, bool *first)
+/* A comma, but before the first of a list. */
+static void next_item(struct writing *w, bool *first)
 {
-    text_add(w->t, *first ? "{" : ", {");
+    text_add(w->t, *first ? "" : ", ");
     *first = false;
-}
-
-static void add_named(struct writing *w, const char *name, const struct digest *digest)
-{
-    text_add(w->t, "\"name\": ");
-    json_write_string(w->t, name);
-    text_add(w->t, ", \"digest\": {\"sha256\": ");
-    add_digest(w->t, digest);
-    text_add(w->t, "}}");
 }
 
 /* The files of Lua that the recipe is made of. */
@@ -144,8 +137,8 @@ static enum status add_recipe(struct writing *w, bool *first, struct error *err)
     for (size_t i = 0; recipe_origins(w->b->recipe, &o) && i < o.n_sources; i++) {
         struct digest digest;
         TRY(digest_bytes(o.sources[i].bytes, o.sources[i].n, &digest, err));
-        begin_dependency(w, first);
-        add_named(w, short_path(w->b, o.sources[i].chunk + 1), &digest);
+        next_item(w, first);
+        statement_add_resource(w->t, short_path(w->b, o.sources[i].chunk + 1), &digest);
     }
     return OK;
 }
@@ -171,8 +164,8 @@ static void add_sources(struct writing *w, bool *first)
         const struct content *c = &work_of(b, w->lineage->sources[i])->content;
         if (is_said(w, i))
             continue;
-        begin_dependency(w, first);
-        add_named(w, short_path(b, c->path), &c->source.digest);
+        next_item(w, first);
+        statement_add_resource(w->t, short_path(b, c->path), &c->source.digest);
     }
 }
 
@@ -201,10 +194,10 @@ static void add_fetched(struct writing *w, bool *first)
     const char *commit, *uri;
 
     for (int i = 0; (fetch = next_fetch(w, &i, &commit));) {
-        begin_dependency(w, first);
+        next_item(w, first);
         uri = arena_printf(w->arena, "git+%s@%s", fetch->url, commit);
         w->t->failed |= !uri;
-        text_add(w->t, "\"uri\": ");
+        text_add(w->t, "{\"uri\": ");
         json_write_string(w->t, uri);
         text_add(w->t, ", \"digest\": {\"gitCommit\": ");
         json_write_string(w->t, commit);
@@ -221,8 +214,8 @@ static void add_pins(struct writing *w)
 
     text_add(w->t, "\"pins\": [");
     for (int i = 0; (fetch = next_fetch(w, &i, &commit));) {
-        begin_dependency(w, &first);
-        text_add(w->t, "\"url\": ");
+        next_item(w, &first);
+        text_add(w->t, "{\"url\": ");
         json_write_string(w->t, fetch->url);
         text_add(w->t, ", \"rev\": ");
         json_write_string(w->t, fetch->rev);
@@ -242,8 +235,7 @@ static void add_kind(struct writing *w, const char *name, enum tree_kind kind,
     text_printf(w->t, ", \"%s\": [", name);
     for (size_t i = 0; i < n; i++)
         if (pieces[i].kind == kind) {
-            text_add(w->t, first ? "" : ", ");
-            first = false;
+            next_item(w, &first);
             json_write_string(w->t, pieces[i].path);
         }
     text_add(w->t, "]");
@@ -257,8 +249,8 @@ static void add_links(struct writing *w, const struct piece *pieces, size_t n)
     text_add(w->t, ", \"links\": [");
     for (size_t i = 0; i < n; i++)
         if (pieces[i].kind == TREE_LINK) {
-            begin_dependency(w, &first);
-            text_add(w->t, "\"name\": ");
+            next_item(w, &first);
+            text_add(w->t, "{\"name\": ");
             json_write_string(w->t, pieces[i].path);
             text_add(w->t, ", \"target\": ");
             json_write_string(w->t, pieces[i].target);
@@ -274,8 +266,8 @@ static void add_subjects(struct writing *w, const struct piece *pieces, size_t n
     text_add(w->t, "\"subject\": [");
     for (size_t i = 0; i < n; i++)
         if (pieces[i].kind == TREE_FILE || pieces[i].kind == TREE_EXECUTABLE) {
-            begin_dependency(w, &first);
-            add_named(w, pieces[i].path, &pieces[i].digest);
+            next_item(w, &first);
+            statement_add_resource(w->t, pieces[i].path, &pieces[i].digest);
         }
     text_add(w->t, "]");
 }
@@ -323,8 +315,8 @@ static enum status write_statement(struct writing *w, const struct target *targe
                    "{\"buildDefinition\": ");
     TRY(add_definition(w, target, pieces, n, sum, err));
     text_add(w->t, ", \"runDetails\": {\"builder\": {\"id\": \"urn:hpo:local\", \"version\": "
-                   "{\"hpo\": \"" HPO_VERSION "\"}}, \"byproducts\": [{");
-    add_named(w, file, &nodes);
+                   "{\"hpo\": \"" HPO_VERSION "\"}}, \"byproducts\": [");
+    statement_add_resource(w->t, file, &nodes);
     text_add(w->t, "]}}}");
     return OK;
 }
@@ -337,7 +329,7 @@ enum status provenance_make(struct build *b, const struct own_key *key, const st
     struct summary sum = {.weakest = HIDES_ALL};
     struct lineage lineage;
     struct writing w = {b, arena, &statement, &lineage};
-    char *payload, *line;
+    char *payload;
     size_t n_payload;
 
     TRY(lineage_take(b, target, 1, arena, &lineage, err));
@@ -345,8 +337,5 @@ enum status provenance_make(struct build *b, const struct own_key *key, const st
     TRY(text_finish(&nodes, &out->nodes, &out->n_nodes, err));
     TRY(write_statement(&w, target, pieces, n, out, &sum, err));
     TRY(text_finish(&statement, &payload, &n_payload, err));
-    TRY(envelope_sign(key, payload, n_payload, arena, &line, err));
-    out->statement = arena_printf(arena, "%s\n", line);
-    out->n_statement = strlen(line) + 1;
-    return out->statement ? OK : error_memory(err);
+    return envelope_sign(key, payload, n_payload, arena, &out->statement, err);
 }

@@ -23,7 +23,7 @@ struct own_key;
 
 struct provenance {
     char *nodes, *statement; /* the two files */
-    size_t n_nodes, n_statement;
+    size_t n_nodes;
 };
 
 /* Of a target that is done, whose files are the pieces. Texts live in the arena. */

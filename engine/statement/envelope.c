@@ -38,7 +38,7 @@ enum status envelope_sign(const struct own_key *key, const char *payload, size_t
         return error_memory(err);
     text_printf(&t,
                 "{\"payload\": \"%s\", \"payloadType\": \"%s\", \"signatures\": [{\"keyid\": "
-                "\"%s\", \"sig\": \"%s\"}]}",
+                "\"%s\", \"sig\": \"%s\"}]}\n",
                 body, envelope_type, key->id, sig);
     return text_finish(&t, line, NULL, err);
 }

@@ -27,7 +27,7 @@ struct envelope {
     size_t n_signatures;
 };
 
-/* A line, without its newline. */
+/* A line, with its newline. */
 enum status envelope_sign(const struct own_key *key, const char *payload, size_t n,
                           struct arena *arena, char **line, struct error *err) MUST_CHECK;
 

@@ -185,3 +185,13 @@ enum status statement_read(const struct envelope *e, const char *where, struct a
     TRY(read_definition(definition, where, arena, out, err));
     return read_details(predicate, where, out, err);
 }
+
+void statement_add_resource(struct text *out, const char *name, const struct digest *digest)
+{
+    char hex[DIGEST_HEX + 1];
+
+    digest_hex(digest, hex);
+    text_add(out, "{\"name\": ");
+    json_write_string(out, name);
+    text_printf(out, ", \"digest\": {\"sha256\": \"%s\"}}", hex);
+}

@@ -13,6 +13,7 @@
 
 struct arena;
 struct envelope;
+struct text;
 
 struct stated_file {
     const char *name; /* counted from the statement's folder */
@@ -49,5 +50,8 @@ struct statement {
 /* ERR_INPUT: it is no statement of hpo's. where: a file, for messages. */
 enum status statement_read(const struct envelope *e, const char *where, struct arena *arena,
                            struct statement *out, struct error *err) MUST_CHECK;
+
+/* {"name", "digest"}: what in-toto calls a resource, as statements have them. */
+void statement_add_resource(struct text *out, const char *name, const struct digest *digest);
 
 #endif
