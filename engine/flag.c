@@ -101,13 +101,16 @@ static enum status take_gpus(const struct value *v, struct error *err)
 /* Either way: an empty working folder and a clean environment. */
 static enum status take_sandbox(const struct value *v, struct error *err)
 {
-    v->options->hides = strcmp(v->string, "on") == 0;
-    if (strcmp(v->string, "off") == 0 || v->options->hides)
-        return OK;
-    if (strcmp(v->string, "strict") == 0)
-        return error_set(err, ERR_INPUT, v->flag,
-                         "this version cannot watch what is hidden: use on or off");
-    return error_set(err, ERR_INPUT, v->flag, "expected off or on, found \"%s\"", v->string);
+    static const char *const modes[] = {
+        [SANDBOX_OFF] = "off", [SANDBOX_ON] = "on", [SANDBOX_STRICT] = "strict"};
+
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
+        if (strcmp(v->string, modes[i]) == 0) {
+            v->options->sandbox = (enum sandbox)i;
+            return OK;
+        }
+    return error_set(err, ERR_INPUT, v->flag, "expected off, on or strict, found \"%s\"",
+                     v->string);
 }
 
 static enum status take_system(const struct value *v, struct error *err)
@@ -202,9 +205,10 @@ static const struct flag flags[] = {
      "move the pins of hpo.lock, and gather hpo.history anew"},
     {"--rehash", NULL, BUILD, take_switch, FIELD(rehash),
      "read every source again, whatever its times say"},
-    {"--sandbox", "off|on", BUILD, take_sandbox, 0,
-     "on: commands see nothing of this machine that they do not declare (default: off)"},
-    {"--system", "DIR", BUILD, take_system, 0, "with --sandbox on, a folder that commands see too"},
+    {"--sandbox", "MODE", BUILD, take_sandbox, 0,
+     "what commands do not declare is hidden (on, the default), seen (off), or makes them fail "
+     "(strict)"},
+    {"--system", "DIR", BUILD, take_system, 0, "a folder that commands see in their sandbox too"},
     {"--sample", "N", AUDIT, take_rows, FIELD(sample),
      "only N actions and trials, drawn by chance"},
     {"--from-nothing", NULL, AUDIT, take_switch, FIELD(from_nothing),

@@ -33,6 +33,7 @@ static enum status set_defaults(struct options *o, struct arena *arena, struct e
                           .out = "out",
                           .max_gb = -1,
                           .max_days = -1,
+                          .sandbox = SANDBOX_ON,
                           .gpus = {.slots = 1}};
     o->cache = cache && *cache ? cache : ".hpo";
     return find_program(o, arena, err);
@@ -66,7 +67,6 @@ enum status options_parse(enum command_id command, int argc, char **argv, struct
 
     TRY(set_defaults(out, arena, err));
     out->command = command;
-    out->hides = command == COMMAND_AUDIT; /* unless --sandbox says otherwise */
     if (!(out->words = arena_array(arena, (size_t)argc + 1, sizeof(char *))))
         return error_memory(err);
     for (int i = 0; i < argc && !out->help; i++) {

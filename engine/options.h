@@ -11,6 +11,7 @@
 #include "engine/clone/clone.h"
 #include "engine/command.h"
 #include "engine/graph/graph.h"
+#include "engine/sandbox.h"
 
 struct arena;
 
@@ -38,8 +39,8 @@ struct options {
     int run;                        /* a build by its number; 0: the last */
     int top;                        /* of table: so many rows; 0: all */
     bool dry_run, keep_going, keep_failed, retry_failed, cached_only, update, rehash;
-    bool hides;          /* --sandbox on */
-    const char **system; /* --system DIR, absolute */
+    enum sandbox sandbox; /* --sandbox */
+    const char **system;  /* --system DIR, absolute */
     size_t n_system, system_capacity;
     bool revoke, yes; /* of accept */
     bool json, csv, verbose;

@@ -32,8 +32,8 @@ static enum status take(struct build *b, void *context, struct error *err)
     return m->failed ? OK : s;
 }
 
-/* Makes it once more. hides: nothing is seen but what is declared. */
-static enum status try(const struct trying *t, size_t node, unsigned varies, bool hides,
+/* Makes it once more. */
+static enum status try(const struct trying *t, size_t node, unsigned varies, enum sandbox sandbox,
                        struct arena *arena, struct made *out, struct error *err)
 {
     struct options o = *t->o;
@@ -48,7 +48,7 @@ static enum status try(const struct trying *t, size_t node, unsigned varies, boo
     plan.keys = one.keys;
     plan.n_keys = one.n;
     o.cache = room;
-    o.hides = hides;
+    o.sandbox = sandbox;
     *out = (struct made){.key = t->record->nodes[node].key, .arena = arena};
     TRY(session_audit(&o, &plan, take, out, err));
     return file_remove(room, err);
@@ -154,7 +154,7 @@ static enum status find_variation(const struct trying *t, size_t node, struct ar
         struct made m;
         if (!(t->varied & bit))
             continue;
-        TRY(try(t, node, bit, t->o->hides, arena, &m, err));
+        TRY(try(t, node, bit, t->o->sandbox, arena, &m, err));
         if (is_recorded(&m, recorded))
             continue;
         *cause = bit == VARY_CUTS
@@ -177,9 +177,9 @@ static enum status find_outside(const struct trying *t, size_t node, struct aren
                "server, or the machine";
     if (recorded->by_hand)
         f->cause = "the edit that was accepted changes the result";
-    if (!t->o->hides || recorded->by_hand)
+    if (t->o->sandbox == SANDBOX_OFF || recorded->by_hand)
         return OK;
-    TRY(try(t, node, 0, false, arena, &open, err));
+    TRY(try(t, node, 0, SANDBOX_OFF, arena, &open, err));
     if (is_recorded(&open, recorded))
         f->cause = "it needs what is hidden in the clean room: a file that is not among its inputs "
                    "(hpo.source), or the network (network = true)";
@@ -195,12 +195,12 @@ enum status cause_find(const struct trying *t, size_t node, struct arena *arena,
 
     first.failed = s == ERR_NOT_FOUND;
     TRY(first.failed ? OK : s);
-    TRY(try(t, node, t->varied, t->o->hides, arena, &again, err));
+    TRY(try(t, node, t->varied, t->o->sandbox, arena, &again, err));
     if (!is_one(&first, &again)) {
         finding->cause = name_unstable(t, finding);
         return OK;
     }
-    TRY(try(t, node, 0, t->o->hides, arena, &plain, err));
+    TRY(try(t, node, 0, t->o->sandbox, arena, &plain, err));
     if (is_recorded(&plain, recorded))
         return find_variation(t, node, arena, &finding->cause, err);
     return find_outside(t, node, arena, finding, err);

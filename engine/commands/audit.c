@@ -55,7 +55,7 @@ static enum status open_place(struct audited *a, struct error *err)
     text_printf(&question, "%s\n%s\n%s\n%s %d %lld\n", a->o.against ? a->o.against : "",
                 a->verdicts.recipe, a->verdicts.arguments,
                 a->o.from_nothing ? "nothing" : "recorded", a->o.sample, (long long)a->run);
-    text_printf(&question, "%s %d\n", a->o.hides ? "hides" : "shows", a->o.jobs);
+    text_printf(&question, "%d %d\n", (int)a->o.sandbox, a->o.jobs);
     for (size_t i = 0; i < a->o.n_system; i++)
         text_printf(&question, "system %s\n", a->o.system[i]);
     for (size_t i = 0; i < a->o.n_words; i++)

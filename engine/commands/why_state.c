@@ -8,6 +8,8 @@
 #include "cache/results/acceptance.h"
 #include "cache/results/index.h"
 #include "engine/board.h"
+#include "engine/results/measured.h"
+#include "engine/results/measured.h"
 #include "engine/study/accepted.h"
 
 /* Whether the result rests on what somebody has accepted, and on what. */
@@ -34,6 +36,22 @@ static enum status add_acceptance(struct store *store, const struct digest *key,
     return OK;
 }
 
+/* How it was hidden from it what it does not declare. */
+static enum status add_isolation(const struct result *r, struct arena *arena, struct text *t,
+                                 struct error *err)
+{
+    struct measured took;
+
+    TRY(measured_get(r, arena, &took, err));
+    if (!took.isolation)
+        return OK;
+    text_printf(t, "  isolation: %s\n", took.isolation);
+    for (size_t i = 0; i < took.n_seen; i++)
+        text_printf(t, "%s%s%s", i == 0 ? "  it saw besides its inputs and the system: " : ", ",
+                    took.seen[i], i + 1 == took.n_seen ? "\n" : "");
+    return OK;
+}
+
 enum status why_add_state(struct store *store, const struct digest *key, const struct result *r,
                           const struct board_job *job, struct arena *arena, struct text *t,
                           struct error *err)
@@ -49,6 +67,7 @@ enum status why_add_state(struct store *store, const struct digest *key, const s
     if (r->description) {
         text_printf(t, "  known: made in run %lld, in %.1f s%s\n", (long long)r->run, r->seconds,
                     r->marked ? "; not reproducible: it has given two different results" : "");
+        TRY(add_isolation(r, arena, t, err));
         return add_acceptance(store, key, arena, t, err);
     }
     s = history_failure_get(store, &r->key, arena, &f, err);

@@ -3,10 +3,10 @@
 
 #include "base/arena.h"
 #include "engine/execution/audit.h"
-#include "engine/execution/card_end.h"
 #include "engine/execution/failure.h"
 #include "engine/execution/job.h"
 #include "engine/execution/resolve.h"
+#include "engine/execution/verdict.h"
 #include "engine/execution/waiting.h"
 
 static const struct action *action_of(struct build *b, int node)
@@ -198,7 +198,7 @@ enum status action_finish(struct build *b, struct job *job, const struct executo
     if (end->lost)
         return try_again(b, job, err);
     if (end->exit_code != 0 || job->timed_out) {
-        TRY(card_end(b, job, end, &again, &sentence, err));
+        TRY(verdict_find(b, job, end, &again, &sentence, err));
         return again ? try_again(b, job, err) : fail(b, job, sentence, err);
     }
     s = succeed(b, job, err);

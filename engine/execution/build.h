@@ -62,7 +62,9 @@ struct work {
     int failures;           /* of this node in this build */
     int crowded;            /* how often its card had no room, one time after the other */
     int64_t crowded_ns;     /* when that began, by executor_now */
-    bool blamed;            /* a card has left the build by its word: another goes by 76 alone */
+    bool watched;           /* a run of it was, or is to be: that of watched_key */
+    struct digest watched_key;
+    bool blamed; /* a card has left the build by its word: another goes by 76 alone */
     double seconds;
     struct asker asker;
     struct study *study; /* of a study's node, once it was wanted */
@@ -76,6 +78,7 @@ struct job {
     int node;          /* the action, or the template of a run */
     const char *label; /* for people */
     struct task *task; /* NULL: not started */
+    struct digest key; /* of the action, or of the first unit of its lineage */
     struct run *run;   /* of a run of units, else NULL */
     int64_t started_ns;
     int64_t deadline_ns; /* by executor_now; 0: none */
@@ -168,6 +171,7 @@ struct build {
     bool held_wanted;         /* something could start, were it not for what waiting runs hold: */
     struct resources lacking; /* it asks for these */
     int looked_at;            /* by suggestion.c */
+    int watched;              /* that were begun again, to see what they ask for: verdict.c */
     bool suggested;           /* that `hpo accept` would keep results */
     bool said_waiting;
     bool said_script; /* that what a "#!" program runs in is in no key */

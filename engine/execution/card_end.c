@@ -105,8 +105,6 @@ enum status card_end(struct build *b, struct job *job, const struct executor_eve
 {
     const char *log, *broken, *line;
 
-    *again = false;
-    *sentence = failure_verdict(b, job, end->exit_code);
     if (job->timed_out || !(job->task->gpus > 0))
         return OK;
     if (end->exit_code == FULL_STATUS)

@@ -12,8 +12,8 @@
 
 #include "engine/execution/build.h"
 
-/* Of a task that has ended badly. *again: by no fault of its own; else *sentence says why it has
- * failed, in the build's arena. */
+/* Of a task that has ended badly, as *sentence says. *again: by no fault of its own; else *sentence
+ * may say it better, in the build's arena. */
 enum status card_end(struct build *b, struct job *job, const struct executor_event *end,
                      bool *again, const char **sentence, struct error *err) MUST_CHECK;
 

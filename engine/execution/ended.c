@@ -2,11 +2,11 @@
 #include "engine/execution/ended.h"
 
 #include "base/arena.h"
-#include "engine/execution/card_end.h"
 #include "engine/execution/job.h"
 #include "engine/execution/retain.h"
 #include "engine/execution/run_state.h"
 #include "engine/execution/script.h"
+#include "engine/execution/verdict.h"
 #include "engine/execution/waiting.h"
 #include "engine/process/runner.h"
 
@@ -192,7 +192,7 @@ enum status ended_script(struct build *b, struct job *job, const struct executor
     if (run->wrong)
         return fail(b, job, run->wrong, err);
     if (!ended) {
-        TRY(card_end(b, job, end, &again, &sentence, err));
+        TRY(verdict_find(b, job, end, &again, &sentence, err));
         return again ? leave(b, job, err) : fail(b, job, sentence, err);
     }
     return finish_whole(b, job, err);

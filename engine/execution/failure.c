@@ -17,21 +17,6 @@ enum { TAIL_LINES = 20, TAIL_BYTES = 16 * 1024, DISK_IS_FULL = 1 << 16 };
 
 static const int64_t most_kept = (int64_t)2 << 30; /* more than a trainer's log may have: local.h */
 
-const char *failure_verdict(struct build *b, const struct job *job, int exit_code)
-{
-    const char *text;
-
-    if (job->timed_out)
-        text = arena_printf(b->arena, "nothing came from it for %g s",
-                            graph_node(b->graph, job->node)->action.timeout);
-    else if (exit_code > 128)
-        text = arena_printf(b->arena, "it was ended by signal %d (%s)", exit_code - 128,
-                            strsignal(exit_code - 128));
-    else
-        text = arena_printf(b->arena, "it ended with status %d", exit_code);
-    return text ? text : "it failed";
-}
-
 /* Its log, if that is a file: the task may have put anything in its place. */
 static bool look_at_log(const struct task *task, struct stat *st)
 {
@@ -91,8 +76,7 @@ static bool disk_is_full(const char *folder)
     return statvfs(folder, &disk) == 0 && disk.f_bavail * disk.f_frsize < DISK_IS_FULL;
 }
 
-/* What its log says of things that are hidden from it: lines, mostly none. */
-static const char *missed_by(const struct job *job, const char *log)
+const char *failure_missed(const struct job *job, const char *log)
 {
     struct text lines = text_in(job->arena);
     struct error ignored;
@@ -112,7 +96,7 @@ void failure_tell(struct build *b, const struct job *job, const char *sentence, 
     progress_text(b->progress, end);
     if (!job->task->folder)
         return;
-    progress_text(b->progress, missed_by(job, end));
+    progress_text(b->progress, failure_missed(job, end));
     if (disk_is_full(job->task->folder))
         progress_line(b->progress, "  no space left on the disk of %s", store_work(b->store));
     progress_line(b->progress, "  its folder is kept: %s", job->task->folder);
@@ -133,7 +117,7 @@ enum status failure_keep(struct build *b, struct job *job, const struct digest *
 
     if (!b->store)
         return OK;
-    missed = missed_by(job, failure_log_end(job));
+    missed = failure_missed(job, failure_log_end(job));
     if (*missed && !(f.text = arena_printf(job->arena, "%s\n%s", sentence, missed)))
         return error_memory(err);
     f.has_log = look_at_log(job->task, &st) && st.st_size <= most_kept &&

@@ -48,6 +48,7 @@ enum status job_request(struct build *b, struct job *job, int others, struct req
     if (!out->inputs || !w)
         return error_memory(err);
     out->key = &w->key;
+    job->key = w->key;
     out->identity = w->identity;
     for (size_t i = 0; i < a->n_inputs; i++)
         out->inputs[i] = &work_of(b, a->inputs[i].node)->content;
@@ -57,10 +58,13 @@ enum status job_request(struct build *b, struct job *job, int others, struct req
 enum status job_start(struct build *b, struct job *job, const struct request *r,
                       enum start_outcome *outcome, int *lost, struct error *err)
 {
+    const struct work *w = work_of(b, job->node);
+    struct request watched = *r;
     size_t input;
 
     *lost = -1;
-    TRY(executor_start(b->executor, r, &job->task, outcome, &input, err));
+    watched.watched = w->watched && digest_equal(&job->key, &w->watched_key);
+    TRY(executor_start(b->executor, &watched, &job->task, outcome, &input, err));
     if (*outcome == START_LOST_INPUT)
         *lost = r->action->inputs[input].node;
     if (*outcome != START_STARTED)
@@ -100,7 +104,13 @@ double job_seconds(const struct job *job)
 
 struct measured job_measured(const struct job *job, double seconds)
 {
-    return (struct measured){seconds, job->task->gpus * seconds, job->task->isolation};
+    const struct task *task = job->task;
+
+    return (struct measured){.seconds = seconds,
+                             .gpu_seconds = task->gpus * seconds,
+                             .isolation = task->isolation,
+                             .seen = task->bound,
+                             .n_seen = task->n_bound};
 }
 
 bool job_is_of(const struct job *job, const char *study, int *trial)

@@ -43,12 +43,29 @@ static bool is_told(const char *const *told, size_t n, const char *path)
     return false;
 }
 
+static void tell(struct text *out, const char *path)
+{
+    if (*path == '/')
+        text_printf(out,
+                    "  it asked for %s, which is not among its inputs: add hpo.source \"%s\"\n",
+                    path, path);
+    else
+        text_printf(out,
+                    "  it asked for %s, and there is none in its sandbox: what it fetches has to "
+                    "be among its inputs, or the action says network = true\n",
+                    path);
+}
+
 void missed_find(const struct task *task, const char *log, struct arena *arena, struct text *out)
 {
     const char *told[MOST_TOLD];
     size_t n = 0;
 
     if (!task->shown)
+        return;
+    for (size_t i = 0; i < task->n_asked && i < MOST_TOLD; i++)
+        tell(out, task->asked[i]);
+    if (task->n_asked > 0)
         return;
     for (const char *at = log; *at && n < MOST_TOLD; at++) {
         const size_t length = strcspn(at, ends);
@@ -60,15 +77,11 @@ void missed_find(const struct task *task, const char *log, struct arena *arena, 
         if (!path || is_seen(task, path) || access(path, F_OK) != 0 || is_told(told, n, path))
             continue;
         told[n++] = path;
-        text_printf(out,
-                    "  %s is hidden from it: what it reads has to be among its inputs, hpo.source "
-                    "\"%s\"\n",
-                    path, path);
+        tell(out, path);
     }
     for (size_t i = 0; i < sizeof no_network / sizeof *no_network; i++)
         if (strstr(log, no_network[i])) {
-            text_add(out, "  there is no network in a sandbox: what it fetches has to be among its "
-                          "inputs; --sandbox off hides nothing\n");
+            tell(out, "the network");
             return;
         }
 }

@@ -6,7 +6,6 @@
 
 #include "base/arena.h"
 #include "engine/execution/audit.h"
-#include "engine/execution/card_end.h"
 #include "engine/execution/ended.h"
 #include "engine/execution/failure.h"
 #include "engine/execution/job.h"
@@ -15,6 +14,7 @@
 #include "engine/execution/run_state.h"
 #include "engine/execution/script.h"
 #include "engine/execution/suggestion.h"
+#include "engine/execution/verdict.h"
 #include "engine/execution/waiting.h"
 #include "engine/process/runner.h"
 
@@ -163,8 +163,11 @@ static enum status reserve(struct build *b, struct job *job, const struct stretc
     return slot == SLOT_FREE ? claim(b, job, known, ready, err) : OK;
 }
 
-static void fill_request(const struct run *run, struct request *r)
+static void fill_request(struct job *job, struct request *r)
 {
+    const struct run *run = job->run;
+
+    job->key = run->units[0]->root->key;
     r->key = &run->units[0]->key;
     r->trains = true;
     r->speaks = run->speaks;
@@ -224,7 +227,7 @@ static enum status open_run(struct build *b, struct stretch s, struct job **out,
         job_close(b, job, true);
         return status;
     }
-    fill_request(job->run, request);
+    fill_request(job, request);
     *out = job;
     return OK;
 }
@@ -575,7 +578,7 @@ enum status run_finish(struct build *b, struct job *job, const struct executor_e
     if (run->wrong)
         return run_fail(b, job, run->wrong, err);
     if (job->timed_out || end->exit_code != 0) {
-        TRY(card_end(b, job, end, &again, &sentence, err));
+        TRY(verdict_find(b, job, end, &again, &sentence, err));
         return again ? begin_again(b, job, err) : run_fail(b, job, sentence, err);
     }
     if (ended_may(b, job)) {

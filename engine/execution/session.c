@@ -70,7 +70,7 @@ static enum status open_executor(struct session *s, struct error *err)
 
     TRY(build_machine(b, &s->reaper, &machine, err));
     machine.most_logged = LOG_BYTES;
-    machine.hides = b->o->hides;
+    machine.sandbox = b->o->sandbox;
     machine.system = b->o->system;
     machine.n_system = b->o->n_system;
     machine.keep_failed = b->o->keep_failed;

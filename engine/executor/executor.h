@@ -52,6 +52,7 @@ struct request {
                         is a script, which knows of no protocol; else checkpoints go in and out */
     bool speaks;     /* its standard input is open to executor_say, and HPO_MORE says so; else it is
                         empty */
+    bool watched;    /* in a room: what it asks for and is not shown is known at its end */
     int from, until; /* of a run of units: HPO_FROM, HPO_UNTIL */
     const struct digest *checkpoint; /* the tree that becomes HPO_CHECKPOINT_IN, or NULL */
     int others; /* further requests that could start now: idle cpus are shared with them */
@@ -69,7 +70,12 @@ struct task {
     const char *const
         *shown; /* what it sees besides its folder, /proc and /dev; NULL: everything */
     size_t n_shown;
-    const char *isolation; /* "room", "landlock"; NULL: nothing is hidden from it */
+    const char *const *bound; /* of these what not every task sees: its interpreter in a home */
+    size_t n_bound;
+    const char *isolation;    /* "room", "landlock"; NULL: nothing is hidden from it */
+    const char *const *asked; /* where it is watched, for what: see room_asked */
+    size_t n_asked;
+    bool caught; /* it was ended because it asked: nothing that it did since then counts */
 };
 
 enum executor_event_kind {

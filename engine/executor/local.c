@@ -381,7 +381,9 @@ static enum status read_output(struct local *l, struct child *c, struct executor
     if (n > 0)
         TRY(append_log(l, c, l->bytes, (size_t)n, err));
     c->late += c->process.ended && n > 0 ? (size_t)n : 0;
-    if (n > 0)
+    if (n > 0 && c->watched) /* it may have asked, and then said this */
+        TRY(local_poll_process(l, c, err));
+    if (n > 0 && !c->task.caught)
         *event = (struct executor_event){
             .kind = EVENT_OUTPUT, .task = &c->task, .bytes = l->bytes, .n = (size_t)n};
     /* After its end only the pipe can hold more; who still writes is none of the task's. */
@@ -399,7 +401,7 @@ static enum status look_at_child(struct local *l, struct child *c, struct execut
     if (c->unborn)
         return c->birth.reply >= 0 ? local_bear(l, c, err) : OK;
     if (!c->process.ended) {
-        local_poll_process(l, c);
+        TRY(local_poll_process(l, c, err));
         if (c->process.ended && !c->roomy)
             note_end(l, c);
     }
@@ -408,8 +410,10 @@ static enum status look_at_child(struct local *l, struct child *c, struct execut
         c->told = true;
         if (c->task.out) /* all it said is known: its checkpoint may be taken */
             workspace_leave(&c->workspace);
-        *event = (struct executor_event){
-            .kind = EVENT_EXIT, .task = &c->task, .exit_code = c->process.exit_code};
+        *event = (struct executor_event){.kind = EVENT_EXIT,
+                                         .task = &c->task,
+                                         .exit_code =
+                                             c->task.caught ? 128 + SIGKILL : c->process.exit_code};
     }
     return OK;
 }
@@ -547,7 +551,7 @@ enum status local_executor_open(const struct local_machine *machine, struct aren
     l->arena = arena;
     l->slots = (struct slots){.cpus = machine->cpus, .memory = machine->memory};
     TRY(preload_open(&l->machine, arena, &l->preload, err));
-    if (machine->hides)
+    if (machine->sandbox != SANDBOX_OFF)
         TRY(rooms_open(machine->reaper, 2 * (size_t)machine->cpus, &l->rooms, err));
     l->real_ns = runner_now_ns();
     l->children_list = strays_adopt();

@@ -10,6 +10,7 @@
 #define ENGINE_EXECUTOR_LOCAL_H
 
 #include "engine/executor/executor.h"
+#include "engine/sandbox.h"
 
 struct command;
 struct devices;
@@ -31,7 +32,7 @@ struct local_machine {
     int64_t memory;            /* bytes that tasks may declare together */
     struct progress *progress; /* told of folders that cannot be removed */
     int64_t most_logged; /* bytes of a task's output that its log holds; the rest is dropped */
-    bool hides;          /* what a task does not declare is hidden from it: --sandbox on */
+    enum sandbox sandbox;
     const char **system; /* folders that are shown all the same */
     size_t n_system;
     unsigned varies;  /* enum variation */

@@ -4,9 +4,11 @@
  */
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/file.h"
 #include "engine/executor/environment.h"
 #include "engine/executor/local_state.h"
 #include "engine/graph/graph.h"
@@ -58,6 +60,33 @@ static enum status find_places(const struct local *l, const struct child *c, str
     return OK;
 }
 
+static bool all_see_it(const struct local *l, const char *place)
+{
+    for (size_t i = 0; i < sizeof all_see / sizeof *all_see; i++)
+        if (file_is_below(place, all_see[i]))
+            return true;
+    return file_is_below(place, "/dev") ||
+           (l->machine.modules && strcmp(place, l->machine.modules) == 0);
+}
+
+static enum status show_to(const struct local *l, struct child *c, const struct places *places,
+                           const char *isolation, struct error *err)
+{
+    const char **bound = arena_array(c->arena, places->n + 1, sizeof *bound);
+
+    if (!bound)
+        return error_memory(err);
+    c->task.n_bound = 0;
+    for (size_t i = 0; i < places->n; i++)
+        if (!all_see_it(l, places->list[i]))
+            bound[c->task.n_bound++] = places->list[i];
+    c->task.bound = bound;
+    c->task.shown = places->list;
+    c->task.n_shown = places->n;
+    c->task.isolation = isolation;
+    return OK;
+}
+
 /* Where there are no rooms, the second best; and else nothing is hidden. */
 static enum status restrict_it(struct local *l, struct child *c, const struct places *places,
                                const struct error *refusal, struct error *err)
@@ -68,13 +97,10 @@ static enum status restrict_it(struct local *l, struct child *c, const struct pl
 
     if (s == ERR_MEMORY)
         return error_memory(err);
-    if (s == OK) {
-        c->task.shown = places->list;
-        c->task.n_shown = places->n;
-        c->task.isolation = "landlock";
-    } else {
+    if (s != OK)
         c->command.ruleset = 0;
-    }
+    else
+        TRY(show_to(l, c, places, "landlock", err));
     if (!l->said_refused)
         progress_line(
             l->machine.progress,
@@ -95,13 +121,16 @@ static enum status take_room(struct local *l, struct child *c, struct error *err
 
     TRY(find_places(l, c, &places, err));
     s = rooms_take(l->rooms, &places, c->action->network, &c->room, &refusal);
+    if (s == OK)
+        return show_to(l, c, &places, "room", err);
     if (s != ERR_FAILED) {
-        c->task.shown = places.list;
-        c->task.n_shown = places.n;
-        c->task.isolation = "room";
         *err = refusal;
         return s;
     }
+    if (c->watched)
+        return error_set(err, ERR_INPUT, "--sandbox",
+                         "strict needs namespaces, which the kernel refuses (%s): see hpo doctor",
+                         refusal.text);
     return restrict_it(l, c, &places, &refusal, err);
 }
 
@@ -115,7 +144,8 @@ static void drop_room(struct local *l, struct child *c, bool whole)
 
 static enum status start_in_room(struct local *l, struct child *c, bool *gone, struct error *err)
 {
-    const enum status s = room_start(c->room, &c->command, c->task.folder, &c->process, err);
+    const enum status s =
+        room_start(c->room, &c->command, c->task.folder, c->watched, &c->process, err);
 
     *gone = s != OK && room_is_gone(c->room);
     if (s != OK)
@@ -194,21 +224,63 @@ static void give_back(struct local *l, struct child *c, bool whole)
     c->roomy = true;
 }
 
-void local_poll_process(struct local *l, struct child *c)
+/* Where not even its folder is there outside, nothing was hidden from it. Of a program, and of folders
+ * of which it has its own, the path itself is to be there. */
+static bool is_hidden(const struct room_asked *asked, struct arena *arena)
+{
+    const char *what = asked->what;
+    char *folder = arena_string(arena, what), *slash = folder ? strrchr(folder, '/') : NULL;
+
+    if (*what != '/' || !slash)
+        return true;
+    if (asked->runs || file_is_below(what, "/tmp") || file_is_below(what, "/var/tmp") ||
+        file_is_below(what, "/dev"))
+        return access(what, F_OK) == 0;
+    slash[slash == folder] = '\0'; /* of "/home" that is "/" */
+    return file_is_folder(folder);
+}
+
+/* Under --sandbox strict it ends there. */
+static enum status look_at_asked(const struct local *l, struct child *c, struct error *err)
+{
+    const struct room_asked *asked;
+    const char **last, **list = (const char **)c->task.asked;
+    const size_t n = room_asked(c->room, &asked);
+
+    for (; c->n_looked < n; c->n_looked++) {
+        if (!is_hidden(&asked[c->n_looked], c->arena))
+            continue;
+        if (!(last = arena_push(c->arena, list, c->task.n_asked, c->asked_capacity)))
+            return error_memory(err);
+        c->task.asked = list;
+        if (!(*last = arena_string(c->arena, asked[c->n_looked].what)))
+            return error_memory(err);
+    }
+    if (l->machine.sandbox == SANDBOX_STRICT && c->task.n_asked > 0 && !c->task.caught) {
+        c->task.caught = true;
+        room_signal(c->room, SIGKILL);
+    }
+    return OK;
+}
+
+enum status local_poll_process(struct local *l, struct child *c, struct error *err)
 {
     bool whole;
 
     if (c->room && !c->came_in) {
         whole = room_poll(c->room, &c->process);
+        if (c->watched)
+            TRY(look_at_asked(l, c, err));
         if (c->process.ended)
             give_back(l, c, whole);
-        return;
+        return OK;
     }
     runner_poll(l->machine.reaper, &c->process);
     if (c->room && c->process.ended) {
         local_leave(l, c);
         c->roomy = true;
     }
+    return OK;
 }
 
 void local_close_process(struct local *l, struct child *c)

@@ -102,7 +102,9 @@ enum status local_begin(struct local *l, struct child *c, const struct request *
                         struct surroundings *s, struct error *err)
 {
     TRY(local_prepare(l, c, r, s, err));
-    TRY(preload_find(l->preload, r, &c->command, &c->server, err));
+    c->watched = l->rooms && (r->watched || l->machine.sandbox == SANDBOX_STRICT);
+    if (!c->watched) /* who comes in by itself is not */
+        TRY(preload_find(l->preload, r, &c->command, &c->server, err));
     if (!c->server)
         return local_start_process(l, c, err);
     c->unborn = true;

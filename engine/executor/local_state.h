@@ -28,6 +28,9 @@ struct child {
     struct process process;
     struct room *room;     /* in which it runs; NULL: in none, or it has ended */
     bool came_in;          /* into it, by itself: it is our child */
+    bool watched;          /* what it asks for there is told */
+    size_t n_looked;       /* of what it asked for has been looked at */
+    size_t asked_capacity; /* of task.asked */
     bool roomy;            /* it has run in one: nothing of it can be left */
     struct server *server; /* the interpreter that it is a child of, or NULL */
     struct birth birth;
@@ -91,7 +94,7 @@ void local_leave(struct local *l, struct child *c);
 
 /* The same of it as of runner.h. */
 void local_signal(const struct child *c, int signal);
-void local_poll_process(struct local *l, struct child *c);
+enum status local_poll_process(struct local *l, struct child *c, struct error *err) MUST_CHECK;
 void local_close_process(struct local *l, struct child *c);
 
 /* Prepares it, and starts its process or asks for one. */

@@ -353,7 +353,7 @@ static enum status find(struct preload *p, const struct request *r, const struct
     const char *why;
     char *key = NULL;
 
-    if (p->machine->hides && r->action->n_preload > 0)
+    if (p->machine->sandbox != SANDBOX_OFF && r->action->n_preload > 0)
         return tell_of(p, r->action, "no input is loaded ahead outside of its sandbox", err);
     if (!is_eligible(r->action, command->program, scratch, &why))
         return why ? tell_of(p, r->action, why, err) : OK;

@@ -1,4 +1,4 @@
-/* measured: {"gpu_seconds": X, "isolation": "room"}, where there is any. */
+/* measured: {"gpu_seconds": X, "isolation": "room", "seen": ["/home/me/venv"]}, where there is any. */
 #include "engine/results/measured.h"
 
 #include <string.h>
@@ -26,9 +26,27 @@ enum status measured_put(const struct measured *m, struct arena *arena, struct r
         text_printf(&t, "%s\"isolation\": ", m->gpu_seconds > 0 ? ", " : "");
         json_write_string(&t, m->isolation);
     }
-    text_add(&t, "}");
+    for (size_t i = 0; i < m->n_seen; i++) {
+        text_add(&t, i == 0 ? ", \"seen\": [" : ", ");
+        json_write_string(&t, m->seen[i]);
+    }
+    text_add(&t, m->n_seen > 0 ? "]}" : "}");
     TRY(text_finish(&t, &info, NULL, err));
     r->info = info;
+    return OK;
+}
+
+static enum status take_seen(const struct json *list, struct arena *arena, struct measured *out,
+                             struct error *err)
+{
+    const char **seen = arena_array(arena, list->n + 1, sizeof *seen);
+
+    if (!seen)
+        return error_memory(err);
+    for (size_t i = 0; i < list->n; i++)
+        if (list->items[i].kind == JSON_STRING)
+            seen[out->n_seen++] = list->items[i].string;
+    out->seen = seen;
     return OK;
 }
 
@@ -51,5 +69,6 @@ enum status measured_get(const struct result *r, struct arena *arena, struct mea
     value = json_get(info, "isolation");
     if (value && value->kind == JSON_STRING)
         out->isolation = value->string;
-    return OK;
+    value = json_get(info, "seen");
+    return value && value->kind == JSON_ARRAY ? take_seen(value, arena, out, err) : OK;
 }

@@ -5,6 +5,8 @@
 #ifndef ENGINE_RESULTS_MEASURED_H
 #define ENGINE_RESULTS_MEASURED_H
 
+#include <stddef.h>
+
 #include "base/error.h"
 
 struct arena;
@@ -14,6 +16,8 @@ struct measured {
     double seconds;
     double gpu_seconds;    /* cards × seconds, of a card that is shared a part */
     const char *isolation; /* how the rest of the machine was hidden: "room", "landlock"; or NULL */
+    const char *const *seen; /* what it saw all the same, besides what every action sees */
+    size_t n_seen;
 };
 
 /* Into a result that is to be published. */

@@ -21,11 +21,14 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/file.h"
 #include "base/text.h"
 #include "engine/room/room.h"
+#include "engine/room/watch.h"
 #include "engine/room/words.h"
 
 enum { SOCKET = 0, LAST_CAPABILITY = 63, JOIN_SESSION_KEYRING = 1, LIMITS = RLIM_NLIMITS };
+enum { MOST_ASKED = 4096 };
 
 struct limits {
     struct rlimit list[LIMITS];
@@ -37,9 +40,13 @@ struct inside {
     struct room_reply reply; /* its step is where we are */
     char **places;           /* that every action sees */
     size_t n_places;
-    pid_t running;                /* 0: nothing */
-    bool awaits;                  /* somebody comes in, whom others reap */
-    char *folder;                 /* that it is shown */
+    pid_t running;                 /* 0: nothing */
+    bool awaits;                   /* somebody comes in, whom others reap */
+    char *folder;                  /* that it is shown */
+    bool network;                  /* is the machine's */
+    int listener;                  /* to what runs; -1: it is not watched */
+    const char *asked[MOST_ASKED]; /* what was told of it */
+    size_t n_asked;
     struct arena *arena, *action; /* of what it is shown, and of what runs */
 };
 
@@ -134,7 +141,8 @@ static bool make(struct inside *in)
         !read_sheet(fds[0], in->arena, &strings, &n))
         return false;
     at(in, "have a network of its own");
-    if (n == 0 || (!*strings[0] && (unshare(CLONE_NEWNET) != 0 || !raise_loopback(in))))
+    in->network = n > 0 && *strings[0];
+    if (n == 0 || (!in->network && (unshare(CLONE_NEWNET) != 0 || !raise_loopback(in))))
         return false;
     at(in, "have a name");
     if (sethostname("hpo", 3) != 0)
@@ -166,6 +174,17 @@ static mode_t octal(const char *digits)
     return mask;
 }
 
+/* Who reads the pipe takes the listener, by its number here: below 0, as errno is above. */
+static bool be_watched(bool network, int pipe)
+{
+    int listener, told;
+
+    if (prctl(PR_SET_DUMPABLE, 1) != 0 || !watch_begin(network, &listener))
+        return false;
+    told = -1 - listener;
+    return write(pipe, &told, sizeof told) == (ssize_t)sizeof told;
+}
+
 /* Becomes the command, or says why not: errno goes into the pipe, which exec closes. */
 static void become(struct inside *in, char **s, size_t argc, const int fds[ROOM_DESCRIPTORS],
                    int pipe)
@@ -194,10 +213,36 @@ static void become(struct inside *in, char **s, size_t argc, const int fds[ROOM_
     if (syscall(SYS_close_range, 3U, ~0U, 4U /* CLOEXEC */) != 0)
         goto failed;
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    if (*s[SHEET_WATCHED] && !be_watched(in->network, pipe))
+        goto failed;
     (void)execve(s[SHEET_PROGRAM], argv, env);
 failed:
     (void)!write(pipe, &errno, sizeof errno);
     _exit(127);
+}
+
+/* Lets its calls go on until it is the command. */
+static bool listen_to_start(struct inside *in, int pipe)
+{
+    struct pollfd fds[2] = {{.fd = pipe, .events = POLLIN}, {.events = POLLIN}};
+    struct watched call;
+    int told = EPROTO;
+
+    if (read(pipe, &told, sizeof told) != (ssize_t)sizeof told || told >= 0) {
+        errno = told;
+        return false;
+    }
+    at(in, "watch it");
+    if ((in->listener = watch_take(in->running, -1 - told)) < 0)
+        return false;
+    fds[1].fd = in->listener;
+    while (!fds[0].revents) {
+        if (fds[1].revents && watch_hear(in->listener, &call))
+            watch_go_on(in->listener, &call);
+        if (poll(fds, 2, -1) < 0 && errno != EINTR)
+            return false;
+    }
+    return true;
 }
 
 /* Starts it, and waits until it is the command. False, with errno: it is none. */
@@ -218,10 +263,16 @@ static bool start_process(struct inside *in, char **s, size_t n, const int fds[R
     if ((in->running = fork()) == 0)
         become(in, s, (size_t)argc, fds, ends[1]);
     close(ends[1]);
-    if (in->running > 0 && read(ends[0], &failed, sizeof failed) == (ssize_t)sizeof failed)
-        (void)waitpid(in->running, NULL, 0);
+    if (in->running > 0 && *s[SHEET_WATCHED] && !listen_to_start(in, ends[0]))
+        failed = errno;
+    if (in->running > 0 && !failed)
+        (void)!read(ends[0], &failed, sizeof failed);
     close(ends[0]);
     if (in->running < 0 || failed) {
+        if (in->running > 0) {
+            (void)kill(in->running, SIGKILL);
+            (void)waitpid(in->running, NULL, 0);
+        }
         errno = failed ? failed : errno;
         in->running = 0;
         return false;
@@ -237,6 +288,7 @@ static bool start(struct inside *in, int fds[ROOM_DESCRIPTORS])
     int why;
 
     arena_close(in->action);
+    in->n_asked = 0;
     if (!(in->action = arena_open()))
         return false;
     at(in, "hear what is to run");
@@ -300,6 +352,78 @@ static bool await(struct inside *in, const int fds[ROOM_DESCRIPTORS])
     return said;
 }
 
+/* ---- what it asks for ---- */
+
+static void stop_listening(struct inside *in)
+{
+    if (in->listener >= 0)
+        close(in->listener);
+    in->listener = -1;
+}
+
+/* It lies in a place, or a place lies in it. */
+static bool is_around(const char *path, const char *place)
+{
+    return file_is_below(path, place) || file_is_below(place, path);
+}
+
+static bool was_told(const struct inside *in, const char *asked)
+{
+    for (size_t i = 0; i < in->n_asked; i++)
+        if (strcmp(asked, in->asked[i]) == 0)
+            return true;
+    return false;
+}
+
+/* What it is shown is none of it. The folders around that are there, too, and hold it alone. Of
+ * folders that are its own what is not there yet, unless it makes it. */
+static bool is_worth_telling(const struct inside *in, const struct watched *call)
+{
+    static const char *const own[] = {"/tmp", "/var/tmp", "/dev"};
+    const char *asked = call->asked;
+
+    if (!asked[0] || !asked[1] || file_is_below(asked, "/proc") || is_around(asked, in->folder))
+        return false;
+    for (size_t i = 0; i < in->n_places && *asked == '/'; i++)
+        if (is_around(asked, in->places[i]))
+            return false;
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        if (file_is_below(asked, own[i]) && (call->makes || access(asked, F_OK) == 0))
+            return false;
+    return in->n_asked < MOST_ASKED && !was_told(in, asked);
+}
+
+/* Told before the call goes on: who is told knows it before anything that the process does next. */
+static void tell_asked(struct inside *in, const struct watched *call)
+{
+    const char *words[] = {arena_string(in->action, call->asked), call->runs ? "run" : ""};
+    int sheet;
+
+    if (!words[0] || (sheet = words_write(words, 2)) < 0)
+        return;
+    in->asked[in->n_asked++] = words[0];
+    in->reply.kind = ROOM_ASKED;
+    (void)words_send(SOCKET, &in->reply, sizeof in->reply, &sheet, 1, 0);
+    close(sheet);
+}
+
+static void listen_to(struct inside *in, short events)
+{
+    struct watched call;
+
+    if (!(events & POLLIN)) { /* nobody is left who is watched */
+        stop_listening(in);
+        return;
+    }
+    if (!watch_hear(in->listener, &call))
+        return;
+    if (is_worth_telling(in, &call))
+        tell_asked(in, &call);
+    watch_go_on(in->listener, &call);
+}
+
+/* ---- its end ---- */
+
 /* What an action could change of this process, which has its user. */
 static bool look_at_limits(struct limits *out)
 {
@@ -334,6 +458,7 @@ static bool end(struct inside *in, int status)
     (void)kill(-1, SIGKILL);
     while (waitpid(-1, NULL, __WALL) > 0 || errno == EINTR)
         continue;
+    stop_listening(in);
     in->reply.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     whole = mounts_hide(in->folder, in->reply.step) && is_as_it_was(in);
     return reply(in, ROOM_ENDED, 0) && whole; /* else it serves nobody more */
@@ -372,7 +497,8 @@ static bool answer(struct inside *in)
 static void serve(struct inside *in)
 {
     struct signalfd_siginfo ignored;
-    struct pollfd fds[2] = {{.fd = SOCKET, .events = POLLIN}, {.events = POLLIN}};
+    struct pollfd fds[3] = {
+        {.fd = SOCKET, .events = POLLIN}, {.events = POLLIN}, {.events = POLLIN}};
     sigset_t ends;
 
     sigemptyset(&ends);
@@ -380,8 +506,11 @@ static void serve(struct inside *in)
     (void)sigprocmask(SIG_BLOCK, &ends, NULL);
     fds[1].fd = signalfd(-1, &ends, SFD_CLOEXEC | SFD_NONBLOCK);
     for (bool on = fds[1].fd >= 0; on;) {
-        if (poll(fds, 2, -1) < 0 && errno != EINTR)
+        fds[2].fd = in->listener;
+        if (poll(fds, 3, -1) < 0 && errno != EINTR)
             break;
+        if (fds[2].revents)
+            listen_to(in, fds[2].revents);
         if (fds[1].revents)
             (void)!read(fds[1].fd, &ignored, sizeof ignored);
         on = reap(in);
@@ -407,7 +536,7 @@ static int first_process(struct inside *in)
 int inside_main(void)
 {
     const int own = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
-    struct inside in = {.arena = arena_open()};
+    struct inside in = {.arena = arena_open(), .listener = -1};
     struct room_request request;
     int fds[ROOM_DESCRIPTORS], status;
     pid_t first;

@@ -21,6 +21,9 @@ struct room {
     struct process process; /* whose child is the first process inside */
     int socket;
     bool gone;
+    struct arena *action; /* of what runs: what it has asked for */
+    struct room_asked *asked;
+    size_t n_asked, asked_capacity;
 };
 
 const char room_name[] = "hpo-room";
@@ -248,13 +251,14 @@ void room_close(struct room *room)
         return;
     runner_close(room->reaper, &room->process);
     close(room->socket);
+    arena_close(room->action);
     arena_close(room->arena);
 }
 
 /* ---- what runs there ---- */
 
 static enum status say_command(struct room *room, const struct command *c, const char *shown,
-                               const int streams[ROOM_STREAMS], struct error *err)
+                               bool watched, const int streams[ROOM_STREAMS], struct error *err)
 {
     struct arena *arena = arena_open();
     size_t n_argv = 0, n_env = 0;
@@ -276,6 +280,7 @@ static enum status say_command(struct room *room, const struct command *c, const
     strings[SHEET_FOLDER] = c->folder;
     strings[SHEET_PROGRAM] = c->program;
     strings[SHEET_MASK] = mask;
+    strings[SHEET_WATCHED] = watched ? "watched" : "";
     memcpy(&strings[SHEET_ARGV], c->argv, n_argv * sizeof *strings);
     memcpy(&strings[SHEET_ARGV + n_argv], c->env, n_env * sizeof *strings);
     s = say_sheet(room, ROOM_START, strings, SHEET_ARGV + n_argv + n_env, streams, ROOM_STREAMS,
@@ -285,13 +290,18 @@ static enum status say_command(struct room *room, const struct command *c, const
 }
 
 enum status room_start(struct room *room, const struct command *command, const char *shown,
-                       struct process *p, struct error *err)
+                       bool watched, struct process *p, struct error *err)
 {
     int streams[ROOM_STREAMS];
     enum status s;
 
+    arena_close(room->action);
+    room->asked = NULL;
+    room->n_asked = room->asked_capacity = 0;
+    if (!(room->action = arena_open()))
+        return error_memory(err);
     TRY(runner_streams(command, streams, p, err));
-    s = say_command(room, command, shown, streams, err);
+    s = say_command(room, command, shown, watched, streams, err);
     for (int i = 0; i < ROOM_STREAMS; i++)
         close(streams[i]);
     if (s == OK)
@@ -327,18 +337,41 @@ void room_signal(struct room *room, int signal)
                &ignored);
 }
 
+/* What cannot be read is not known. */
+static void note_asked(struct room *room, int sheet)
+{
+    struct room_asked *last;
+    struct error ignored;
+    char **words;
+    size_t n;
+
+    if (words_read(sheet, room->action, &words, &n, &ignored) == OK && n == 2 &&
+        (last = arena_push(room->action, room->asked, room->n_asked, room->asked_capacity)))
+        *last = (struct room_asked){words[0], *words[1]};
+    close(sheet);
+}
+
+size_t room_asked(const struct room *room, const struct room_asked **list)
+{
+    *list = room->asked;
+    return room->n_asked;
+}
+
 /* flags: MSG_DONTWAIT or 0. */
 static bool look(struct room *room, int flags, struct process *p)
 {
-    int none[ROOM_DESCRIPTORS];
+    int fds[ROOM_DESCRIPTORS];
     struct room_reply reply;
+    bool heard = !p->ended;
 
-    if (p->ended)
-        return !room->gone;
-    if (words_receive(room->socket, flags, &reply, sizeof reply, none, NULL)) {
+    while (heard && !p->ended &&
+           (heard = words_receive(room->socket, flags, &reply, sizeof reply, fds, NULL))) {
         p->ended = reply.kind == ROOM_ENDED;
         p->exit_code = reply.exit_code;
-    } else if (errno != EAGAIN) {
+        if (reply.kind == ROOM_ASKED && fds[0] >= 0)
+            note_asked(room, fds[0]);
+    }
+    if (!heard && !p->ended && errno != EAGAIN) {
         room->gone = p->ended = true;
         p->exit_code = 128 + SIGKILL;
     }

@@ -55,10 +55,20 @@ enum { ROOM_WAYS = 6 };
 enum status room_await(struct room *room, const char *shown, int ways[ROOM_WAYS],
                        struct error *err) MUST_CHECK;
 
-/* Runs a command in a folder of `shown`, which may be written. One at a time. *p: its streams, and
- * a descriptor that is readable when it has ended. */
+/* Runs a command in a folder of `shown`, which may be written. One at a time. watched: room_asked
+ * knows for what it asks. *p: its streams, and a descriptor that is readable when it has ended or
+ * has asked. */
 enum status room_start(struct room *room, const struct command *command, const char *shown,
-                       struct process *p, struct error *err) MUST_CHECK;
+                       bool watched, struct process *p, struct error *err) MUST_CHECK;
+
+/* What a command has asked for that it is not shown. */
+struct room_asked {
+    const char *what; /* an absolute path, or "the network (10.0.0.1:53)" */
+    bool runs;        /* it is to be run: programs are looked for in all folders of PATH */
+};
+
+/* Up to the last room_poll. The list lives until room_start, or room_close. */
+size_t room_asked(const struct room *room, const struct room_asked **list);
 
 /* Whether it has been found dead. */
 bool room_is_gone(const struct room *room);

@@ -20,7 +20,7 @@ enum { ROOM_STREAMS = 3, ROOM_DESCRIPTORS = ROOM_WAYS, ROOM_STEP = 120 };
 struct room_request {
     enum {
         ROOM_MAPPED, /* users are mapped */
-        ROOM_SHOW,   /* sheet: "network" or "", then "r" or "w" and a path for each place */
+        ROOM_SHOW,   /* sheet: "network" or "", then the path of each place */
         ROOM_START,  /* sheet and streams: what runs */
         ROOM_AWAIT,  /* sheet: somebody comes in */
         ROOM_SIGNAL  /* to the group of what runs; SIGKILL also ends who came in */
@@ -33,6 +33,7 @@ struct room_reply {
         ROOM_UNMAPPED, /* it waits for its users to be mapped */
         ROOM_READY,    /* to ROOM_AWAIT with its namespaces, in the order of inside.c */
         ROOM_STARTED,  /* from the pid of what runs */
+        ROOM_ASKED,    /* sheet: what it asked for and is not shown; "run" or "" */
         ROOM_ENDED
     } kind;
     int failed;           /* errno of the step that failed; 0: none */
@@ -40,8 +41,17 @@ struct room_reply {
     int exit_code;        /* of what has ended: exit status, or 128 + signal */
 };
 
-/* What a sheet says, in this order, then argv and the environment. Of ROOM_AWAIT only the first. */
-enum { SHEET_SHOWN, SHEET_FOLDER, SHEET_PROGRAM, SHEET_MASK, SHEET_ARGC, SHEET_ARGV };
+/* What a sheet says, in this order, then argv and the environment. Of ROOM_AWAIT only the first.
+ * SHEET_WATCHED is "watched" or "". */
+enum {
+    SHEET_SHOWN,
+    SHEET_FOLDER,
+    SHEET_PROGRAM,
+    SHEET_MASK,
+    SHEET_WATCHED,
+    SHEET_ARGC,
+    SHEET_ARGV
+};
 
 /* Sends a record; as: the process that it is from, 0: this one. False, with errno. */
 bool words_send(int socket, const void *record, size_t bytes, const int *fds, size_t n_fds,

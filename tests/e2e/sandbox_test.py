@@ -1,4 +1,4 @@
-"""--sandbox on: what an action sees, may do and leaves behind; interpreters in homes; trials."""
+"""The sandbox: what an action sees, may do, leaves behind and asks for; interpreters in homes; trials."""
 import json
 import os
 import pathlib
@@ -113,6 +113,7 @@ except OSError as e: print(e.strerror)
         self.write("r.lua", HEAD + f'return {{ x = hpo.command {{ run = {{ "{home}/venv/bin/python", hpo.source "t.py" }}, outputs = {{ "x" }} }} }}')
         self.build("r.lua", "--sandbox", "on")
         self.assertEqual(self.read("out/r/x"), "editableFalse")
+        self.assertIn(f"  it saw besides its inputs and the system: {home}/editable, {home}/venv\n", self.hpo("why", "r.lua", "x")[0])
 
     def test_links_on_the_way(self):
         """Absolute ones, above a program and of a folder that is shown."""
@@ -228,13 +229,80 @@ time.sleep(1888)
 
     def test_what_it_missed_is_told(self):
         self.write("vocab.txt", "a\n")
+        told = f'it asked for {self.folder}/vocab.txt, which is not among its inputs: add hpo.source "{self.folder}/vocab.txt"'
         message = self.x(f"python3 -c 'open(\"{self.folder}/vocab.txt\")'", status=1)
-        self.assertIn(f'{self.folder}/vocab.txt is hidden from it: what it reads has to be among its inputs, hpo.source "{self.folder}/vocab.txt"', message)
-        self.assertEqual(message.count("is hidden from it"), 1)
+        self.assertEqual(message.count(told), 1, message)
+        self.assertNotIn("watched", message)  # its log says it
         message = self.x("cat /absent/everywhere; cat /etc/absent; exit 1", status=1)
-        self.assertNotIn("hidden", message)
+        self.assertNotIn("asked for", message)
         message = self.x("""python3 -c 'import socket; socket.create_connection(("192.0.2.1", 80), 1)'""", status=1)
-        self.assertIn("there is no network in a sandbox", message)
+        self.assertIn("it asked for the network, and there is none in its sandbox", message)
+        self.assertIn(told, self.hpo("why", "r.lua", "x")[0] + self.x(f"cat {self.folder}/vocab.txt", status=1))
+
+    def test_what_it_missed_in_silence_is_told(self):
+        """It is run once more to see it, and never where it must not be."""
+        self.write("vocab.txt", "a\n")
+        silent = "cat ../../../../../vocab.txt 2> /dev/null > x || exit 3"
+        message = self.x(silent, status=1)
+        self.assertIn("again: x: it ended with status 3; it is watched now, to see what it asks for", message)
+        self.assertIn(f"it asked for {self.folder}/vocab.txt, which is not among its inputs", message)
+        self.assertIn(f"it asked for {self.folder}/vocab.txt", self.hpo("why", "r.lua", "x")[0])
+        self.assertNotIn("watched", self.x(silent, "network = true", status=1))
+        self.assertNotIn("watched", self.x(silent, arguments=["--sandbox", "off", "--cache", "other"], status=0))
+        self.assertEqual(self.x(silent + " #", "retries = 2", status=1).count("again:"), 3)
+        self.write("t.sh", "echo '{\"t\": 1, \"loss\": 1}'; cat ../../../../../vocab.txt 2> /dev/null || exit 3\n")
+        self.write("r.lua", HEAD + """return { default = hpo.study { name = "s", metric = "loss", search = hpo.search.grid {}, space = { x = hpo.choice { 1, 2, 3, 4, 5 } },
+  scheduler = hpo.scheduler.fifo { max_t = 2 }, on_failure = "prune", trial = function(p) return hpo.command { run = { "sh", hpo.source "t.sh" }, params = p } end } }""")
+        message = self.build("r.lua", "-j1")["messages"]
+        self.assertEqual((message.count("watched now"), message.count("it asked for")), (3, 3), message)  # they will do
+
+    def strict(self, script, more="", **keywords):
+        self.write("r.lua", f'{HEAD}return {{ x = hpo.command {{ run = {{ "sh", "-c", [==[{script}]==] }}, outputs = {{ "x" }}, {more} }} }}')
+        return self.build("r.lua", "--sandbox", "strict", **keywords)["messages"]
+
+    def test_strict_fails_who_asks(self):
+        """Also who bears that there is no answer, in a process of its own, or by another name."""
+        self.write("vocab.txt", "a\n")
+        (self.folder / "link").symlink_to(self.folder / "vocab.txt")
+        self.write("run.sh", "#!/bin/sh\n", 0o755)
+        for asks in (f"cat {self.folder}/vocab.txt", "cat ../../../../../vocab.txt", f"( cat {self.folder}/vocab.txt & wait )", f"test -e absent || cat {self.folder}/link",
+                     "echo > /var/hpo-new", "mkdir /var/hpo-new", f"{self.folder}/run.sh", f"python3 -c 'open(\"{self.folder}/vocab.txt\")'"):
+            message = self.strict(f"echo > x; {asks} 2> /dev/null; exit 0", status=1)
+            self.assertIn("failed: x: it asked for what it does not declare (--sandbox strict)", message, asks)
+            self.assertRegex(message, f"  it asked for ({self.folder}/(vocab.txt|link|run.sh)|/var/hpo-new), which is not among its inputs")
+            self.assertNotIn("again:", message)
+        message = self.strict("echo > x; python3 -c 'import socket; socket.create_connection((\"192.0.2.1\", 80), 1)'; exit 0", status=1)
+        self.assertIn("it asked for the network (192.0.2.1:80), and there is none in its sandbox", message)
+
+    def test_strict_lets_others_be(self):
+        self.write("vocab.txt", "a\n")
+        self.strict("cat in > x; cat /etc/absent /absent/everywhere /tmp/absent; echo > /tmp/t; mkdir -p $HOME/d; python3 -c 'import json, socket, tempfile; tempfile.mkstemp()'; :",
+                    'inputs = { ["in"] = hpo.source "vocab.txt" }')
+        self.assertEqual(self.read("out/r/x"), "a\n")
+        self.strict("python3 -c 'import socket; socket.create_connection((\"192.0.2.1\", 80), 0.1)'; echo > x", "network = true")
+        self.hpo("build", "r.lua", "--sandbox", "no", status=2)
+
+    def test_strict_ends_a_trial_where_it_asks(self):
+        """What it has reported before counts; what comes behind does not."""
+        self.write("vocab.txt", "a\n")
+        self.write("t.sh", f"""echo '{{"t": 1, "loss": 1}}'; sleep 0.5
+cat {self.folder}/vocab.txt 2> /dev/null; echo '{{"t": 2, "loss": 1}}'; echo > $HPO_CHECKPOINT_OUT/c\n""")
+        self.write("r.lua", HEAD + """return { default = hpo.study { name = "s", metric = "loss", search = hpo.search.grid {}, space = { x = hpo.choice { 1 } },
+  scheduler = hpo.scheduler.fifo { max_t = 2 }, trial = function(p) return hpo.command { run = { "sh", hpo.source "t.sh" }, params = p } end } }""")
+        message = self.build("r.lua", "--sandbox", "strict", status=1)["messages"]
+        self.assertIn(f"it asked for {self.folder}/vocab.txt", message)
+        self.assertEqual(self.table("r.lua")["trials"][0]["reached"], 1)
+        self.python_study()  # looks whether a file is there, and opens none
+        self.build("r.lua", "--sandbox", "strict")
+        self.assertEqual([t["status"] for t in self.table("r.lua")["trials"]], ["completed"] * 3)
+
+    def test_strict_needs_namespaces(self):
+        self.write("r.lua", HEAD + 'return { x = hpo.command { run = { "sh", "-c", "echo > x" }, outputs = { "x" } } }')
+        script = f'echo 0 > /proc/sys/user/max_user_namespaces && exec "{self.program}" build r.lua --sandbox strict'
+        done = subprocess.run(["unshare", "-Ur", "sh", "-c", script], cwd=self.folder, env=self.environment, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn("--sandbox: strict needs namespaces, which the kernel refuses", done.stderr)
+        self.assertFalse((self.folder / "out").exists())
 
     def refused(self):
         self.write("r.lua", HEAD + 'return { x = hpo.command { run = { "nowhere" }, outputs = { "x" } } }')

@@ -42,7 +42,8 @@ FOLDERS_MAY_INCLUDE = {
         },
         "audit": {"audit", "statement", "execution", "executor", "plan", "study", "graph", ""},
         "commands": {
-            "commands", "audit", "statement", "execution", "executor", "process", "plan", "", "clone", "recipe", "study", "graph",
+            "commands", "audit", "statement", "execution", "executor", "results", "process", "plan", "", "clone", "recipe", "study",
+            "graph",
         },
     },
     "trainer": {

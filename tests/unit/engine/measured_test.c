@@ -13,8 +13,11 @@
 
 static void what_is_put_is_read(void **state)
 {
-    static const struct measured some[] = {
-        {1.5, 0.375, NULL}, {1.5, 0, "room"}, {0, 0, NULL}, {1e-9, 1e9, "landlock"}};
+    static const char *const seen[] = {"/home/me/\"venv\"", "/srv"};
+    static const struct measured some[] = {{1.5, 0.375, NULL, NULL, 0},
+                                           {1.5, 0, "room", seen, 2},
+                                           {0, 0, NULL, NULL, 0},
+                                           {1e-9, 1e9, "landlock", seen, 1}};
     struct arena *arena = arena_open();
     struct error err;
 
@@ -29,6 +32,9 @@ static void what_is_put_is_read(void **state)
         assert_true(!m.isolation == !some[i].isolation);
         if (m.isolation)
             assert_string_equal(m.isolation, some[i].isolation);
+        assert_int_equal(m.n_seen, some[i].n_seen);
+        for (size_t k = 0; k < m.n_seen; k++)
+            assert_string_equal(m.seen[k], seen[k]);
     }
     arena_close(arena);
 }

@@ -67,7 +67,7 @@ static int close_place(void **state)
     return 0;
 }
 
-static enum status begin(struct place *p, const char *script)
+static enum status begin(struct place *p, const char *script, bool watched)
 {
     static char *const env[] = {(char *)"PATH=/usr/bin:/bin", NULL};
     char *const argv[] = {(char *)"sh", (char *)"-c", (char *)script, NULL};
@@ -77,7 +77,7 @@ static enum status begin(struct place *p, const char *script)
                                     .folder = p->folder,
                                     .log = file_join(p->arena, p->folder, "log")};
 
-    return room_start(p->room, &command, p->folder, &p->process, &p->err);
+    return room_start(p->room, &command, p->folder, watched, &p->process, &p->err);
 }
 
 static int wait_for(struct place *p)
@@ -93,7 +93,7 @@ static int wait_for(struct place *p)
 
 static int run(struct place *p, const char *script)
 {
-    if (begin(p, script) != OK)
+    if (begin(p, script, false) != OK)
         fail_msg("%s: %s", p->err.where, p->err.text);
     return wait_for(p);
 }
@@ -163,12 +163,12 @@ static void the_next_finds_nothing_changed(void **state)
     struct place *p = *state;
     const char *before = said(p, "ulimit -n; cat /proc/self/oom_score_adj");
 
-    if (begin(p, "prlimit --pid 1 --nofile=16:16") != OK)
+    if (begin(p, "prlimit --pid 1 --nofile=16:16", false) != OK)
         fail_msg("%s", p->err.text);
     while (!p->process.ended && room_poll(p->room, &p->process))
         (void)usleep(1000);
     assert_int_equal(p->process.exit_code, 0);
-    if (begin(p, "true") == OK) /* the room is as it was, or serves nobody more */
+    if (begin(p, "true", false) == OK) /* the room is as it was, or serves nobody more */
         assert_string_equal(said(p, "ulimit -n; cat /proc/self/oom_score_adj"), before);
     else
         assert_true(room_is_gone(p->room));
@@ -201,14 +201,14 @@ static void it_is_signalled_with_its_group(void **state)
 {
     struct place *p = *state;
 
-    assert_int_equal(begin(p, "trap 'exit 5' TERM; echo > ready; while :; do sleep 0.01; done"),
-                     OK);
+    assert_int_equal(
+        begin(p, "trap 'exit 5' TERM; echo > ready; while :; do sleep 0.01; done", false), OK);
     while (access(file_join(p->arena, p->folder, "ready"), F_OK) != 0)
         (void)usleep(1000);
     assert_false(p->process.ended);
     room_signal(p->room, SIGTERM);
     assert_int_equal(wait_for(p), 5);
-    assert_int_equal(begin(p, "trap '' TERM; sleep 1000"), OK);
+    assert_int_equal(begin(p, "trap '' TERM; sleep 1000", false), OK);
     assert_true(room_end(p->room, &p->process));
     assert_int_equal(p->process.exit_code, 128 + SIGKILL);
     assert_int_equal(run(p, "exit 3"), 3);
@@ -225,16 +225,92 @@ static void what_cannot_start_is_said(void **state)
                               .folder = p->folder,
                               .log = file_join(p->arena, p->folder, "log")};
 
-    assert_int_equal(room_start(p->room, &command, p->folder, &p->process, &p->err), ERR_SYSTEM);
+    assert_int_equal(room_start(p->room, &command, p->folder, false, &p->process, &p->err),
+                     ERR_SYSTEM);
     assert_non_null(strstr(p->err.text, "No such file"));
     assert_int_equal(run(p, "exit 4"), 4);
+}
+
+static bool was_asked(struct place *p, const char *what)
+{
+    const struct room_asked *list;
+    const size_t n = room_asked(p->room, &list);
+
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(list[i].what, what) == 0)
+            return true;
+    return false;
+}
+
+static void watch(struct place *p, const char *script)
+{
+    if (begin(p, script, true) != OK)
+        fail_msg("%s: %s", p->err.where, p->err.text);
+    (void)wait_for(p);
+}
+
+static void what_it_asks_for_is_known(void **state)
+{
+    struct place *p = *state;
+    const struct room_asked *list;
+
+    watch(p, arena_printf(p->arena, "cat %s; cat ../%s; cd /; exec 2> home/x", p->secret,
+                          strrchr(p->secret, '/') + 1));
+    assert_true(was_asked(p, p->secret));
+    assert_true(was_asked(p, "/home/x"));
+    assert_int_equal(room_asked(p->room, &list), 2);
+    watch(p, "mkdir /var/made; /root/program; ln -s a /srv/link; mv x /opt/x");
+    assert_true(was_asked(p, "/var/made"));
+    assert_true(was_asked(p, "/root/program"));
+    assert_true(was_asked(p, "/srv/link"));
+    assert_false(was_asked(p, "/home/x")); /* was the one's before */
+}
+
+static void what_is_its_own_is_not_asked_for(void **state)
+{
+    struct place *p = *state;
+    const struct room_asked *list;
+
+    watch(p, "cat /etc/passwd /etc/absent absent /proc/self/status /proc/absent; : > new; mkdir -p "
+             "$PWD/d "
+             "/tmp/a/b; : > /tmp/new; cat /tmp/new /dev/null; : > /dev/shm/new; sort < new | cat");
+    assert_int_equal(room_asked(p->room, &list), 0);
+}
+
+static void the_network_is_asked_for(void **state)
+{
+    static const char script[] =
+        "import socket as s\n"
+        "def at(call, *a):\n"
+        "    try: call(*a)\n"
+        "    except OSError: pass\n"
+        "tcp, udp, six = s.socket(), s.socket(s.AF_INET, s.SOCK_DGRAM), s.socket(s.AF_INET6)\n"
+        "at(s.socket().bind, ('0.0.0.0', 0)); at(s.socket().connect, ('127.0.0.1', 1))\n"
+        "at(s.socket(s.AF_UNIX).connect, 'absent'); at(udp.sendto, b'x', ('127.0.0.2', 9))\n"
+        "at(tcp.connect, ('192.0.2.1', 80)); at(udp.sendto, b'x', ('192.0.2.2', 53))\n"
+        "at(udp.sendmsg, [b'x'], [], 0, ('192.0.2.3', 1)); at(six.connect, ('2001:db8::1', 80))\n"
+        "at(six.connect, ('::ffff:127.0.0.1', 1)); at(six.connect, ('::1', 1))\n"
+        "at(s.socket().bind, ('192.0.2.4', 5))\n";
+    struct place *p = *state;
+    const struct room_asked *list;
+    struct error err;
+
+    assert_int_equal(
+        file_write(file_join(p->arena, p->folder, "n.py"), script, sizeof script - 1, &err), OK);
+    watch(p, "python3 n.py");
+    assert_true(was_asked(p, "the network (192.0.2.1:80)"));
+    assert_true(was_asked(p, "the network (192.0.2.2:53)"));
+    assert_true(was_asked(p, "the network (192.0.2.3:1)"));
+    assert_true(was_asked(p, "the network (192.0.2.4:5)"));
+    assert_true(was_asked(p, "the network ([2001:db8::1]:80)"));
+    assert_int_equal(room_asked(p->room, &list), 5);
 }
 
 static void a_room_that_is_killed_takes_all_with_it(void **state)
 {
     struct place *p = *state;
 
-    assert_int_equal(begin(p, "sleep 1000"), OK);
+    assert_int_equal(begin(p, "sleep 1000", false), OK);
     assert_int_equal(kill(room_pid(p->room), SIGKILL), 0);
     while (!p->process.ended)
         if (room_poll(p->room, &p->process))
@@ -263,6 +339,9 @@ int main(int argc, char **argv)
         IN_PLACE(nothing_is_left_behind),
         IN_PLACE(it_is_signalled_with_its_group),
         IN_PLACE(what_cannot_start_is_said),
+        IN_PLACE(what_it_asks_for_is_known),
+        IN_PLACE(what_is_its_own_is_not_asked_for),
+        IN_PLACE(the_network_is_asked_for),
         IN_PLACE(a_room_that_is_killed_takes_all_with_it),
     };
     int failed;
