@@ -441,7 +441,7 @@ class Population(Accept):
         self.edit()
         accepted = self.accept()["accepted"]
         self.assertEqual(len(accepted), sum(trial["reached"] for trial in before["trials"]))
-        answer = self.build("r.lua")
+        answer = self.build("r.lua", "--sandbox", "off")
         self.assertEqual((answer["ran"], answer["units_trained"], answer["failed"]), (1, 0, 1))
         self.assertEqual(self.bare(), before)
         self.assertEqual(self.trained(), (0, 0))

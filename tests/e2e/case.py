@@ -50,19 +50,19 @@ class Case(unittest.TestCase):
     def read(self, name):
         return (self.folder / name).read_text()
 
-    def command(self, *arguments):
+    def hpo_words(self, *arguments):
         """The words of hpo with these arguments, in the test's sandbox."""
         words = [str(self.program), *map(str, arguments)]
         hides = self.sandbox and words[1:2] in (["build"], ["audit"], ["shell"]) and "--sandbox" not in words
         return words[:2] + ["--sandbox", self.sandbox] + words[2:] if hides else words
 
     def start(self, *arguments, **keywords):
-        return subprocess.Popen(self.command(*arguments), cwd=self.folder, env=self.environment,
+        return subprocess.Popen(self.hpo_words(*arguments), cwd=self.folder, env=self.environment,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **keywords)
 
     def hpo(self, *arguments, status=0, timeout=300):
         """Runs hpo and returns (standard output, standard error); the status is checked."""
-        done = subprocess.run(self.command(*arguments), cwd=self.folder, env=self.environment,
+        done = subprocess.run(self.hpo_words(*arguments), cwd=self.folder, env=self.environment,
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=timeout)
         self.assertEqual(done.returncode, status, f"hpo {' '.join(map(str, arguments))}\n{done.stdout}\n{done.stderr}")
         return done.stdout, done.stderr

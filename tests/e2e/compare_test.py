@@ -72,7 +72,7 @@ class Compare(Case):
         with self.subTest("delays"):
             self.forget()
             self.slow_trainer()
-            self.build("compare.lua", "-j5", *SMALL)
+            self.build("compare.lua", "-j5", "--system", BIN.parent, *SMALL)
             self.assertEqual(self.answers(), expected)
         with self.subTest("kills"):
             self.forget()
@@ -83,14 +83,14 @@ class Compare(Case):
         """Twenty kills at random instants, then in peace."""
         draw = random.Random(2)
         for _ in range(20):
-            process = self.start("build", "compare.lua", "-j4", *SMALL, start_new_session=True)
+            process = self.start("build", "compare.lua", "-j4", "--system", BIN.parent, *SMALL, start_new_session=True)
             try:
                 process.communicate(timeout=draw.uniform(0.05, 0.8))
             except subprocess.TimeoutExpired:
                 os.kill(process.pid, signal.SIGKILL)
                 process.communicate()
             time.sleep(0.05)
-        self.build("compare.lua", "-j4", *SMALL)
+        self.build("compare.lua", "-j4", "--system", BIN.parent, *SMALL)
 
 
 if __name__ == "__main__":

@@ -58,6 +58,8 @@ SCHEDULERS = ("fifo { max_t = 3 }", "asha { max_t = 9, reduction_factor = 3 }", 
 
 
 class GoingOn(Case):
+    sandbox = "off"
+
     def setUp(self):
         super().setUp()
         self.write("train.sh", TRAINER)

@@ -261,8 +261,9 @@ return { vandal = vandal, big = big }
 
     def test_the_working_folder_moved_away(self):
         self.command('mv "$PWD" "$PWD.moved"; mkdir "$PWD"; echo 1 > "$PWD/y"')
-        self.build("r.lua")
-        self.assertEqual(self.read("out/r/x"), "1\n")
+        for sandbox in ("off", "on"):
+            self.build("r.lua", "--sandbox", sandbox, "--cache", sandbox)
+            self.assertEqual(self.read("out/r/x"), "1\n")
 
     @unittest.skipUnless(LONG, "it writes two gigabytes")
     def test_two_gigabyte_hole(self):

@@ -51,7 +51,7 @@ class Live(Case):
         self.write("a.lua", ACTION)
 
     def arguments(self, recipe, *more):
-        return ["build", recipe, "-j", "8", "--set", f"gate={self.gate}", *more]
+        return ["build", recipe, "-j", "8", "--system", self.gate, "--set", f"gate={self.gate}", *more]
 
     def open(self, which="all"):
         (self.gate / which).touch()

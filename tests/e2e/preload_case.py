@@ -27,6 +27,8 @@ PYTHON = f'"{sys.executable}"'
 
 
 class PreloadCase(Case):
+    sandbox = "off"
+
     def setUp(self):
         super().setUp()
         self.stores = 0
