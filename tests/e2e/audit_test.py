@@ -138,7 +138,7 @@ class Audit(Case):
             extra = pathlib.Path(home) / "vocab.txt"
             extra.write_text("0.5")
             self.make(begin=f'x += float(open("{extra}").read()) if os.path.exists("{extra}") else 0')
-            self.build("r.lua")
+            self.build("r.lua", "--sandbox", "off")
             self.assertIn("hidden in the clean room", self.differs()["cause"])
 
     def test_undeclared_file_that_it_needs(self):
@@ -146,15 +146,15 @@ class Audit(Case):
             extra = pathlib.Path(home) / "vocab.txt"
             extra.write_text("0.5")
             self.make(begin=f'x += float(open("{extra}").read())')
-            self.build("r.lua")
+            self.build("r.lua", "--sandbox", "off")
             found = self.differs()
-            self.assertIn(f"{extra} is hidden", found["what"])
+            self.assertIn(f"it asked for {extra}, which is not among its inputs", found["what"])
             self.assertIn("hidden in the clean room", found["cause"])
 
     def test_network(self):
         self.make(begin="import socket\ntry: socket.create_connection(('127.0.0.1', PORT), 2); x += 1\nexcept OSError: pass".replace(
             "PORT", str(self.listen())))
-        self.build("r.lua")
+        self.build("r.lua", "--sandbox", "off")
         self.assertIn("hidden in the clean room", self.differs()["cause"])
 
     def listen(self):
@@ -218,9 +218,9 @@ return { default = s%s }
             flag.write_text("1")
             self.write("train.py", TRAINER % {"begin": f'lr > 0.2 and open("{flag}").read() == "1" and exit("diverged")', "step": "pass", "end": ""})
             self.write("r.lua", (RECIPE % {"grace": 1, "more": ""}).replace("seed = 1,", 'seed = 1, on_failure = "prune",'))
-            self.build("r.lua", status=0)
+            self.build("r.lua", "--sandbox", "off", status=0)
             found = self.audit(status=5)
-            self.assertIn(f"{flag} is hidden", next(n["what"] for n in found["nodes"] if n["verdict"] == "inconclusive"))
+            self.assertIn(f"it asked for {flag}, which is not among its inputs", next(n["what"] for n in found["nodes"] if n["verdict"] == "inconclusive"))
 
     def test_what_a_broken_off_audit_had_found(self):
         """Another --sandbox is another audit; what differed is made again."""
@@ -231,7 +231,7 @@ return { default = s%s }
 local a = hpo.command {{ run = {{ "/bin/sh", "-c", "cat {hidden} > a" }}, outputs = {{ "a" }}, name = "a" }}
 local b = hpo.command {{ run = {{ "/bin/sh", "-c", "sleep 2; cat $0 > b", a / "a" }}, outputs = {{ "b" }}, name = "b" }}
 return {{ default = b }}''')
-            self.build("r.lua")
+            self.build("r.lua", "--sandbox", "off")
             audit = self.start("audit", "r.lua", "--sandbox", "off")
             time.sleep(1)
             audit.send_signal(signal.SIGINT)

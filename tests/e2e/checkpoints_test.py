@@ -50,6 +50,8 @@ for t in range(first + 1, until + 1):
 
 
 class Checkpoints(Case):
+    sandbox = "off"
+
     def trial(self, body, scheduler="hpo.scheduler.fifo { max_t = 3 }", fields="", space="hpo.choice { 0 }", concurrency=1):
         self.write("train.py", TRAINER + body)
         self.write("r.lua", RECIPE % {"scheduler": scheduler, "log": self.folder / "log", "fields": fields, "space": space,

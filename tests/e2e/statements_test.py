@@ -75,7 +75,7 @@ class Statements(Case):
     # ---- statements ----
 
     def test_what_is_stated(self):
-        out = self.signed()
+        out = self.signed("--sandbox", "off")
         s = self.payload(out / "made.intoto.jsonl")
         self.assertEqual({f["name"] for f in s["subject"]}, {"made/a.txt", "made/d/x"})
         internal = s["predicate"]["buildDefinition"]["internalParameters"]
@@ -110,7 +110,7 @@ class Statements(Case):
         self.hpo("build", "r.lua", "made", "--sandbox", "on")
         isolation = lambda t: self.payload(self.folder / f"out/r/{t}.intoto.jsonl")["predicate"]["buildDefinition"]["internalParameters"]["isolation"]
         self.assertEqual(isolation("made"), "room")
-        self.hpo("build", "r.lua", "default", "made")
+        self.hpo("build", "r.lua", "default", "made", "--sandbox", "off")
         self.assertEqual((isolation("made"), isolation("default")), ("room", "none"))
 
     # ---- hpo verify ----
