@@ -33,6 +33,8 @@ return { default = study("s", hpo.param("f", "prune")), strict = study("strict",
 
 
 class Failures(Case):
+    sandbox = "off"
+
     def setUp(self):
         super().setUp()
         self.write("train.sh", TRAINER)

@@ -37,6 +37,8 @@ cp state "$HPO_CHECKPOINT_OUT/state"
 
 
 class Protocol(Case):
+    sandbox = "off"
+
     def trainer(self, middle=":", end=":", timeout="30"):
         self.write("trainer.sh", TRAINER % {"middle": middle, "end": end})
         self.write("r.lua", RECIPE % {"count": self.folder / "count", "timeout": timeout})

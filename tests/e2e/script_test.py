@@ -74,6 +74,8 @@ def state_of(pid):
 
 
 class Schedules(Case):
+    sandbox = "off"
+
     def setUp(self):
         super().setUp()
         self.write("script.sh", SCRIPT)
@@ -327,7 +329,7 @@ done'''
         self.assertEqual(self.run_script(text, 'report = "loss=(%S+)", env = { PYTHONUNBUFFERED = "2" }'), [{"loss": 25}])
 
     def test_after_max_t_it_is_left_to_end(self):
-        found = self.run_script(f"for t in 1 2 3 4 5; do echo loss=$t; done; echo done > '{self.folder}/done'", 'report = "loss=(%S+)"')
+        found = self.run_script(f"for t in 1 2 3 4 5; do echo loss=$t; done; echo done > '{self.folder}/done'", 'report = "loss=(%S+)"', build=("--sandbox", "off"))
         self.assertEqual([m["loss"] for m in found], [1, 2, 3])
         self.assertEqual(self.read("done"), "done\n")
         answer = self.build("r.lua")
