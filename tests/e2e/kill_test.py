@@ -41,6 +41,8 @@ done
 
 
 class Kill(Case):
+    sandbox = "off"
+
     def prepare(self, name):
         self.write("trainer.sh", TRAINER)
         self.write("r.lua", RECIPE % {"count": self.folder / name})

@@ -18,6 +18,8 @@ def command(script, outputs="y"):
 
 
 class Strays(Case):
+    sandbox = "off"
+
     def place(self, recipe):
         self.write("r.lua", HEAD + recipe)
         return "--set", f"place={self.folder}"
