@@ -87,7 +87,7 @@ class CommandLine(Case):
                                (["-j=0"], "-j: expected"), (["-jx"], "-jx: there is no such flag"), (["--set=n"], "--set: expected NAME=VALUE"),
                                (["--out="], "--out: expected DIR, found an empty text"), (["--out"], "--out: expected DIR after it, found nothing"),
                                (["--dry-run=1"], '--dry-run: expected no value, found "1"'), (["--gpus", "0,x"], "--gpus: expected numbers"),
-                               (["--mirror", "x"], "expected FROM=TO"), (["--sandbox", "of"], "--sandbox: expected off or on")]:
+                               (["--mirror", "x"], "expected FROM=TO"), (["--sandbox", "of"], "--sandbox: expected off, on or strict")]:
             self.assertIn(f"hpo: {message}" if message[0] == "-" else message, self.refused("build", "r.lua", *typed))
         self.assertIn("--format: expected dot, json or text", self.refused("graph", "r.lua", "--format", "svg"))
         for value in ("-1", "x", "inf"):

@@ -55,7 +55,7 @@ class Workspace(Case):
         """A process with a session of its own lives on, and goes on writing to what it has open."""
         self.write("r.lua", HEAD + "return { default = "
                    + command("head -c 10000 /dev/zero > y; setsid sh -c 'sleep 1; printf late' 1<> y 2> /dev/null &") + "}")
-        self.build("r.lua")
+        self.build("r.lua", "--sandbox", "off")
         time.sleep(1.5)
         self.hpo("cache", "verify")
         self.assertEqual((self.folder / "out/r/default").read_bytes(), bytes(10000))
@@ -64,13 +64,13 @@ class Workspace(Case):
         """What a killed build left running writes to a folder that the next build does not use."""
         self.write("r.lua", HEAD + "return { default = "
                    + command('setsid sh -c "sleep 2; echo orphan > $HOME/y" & echo good > y; pwd > $LOG; sleep 1.2', ", env = { LOG = hpo.param('log', '') }") + "}")
-        killed = self.start("build", "r.lua", "--set", f"log={self.folder}/log")
+        killed = self.start("build", "r.lua", "--sandbox", "off", "--set", f"log={self.folder}/log")
         while not (self.folder / "log").exists():
             time.sleep(0.05)
         killed.kill()
         killed.communicate()
         first = self.read("log")
-        self.build("r.lua", "--set", f"log={self.folder}/log")
+        self.build("r.lua", "--sandbox", "off", "--set", f"log={self.folder}/log")
         time.sleep(1)
         self.assertEqual(self.read("out/r/default"), "good\n")
         self.assertNotEqual(self.read("log"), first)
@@ -84,7 +84,7 @@ class Workspace(Case):
             kept = answer["messages"].split("its folder is kept: ")[1].split("\n")[0]
             self.assertEqual(pathlib.Path(kept, "dir/here").read_text(), f"{kept}/dir\n")
         self.assertEqual(len(list((self.folder / ".hpo/work").glob("*/*"))), 1)
-        self.build("r.lua", "--keep-failed", status=1)
+        self.build("r.lua", "--sandbox", "off", "--keep-failed", status=1)
         self.assertEqual(len(list((self.folder / ".hpo/work").glob("*/*"))), 2)
         self.write("r.lua", HEAD + "return { default = " + command("echo > y") + "}")
         self.build("r.lua", "--keep-failed")
@@ -107,7 +107,7 @@ class Workspace(Case):
             self.skipTest("SKIP: it takes root to mount")
         self.write("r.lua", HEAD + "return { default = "
                    + command(f"mkdir m; mount --bind {self.folder}/data m && cp m/file y") + "}")
-        done = subprocess.run(["unshare", "-m", str(self.program), "build", "r.lua"], cwd=self.folder, env=self.environment,
+        done = subprocess.run(["unshare", "-m", str(self.program), "build", "r.lua", "--sandbox", "off"], cwd=self.folder, env=self.environment,
                               capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("/dir/m: it is not removed: something is mounted there", done.stderr)
