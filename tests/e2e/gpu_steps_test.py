@@ -40,6 +40,8 @@ H100, A100 = "NVIDIA H100 80GB HBM3", "NVIDIA A100-SXM4-40GB"
 
 
 class GpuSteps(Case):
+    sandbox = "off"
+
     def setUp(self):
         super().setUp()
         (self.folder / "bin").mkdir()

@@ -106,7 +106,7 @@ class GpuTrials(Case):
         self.make_cards("NVIDIA L4")
         self.trainer(f'[ $t = 2 ] && ! [ -e {self.folder}/tried-$1 ] && touch {self.folder}/tried-$1 && exit 75')
         self.recipe()
-        answer = self.build("r.lua")
+        answer = self.build("r.lua", "--sandbox", "off")
         self.assertEqual((answer["ran"], answer["failed"]), (4, 0))
         self.assertEqual(answer["messages"].count("has no room for it now"), 2)  # once a trial
 
@@ -124,7 +124,7 @@ class GpuTrials(Case):
         self.recipe(choices="1, 2", concurrency=2)
         self.write("r.lua", self.read("r.lua").replace("params = p", "params = p, live = false, timeout = 3")
                    .replace("fifo { max_t = 2 }", "asha { max_t = 4, grace_period = 1, reduction_factor = 2 }"))
-        self.assertEqual(self.build("r.lua")["failed"], 0)
+        self.assertEqual(self.build("r.lua", "--sandbox", "off")["failed"], 0)
 
     def test_or_its_time_is_over(self):
         self.make_cards("NVIDIA L4")
@@ -155,7 +155,7 @@ echo $t > "$HPO_CHECKPOINT_OUT/t"
   scheduler = hpo.scheduler.asha {{ max_t = 3, reduction_factor = 2 }},
   trial = function(p) return hpo.command {{ run = {{ "sh", hpo.source "train.sh", tostring(p.x), "{0}" }}, params = p, resources = {{ gpus = 1, gpu = "{0}" }} }} end }}'''
         self.write("r.lua", 'local hpo = require "hpo"\nreturn { a = ' + study.format("a100", "1") + ", h = " + study.format("h100", "1, 2, 3, 4") + " }\n")
-        self.assertEqual(self.build("r.lua", "-j4")["failed"], 0)
+        self.assertEqual(self.build("r.lua", "-j4", "--sandbox", "off")["failed"], 0)
         self.assertEqual(self.read("starts").split().count("a100"), 1)
 
     def test_a_broken_card_leaves_under_a_trial(self):
@@ -208,7 +208,7 @@ echo $t > "$HPO_CHECKPOINT_OUT/t"
 ''')
         self.write("r.lua", RECIPE.format(resources="gpus = 1", choices="1, 2, 3", concurrency=3)
                    .replace("fifo { max_t = 2 }", "asha { max_t = 4, reduction_factor = 2 }"))
-        answer = self.build("r.lua", "-j4", "--gpus", "0:2", timeout=100)
+        answer = self.build("r.lua", "-j4", "--gpus", "0:2", "--sandbox", "off", timeout=100)
         self.assertEqual(answer["failed"], 0)
 
     def test_torch_sees_what_it_is_given(self):

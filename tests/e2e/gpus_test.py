@@ -84,7 +84,7 @@ class Gpus(Case):
         meet = "touch {0}/$$-{1}; for i in $(seq 600); do [ $(ls {0} | grep -c -- -{1}) -ge 3 ] && break; sleep 0.05; done; " + SHOW
         (self.folder / "met").mkdir()
         self.recipe(*(command(f"t{i}", meet.format(self.folder / "met", "x") + f" # {i}") for i in range(3)))
-        self.build("r.lua", "-j8", "--gpus", "0:3", timeout=60)
+        self.build("r.lua", "-j8", "--gpus", "0:3", "--sandbox", "off", timeout=60)
         self.assertEqual({self.x(f"t{i}") for i in range(3)}, {f"{uuid(0)} PCI_BUS_ID"})
 
     def test_several_gpus_are_whole_cards(self):
@@ -94,7 +94,7 @@ class Gpus(Case):
         one = f"[ -d {self.folder}/lock ] && exit 1; sleep 0.1; [ -d {self.folder}/lock ] && exit 1; " + SHOW
         self.recipe(*(command(f"two{i}", alone + f" # {i}", "gpus = 2") for i in range(2)),
                     *(command(f"one{i}", one + f" # {i}") for i in range(4)))
-        self.build("r.lua", "-j8", "--gpus", "auto:2")
+        self.build("r.lua", "-j8", "--gpus", "auto:2", "--sandbox", "off")
         self.assertEqual(self.x("two0"), f"{uuid(0)},{uuid(1)} PCI_BUS_ID")
 
     def test_its_cards_are_told_by_nobody_else(self):
@@ -129,7 +129,7 @@ class Gpus(Case):
 local first = hpo.command {{ run = {{ "sh", "-c", "echo 1 > x; echo 1 >> {self.folder}/started" }}, outputs = {{ "x" }} }}
 return {{ default = hpo.command {{ run = {{ "sh", "-c", "cp first y" }}, inputs = {{ first = first }}, outputs = {{ "y" }}, resources = {{ gpus = 2 }} }} }}
 ''')
-        self.assertIn("it needs 2, there is 1", self.refused("--gpus", "1"))
+        self.assertIn("it needs 2, there is 1", self.refused("--gpus", "1", "--sandbox", "off"))
         self.assertFalse((self.folder / "started").exists())
         self.build("r.lua")
         self.environment["HPO_NVIDIA"] = str(self.folder / "none")
@@ -142,7 +142,7 @@ local slow = hpo.command {{ run = {{ "sh", "-c", "echo 1 > x; echo 1 >> {self.fo
 return {{ default = hpo.study {{ metric = "loss", search = hpo.search.grid {{}}, space = {{ x = hpo.choice {{ 1, 2 }} }}, scheduler = hpo.scheduler.fifo {{ max_t = 1 }},
   trial = function(p) return hpo.command {{ run = {{ "sh", "-c", "cat a" }}, inputs = {{ a = slow }}, resources = {{ gpus = 1, gpu = "h200" }} }} end }} }}
 ''')
-        self.assertIn('resources.gpu: there is no "h200" among the cards of this build: NVIDIA H100 80GB HBM3', self.refused())
+        self.assertIn('resources.gpu: there is no "h200" among the cards of this build: NVIDIA H100 80GB HBM3', self.refused("--sandbox", "off"))
         self.assertFalse((self.folder / "started").exists())
 
     def test_bad_choices(self):
@@ -165,7 +165,7 @@ return {{ default = hpo.study {{ metric = "loss", search = hpo.search.grid {{}},
     def test_no_room_now_is_tried_again_without_retries(self):
         self.make_cards(H100)
         self.recipe(command("a", f'echo . >> {self.folder}/tries; [ $(wc -l < {self.folder}/tries) -lt 3 ] && exit 75; ' + SHOW))
-        answer = self.build("r.lua")
+        answer = self.build("r.lua", "--sandbox", "off")
         self.assertEqual((answer["ran"], answer["failed"]), (3, 0))
         self.assertEqual(answer["messages"].count("has no room for it now"), 1)
         self.assertIn(uuid(0), answer["messages"])
@@ -182,7 +182,7 @@ return {{ default = hpo.study {{ metric = "loss", search = hpo.search.grid {{}},
         self.make_cards(H100)
         self.recipe(command("big", f"touch {self.folder}/on; sleep 1; rm {self.folder}/on; " + SHOW),
                     command("late", f"sleep 0.3; [ -e {self.folder}/on ] && exit 75; " + SHOW))
-        answer = self.build("r.lua", "-j4", "--gpus", "0:2")
+        answer = self.build("r.lua", "-j4", "--gpus", "0:2", "--sandbox", "off")
         self.assertEqual(answer["ran"], 3)
 
     def test_it_gives_up(self):
@@ -260,7 +260,7 @@ return {{ default = hpo.study {{ metric = "loss", search = hpo.search.grid {{}},
     def test_an_interrupt_ends_a_wait_for_a_card(self):
         self.make_cards(H100)
         self.recipe(command("a", f"touch {self.folder}/began; exit 75"))
-        process = self.start("build", "r.lua")
+        process = self.start("build", "r.lua", "--sandbox", "off")
         while not (self.folder / "began").exists():
             time.sleep(0.02)
         time.sleep(0.3)
