@@ -53,7 +53,7 @@ class Case(unittest.TestCase):
     def hpo_words(self, *arguments):
         """The words of hpo with these arguments, in the test's sandbox."""
         words = [str(self.program), *map(str, arguments)]
-        hides = self.sandbox and words[1:2] in (["build"], ["audit"], ["shell"]) and "--sandbox" not in words
+        hides = self.sandbox and words[1:2] in (["build"], ["audit"]) and "--sandbox" not in words
         return words[:2] + ["--sandbox", self.sandbox] + words[2:] if hides else words
 
     def start(self, *arguments, **keywords):
