@@ -138,7 +138,7 @@ except OSError as e: print(e.strerror)
         self.build("r.lua", "--sandbox", "on")
         inside = self.table("r.lua")
         shutil.rmtree(self.folder / ".hpo")
-        self.build("r.lua")
+        self.build("r.lua", "--sandbox", "off")
         outside = self.table("r.lua")
         self.assertEqual([(t["reached"], t["status"]) for t in inside["trials"]], [(t["reached"], t["status"]) for t in outside["trials"]])
 
