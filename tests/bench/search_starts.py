@@ -106,7 +106,7 @@ def our_search(hpo, python, timed, slots, shared):
             write(folder, "data.py", DATA + "LOADED = load()\n")
         fields = 'inputs = { ["data.py"] = hpo.source "data.py" }, preload = { "data" }' if shared else ""
         write(folder, "r.lua", SEARCH % (TRIALS, slots, STEPS, python, fields))
-        return timed([hpo, "build", "r.lua", f"-j{slots}"], folder)
+        return timed([hpo, "build", "r.lua", f"-j{slots}", *(["--sandbox", "off"] if shared else [])], folder)  # in one no input is loaded ahead
 
 
 def their_search(python, timed, program, shared):
@@ -137,7 +137,7 @@ def torch_starts(hpo, python, ran):
         folder = pathlib.Path(name)
         write(folder, "train.py", TORCH)
         write(folder, "r.lua", ASHA % (python, folder / "starts"))
-        ran([hpo, "build", "r.lua", "-j4"], folder)
+        ran([hpo, "build", "r.lua", "-j4", "--sandbox", "off"], folder)
         trials = json.loads(ran([hpo, "table", "r.lua", "--json"], folder))["trials"]
         starts = (folder / "starts").read_text().count("start")
     first = [trial["segments"][0]["seconds"] * 1000 for trial in trials]
