@@ -551,8 +551,10 @@ enum status local_executor_open(const struct local_machine *machine, struct aren
     l->arena = arena;
     l->slots = (struct slots){.cpus = machine->cpus, .memory = machine->memory};
     TRY(preload_open(&l->machine, arena, &l->preload, err));
-    if (machine->sandbox != SANDBOX_OFF)
+    if (machine->sandbox != SANDBOX_OFF) {
+        TRY(local_find_system(l, err));
         TRY(rooms_open(machine->reaper, 2 * (size_t)machine->cpus, &l->rooms, err));
+    }
     l->real_ns = runner_now_ns();
     l->children_list = strays_adopt();
     *out = &l->executor;

@@ -43,15 +43,23 @@ static enum status add_passed(const struct action *a, struct places *p, struct e
     return OK;
 }
 
+enum status local_find_system(struct local *l, struct error *err)
+{
+    l->system = (struct places){.arena = l->arena};
+    for (size_t i = 0; i < sizeof all_see / sizeof *all_see; i++)
+        TRY(places_add(&l->system, all_see[i], err));
+    for (size_t i = 0; i < l->machine.n_system; i++)
+        TRY(places_add(&l->system, l->machine.system[i], err));
+    TRY(places_add(&l->system, l->machine.modules, err));
+    places_finish(&l->system);
+    return OK;
+}
+
 static enum status find_places(const struct local *l, const struct child *c, struct places *p,
                                struct error *err)
 {
-    for (size_t i = 0; i < sizeof all_see / sizeof *all_see; i++)
-        TRY(places_add(p, all_see[i], err));
-    for (size_t i = 0; i < l->machine.n_system; i++)
-        TRY(places_add(p, l->machine.system[i], err));
+    TRY(places_join(p, &l->system, err));
     TRY(tool_places(l->machine.tools, c->action, p, err));
-    TRY(places_add(p, l->machine.modules, err));
     if (c->action->resources.n_settings > 0)
         TRY(places_add(p, devices_libraries(l->machine.devices), err));
     TRY(add_passed(c->action, p, err));
@@ -127,7 +135,7 @@ static enum status take_room(struct local *l, struct child *c, struct error *err
         *err = refusal;
         return s;
     }
-    if (c->watched)
+    if (l->machine.sandbox == SANDBOX_STRICT)
         return error_set(err, ERR_INPUT, "--sandbox",
                          "strict needs namespaces, which the kernel refuses (%s): see hpo doctor",
                          refusal.text);
@@ -168,9 +176,10 @@ enum status local_start_process(struct local *l, struct child *c, struct error *
         return s;
     }
     s = start_in_room(l, c, &gone, err);
-    if (!gone)
+    if (s == OK || (!gone && !c->watched) || (!gone && l->machine.sandbox == SANDBOX_STRICT))
         return s;
-    TRY(take_room(l, c, err)); /* it had died while nobody used it */
+    c->watched &= gone;        /* the kernel may refuse that alone */
+    TRY(take_room(l, c, err)); /* this one had died while nobody used it, or serves nobody more */
     return c->room ? start_in_room(l, c, &gone, err) : s;
 }
 

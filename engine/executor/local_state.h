@@ -11,6 +11,7 @@
 #include "engine/executor/rooms.h"
 #include "engine/executor/slots.h"
 #include "engine/executor/workspace.h"
+#include "engine/process/places.h"
 #include "engine/process/runner.h"
 #include "engine/room/room.h"
 
@@ -59,6 +60,7 @@ struct local {
     int64_t ask_memory_ns; /* when to ask again */
     struct preload *preload;
     struct rooms *rooms;     /* NULL: nothing is hidden from tasks */
+    struct places system;    /* that all see there */
     bool said_refused;       /* that rooms cannot be had */
     int64_t real_ns, now_ns; /* when time was last looked at, and what it was by our own count */
     char bytes[READ_BYTES];
@@ -83,6 +85,9 @@ enum status local_fill_folder(struct local *l, struct child *c, const struct req
 /* Its command and environment, in c->command. */
 enum status local_prepare(struct local *l, struct child *c, const struct request *r,
                           struct surroundings *s, struct error *err) MUST_CHECK;
+
+/* Finds what all tasks see in rooms: once. */
+enum status local_find_system(struct local *l, struct error *err) MUST_CHECK;
 
 /* Starts its process, in a room where there are rooms. */
 enum status local_start_process(struct local *l, struct child *c, struct error *err) MUST_CHECK;

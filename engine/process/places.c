@@ -32,6 +32,17 @@ enum status places_add(struct places *p, const char *path, struct error *err)
     return (*last = arena_string(p->arena, real)) ? OK : error_memory(err);
 }
 
+enum status places_join(struct places *p, const struct places *others, struct error *err)
+{
+    for (size_t i = 0; i < others->n; i++) {
+        const char **last = arena_push(p->arena, p->list, p->n, p->capacity);
+        if (!last)
+            return error_memory(err);
+        *last = others->list[i];
+    }
+    return OK;
+}
+
 static bool has(const char *folder, const char *name, struct arena *arena)
 {
     const char *path = file_join(arena, folder, name);

@@ -24,6 +24,10 @@ struct places {
 /* With where its links lead. NULL is none. */
 enum status places_add(struct places *p, const char *path, struct error *err) MUST_CHECK;
 
+/* Those of others, as they were found. */
+enum status places_join(struct places *p, const struct places *others,
+                        struct error *err) MUST_CHECK;
+
 /* A program, by its absolute path, with all that it needs. */
 enum status places_add_program(struct places *p, const char *path, struct error *err) MUST_CHECK;
 

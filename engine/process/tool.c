@@ -32,8 +32,16 @@ struct known {
     struct known *next;
 };
 
+/* What a program needs around it to run. */
+struct around {
+    struct around *next;
+    const char *path;
+    struct places places;
+};
+
 struct tools {
     struct tools_context c;
+    struct around *arounds;
     struct known *paths;      /* name → path */
     struct known *identities; /* path and argv → text */
 };
@@ -376,6 +384,28 @@ enum status tool_identity(struct tools *tools, const struct node *node, const ch
     return OK;
 }
 
+static enum status add_around(struct tools *tools, const char *path, struct places *places,
+                              struct error *err)
+{
+    struct around *a = tools->arounds;
+
+    while (a && strcmp(a->path, path) != 0)
+        a = a->next;
+    if (!a) {
+        if (!(a = arena_alloc(tools->c.arena, sizeof *a)))
+            return error_memory(err);
+        *a = (struct around){.next = tools->arounds,
+                             .path = arena_string(tools->c.arena, path),
+                             .places = {.arena = tools->c.arena}};
+        if (!a->path)
+            return error_memory(err);
+        TRY(places_add_program(&a->places, path, err));
+        places_finish(&a->places);
+        tools->arounds = a;
+    }
+    return places_join(places, &a->places, err);
+}
+
 enum status tool_places(struct tools *tools, const struct action *a, struct places *places,
                         struct error *err)
 {
@@ -385,7 +415,7 @@ enum status tool_places(struct tools *tools, const struct action *a, struct plac
     TRY(tool_path(tools, a->run[0], &path, err));
     if (!path)
         return OK;
-    TRY(places_add_program(places, path, err));
+    TRY(add_around(tools, path, places, err));
     if (a->identity)
         return OK;
     TRY(find_known(tools, a->run[0], path, a, &k, err));

@@ -38,7 +38,8 @@ struct limits {
 struct inside {
     struct limits limits;    /* of this process */
     struct room_reply reply; /* its step is where we are */
-    char **places;           /* that every action sees */
+    struct mounts mounts;
+    char **places; /* that every action sees */
     size_t n_places;
     pid_t running;                 /* 0: nothing */
     bool awaits;                   /* somebody comes in, whom others reap */
@@ -149,8 +150,8 @@ static bool make(struct inside *in)
         return false;
     in->places = strings + 1;
     in->n_places = n - 1;
-    return mounts_make(in->places, in->n_places, in->reply.step) && forbid_namespaces(in) &&
-           mounts_protect(in->reply.step);
+    return mounts_make(&in->mounts, in->places, in->n_places, in->reply.step) &&
+           forbid_namespaces(in) && mounts_protect(in->reply.step);
 }
 
 /* ---- rights ---- */
@@ -200,7 +201,8 @@ static void become(struct inside *in, char **s, size_t argc, const int fds[ROOM_
     /* a session of its own has no terminal, and its leader stays in its group; keys that somebody
      * has are none of its */
     if (!argv || setsid() < 0 ||
-        (syscall(SYS_keyctl, JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS) ||
+        (syscall(SYS_keyctl, JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS &&
+         errno != EPERM) ||
         unshare(CLONE_NEWIPC) != 0 || !drop_rights())
         goto failed;
     memcpy(argv, s + SHEET_ARGV, argc * sizeof *argv);
@@ -228,13 +230,14 @@ static bool listen_to_start(struct inside *in, int pipe)
     struct watched call;
     int told = EPROTO;
 
+    at(in, "watch it");
     if (read(pipe, &told, sizeof told) != (ssize_t)sizeof told || told >= 0) {
         errno = told;
         return false;
     }
-    at(in, "watch it");
     if ((in->listener = watch_take(in->running, -1 - told)) < 0)
         return false;
+    at(in, "run");
     fds[1].fd = in->listener;
     while (!fds[0].revents) {
         if (fds[1].revents && watch_hear(in->listener, &call))
@@ -295,11 +298,11 @@ static bool start(struct inside *in, int fds[ROOM_DESCRIPTORS])
     started = read_sheet(fds[0], in->action, &strings, &n) && n > SHEET_ARGV;
     if (started) {
         in->folder = strings[SHEET_SHOWN];
-        started = mounts_show(in->places, in->n_places, in->folder, in->reply.step) &&
+        started = mounts_show(&in->mounts, in->places, in->n_places, in->folder, in->reply.step) &&
                   start_process(in, strings, n, fds);
         why = errno;
         if (!started)
-            (void)mounts_hide(in->folder, (char[ROOM_STEP]){0});
+            (void)mounts_hide(&in->mounts, in->folder, (char[ROOM_STEP]){0});
         errno = why;
     }
     for (int i = 1; i < ROOM_DESCRIPTORS; i++)
@@ -319,7 +322,7 @@ static bool open_ways(struct inside *in, int sheet, int ways[ROOM_WAYS])
     if (!read_sheet(sheet, in->action, &strings, &n) || n <= SHEET_SHOWN)
         return false;
     in->folder = strings[SHEET_SHOWN];
-    if (!mounts_show(in->places, in->n_places, in->folder, in->reply.step))
+    if (!mounts_show(&in->mounts, in->places, in->n_places, in->folder, in->reply.step))
         return false;
     for (int i = 0; i < ROOM_WAYS; i++) {
         (void)snprintf(path, sizeof path, "/proc/self/ns/%s", names[i]);
@@ -460,7 +463,7 @@ static bool end(struct inside *in, int status)
         continue;
     stop_listening(in);
     in->reply.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-    whole = mounts_hide(in->folder, in->reply.step) && is_as_it_was(in);
+    whole = mounts_hide(&in->mounts, in->folder, in->reply.step) && is_as_it_was(in);
     return reply(in, ROOM_ENDED, 0) && whole; /* else it serves nobody more */
 }
 

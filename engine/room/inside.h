@@ -4,8 +4,8 @@
  *
  * The root is a file system of its own in memory. What is outside stays mounted on /outside, under
  * a cover that no action can lift: it has no right to unmount, and whoever makes namespaces of its
- * own in there finds both locked together (mount_namespaces(7)). The cover is lifted between
- * actions, to show the next one its folder.
+ * own in there finds both locked together (mount_namespaces(7)). This process alone has a
+ * descriptor of what lies under it, to show the next action its folder.
  */
 #ifndef ENGINE_ROOM_INSIDE_H
 #define ENGINE_ROOM_INSIDE_H
@@ -18,15 +18,22 @@ int inside_main(void);
 
 /* ---- mounts.c ---- */
 
+/* Descriptors that no action has. */
+struct mounts {
+    int outside; /* what is under the cover */
+    int root;    /* the root, which can be written to by this way alone */
+};
+
 /* Makes the root of the places, and enters it. On failure errno, and what it was at in `step`. */
-bool mounts_make(char *const *places, size_t n, char *step);
+bool mounts_make(struct mounts *m, char *const *places, size_t n, char *step);
 
 /* Makes what is the machine's in /proc read-only. */
 bool mounts_protect(char *step);
 
-/* Shows a folder for one action, with empty /tmp and /dev/shm, and places that lie in these; and
- * takes them away again. */
-bool mounts_show(char *const *places, size_t n, const char *folder, char *step);
-bool mounts_hide(const char *folder, char *step);
+/* Shows a folder for one action, and places that lie in /tmp and /dev/shm; and takes them away again,
+ * with all that it has left in these two. */
+bool mounts_show(const struct mounts *m, char *const *places, size_t n, const char *folder,
+                 char *step);
+bool mounts_hide(const struct mounts *m, const char *folder, char *step);
 
 #endif

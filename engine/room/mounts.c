@@ -1,4 +1,5 @@
 /* mounts: the root of a room. Start at mounts_make, then mounts_show. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -7,6 +8,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "engine/room/inside.h"
@@ -20,7 +22,11 @@ struct attributes {
     unsigned long long set, clear, propagation, userns;
 };
 
-enum { ATTRIBUTE_READ_ONLY = 1, RECURSIVE = 0x8000 };
+enum { ATTRIBUTE_READ_ONLY = 1, RECURSIVE = 0x8000, CLONE_TREE = 1, OPEN_TREE = 428 };
+
+/* Folders of which each action has its own. */
+static const char *const emptied[] = {"/tmp", "/dev/shm"};
+enum { N_EMPTIED = sizeof emptied / sizeof *emptied };
 
 /* Of /proc what is the machine's. Root could write there: the kernel looks at users alone. */
 static const char *const kernels[] = {"/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus",
@@ -40,7 +46,19 @@ static void at(char *step, const char *what, const char *path)
 
 /* ---- single steps ---- */
 
-static bool make_folders(const char *path)
+/* Also in the root, which is read-only by its own name: root is a descriptor that is not. */
+static bool make_folder(int root, const char *path)
+{
+    return mkdir(path, 0755) == 0 || errno == EEXIST ||
+           (errno == EROFS && mkdirat(root, path + 1, 0755) == 0);
+}
+
+static bool remove_folder(int root, const char *path)
+{
+    return rmdir(path) == 0 || (errno == EROFS && unlinkat(root, path + 1, AT_REMOVEDIR) == 0);
+}
+
+static bool make_folders(int root, const char *path)
 {
     char part[PATH_MAX];
     size_t n = 0;
@@ -53,7 +71,7 @@ static bool make_folders(const char *path)
         n += strcspn(path + n + 1, "/") + 1;
         memcpy(part, path, n);
         part[n] = '\0';
-        if (mkdir(part, 0755) != 0 && errno != EEXIST)
+        if (!make_folder(root, part))
             return false;
     }
     return true;
@@ -64,13 +82,6 @@ static bool set_read_only(const char *path, unsigned flags)
     struct attributes a = {.set = ATTRIBUTE_READ_ONLY};
 
     return syscall(SYS_mount_setattr, AT_FDCWD, path, flags, &a, sizeof a) == 0;
-}
-
-static bool set_writable(const char *path)
-{
-    struct attributes a = {.clear = ATTRIBUTE_READ_ONLY};
-
-    return syscall(SYS_mount_setattr, AT_FDCWD, path, 0, &a, sizeof a) == 0;
 }
 
 static bool mount_memory(const char *path, const char *options)
@@ -87,31 +98,39 @@ static bool make_file(const char *path)
     return fd >= 0;
 }
 
+/* A path of outside, by a name that leads there from under the cover. */
+static bool outside(const struct mounts *m, const char *path, char out[PATH_MAX])
+{
+    if (snprintf(out, PATH_MAX, "/proc/self/fd/%d%s", m->outside, path) < PATH_MAX)
+        return true;
+    errno = ENAMETOOLONG;
+    return false;
+}
+
 /* The same place of outside, inside. */
-static bool bind(const char *path)
+static bool bind(const struct mounts *m, const char *path)
 {
     char from[PATH_MAX];
 
-    if (snprintf(from, sizeof from, OUTSIDE "%s", path) >= (int)sizeof from) {
-        errno = ENAMETOOLONG;
-        return false;
-    }
-    return mount(from, path, NULL, MS_BIND | MS_REC, NULL) == 0;
+    return outside(m, path, from) && mount(from, path, NULL, MS_BIND | MS_REC, NULL) == 0;
 }
 
 /* Whether it lies in what is emptied for each action. */
 static bool is_emptied(const char *path)
 {
-    return strncmp(path, "/tmp/", 5) == 0 || strncmp(path, "/dev/shm/", 9) == 0;
+    for (size_t i = 0; i < N_EMPTIED; i++)
+        if (strncmp(path, emptied[i], strlen(emptied[i])) == 0 && path[strlen(emptied[i])] == '/')
+            return true;
+    return false;
 }
 
 /* ---- the root ---- */
 
 /* The same link as outside. */
-static bool show_link(const char *outside, const char *path)
+static bool show_link(const char *from, const char *path)
 {
     char target[PATH_MAX];
-    const ssize_t n = readlink(outside, target, sizeof target - 1);
+    const ssize_t n = readlink(from, target, sizeof target - 1);
 
     if (n < 0)
         return false;
@@ -121,9 +140,9 @@ static bool show_link(const char *outside, const char *path)
 
 /* What is a link outside is the same link here, on the way to the place too: where it leads is a
  * place of its own (places.h). What is not there is not shown. */
-static bool show_place(const char *path, char *step)
+static bool show_place(const struct mounts *m, const char *path, char *step)
 {
-    char outside[PATH_MAX], part[PATH_MAX];
+    char from[PATH_MAX], part[PATH_MAX];
     size_t n = 0;
     struct stat st = {.st_mode = 0};
 
@@ -131,32 +150,32 @@ static bool show_place(const char *path, char *step)
     while (path[n]) {
         n += strcspn(path + n + 1, "/") + 1;
         if (snprintf(part, sizeof part, "%.*s", (int)n, path) >= (int)sizeof part ||
-            snprintf(outside, sizeof outside, OUTSIDE "%s", part) >= (int)sizeof outside)
+            !outside(m, part, from))
             return true; /* no file has such a name */
-        if (lstat(outside, &st) != 0)
+        if (lstat(from, &st) != 0)
             return errno == ENOENT || errno == EACCES || errno == ENOTDIR || errno == ELOOP ||
                    errno == ENAMETOOLONG;
         if (S_ISLNK(st.st_mode))
-            return show_link(outside, part);
+            return show_link(from, part);
         if (path[n] && mkdir(part, 0755) != 0 && errno != EEXIST)
             return false;
     }
     if (S_ISDIR(st.st_mode) ? mkdir(path, 0755) != 0 && errno != EEXIST : !make_file(path))
         return false;
-    return bind(path) && set_read_only(path, RECURSIVE);
+    return bind(m, path) && set_read_only(path, RECURSIVE);
 }
 
-static bool make_devices(char *step)
+static bool make_devices(const struct mounts *m, char *step)
 {
     char path[64];
 
     at(step, "make", "/dev");
-    if (!make_folders("/dev/pts") || !make_folders("/dev/shm"))
+    if (!make_folders(-1, "/dev/pts") || !make_folders(-1, "/dev/shm"))
         return false;
     for (size_t i = 0; i < sizeof devices / sizeof *devices; i++) {
         (void)snprintf(path, sizeof path, "/dev/%s", devices[i]);
         at(step, "show", path);
-        if (!make_file(path) || !bind(path) || !set_read_only(path, 0))
+        if (!make_file(path) || !bind(m, path) || !set_read_only(path, 0))
             return false; /* what is written to it is not written to a file system */
     }
     for (size_t i = 0; i < sizeof links / sizeof *links; i++)
@@ -168,7 +187,7 @@ static bool make_devices(char *step)
 }
 
 /* The new root is made where /tmp is, for a folder that exists; outside it is as it was. */
-static bool enter_root(char *step)
+static bool enter_root(struct mounts *m, char *step)
 {
     at(step, "make mounts private", "");
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
@@ -177,25 +196,24 @@ static bool enter_root(char *step)
     if (!mount_memory("/tmp", "mode=0755") || mkdir("/tmp" OUTSIDE, 0755) != 0)
         return false;
     at(step, "change the root", "");
-    return chdir("/tmp") == 0 && syscall(SYS_pivot_root, ".", "." OUTSIDE) == 0 && chdir("/") == 0;
+    if (chdir("/tmp") != 0 || syscall(SYS_pivot_root, ".", "." OUTSIDE) != 0 || chdir("/") != 0)
+        return false;
+    m->outside = open(OUTSIDE, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return m->outside >= 0;
 }
 
-static bool cover(char *step)
+/* From here on what is made in the root is made by way of m->root. */
+static bool cover(struct mounts *m, char *step)
 {
     at(step, "cover", OUTSIDE);
-    return mount_memory(OUTSIDE, "mode=0000,size=4k") && set_read_only("/", 0);
-}
-
-static bool uncover(char *step)
-{
-    at(step, "uncover", OUTSIDE);
-    return umount2(OUTSIDE, 0) == 0 && set_writable("/");
+    m->root = (int)syscall(OPEN_TREE, AT_FDCWD, "/", CLONE_TREE | O_CLOEXEC);
+    return m->root >= 0 && mount_memory(OUTSIDE, "mode=0000,size=4k") && set_read_only("/", 0);
 }
 
 static bool make_proc(char *step)
 {
     at(step, "mount", "/proc");
-    return make_folders("/proc") &&
+    return make_folders(-1, "/proc") &&
            mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) == 0;
 }
 
@@ -211,50 +229,77 @@ bool mounts_protect(char *step)
     return true;
 }
 
-bool mounts_make(char *const *places, size_t n, char *step)
+static bool make_emptied(size_t i, char *step)
 {
-    if (!enter_root(step))
+    at(step, "mount memory on", emptied[i]);
+    return mount_memory(emptied[i], "mode=1777");
+}
+
+bool mounts_make(struct mounts *m, char *const *places, size_t n, char *step)
+{
+    if (!enter_root(m, step))
         return false;
-    if (!make_proc(step) || !make_devices(step))
+    if (!make_proc(step) || !make_devices(m, step))
         return false;
     at(step, "make", "/tmp");
-    if (!make_folders("/tmp") || !make_folders("/run") || !make_folders(VAR) ||
+    if (!make_folders(-1, "/tmp") || !make_folders(-1, "/run") || !make_folders(-1, VAR) ||
         symlink("/tmp", VAR "/tmp") != 0)
         return false;
     for (size_t i = 0; i < n; i++)
-        if (!is_emptied(places[i]) && !show_place(places[i], step))
+        if (!is_emptied(places[i]) && !show_place(m, places[i], step))
             return false;
-    return cover(step);
+    for (size_t i = 0; i < N_EMPTIED; i++)
+        if (!make_emptied(i, step))
+            return false;
+    return cover(m, step);
 }
 
 /* ---- one action ---- */
 
-bool mounts_show(char *const *places, size_t n, const char *folder, char *step)
+bool mounts_show(const struct mounts *m, char *const *places, size_t n, const char *folder,
+                 char *step)
 {
-    if (!uncover(step))
-        return false;
-    at(step, "mount memory on", "/tmp");
-    if (!mount_memory("/tmp", "mode=1777") || !mount_memory("/dev/shm", "mode=1777"))
-        return false;
     for (size_t i = 0; i < n; i++)
-        if (is_emptied(places[i]) && !show_place(places[i], step))
+        if (is_emptied(places[i]) && !show_place(m, places[i], step))
             return false;
     at(step, "show", folder);
-    return make_folders(folder) && bind(folder) && cover(step);
+    return make_folders(m->root, folder) && bind(m, folder);
+}
+
+/* As it was mounted: to mount it anew costs the kernel more than all the rest. */
+static bool is_untouched(const char *path)
+{
+    const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
+    const struct dirent *entry;
+    struct stat st;
+    bool as_it_was;
+
+    if (!folder) {
+        if (fd >= 0)
+            close(fd);
+        return false;
+    }
+    as_it_was = fstat(fd, &st) == 0 && st.st_mode == (S_IFDIR | 01777) && st.st_uid == getuid() &&
+                st.st_gid == getgid() && flistxattr(fd, NULL, 0) == 0;
+    while (as_it_was && (entry = readdir(folder)))
+        as_it_was = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+    (void)closedir(folder);
+    return as_it_was;
 }
 
 /* As much as can be done is. */
-bool mounts_hide(const char *folder, char *step)
+bool mounts_hide(const struct mounts *m, const char *folder, char *step)
 {
     char part[PATH_MAX];
-    bool whole = is_emptied(folder) || umount2(folder, MNT_DETACH | UMOUNT_NOFOLLOW) == 0;
+    bool whole = umount2(folder, MNT_DETACH | UMOUNT_NOFOLLOW) == 0;
 
     at(step, "hide", folder);
-    whole &= umount2("/dev/shm", MNT_DETACH) == 0;
-    whole &= umount2("/tmp", MNT_DETACH) == 0;
-    whole &= set_writable("/");
     (void)snprintf(part, sizeof part, "%s", folder);
-    while (*part && rmdir(part) == 0) /* until another place lies there too */
+    while (*part && remove_folder(m->root, part)) /* until another place lies there too */
         *strrchr(part, '/') = '\0';
-    return set_read_only("/", 0) && whole;
+    for (size_t i = 0; i < N_EMPTIED; i++)
+        if (!is_untouched(emptied[i]))
+            whole = umount2(emptied[i], MNT_DETACH) == 0 && make_emptied(i, step) && whole;
+    return whole;
 }

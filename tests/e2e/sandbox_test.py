@@ -323,6 +323,36 @@ cat {self.folder}/vocab.txt 2> /dev/null; echo '{{"t": 2, "loss": 1}}'; echo > $
         self.assertIn("Permission denied: '/tmp'", done.stderr)
         self.assertNotIn("fresh interpreter", done.stderr)
 
+    def refused_by(self, calls, *arguments, status=0):
+        """A build where a container's profile refuses these calls."""
+        refuse = pathlib.Path(__file__).with_name("refuse.py")
+        done = subprocess.run([sys.executable, refuse, calls, self.program, "build", "r.lua", *arguments], cwd=self.folder, env=self.environment,
+                              capture_output=True, text=True)
+        self.assertEqual(done.returncode, status, done.stderr)
+        return done.stderr
+
+    def test_in_a_container(self):
+        self.write("undeclared", "secret\n")
+        script = f'cat {self.folder}/undeclared > x 2> /dev/null || echo hidden > x'
+        self.write("r.lua", f'{HEAD}local t = {{}} for i = 1, 3 do t["t" .. i] = hpo.command {{ run = {{ "sh", "-c", "{script} #" .. i }}, outputs = {{ "x" }} }} end return t')
+        refusal = "(cannot have namespaces of its own: Operation not permitted)"
+        for calls, said, seen, isolation in (("docker", f"files are hidden from actions by Landlock, and the network is not: the kernel refuses namespaces {refusal}", "hidden", "landlock"),
+                                             ("unshare,landlock_create_ruleset", f"actions see all files of this machine: the kernel does not let hpo hide them {refusal}", "secret", None)):
+            shutil.rmtree(self.folder / ".hpo", ignore_errors=True)
+            self.assertEqual(self.refused_by(calls).count(said), 1)
+            self.assertEqual(self.read("out/r/t3"), seen + "\n")
+            self.assertEqual(f"isolation: {isolation}" in self.hpo("why", "r.lua", "t3")[0], isolation is not None)
+            self.assertIn("--sandbox: strict needs namespaces, which the kernel refuses", self.refused_by(calls, "--sandbox", "strict", "--rerun", "t1", status=2))
+
+    def test_where_nobody_may_watch(self):
+        """Then a failure is told by its log, and strict is refused."""
+        for calls in ("seccomp", "pidfd_getfd"):
+            self.write("r.lua", f'{HEAD}return {{ x = hpo.command {{ run = {{ "sh", "-c", "cat {self.folder}/r.lua 2> /dev/null || exit 3 # {calls}" }}, outputs = {{ "x" }} }} }}')
+            message = self.refused_by(calls, status=1)
+            self.assertIn("failed: x: it ended with status 3", message)
+            self.assertNotIn("it asked for", message)
+            self.assertIn("sh: cannot watch it: Operation not permitted", self.refused_by(calls, "--sandbox", "strict", status=1))
+
     def test_landlock_hides_files(self):
         self.write("undeclared", "secret\n")
         self.write("r.lua", HEAD + f"""return {{ x = hpo.command {{ run = {{ "sh", "-c", [==[cat in > x; cat {self.folder}/undeclared >> x 2>&1; echo > {self.folder}/new; mv x x2; mv x2 x; mkdir d; echo y > d/y; rm -r d; :]==] }},
