@@ -15,9 +15,9 @@
 #include "engine/commands/doctor.h"
 #include "engine/options.h"
 #include "engine/process/capture.h"
-#include "engine/process/isolation.h"
 #include "engine/process/runner.h"
 #include "engine/process/tool.h"
+#include "engine/room/isolation.h"
 
 enum { SECONDS = 30, LITTLE_GB = 10 };
 
@@ -256,7 +256,8 @@ static enum status look_at_isolation(struct looking *l, struct error *err)
                arena_printf(l->arena, "user namespaces: %s, Landlock: %s; see docs/sandbox.md",
                             i.namespaces ? "yes" : "no", landlock),
                i.namespaces ? NULL
-                            : "--sandbox on hides files with them; a container, or the sysctl "
+                            : "without them less is hidden from actions, and --sandbox strict is "
+                              "refused; a container, or the sysctl "
                               "kernel.unprivileged_userns_clone, may forbid them",
                err);
 }

@@ -58,10 +58,17 @@ static enum status allow_all(int ruleset, const char *const *places, size_t n, c
     return allow(ruleset, shown, handled, err);
 }
 
+int landlock_version(void)
+{
+    const long version = syscall(CREATE, NULL, 0, ASK_VERSION);
+
+    return version > 0 ? (int)version : 0;
+}
+
 enum status landlock_open(const char *const *places, size_t n, const char *shown, int *out,
                           struct error *err)
 {
-    const long version = syscall(CREATE, NULL, 0, ASK_VERSION);
+    const int version = landlock_version();
     const uint64_t handled = OF_VERSION_1 | (version >= 2 ? (uint64_t)REFER : 0) |
                              (version >= 3 ? (uint64_t)TRUNCATE : 0);
     enum status s;

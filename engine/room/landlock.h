@@ -10,6 +10,9 @@
 
 #include "base/error.h"
 
+/* Of its interface; 0: this kernel has none, or refuses it. */
+int landlock_version(void);
+
 /* Rules by which these places may be read and `shown` be written, as a descriptor of the caller's
  * for command.ruleset. ERR_SYSTEM: this kernel has none. */
 enum status landlock_open(const char *const *places, size_t n, const char *shown, int *out,

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -25,6 +26,8 @@ struct room {
     struct room_asked *asked;
     size_t n_asked, asked_capacity;
 };
+
+enum { PATIENCE_SECONDS = 60 }; /* for what a room answers at once */
 
 const char room_name[] = "hpo-room";
 
@@ -215,6 +218,7 @@ enum status room_open(struct reaper *reaper, const struct room_view *view, struc
 {
     struct arena *arena = arena_open();
     struct room *room = arena ? arena_alloc(arena, sizeof *room) : NULL;
+    const struct timeval patience = {.tv_sec = PATIENCE_SECONDS};
     const int on = 1;
     int ends[2];
     enum status s;
@@ -224,7 +228,8 @@ enum status room_open(struct reaper *reaper, const struct room_view *view, struc
         return error_memory(err);
     }
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0 ||
-        setsockopt(ends[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof on) != 0) {
+        setsockopt(ends[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof on) != 0 ||
+        setsockopt(ends[0], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) != 0) {
         arena_close(arena);
         return error_system(err, "", "make a socket");
     }
@@ -391,7 +396,8 @@ bool room_end(struct room *room, struct process *p)
 {
     if (!p->ended)
         room_signal(room, SIGKILL);
-    while (!p->ended)
-        (void)look(room, 0, p);
+    while (!p->ended && look(room, 0, p))
+        if (!p->ended) /* somebody may have stopped it */
+            (void)kill(room_pid(room), SIGKILL);
     return !room->gone;
 }

@@ -42,7 +42,7 @@ FOLDERS_MAY_INCLUDE = {
         },
         "audit": {"audit", "statement", "execution", "executor", "plan", "study", "graph", ""},
         "commands": {
-            "commands", "audit", "statement", "execution", "executor", "results", "process", "plan", "", "clone", "recipe", "study",
+            "commands", "audit", "statement", "execution", "executor", "results", "room", "process", "plan", "", "clone", "recipe", "study",
             "graph",
         },
     },

@@ -1,6 +1,6 @@
 /* isolation: what the kernel lets this user do to hide files from a process. */
-#ifndef ENGINE_PROCESS_ISOLATION_H
-#define ENGINE_PROCESS_ISOLATION_H
+#ifndef ENGINE_ROOM_ISOLATION_H
+#define ENGINE_ROOM_ISOLATION_H
 
 #include <stdbool.h>
 
