@@ -1,6 +1,6 @@
 /*
- * sandbox: how much an action sees of the machine (docs/sandbox.md). It is in no key: a result is the
- * same with and without.
+ * sandbox: how much an action sees of the machine (docs/sandbox.md). It is in no key: a result is
+ * the same with and without.
  */
 #ifndef ENGINE_SANDBOX_H
 #define ENGINE_SANDBOX_H

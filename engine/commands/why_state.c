@@ -9,7 +9,6 @@
 #include "cache/results/index.h"
 #include "engine/board.h"
 #include "engine/results/measured.h"
-#include "engine/results/measured.h"
 #include "engine/study/accepted.h"
 
 /* Whether the result rests on what somebody has accepted, and on what. */

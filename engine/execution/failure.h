@@ -7,8 +7,8 @@
 /* The end of its log, in the job's arena; "" where there is none that can be read. */
 char *failure_log_end(const struct job *job);
 
-/* What was hidden from it and it wanted, as it asked for it or as its log says: lines for people, in
- * the job's arena; mostly none. */
+/* What was hidden from it and it wanted, as it asked for it or as its log says: lines for people,
+ * in the job's arena; mostly none. */
 const char *failure_missed(const struct job *job, const char *log);
 
 /* Prints it: the sentence, the parameters (NULL: none are known), the last lines of the log, the

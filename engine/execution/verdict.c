@@ -8,7 +8,7 @@
 #include "engine/execution/failure.h"
 #include "engine/execution/job.h"
 
-/* Who failed later would cost too much to be run for its words alone; and what many lack, few tell. */
+/* Who failed later would cost too much to be run for its words alone; what many lack, few tell. */
 static const double soon_seconds = 60;
 enum { MOST_WATCHED = 3 };
 

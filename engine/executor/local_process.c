@@ -233,8 +233,8 @@ static void give_back(struct local *l, struct child *c, bool whole)
     c->roomy = true;
 }
 
-/* Where not even its folder is there outside, nothing was hidden from it. Of a program, and of folders
- * of which it has its own, the path itself is to be there. */
+/* Where not even its folder is there outside, nothing was hidden from it. Of a program, and in the
+ * folders of which it has its own, the path itself is to be there. */
 static bool is_hidden(const struct room_asked *asked, struct arena *arena)
 {
     const char *what = asked->what;
@@ -242,8 +242,7 @@ static bool is_hidden(const struct room_asked *asked, struct arena *arena)
 
     if (*what != '/' || !slash)
         return true;
-    if (asked->runs || file_is_below(what, "/tmp") || file_is_below(what, "/var/tmp") ||
-        file_is_below(what, "/dev"))
+    if (asked->runs || room_is_its_own(what))
         return access(what, F_OK) == 0;
     slash[slash == folder] = '\0'; /* of "/home" that is "/" */
     return file_is_folder(folder);

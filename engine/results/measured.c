@@ -1,4 +1,4 @@
-/* measured: {"gpu_seconds": X, "isolation": "room", "seen": ["/home/me/venv"]}, where there is any. */
+/* measured: {"gpu_seconds": X, "isolation": "room", "seen": [PATH]}, where there is any. */
 #include "engine/results/measured.h"
 
 #include <string.h>

@@ -56,7 +56,7 @@ struct inside {
 static bool reply(struct inside *in, int kind, pid_t as)
 {
     in->reply.kind = kind;
-    return words_send(SOCKET, &in->reply, sizeof in->reply, NULL, 0, as);
+    return words_send(SOCKET, 0, &in->reply, sizeof in->reply, NULL, 0, as);
 }
 
 static bool reply_failed(struct inside *in, int kind)
@@ -344,7 +344,7 @@ static bool await(struct inside *in, const int fds[ROOM_DESCRIPTORS])
         return false;
     if (open_ways(in, fds[0], ways)) {
         in->reply.kind = ROOM_READY;
-        said = words_send(SOCKET, &in->reply, sizeof in->reply, ways, ROOM_WAYS, 0);
+        said = words_send(SOCKET, 0, &in->reply, sizeof in->reply, ways, ROOM_WAYS, 0);
     } else {
         (void)reply_failed(in, ROOM_READY);
         said = false; /* a room that shows half of it is none */
@@ -382,7 +382,6 @@ static bool was_told(const struct inside *in, const char *asked)
  * folders that are its own what is not there yet, unless it makes it. */
 static bool is_worth_telling(const struct inside *in, const struct watched *call)
 {
-    static const char *const own[] = {"/tmp", "/var/tmp", "/dev"};
     const char *asked = call->asked;
 
     if (!asked[0] || !asked[1] || file_is_below(asked, "/proc") || is_around(asked, in->folder))
@@ -390,9 +389,8 @@ static bool is_worth_telling(const struct inside *in, const struct watched *call
     for (size_t i = 0; i < in->n_places && *asked == '/'; i++)
         if (is_around(asked, in->places[i]))
             return false;
-    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
-        if (file_is_below(asked, own[i]) && (call->makes || access(asked, F_OK) == 0))
-            return false;
+    if (room_is_its_own(asked) && (call->makes || access(asked, F_OK) == 0))
+        return false;
     return in->n_asked < MOST_ASKED && !was_told(in, asked);
 }
 
@@ -406,7 +404,7 @@ static void tell_asked(struct inside *in, const struct watched *call)
         return;
     in->asked[in->n_asked++] = words[0];
     in->reply.kind = ROOM_ASKED;
-    (void)words_send(SOCKET, &in->reply, sizeof in->reply, &sheet, 1, 0);
+    (void)words_send(SOCKET, 0, &in->reply, sizeof in->reply, &sheet, 1, 0);
     close(sheet);
 }
 

@@ -30,8 +30,8 @@ bool mounts_make(struct mounts *m, char *const *places, size_t n, char *step);
 /* Makes what is the machine's in /proc read-only. */
 bool mounts_protect(char *step);
 
-/* Shows a folder for one action, and places that lie in /tmp and /dev/shm; and takes them away again,
- * with all that it has left in these two. */
+/* Shows a folder for one action, and places that lie in /tmp and /dev/shm; and takes them away
+ * again, with all that it has left in these two. */
 bool mounts_show(const struct mounts *m, char *const *places, size_t n, const char *folder,
                  char *step);
 bool mounts_hide(const struct mounts *m, const char *folder, char *step);

@@ -11,7 +11,9 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "engine/room/inside.h"
+#include "engine/room/room.h"
 #include "engine/room/words.h"
 
 #define OUTSIDE "/outside"
@@ -113,6 +115,16 @@ static bool bind(const struct mounts *m, const char *path)
     char from[PATH_MAX];
 
     return outside(m, path, from) && mount(from, path, NULL, MS_BIND | MS_REC, NULL) == 0;
+}
+
+bool room_is_its_own(const char *path)
+{
+    static const char *const own[] = {"/tmp", VAR "/tmp", "/dev"};
+
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        if (file_is_below(path, own[i]))
+            return true;
+    return false;
 }
 
 /* Whether it lies in what is emptied for each action. */

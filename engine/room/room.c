@@ -48,10 +48,10 @@ pid_t room_pid(const struct room *room)
 
 /* ---- words ---- */
 
-static enum status say(struct room *room, const struct room_request *request, const int *fds,
-                       size_t n, struct error *err)
+static enum status say(struct room *room, int flags, const struct room_request *request,
+                       const int *fds, size_t n, struct error *err)
 {
-    if (words_send(room->socket, request, sizeof *request, fds, n, 0))
+    if (words_send(room->socket, flags, request, sizeof *request, fds, n, 0))
         return OK;
     room->gone = errno == EPIPE || errno == ECONNRESET;
     return error_system(err, "", "speak to a room");
@@ -101,7 +101,7 @@ static enum status say_sheet(struct room *room, int kind, const char *const *str
         return error_system(err, "", "tell a room");
     for (size_t i = 0; i < n_more; i++)
         fds[1 + i] = more[i];
-    s = say(room, &(struct room_request){.kind = kind}, fds, 1 + n_more, err);
+    s = say(room, 0, &(struct room_request){.kind = kind}, fds, 1 + n_more, err);
     close(fds[0]);
     return s;
 }
@@ -178,7 +178,7 @@ static enum status map_users(struct room *room, struct error *err)
     if (!mapped)
         (void)error_system(err, "", "map users for a room");
     arena_close(arena);
-    return mapped ? say(room, &(struct room_request){.kind = ROOM_MAPPED}, NULL, 0, err)
+    return mapped ? say(room, 0, &(struct room_request){.kind = ROOM_MAPPED}, NULL, 0, err)
                   : ERR_SYSTEM;
 }
 
@@ -334,12 +334,15 @@ enum status room_await(struct room *room, const char *shown, int ways[ROOM_WAYS]
                : error_set(err, ERR_SYSTEM, "", "a room answers what it was not asked");
 }
 
+/* Who takes no more words is stopped itself, and does not pass a signal on. */
 void room_signal(struct room *room, int signal)
 {
+    const struct room_request request = {.kind = ROOM_SIGNAL, .signal = signal};
     struct error ignored; /* one that is gone needs none */
 
-    (void)!say(room, &(struct room_request){.kind = ROOM_SIGNAL, .signal = signal}, NULL, 0,
-               &ignored);
+    if (say(room, MSG_DONTWAIT, &request, NULL, 0, &ignored) != OK && !room->gone &&
+        signal == SIGKILL)
+        (void)kill(room_pid(room), SIGKILL);
 }
 
 /* What cannot be read is not known. */

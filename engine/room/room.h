@@ -61,6 +61,9 @@ enum status room_await(struct room *room, const char *shown, int ways[ROOM_WAYS]
 enum status room_start(struct room *room, const struct command *command, const char *shown,
                        bool watched, struct process *p, struct error *err) MUST_CHECK;
 
+/* Whether it lies in /tmp, or another folder of which every room has its own. */
+bool room_is_its_own(const char *path);
+
 /* What a command has asked for that it is not shown. */
 struct room_asked {
     const char *what; /* an absolute path, or "the network (10.0.0.1:53)" */

@@ -29,8 +29,8 @@ static void add(struct msghdr *m, int type, const void *data, size_t n)
     m->msg_controllen += CMSG_SPACE(n);
 }
 
-bool words_send(int socket, const void *record, size_t bytes, const int *fds, size_t n_fds,
-                pid_t as)
+bool words_send(int socket, int flags, const void *record, size_t bytes, const int *fds,
+                size_t n_fds, pid_t as)
 {
     union beside beside = {.bytes = {0}};
     struct iovec part = {(void *)record, bytes};
@@ -45,7 +45,7 @@ bool words_send(int socket, const void *record, size_t bytes, const int *fds, si
     if (m.msg_controllen == 0)
         m.msg_control = NULL;
     do
-        sent = sendmsg(socket, &m, MSG_NOSIGNAL);
+        sent = sendmsg(socket, &m, flags | MSG_NOSIGNAL);
     while (sent < 0 && errno == EINTR);
     return sent == (ssize_t)bytes;
 }

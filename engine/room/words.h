@@ -53,9 +53,10 @@ enum {
     SHEET_ARGV
 };
 
-/* Sends a record; as: the process that it is from, 0: this one. False, with errno. */
-bool words_send(int socket, const void *record, size_t bytes, const int *fds, size_t n_fds,
-                pid_t as);
+/* Sends a record. flags: MSG_DONTWAIT or 0; as: the process that it is from, 0: this one. False,
+ * with errno. */
+bool words_send(int socket, int flags, const void *record, size_t bytes, const int *fds,
+                size_t n_fds, pid_t as);
 
 /* Reads a record of just so many bytes; fds[i] are -1 where none came. *from, unless NULL: who sent
  * it, by our numbers. False, with errno: EPIPE where the other side is gone, EPROTO where it is

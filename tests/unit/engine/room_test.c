@@ -254,16 +254,16 @@ static void what_it_asks_for_is_known(void **state)
     struct place *p = *state;
     const struct room_asked *list;
 
-    watch(p, arena_printf(p->arena, "cat %s; cat ../%s; cd /; exec 2> home/x", p->secret,
+    watch(p, arena_printf(p->arena, "cat %s; cat ../%s; cd /; exec 2> srv/x", p->secret,
                           strrchr(p->secret, '/') + 1));
     assert_true(was_asked(p, p->secret));
-    assert_true(was_asked(p, "/home/x"));
+    assert_true(was_asked(p, "/srv/x"));
     assert_int_equal(room_asked(p->room, &list), 2);
-    watch(p, "mkdir /var/made; /root/program; ln -s a /srv/link; mv x /opt/x");
+    watch(p, "mkdir /var/made; /srv/program; ln -s a /srv/link; mv x /mnt/x");
     assert_true(was_asked(p, "/var/made"));
-    assert_true(was_asked(p, "/root/program"));
+    assert_true(was_asked(p, "/srv/program"));
     assert_true(was_asked(p, "/srv/link"));
-    assert_false(was_asked(p, "/home/x")); /* was the one's before */
+    assert_false(was_asked(p, "/srv/x")); /* was the one's before */
 }
 
 static void what_is_its_own_is_not_asked_for(void **state)
