@@ -27,7 +27,7 @@ struct room {
     size_t n_asked, asked_capacity;
 };
 
-enum { PATIENCE_SECONDS = 60 }; /* for what a room answers at once */
+enum { PATIENCE_SECONDS = 20 }; /* for what a room answers at once */
 
 const char room_name[] = "hpo-room";
 
