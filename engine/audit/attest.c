@@ -71,7 +71,7 @@ static enum status write_result(const struct verdicts *v, const struct tested *t
                                 size_t *n, struct error *err)
 {
     const char *slash = strrchr(v->recipe, '/');
-    const char *nodes = arena_printf(arena, "%s" PROVENANCE_NODES, tested->name);
+    const char *nodes = arena_printf(arena, "%s" STATEMENT_NODES, tested->name);
     struct text out = text_in(arena), lists = text_in(arena);
     int warned, failed;
     char *names;
@@ -84,8 +84,8 @@ static enum status write_result(const struct verdicts *v, const struct tested *t
     TRY(text_finish(&lists, &names, NULL, err));
     text_add(&out, "{\"_type\": \"https://in-toto.io/Statement/v1\", \"subject\": [");
     statement_add_resource(&out, nodes, &tested->nodes);
-    text_add(&out, "], \"predicateType\": \"https://in-toto.io/attestation/test-result/v0.1\", "
-                   "\"predicate\": {\"result\": ");
+    text_printf(
+        &out, "], \"predicateType\": \"%s\", \"predicate\": {\"result\": ", statement_test_result);
     json_write_string(&out, failed > 0 || lineage_is_altered(&tested->lineage) ? "FAILED"
                             : warned > 0 || !is_whole(v, &tested->lineage)     ? "WARNED"
                                                                                : "PASSED");
@@ -99,7 +99,7 @@ enum status attest_write(const struct own_key *key, const struct verdicts *v,
                          const struct tested *tested, const struct digest *recipe,
                          const char *folder, struct arena *arena, struct error *err)
 {
-    const char *path = arena_printf(arena, "%s/%s" PROVENANCE_STATEMENT, folder, tested->name);
+    const char *path = arena_printf(arena, "%s/%s" STATEMENT_FILE, folder, tested->name);
     char *payload, *line;
     size_t n;
 

@@ -8,7 +8,7 @@
 #include "engine/executor/variation.h"
 
 /* What an audit of this machine does not vary. */
-static const char *const not_varied[] = {"the instruction set", "the order of folder entries",
+static const char *const not_varied[] = {"the processor", "the order of folder entries",
                                          "the kernel"};
 
 void verdicts_count(const struct verdicts *v, struct verdict_counts *out)
@@ -89,6 +89,9 @@ static void add_variations(const struct verdicts *v, struct text *out)
     text_add(out, "\nnot varied:");
     for (size_t i = 0; i < sizeof not_varied / sizeof *not_varied; i++)
         text_printf(out, "%s %s", i ? "," : "", not_varied[i]);
+    for (unsigned bit = 1; bit < VARY_ALL; bit <<= 1)
+        if (!(v->varied & bit))
+            text_printf(out, ", %s", variation_name((enum variation)bit));
     text_add(out, "\n");
 }
 

@@ -348,7 +348,8 @@ static enum status audit(const struct options *o, struct store *store, struct ar
                                    .choice = &a.choice,
                                    .from_nothing = a.o.from_nothing,
                                    .sample = o->sample,
-                                   .varied = VARY_ALL & ~(a.o.from_nothing ? VARY_CUTS : 0U)};
+                                   .varied = VARY_ALL & ~(a.o.from_nothing ? VARY_CUTS : 0U) &
+                                             ~(variation_cpu() ? 0U : VARY_CPU)};
     TRY(keys_open(arena, &a.key, err));
     s = run_audit(&a, err);
     keys_close(&a.key);

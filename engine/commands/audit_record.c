@@ -222,6 +222,9 @@ enum status audit_find_statement(struct audited *a, struct error *err)
     if (!words || !(a->tested = arena_alloc(a->arena, sizeof *a->tested)))
         return error_memory(err);
     TRY(signed_read(a->o.against, a->o.keys, a->o.n_keys, a->arena, &a->stated, err));
+    if (s->audit.result)
+        return error_set(err, ERR_INPUT, a->o.against,
+                         "expected the statement of a build, found that of an audit");
     TRY(check_statement(a, err));
     TRY(stated_lineage(&a->stated, a->arena, &a->record, err));
     words[0] = s->target;

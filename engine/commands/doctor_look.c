@@ -18,6 +18,7 @@
 #include "engine/process/runner.h"
 #include "engine/process/tool.h"
 #include "engine/room/isolation.h"
+#include "engine/statement/keys.h"
 
 enum { SECONDS = 30, LITTLE_GB = 10 };
 
@@ -244,6 +245,24 @@ static enum status look_at_cards(struct looking *l, struct error *err)
                remedy, err);
 }
 
+static enum status look_at_key(struct looking *l, struct error *err)
+{
+    struct own_key key;
+    struct error refusal;
+    const enum status s = keys_open(l->arena, &key, &refusal);
+
+    if (s == ERR_MEMORY)
+        return error_memory(err);
+    if (s != OK)
+        return add(l, "key", "cannot be used",
+                   arena_printf(l->arena, "%s: %s", refusal.where, refusal.text), err);
+    keys_close(&key);
+    return add(l, "key",
+               key.signer ? arena_printf(l->arena, "%.16s: builds sign with it", key.id)
+                          : "none: builds sign nothing (hpo key makes one)",
+               NULL, err);
+}
+
 static enum status look_at_isolation(struct looking *l, struct error *err)
 {
     struct isolation i;
@@ -275,7 +294,8 @@ static enum status look_at_all(struct looking *l, struct error *err)
     TRY(look_at_store(l, err));
     TRY(look_at_driver(l, err));
     TRY(look_at_libraries(l, err));
-    return look_at_cards(l, err);
+    TRY(look_at_cards(l, err));
+    return look_at_key(l, err);
 }
 
 enum status doctor_look(const struct options *o, struct arena *arena, struct diagnosis *out,

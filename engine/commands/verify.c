@@ -207,6 +207,22 @@ static void say(struct verifying *v, const struct options *o)
                          "--against FILE)\n");
 }
 
+/* Of an audit the list of what was tested is there, and its recipe may be asked for. */
+static void say_audit(struct verifying *v, const struct options *o)
+{
+    const struct statement *s = &v->s->statement;
+
+    text_printf(&v->out, "holds: signed by %s (%.16s)\n", v->s->by.name, v->s->by.id);
+    text_printf(&v->out, "proven: who has this key says that the audit of target %s came to %s\n",
+                s->target, s->audit.result);
+    text_printf(&v->out, "  of the nodes in %s%s, by %s%s\n", s->target, STATEMENT_NODES,
+                s->recipe.name, o->verified_recipe ? ", and it is this recipe" : "");
+    text_printf(&v->out, "said, and not proven: %zu passed, %zu inconclusive or excepted, %zu differ\n",
+                s->audit.passed, s->audit.warned, s->audit.failed);
+    text_add(&v->out, "not said: whether they are the nodes that made the target's files (hpo "
+                      "verify of its own statement)\n");
+}
+
 enum status verify_command(const struct options *o, struct arena *arena, struct error *err)
 {
     struct signed_statement s;
@@ -215,9 +231,12 @@ enum status verify_command(const struct options *o, struct arena *arena, struct 
     size_t n;
 
     TRY(signed_read(o->words[0], (const char *const *)o->keys, o->n_keys, arena, &s, err));
-    TRY(check_files(&v, err));
+    TRY(s.statement.audit.result ? check_file(&v, &s.statement.nodes, err) : check_files(&v, err));
     TRY(check_recipe(o, &s.statement, arena, err));
-    say(&v, o);
+    if (s.statement.audit.result)
+        say_audit(&v, o);
+    else
+        say(&v, o);
     TRY(text_finish(&v.out, &string, &n, err));
     return progress_result(string, n, err);
 }

@@ -20,6 +20,7 @@
 #include "engine/execution/recall.h"
 #include "engine/execution/resolve.h"
 #include "engine/graph/target_name.h"
+#include "engine/statement/statement.h"
 
 /* The targets on their way to out/. */
 struct outputs {
@@ -105,8 +106,8 @@ static enum status put(const struct outputs *o, size_t i, const struct piece *pi
     if (b->key && n > 0)
         TRY(provenance_make(b, b->key, t, pieces, n, b->arena, &p, err));
     TRY(landing_put(o->to, t->name, pieces, n, recall_landing(b, i), err));
-    TRY(put_file(o, t->name, PROVENANCE_NODES, p.nodes, err));
-    return put_file(o, t->name, PROVENANCE_STATEMENT, p.statement, err);
+    TRY(put_file(o, t->name, STATEMENT_NODES, p.nodes, err));
+    return put_file(o, t->name, STATEMENT_FILE, p.statement, err);
 }
 
 /* ---- a table ---- */
@@ -349,7 +350,7 @@ static enum status output_all(struct build *b, const char *folder, int at, bool 
 /* Beside a target lies its statement, and audits have a folder. */
 static enum status check_names(const struct build *b, struct error *err)
 {
-    static const char *const endings[] = {PROVENANCE_NODES, PROVENANCE_STATEMENT};
+    static const char *const endings[] = {STATEMENT_NODES, STATEMENT_FILE};
 
     for (size_t i = 0; b->key && i < b->n_targets; i++) {
         const char *name = b->targets[i].name;

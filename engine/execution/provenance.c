@@ -303,7 +303,7 @@ static enum status write_statement(struct writing *w, const struct target *targe
                                    const struct piece *pieces, size_t n, const struct provenance *p,
                                    const struct summary *sum, struct error *err)
 {
-    const char *file = arena_printf(w->arena, "%s" PROVENANCE_NODES, target->name);
+    const char *file = arena_printf(w->arena, "%s" STATEMENT_NODES, target->name);
     struct digest nodes;
 
     if (!file)

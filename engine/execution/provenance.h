@@ -17,10 +17,6 @@
 struct lineage;
 struct own_key;
 
-/* Behind a target's name. */
-#define PROVENANCE_NODES ".nodes.jsonl"
-#define PROVENANCE_STATEMENT ".intoto.jsonl"
-
 struct provenance {
     char *nodes, *statement; /* the two files */
     size_t n_nodes;

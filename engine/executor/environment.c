@@ -122,6 +122,8 @@ char **environment_of(const struct request *r, const struct surroundings *s, str
     add_default(&list, a, "PYTHONHASHSEED", /* sets of texts have one order */
                 s->varies & VARY_HASHES ? "1" : "0");
     add_number(&list, "HPO_CPUS", s->cpus);
+    if (s->varies & VARY_CPU && variation_cpu())
+        add_default(&list, a, "HPO_CPU", variation_cpu());
     add_threads(&list, a, s->cpus);
     add_default(&list, a, "CUDA_VISIBLE_DEVICES", s->gpus);
     if (*s->gpus)

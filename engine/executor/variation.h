@@ -12,8 +12,12 @@ enum variation {
     VARY_MASK = 1 << 3,    /* umask */
     VARY_THREADS = 1 << 4, /* HPO_CPUS, and the variables that follow it */
     VARY_CUTS = 1 << 5,    /* at which t a run of units ends and the next begins */
-    VARY_ALL = (1 << 6) - 1
+    VARY_CPU = 1 << 6,     /* HPO_CPU: the instructions that hpo-trainer uses */
+    VARY_ALL = (1 << 7) - 1
 };
+
+/* Instructions that are not this processor's own choice, at about its speed; NULL: it has none. */
+const char *variation_cpu(void);
 
 /* "the time zone (TZ)" */
 const char *variation_name(enum variation v);

@@ -14,14 +14,22 @@
 
 enum { KEY_LIMIT = 64 * 1024 };
 
+/* NULL: nobody has named one. */
+static const char *named_file(void)
+{
+    const char *name = getenv("HPO_KEY_FILE");
+
+    return name && *name ? name : NULL;
+}
+
 /* *path NULL: nothing says where. */
 static enum status find_path(struct arena *arena, const char **path, struct error *err)
 {
-    const char *given = getenv("HPO_KEY_FILE"), *config = getenv("XDG_CONFIG_HOME");
+    const char *given = named_file(), *config = getenv("XDG_CONFIG_HOME");
     const char *home = getenv("HOME");
 
     *path = NULL;
-    if (given && *given) {
+    if (given) {
         *path = given;
         return OK;
     }
@@ -75,10 +83,10 @@ enum status keys_open(struct arena *arena, struct own_key *out, struct error *er
     TRY(find_path(arena, &out->path, err));
     if (!out->path)
         return OK;
-    if (!getenv("HPO_KEY_FILE") && access(out->path, R_OK) != 0 && errno == EACCES)
+    if (!named_file() && access(out->path, R_OK) != 0 && errno == EACCES)
         return OK; /* another user's home */
     s = read_key(out->path, arena, &pem, &n, err);
-    if (s == ERR_NOT_FOUND && !getenv("HPO_KEY_FILE"))
+    if (s == ERR_NOT_FOUND && !named_file())
         return OK;
     if (s == ERR_NOT_FOUND)
         return error_set(err, ERR_INPUT, "HPO_KEY_FILE", "there is no file %s", out->path);

@@ -68,12 +68,14 @@ static enum status check(const struct envelope *e, const char *path, const char 
                      e->ids[0][0] ? ": it names the key " : "", e->ids[0]);
 }
 
-static enum status find_folder(const char *path, struct arena *arena, const char **folder,
-                               struct error *err)
+static enum status find_folder(const char *path, bool audit, struct arena *arena,
+                               const char **folder, struct error *err)
 {
     const char *slash = strrchr(path, '/');
 
     *folder = slash ? arena_copy(arena, path, (size_t)(slash - path) + 1) : ".";
+    if (*folder && audit)
+        *folder = file_join(arena, *folder, "..");
     return *folder ? OK : error_memory(err);
 }
 
@@ -91,5 +93,5 @@ enum status signed_read(const char *path, const char *const *keys, size_t n_keys
     TRY(envelope_read(bytes, end ? (size_t)(end - bytes) : n, path, arena, &e, err));
     TRY(check(&e, path, keys, n_keys, arena, &out->by, err));
     TRY(statement_read(&e, path, arena, &out->statement, err));
-    return find_folder(path, arena, &out->folder, err);
+    return find_folder(path, out->statement.audit.result, arena, &out->folder, err);
 }

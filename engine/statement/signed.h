@@ -19,7 +19,7 @@ struct trusted_key {
 struct signed_statement {
     struct statement statement;
     struct trusted_key by; /* the first key that has signed it */
-    const char *folder;    /* in which its files lie */
+    const char *folder;    /* in which its files lie: of an audit the one above */
 };
 
 /*

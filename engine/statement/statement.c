@@ -12,6 +12,7 @@
 
 static const char in_toto[] = "https://in-toto.io/Statement/v1";
 static const char slsa[] = "https://slsa.dev/provenance/v1";
+const char statement_test_result[] = "https://in-toto.io/attestation/test-result/v0.1";
 
 static enum status want_word(const struct json *object, const char *where, const char *name,
                              const char *expected, struct error *err)
@@ -166,10 +167,61 @@ static enum status read_details(const struct json *predicate, const char *where,
     return read_file(&byproducts->items[0], where, &out->nodes, err);
 }
 
+static enum status read_build(const struct json *object, const char *where, struct arena *arena,
+                              struct statement *out, struct error *err)
+{
+    const struct json *predicate, *definition;
+
+    TRY(want_word(object, where, "predicateType", slsa, err));
+    TRY(read_subjects(object, where, arena, out, err));
+    TRY(json_want_object(object, where, "predicate", &predicate, err));
+    TRY(json_want_object(predicate, where, "buildDefinition", &definition, err));
+    TRY(read_definition(definition, where, arena, out, err));
+    return read_details(predicate, where, out, err);
+}
+
+/* What was tested is the list of nodes of a target: TARGET.nodes.jsonl. */
+static enum status read_tested(const struct json *object, const char *where, struct arena *arena,
+                               struct statement *out, struct error *err)
+{
+    const size_t end = strlen(STATEMENT_NODES);
+    const struct json *subjects;
+    size_t n;
+
+    TRY(json_want_array(object, where, "subject", &subjects, err));
+    if (subjects->n != 1)
+        return error_set(err, ERR_INPUT, where, "subject: expected one, found %zu", subjects->n);
+    TRY(read_file(&subjects->items[0], where, &out->nodes, err));
+    n = strlen(out->nodes.name);
+    if (n <= end || strcmp(out->nodes.name + n - end, STATEMENT_NODES) != 0)
+        return error_set(err, ERR_INPUT, where, "subject: expected TARGET%s, found %s",
+                         STATEMENT_NODES, out->nodes.name);
+    out->target = arena_copy(arena, out->nodes.name, n - end);
+    return out->target ? OK : error_memory(err);
+}
+
+static enum status read_audit(const struct json *object, const char *where, struct arena *arena,
+                              struct statement *out, struct error *err)
+{
+    const struct json *predicate, *configuration, *passed, *warned, *failed;
+
+    TRY(read_tested(object, where, arena, out, err));
+    TRY(json_want_object(object, where, "predicate", &predicate, err));
+    TRY(json_want_array(predicate, where, "configuration", &configuration, err));
+    if (configuration->n != 1)
+        return error_set(err, ERR_INPUT, where, "configuration: expected the recipe");
+    TRY(read_file(&configuration->items[0], where, &out->recipe, err));
+    TRY(json_want_array(predicate, where, "passedTests", &passed, err));
+    TRY(json_want_array(predicate, where, "warnedTests", &warned, err));
+    TRY(json_want_array(predicate, where, "failedTests", &failed, err));
+    out->audit = (struct stated_audit){NULL, passed->n, warned->n, failed->n};
+    return json_want_string(predicate, where, "result", &out->audit.result, err);
+}
+
 enum status statement_read(const struct envelope *e, const char *where, struct arena *arena,
                            struct statement *out, struct error *err)
 {
-    const struct json *predicate, *definition;
+    const char *predicate;
     struct json *object;
 
     *out = (struct statement){.n_files = 0};
@@ -178,12 +230,10 @@ enum status statement_read(const struct envelope *e, const char *where, struct a
                          e->type);
     TRY(json_parse(e->payload, e->n, where, JSON_STRICT, arena, &object, err));
     TRY(want_word(object, where, "_type", in_toto, err));
-    TRY(want_word(object, where, "predicateType", slsa, err));
-    TRY(read_subjects(object, where, arena, out, err));
-    TRY(json_want_object(object, where, "predicate", &predicate, err));
-    TRY(json_want_object(predicate, where, "buildDefinition", &definition, err));
-    TRY(read_definition(definition, where, arena, out, err));
-    return read_details(predicate, where, out, err);
+    TRY(json_want_string(object, where, "predicateType", &predicate, err));
+    return strcmp(predicate, statement_test_result) == 0
+               ? read_audit(object, where, arena, out, err)
+               : read_build(object, where, arena, out, err);
 }
 
 void statement_add_resource(struct text *out, const char *name, const struct digest *digest)

@@ -1,6 +1,6 @@
 /*
- * statement: what execution/provenance.h has written, read back: files of a target, and what is
- * said of where they come from. Nothing in it is believed before its envelope's signature was
+ * statement: what execution/provenance.h and audit/attest.h have written, read back: files of a
+ * target, and what is said of where they come from; or what an audit of it came to. Nothing in it is believed before its envelope's signature was
  * checked.
  */
 #ifndef ENGINE_STATEMENT_STATEMENT_H
@@ -29,7 +29,15 @@ struct stated_pin {
     const char *url, *rev, *commit;
 };
 
+/* What an audit came to, and of how many nodes. */
+struct stated_audit {
+    const char *result; /* "PASSED", "WARNED", "FAILED"; NULL: the statement is of a build */
+    size_t passed, warned, failed;
+};
+
+/* Of an audit: target, nodes, recipe and audit alone. */
 struct statement {
+    struct stated_audit audit;
     struct stated_file *files;
     size_t n_files;
     struct stated_link *links;
@@ -46,6 +54,13 @@ struct statement {
     const char *isolation, *version; /* of hpo */
     int accepted, not_reproducible, n_nodes;
 };
+
+/* Behind a target's name: the list of its nodes, and the statement. */
+#define STATEMENT_NODES ".nodes.jsonl"
+#define STATEMENT_FILE ".intoto.jsonl"
+
+/* The predicate of an audit. */
+extern const char statement_test_result[];
 
 /* ERR_INPUT: it is no statement of hpo's. where: a file, for messages. */
 enum status statement_read(const struct envelope *e, const char *where, struct arena *arena,

@@ -32,6 +32,14 @@ class Doctor(Case):
             self.assertEqual(set(f), {"name", "found", "do"})
             self.assertIn(f"{'!' if f['do'] else ' '} {f['name']}", self.screen())
 
+    def test_the_key(self):
+        self.environment.update(XDG_CONFIG_HOME=str(self.folder / "config"), HPO_KEY_FILE="")
+        self.assertIn("key          none: builds sign nothing (hpo key makes one)", self.screen())
+        said = self.hpo("key")[1]
+        self.assertIn(f"key          {said.split('key ')[1].split(':')[0]}: builds sign with it", self.screen())
+        (self.folder / "config/hpo/key.pem").chmod(0o644)
+        self.assertIn("! key          cannot be used", self.screen())
+
     def test_it_makes_nothing(self):
         self.hpo("doctor")
         self.assertEqual(list(self.folder.iterdir()), [])

@@ -227,6 +227,15 @@ class Statements(Case):
         self.assertEqual(result["predicate"]["result"], "PASSED")
         stated, = self.payload(out / "made.intoto.jsonl")["predicate"]["runDetails"]["byproducts"]
         self.assertEqual(result["subject"], [stated])
+        said = self.hpo("verify", "out/r/audit/made.intoto.jsonl", "--recipe", "r.lua")[0]
+        self.assertIn("who has this key says that the audit of target made came to PASSED", said)
+        self.assertIn("of the nodes in made.nodes.jsonl, by r.lua, and it is this recipe", said)
+        self.assertIn(f"said, and not proven: {len(result['predicate']['passedTests'])} passed, 0 inconclusive or excepted, 0 differ", said)
+        self.assertIn("expected the statement of a build", self.hpo("audit", "r.lua", "--against", "out/r/audit/made.intoto.jsonl", status=2)[1])
+        nodes = (out / "made.nodes.jsonl").read_text()
+        (out / "made.nodes.jsonl").write_text(nodes + "\n")
+        self.assertIn("made.nodes.jsonl: it is not the file that the statement names", self.hpo("verify", "out/r/audit/made.intoto.jsonl", status=3)[1])
+        (out / "made.nodes.jsonl").write_text(nodes)
         self.hpo("audit", "r.lua", "--sample", 1)
         self.assertEqual(self.payload(out / "audit/default.intoto.jsonl")["predicate"]["result"], "WARNED")
 
