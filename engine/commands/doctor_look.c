@@ -249,6 +249,7 @@ static enum status look_at_key(struct looking *l, struct error *err)
 {
     struct own_key key;
     struct error refusal;
+    bool signs;
     const enum status s = keys_open(l->arena, &key, &refusal);
 
     if (s == ERR_MEMORY)
@@ -256,10 +257,11 @@ static enum status look_at_key(struct looking *l, struct error *err)
     if (s != OK)
         return add(l, "key", "cannot be used",
                    arena_printf(l->arena, "%s: %s", refusal.where, refusal.text), err);
+    signs = key.signer;
     keys_close(&key);
     return add(l, "key",
-               key.signer ? arena_printf(l->arena, "%.16s: builds sign with it", key.id)
-                          : "none: builds sign nothing (hpo key makes one)",
+               signs ? arena_printf(l->arena, "%.16s: builds sign with it", key.id)
+                     : "none: builds sign nothing (hpo key makes one)",
                NULL, err);
 }
 
