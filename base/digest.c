@@ -1,9 +1,13 @@
 /* digest: SHA-256 by OpenSSL. Start at hasher_open. */
 #include "base/digest.h"
 
+#include <errno.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+enum { BUFFER = 64 * 1024 };
 
 /* A handle without an arena of its own: two OpenSSL objects, one field. */
 struct hasher {
@@ -64,6 +68,24 @@ enum status digest_bytes(const void *bytes, size_t n, struct digest *out, struct
     if (EVP_Digest(bytes, n, out->bytes, NULL, EVP_sha256(), NULL) != 1)
         return error_set(err, ERR_SYSTEM, "", "the cryptographic library cannot hash");
     return OK;
+}
+
+enum status digest_descriptor(int fd, const char *path, struct digest *out, struct error *err)
+{
+    unsigned char bytes[BUFFER];
+    struct hasher *h;
+    enum status s;
+    ssize_t n;
+
+    TRY(hasher_open(&h, err));
+    do {
+        n = read(fd, bytes, sizeof bytes);
+        if (n > 0)
+            hasher_add(h, bytes, (size_t)n);
+    } while (n > 0 || (n < 0 && errno == EINTR));
+    s = n < 0 ? error_system(err, path, "read") : hasher_finish(h, out, err);
+    hasher_close(h);
+    return s;
 }
 
 void digest_hex(const struct digest *digest, char out[DIGEST_HEX + 1])

@@ -29,6 +29,10 @@ void hasher_close(struct hasher *h); /* NULL is allowed */
 enum status digest_bytes(const void *bytes, size_t n, struct digest *out,
                          struct error *err) MUST_CHECK;
 
+/* Of what is read from a descriptor up to its end. path: for messages. */
+enum status digest_descriptor(int fd, const char *path, struct digest *out,
+                              struct error *err) MUST_CHECK;
+
 /* 64 lower-case hexadecimal digits and a NUL. */
 void digest_hex(const struct digest *digest, char out[DIGEST_HEX + 1]);
 

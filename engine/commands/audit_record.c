@@ -1,6 +1,8 @@
 /* audit_record: what an audit compares with: the store, or a signed statement. Start at
  * audit_find_record. */
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/file.h"
@@ -11,7 +13,7 @@
 #include "engine/execution/provenance.h"
 #include "engine/execution/session.h"
 
-enum { MOST_RUNS = 10000, RECIPE_LIMIT = 64 << 20, SOURCE_LIMIT = 1 << 30 };
+enum { MOST_RUNS = 10000, RECIPE_LIMIT = 64 << 20 };
 
 /* ---- what is on record ---- */
 
@@ -177,14 +179,20 @@ static enum status check_source(const struct audited *a, const struct stated_fil
     const char *path = arena_printf(a->arena, "%.*s/%s", (int)(slash - a->verdicts.recipe),
                                     a->verdicts.recipe, f->name);
     struct digest found;
-    char *bytes;
-    size_t n;
+    struct error unread; /* a folder, or of another place: the build will tell */
+    enum status s;
+    int fd;
 
     if (!path)
         return error_memory(err);
-    if (file_read(path, SOURCE_LIMIT, a->arena, &bytes, &n, err) != OK)
-        return OK; /* a folder, or of another place: the build will tell */
-    TRY(digest_bytes(bytes, n, &found, err));
+    if ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) < 0)
+        return OK;
+    s = digest_descriptor(fd, path, &found, &unread);
+    close(fd);
+    if (s == ERR_MEMORY)
+        return error_memory(err);
+    if (s != OK)
+        return OK;
     if (digest_equal(&found, &f->digest))
         return OK;
     return error_set(err, ERR_INPUT, path, "it is not the file that the statement was made with");

@@ -13,7 +13,7 @@
 #include "engine/progress.h"
 #include "engine/statement/signed.h"
 
-enum { BUFFER = 64 * 1024, RECIPE_LIMIT = 64 << 20 };
+enum { RECIPE_LIMIT = 64 << 20 };
 
 struct verifying {
     struct arena *arena;
@@ -27,22 +27,6 @@ static enum status differs(struct error *err, const char *path, const char *what
 }
 
 /* ---- files ---- */
-
-static enum status hash_open(int fd, const char *path, struct digest *out, struct error *err)
-{
-    static const size_t size = BUFFER;
-    unsigned char bytes[BUFFER];
-    struct hasher *h;
-    ssize_t n;
-    enum status s;
-
-    TRY(hasher_open(&h, err));
-    while ((n = read(fd, bytes, size)) > 0)
-        hasher_add(h, bytes, (size_t)n);
-    s = n < 0 ? error_system(err, path, "read") : hasher_finish(h, out, err);
-    hasher_close(h);
-    return s;
-}
 
 static bool is_in(const char *const *names, size_t n, const char *name)
 {
@@ -75,7 +59,7 @@ static enum status check_file(const struct verifying *v, const struct stated_fil
         return differs(err, path,
                        "it may be run, and the statement says otherwise, or the reverse");
     }
-    s = hash_open(fd, path, &found, err);
+    s = digest_descriptor(fd, path, &found, err);
     close(fd);
     if (s == OK && !digest_equal(&found, &f->digest))
         s = differs(err, path, "it is not the file that the statement names: its bytes differ");
@@ -217,7 +201,8 @@ static void say_audit(struct verifying *v, const struct options *o)
                 s->target, s->audit.result);
     text_printf(&v->out, "  of the nodes in %s%s, by %s%s\n", s->target, STATEMENT_NODES,
                 s->recipe.name, o->verified_recipe ? ", and it is this recipe" : "");
-    text_printf(&v->out, "said, and not proven: %zu passed, %zu inconclusive or excepted, %zu differ\n",
+    text_printf(&v->out,
+                "said, and not proven: %zu passed, %zu inconclusive or excepted, %zu differ\n",
                 s->audit.passed, s->audit.warned, s->audit.failed);
     text_add(&v->out, "not said: whether they are the nodes that made the target's files (hpo "
                       "verify of its own statement)\n");
