@@ -15,8 +15,9 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "engine/process/record.h"
 
-enum { PASSED = 5, MOST_PASSED = 16 }; /* descriptors with each request */
+enum { PASSED = 5 }; /* descriptors with each request */
 
 static const char ready[] = "ready", fresh[] = "fresh ", child[] = "child ", begun[] = "begun";
 
@@ -198,28 +199,16 @@ static int open_request(const struct command *command)
 /* With the rights in a room, in hexadecimal digits. */
 static bool send_descriptors(int to, const int fds[PASSED], const struct entry *entry)
 {
-    union {
-        struct cmsghdr header;
-        char bytes[CMSG_SPACE(MOST_PASSED * sizeof(int))];
-    } control = {.bytes = {0}};
+    int all[RECORD_DESCRIPTORS];
     char rights[24];
-    struct iovec record = {rights, 0};
-    struct msghdr message = {.msg_iov = &record, .msg_iovlen = 1, .msg_control = control.bytes};
-    struct cmsghdr *c = &control.header;
-    const size_t n = (PASSED + entry->n) * sizeof(int);
+    const int n = snprintf(rights, sizeof rights, "%llx", (unsigned long long)entry->rights);
 
-    if (PASSED + entry->n > MOST_PASSED)
+    if (PASSED + entry->n > RECORD_DESCRIPTORS)
         return false;
-    record.iov_len =
-        (size_t)snprintf(rights, sizeof rights, "%llx", (unsigned long long)entry->rights);
-    message.msg_controllen = CMSG_SPACE(n);
-    c->cmsg_level = SOL_SOCKET;
-    c->cmsg_type = SCM_RIGHTS;
-    c->cmsg_len = CMSG_LEN(n);
-    memcpy(CMSG_DATA(c), fds, PASSED * sizeof(int));
+    memcpy(all, fds, PASSED * sizeof *all);
     if (entry->n > 0)
-        memcpy(CMSG_DATA(c) + PASSED * sizeof(int), entry->ways, entry->n * sizeof(int));
-    return sendmsg(to, &message, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)record.iov_len;
+        memcpy(all + PASSED, entry->ways, entry->n * sizeof *all);
+    return record_send(to, MSG_DONTWAIT, rights, (size_t)n, all, PASSED + entry->n, 0);
 }
 
 bool interpreter_ask(struct interpreter *i, const struct command *command,
@@ -259,28 +248,13 @@ bool interpreter_ask(struct interpreter *i, const struct command *command,
 /* Who says that it has begun: by our numbers, wherever it is; 0: nobody does. */
 static pid_t who_has_begun(int reply)
 {
-    union {
-        struct cmsghdr header;
-        char bytes[CMSG_SPACE(sizeof(struct ucred))];
-    } control;
-    char record[sizeof begun];
-    struct iovec part = {record, sizeof record};
-    struct msghdr message = {.msg_iov = &part,
-                             .msg_iovlen = 1,
-                             .msg_control = control.bytes,
-                             .msg_controllen = sizeof control.bytes};
-    struct ucred sender = {.pid = 0};
-    ssize_t n;
+    char record[sizeof begun - 1];
+    pid_t from = 0;
 
-    do
-        n = recvmsg(reply, &message, 0);
-    while (n < 0 && errno == EINTR);
-    if (n != sizeof begun - 1 || memcmp(record, begun, sizeof begun - 1) != 0)
-        return 0;
-    if (message.msg_controllen >= CMSG_LEN(sizeof sender) &&
-        control.header.cmsg_type == SCM_CREDENTIALS)
-        memcpy(&sender, CMSG_DATA(&control.header), sizeof sender);
-    return sender.pid;
+    return record_receive(reply, 0, record, sizeof record, NULL, 0, &from) &&
+                   memcmp(record, begun, sizeof record) == 0
+               ? from
+               : 0;
 }
 
 bool interpreter_take(struct reaper *reaper, const char *home, struct birth *birth,

@@ -23,6 +23,7 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "engine/process/record.h"
 #include "engine/room/room.h"
 #include "engine/room/watch.h"
 #include "engine/room/words.h"
@@ -56,7 +57,7 @@ struct inside {
 static bool reply(struct inside *in, int kind, pid_t as)
 {
     in->reply.kind = kind;
-    return words_send(SOCKET, 0, &in->reply, sizeof in->reply, NULL, 0, as);
+    return record_send(SOCKET, 0, &in->reply, sizeof in->reply, NULL, 0, as);
 }
 
 static bool reply_failed(struct inside *in, int kind)
@@ -76,7 +77,7 @@ static void at(struct inside *in, const char *step)
 
 static bool hear(struct room_request *request, int fds[ROOM_DESCRIPTORS])
 {
-    return words_receive(SOCKET, 0, request, sizeof *request, fds, NULL);
+    return record_receive(SOCKET, 0, request, sizeof *request, fds, ROOM_DESCRIPTORS, NULL);
 }
 
 static bool read_sheet(int sheet, struct arena *arena, char ***strings, size_t *n)
@@ -344,7 +345,7 @@ static bool await(struct inside *in, const int fds[ROOM_DESCRIPTORS])
         return false;
     if (open_ways(in, fds[0], ways)) {
         in->reply.kind = ROOM_READY;
-        said = words_send(SOCKET, 0, &in->reply, sizeof in->reply, ways, ROOM_WAYS, 0);
+        said = record_send(SOCKET, 0, &in->reply, sizeof in->reply, ways, ROOM_WAYS, 0);
     } else {
         (void)reply_failed(in, ROOM_READY);
         said = false; /* a room that shows half of it is none */
@@ -404,7 +405,7 @@ static void tell_asked(struct inside *in, const struct watched *call)
         return;
     in->asked[in->n_asked++] = words[0];
     in->reply.kind = ROOM_ASKED;
-    (void)words_send(SOCKET, 0, &in->reply, sizeof in->reply, &sheet, 1, 0);
+    (void)record_send(SOCKET, 0, &in->reply, sizeof in->reply, &sheet, 1, 0);
     close(sheet);
 }
 

@@ -14,6 +14,7 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "engine/process/record.h"
 #include "engine/room/words.h"
 
 struct room {
@@ -51,7 +52,7 @@ pid_t room_pid(const struct room *room)
 static enum status say(struct room *room, int flags, const struct room_request *request,
                        const int *fds, size_t n, struct error *err)
 {
-    if (words_send(room->socket, flags, request, sizeof *request, fds, n, 0))
+    if (record_send(room->socket, flags, request, sizeof *request, fds, n, 0))
         return OK;
     room->gone = errno == EPIPE || errno == ECONNRESET;
     return error_system(err, "", "speak to a room");
@@ -68,7 +69,7 @@ static bool is_refusal(int failed)
 static enum status hear(struct room *room, struct room_reply *reply, int fds[ROOM_DESCRIPTORS],
                         pid_t *from, struct error *err)
 {
-    if (!words_receive(room->socket, 0, reply, sizeof *reply, fds, from)) {
+    if (!record_receive(room->socket, 0, reply, sizeof *reply, fds, ROOM_DESCRIPTORS, from)) {
         room->gone = true;
         return error_system(err, "", "hear from a room");
     }
@@ -373,7 +374,8 @@ static bool look(struct room *room, int flags, struct process *p)
     bool heard = !p->ended;
 
     while (heard && !p->ended &&
-           (heard = words_receive(room->socket, flags, &reply, sizeof reply, fds, NULL))) {
+           (heard = record_receive(room->socket, flags, &reply, sizeof reply, fds, ROOM_DESCRIPTORS,
+                                   NULL))) {
         p->ended = reply.kind == ROOM_ENDED;
         p->exit_code = reply.exit_code;
         if (reply.kind == ROOM_ASKED && fds[0] >= 0)

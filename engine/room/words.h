@@ -1,6 +1,6 @@
 /*
- * words: what a build and a room say to each other, in records on a socket. A record has
- * descriptors; long texts come as a sheet, a file in memory.
+ * words: what a build and a room say to each other, in records (engine/process/record.h). Long
+ * texts come as a sheet, a file in memory.
  */
 #ifndef ENGINE_ROOM_WORDS_H
 #define ENGINE_ROOM_WORDS_H
@@ -52,17 +52,6 @@ enum {
     SHEET_ARGC,
     SHEET_ARGV
 };
-
-/* Sends a record. flags: MSG_DONTWAIT or 0; as: the process that it is from, 0: this one. False,
- * with errno. */
-bool words_send(int socket, int flags, const void *record, size_t bytes, const int *fds,
-                size_t n_fds, pid_t as);
-
-/* Reads a record of just so many bytes; fds[i] are -1 where none came. *from, unless NULL: who sent
- * it, by our numbers. False, with errno: EPIPE where the other side is gone, EPROTO where it is
- * another record. */
-bool words_receive(int socket, int flags, void *record, size_t bytes, int fds[ROOM_DESCRIPTORS],
-                   pid_t *from);
 
 /* A sheet of these strings: a descriptor, or -1 with errno. */
 int words_write(const char *const *strings, size_t n);

@@ -1,7 +1,7 @@
 /*
  * statement: what execution/provenance.h and audit/attest.h have written, read back: files of a
- * target, and what is said of where they come from; or what an audit of it came to. Nothing in it is believed before its envelope's signature was
- * checked.
+ * target, and what is said of where they come from; or what an audit of it came to. Nothing in it
+ * is believed before its envelope's signature was checked.
  */
 #ifndef ENGINE_STATEMENT_STATEMENT_H
 #define ENGINE_STATEMENT_STATEMENT_H
