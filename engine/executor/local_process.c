@@ -35,11 +35,15 @@ static enum status add_cards(const struct local *l, const struct child *c, struc
     return OK;
 }
 
-/* Folders that the caller's variables name, where the action asks for these. */
+/* Folders that the caller's variables name, where the action asks for these. Any other value may be
+ * a secret, and what is shown is written down. */
 static enum status add_passed(const struct action *a, struct places *p, struct error *err)
 {
-    for (size_t i = 0; i < a->n_pass; i++)
-        TRY(places_add(p, getenv(a->pass[i]), err));
+    for (size_t i = 0; i < a->n_pass; i++) {
+        const char *value = getenv(a->pass[i]);
+        if (value && file_is_folder(value))
+            TRY(places_add(p, value, err));
+    }
     return OK;
 }
 

@@ -125,6 +125,15 @@ except OSError as e: print(e.strerror)
         self.environment["SHOWN"] = str(self.folder / "shown")
         self.build("r.lua", "--sandbox", "on")
         self.assertEqual(self.hpo("log", "r.lua", "x")[0], "two words\n")
+        self.assertIn(f"{self.folder}/shown", self.hpo("why", "r.lua", "x")[0])
+
+    def test_no_value_that_is_no_folder_is_noted(self):
+        self.environment["SECRET"] = "/aB3/secret+word=="
+        self.write("r.lua", HEAD + 'return { x = hpo.command { run = { "sh", "-c", "echo > x" }, outputs = { "x" }, pass = { "SECRET" } } }')
+        self.build("r.lua")
+        self.assertNotIn("secret", self.hpo("why", "r.lua", "x")[0])
+        for path in (self.folder / ".hpo").glob("index.db*"):
+            self.assertNotIn(b"secret+word", path.read_bytes())
 
     def test_our_own_trainer(self):
         self.write("r.lua", HEAD + 'return { x = hpo.command { run = { "hpo-trainer", "permutation", "--size", "3" }, outputs = {} } }')
