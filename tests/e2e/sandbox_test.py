@@ -101,8 +101,7 @@ except OSError as e: print(e.strerror)
 
     def test_a_python_of_a_home(self):
         """A virtual environment of this Python, made in a folder that no action sees."""
-        home = pathlib.Path(tempfile.mkdtemp(prefix="home-", dir=pathlib.Path.cwd() / "build-tests" if (pathlib.Path.cwd() / "build-tests").exists() else None))
-        self.addCleanup(shutil.rmtree, home)
+        home = self.home()
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", home / "venv"], check=True)
         site = next((home / "venv/lib").glob("python*")) / "site-packages"
         (home / "editable").mkdir()
@@ -114,6 +113,36 @@ except OSError as e: print(e.strerror)
         self.build("r.lua", "--sandbox", "on")
         self.assertEqual(self.read("out/r/x"), "editableFalse")
         self.assertIn(f"  it saw besides its inputs and the system: {home}/editable, {home}/venv\n", self.hpo("why", "r.lua", "x")[0])
+
+    def home(self):
+        """A folder that no action sees."""
+        place = pathlib.Path.cwd() / "build-tests"
+        home = pathlib.Path(tempfile.mkdtemp(prefix="home-", dir=place if place.exists() else None))
+        self.addCleanup(shutil.rmtree, home)
+        return home
+
+    def test_an_environment_of_conda(self):
+        """Laid out as conda does: a Python of its own in a prefix of a home, and what that needs."""
+        home = self.home()
+        version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+        prefix, base = home / "miniconda3/envs/mine", pathlib.Path(sys.base_prefix)
+        (prefix / "bin").mkdir(parents=True)
+        (prefix / "conda-meta").mkdir()
+        shutil.copy(pathlib.Path(sys.executable).resolve(), prefix / "bin" / version)
+        (prefix / "bin/python").symlink_to(version)
+        shutil.copytree(base / "lib" / version, prefix / "lib" / version, symlinks=True,
+                        ignore=shutil.ignore_patterns("site-packages", "dist-packages", "test", "tests", "__pycache__", "config-*", "idlelib", "ensurepip"))
+        for library in (base / "lib").glob("libpython*"):
+            shutil.copy(library, prefix / "lib" / library.name)
+        for packages in ("site-packages", "dist-packages"):  # as Debian calls it
+            (prefix / "lib" / version / packages).mkdir()
+            (prefix / "lib" / version / packages / "mine.py").write_text("word = 'conda '\n")
+        (home / "secret").write_text("secret")
+        self.write("t.py", f"import mine, os, sys\nopen('x', 'w').write(mine.word + sys.prefix + str(os.path.exists('{home}/secret')))\n")
+        self.write("r.lua", HEAD + f'return {{ x = hpo.command {{ run = {{ "{prefix}/bin/python", hpo.source "t.py" }}, outputs = {{ "x" }} }} }}')
+        self.build("r.lua", "--sandbox", "strict")
+        self.assertEqual(self.read("out/r/x"), f"conda {prefix}False")
+        self.assertRegex(self.hpo("why", "r.lua", "x")[0], f"  it saw besides its inputs and the system: .*{prefix}\n")
 
     def test_links_on_the_way(self):
         """Absolute ones, above a program and of a folder that is shown."""
