@@ -68,6 +68,7 @@ struct work {
     double seconds;
     struct asker asker;
     struct study *study; /* of a study's node, once it was wanted */
+    const char *label;   /* of a trial's template, once it was wanted: "STUDY/TRIAL" */
     struct unit *best;   /* of a best node */
 };
 

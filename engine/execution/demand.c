@@ -114,7 +114,7 @@ static enum status serve(struct build *b, int study, const struct demand *demand
                          int others, struct error *err)
 {
     const bool keyed = demand->template->keyed;
-    const char *label;
+    struct work *trial = work_of(b, demand->template->node);
     bool failed, refused;
 
     TRY(resolve_template(b, demand->template, &failed, err));
@@ -124,12 +124,13 @@ static enum status serve(struct build *b, int study, const struct demand *demand
     }
     if (!starts || !keyed || !demand->template->keyed) /* of a new key it is not known how far */
         return OK;
-    label = arena_printf(b->arena, "%s/%d", graph_label(b->graph, study), demand->trial);
-    if (!label)
+    if (trial && !trial->label) /* once: who waits comes here over and over */
+        trial->label = arena_printf(b->arena, "%s/%d", graph_label(b->graph, study), demand->trial);
+    if (!trial || !trial->label)
         return error_memory(err);
-    TRY(run_start(b, label, demand, others, &refused, err));
+    TRY(run_start(b, trial->label, demand, others, &refused, err));
     if (refused)
-        failure_refuse(b, label, study, err->text);
+        failure_refuse(b, trial->label, study, err->text);
     return OK;
 }
 

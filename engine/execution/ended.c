@@ -42,7 +42,7 @@ static enum status publish(struct build *b, const struct job *job, struct unit *
                          "it ended with status 0 without the report of t = %d, which is known from "
                          "before: it is not reproducible",
                          end->t);
-    TRY(run_result(b, end, job->label, UNIT_ENDED, job_measured(job, seconds), &r, err));
+    TRY(run_result(b, end, job->label, UNIT_ENDED, job_measured(job, seconds), b->arena, &r, err));
     TRY(results_publish(b->results, &r, files, &outcome, err));
     TRY(run_published(b, job->label, end, &r, &none, outcome, err));
     end->ended = true;
@@ -103,7 +103,7 @@ static enum status keep_log(struct build *b, const struct job *job, struct error
 
     if (!u)
         return OK;
-    TRY(run_result(b, u, job->label, u->reports, run_measured(u), &r, err));
+    TRY(run_result(b, u, job->label, u->reports, run_measured(u), b->arena, &r, err));
     s = results_publish(b->results, &r, &files, &outcome, err);
     return s == ERR_FAILED || s == ERR_NOT_FOUND ? OK : s; /* a log is no result */
 }
@@ -118,13 +118,18 @@ static enum status leave(struct build *b, struct job *job, struct error *err)
     return OK;
 }
 
+bool ended_counts(const struct job *job)
+{
+    const struct run *run = job->run;
+
+    return !run || !run->script || run->purpose != FOR_STUDY || run->reported < run->n;
+}
+
 /* What comes behind the units that were wanted fails nobody; neither does what happens while it
  * should stand still: it is begun anew where more is wanted, and fails there. */
 static enum status fail(struct build *b, struct job *job, const char *sentence, struct error *err)
 {
-    const struct run *run = job->run;
-
-    if (run->purpose != FOR_STUDY || run->reported < run->n)
+    if (ended_counts(job))
         return run_fail(b, job, sentence, err);
     if (sentence && !waiting_is(job))
         progress_warning(b->progress, "%s: behind its last t, which counts: %s", job->label,

@@ -156,7 +156,7 @@ static double whole(const struct pass *p, int node)
         return 0;
     for (size_t i = 0; i < study_trials(study); i++) {
         struct study_trial t;
-        study_trial(study, i, b->run, p->arena, &t);
+        study_trial(study, i, b->run, &t);
         seconds += t.seconds + t.past_seconds;
         units += t.units + t.past_units;
     }
@@ -243,7 +243,7 @@ static enum status gather_trials(struct pass *p, int node, const struct study *s
         return error_memory(err);
     for (size_t i = 0; i < out->n; i++) {
         struct study_trial t;
-        study_trial(study, i, p->b->run, p->arena, &t);
+        study_trial(study, i, p->b->run, &t);
         trials[i] = (struct eta_trial){.t = t.known,
                                        .until = t.until,
                                        .state = t.runs    ? ETA_RUNNING

@@ -158,7 +158,7 @@ static enum status take_trials(struct taking *g, const struct study *study, stru
         return error_memory(err);
     for (size_t i = 0; i < s->n_trials; i++) {
         struct study_trial trial;
-        study_trial(study, i, 0, g->b->arena, &trial);
+        study_trial(study, i, 0, &trial);
         s->values[i] = trial.value;
     }
     return OK;

@@ -142,7 +142,7 @@ static enum status gather_study(const struct build *b, int node, struct arena *a
         return error_memory(err);
     for (size_t i = 0; i < out->n; i++) {
         struct study_trial t;
-        study_trial(study, i, b->run, arena, &t);
+        study_trial(study, i, b->run, &t);
         out->trials[i] = (struct board_trial){.trial = t.number,
                                               .t = t.t,
                                               .params = t.params,

@@ -18,21 +18,6 @@
 #include "engine/execution/waiting.h"
 #include "engine/process/runner.h"
 
-/* A checkpoint that another run left of this unit, in the middle, becomes its own now. */
-static enum status adopt(struct build *b, struct unit *u, const char *label, const char *log,
-                         struct error *err)
-{
-    enum put_outcome outcome;
-    struct result r;
-    bool adopted;
-
-    if (u->state != UNIT_KNOWN || u->kept)
-        return OK;
-    TRY(run_result(b, u, label, u->reports, run_measured(u), &r, err));
-    TRY(results_adopt(b->results, &r, log, &adopted, &outcome, err));
-    return adopted ? run_published(b, label ? label : "a trial", u, &r, NULL, outcome, err) : OK;
-}
-
 /* ---- start ---- */
 
 /* The nearest unit from which training can go on. */
@@ -42,7 +27,7 @@ static enum status find_start(struct build *b, struct unit *from, struct unit **
     if (from && from->template->script) /* from the beginning, always */
         from = NULL;
     for (; from && !from->kept; from = from->parent) {
-        TRY(adopt(b, from, NULL, NULL, err));
+        TRY(run_adopt(b, from, NULL, NULL, err));
         if (from->kept)
             break;
     }
@@ -376,7 +361,7 @@ enum status run_remake(struct build *b, int best_node, bool *refused, struct err
     s.until = u->ended ? u->t - 1 : u->t;
     while (again) {
         if (!u->template->script)
-            TRY(adopt(b, u, NULL, NULL, err));
+            TRY(run_adopt(b, u, NULL, NULL, err));
         if (u->kept)
             return run_best_done(b, best_node, err);
         TRY(open_run(b, s, &job, &r, refused, err));
@@ -455,8 +440,9 @@ static enum status break_off(struct build *b, struct job *job, bool with_log, st
 {
     struct run *run = job->run;
 
-    return run->held ? adopt(b, run->held_unit, job->label, with_log ? job->task->log : NULL, err)
-                     : OK;
+    return run->held
+               ? run_adopt(b, run->held_unit, job->label, with_log ? job->task->log : NULL, err)
+               : OK;
 }
 
 enum status run_let_go(struct build *b, struct job *job, bool keep_folder, struct error *err)

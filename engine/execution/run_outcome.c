@@ -20,17 +20,17 @@ struct measured run_measured(const struct unit *u)
 }
 
 enum status run_result(const struct build *b, const struct unit *u, const char *label,
-                       const char *reports, struct measured took, struct result *r,
-                       struct error *err)
+                       const char *reports, struct measured took, struct arena *arena,
+                       struct result *r, struct error *err)
 {
     *r = (struct result){.key = u->key,
                          .kind = "unit",
                          .name = label,
-                         .description = unit_description(u, b->arena),
+                         .description = unit_description(u, arena),
                          .reports = reports,
                          .run = b->run,
                          .used_day = b->today};
-    return r->description ? measured_put(&took, b->arena, r, err) : error_memory(err);
+    return r->description ? measured_put(&took, arena, r, err) : error_memory(err);
 }
 
 enum status run_published(struct build *b, const char *label, struct unit *u,
@@ -74,6 +74,33 @@ enum status run_published(struct build *b, const char *label, struct unit *u,
     return OK;
 }
 
+static enum status try_to_adopt(struct build *b, struct unit *u, const char *label, const char *log,
+                                struct arena *scratch, struct error *err)
+{
+    enum put_outcome outcome;
+    struct result r;
+    bool adopted;
+
+    TRY(run_result(b, u, label, u->reports, run_measured(u), scratch, &r, err));
+    TRY(results_adopt(b->results, &r, log, &adopted, &outcome, err));
+    return adopted ? run_published(b, label ? label : "a trial", u, &r, NULL, outcome, err) : OK;
+}
+
+enum status run_adopt(struct build *b, struct unit *u, const char *label, const char *log,
+                      struct error *err)
+{
+    struct arena *scratch;
+    enum status s;
+
+    if (u->state != UNIT_KNOWN || u->kept)
+        return OK;
+    if (!(scratch = arena_open()))
+        return error_memory(err);
+    s = try_to_adopt(b, u, label, log, scratch, err); /* over and over, while another run lives */
+    arena_close(scratch);
+    return s;
+}
+
 enum status run_keep(struct build *b, const struct job *job, const char *reports,
                      struct measured took, const struct numbers *numbers, const char *folder,
                      bool *has_tree, struct error *err)
@@ -87,7 +114,7 @@ enum status run_keep(struct build *b, const struct job *job, const char *reports
     struct result r;
 
     TRY(job_check_sources(b, job, err));
-    TRY(run_result(b, u, job->label, reports, took, &r, err));
+    TRY(run_result(b, u, job->label, reports, took, b->arena, &r, err));
     TRY(results_publish(b->results, &r, &files, &outcome, err));
     *has_tree = r.has_tree;
     return run_published(b, job->label, u, &r, numbers, outcome, err);

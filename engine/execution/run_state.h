@@ -68,10 +68,15 @@ struct chain run_chain(const struct run *run, size_t i, size_t n);
 /* What a unit took that is known. */
 struct measured run_measured(const struct unit *u);
 
-/* A result of the unit: its reports, and what it took. */
+/* A checkpoint that another run left of this unit, in the middle, becomes its own now. label, log:
+ * NULL where there is none. */
+enum status run_adopt(struct build *b, struct unit *u, const char *label, const char *log,
+                      struct error *err) MUST_CHECK;
+
+/* A result of the unit: its reports, and what it took. Strings live in the arena. */
 enum status run_result(const struct build *b, const struct unit *u, const char *label,
-                       const char *reports, struct measured took, struct result *r,
-                       struct error *err) MUST_CHECK;
+                       const char *reports, struct measured took, struct arena *arena,
+                       struct result *r, struct error *err) MUST_CHECK;
 
 /* Notes what came of publishing: the unit is known, and what differs is said. numbers: those of the
  * reports; NULL: the unit was known before. */

@@ -35,7 +35,8 @@ static enum status keep_report(struct build *b, struct job *job, struct unit *u,
     enum put_outcome outcome;
     struct result r;
 
-    TRY(run_result(b, u, job->label, text, job_measured(job, job->run->seconds), &r, err));
+    TRY(run_result(b, u, job->label, text, job_measured(job, job->run->seconds), b->arena, &r,
+                   err));
     TRY(results_publish(b->results, &r, NULL, &outcome, err));
     TRY(run_published(b, job->label, u, &r, numbers, outcome, err));
     return u->t <= last_claimed(job->run) ? hold_claim(b, &chain, err) : OK;

@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "engine/execution/card_end.h"
+#include "engine/execution/ended.h"
 #include "engine/execution/failure.h"
 #include "engine/execution/job.h"
 
@@ -32,8 +33,8 @@ static bool may_be_watched(const struct build *b, const struct job *job, int exi
     const struct action *a = &graph_node(b->graph, job->node)->action;
 
     return b->o->sandbox == SANDBOX_ON && !b->audit && task->isolation &&
-           strcmp(task->isolation, "room") == 0 && !a->network && !a->fetch && !job->timed_out &&
-           exit_code <= 128 && job_seconds(job) < soon_seconds;
+           strcmp(task->isolation, "room") == 0 && ended_counts(job) && !a->network && !a->fetch &&
+           !job->timed_out && exit_code <= 128 && job_seconds(job) < soon_seconds;
 }
 
 static void watch(struct build *b, struct job *job, struct work *w, const char *sentence)

@@ -401,7 +401,7 @@ static enum status keep_log(struct build *b, const struct job *job, struct error
     enum put_outcome outcome;
     struct result r;
 
-    TRY(run_result(b, u, job->label, u->reports, run_measured(u), &r, err));
+    TRY(run_result(b, u, job->label, u->reports, run_measured(u), b->arena, &r, err));
     return results_publish(b->results, &r, &files, &outcome, err);
 }
 

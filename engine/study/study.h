@@ -169,8 +169,7 @@ struct study_trial {
     double seconds, past_seconds;
 };
 size_t study_trials(const struct study *study);
-void study_trial(const struct study *study, size_t i, int64_t run, struct arena *scratch,
-                 struct study_trial *out);
+void study_trial(const struct study *study, size_t i, int64_t run, struct study_trial *out);
 
 /* Its searcher has nothing left. */
 bool study_is_exhausted(const struct study *study);

@@ -516,8 +516,7 @@ static void count_unit_of(struct study_trial *out, const struct unit *u, int64_t
     }
 }
 
-void study_trial(const struct study *study, size_t i, int64_t run, struct arena *scratch,
-                 struct study_trial *out)
+void study_trial(const struct study *study, size_t i, int64_t run, struct study_trial *out)
 {
     const struct trial *trial = study->trials[i];
     const struct report *r = standing(study, trial);
@@ -537,7 +536,7 @@ void study_trial(const struct study *study, size_t i, int64_t run, struct arena 
         count_unit_of(out, trial->reports[k].unit, run);
     out->known = trial->t;
     while (out->runs && trial->template->keyed && out->known < study->spec->max_t &&
-           (u = unit_known(study->c.units, trial->template, u, scratch)) != NULL) {
+           (u = unit_known(study->c.units, trial->template, u)) != NULL) {
         count_unit_of(out, u, run);
         out->known = u->t;
     }

@@ -2,6 +2,7 @@
 #include "engine/study/unit.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,7 +23,7 @@ struct units {
     struct digest nothing;      /* of the tree of an empty folder */
 };
 
-enum { FIRST_SIZE = 256 };
+enum { FIRST_SIZE = 256, DESCRIPTION = 2 * DIGEST_HEX + 64 };
 
 enum status units_open(struct results *results, struct store *store, struct arena *arena,
                        struct units **out, struct error *err)
@@ -69,16 +70,34 @@ bool unit_is_accepted(const struct unit *u)
     return !digest_equal(&u->result, &u->key);
 }
 
-char *unit_describe(const struct digest *template, int t, const struct digest *parent,
-                    struct arena *arena)
+static void describe(const struct digest *template, int t, const struct digest *parent,
+                     char out[DESCRIPTION])
 {
     char parent_hex[DIGEST_HEX + 1] = "", template_hex[DIGEST_HEX + 1];
 
     if (parent)
         digest_hex(parent, parent_hex);
     digest_hex(template, template_hex);
-    return arena_printf(arena, "unit 1\ntemplate \"%s\"\nt %d\nparent \"%s\"\n", template_hex, t,
-                        parent_hex);
+    (void)snprintf(out, DESCRIPTION, "unit 1\ntemplate \"%s\"\nt %d\nparent \"%s\"\n", template_hex,
+                   t, parent_hex);
+}
+
+/* Of a unit whose key is not known yet. */
+static enum status find_key(struct unit *u, struct error *err)
+{
+    char description[DESCRIPTION];
+
+    describe(&u->template->key, u->t, u->parent ? &u->parent->key : NULL, description);
+    return digest_bytes(description, strlen(description), &u->key, err);
+}
+
+char *unit_describe(const struct digest *template, int t, const struct digest *parent,
+                    struct arena *arena)
+{
+    char description[DESCRIPTION];
+
+    describe(template, t, parent, description);
+    return arena_string(arena, description);
 }
 
 char *unit_description(const struct unit *u, struct arena *arena)
@@ -186,12 +205,9 @@ enum status unit_get(struct units *units, const struct template *template, struc
                      struct unit **out, struct error *err)
 {
     struct unit wanted = {.t = parent ? parent->t + 1 : 1, .parent = parent, .template = template};
-    char *description = unit_description(&wanted, units->arena);
     struct unit **slot;
 
-    if (!description)
-        return error_memory(err);
-    TRY(digest_bytes(description, strlen(description), &wanted.key, err));
+    TRY(find_key(&wanted, err)); /* who waits asks for it over and over: nothing may be left */
     slot = slot_of(units->slots, units->size, &wanted.key);
     if (!*slot) {
         if (2 * ++units->n > units->size) {
@@ -227,14 +243,13 @@ enum status unit_end(struct units *units, struct unit *u, struct unit **end, str
 }
 
 struct unit *unit_known(const struct units *units, const struct template *template,
-                        struct unit *parent, struct arena *scratch)
+                        struct unit *parent)
 {
     struct unit wanted = {.t = parent ? parent->t + 1 : 1, .parent = parent, .template = template};
-    char *description = unit_description(&wanted, scratch);
     struct error ignored;
     struct unit *u;
 
-    if (!description || digest_bytes(description, strlen(description), &wanted.key, &ignored) != OK)
+    if (find_key(&wanted, &ignored) != OK)
         return NULL;
     u = *slot_of(units->slots, units->size, &wanted.key);
     return u && u->state == UNIT_KNOWN ? u : NULL;

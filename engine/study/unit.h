@@ -100,7 +100,7 @@ enum status unit_get(struct units *units, const struct template *template, struc
 
 /* The same where it is in the table, and known; else NULL: nothing is asked. */
 struct unit *unit_known(const struct units *units, const struct template *template,
-                        struct unit *parent, struct arena *scratch);
+                        struct unit *parent);
 
 /* Takes the answer to a unit that was ASKED; r NULL: it is not known. */
 enum status unit_answer(struct units *units, struct unit *u, const struct result *r,

@@ -27,7 +27,8 @@ class Case(unittest.TestCase):
     def setUp(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="hpo-test-"))
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
-        self.environment = {k: v for k, v in os.environ.items() if k not in ("HPO_CACHE", "NO_COLOR", "CUDA_VISIBLE_DEVICES")}
+        self.environment = {k: v for k, v in os.environ.items() if k not in ("HPO_CACHE", "HPO_KEY_FILE", "NO_COLOR", "CUDA_VISIBLE_DEVICES")}
+        self.environment["XDG_CONFIG_HOME"] = str(self.folder / "config")  # not the key of who runs the tests
         self.environment["HPO_NVIDIA"] = str(self.folder / "nvidia")  # in test builds: a machine without GPUs
 
     def write(self, name, text, mode=0o644):
