@@ -15,12 +15,15 @@
 /* Where the program lies: share/hpo is beside its folder. */
 static enum status find_program(struct options *o, struct arena *arena, struct error *err)
 {
+    const char *above;
     char *program;
 
     TRY(file_absolute("/proc/self/exe", arena, &program, err));
     o->program = program;
-    o->bin = arena_copy(arena, program, (size_t)(strrchr(program, '/') - program));
-    o->share = o->bin ? arena_printf(arena, "%s/../share/hpo", o->bin) : NULL;
+    if (!(o->bin = arena_copy(arena, program, (size_t)(strrchr(program, '/') - program))))
+        return error_memory(err);
+    above = strrchr(o->bin, '/');
+    o->share = arena_printf(arena, "%.*s/share/hpo", above ? (int)(above - o->bin) : 0, o->bin);
     return o->share ? OK : error_memory(err);
 }
 

@@ -26,15 +26,16 @@ static const char *sentence_of(const struct build *b, const struct job *job, int
     return arena_printf(b->arena, "it ended with status %d", exit_code);
 }
 
-/* Who uses the network may do there what must not be done twice. */
+/* Who uses the network may do there what must not be done twice; a card is dear. */
 static bool may_be_watched(const struct build *b, const struct job *job, int exit_code)
 {
     const struct task *task = job->task;
     const struct action *a = &graph_node(b->graph, job->node)->action;
 
     return b->o->sandbox == SANDBOX_ON && !b->audit && task->isolation &&
-           strcmp(task->isolation, "room") == 0 && ended_counts(job) && !a->network && !a->fetch &&
-           !job->timed_out && exit_code <= 128 && job_seconds(job) < soon_seconds;
+           strcmp(task->isolation, "room") == 0 && ended_counts(job) && !(task->gpus > 0) &&
+           !a->network && !a->fetch && !job->timed_out && exit_code <= 128 &&
+           job_seconds(job) < soon_seconds;
 }
 
 static void watch(struct build *b, struct job *job, struct work *w, const char *sentence)

@@ -60,15 +60,16 @@ enum status local_find_system(struct local *l, struct error *err)
 }
 
 static enum status find_places(const struct local *l, const struct child *c, struct places *p,
-                               struct error *err)
+                               struct places *written, struct error *err)
 {
     TRY(places_join(p, &l->system, err));
     TRY(tool_places(l->machine.tools, c->action, p, err));
     if (c->action->resources.n_settings > 0)
         TRY(places_add(p, devices_libraries(l->machine.devices), err));
-    TRY(add_passed(c->action, p, err));
+    TRY(add_passed(c->action, written, err));
     TRY(add_cards(l, c, p, err));
     places_finish(p);
+    places_finish(written);
     return OK;
 }
 
@@ -81,38 +82,41 @@ static bool all_see_it(const struct local *l, const char *place)
            (l->machine.modules && strcmp(place, l->machine.modules) == 0);
 }
 
-static enum status show_to(const struct local *l, struct child *c, const struct places *places,
+static enum status show_to(const struct local *l, struct child *c, const struct room_view *view,
                            const char *isolation, struct error *err)
 {
-    const char **bound = arena_array(c->arena, places->n + 1, sizeof *bound);
+    const size_t n = view->n + view->n_written;
+    const char **shown = arena_array(c->arena, n + 1, sizeof *shown);
+    const char **bound = arena_array(c->arena, n + 1, sizeof *bound);
 
-    if (!bound)
+    if (!shown || !bound)
         return error_memory(err);
     c->task.n_bound = 0;
-    for (size_t i = 0; i < places->n; i++)
-        if (!all_see_it(l, places->list[i]))
-            bound[c->task.n_bound++] = places->list[i];
+    for (size_t i = 0; i < n; i++) {
+        shown[i] = i < view->n ? view->places[i] : view->written[i - view->n];
+        if (i >= view->n || !all_see_it(l, shown[i]))
+            bound[c->task.n_bound++] = shown[i];
+    }
     c->task.bound = bound;
-    c->task.shown = places->list;
-    c->task.n_shown = places->n;
+    c->task.shown = shown;
+    c->task.n_shown = n;
     c->task.isolation = isolation;
     return OK;
 }
 
 /* Where there are no rooms, the second best; and else nothing is hidden. */
-static enum status restrict_it(struct local *l, struct child *c, const struct places *places,
+static enum status restrict_it(struct local *l, struct child *c, const struct room_view *view,
                                const struct error *refusal, struct error *err)
 {
     struct error no_rules;
-    const enum status s =
-        landlock_open(places->list, places->n, c->task.folder, &c->command.ruleset, &no_rules);
+    const enum status s = landlock_open(view, c->task.folder, &c->command.ruleset, &no_rules);
 
     if (s == ERR_MEMORY)
         return error_memory(err);
     if (s != OK)
         c->command.ruleset = 0;
     else
-        TRY(show_to(l, c, places, "landlock", err));
+        TRY(show_to(l, c, view, "landlock", err));
     if (!l->said_refused)
         progress_line(
             l->machine.progress,
@@ -127,14 +131,16 @@ static enum status restrict_it(struct local *l, struct child *c, const struct pl
 
 static enum status take_room(struct local *l, struct child *c, struct error *err)
 {
-    struct places places = {.arena = c->arena};
+    struct places places = {.arena = c->arena}, written = {.arena = c->arena};
+    struct room_view view;
     struct error refusal;
     enum status s;
 
-    TRY(find_places(l, c, &places, err));
-    s = rooms_take(l->rooms, &places, c->action->network, &c->room, &refusal);
+    TRY(find_places(l, c, &places, &written, err));
+    view = (struct room_view){places.list, places.n, written.list, written.n, c->action->network};
+    s = rooms_take(l->rooms, &view, &c->room, &refusal);
     if (s == OK)
-        return show_to(l, c, &places, "room", err);
+        return show_to(l, c, &view, "room", err);
     if (s != ERR_FAILED) {
         *err = refusal;
         return s;
@@ -143,7 +149,7 @@ static enum status take_room(struct local *l, struct child *c, struct error *err
         return error_set(err, ERR_INPUT, "--sandbox",
                          "strict needs namespaces, which the kernel refuses (%s): see hpo doctor",
                          refusal.text);
-    return restrict_it(l, c, &places, &refusal, err);
+    return restrict_it(l, c, &view, &refusal, err);
 }
 
 /* It is not the task's any more. whole: others may have it. */

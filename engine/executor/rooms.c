@@ -5,7 +5,6 @@
 
 #include "base/arena.h"
 #include "base/text.h"
-#include "engine/process/places.h"
 #include "engine/room/room.h"
 
 struct kept {
@@ -66,6 +65,8 @@ static enum status describe(const struct room_view *view, struct arena *arena, c
     text_add(&t, view->network ? "network\n" : "");
     for (size_t i = 0; i < view->n; i++)
         text_printf(&t, "%zu %s\n", strlen(view->places[i]), view->places[i]);
+    for (size_t i = 0; i < view->n_written; i++)
+        text_printf(&t, "written %zu %s\n", strlen(view->written[i]), view->written[i]);
     return text_finish(&t, out, NULL, err);
 }
 
@@ -108,10 +109,9 @@ static enum status take(struct rooms *rooms, const struct room_view *view, struc
     return s;
 }
 
-enum status rooms_take(struct rooms *rooms, const struct places *places, bool network,
-                       struct room **out, struct error *err)
+enum status rooms_take(struct rooms *rooms, const struct room_view *view, struct room **out,
+                       struct error *err)
 {
-    const struct room_view view = {places->list, places->n, network};
     bool made = false;
     struct arena *arena;
     enum status s;
@@ -122,7 +122,7 @@ enum status rooms_take(struct rooms *rooms, const struct places *places, bool ne
     }
     if (!(arena = arena_open()))
         return error_memory(err);
-    s = take(rooms, &view, arena, &made, out, err);
+    s = take(rooms, view, arena, &made, out, err);
     if (!made)
         arena_close(arena);
     return s;

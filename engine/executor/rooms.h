@@ -11,9 +11,9 @@
 
 #include "base/error.h"
 
-struct places;
 struct reaper;
 struct room;
+struct room_view;
 
 struct rooms; /* opaque */
 
@@ -26,8 +26,8 @@ void rooms_close(struct rooms *rooms);
 
 /* ERR_FAILED: the kernel refuses rooms; then it is not asked again. ERR_SYSTEM: none can be had
  * now. */
-enum status rooms_take(struct rooms *rooms, const struct places *places, bool network,
-                       struct room **out, struct error *err) MUST_CHECK;
+enum status rooms_take(struct rooms *rooms, const struct room_view *view, struct room **out,
+                       struct error *err) MUST_CHECK;
 
 /* Its action has ended. whole: the room has not. */
 void rooms_give(struct rooms *rooms, struct room *room, bool whole);

@@ -40,7 +40,7 @@ struct inside {
     struct limits limits;    /* of this process */
     struct room_reply reply; /* its step is where we are */
     struct mounts mounts;
-    char **places; /* that every action sees */
+    char **places; /* that every action sees; before each path SHEET_READS or SHEET_WRITES */
     size_t n_places;
     pid_t running;                 /* 0: nothing */
     bool awaits;                   /* somebody comes in, whom others reap */
@@ -388,7 +388,7 @@ static bool is_worth_telling(const struct inside *in, const struct watched *call
     if (!asked[0] || !asked[1] || file_is_below(asked, "/proc") || is_around(asked, in->folder))
         return false;
     for (size_t i = 0; i < in->n_places && *asked == '/'; i++)
-        if (is_around(asked, in->places[i]))
+        if (is_around(asked, in->places[i] + 1))
             return false;
     if (room_is_its_own(asked) && (call->makes || access(asked, F_OK) == 0))
         return false;

@@ -9,6 +9,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "engine/room/room.h"
+
 /* Debian 12's headers end with version 2: linux/landlock.h of later kernels. */
 enum { CREATE = 444, ADD_RULE = 445, ASK_VERSION = 1, RULE_BENEATH = 1 };
 
@@ -45,13 +47,15 @@ static enum status allow(int ruleset, const char *path, uint64_t rights, struct 
     return added ? OK : ERR_SYSTEM;
 }
 
-static enum status allow_all(int ruleset, const char *const *places, size_t n, const char *shown,
+static enum status allow_all(int ruleset, const struct room_view *view, const char *shown,
                              uint64_t handled, struct error *err)
 {
     const uint64_t reading = EXECUTE | READ_FILE | READ_FOLDER;
 
-    for (size_t i = 0; i < n; i++)
-        TRY(allow(ruleset, places[i], reading, err));
+    for (size_t i = 0; i < view->n; i++)
+        TRY(allow(ruleset, view->places[i], reading, err));
+    for (size_t i = 0; i < view->n_written; i++)
+        TRY(allow(ruleset, view->written[i], handled, err));
     TRY(allow(ruleset, "/proc", reading | (handled & WRITE_FILE), err));
     TRY(allow(ruleset, "/dev", reading | (handled & (WRITE_FILE | TRUNCATE)), err));
     TRY(allow(ruleset, "/dev/shm", handled, err));
@@ -65,7 +69,7 @@ int landlock_version(void)
     return version > 0 ? (int)version : 0;
 }
 
-enum status landlock_open(const char *const *places, size_t n, const char *shown, int *out,
+enum status landlock_open(const struct room_view *view, const char *shown, int *out,
                           struct error *err)
 {
     const int version = landlock_version();
@@ -75,7 +79,7 @@ enum status landlock_open(const char *const *places, size_t n, const char *shown
 
     if (version < 1 || (*out = (int)syscall(CREATE, &handled, sizeof handled, 0)) < 0)
         return error_system(err, "", "make rules of Landlock");
-    s = allow_all(*out, places, n, shown, handled, err);
+    s = allow_all(*out, view, shown, handled, err);
     if (s != OK)
         close(*out);
     return s;

@@ -13,9 +13,11 @@
 /* Of its interface; 0: this kernel has none, or refuses it. */
 int landlock_version(void);
 
-/* Rules by which these places may be read and `shown` be written, as a descriptor of the caller's
- * for command.ruleset. ERR_SYSTEM: this kernel has none. */
-enum status landlock_open(const char *const *places, size_t n, const char *shown, int *out,
+struct room_view;
+
+/* Rules by which what the view names may be read, or written to, and `shown` be written to, as a
+ * descriptor of the caller's for command.ruleset. ERR_SYSTEM: this kernel has none. */
+enum status landlock_open(const struct room_view *view, const char *shown, int *out,
                           struct error *err) MUST_CHECK;
 
 #endif

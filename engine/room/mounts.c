@@ -152,8 +152,9 @@ static bool show_link(const char *from, const char *path)
 
 /* What is a link outside is the same link here, on the way to the place too: where it leads is a
  * place of its own (places.h). What is not there is not shown. */
-static bool show_place(const struct mounts *m, const char *path, char *step)
+static bool show_place(const struct mounts *m, const char *place, char *step)
 {
+    const char *path = place + 1;
     char from[PATH_MAX], part[PATH_MAX];
     size_t n = 0;
     struct stat st = {.st_mode = 0};
@@ -174,7 +175,7 @@ static bool show_place(const struct mounts *m, const char *path, char *step)
     }
     if (S_ISDIR(st.st_mode) ? mkdir(path, 0755) != 0 && errno != EEXIST : !make_file(path))
         return false;
-    return bind(m, path) && set_read_only(path, RECURSIVE);
+    return bind(m, path) && (*place == SHEET_WRITES || set_read_only(path, RECURSIVE));
 }
 
 static bool make_devices(const struct mounts *m, char *step)
@@ -258,7 +259,7 @@ bool mounts_make(struct mounts *m, char *const *places, size_t n, char *step)
         symlink("/tmp", VAR "/tmp") != 0)
         return false;
     for (size_t i = 0; i < n; i++)
-        if (!is_emptied(places[i]) && !show_place(m, places[i], step))
+        if (!is_emptied(places[i] + 1) && !show_place(m, places[i], step))
             return false;
     for (size_t i = 0; i < N_EMPTIED; i++)
         if (!make_emptied(i, step))
@@ -272,7 +273,7 @@ bool mounts_show(const struct mounts *m, char *const *places, size_t n, const ch
                  char *step)
 {
     for (size_t i = 0; i < n; i++)
-        if (is_emptied(places[i]) && !show_place(m, places[i], step))
+        if (is_emptied(places[i] + 1) && !show_place(m, places[i], step))
             return false;
     at(step, "show", folder);
     return make_folders(m->root, folder) && bind(m, folder);

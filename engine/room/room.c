@@ -185,18 +185,31 @@ static enum status map_users(struct room *room, struct error *err)
 
 /* ---- open ---- */
 
+static enum status write_view(const struct room_view *view, struct arena *arena,
+                              const char **strings, struct error *err)
+{
+    size_t n = 0;
+
+    strings[n++] = view->network ? "network" : "";
+    for (size_t i = 0; i < view->n + view->n_written; i++) {
+        const bool reads = i < view->n;
+        strings[n] = arena_printf(arena, "%c%s", reads ? SHEET_READS : SHEET_WRITES,
+                                  reads ? view->places[i] : view->written[i - view->n]);
+        if (!strings[n++])
+            return error_memory(err);
+    }
+    return OK;
+}
+
 static enum status show(struct room *room, const struct room_view *view, struct error *err)
 {
+    const size_t n = 1 + view->n + view->n_written;
     struct arena *arena = arena_open();
-    const char **strings = arena ? arena_array(arena, view->n + 1, sizeof *strings) : NULL;
-    enum status s = strings ? OK : error_memory(err);
+    const char **strings = arena ? arena_array(arena, n, sizeof *strings) : NULL;
+    enum status s = strings ? write_view(view, arena, strings, err) : error_memory(err);
 
-    if (s == OK) {
-        strings[0] = view->network ? "network" : "";
-        for (size_t i = 0; i < view->n; i++)
-            strings[1 + i] = view->places[i];
-        s = say_sheet(room, ROOM_SHOW, strings, view->n + 1, NULL, 0, err);
-    }
+    if (s == OK)
+        s = say_sheet(room, ROOM_SHOW, strings, n, NULL, 0, err);
     arena_close(arena);
     return s == OK ? expect(room, ROOM_READY, NULL, err) : s;
 }

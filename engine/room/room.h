@@ -4,7 +4,8 @@
  * runs, signals it and reaps all that it leaves behind.
  *
  * Seen       /proc, a /dev of its own, an empty /tmp and /dev/shm for each action, what the view
- *            names, and the folder of the action. All but these three may only be read.
+ *            names, and the folder of the action. That may be written to, and what the view
+ *            says so of.
  * Users      The caller's, with the same numbers; where the caller may map users (root) all are.
  *            Whoever is root keeps what a program expects of root with files, and no more.
  * Network    The loopback device alone, unless the view has the network.
@@ -25,8 +26,10 @@ struct arena;
 
 /* What every action in a room sees, besides its own folder. */
 struct room_view {
-    const char *const *places; /* absolute paths, each behind those that it lies in */
+    const char *const *places; /* absolute paths, none in another */
     size_t n;
+    const char *const *written; /* the same, that may be written to; they may lie in places */
+    size_t n_written;
     bool network;
 };
 

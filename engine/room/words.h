@@ -20,7 +20,7 @@ enum { ROOM_STREAMS = 3, ROOM_DESCRIPTORS = ROOM_WAYS, ROOM_STEP = 120 };
 struct room_request {
     enum {
         ROOM_MAPPED, /* users are mapped */
-        ROOM_SHOW,   /* sheet: "network" or "", then the path of each place */
+        ROOM_SHOW,   /* sheet: "network" or "", then a letter and a path for each place */
         ROOM_START,  /* sheet and streams: what runs */
         ROOM_AWAIT,  /* sheet: somebody comes in */
         ROOM_SIGNAL  /* to the group of what runs; SIGKILL also ends who came in */
@@ -40,6 +40,9 @@ struct room_reply {
     char step[ROOM_STEP]; /* "show /usr" */
     int exit_code;        /* of what has ended: exit status, or 128 + signal */
 };
+
+/* Before the path of a place. */
+enum { SHEET_READS = 'r', SHEET_WRITES = 'w' };
 
 /* What a sheet says, in this order, then argv and the environment. Of ROOM_AWAIT only the first.
  * SHEET_WATCHED is "watched" or "". */

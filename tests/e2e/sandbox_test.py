@@ -156,6 +156,21 @@ except OSError as e: print(e.strerror)
         self.assertEqual(self.hpo("log", "r.lua", "x")[0], "two words\n")
         self.assertIn(f"{self.folder}/shown", self.hpo("why", "r.lua", "x")[0])
 
+    def test_a_cache_of_pass_can_be_written_to(self):
+        home = self.home()
+        (home / "cache").mkdir()
+        (home / "undeclared").mkdir()
+        self.environment["CACHE"] = str(home / "cache")
+        script = 'echo one > "$CACHE/$1"; echo two 2> /dev/null > "$CACHE/../undeclared/$1"; ls "$CACHE" > x'
+        self.write("r.lua", f"""{HEAD}local function step(name)
+  return hpo.command {{ run = {{ "sh", "-c", [==[{script}]==], "sh", name }}, outputs = {{ "x" }}, pass = {{ "CACHE" }} }}
+end return {{ a = step "a", b = step "b" }}""")
+        self.build("r.lua", "a")
+        self.refused_by("docker", "b")
+        self.assertEqual(self.read("out/r/b"), "a\nb\n")
+        self.assertEqual(list((home / "undeclared").iterdir()), [])
+        self.assertIn(f"it saw besides its inputs and the system: {home}/cache", self.hpo("why", "r.lua", "a")[0])
+
     def test_no_value_that_is_no_folder_is_noted(self):
         self.environment["SECRET"] = "/aB3/secret+word=="
         self.write("r.lua", HEAD + 'return { x = hpo.command { run = { "sh", "-c", "echo > x" }, outputs = { "x" }, pass = { "SECRET" } } }')
@@ -163,6 +178,15 @@ except OSError as e: print(e.strerror)
         self.assertNotIn("secret", self.hpo("why", "r.lua", "x")[0])
         for path in (self.folder / ".hpo").glob("index.db*"):
             self.assertNotIn(b"secret+word", path.read_bytes())
+
+    def test_hpo_py_is_there(self):
+        self.write("t.py", "import hpo\nfor t in hpo.steps(2): hpo.report(loss=1 / t)\n")
+        self.write("r.lua", HEAD + f'''return {{ default = hpo.study {{ name = "s", metric = "loss", search = hpo.search.grid {{}}, space = {{ x = hpo.choice {{ 1, 2 }} }},
+  scheduler = hpo.scheduler.fifo {{ max_t = 2 }}, trial = function(p) return hpo.command {{ run = {{ "{sys.executable}", hpo.source "t.py" }}, params = p, stateless = true }} end }} }}''')
+        for mode in ("strict", "on"):
+            shutil.rmtree(self.folder / ".hpo", ignore_errors=True)
+            self.build("r.lua", "--sandbox", mode)
+            self.assertEqual([t["reached"] for t in self.table("r.lua")["trials"]], [2, 2])
 
     def test_our_own_trainer(self):
         self.write("r.lua", HEAD + 'return { x = hpo.command { run = { "hpo-trainer", "permutation", "--size", "3" }, outputs = {} } }')

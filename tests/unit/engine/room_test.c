@@ -36,7 +36,7 @@ struct place {
 
 static int open_place(void **state)
 {
-    const struct room_view view = {system_places, 6, false};
+    const struct room_view view = {.places = system_places, .n = 6};
     struct place *p = calloc(1, sizeof *p);
     int fd;
 
