@@ -179,6 +179,14 @@ static enum status find_outside(const struct trying *t, size_t node, struct aren
         f->cause = "the edit that was accepted changes the result";
     if (t->o->sandbox == SANDBOX_OFF || recorded->by_hand)
         return OK;
+    if (t->o->sandbox == SANDBOX_STRICT) {
+        TRY(try(t, node, 0, SANDBOX_ON, arena, &open, err));
+        if (is_recorded(&open, recorded)) {
+            f->cause = "it asks for what it does not declare, and goes on without: --sandbox "
+                       "strict fails it for that, --sandbox on does not";
+            return OK;
+        }
+    }
     TRY(try(t, node, 0, SANDBOX_OFF, arena, &open, err));
     if (is_recorded(&open, recorded))
         f->cause = "it needs what is hidden in the clean room: a file that is not among its inputs "

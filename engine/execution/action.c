@@ -2,6 +2,7 @@
 #include "engine/execution/action.h"
 
 #include "base/arena.h"
+#include "cache/results/index.h"
 #include "engine/execution/audit.h"
 #include "engine/execution/failure.h"
 #include "engine/execution/job.h"
@@ -104,6 +105,17 @@ enum status action_start(struct build *b, int node, int others, bool *waits, str
     return s;
 }
 
+/* The result of a key that has two is the first, where its files are still there. */
+static enum status take_first(struct build *b, struct work *w, struct error *err)
+{
+    struct result first;
+    const enum status s = index_result_get(b->store, &w->key, b->arena, &first, err);
+
+    if (s == OK && first.has_tree && first.kept)
+        w->content.digest = first.tree;
+    return s == ERR_NOT_FOUND ? OK : s;
+}
+
 static enum status keep_result(struct build *b, struct job *job, struct error *err)
 {
     struct work *w = work_of(b, job->node);
@@ -131,7 +143,7 @@ static enum status keep_result(struct build *b, struct job *job, struct error *e
                          job->label);
     }
     w->content = (struct content){.origin = FROM_STORE, .digest = r.tree};
-    return OK;
+    return outcome == PUT_DIFFERENT && !b->audit ? take_first(b, w, err) : OK;
 }
 
 /* It is made again; that it ended was not its fault, or may not be so again. */

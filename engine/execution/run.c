@@ -478,7 +478,7 @@ enum status run_fail(struct build *b, struct job *job, const char *sentence, str
 
     if (!sentence || !w)
         return error_memory(err);
-    if (run->went_on) { /* whether the trainer fails, a new task will show */
+    if (run->went_on && !job->task->caught) { /* whether the trainer fails, a new task will show */
         progress_line(b->progress, "again: %s, which had gone on: %s", job->label, sentence);
         return begin_again(b, job, err);
     }

@@ -13,6 +13,12 @@
 static const double soon_seconds = 60;
 enum { MOST_WATCHED = 3 };
 
+/* As the shell has it: 255 is what a program ends with that says -1. */
+static bool is_signal(int exit_code)
+{
+    return exit_code > 128 && exit_code <= 128 + SIGRTMAX;
+}
+
 static const char *sentence_of(const struct build *b, const struct job *job, int exit_code)
 {
     if (job->task->caught)
@@ -20,7 +26,7 @@ static const char *sentence_of(const struct build *b, const struct job *job, int
     if (job->timed_out)
         return arena_printf(b->arena, "nothing came from it for %g s",
                             graph_node(b->graph, job->node)->action.timeout);
-    if (exit_code > 128)
+    if (is_signal(exit_code))
         return arena_printf(b->arena, "it was ended by signal %d (%s)", exit_code - 128,
                             strsignal(exit_code - 128));
     return arena_printf(b->arena, "it ended with status %d", exit_code);
@@ -34,7 +40,7 @@ static bool may_be_watched(const struct build *b, const struct job *job, int exi
 
     return b->o->sandbox == SANDBOX_ON && !b->audit && task->isolation &&
            strcmp(task->isolation, "room") == 0 && ended_counts(job) && !(task->gpus > 0) &&
-           !a->network && !a->fetch && !job->timed_out && exit_code <= 128 &&
+           !a->network && !a->fetch && !job->timed_out && !is_signal(exit_code) &&
            job_seconds(job) < soon_seconds;
 }
 

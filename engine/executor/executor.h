@@ -58,6 +58,12 @@ struct request {
     int others; /* further requests that could start now: idle cpus are shared with them */
 };
 
+/* What was hidden from a task that asked for it. */
+struct asked_for {
+    const char *what; /* an absolute path, or "the network (10.0.0.1:53)" */
+    bool makes;       /* it was to be made there */
+};
+
 /* A started request. The caller may set owner and read the rest. */
 struct task {
     void *owner;
@@ -72,8 +78,9 @@ struct task {
     size_t n_shown;
     const char *const *bound; /* of these what not every task sees: its interpreter in a home */
     size_t n_bound;
-    const char *isolation;    /* "room", "landlock"; NULL: nothing is hidden from it */
-    const char *const *asked; /* where it is watched, for what: see room_asked */
+    bool network;                  /* it has the machine's */
+    const char *isolation;         /* "room", "landlock"; NULL: nothing is hidden from it */
+    const struct asked_for *asked; /* of a task that is watched */
     size_t n_asked;
     bool caught; /* it was ended because it asked: nothing that it did since then counts */
 };

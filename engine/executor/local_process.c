@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "cache/store.h"
 #include "engine/executor/environment.h"
 #include "engine/executor/local_state.h"
 #include "engine/graph/graph.h"
@@ -35,15 +36,43 @@ static enum status add_cards(const struct local *l, const struct child *c, struc
     return OK;
 }
 
-/* Folders that the caller's variables name, where the action asks for these. Any other value may be
- * a secret, and what is shown is written down. */
-static enum status add_passed(const struct action *a, struct places *p, struct error *err)
+/* What the caller's variables name, where the action asks for these: folders, such as caches, may
+ * be written to. Any other value may be a secret, and what is shown is written down. */
+static enum status add_passed(const struct action *a, struct places *p, struct places *written,
+                              struct error *err)
 {
     for (size_t i = 0; i < a->n_pass; i++) {
         const char *value = getenv(a->pass[i]);
-        if (value && file_is_folder(value))
-            TRY(places_add(p, value, err));
+        if (value && value[0] == '/' && access(value, F_OK) == 0)
+            TRY(places_add(file_is_folder(value) ? written : p, value, err));
     }
+    return OK;
+}
+
+/* Each folder of such a list; of PATH with what its programs need, where that does not show the
+ * store, and with it what lies around a recipe. */
+static enum status add_folders(const struct local *l, const char *list, bool programs,
+                               struct places *p, struct error *err)
+{
+    for (const char *at = list ? list : ""; *at;) {
+        const size_t n = strcspn(at, ":");
+        const char *folder = arena_copy(p->arena, at, n);
+        if (!folder)
+            return error_memory(err);
+        at += n + (at[n] == ':');
+        if (!file_is_folder(folder) || file_is_below(store_work(l->machine.store), folder))
+            continue;
+        TRY(programs ? places_add_programs(p, folder, err) : places_add(p, folder, err));
+    }
+    return OK;
+}
+
+static enum status add_modules(const struct local *l, const struct action *a, struct places *p,
+                               struct error *err)
+{
+    for (size_t i = 0; i < a->n_env; i++)
+        if (strcmp(a->env[i].name, "PYTHONPATH") == 0)
+            TRY(add_folders(l, a->env[i].value, false, p, err));
     return OK;
 }
 
@@ -55,6 +84,7 @@ enum status local_find_system(struct local *l, struct error *err)
     for (size_t i = 0; i < l->machine.n_system; i++)
         TRY(places_add(&l->system, l->machine.system[i], err));
     TRY(places_add(&l->system, l->machine.modules, err));
+    TRY(add_folders(l, getenv("PATH"), true, &l->system, err));
     places_finish(&l->system);
     return OK;
 }
@@ -66,7 +96,8 @@ static enum status find_places(const struct local *l, const struct child *c, str
     TRY(tool_places(l->machine.tools, c->action, p, err));
     if (c->action->resources.n_settings > 0)
         TRY(places_add(p, devices_libraries(l->machine.devices), err));
-    TRY(add_passed(c->action, written, err));
+    TRY(add_passed(c->action, p, written, err));
+    TRY(add_modules(l, c->action, p, err));
     TRY(add_cards(l, c, p, err));
     places_finish(p);
     places_finish(written);
@@ -78,7 +109,7 @@ static bool all_see_it(const struct local *l, const char *place)
     for (size_t i = 0; i < sizeof all_see / sizeof *all_see; i++)
         if (file_is_below(place, all_see[i]))
             return true;
-    return file_is_below(place, "/dev") ||
+    return (file_is_below(place, "/dev") && !file_is_below(place, "/dev/shm")) ||
            (l->machine.modules && strcmp(place, l->machine.modules) == 0);
 }
 
@@ -101,6 +132,7 @@ static enum status show_to(const struct local *l, struct child *c, const struct 
     c->task.shown = shown;
     c->task.n_shown = n;
     c->task.isolation = isolation;
+    c->task.network = view->network || !c->room;
     return OK;
 }
 
@@ -243,38 +275,23 @@ static void give_back(struct local *l, struct child *c, bool whole)
     c->roomy = true;
 }
 
-/* Where not even its folder is there outside, nothing was hidden from it. Of a program, and in the
- * folders of which it has its own, the path itself is to be there. */
-static bool is_hidden(const struct room_asked *asked, struct arena *arena)
-{
-    const char *what = asked->what;
-    char *folder = arena_string(arena, what), *slash = folder ? strrchr(folder, '/') : NULL;
-
-    if (*what != '/' || !slash)
-        return true;
-    if (asked->runs || room_is_its_own(what))
-        return access(what, F_OK) == 0;
-    slash[slash == folder] = '\0'; /* of "/home" that is "/" */
-    return file_is_folder(folder);
-}
-
 /* Under --sandbox strict it ends there. */
 static enum status look_at_asked(const struct local *l, struct child *c, struct error *err)
 {
     const struct room_asked *asked;
-    const char **last, **list = (const char **)c->task.asked;
+    struct asked_for *last, *list = (struct asked_for *)c->task.asked;
     const size_t n = room_asked(c->room, &asked);
 
-    for (; c->n_looked < n; c->n_looked++) {
-        if (!is_hidden(&asked[c->n_looked], c->arena))
-            continue;
+    while (c->task.n_asked < n) {
+        const struct room_asked *a = &asked[c->task.n_asked];
         if (!(last = arena_push(c->arena, list, c->task.n_asked, c->asked_capacity)))
             return error_memory(err);
+        *last = (struct asked_for){arena_string(c->arena, a->what), a->makes};
         c->task.asked = list;
-        if (!(*last = arena_string(c->arena, asked[c->n_looked].what)))
+        if (!last->what)
             return error_memory(err);
     }
-    if (l->machine.sandbox == SANDBOX_STRICT && c->task.n_asked > 0 && !c->task.caught) {
+    if (l->machine.sandbox == SANDBOX_STRICT && n > 0 && !c->task.caught) {
         c->task.caught = true;
         room_signal(c->room, SIGKILL);
     }

@@ -30,7 +30,6 @@ struct child {
     struct room *room;     /* in which it runs; NULL: in none, or it has ended */
     bool came_in;          /* into it, by itself: it is our child */
     bool watched;          /* what it asks for there is told */
-    size_t n_looked;       /* of what it asked for has been looked at */
     size_t asked_capacity; /* of task.asked */
     bool roomy;            /* it has run in one: nothing of it can be left */
     struct server *server; /* the interpreter that it is a child of, or NULL */

@@ -19,6 +19,8 @@ enum status places_add(struct places *p, const char *path, struct error *err)
     const char **last;
     char real[PATH_MAX];
 
+    if (path && path[0] == '/' && !file_is_inner_path(path + 1) && realpath(path, real))
+        path = arena_string(p->arena, real); /* "/data/", "/data/../more" */
     if (!path || path[0] != '/' || !file_is_inner_path(path + 1) || strcmp(path, "/proc") == 0 ||
         strcmp(path, "/dev") == 0)
         return OK; /* the last two it has of its own */
@@ -168,6 +170,16 @@ enum status places_add_program(struct places *p, const char *path, struct error 
 static int by_name(const void *a, const void *b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+enum status places_add_programs(struct places *p, const char *folder, struct error *err)
+{
+    const char *program = file_join(p->arena, folder, "program");
+
+    if (!program)
+        return error_memory(err);
+    TRY(places_add(p, folder, err));
+    return add_around(p, program, err);
 }
 
 void places_finish(struct places *p)

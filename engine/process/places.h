@@ -31,6 +31,9 @@ enum status places_join(struct places *p, const struct places *others,
 /* A program, by its absolute path, with all that it needs. */
 enum status places_add_program(struct places *p, const char *path, struct error *err) MUST_CHECK;
 
+/* A folder of PATH, and what programs that lie there need. */
+enum status places_add_programs(struct places *p, const char *folder, struct error *err) MUST_CHECK;
+
 /* Puts them in order, and leaves out those that lie in others. */
 void places_finish(struct places *p);
 

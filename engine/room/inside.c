@@ -28,12 +28,14 @@
 #include "engine/room/watch.h"
 #include "engine/room/words.h"
 
-enum { SOCKET = 0, LAST_CAPABILITY = 63, JOIN_SESSION_KEYRING = 1, LIMITS = RLIM_NLIMITS };
-enum { MOST_ASKED = 4096 };
+enum { SOCKET = 0, LAST_CAPABILITY = 63, LIMITS = RLIM_NLIMITS };
+enum { JOIN_SESSION_KEYRING = 1, CLEAR_KEYRING = 7, USER_KEYRING = -4, USERS_SESSION = -5 };
+enum { MOST_ASKED = 64 };
 
 struct limits {
     struct rlimit list[LIMITS];
-    char score[16]; /* of who is ended where memory is short */
+    char score[16];  /* of who is ended where memory is short */
+    char dumped[16]; /* what a core has of it */
 };
 
 struct inside {
@@ -365,12 +367,6 @@ static void stop_listening(struct inside *in)
     in->listener = -1;
 }
 
-/* It lies in a place, or a place lies in it. */
-static bool is_around(const char *path, const char *place)
-{
-    return file_is_below(path, place) || file_is_below(place, path);
-}
-
 static bool was_told(const struct inside *in, const char *asked)
 {
     for (size_t i = 0; i < in->n_asked; i++)
@@ -379,26 +375,11 @@ static bool was_told(const struct inside *in, const char *asked)
     return false;
 }
 
-/* What it is shown is none of it. The folders around that are there, too, and hold it alone. Of
- * folders that are its own what is not there yet, unless it makes it. */
-static bool is_worth_telling(const struct inside *in, const struct watched *call)
-{
-    const char *asked = call->asked;
-
-    if (!asked[0] || !asked[1] || file_is_below(asked, "/proc") || is_around(asked, in->folder))
-        return false;
-    for (size_t i = 0; i < in->n_places && *asked == '/'; i++)
-        if (is_around(asked, in->places[i] + 1))
-            return false;
-    if (room_is_its_own(asked) && (call->makes || access(asked, F_OK) == 0))
-        return false;
-    return in->n_asked < MOST_ASKED && !was_told(in, asked);
-}
-
 /* Told before the call goes on: who is told knows it before anything that the process does next. */
 static void tell_asked(struct inside *in, const struct watched *call)
 {
-    const char *words[] = {arena_string(in->action, call->asked), call->runs ? "run" : ""};
+    const char *words[] = {arena_string(in->action, call->asked),
+                           call->kind == WATCHED_MAKES ? "make" : ""};
     int sheet;
 
     if (!words[0] || (sheet = words_write(words, 2)) < 0)
@@ -419,35 +400,73 @@ static void listen_to(struct inside *in, short events)
     }
     if (!watch_hear(in->listener, &call))
         return;
-    if (is_worth_telling(in, &call))
+    if (hidden_asked(&in->mounts, &call) && in->n_asked < MOST_ASKED && !was_told(in, call.asked))
         tell_asked(in, &call);
     watch_go_on(in->listener, &call);
 }
 
 /* ---- its end ---- */
 
-/* What an action could change of this process, which has its user. */
-static bool look_at_limits(struct limits *out)
+static bool read_word(const char *path, char out[16])
 {
-    const int fd = open("/proc/self/oom_score_adj", O_RDONLY | O_CLOEXEC);
-    const ssize_t n = fd >= 0 ? read(fd, out->score, sizeof out->score - 1) : -1;
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const ssize_t n = fd >= 0 ? read(fd, out, 15) : -1;
 
     if (fd >= 0)
         close(fd);
-    if (n < 0)
+    if (n >= 0)
+        memset(out + n, 0, 16 - (size_t)n);
+    return n >= 0;
+}
+
+/* What an action could change of this process, which has its user. */
+static bool look_at_limits(struct limits *out)
+{
+    memset(out->dumped, 0, sizeof out->dumped);
+    (void)read_word("/proc/self/coredump_filter", out->dumped); /* not of every kernel */
+    if (!read_word("/proc/self/oom_score_adj", out->score))
         return false;
-    memset(out->score + n, 0, sizeof out->score - (size_t)n);
     for (int i = 0; i < LIMITS; i++)
         if (getrlimit((__rlimit_resource_t)i, &out->list[i]) != 0)
             return false;
     return true;
 }
 
+/* Keys are the user's in this room, whoever comes next. */
+static bool forget_keys(void)
+{
+    static const int keyrings[] = {USER_KEYRING, USERS_SESSION};
+
+    for (size_t i = 0; i < sizeof keyrings / sizeof *keyrings; i++)
+        if (syscall(SYS_keyctl, CLEAR_KEYRING, keyrings[i]) != 0 && errno != ENOSYS &&
+            errno != EPERM && errno != ENOKEY)
+            return false;
+    return true;
+}
+
+/* A port that was used is not free for a while. Behind the heading each connection has a line. */
+static bool has_connections(const struct inside *in)
+{
+    static const char *const lists[] = {"/proc/self/net/tcp", "/proc/self/net/tcp6"};
+    char bytes[512];
+
+    for (size_t i = 0; i < sizeof lists / sizeof *lists && !in->network; i++) {
+        const int fd = open(lists[i], O_RDONLY | O_CLOEXEC);
+        const ssize_t n = fd >= 0 ? read(fd, bytes, sizeof bytes) : 0;
+        if (fd >= 0)
+            close(fd);
+        if (n > 0 && memchr(bytes, '\n', (size_t)n) != bytes + n - 1)
+            return true;
+    }
+    return false;
+}
+
 static bool is_as_it_was(const struct inside *in)
 {
     struct limits now;
 
-    return look_at_limits(&now) && memcmp(&now, &in->limits, sizeof now) == 0;
+    return look_at_limits(&now) && memcmp(&now, &in->limits, sizeof now) == 0 && forget_keys() &&
+           !has_connections(in);
 }
 
 /* Nothing that it has begun outlives it. */

@@ -36,4 +36,13 @@ bool mounts_show(const struct mounts *m, char *const *places, size_t n, const ch
                  char *step);
 bool mounts_hide(const struct mounts *m, const char *folder, char *step);
 
+/* ---- hidden.c ---- */
+
+struct watched;
+
+/* Whether a call asks for what is hidden from it: what it reads or runs is there outside, and not
+ * here; what it makes would lie in a folder that is; or the network. Its path is then that of
+ * outside, with no link in it. */
+bool hidden_asked(const struct mounts *m, struct watched *call);
+
 #endif

@@ -17,7 +17,10 @@
 #include "engine/room/words.h"
 
 #define OUTSIDE "/outside"
-#define VAR "/var" /* whose tmp is a link to the other */
+#define VAR_TMP                                                                                    \
+    "/var"                                                                                         \
+    "/tmp"
+#define HOSTS "/etc/hosts"
 
 /* linux/mount.h beside sys/mount.h is an error in glibc 2.36. */
 struct attributes {
@@ -27,7 +30,7 @@ struct attributes {
 enum { ATTRIBUTE_READ_ONLY = 1, RECURSIVE = 0x8000, CLONE_TREE = 1, OPEN_TREE = 428 };
 
 /* Folders of which each action has its own. */
-static const char *const emptied[] = {"/tmp", "/dev/shm"};
+static const char *const emptied[] = {"/tmp", VAR_TMP, "/dev/shm"};
 enum { N_EMPTIED = sizeof emptied / sizeof *emptied };
 
 /* Of /proc what is the machine's. Root could write there: the kernel looks at users alone. */
@@ -119,7 +122,7 @@ static bool bind(const struct mounts *m, const char *path)
 
 bool room_is_its_own(const char *path)
 {
-    static const char *const own[] = {"/tmp", VAR "/tmp", "/dev"};
+    static const char *const own[] = {"/tmp", VAR_TMP, "/dev"};
 
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         if (file_is_below(path, own[i]))
@@ -196,7 +199,8 @@ static bool make_devices(const struct mounts *m, char *step)
             return false;
     at(step, "mount", "/dev/pts");
     return mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
-                 "newinstance,ptmxmode=0666,mode=620") == 0;
+                 "newinstance,ptmxmode=0666,mode=620") == 0 &&
+           set_read_only("/dev/pts", 0);
 }
 
 /* The new root is made where /tmp is, for a folder that exists; outside it is as it was. */
@@ -220,7 +224,8 @@ static bool cover(struct mounts *m, char *step)
 {
     at(step, "cover", OUTSIDE);
     m->root = (int)syscall(OPEN_TREE, AT_FDCWD, "/", CLONE_TREE | O_CLOEXEC);
-    return m->root >= 0 && mount_memory(OUTSIDE, "mode=0000,size=4k") && set_read_only("/", 0);
+    return m->root >= 0 && mount_memory(OUTSIDE, "mode=0000,size=4k") &&
+           set_read_only(OUTSIDE, 0) && set_read_only("/", 0);
 }
 
 static bool make_proc(char *step)
@@ -242,6 +247,28 @@ bool mounts_protect(char *step)
     return true;
 }
 
+/* Its name leads to itself, and not to a server of names. */
+static bool show_hosts(const struct mounts *m, char *step)
+{
+    static const char names[] = "\n127.0.0.1 hpo\n";
+    char from[PATH_MAX], bytes[64 * 1024];
+    int there, fd;
+    ssize_t n;
+    bool made;
+
+    at(step, "show", HOSTS);
+    if (access(HOSTS, F_OK) != 0 || !outside(m, HOSTS, from) ||
+        (there = open(from, O_RDONLY | O_CLOEXEC)) < 0)
+        return true; /* there are no such names here */
+    n = read(there, bytes, sizeof bytes);
+    close(there);
+    if (n < 0 || (fd = open("/run/hosts", O_WRONLY | O_CREAT | O_CLOEXEC, 0644)) < 0)
+        return false;
+    made = write(fd, bytes, (size_t)n) == n && write(fd, names, sizeof names - 1) > 0;
+    close(fd);
+    return made && mount("/run/hosts", HOSTS, NULL, MS_BIND, NULL) == 0 && set_read_only(HOSTS, 0);
+}
+
 static bool make_emptied(size_t i, char *step)
 {
     at(step, "mount memory on", emptied[i]);
@@ -255,8 +282,7 @@ bool mounts_make(struct mounts *m, char *const *places, size_t n, char *step)
     if (!make_proc(step) || !make_devices(m, step))
         return false;
     at(step, "make", "/tmp");
-    if (!make_folders(-1, "/tmp") || !make_folders(-1, "/run") || !make_folders(-1, VAR) ||
-        symlink("/tmp", VAR "/tmp") != 0)
+    if (!make_folders(-1, "/tmp") || !make_folders(-1, "/run") || !make_folders(-1, VAR_TMP))
         return false;
     for (size_t i = 0; i < n; i++)
         if (!is_emptied(places[i] + 1) && !show_place(m, places[i], step))
@@ -264,7 +290,7 @@ bool mounts_make(struct mounts *m, char *const *places, size_t n, char *step)
     for (size_t i = 0; i < N_EMPTIED; i++)
         if (!make_emptied(i, step))
             return false;
-    return cover(m, step);
+    return show_hosts(m, step) && cover(m, step);
 }
 
 /* ---- one action ---- */

@@ -67,10 +67,10 @@ enum status room_start(struct room *room, const struct command *command, const c
 /* Whether it lies in /tmp, or another folder of which every room has its own. */
 bool room_is_its_own(const char *path);
 
-/* What a command has asked for that it is not shown. */
+/* What a command has asked for that is hidden from it. */
 struct room_asked {
     const char *what; /* an absolute path, or "the network (10.0.0.1:53)" */
-    bool runs;        /* it is to be run: programs are looked for in all folders of PATH */
+    bool makes;       /* it was to be made there */
 };
 
 /* Up to the last room_poll. The list lives until room_start, or room_close. */

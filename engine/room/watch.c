@@ -134,30 +134,6 @@ static ssize_t read_memory(pid_t pid, uint64_t address, void *bytes, size_t n)
     return got;
 }
 
-/* Takes "." and ".." out of an absolute path; what links do is not looked at. */
-static void clean(char *path)
-{
-    char *to = path;
-
-    for (const char *from = path; *from;) {
-        size_t n;
-        from += strspn(from, "/");
-        n = strcspn(from, "/");
-        if (n == 2 && from[0] == '.' && from[1] == '.') {
-            while (to > path && *--to != '/')
-                continue;
-        } else if (n > 0 && !(n == 1 && from[0] == '.')) {
-            *to++ = '/';
-            memmove(to, from, n);
-            to += n;
-        }
-        from += n;
-    }
-    if (to == path)
-        *to++ = '/';
-    *to = '\0';
-}
-
 static bool read_folder(pid_t pid, int fd, char out[PATH_MAX])
 {
     char link[64];
@@ -183,21 +159,20 @@ static void read_path(const struct seccomp_notif *call, const struct path_call *
         return; /* the kernel finds no path there either */
     if (*text != '/' && !read_folder((pid_t)call->pid, folder, from))
         return;
-    if (snprintf(out, PATH_MAX, "%s/%s", from, text) >= PATH_MAX) {
+    if (snprintf(out, PATH_MAX, "%s%s%s", from, *from ? "/" : "", text) >= PATH_MAX)
         *out = '\0'; /* no file has such a name */
-        return;
-    }
-    clean(out);
 }
 
-static bool makes(const struct seccomp_notif *call, const struct path_call *at)
+static enum watched_kind kind_of(const struct seccomp_notif *call, const struct path_call *at)
 {
     uint64_t flags = at->flags >= 0 ? call->data.args[at->flags] : 0;
 
+    if (at->flags < 0)
+        return at->flags == RUNS ? WATCHED_RUNS : WATCHED_MAKES;
     if (call->data.nr == SYS_openat2 &&
         read_memory((pid_t)call->pid, flags, &flags, sizeof flags) != sizeof flags)
-        return false; /* the kernel cannot read them either */
-    return at->flags == MAKES || (flags & O_CREAT);
+        return WATCHED_POINTS; /* the kernel cannot read them either */
+    return flags & O_CREAT ? WATCHED_MAKES : flags & O_PATH ? WATCHED_POINTS : WATCHED_READS;
 }
 
 static bool is_inside(const struct sockaddr_storage *address)
@@ -257,8 +232,7 @@ static void read_call(const struct seccomp_notif *call, struct watched *out)
     for (size_t i = 0; i < N_PATHS; i++)
         if (call->data.nr == path_calls[i].number) {
             read_path(call, &path_calls[i], out->asked);
-            out->makes = makes(call, &path_calls[i]);
-            out->runs = path_calls[i].flags == RUNS;
+            out->kind = kind_of(call, &path_calls[i]);
         }
     for (size_t i = 0; i < N_NETWORK; i++)
         if (call->data.nr == network_calls[i].number)
@@ -273,7 +247,7 @@ bool watch_hear(int listener, struct watched *out)
     if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &call) != 0)
         return false;
     out->id = call.id;
-    out->makes = out->runs = false;
+    out->kind = WATCHED_READS;
     *out->asked = '\0';
     read_call(&call, out);
     if (ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &call.id) != 0)

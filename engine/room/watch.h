@@ -16,8 +16,12 @@
 struct watched {
     uint64_t id;
     char asked[PATH_MAX]; /* an absolute path, or "the network (10.0.0.1:53)"; "": of no interest */
-    bool makes;           /* what is at the path, where nothing is */
-    bool runs;            /* it */
+    enum watched_kind {
+        WATCHED_READS,
+        WATCHED_MAKES, /* what is at the path, where nothing is */
+        WATCHED_RUNS,
+        WATCHED_POINTS /* to it, and no more: O_PATH */
+    } kind;
 };
 
 /* From now on this process and all that it starts are watched. It has no_new_privs. *listener is

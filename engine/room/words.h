@@ -33,7 +33,7 @@ struct room_reply {
         ROOM_UNMAPPED, /* it waits for its users to be mapped */
         ROOM_READY,    /* to ROOM_AWAIT with its namespaces, in the order of inside.c */
         ROOM_STARTED,  /* from the pid of what runs */
-        ROOM_ASKED,    /* sheet: what it asked for and is not shown; "run" or "" */
+        ROOM_ASKED,    /* sheet: what it asked for and is hidden from it; "make" or "" */
         ROOM_ENDED
     } kind;
     int failed;           /* errno of the step that failed; 0: none */
