@@ -290,7 +290,8 @@ static void the_network_is_asked_for(void **state)
         "at(s.socket(s.AF_UNIX).connect, 'absent'); at(udp.sendto, b'x', ('127.0.0.2', 9))\n"
         "at(tcp.connect, ('192.0.2.1', 80)); at(udp.sendto, b'x', ('192.0.2.2', 53))\n"
         "at(udp.sendmsg, [b'x'], [], 0, ('192.0.2.3', 1)); at(six.connect, ('2001:db8::1', 80))\n"
-        "at(six.connect, ('::ffff:127.0.0.1', 1)); at(six.connect, ('::1', 1))\n"
+        "at(s.socket(s.AF_INET6).connect, ('::ffff:127.0.0.1', 1))\n"
+        "at(s.socket(s.AF_INET6).connect, ('::1', 1))\n"
         "at(s.socket().bind, ('192.0.2.4', 5))\n";
     struct place *p = *state;
     const struct room_asked *list;
