@@ -1,6 +1,7 @@
 /* why_state: known, running, failed, or to be run. */
 #include "engine/commands/why_state.h"
 
+#include <string.h>
 #include <time.h>
 
 #include "base/text.h"
@@ -42,9 +43,9 @@ static enum status add_isolation(const struct result *r, struct arena *arena, st
     struct measured took;
 
     TRY(measured_get(r, arena, &took, err));
-    if (!took.isolation)
-        return OK;
-    text_printf(t, "  isolation: %s\n", took.isolation);
+    if (!took.isolation && strcmp(r->kind, "unit") != 0 && strcmp(r->kind, "command") != 0)
+        return OK; /* what hpo itself makes */
+    text_printf(t, "  isolation: %s\n", took.isolation ? took.isolation : "none");
     for (size_t i = 0; i < took.n_seen; i++)
         text_printf(t, "%s%s%s", i == 0 ? "  it saw besides its inputs and the system: " : ", ",
                     took.seen[i], i + 1 == took.n_seen ? "\n" : "");

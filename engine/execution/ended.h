@@ -16,7 +16,7 @@ bool ended_may(const struct build *b, const struct job *job);
 /* Keeps that it has; *s as in results_publish. */
 enum status ended_keep(struct build *b, struct job *job, struct error *err) MUST_CHECK;
 
-/* Whether what happens to it now fails it: of a script not, once it has reported what was wanted. */
+/* Whether what happens to it now fails it: a script not, once it has reported what was wanted. */
 bool ended_counts(const struct job *job);
 
 /* The task of a script has ended, as the event says. */

@@ -24,7 +24,8 @@ struct mounts {
     int root;    /* the root, which can be written to by this way alone */
 };
 
-/* Makes the root of the places (SHEET_READS or SHEET_WRITES, and a path), and enters it. On failure errno, and what it was at in `step`. */
+/* Makes the root of the places (SHEET_READS or SHEET_WRITES, and a path), and enters it. On failure
+ * errno, and what it was at in `step`. */
 bool mounts_make(struct mounts *m, char *const *places, size_t n, char *step);
 
 /* Makes what is the machine's in /proc read-only. */
