@@ -67,12 +67,15 @@ static enum status add_folders(const struct local *l, const char *list, bool pro
     return OK;
 }
 
-static enum status add_modules(const struct local *l, const struct action *a, struct places *p,
-                               struct error *err)
+/* What its own variables say of where programs and modules are. */
+static enum status add_env(const struct local *l, const struct action *a, struct places *p,
+                           struct error *err)
 {
-    for (size_t i = 0; i < a->n_env; i++)
-        if (strcmp(a->env[i].name, "PYTHONPATH") == 0)
-            TRY(add_folders(l, a->env[i].value, false, p, err));
+    for (size_t i = 0; i < a->n_env; i++) {
+        const bool programs = strcmp(a->env[i].name, "PATH") == 0;
+        if (programs || strcmp(a->env[i].name, "PYTHONPATH") == 0)
+            TRY(add_folders(l, a->env[i].value, programs, p, err));
+    }
     return OK;
 }
 
@@ -97,7 +100,7 @@ static enum status find_places(const struct local *l, const struct child *c, str
     if (c->action->resources.n_settings > 0)
         TRY(places_add(p, devices_libraries(l->machine.devices), err));
     TRY(add_passed(c->action, p, written, err));
-    TRY(add_modules(l, c->action, p, err));
+    TRY(add_env(l, c->action, p, err));
     TRY(add_cards(l, c, p, err));
     places_finish(p);
     places_finish(written);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,8 +20,9 @@ enum status places_add(struct places *p, const char *path, struct error *err)
     const char **last;
     char real[PATH_MAX];
 
-    if (path && path[0] == '/' && !file_is_inner_path(path + 1) && realpath(path, real))
-        path = arena_string(p->arena, real); /* "/data/", "/data/../more" */
+    if (path && path[0] == '/' && !file_is_inner_path(path + 1) && realpath(path, real) &&
+        !(path = arena_string(p->arena, real))) /* "/data/", "/data/../more" */
+        return error_memory(err);
     if (!path || path[0] != '/' || !file_is_inner_path(path + 1) || strcmp(path, "/proc") == 0 ||
         strcmp(path, "/dev") == 0)
         return OK; /* the last two it has of its own */
@@ -45,22 +47,24 @@ enum status places_join(struct places *p, const struct places *others, struct er
     return OK;
 }
 
-static bool has(const char *folder, const char *name, struct arena *arena)
+static bool has(const char *folder, const char *name)
 {
-    const char *path = file_join(arena, folder, name);
+    char path[PATH_MAX];
 
-    return path && access(path, F_OK) == 0;
+    return snprintf(path, sizeof path, "%s/%s", folder, name) < (int)sizeof path &&
+           access(path, F_OK) == 0;
 }
 
-/* The folder above; NULL for "/" and what lies in it. */
-static char *above(const char *path, struct arena *arena)
+/* The folder above: NULL for "/" and what lies in it, and for NULL. */
+static enum status above(const char *path, struct arena *arena, char **folder, struct error *err)
 {
-    char *folder = arena_string(arena, path), *slash = folder ? strrchr(folder, '/') : NULL;
+    const char *slash = path ? strrchr(path, '/') : NULL;
 
-    if (!slash || slash == folder)
-        return NULL;
-    *slash = '\0';
-    return folder;
+    *folder = NULL;
+    if (!slash || slash == path)
+        return OK;
+    *folder = arena_copy(arena, path, (size_t)(slash - path));
+    return *folder ? OK : error_memory(err);
 }
 
 static bool ends_with(const char *path, const char *name)
@@ -85,15 +89,15 @@ static enum status add_home(struct places *p, const char *prefix, struct error *
         return OK;
     home += strlen("home = ");
     home[strcspn(home, "\r\n")] = '\0';
-    return places_add(p, above(home, p->arena), err);
+    TRY(above(home, p->arena, &home, err));
+    return places_add(p, home, err);
 }
 
 /* What lies around a program in FOLDER/bin. */
 static enum status add_prefix(struct places *p, const char *prefix, struct error *err)
 {
-    const bool is_python = has(prefix, "pyvenv.cfg", p->arena) ||
-                           has(prefix, "conda-meta", p->arena) ||
-                           has(prefix, "lib/python3", p->arena);
+    const bool is_python =
+        has(prefix, "pyvenv.cfg") || has(prefix, "conda-meta") || has(prefix, "lib/python3");
 
     if (is_python) {
         TRY(places_add(p, prefix, err));
@@ -111,8 +115,10 @@ static enum status add_prefix(struct places *p, const char *prefix, struct error
 
 static enum status add_around(struct places *p, const char *path, struct error *err)
 {
-    const char *bin = above(path, p->arena), *prefix = bin ? above(bin, p->arena) : NULL;
+    char *bin, *prefix;
 
+    TRY(above(path, p->arena, &bin, err));
+    TRY(above(bin, p->arena, &prefix, err));
     if (!prefix)
         return OK;
     if (ends_with(bin, "/shims")) /* pyenv's */
@@ -123,7 +129,7 @@ static enum status add_around(struct places *p, const char *path, struct error *
 /* It, where its links lead, and what lies around these. */
 static enum status add_links(struct places *p, const char *path, struct error *err)
 {
-    char target[PATH_MAX];
+    char target[PATH_MAX], *folder;
     ssize_t n;
 
     for (int links = 0; path && links < MOST_LINKS; links++) {
@@ -132,10 +138,11 @@ static enum status add_links(struct places *p, const char *path, struct error *e
         if ((n = readlink(path, target, sizeof target - 1)) <= 0)
             break;
         target[n] = '\0';
+        TRY(above(path, p->arena, &folder, err));
         if (target[0] == '/')
             path = arena_string(p->arena, target);
         else
-            path = file_join(p->arena, above(path, p->arena), target);
+            path = file_join(p->arena, folder ? folder : "", target);
         if (!path)
             return error_memory(err);
     }
