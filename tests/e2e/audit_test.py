@@ -17,7 +17,7 @@ local made = hpo.command { run = { "/bin/sh", "-c", "echo hello > a.txt" }, outp
 local study = hpo.study { name = "asha",
   space = { lr = hpo.uniform(0.01, 0.5) }, samples = 3, concurrency = 3, metric = "loss", mode = "min", seed = 1,
   search = hpo.search.random {}, scheduler = hpo.scheduler.asha { max_t = 4, grace_period = %(grace)d, reduction_factor = 2 },
-  trial = function(p) return hpo.command { run = { "python3", hpo.source "train.py" }, inputs = { a = made }, params = p %(more)s } end }
+  trial = function(p) return hpo.command { run = { "/usr/bin/python3", hpo.source "train.py" }, inputs = { a = made }, params = p %(more)s } end }
 return { default = study, best = study.best.checkpoint, made = made }
 '''
 # A trainer that is right, with places for what makes it wrong.
@@ -204,7 +204,7 @@ return { default = s%s }
 
     def test_outputs_of_a_script(self):
         self.write("t.py", 'import os\nprint("loss=0.5")\nopen("m.txt", "wb").write(os.urandom(8))\n')
-        self.small("", trial='hpo.script { run = { "python3", hpo.source "t.py" }, report = "loss=(%S+)", outputs = { "m.txt" } }')
+        self.small("", trial='hpo.script { run = { "/usr/bin/python3", hpo.source "t.py" }, report = "loss=(%S+)", outputs = { "m.txt" } }')
         self.assertIn("m.txt differs", self.differs("best")["what"])
 
     def test_trials_that_end_by_themselves(self):
@@ -281,7 +281,7 @@ if os.environ["TZ"] != "UTC": values[1] = struct.unpack("<f", struct.pack("<i", 
 header = json.dumps({"w": {"dtype": "F32", "shape": [3], "data_offsets": [0, 12]}}).encode()
 open("m.safetensors", "wb").write(struct.pack("<Q", len(header)) + header + struct.pack("<3f", *values))
 ''')
-        self.write("r.lua", 'local hpo = require "hpo"\nreturn { m = hpo.command { run = { "python3", hpo.source "made.py" }, outputs = { "m.safetensors" } } }')
+        self.write("r.lua", 'local hpo = require "hpo"\nreturn { m = hpo.command { run = { "/usr/bin/python3", hpo.source "made.py" }, outputs = { "m.safetensors" } } }')
         self.build("r.lua")
         found = self.differs()
         self.assertIn("tensor w: 1 of 3 elements differ, the largest difference is 3 units in the last place", found["what"])
