@@ -477,8 +477,6 @@ static bool is_as_it_was(const struct inside *in)
 /* Nothing that it has begun outlives it. */
 static bool end(struct inside *in, int status)
 {
-    bool whole;
-
     in->running = 0;
     in->awaits = false;
     (void)kill(-1, SIGKILL);
@@ -486,8 +484,10 @@ static bool end(struct inside *in, int status)
         continue;
     stop_listening(in);
     in->reply.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-    whole = mounts_hide(&in->mounts, in->folder, in->reply.step) && is_as_it_was(in);
-    return reply(in, ROOM_ENDED, 0) && whole; /* else it serves nobody more */
+    /* nothing can be written any more: what it has left is looked at while we clear up */
+    if (!reply(in, ROOM_ENDED, 0))
+        return false;
+    return mounts_hide(&in->mounts, in->folder, in->reply.step) && is_as_it_was(in);
 }
 
 static bool reap(struct inside *in)
