@@ -1,6 +1,7 @@
 /* verdict: a sentence, its cards, and what it may have missed. Start at verdict_find. */
 #include "engine/execution/verdict.h"
 
+#include <signal.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -22,7 +23,7 @@ static bool is_signal(int exit_code)
 static const char *sentence_of(const struct build *b, const struct job *job, int exit_code)
 {
     if (job->task->caught)
-        return arena_printf(b->arena, "it asked for what it does not declare (--sandbox strict)");
+        return arena_string(b->arena, "it asked for what it does not declare (--sandbox strict)");
     if (job->timed_out)
         return arena_printf(b->arena, "nothing came from it for %g s",
                             graph_node(b->graph, job->node)->action.timeout);

@@ -113,17 +113,25 @@ static enum status add_prefix(struct places *p, const char *prefix, struct error
     return OK;
 }
 
-static enum status add_around(struct places *p, const char *path, struct error *err)
+/* What lies around a folder of programs. */
+static enum status add_around_folder(struct places *p, const char *bin, struct error *err)
 {
-    char *bin, *prefix;
+    char *prefix;
 
-    TRY(above(path, p->arena, &bin, err));
     TRY(above(bin, p->arena, &prefix, err));
     if (!prefix)
         return OK;
     if (ends_with(bin, "/shims")) /* pyenv's */
         return places_add(p, prefix, err);
     return ends_with(bin, "/bin") ? add_prefix(p, prefix, err) : OK;
+}
+
+static enum status add_around(struct places *p, const char *path, struct error *err)
+{
+    char *bin;
+
+    TRY(above(path, p->arena, &bin, err));
+    return bin ? add_around_folder(p, bin, err) : OK;
 }
 
 /* It, where its links lead, and what lies around these. */
@@ -181,12 +189,8 @@ static int by_name(const void *a, const void *b)
 
 enum status places_add_programs(struct places *p, const char *folder, struct error *err)
 {
-    const char *program = file_join(p->arena, folder, "program");
-
-    if (!program)
-        return error_memory(err);
     TRY(places_add(p, folder, err));
-    return add_around(p, program, err);
+    return add_around_folder(p, folder, err);
 }
 
 void places_finish(struct places *p)

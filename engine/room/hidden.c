@@ -1,5 +1,4 @@
 /* hidden: the same path inside and outside. Start at hidden_asked. */
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <stdio.h>

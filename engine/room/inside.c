@@ -407,15 +407,16 @@ static void listen_to(struct inside *in, short events)
 
 /* ---- its end ---- */
 
-static bool read_word(const char *path, char out[16])
+/* Its beginning, with NULs behind it. False: it cannot be read. */
+static bool read_beginning(const char *path, char *out, size_t size)
 {
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
-    const ssize_t n = fd >= 0 ? read(fd, out, 15) : -1;
+    const ssize_t n = fd >= 0 ? read(fd, out, size - 1) : -1;
 
     if (fd >= 0)
         close(fd);
     if (n >= 0)
-        memset(out + n, 0, 16 - (size_t)n);
+        memset(out + n, 0, size - (size_t)n);
     return n >= 0;
 }
 
@@ -423,8 +424,9 @@ static bool read_word(const char *path, char out[16])
 static bool look_at_limits(struct limits *out)
 {
     memset(out->dumped, 0, sizeof out->dumped);
-    (void)read_word("/proc/self/coredump_filter", out->dumped); /* not of every kernel */
-    if (!read_word("/proc/self/oom_score_adj", out->score))
+    /* not every kernel has it */
+    (void)read_beginning("/proc/self/coredump_filter", out->dumped, sizeof out->dumped);
+    if (!read_beginning("/proc/self/oom_score_adj", out->score, sizeof out->score))
         return false;
     for (int i = 0; i < LIMITS; i++)
         if (getrlimit((__rlimit_resource_t)i, &out->list[i]) != 0)
@@ -447,13 +449,8 @@ static bool forget_keys(void)
 static bool has_line(const char *path, const char *line)
 {
     char bytes[2048];
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
-    const ssize_t n = fd >= 0 ? read(fd, bytes, sizeof bytes - 1) : 0;
 
-    if (fd >= 0)
-        close(fd);
-    bytes[n > 0 ? n : 0] = '\0';
-    return strstr(bytes, line) != NULL;
+    return read_beginning(path, bytes, sizeof bytes) && strstr(bytes, line);
 }
 
 /* A port that was used is not free for a while. The lists of connections say more, and take the
@@ -470,7 +467,7 @@ static bool is_as_it_was(const struct inside *in)
 {
     struct limits now;
 
-    return look_at_limits(&now) && memcmp(&now, &in->limits, sizeof now) == 0 && forget_keys() &&
+    return look_at_limits(&now) && memcmp(&now, &in->limits, sizeof now) == 0 &&
            !has_connections(in);
 }
 
@@ -487,7 +484,8 @@ static bool end(struct inside *in, int status)
     /* nothing can be written any more: what it has left is looked at while we clear up */
     if (!reply(in, ROOM_ENDED, 0))
         return false;
-    return mounts_hide(&in->mounts, in->folder, in->reply.step) && is_as_it_was(in);
+    return mounts_hide(&in->mounts, in->folder, in->reply.step) && forget_keys() &&
+           is_as_it_was(in); /* else it serves nobody more */
 }
 
 static bool reap(struct inside *in)

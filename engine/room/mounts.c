@@ -17,9 +17,7 @@
 #include "engine/room/words.h"
 
 #define OUTSIDE "/outside"
-#define VAR_TMP                                                                                    \
-    "/var"                                                                                         \
-    "/tmp"
+#define VAR "/var"
 #define HOSTS "/etc/hosts"
 
 /* linux/mount.h beside sys/mount.h is an error in glibc 2.36. */
@@ -30,7 +28,7 @@ struct attributes {
 enum { ATTRIBUTE_READ_ONLY = 1, RECURSIVE = 0x8000, CLONE_TREE = 1, OPEN_TREE = 428 };
 
 /* Folders of which each action has its own. */
-static const char *const emptied[] = {"/tmp", VAR_TMP, "/dev/shm"};
+static const char *const emptied[] = {"/tmp", VAR "/tmp", "/dev/shm"};
 enum { N_EMPTIED = sizeof emptied / sizeof *emptied };
 
 /* Of /proc what is the machine's. Root could write there: the kernel looks at users alone. */
@@ -122,7 +120,7 @@ static bool bind(const struct mounts *m, const char *path)
 
 bool room_is_its_own(const char *path)
 {
-    static const char *const own[] = {"/tmp", VAR_TMP, "/dev"};
+    static const char *const own[] = {"/tmp", VAR "/tmp", "/dev"};
 
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         if (file_is_below(path, own[i]))
@@ -134,7 +132,7 @@ bool room_is_its_own(const char *path)
 static bool is_emptied(const char *path)
 {
     for (size_t i = 0; i < N_EMPTIED; i++)
-        if (strncmp(path, emptied[i], strlen(emptied[i])) == 0 && path[strlen(emptied[i])] == '/')
+        if (file_is_below(path, emptied[i]) && path[strlen(emptied[i])])
             return true;
     return false;
 }
@@ -282,7 +280,7 @@ bool mounts_make(struct mounts *m, char *const *places, size_t n, char *step)
     if (!make_proc(step) || !make_devices(m, step))
         return false;
     at(step, "make", "/tmp");
-    if (!make_folders(-1, "/tmp") || !make_folders(-1, "/run") || !make_folders(-1, VAR_TMP))
+    if (!make_folders(-1, "/tmp") || !make_folders(-1, "/run") || !make_folders(-1, VAR "/tmp"))
         return false;
     for (size_t i = 0; i < n; i++)
         if (!is_emptied(places[i] + 1) && !show_place(m, places[i], step))

@@ -31,7 +31,7 @@ def main():
     names = DOCKER if sys.argv[1] == "docker" else sys.argv[1].split(",")
     steps = program(names)
     text = ctypes.create_string_buffer(steps, len(steps))
-    filter = struct.pack("HxxxxxxP", len(steps) // 8, ctypes.addressof(text))
+    filter = struct.pack("H6xP", len(steps) // 8, ctypes.addressof(text))
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) or libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, filter, 0, 0):
         sys.exit(f"no filter: {os.strerror(ctypes.get_errno())}")
