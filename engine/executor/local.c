@@ -139,6 +139,7 @@ void local_free_child(struct local *l, struct child *c, bool keep_folder)
         progress_warning(l->machine.progress, "a working folder is left: %s: %s", left.where,
                          left.text);
     workspace_leave(&c->workspace);
+    local_close_streams(c);
     if (c->log >= 0)
         close(c->log);
     arena_close(c->arena);
@@ -177,7 +178,11 @@ static enum status local_start(struct executor *x, const struct request *r, stru
         arena_close(arena);
         return error_memory(err);
     }
-    *c = (struct child){.arena = arena, .workspace = {.lock = -1}, .birth = {-1, 0}, .log = -1};
+    *c = (struct child){.arena = arena,
+                        .workspace = {.lock = -1},
+                        .birth = {-1, 0},
+                        .log = -1,
+                        .streams = {-1, -1, -1}};
     c->process = (struct process){.pidfd = -1, .output = -1, .input = -1};
     *outcome = START_STARTED;
     surroundings.task = &c->task;

@@ -195,37 +195,78 @@ static void drop_room(struct local *l, struct child *c, bool whole)
     c->came_in = false;
 }
 
-static enum status start_in_room(struct local *l, struct child *c, bool *gone, struct error *err)
+static enum status start_in_none(struct local *l, struct child *c, struct error *err)
 {
-    const enum status s =
-        room_start(c->room, &c->command, c->task.folder, c->watched, &c->process, err);
+    const enum status s = runner_start(l->machine.reaper, &c->command, &c->process, err);
 
-    *gone = s != OK && room_is_gone(c->room);
-    if (s != OK)
-        drop_room(l, c, false);
+    if (c->command.ruleset)
+        close(c->command.ruleset);
+    c->command.ruleset = 0;
     return s;
+}
+
+void local_close_streams(struct child *c)
+{
+    for (int i = 0; i < ROOM_STREAMS; i++) {
+        if (c->streams[i] >= 0)
+            close(c->streams[i]);
+        c->streams[i] = -1;
+    }
+}
+
+/* It does not begin. */
+static enum status give_up(struct child *c, enum status s, struct error *err)
+{
+    error_place(err, "%s", c->command.argv[0]);
+    local_close_streams(c);
+    runner_drop_streams(&c->process);
+    return s;
+}
+
+/* Whether it may begin in another room, as it has not in this one: that had died while nobody used
+ * it, or serves nobody more; or the kernel refuses to watch, and that alone. */
+static bool has_another_try(struct local *l, struct child *c)
+{
+    const bool gone = room_is_gone(c->room), again = c->again;
+
+    drop_room(l, c, false);
+    if (again || (!gone && (!c->watched || l->machine.sandbox == SANDBOX_STRICT)))
+        return false;
+    c->again = true;
+    c->watched &= gone;
+    if (gone)
+        rooms_drop_idle(l->rooms);
+    return true;
+}
+
+/* What it was told already is in its streams. */
+static enum status begin_again(struct local *l, struct child *c, enum status s, struct error *err)
+{
+    while (s != OK && has_another_try(l, c)) {
+        s = take_room(l, c, err);
+        if (s != OK)
+            break;
+        s = room_start(c->room, &c->command, c->task.folder, c->watched, c->streams, &c->process,
+                       err);
+    }
+    return s == OK ? OK : give_up(c, s, err);
 }
 
 enum status local_start_process(struct local *l, struct child *c, struct error *err)
 {
-    bool gone = false;
     enum status s;
 
     if (l->rooms && c->action)
         TRY(take_room(l, c, err));
-    if (!c->room) {
-        s = runner_start(l->machine.reaper, &c->command, &c->process, err);
-        if (c->command.ruleset)
-            close(c->command.ruleset);
-        c->command.ruleset = 0;
+    if (!c->room)
+        return start_in_none(l, c, err);
+    s = runner_streams(&c->command, c->streams, &c->process, err);
+    if (s != OK) {
+        drop_room(l, c, true);
         return s;
     }
-    s = start_in_room(l, c, &gone, err);
-    if (s == OK || (!gone && !c->watched) || (!gone && l->machine.sandbox == SANDBOX_STRICT))
-        return s;
-    c->watched &= gone;        /* the kernel may refuse that alone */
-    TRY(take_room(l, c, err)); /* this one had died while nobody used it, or serves nobody more */
-    return c->room ? start_in_room(l, c, &gone, err) : s;
+    s = room_start(c->room, &c->command, c->task.folder, c->watched, c->streams, &c->process, err);
+    return begin_again(l, c, s, err);
 }
 
 bool local_enter(struct local *l, struct child *c, struct entry *entry, int ways[ROOM_WAYS])
@@ -303,14 +344,18 @@ static enum status look_at_asked(const struct local *l, struct child *c, struct 
 
 enum status local_poll_process(struct local *l, struct child *c, struct error *err)
 {
-    bool whole;
+    enum status s;
 
     if (c->room && !c->came_in) {
-        whole = room_poll(c->room, &c->process);
+        s = room_poll(c->room, &c->process, err);
+        if (s != OK)
+            return begin_again(l, c, s, err);
+        if (room_has_begun(c->room))
+            local_close_streams(c);
         if (c->watched)
             TRY(look_at_asked(l, c, err));
         if (c->process.ended)
-            give_back(l, c, whole);
+            give_back(l, c, !room_is_gone(c->room));
         return OK;
     }
     runner_poll(l->machine.reaper, &c->process);

@@ -27,12 +27,14 @@ struct child {
     const struct action *action; /* a command's, once that is prepared; NULL: it fetches */
     struct command command;      /* what runs there, with its environment */
     struct process process;
-    struct room *room;     /* in which it runs; NULL: in none, or it has ended */
-    bool came_in;          /* into it, by itself: it is our child */
-    bool watched;          /* what it asks for there is told */
-    size_t asked_capacity; /* of task.asked */
-    bool roomy;            /* it has run in one: nothing of it can be left */
-    struct server *server; /* the interpreter that it is a child of, or NULL */
+    struct room *room;         /* in which it runs; NULL: in none, or it has ended */
+    bool came_in;              /* into it, by itself: it is our child */
+    bool again;                /* it is its second room: in the first it had not begun */
+    int streams[ROOM_STREAMS]; /* its ends of them, until it has begun there */
+    bool watched;              /* what it asks for there is told */
+    size_t asked_capacity;     /* of task.asked */
+    bool roomy;                /* it has run in one: nothing of it can be left */
+    struct server *server;     /* the interpreter that it is a child of, or NULL */
     struct birth birth;
     int64_t asked_ns; /* when a child was asked for, or its server began to load */
     bool unborn;      /* it has no process yet: see local_start.c */
@@ -100,6 +102,7 @@ void local_leave(struct local *l, struct child *c);
 void local_signal(const struct child *c, int signal);
 enum status local_poll_process(struct local *l, struct child *c, struct error *err) MUST_CHECK;
 void local_close_process(struct local *l, struct child *c);
+void local_close_streams(struct child *c);
 
 /* Prepares it, and starts its process or asks for one. */
 enum status local_begin(struct local *l, struct child *c, const struct request *r,

@@ -163,6 +163,17 @@ void rooms_give(struct rooms *rooms, struct room *room, bool whole)
         drop(rooms, last);
 }
 
+void rooms_drop_idle(struct rooms *rooms)
+{
+    struct kept *next;
+
+    for (struct kept *k = rooms->list; k; k = next) {
+        next = k->next;
+        if (k->idle)
+            drop(rooms, k);
+    }
+}
+
 bool rooms_has(const struct rooms *rooms, pid_t pid)
 {
     for (const struct kept *k = rooms ? rooms->list : NULL; k; k = k->next)

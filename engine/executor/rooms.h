@@ -32,6 +32,9 @@ enum status rooms_take(struct rooms *rooms, const struct room_view *view, struct
 /* Its action has ended. whole: the room has not. */
 void rooms_give(struct rooms *rooms, struct room *room, bool whole);
 
+/* Closes those that nobody uses. */
+void rooms_drop_idle(struct rooms *rooms);
+
 /* Whether a child of ours is a room's, and how many are. rooms may be NULL. */
 bool rooms_has(const struct rooms *rooms, pid_t pid);
 int rooms_count(const struct rooms *rooms);

@@ -208,7 +208,7 @@ static bool send_descriptors(int to, const int fds[PASSED], const struct entry *
     memcpy(all, fds, PASSED * sizeof *all);
     if (entry->n > 0)
         memcpy(all + PASSED, entry->ways, entry->n * sizeof *all);
-    return record_send(to, MSG_DONTWAIT, rights, (size_t)n, all, PASSED + entry->n, 0);
+    return record_send(to, MSG_DONTWAIT, rights, (size_t)n, all, PASSED + entry->n);
 }
 
 bool interpreter_ask(struct interpreter *i, const struct command *command,

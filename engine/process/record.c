@@ -23,19 +23,16 @@ static void add(struct msghdr *m, int type, const void *data, size_t n)
 }
 
 bool record_send(int socket, int flags, const void *record, size_t bytes, const int *fds,
-                 size_t n_fds, pid_t as)
+                 size_t n_fds)
 {
     union beside beside = {.bytes = {0}};
     struct iovec part = {(void *)record, bytes};
     struct msghdr m = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &beside};
-    const struct ucred from = {as, getuid(), getgid()};
     ssize_t sent;
 
     if (n_fds > 0)
         add(&m, SCM_RIGHTS, fds, n_fds * sizeof *fds);
-    if (as)
-        add(&m, SCM_CREDENTIALS, &from, sizeof from);
-    if (m.msg_controllen == 0)
+    else
         m.msg_control = NULL;
     do
         sent = sendmsg(socket, &m, flags | MSG_NOSIGNAL);

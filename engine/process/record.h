@@ -8,10 +8,9 @@
 
 enum { RECORD_DESCRIPTORS = 16 }; /* at most */
 
-/* Sends a record. flags: MSG_DONTWAIT or 0; as: the process that it is from, 0: this one. False,
- * with errno. */
+/* Sends a record. flags: MSG_DONTWAIT or 0. False, with errno. */
 bool record_send(int socket, int flags, const void *record, size_t bytes, const int *fds,
-                 size_t n_fds, pid_t as);
+                 size_t n_fds);
 
 /* Reads a record of just so many bytes; fds[i] are -1 where none came. *from, unless NULL: who sent
  * it, by our numbers. False, with errno: EPIPE where the other side is gone, EPROTO where it is

@@ -56,10 +56,10 @@ struct inside {
 
 /* ---- words ---- */
 
-static bool reply(struct inside *in, int kind, pid_t as)
+static bool reply(struct inside *in, int kind)
 {
     in->reply.kind = kind;
-    return record_send(SOCKET, 0, &in->reply, sizeof in->reply, NULL, 0, as);
+    return record_send(SOCKET, 0, &in->reply, sizeof in->reply, NULL, 0);
 }
 
 static bool reply_failed(struct inside *in, int kind)
@@ -67,7 +67,7 @@ static bool reply_failed(struct inside *in, int kind)
     bool said;
 
     in->reply.failed = errno ? errno : EIO;
-    said = reply(in, kind, 0);
+    said = reply(in, kind);
     in->reply.failed = 0;
     return said;
 }
@@ -311,7 +311,7 @@ static bool start(struct inside *in, int fds[ROOM_DESCRIPTORS])
     for (int i = 1; i < ROOM_DESCRIPTORS; i++)
         if (fds[i] >= 0)
             close(fds[i]);
-    return started ? reply(in, ROOM_STARTED, in->running) : reply_failed(in, ROOM_STARTED);
+    return started ? reply(in, ROOM_STARTED) : reply_failed(in, ROOM_STARTED);
 }
 
 /* Shows the folder, and opens the ways in. */
@@ -347,7 +347,7 @@ static bool await(struct inside *in, const int fds[ROOM_DESCRIPTORS])
         return false;
     if (open_ways(in, fds[0], ways)) {
         in->reply.kind = ROOM_READY;
-        said = record_send(SOCKET, 0, &in->reply, sizeof in->reply, ways, ROOM_WAYS, 0);
+        said = record_send(SOCKET, 0, &in->reply, sizeof in->reply, ways, ROOM_WAYS);
     } else {
         (void)reply_failed(in, ROOM_READY);
         said = false; /* a room that shows half of it is none */
@@ -386,7 +386,7 @@ static void tell_asked(struct inside *in, const struct watched *call)
         return;
     in->asked[in->n_asked++] = words[0];
     in->reply.kind = ROOM_ASKED;
-    (void)record_send(SOCKET, 0, &in->reply, sizeof in->reply, &sheet, 1, 0);
+    (void)record_send(SOCKET, 0, &in->reply, sizeof in->reply, &sheet, 1);
     close(sheet);
 }
 
@@ -482,7 +482,7 @@ static bool end(struct inside *in, int status)
     stop_listening(in);
     in->reply.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     /* nothing can be written any more: what it has left is looked at while we clear up */
-    if (!reply(in, ROOM_ENDED, 0))
+    if (!reply(in, ROOM_ENDED))
         return false;
     return mounts_hide(&in->mounts, in->folder, in->reply.step) && forget_keys() &&
            is_as_it_was(in); /* else it serves nobody more */
@@ -552,7 +552,7 @@ static int first_process(struct inside *in)
         (void)reply_failed(in, ROOM_READY);
         return 1;
     }
-    if (look_at_limits(&in->limits) && reply(in, ROOM_READY, 0))
+    if (look_at_limits(&in->limits) && reply(in, ROOM_READY))
         serve(in);
     return 0;
 }
@@ -570,7 +570,7 @@ int inside_main(void)
         (void)reply_failed(&in, ROOM_UNMAPPED);
         return 1;
     }
-    if (!reply(&in, ROOM_UNMAPPED, 0) || !hear(&request, fds) || request.kind != ROOM_MAPPED)
+    if (!reply(&in, ROOM_UNMAPPED) || !hear(&request, fds) || request.kind != ROOM_MAPPED)
         return 1;
     if ((first = fork()) == 0)
         _exit(first_process(&in));

@@ -22,7 +22,7 @@ struct room {
     struct reaper *reaper;
     struct process process; /* whose child is the first process inside */
     int socket;
-    bool gone;
+    bool gone, started;
     struct arena *action; /* of what runs: what it has asked for */
     struct room_asked *asked;
     size_t n_asked, asked_capacity;
@@ -52,7 +52,7 @@ pid_t room_pid(const struct room *room)
 static enum status say(struct room *room, int flags, const struct room_request *request,
                        const int *fds, size_t n, struct error *err)
 {
-    if (record_send(room->socket, flags, request, sizeof *request, fds, n, 0))
+    if (record_send(room->socket, flags, request, sizeof *request, fds, n))
         return OK;
     room->gone = errno == EPIPE || errno == ECONNRESET;
     return error_system(err, "", "speak to a room");
@@ -65,14 +65,9 @@ static bool is_refusal(int failed)
            failed == ENOSPC || failed == EUSERS;
 }
 
-/* Waits for the next reply. A step that failed is its failure. */
-static enum status hear(struct room *room, struct room_reply *reply, int fds[ROOM_DESCRIPTORS],
-                        pid_t *from, struct error *err)
+/* A step that failed is its failure. */
+static enum status understand(struct room_reply *reply, struct error *err)
 {
-    if (!record_receive(room->socket, 0, reply, sizeof *reply, fds, ROOM_DESCRIPTORS, from)) {
-        room->gone = true;
-        return error_system(err, "", "hear from a room");
-    }
     if (!reply->failed)
         return OK;
     reply->step[ROOM_STEP - 1] = '\0';
@@ -81,12 +76,21 @@ static enum status hear(struct room *room, struct room_reply *reply, int fds[ROO
     return is_refusal(reply->failed) ? ERR_FAILED : ERR_SYSTEM;
 }
 
-static enum status expect(struct room *room, int kind, pid_t *from, struct error *err)
+static enum status hear(struct room *room, struct room_reply *reply, int fds[ROOM_DESCRIPTORS],
+                        struct error *err)
+{
+    if (record_receive(room->socket, 0, reply, sizeof *reply, fds, ROOM_DESCRIPTORS, NULL))
+        return understand(reply, err);
+    room->gone = true;
+    return error_system(err, "", "hear from a room");
+}
+
+static enum status expect(struct room *room, int kind, struct error *err)
 {
     int none[ROOM_DESCRIPTORS];
     struct room_reply reply;
 
-    TRY(hear(room, &reply, none, from, err));
+    TRY(hear(room, &reply, none, err));
     return (int)reply.kind == kind
                ? OK
                : error_set(err, ERR_SYSTEM, "", "a room answers what it was not asked");
@@ -211,7 +215,7 @@ static enum status show(struct room *room, const struct room_view *view, struct 
     if (s == OK)
         s = say_sheet(room, ROOM_SHOW, strings, n, NULL, 0, err);
     arena_close(arena);
-    return s == OK ? expect(room, ROOM_READY, NULL, err) : s;
+    return s == OK ? expect(room, ROOM_READY, err) : s;
 }
 
 static enum status start_inside(struct room *room, int theirs, struct error *err)
@@ -233,7 +237,6 @@ enum status room_open(struct reaper *reaper, const struct room_view *view, struc
     struct arena *arena = arena_open();
     struct room *room = arena ? arena_alloc(arena, sizeof *room) : NULL;
     const struct timeval patience = {.tv_sec = PATIENCE_SECONDS};
-    const int on = 1;
     int ends[2];
     enum status s;
 
@@ -242,7 +245,6 @@ enum status room_open(struct reaper *reaper, const struct room_view *view, struc
         return error_memory(err);
     }
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0 ||
-        setsockopt(ends[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof on) != 0 ||
         setsockopt(ends[0], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) != 0) {
         arena_close(arena);
         return error_system(err, "", "make a socket");
@@ -251,7 +253,7 @@ enum status room_open(struct reaper *reaper, const struct room_view *view, struc
     s = start_inside(room, ends[1], err);
     close(ends[1]);
     if (s == OK)
-        s = expect(room, ROOM_UNMAPPED, NULL, err);
+        s = expect(room, ROOM_UNMAPPED, err);
     if (s == OK)
         s = map_users(room, err);
     if (s == OK)
@@ -309,30 +311,26 @@ static enum status say_command(struct room *room, const struct command *c, const
 }
 
 enum status room_start(struct room *room, const struct command *command, const char *shown,
-                       bool watched, struct process *p, struct error *err)
+                       bool watched, const int streams[ROOM_STREAMS], struct process *p,
+                       struct error *err)
 {
-    int streams[ROOM_STREAMS];
-    enum status s;
-
     arena_close(room->action);
     room->asked = NULL;
     room->n_asked = room->asked_capacity = 0;
+    room->started = false;
     if (!(room->action = arena_open()))
         return error_memory(err);
-    TRY(runner_streams(command, streams, p, err));
-    s = say_command(room, command, shown, watched, streams, err);
-    for (int i = 0; i < ROOM_STREAMS; i++)
-        close(streams[i]);
-    if (s == OK)
-        s = expect(room, ROOM_STARTED, &p->pid, err);
-    if (s == OK && (p->pidfd = fcntl(room->socket, F_DUPFD_CLOEXEC, 0)) < 0)
-        s = error_system(err, command->argv[0], "start a process");
-    if (s != OK) {
-        runner_drop_streams(p);
-        error_place(err, "%s", command->argv[0]);
-    }
+    TRY(say_command(room, command, shown, watched, streams, err));
+    if ((p->pidfd = fcntl(room->socket, F_DUPFD_CLOEXEC, 0)) < 0)
+        return error_system(err, "", "start a process");
+    p->ended = false;
     p->started_ns = runner_now_ns();
-    return s;
+    return OK;
+}
+
+bool room_has_begun(const struct room *room)
+{
+    return room->started;
 }
 
 enum status room_await(struct room *room, const char *shown, int ways[ROOM_WAYS], struct error *err)
@@ -342,7 +340,7 @@ enum status room_await(struct room *room, const char *shown, int ways[ROOM_WAYS]
     for (int i = 0; i < ROOM_WAYS; i++)
         ways[i] = -1;
     TRY(say_sheet(room, ROOM_AWAIT, &shown, 1, NULL, 0, err));
-    TRY(hear(room, &reply, ways, NULL, err));
+    TRY(hear(room, &reply, ways, err));
     return reply.kind == ROOM_READY && ways[ROOM_WAYS - 1] >= 0
                ? OK
                : error_set(err, ERR_SYSTEM, "", "a room answers what it was not asked");
@@ -379,43 +377,65 @@ size_t room_asked(const struct room *room, const struct room_asked **list)
     return room->n_asked;
 }
 
+static enum status take_reply(struct room *room, struct room_reply *reply, int sheet,
+                              struct process *p, struct error *err)
+{
+    const enum status s = understand(reply, err);
+
+    room->started |= s == OK;
+    p->ended = s != OK || reply->kind == ROOM_ENDED;
+    p->exit_code = reply->exit_code;
+    if (reply->kind == ROOM_ASKED && sheet >= 0)
+        note_asked(room, sheet);
+    return s;
+}
+
+/* It ended with its room, or had not started and is nowhere. */
+static enum status note_gone(struct room *room, struct process *p, struct error *err)
+{
+    room->gone = p->ended = true;
+    p->exit_code = 128 + SIGKILL;
+    return room->started ? OK : error_system(err, "", "hear from a room");
+}
+
 /* flags: MSG_DONTWAIT or 0. */
-static bool look(struct room *room, int flags, struct process *p)
+static enum status look(struct room *room, int flags, struct process *p, struct error *err)
 {
     int fds[ROOM_DESCRIPTORS];
     struct room_reply reply;
-    bool heard = !p->ended;
+    bool heard = true;
+    enum status s = OK;
 
-    while (heard && !p->ended &&
-           (heard = record_receive(room->socket, flags, &reply, sizeof reply, fds, ROOM_DESCRIPTORS,
-                                   NULL))) {
-        p->ended = reply.kind == ROOM_ENDED;
-        p->exit_code = reply.exit_code;
-        if (reply.kind == ROOM_ASKED && fds[0] >= 0)
-            note_asked(room, fds[0]);
-    }
-    if (!heard && !p->ended && errno != EAGAIN) {
-        room->gone = p->ended = true;
-        p->exit_code = 128 + SIGKILL;
+    while (s == OK && heard && !p->ended) {
+        heard =
+            record_receive(room->socket, flags, &reply, sizeof reply, fds, ROOM_DESCRIPTORS, NULL);
+        if (heard)
+            s = take_reply(room, &reply, fds[0], p, err);
+        else if (errno != EAGAIN)
+            s = note_gone(room, p, err);
     }
     if (p->ended && p->pidfd >= 0) {
         close(p->pidfd);
         p->pidfd = -1;
     }
-    return !room->gone;
+    return s;
 }
 
-bool room_poll(struct room *room, struct process *p)
+enum status room_poll(struct room *room, struct process *p, struct error *err)
 {
-    return look(room, MSG_DONTWAIT, p);
+    return look(room, MSG_DONTWAIT, p, err);
 }
 
 bool room_end(struct room *room, struct process *p)
 {
+    struct error ignored; /* of one that had not started */
+
     if (!p->ended)
         room_signal(room, SIGKILL);
-    while (!p->ended && look(room, 0, p))
+    while (!p->ended) {
+        (void)!look(room, 0, p, &ignored);
         if (!p->ended) /* somebody may have stopped it */
             (void)kill(room_pid(room), SIGKILL);
+    }
     return !room->gone;
 }

@@ -58,11 +58,17 @@ enum { ROOM_WAYS = 6 };
 enum status room_await(struct room *room, const char *shown, int ways[ROOM_WAYS],
                        struct error *err) MUST_CHECK;
 
-/* Runs a command in a folder of `shown`, which may be written. One at a time. watched: room_asked
- * knows for what it asks. *p: its streams, and a descriptor that is readable when it has ended or
- * has asked. */
+/* Has a command run in a folder of `shown`, which may be written. One at a time: it begins as soon
+ * as the room has cleared up behind the last, and nobody waits for that. watched: room_asked knows
+ * for what it asks. streams: of runner_streams, which stay the caller's, for another room if this
+ * one is gone before it has begun. p->pidfd is readable when room_poll has news. */
+enum { ROOM_STREAMS = 3 };
 enum status room_start(struct room *room, const struct command *command, const char *shown,
-                       bool watched, struct process *p, struct error *err) MUST_CHECK;
+                       bool watched, const int streams[ROOM_STREAMS], struct process *p,
+                       struct error *err) MUST_CHECK;
+
+/* As of the last room_poll. */
+bool room_has_begun(const struct room *room);
 
 /* Whether it lies in /tmp, or another folder of which every room has its own. */
 bool room_is_its_own(const char *path);
@@ -81,11 +87,11 @@ bool room_is_gone(const struct room *room);
 
 void room_signal(struct room *room, int signal);
 
-/* Looks whether it has ended; *p then says how, and its streams are the caller's to close. False:
- * the room is gone, and it with it. */
-bool room_poll(struct room *room, struct process *p);
+/* Looks whether it has ended; *p then says how, and its streams are the caller's to close. On error
+ * it has ended too, and had not begun: what keeps it from that, or room_is_gone. */
+enum status room_poll(struct room *room, struct process *p, struct error *err) MUST_CHECK;
 
-/* Ends it, and waits for that. False as of room_poll. */
+/* Ends it, and waits for that. False: the room is gone, and it with it. */
 bool room_end(struct room *room, struct process *p);
 
 #endif

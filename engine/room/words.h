@@ -15,7 +15,7 @@
 
 struct arena;
 
-enum { ROOM_STREAMS = 3, ROOM_DESCRIPTORS = ROOM_WAYS, ROOM_STEP = 120 };
+enum { ROOM_DESCRIPTORS = ROOM_WAYS, ROOM_STEP = 120 };
 
 struct room_request {
     enum {
@@ -32,7 +32,7 @@ struct room_reply {
     enum {
         ROOM_UNMAPPED, /* it waits for its users to be mapped */
         ROOM_READY,    /* to ROOM_AWAIT with its namespaces, in the order of inside.c */
-        ROOM_STARTED,  /* from the pid of what runs */
+        ROOM_STARTED,  /* or, with what failed, not */
         ROOM_ASKED,    /* sheet: what it asked for and is hidden from it; "make" or "" */
         ROOM_ENDED
     } kind;

@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -120,7 +121,11 @@ except OSError as e: print(e.strerror)
         self.write("r.lua", HEAD + f'return {{ x = hpo.command {{ run = {{ "{home}/venv/bin/python", hpo.source "t.py" }}, outputs = {{ "x" }} }} }}')
         self.build("r.lua", "--sandbox", "on")
         self.assertEqual(self.read("out/r/x"), "editableFalse")
-        self.assertRegex(self.hpo("why", "r.lua", "x")[0], f"  it saw besides its inputs and the system: .*{home}/editable, {home}/venv\n")
+        self.assertLessEqual({f"{home}/editable", f"{home}/venv"}, self.seen())
+
+    def seen(self):
+        """What `hpo why` says that x saw besides its inputs and the system."""
+        return set(re.search("  it saw besides its inputs and the system: (.*)\n", self.hpo("why", "r.lua", "x")[0])[1].split(", "))
 
     def home(self):
         """A folder that no action sees."""
@@ -150,7 +155,7 @@ except OSError as e: print(e.strerror)
         self.write("r.lua", HEAD + f'return {{ x = hpo.command {{ run = {{ "{prefix}/bin/python", hpo.source "t.py" }}, outputs = {{ "x" }} }} }}')
         self.build("r.lua", "--sandbox", "strict")
         self.assertEqual(self.read("out/r/x"), f"conda {prefix}False")
-        self.assertRegex(self.hpo("why", "r.lua", "x")[0], f"  it saw besides its inputs and the system: .*{prefix}\n")
+        self.assertIn(str(prefix), self.seen())
 
     def test_links_on_the_way(self):
         """Absolute ones, above a program and of a folder that is shown."""

@@ -67,6 +67,19 @@ static int close_place(void **state)
     return 0;
 }
 
+static enum status start(struct place *p, const struct command *command, bool watched)
+{
+    int streams[ROOM_STREAMS];
+    enum status s = runner_streams(command, streams, &p->process, &p->err);
+
+    if (s != OK)
+        return s;
+    s = room_start(p->room, command, p->folder, watched, streams, &p->process, &p->err);
+    for (int i = 0; i < ROOM_STREAMS; i++)
+        close(streams[i]);
+    return s;
+}
+
 static enum status begin(struct place *p, const char *script, bool watched)
 {
     static char *const env[] = {(char *)"PATH=/usr/bin:/bin", NULL};
@@ -77,7 +90,7 @@ static enum status begin(struct place *p, const char *script, bool watched)
                                     .folder = p->folder,
                                     .log = file_join(p->arena, p->folder, "log")};
 
-    return room_start(p->room, &command, p->folder, watched, &p->process, &p->err);
+    return start(p, &command, watched);
 }
 
 static int wait_for(struct place *p)
@@ -85,7 +98,7 @@ static int wait_for(struct place *p)
     while (!p->process.ended) {
         struct pollfd fd = {p->process.pidfd, POLLIN, 0};
         (void)poll(&fd, 1, -1);
-        assert_true(room_poll(p->room, &p->process));
+        assert_int_equal(room_poll(p->room, &p->process, &p->err), OK);
     }
     assert_true(room_end(p->room, &p->process));
     return p->process.exit_code;
@@ -162,13 +175,17 @@ static void the_next_finds_nothing_changed(void **state)
 {
     struct place *p = *state;
     const char *before = said(p, "ulimit -n; cat /proc/self/oom_score_adj");
+    enum status s;
 
     if (begin(p, "prlimit --pid 1 --nofile=16:16", false) != OK)
         fail_msg("%s", p->err.text);
-    while (!p->process.ended && room_poll(p->room, &p->process))
+    assert_int_equal(wait_for(p), 0);
+    s = begin(p, "exit 0", false);
+    while (s == OK && !p->process.ended) {
         (void)usleep(1000);
-    assert_int_equal(p->process.exit_code, 0);
-    if (begin(p, "true", false) == OK) /* the room is as it was, or serves nobody more */
+        s = room_poll(p->room, &p->process, &p->err);
+    }
+    if (s == OK) /* the room is as it was, or serves nobody more */
         assert_string_equal(said(p, "ulimit -n; cat /proc/self/oom_score_adj"), before);
     else
         assert_true(room_is_gone(p->room));
@@ -225,8 +242,17 @@ static void what_cannot_start_is_said(void **state)
                               .folder = p->folder,
                               .log = file_join(p->arena, p->folder, "log")};
 
-    assert_int_equal(room_start(p->room, &command, p->folder, false, &p->process, &p->err),
-                     ERR_SYSTEM);
+    enum status s = OK;
+
+    assert_int_equal(start(p, &command, false), OK);
+    while (s == OK) {
+        (void)usleep(1000);
+        assert_false(p->process.ended);
+        s = room_poll(p->room, &p->process, &p->err);
+    }
+    assert_int_equal(s, ERR_SYSTEM);
+    assert_true(p->process.ended);
+    assert_false(room_has_begun(p->room));
     assert_non_null(strstr(p->err.text, "No such file"));
     assert_int_equal(run(p, "exit 4"), 4);
 }
@@ -315,7 +341,7 @@ static void a_room_that_is_killed_takes_all_with_it(void **state)
     assert_int_equal(begin(p, "sleep 1000", false), OK);
     assert_int_equal(kill(room_pid(p->room), SIGKILL), 0);
     while (!p->process.ended)
-        if (room_poll(p->room, &p->process))
+        if (room_poll(p->room, &p->process, &p->err) == OK)
             (void)usleep(1000);
     assert_int_equal(p->process.exit_code, 128 + SIGKILL);
     assert_false(room_end(p->room, &p->process));
