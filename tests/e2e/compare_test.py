@@ -10,7 +10,7 @@ import subprocess
 import time
 import unittest
 
-from case import BIN, ROOT, Case, without_measured
+from case import BIN, LONG, ROOT, Case, without_measured
 
 SMALL = ["--set", "train_size=24", "--set", "validation_size=8", "--set", "final_epochs=6"]
 SINGLE = ("manual", "asha", "pbt", "bohb")
@@ -64,7 +64,7 @@ class Compare(Case):
             shutil.rmtree(self.folder / "out")
             self.build("compare.lua", "-j2", *SMALL)
             self.assertEqual(self.answers(), expected)
-        for jobs in (1, 8):
+        for jobs in (1, 8) if LONG else (8,):
             with self.subTest(jobs=jobs):
                 self.forget()
                 self.build("compare.lua", f"-j{jobs}", *SMALL)
@@ -80,9 +80,9 @@ class Compare(Case):
             self.assertEqual(self.answers(), expected)
 
     def kill_until_done(self):
-        """Twenty kills at random instants, then in peace."""
+        """Kills at random instants, then in peace."""
         draw = random.Random(2)
-        for _ in range(20):
+        for _ in range(20 if LONG else 8):
             process = self.start("build", "compare.lua", "-j4", "--system", BIN.parent, *SMALL, start_new_session=True)
             try:
                 process.communicate(timeout=draw.uniform(0.05, 0.8))

@@ -67,7 +67,7 @@ class Fixtures(OnCuda):
 
 class Bloom(Fixtures, trainer_fixtures_test.Bloom):
     # Training in fp32 has the processor's bits: see Training.
-    long = ("test_train", "test_train_in_fp16", "test_generate")
+    long = ("test_train", "test_train_in_bf16", "test_train_in_fp16", "test_generate")
     names = trainer_fixtures_test.Bloom.names if LONG else ["bloom-answer"]
 
 

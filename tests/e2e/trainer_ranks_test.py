@@ -50,12 +50,12 @@ class Ranks(Small):
         self.assertEqual(self.tree("cpu/1"), self.tree("one/1"))
 
     def test_half_precision(self):
-        self.check_all(PAIRS if LONG else [(2, 2), (4, 3)], precision="bf16")
+        self.check_all(PAIRS if LONG else [(4, 3)], precision="bf16")
 
     def test_rows_with_padding(self):
         """Widths that are no multiple of 8: what pads a row reaches no norm, whoever's gradient lay there before."""
         self.make_model({**CONFIG, "hidden_size": 36}, "odd")
-        self.check_all(PAIRS if LONG else [(3, 3), (2, 1)], precision="bf16", model="odd", max_grad_norm=0.5)
+        self.check_all(PAIRS if LONG else [(3, 3)], precision="bf16", model="odd", max_grad_norm=0.5)
 
     def test_loss_scale_of_fp16(self):
         """It grows and halves with the steps: part of what a cut must not change."""
@@ -64,7 +64,7 @@ class Ranks(Small):
     def test_another_family(self):
         """Embeddings of positions, a head of its own, no clipping, a mean for each micro-batch."""
         self.make_model({**GPT2, "tie_word_embeddings": False}, "gpt2")
-        self.check_all(PAIRS if LONG else [(3, 3), (2, 2)], model="gpt2", max_grad_norm=0, loss_mean="rank")
+        self.check_all(PAIRS if LONG else [(2, 2)], model="gpt2", max_grad_norm=0, loss_mean="rank")
 
     def test_ranks_on_one_device(self):
         """NCCL refuses that: bytes move by copies."""

@@ -12,7 +12,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 from case import BIN, LONG, Case  # noqa: E402
 
-SOME = 60
+SOME = 25
 
 RECIPE = '''
 local hpo = require "hpo"
