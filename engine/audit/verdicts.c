@@ -8,8 +8,7 @@
 #include "engine/executor/variation.h"
 
 /* What an audit of this machine does not vary. */
-static const char *const not_varied[] = {"the processor", "the order of folder entries",
-                                         "the kernel"};
+static const char *const not_varied[] = {"the processor", "the kernel"};
 
 void verdicts_count(const struct verdicts *v, struct verdict_counts *out)
 {

@@ -16,6 +16,7 @@
 #include "engine/execution/audit.h"
 #include "engine/execution/build.h"
 #include "engine/execution/session.h"
+#include "engine/executor/entries.h"
 #include "engine/executor/variation.h"
 #include "engine/process/runner.h"
 #include "engine/progress.h"
@@ -323,9 +324,12 @@ static enum status forget_differing(const struct audited *a, struct error *err)
 static enum status run_audit(struct audited *a, struct error *err)
 {
     const int64_t started_ns = runner_now_ns();
+    bool lists_otherwise;
 
     TRY(a->o.against ? audit_find_statement(a, err) : audit_find_record(a, err));
     TRY(open_place(a, err));
+    TRY(entries_can_turn(a->place.folder, a->arena, &lists_otherwise, err));
+    a->verdicts.varied &= ~(lists_otherwise ? 0U : VARY_ENTRIES);
     TRY(choose(a, err));
     TRY(say_costs(a, err));
     if (a->o.dry_run)

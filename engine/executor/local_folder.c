@@ -7,8 +7,10 @@
 #include "base/file.h"
 #include "cache/content/tree.h"
 #include "cache/store.h"
+#include "engine/executor/entries.h"
 #include "engine/executor/environment.h"
 #include "engine/executor/local_state.h"
+#include "engine/executor/variation.h"
 #include "engine/graph/content.h"
 #include "engine/graph/graph.h"
 
@@ -38,6 +40,18 @@ static enum status put_inputs(struct local *l, struct child *c, const struct req
     return OK;
 }
 
+/* Where an audit has it so. */
+static enum status list_otherwise(const struct local *l, struct child *c, const char *folder,
+                                  struct error *err)
+{
+    const char *spare = file_join(c->arena, c->workspace.folder, "spare");
+    bool ignored = false;
+
+    if (!(l->machine.varies & VARY_ENTRIES))
+        return OK;
+    return spare ? entries_turn(folder, spare, c->arena, &ignored, err) : error_memory(err);
+}
+
 static enum status put_checkpoint(struct local *l, struct child *c, const struct request *r,
                                   const char **in, enum start_outcome *outcome, struct error *err)
 {
@@ -50,6 +64,8 @@ static enum status put_checkpoint(struct local *l, struct child *c, const struct
         s = tree_place(l->machine.store, &tree, *in, err);
     if (s == OK)
         store_open_to_group(l->machine.store, *in, 02777);
+    if (s == OK)
+        s = list_otherwise(l, c, *in, err);
     if (!is_lost(s))
         return s;
     *outcome = START_LOST_CHECKPOINT;
@@ -90,6 +106,7 @@ enum status local_fill_folder(struct local *l, struct child *c, const struct req
     c->task.dir = c->workspace.dir;
     c->task.log = c->workspace.log;
     TRY(put_inputs(l, c, r, outcome, lost, err));
+    TRY(list_otherwise(l, c, c->workspace.dir, err));
     if (!r->trains || *outcome != START_STARTED)
         return OK;
     TRY(open_log(c, err));

@@ -20,6 +20,8 @@ const char *variation_name(enum variation v)
         return "where runs end and go on (HPO_UNTIL)";
     case VARY_CPU:
         return "the instruction set of hpo-trainer (HPO_CPU)";
+    case VARY_ENTRIES:
+        return "the order in which folders are listed";
     case VARY_ALL:
         break;
     }

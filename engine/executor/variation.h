@@ -13,7 +13,8 @@ enum variation {
     VARY_THREADS = 1 << 4, /* HPO_CPUS, and the variables that follow it */
     VARY_CUTS = 1 << 5,    /* at which t a run of units ends and the next begins */
     VARY_CPU = 1 << 6,     /* HPO_CPU: the instructions that hpo-trainer uses */
-    VARY_ALL = (1 << 7) - 1
+    VARY_ENTRIES = 1 << 7, /* in which order a folder of inputs is listed; see entries.h */
+    VARY_ALL = (1 << 8) - 1
 };
 
 /* Instructions that are not this processor's own choice, at about its speed; NULL: it has none. */
