@@ -86,9 +86,10 @@ static enum status write_result(const struct verdicts *v, const struct tested *t
     statement_add_resource(&out, nodes, &tested->nodes);
     text_printf(
         &out, "], \"predicateType\": \"%s\", \"predicate\": {\"result\": ", statement_test_result);
-    json_write_string(&out, failed > 0 || lineage_is_altered(&tested->lineage) ? "FAILED"
-                            : warned > 0 || !is_whole(v, &tested->lineage)     ? "WARNED"
-                                                                               : "PASSED");
+    json_write_string(&out, failed > 0 || v->n_targets > 0 || lineage_is_altered(&tested->lineage)
+                                ? "FAILED"
+                            : warned > 0 || !is_whole(v, &tested->lineage) ? "WARNED"
+                                                                           : "PASSED");
     text_add(&out, ", \"configuration\": [");
     statement_add_resource(&out, slash ? slash + 1 : v->recipe, recipe);
     text_printf(&out, "]%s}}", names);

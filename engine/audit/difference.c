@@ -103,9 +103,16 @@ static enum status compare(const struct lineage_node *node, bool is_last, const 
         TRY(files_compare(recorded, &was->tree, room, &now->tree, arena, out, err));
     if (was->has_tree && !now->has_tree && is_last)
         text_add(out, "it left files, and now leaves none\n");
-    if (!was->has_tree && was->has_log && now->has_tree)
+    /* of a run that was asked to stop a checkpoint was not wanted */
+    if (!was->has_tree && now->has_tree && !node->study)
         text_add(out, "it left no files, and now leaves some\n");
     return OK;
+}
+
+/* A run leaves a log with its last unit, and mostly a checkpoint. */
+static bool ends_run(const struct result *r)
+{
+    return r->has_log || r->has_tree;
 }
 
 /* It is not in the room: it failed there, or nothing came to it. */
@@ -169,9 +176,11 @@ enum status difference_find(const struct lineage_node *node, bool is_last, struc
     } else {
         TRY(s);
         TRY(compare(node, is_last, &now, recorded, room, arena, &what, err));
+        out->cut = ends_run(&node->result) != ends_run(&now);
         out->partial = node->result.kind && node->result.has_tree && !now.has_tree;
         out->verdict = what.n > 0 ? VERDICT_DIFFERS : VERDICT_SAME;
     }
+    out->remade = out->verdict == VERDICT_DIFFERS;
     if ((out->verdict == VERDICT_DIFFERS || out->verdict == VERDICT_UNCLEAR) && before &&
         before->differs)
         out->verdict = VERDICT_FOLLOWS;

@@ -19,6 +19,8 @@ const char *verdict_word(enum verdict v);
 struct finding {
     enum verdict verdict;
     bool differs;      /* it, or some unit before it */
+    bool remade;       /* what was made again is another, and not only what the store has */
+    bool cut;          /* of a unit: a run ended there once, on record or now, and not both times */
     bool partial;      /* its reports alone were compared: its run ends elsewhere now */
     const char *what;  /* lines; NULL: nothing is to be said */
     const char *cause; /* a sentence; NULL: it is not known */

@@ -1,6 +1,7 @@
 /* files: two listings, then two files mapped side by side. Start at files_compare. */
 #include "engine/audit/files.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,6 +27,16 @@ struct mapped {
 };
 
 /* A copy of the blob, which nobody changes while it is read. */
+static enum status open_copy(struct store *store, const struct tree_entry *e, const char *path,
+                             int *fd, struct error *err)
+{
+    TRY(file_remove(path, err));
+    TRY(blob_place(store, &e->digest, e->size, path, false, err));
+    *fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    return *fd < 0 ? error_system(err, path, "open") : OK;
+}
+
+/* All of it has its place on the disk: what is mapped cannot say that there is none. */
 static enum status map_blob(struct store *store, const struct tree_entry *e, const char *path,
                             struct mapped *out, struct error *err)
 {
@@ -33,12 +44,14 @@ static enum status map_blob(struct store *store, const struct tree_entry *e, con
     int fd;
 
     *out = (struct mapped){(const unsigned char *)"", 0};
-    TRY(file_remove(path, err));
-    TRY(blob_place(store, &e->digest, e->size, path, false, err));
     if (e->size == 0)
         return OK;
-    if ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)) < 0)
-        return error_system(err, path, "open");
+    TRY(open_copy(store, e, path, &fd, err));
+    if ((errno = posix_fallocate(fd, 0, e->size)) != 0 && errno != EOPNOTSUPP) {
+        (void)error_system(err, path, "keep a copy in");
+        close(fd);
+        return ERR_SYSTEM;
+    }
     bytes = mmap(NULL, (size_t)e->size, PROT_READ, MAP_PRIVATE, fd, 0);
     close(fd);
     if (bytes == MAP_FAILED)
@@ -194,17 +207,18 @@ static enum status check_file(struct store *recorded, const struct tree_entry *e
                               struct error *err)
 {
     struct digest found;
-    struct mapped m = {.n = 0};
-    enum status s = map_blob(recorded, e, path, &m, err);
+    int fd = -1;
+    enum status s = open_copy(recorded, e, path, &fd, err);
 
     if (s == OK)
-        s = digest_bytes(m.bytes, m.n, &found, err);
+        s = digest_descriptor(fd, path, &found, err);
+    if (fd >= 0)
+        close(fd);
     if (s == ERR_CORRUPT || s == ERR_NOT_FOUND || (s == OK && !digest_equal(&found, &e->digest)))
         s = error_set(err, ERR_CORRUPT, "",
                       "%s in the store is not what was made: its bytes have "
                       "changed",
                       e->path);
-    unmap(&m);
     return s;
 }
 

@@ -8,7 +8,7 @@
 #include "engine/executor/variation.h"
 
 /* What an audit of this machine does not vary. */
-static const char *const not_varied[] = {"the processor", "the kernel"};
+static const char *const not_varied[] = {"the processor", "the kernel", "the date and time"};
 
 void verdicts_count(const struct verdicts *v, struct verdict_counts *out)
 {
@@ -83,8 +83,11 @@ static void add_variations(const struct verdicts *v, struct text *out)
 {
     text_add(out, "varied: the path of the working folder, its home");
     for (unsigned bit = 1; bit < VARY_ALL; bit <<= 1)
-        if (v->varied & bit)
+        if (v->varied & bit) {
             text_printf(out, ", %s", variation_name((enum variation)bit));
+            if (bit == VARY_CUTS && v->n_cut < v->n_trials)
+                text_printf(out, " of %zu of %zu trials", v->n_cut, v->n_trials);
+        }
     text_add(out, "\nnot varied:");
     for (size_t i = 0; i < sizeof not_varied / sizeof *not_varied; i++)
         text_printf(out, "%s %s", i ? "," : "", not_varied[i]);
@@ -105,6 +108,10 @@ static void add_counts(const struct verdicts *v, const struct verdict_counts *c,
             text_printf(out, "%s%d %s", first ? "" : ", ", c->nodes[i], words[i]);
             first = false;
         }
+    if (v->n_targets > 0)
+        text_printf(out, ", %zu target%s or table%s differ%s", v->n_targets,
+                    v->n_targets == 1 ? "" : "s", v->n_targets == 1 ? "" : "s",
+                    v->n_targets == 1 ? "s" : "");
     if (c->nodes[VERDICT_LEFT] > 0)
         text_printf(out, ", %d not asked for", c->nodes[VERDICT_LEFT]);
     if (v->record->seconds > 0)
@@ -120,11 +127,20 @@ void verdicts_text(const struct verdicts *v, struct text *out)
     verdicts_count(v, &c);
     add_nodes(v, VERDICT_DIFFERS, out);
     add_followers(v, out);
+    for (size_t i = 0; i < v->n_targets; i++) {
+        text_printf(out, "%s: differs\n", v->targets[i].name);
+        add_lines(out, v->targets[i].what);
+    }
     add_nodes(v, VERDICT_UNCLEAR, out);
     add_nodes(v, VERDICT_EXCEPTED, out);
     add_studies(v, out);
     if (v->meaning)
         text_add(out, v->meaning);
+    if (v->unread)
+        text_printf(out,
+                    "the table of %s was not compared: it is not beside the statement, and its "
+                    "bytes hold what is measured\n",
+                    v->unread);
     if (c.partial > 0)
         text_printf(out,
                     "%d checkpoints in the middle of trials were not compared: their runs end "
@@ -196,6 +212,13 @@ void verdicts_json(const struct verdicts *v, struct text *out)
             text_add(out, n++ ? ", " : "");
             add_json_node(&v->record->nodes[i], &v->findings[i], out);
         }
+    text_add(out, "], \"targets\": [");
+    for (size_t i = 0; i < v->n_targets; i++) {
+        text_add(out, i ? ", {\"name\": " : "{\"name\": ");
+        json_write_string(out, v->targets[i].name);
+        add_member(out, "what", v->targets[i].what);
+        text_add(out, "}");
+    }
     text_add(out, "], \"studies\": [");
     for (size_t i = 0; i < v->record->n_studies; i++) {
         text_add(out, i ? ", " : "");
@@ -209,6 +232,7 @@ void verdicts_json(const struct verdicts *v, struct text *out)
         }
     text_add(out, "]");
     add_member(out, "meaning", v->meaning);
+    add_member(out, "not_read", v->unread);
     add_member(out, "kept", v->kept);
     text_printf(out, ", \"build_seconds\": ");
     json_write_number(out, v->record->seconds);

@@ -7,14 +7,23 @@
 
 struct text;
 
+/* What differs of a whole target, or of a table in the store, though its nodes may not. */
+struct target_finding {
+    const char *name, *what;
+};
+
 struct verdicts {
     const char *recipe, *arguments;
     const struct lineage *record;
     const struct choice *choice;
     const struct finding *findings; /* by node of the record */
-    const char *meaning;            /* lines; or NULL */
-    const char *kept;               /* the room, where it is left to be looked at; or NULL */
-    unsigned varied;                /* enum variation */
+    struct target_finding *targets;
+    size_t n_targets, target_capacity;
+    const char *meaning;    /* lines; or NULL */
+    const char *unread;     /* a table that could not be compared; or NULL */
+    const char *kept;       /* the room, where it is left to be looked at; or NULL */
+    unsigned varied;        /* enum variation */
+    size_t n_trials, n_cut; /* trials, and those whose runs ended elsewhere */
     bool from_nothing;
     int sample;        /* 0: all */
     const char *nonce; /* of the sample, hexadecimal */

@@ -128,15 +128,55 @@ static void name_followers(struct audited *a)
     }
 }
 
+/* Which nodes a unit follows in the same run, on record or now: they leave no checkpoint. */
+static enum status find_led(struct audited *a, struct store *room, bool *led, struct error *err)
+{
+    for (size_t i = 0; i < a->record.n; i++) {
+        const struct lineage_node *node = &a->record.nodes[i];
+        struct result now;
+        enum status s;
+        if (node->parent < 0)
+            continue;
+        led[node->parent] |= !is_end(node);
+        if (led[node->parent])
+            continue;
+        s = index_result_get(room, &node->key, a->arena, &now, err);
+        TRY(s == ERR_NOT_FOUND ? OK : s);
+        led[node->parent] = s == OK && now.reports && strcmp(now.reports, UNIT_ENDED) != 0;
+    }
+    return OK;
+}
+
+/* Of how many trials runs ended elsewhere: one that cannot be cut otherwise tells nothing of it. */
+static enum status count_cuts(struct audited *a, struct error *err)
+{
+    size_t *root = arena_array(a->arena, a->record.n + 1, sizeof *root);
+    bool *cut = arena_array(a->arena, a->record.n + 1, sizeof *cut);
+
+    if (!root || !cut)
+        return error_memory(err);
+    a->verdicts.n_cut = (size_t)a->n_told_later;
+    for (size_t i = 0; i < a->record.n; i++) {
+        const struct lineage_node *node = &a->record.nodes[i];
+        root[i] = node->parent >= 0 ? root[node->parent] : i;
+        if (!node->study || !a->choice.chosen[i])
+            continue;
+        a->verdicts.n_trials += root[i] == i;
+        a->verdicts.n_cut += a->findings[i].cut && !cut[root[i]];
+        cut[root[i]] |= a->findings[i].cut;
+    }
+    if (a->verdicts.n_cut == 0)
+        a->verdicts.varied &= ~(unsigned)VARY_CUTS;
+    return OK;
+}
+
 static enum status compare_all(struct audited *a, struct store *room, struct error *err)
 {
     bool *led = arena_array(a->arena, a->record.n + 1, sizeof *led);
 
     if (!led || !(a->findings = arena_array(a->arena, a->record.n + 1, sizeof *a->findings)))
         return error_memory(err);
-    for (size_t i = 0; i < a->record.n; i++)
-        if (a->record.nodes[i].parent >= 0 && !is_end(&a->record.nodes[i]))
-            led[a->record.nodes[i].parent] = true;
+    TRY(find_led(a, room, led, err));
     for (size_t i = 0; i < a->record.n; i++)
         if (a->choice.chosen[i])
             TRY(difference_find(&a->record.nodes[i], !led[i], a->store, room, before(a, i),
@@ -146,7 +186,7 @@ static enum status compare_all(struct audited *a, struct store *room, struct err
     a->verdicts.findings = a->findings;
     if (a->o.from_nothing)
         name_followers(a);
-    return OK;
+    return count_cuts(a, err);
 }
 
 /* One cause for each action, and one for each study, whose trials are mostly of one program. */
@@ -163,7 +203,8 @@ static enum status find_causes(struct audited *a, struct store *room, struct err
 
     for (size_t i = 0; i < a->record.n && found < MOST_CAUSES && !a->o.from_nothing; i++) {
         const struct lineage_node *node = &a->record.nodes[i];
-        if (a->findings[i].verdict != VERDICT_DIFFERS || (node->study && node->study == study))
+        if (a->findings[i].verdict != VERDICT_DIFFERS || !a->findings[i].remade ||
+            (node->study && node->study == study))
             continue;
         study = node->study;
         found++;
@@ -197,7 +238,12 @@ static enum status find_meaning(struct audited *a, struct store *room, struct er
 
 static enum status end_making(struct build *b, void *context, struct error *err)
 {
-    return audit_find_folder(context, b->recipe, err);
+    struct audited *a = context;
+
+    a->n_told_later = audit_told_later(b);
+    if (a->o.against)
+        return audit_compare_target(a, b, err);
+    return audit_find_folder(a, b->recipe, err);
 }
 
 static enum status make_again(struct audited *a, struct error *err)
@@ -247,7 +293,8 @@ static enum status conclude(struct audited *a, struct error *err)
     struct verdict_counts c;
 
     verdicts_count(&a->verdicts, &c);
-    if (c.nodes[VERDICT_DIFFERS] + c.nodes[VERDICT_FOLLOWS] + c.decisions > 0)
+    if (c.nodes[VERDICT_DIFFERS] + c.nodes[VERDICT_FOLLOWS] + c.decisions > 0 ||
+        a->verdicts.n_targets > 0)
         return error_set(err, ERR_DIFFERS, a->o.recipe, "the audit has found differences");
     if (c.nodes[VERDICT_UNCLEAR] > 0)
         return error_set(err, ERR_UNCLEAR, a->o.recipe,

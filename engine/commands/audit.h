@@ -8,6 +8,7 @@
 #include "engine/statement/keys.h"
 #include "engine/statement/signed.h"
 
+struct build;
 struct recipe;
 
 struct audited {
@@ -19,6 +20,7 @@ struct audited {
     struct place place;
     struct finding *findings;
     struct verdicts verdicts;
+    int n_told_later;               /* audit_told_later */
     int64_t run;                    /* of the last build */
     struct signed_statement stated; /* with --against */
     struct own_key key;             /* that signs what is found, where there is one */
@@ -41,6 +43,10 @@ enum status audit_find_record(struct audited *a, struct error *err) MUST_CHECK;
 /* What a statement has, with --against. ERR_INPUT: it is of another recipe, target or --set.
  * ERR_DIFFERS: it is not signed by a key that is trusted. */
 enum status audit_find_statement(struct audited *a, struct error *err) MUST_CHECK;
+
+/* With --against: what the statement says of the target's files, and of which nodes there are, with
+ * what was made. */
+enum status audit_compare_target(struct audited *a, struct build *b, struct error *err) MUST_CHECK;
 
 /* Where what is found is left, signed. */
 enum status audit_find_folder(struct audited *a, const struct recipe *recipe,

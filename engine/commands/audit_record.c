@@ -8,6 +8,8 @@
 #include "base/file.h"
 #include "cache/records/history.h"
 #include "engine/audit/stated.h"
+#include "engine/audit/subjects.h"
+#include "engine/audit/tables.h"
 #include "engine/commands/audit.h"
 #include "engine/execution/build.h"
 #include "engine/execution/provenance.h"
@@ -102,6 +104,72 @@ static enum status look_at_targets(struct build *b, void *context, struct error 
     return OK;
 }
 
+static enum status add_target(struct audited *a, const char *name, const char *what,
+                              struct error *err)
+{
+    struct verdicts *v = &a->verdicts;
+    struct target_finding *last =
+        arena_push(a->arena, v->targets, v->n_targets, v->target_capacity);
+
+    if (!last)
+        return error_memory(err);
+    *last = (struct target_finding){name, what};
+    return OK;
+}
+
+/* ---- tables in the store ---- */
+
+/* Whether that build has ended, with all that it was to make. */
+static bool is_whole(const struct run *runs, size_t n, int64_t id)
+{
+    for (size_t i = 0; i < n; i++)
+        if (runs[i].id == id)
+            return runs[i].status && strcmp(runs[i].status, "done") == 0;
+    return false;
+}
+
+/* What `hpo table` shows of a study must follow from what is on record of its units. */
+static enum status check_table(struct audited *a, struct build *b, const struct study_table *row,
+                               struct error *err)
+{
+    const struct searched *is = NULL;
+    struct text t = text_in(a->arena);
+    const char *what, *name;
+    char *now;
+
+    for (size_t i = 0; i < a->record.n_studies; i++)
+        if (strcmp(a->record.studies[i].study, row->study) == 0)
+            is = &a->record.studies[i];
+    for (int i = 0; i < graph_size(b->graph) && is && is->decided; i++) {
+        if (graph_node(b->graph, i)->kind != NODE_STUDY || !work_of(b, i)->study ||
+            strcmp(graph_label(b->graph, i), row->study) != 0)
+            continue;
+        TRY(study_table(work_of(b, i)->study, row->study, TABLE_CACHED, &t, err));
+        TRY(text_finish(&t, &now, NULL, err));
+        TRY(tables_differ(row->body, now, a->arena, &what, err));
+        if (!what)
+            return OK;
+        name = arena_printf(a->arena, "the table of %s in the store", row->study);
+        what = arena_printf(a->arena, "%s\n", what);
+        return name && what ? add_target(a, name, what, err) : error_memory(err);
+    }
+    return OK;
+}
+
+static enum status check_tables(struct audited *a, struct build *b, struct error *err)
+{
+    struct study_table *rows;
+    struct run *runs;
+    size_t n, n_runs;
+
+    TRY(history_runs(a->store, b->recipe_path, MOST_RUNS, a->arena, &runs, &n_runs, err));
+    TRY(history_tables(a->store, b->recipe_path, b->arguments, NULL, a->arena, &rows, &n, err));
+    for (size_t i = 0; i < n; i++)
+        if (is_whole(runs, n_runs, rows[i].run))
+            TRY(check_table(a, b, &rows[i], err));
+    return OK;
+}
+
 static enum status take_record(struct build *b, void *context, struct error *err)
 {
     struct audited *a = context;
@@ -109,6 +177,7 @@ static enum status take_record(struct build *b, void *context, struct error *err
     if (!(a->verdicts.arguments = arena_string(a->arena, b->arguments)))
         return error_memory(err);
     TRY(lineage_take(b, b->targets, b->n_targets, a->arena, &a->record, err));
+    TRY(check_tables(a, b, err));
     return a->key.signer ? take_targets(b, a, err) : OK;
 }
 
@@ -220,6 +289,48 @@ static enum status check_statement(struct audited *a, struct error *err)
     for (size_t i = 0; i < s->n_sources; i++)
         TRY(check_source(a, &s->sources[i], err));
     return options_take_arguments(&a->o, s->arguments, a->arena, err);
+}
+
+static bool has_name(const struct lineage *l, const char *name)
+{
+    for (size_t i = 0; i < l->n; i++)
+        if (strcmp(l->nodes[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* One of another key is told of as what the statement has under its name. */
+static enum status find_unstated(struct audited *a, struct build *b, struct text *lines,
+                                 struct error *err)
+{
+    struct lineage now;
+
+    TRY(lineage_take(b, b->targets, b->n_targets, a->arena, &now, err));
+    for (size_t i = 0; i < now.n; i++)
+        if (!lineage_find(&a->record, &now.nodes[i].key) &&
+            !has_name(&a->record, now.nodes[i].name))
+            text_printf(lines, "it rests on %s, which the statement does not list\n",
+                        now.nodes[i].name);
+    return OK;
+}
+
+enum status audit_compare_target(struct audited *a, struct build *b, struct error *err)
+{
+    const struct target *target = &b->targets[0]; /* a statement is of one */
+    const char *name = a->stated.statement.target;
+    struct text lines = text_in(a->arena);
+    bool unread = false;
+    char *what;
+
+    a->folder = file_join(a->arena, a->stated.folder, "audit");
+    if (!a->folder)
+        return error_memory(err);
+    TRY(find_unstated(a, b, &lines, err));
+    if (plan_state(b->plan, target->node) == PLAN_DONE)
+        TRY(subjects_compare(b, target, &a->stated, &lines, &unread, err));
+    a->verdicts.unread = unread ? name : NULL;
+    TRY(text_finish(&lines, &what, NULL, err));
+    return *what ? add_target(a, name, what, err) : OK;
 }
 
 enum status audit_find_statement(struct audited *a, struct error *err)

@@ -13,6 +13,8 @@ struct audit {
     struct build *b;
     struct digest *failed; /* could not be made again */
     size_t n_failed, failed_capacity;
+    struct digest *told_later; /* templates of trials that were */
+    size_t n_told_later, told_capacity;
 };
 
 static struct audit *of(struct results *r)
@@ -383,6 +385,26 @@ static enum status cut(struct audit *a, struct demand *d, struct arena *arena, b
     return OK;
 }
 
+static enum status note_told_later(struct audit *a, const struct digest *template,
+                                   struct error *err)
+{
+    struct digest *last;
+
+    for (size_t i = 0; i < a->n_told_later; i++)
+        if (digest_equal(&a->told_later[i], template))
+            return OK;
+    last = arena_push(a->b->arena, a->told_later, a->n_told_later, a->told_capacity);
+    if (!last)
+        return error_memory(err);
+    *last = *template;
+    return OK;
+}
+
+int audit_told_later(const struct build *b)
+{
+    return (int)b->audit->n_told_later;
+}
+
 bool audit_cuts(const struct build *b)
 {
     return b->audit && !b->audit->plan->from_nothing && b->audit->plan->varies & VARY_CUTS;
@@ -401,5 +423,5 @@ enum status audit_cut(struct build *b, struct demand *demand, bool *over, struct
         return error_memory(err);
     s = cut(a, demand, arena, over, err);
     arena_close(arena);
-    return s;
+    return s == OK && *over ? note_told_later(a, &demand->template->key, err) : s;
 }

@@ -41,6 +41,9 @@ enum status audit_decide(struct build *b, struct store *room, struct error *err)
 enum status audit_cut(struct build *b, struct demand *demand, bool *over,
                       struct error *err) MUST_CHECK;
 
+/* How many trials of one unit were told a later HPO_UNTIL. */
+int audit_told_later(const struct build *b);
+
 /* Whether runs go as far as is on record, whatever studies demand by then. */
 bool audit_cuts(const struct build *b);
 

@@ -41,11 +41,11 @@ static char *absolute(struct build *b, const char *path)
 
 /* ---- tables ---- */
 
-static enum status text_piece(struct build *b, const char *target, const char *name,
-                              const char *text, struct piece *out, struct error *err)
+static enum status text_piece(const char *target, const char *name, const char *text,
+                              struct arena *arena, struct piece *out, struct error *err)
 {
-    struct content *content = arena_alloc(b->arena, sizeof *content);
-    const char *path = file_join(b->arena, target, name);
+    struct content *content = arena_alloc(arena, sizeof *content);
+    const char *path = file_join(arena, target, name);
 
     if (!content || !path)
         return error_memory(err);
@@ -54,6 +54,43 @@ static enum status text_piece(struct build *b, const char *target, const char *n
     *out = (struct piece){
         .path = path, .kind = TREE_FILE, .digest = content->digest, .content = content};
     return OK;
+}
+
+/* Of a study or a comparison its table; else *kind is NULL. */
+static enum status make_table(struct build *b, const struct target *target, struct arena *arena,
+                              const char **kind, const char **json, struct error *err)
+{
+    const enum node_kind of = graph_node(b->graph, target->node)->kind;
+    struct text table = text_in(arena);
+    char *text;
+
+    *kind = of == NODE_STUDY ? "study" : of == NODE_COMPARE ? "compare" : NULL;
+    *json = NULL;
+    if (of == NODE_STUDY) {
+        TRY(study_table(work_of(b, target->node)->study, graph_label(b->graph, target->node),
+                        TABLE_MEASURED, &table, err));
+        TRY(text_finish(&table, &text, NULL, err));
+        *json = text;
+    } else if (of == NODE_COMPARE) {
+        TRY(compare_json(b, target->node, &text, err));
+        *json = text;
+    }
+    return OK;
+}
+
+/* table.csv, table.json, table.txt in the target's folder; *text: the last. */
+static enum status list_table(const char *target, const char *kind, const char *json,
+                              struct arena *arena, struct piece **out, char **text,
+                              struct error *err)
+{
+    char *csv, *line = arena_printf(arena, "%s\n", json);
+
+    if (!line || !(*out = arena_array(arena, 3, sizeof **out)))
+        return error_memory(err);
+    TRY(recipe_table(kind, json, arena, text, &csv, err));
+    TRY(text_piece(target, "table.csv", csv, arena, &(*out)[0], err));
+    TRY(text_piece(target, "table.json", line, arena, &(*out)[1], err));
+    return text_piece(target, "table.txt", *text, arena, &(*out)[2], err);
 }
 
 /* A study's table says of which it is; a comparison's only where others are printed, too. */
@@ -112,22 +149,15 @@ static enum status put(const struct outputs *o, size_t i, const struct piece *pi
 
 /* ---- a table ---- */
 
-/* table.csv, table.json, table.txt in the target's folder; the text also goes to standard
- * output. */
+/* The text also goes to standard output. */
 static enum status output_table(const struct outputs *o, size_t i, const char *kind,
                                 const char *json, struct error *err)
 {
     struct build *b = o->b;
-    const char *target = b->targets[i].name;
-    char *text, *csv, *line = arena_printf(b->arena, "%s\n", json);
-    struct piece *pieces = arena_array(b->arena, 3, sizeof *pieces);
+    struct piece *pieces;
+    char *text;
 
-    if (!line || !pieces)
-        return error_memory(err);
-    TRY(recipe_table(kind, json, b->arena, &text, &csv, err));
-    TRY(text_piece(b, target, "table.csv", csv, &pieces[0], err));
-    TRY(text_piece(b, target, "table.json", line, &pieces[1], err));
-    TRY(text_piece(b, target, "table.txt", text, &pieces[2], err));
+    TRY(list_table(b->targets[i].name, kind, json, b->arena, &pieces, &text, err));
     TRY(put(o, i, pieces, 3, err));
     if (b->o->json)
         return OK;
@@ -193,24 +223,45 @@ static enum status list_pieces(struct build *b, const struct target *t, struct c
     return OK;
 }
 
-static enum status put_content(const struct outputs *o, size_t i, const char *path,
-                               struct error *err)
+static enum status list_content(struct build *b, const struct target *target, const char *path,
+                                struct arena *arena, struct piece **out, size_t *n,
+                                struct error *err)
 {
-    struct build *b = o->b;
-    const struct target *target = &b->targets[i];
-    struct arena *arena = landing_arena(o->to);
     struct content *content = arena_alloc(arena, sizeof *content);
-    struct piece *pieces = NULL;
     enum status s;
-    size_t n = 0;
 
     if (!content)
         return error_memory(err);
     *content = work_of(b, target->node)->content; /* what is read of its tree goes with the arena */
-    s = list_pieces(b, target, content, path, arena, &pieces, &n, err);
+    s = list_pieces(b, target, content, path, arena, out, n, err);
     if (s == ERR_INPUT)
         error_place(err, "target %s", target->name);
-    TRY(s);
+    return s;
+}
+
+enum status output_pieces(struct build *b, const struct target *target, struct arena *arena,
+                          struct piece **out, size_t *n, const char **kind, const char **json,
+                          struct error *err)
+{
+    bool nothing;
+    const char *path = landing_path(b, target, &nothing);
+    char *text;
+
+    *out = NULL;
+    TRY(make_table(b, target, arena, kind, json, err));
+    *n = *kind ? 3 : 0;
+    if (*kind)
+        return list_table(target->name, *kind, *json, arena, out, &text, err);
+    return nothing ? OK : list_content(b, target, path, arena, out, n, err);
+}
+
+static enum status put_content(const struct outputs *o, size_t i, const char *path,
+                               struct error *err)
+{
+    struct piece *pieces = NULL;
+    size_t n = 0;
+
+    TRY(list_content(o->b, &o->b->targets[i], path, landing_arena(o->to), &pieces, &n, err));
     return put(o, i, pieces, n, err);
 }
 
@@ -270,29 +321,10 @@ enum status output_look(struct build *b, bool *again, struct error *err)
 
 static enum status output_target(const struct outputs *o, size_t i, bool *again, struct error *err)
 {
-    struct build *b = o->b;
-    const struct target *target = &b->targets[i];
-    struct text table = text_in(b->arena);
-    char *json;
+    const char *kind, *json;
 
-    switch (graph_node(b->graph, target->node)->kind) {
-    case NODE_STUDY:
-        TRY(study_table(work_of(b, target->node)->study, graph_label(b->graph, target->node),
-                        TABLE_MEASURED, &table, err));
-        TRY(text_finish(&table, &json, NULL, err));
-        return output_table(o, i, "study", json, err);
-    case NODE_COMPARE:
-        TRY(compare_json(b, target->node, &json, err));
-        return output_table(o, i, "compare", json, err);
-    case NODE_SOURCE:
-    case NODE_TEXT:
-    case NODE_ACTION:
-    case NODE_BEST:
-    case NODE_TABLE:
-    case NODE_AFTER:
-        break;
-    }
-    return output_content(o, i, again, err);
+    TRY(make_table(o->b, &o->b->targets[i], o->b->arena, &kind, &json, err));
+    return kind ? output_table(o, i, kind, json, err) : output_content(o, i, again, err);
 }
 
 /* ---- all of them ---- */

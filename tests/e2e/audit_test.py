@@ -191,6 +191,34 @@ return { default = hpo.command { run = { "/bin/sh", "-c", "ls -U in/deep > x; mk
         self.assertEqual((found["differs"], found["follows"]), (0, 0))
         self.assertGreater(found["excepted"], 6)
 
+    def test_one_unit_cannot_be_cut(self):
+        """So the audit does not say that it was."""
+        self.write("r.lua", """local hpo = require "hpo"
+local s = hpo.study { name = "s", space = { i = hpo.randint(1, 4) }, samples = 2, metric = "loss", mode = "min", seed = 1, scheduler = hpo.scheduler.fifo { max_t = 1 },
+  trial = function(p) return hpo.command { run = { "/bin/sh", "-c", [[echo '{"t": 1, "loss": '$HPO_UNTIL'}']] }, params = p } end }
+return { default = s }
+""")
+        self.build("r.lua")
+        self.assertNotIn("HPO_UNTIL", str(self.audit()["varied"]))
+        self.assertRegex(self.hpo("audit", "r.lua")[0], "not varied: .*HPO_UNTIL")
+
+    def test_a_checkpoint_that_was_not_wanted(self):
+        """Of a trial that was asked to stop the build has none; an honest trainer is not accused."""
+        self.write("t.py", """import hpo, json, os
+x = json.load(open(hpo.checkpoint + "/x")) if hpo.checkpoint else 1.0
+for t in hpo.steps(9):
+    x = x * 0.9 + 0.01 * t * hpo.param("x", 0.5)
+    hpo.report(loss=x, checkpoint=lambda folder: json.dump(x, open(folder + "/x", "w")))
+""")
+        self.write("r.lua", """local hpo = require "hpo"
+local s = hpo.study { name = "s", space = { x = hpo.uniform(0, 1) }, samples = 6, concurrency = 3, metric = "loss", mode = "min", seed = 1, keep = "best",
+  scheduler = hpo.scheduler.asha { max_t = 4, grace_period = 1, reduction_factor = 2 },
+  trial = function(p) return hpo.command { run = { "/usr/bin/python3", hpo.source "t.py" }, params = p } end }
+return { default = s }
+""")
+        self.build("r.lua")
+        self.assertEqual(self.audit()["differs"], 0)
+
     # ---- what has to be compared ----
 
     SMALL = '''local hpo = require "hpo"
@@ -335,6 +363,21 @@ open("m.safetensors", "wb").write(struct.pack("<Q", len(header)) + header + stru
 
         self.assertGreater(forge.alter(self.folder / ".hpo", "result", take_first), 0)
         self.assertIn("s.json differs", self.differs()["what"])
+
+    def test_forged_table(self):
+        """What `hpo table` would show."""
+        self.make()
+        self.build("r.lua")
+        loss = self.table("r.lua")["trials"][0]["metrics"][0]["loss"]
+
+        def change(row):
+            was, row["body"] = row["body"], row["body"].replace(str(loss), "0.000001")
+            return row["body"] != was
+
+        self.assertGreater(forge.alter(self.folder / ".hpo", "study_table", change), 0)
+        found, = self.audit(status=3)["targets"]
+        self.assertEqual(found["name"], "the table of asha in the store")
+        self.assertRegex(found["what"], "trials/0/metrics/0/loss was 1e-06, and now is " + str(loss))
 
     def test_altered_decision(self):
         self.make()

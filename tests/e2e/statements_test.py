@@ -251,7 +251,7 @@ class Statements(Case):
                                                    "--cache", there / "store", "--out", there / "out", "--json", status=status)[0] or "{}")
         found = audit(0)
         self.assertEqual(found["identical"], len(found["nodes"]))
-        self.assertTrue((there / "out/r/audit/default.intoto.jsonl").exists())
+        self.assertTrue((self.folder / "theirs/audit/default.intoto.jsonl").exists())
         nodes = self.folder / "theirs/default.nodes.jsonl"
         nodes.write_text(nodes.read_text().replace('"loss": ', '"loss": 1'))
         audit(3)  # not the file that the statement names
