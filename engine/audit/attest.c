@@ -88,8 +88,8 @@ static enum status write_result(const struct verdicts *v, const struct tested *t
         &out, "], \"predicateType\": \"%s\", \"predicate\": {\"result\": ", statement_test_result);
     json_write_string(&out, failed > 0 || v->n_targets > 0 || lineage_is_altered(&tested->lineage)
                                 ? "FAILED"
-                            : warned > 0 || !is_whole(v, &tested->lineage) ? "WARNED"
-                                                                           : "PASSED");
+                            : warned > 0 || v->before || !is_whole(v, &tested->lineage) ? "WARNED"
+                                                                                        : "PASSED");
     text_add(&out, ", \"configuration\": [");
     statement_add_resource(&out, slash ? slash + 1 : v->recipe, recipe);
     text_printf(&out, "]%s}}", names);

@@ -32,13 +32,23 @@ static enum status take(struct build *b, void *context, struct error *err)
     return m->failed ? OK : s;
 }
 
+/* In what surroundings. */
+struct way {
+    unsigned varies; /* enum variation */
+    enum sandbox sandbox;
+    bool told_later; /* runs are told a later HPO_UNTIL */
+};
+
 /* Makes it once more. */
-static enum status try(const struct trying *t, size_t node, unsigned varies, enum sandbox sandbox,
-                       struct arena *arena, struct made *out, struct error *err)
+static enum status try_so(const struct trying *t, size_t node, const struct way *way,
+                          struct arena *arena, struct made *out, struct error *err)
 {
     struct options o = *t->o;
     struct choice one;
-    struct audit_plan plan = {.recorded = t->recorded, .varies = varies, .quiet = true};
+    struct audit_plan plan = {.recorded = t->recorded,
+                              .varies = way->varies,
+                              .told_later = way->told_later,
+                              .quiet = true};
     char *room = file_join(arena, t->folder, "try");
 
     if (!room)
@@ -48,10 +58,18 @@ static enum status try(const struct trying *t, size_t node, unsigned varies, enu
     plan.keys = one.keys;
     plan.n_keys = one.n;
     o.cache = room;
-    o.sandbox = sandbox;
+    o.sandbox = way->sandbox;
     *out = (struct made){.key = t->record->nodes[node].key, .arena = arena};
     TRY(session_audit(&o, &plan, take, out, err));
     return file_remove(room, err);
+}
+
+static enum status try(const struct trying *t, size_t node, unsigned varies, struct arena *arena,
+                       struct made *out, struct error *err)
+{
+    const struct way way = {.varies = varies, .sandbox = t->o->sandbox};
+
+    return try_so(t, node, &way, arena, out, err);
 }
 
 static bool is_one(const struct made *a, const struct made *b)
@@ -67,6 +85,11 @@ static bool is_recorded(const struct made *m, const struct lineage_node *node)
 }
 
 /* ---- what differs each time ---- */
+
+static const char path[] = "the path of its working folder is in what it makes";
+static const char chance[] =
+    "each run makes something else: a seed is not set (random, numpy, torch), or what it "
+    "makes depends on the time or on the order of threads";
 
 /* A number of this text that is a time of today, in seconds since 1970. */
 static bool has_seconds(const char *text)
@@ -115,17 +138,25 @@ static bool has_path(const char *text, const struct store *store)
 static const char *name_unstable(const struct trying *t, const struct finding *f)
 {
     if (f->what && has_path(f->what, t->room))
-        return "the path of its working folder is in what it makes";
+        return path;
     if (f->what && (has_seconds(f->what) || has_date(f->what)))
         return "the time is in what it makes";
-    return "each run makes something else: a seed is not set (random, numpy, torch), or what it "
-           "makes depends on the time or on the order of threads";
+    return chance;
+}
+
+/* A time stamp to the second is another then. */
+static void wait_for_the_next_second(void)
+{
+    const time_t now = time(NULL);
+    const struct timespec nap = {.tv_nsec = 20 * 1000 * 1000};
+
+    while (time(NULL) == now && nanosleep(&nap, NULL) == 0)
+        continue;
 }
 
 /* ---- what differs for a reason ---- */
 
-/* Whether some unit up to this one began with a checkpoint in the build or in the audit: else
- * HPO_UNTIL alone was another. */
+/* Whether the build took several pieces up to this unit. */
 static bool went_on(const struct trying *t, size_t node)
 {
     const struct lineage_node *nodes = t->record->nodes;
@@ -136,13 +167,22 @@ static bool went_on(const struct trying *t, size_t node)
     return false;
 }
 
-static const char *name_cut(const struct trying *t, size_t node)
+/* In one piece, and told a later end, it shows whether the end is what it reads. cut: what it came
+ * to where its runs ended elsewhere, in one piece where the build took several. */
+static enum status name_cut(const struct trying *t, size_t node, const struct made *cut,
+                            struct arena *arena, const char **cause, struct error *err)
 {
-    if (went_on(t, node))
-        return "it behaves otherwise when it goes on from a checkpoint: something of its state is "
-               "not saved (a generator, an optimizer, a schedule, the position in the data)";
-    return "where its run was to end reaches its result: it reads HPO_UNTIL, or is not the same "
-           "when it goes on from a checkpoint";
+    const struct way way = {.varies = VARY_CUTS, .sandbox = t->o->sandbox, .told_later = true};
+    struct made later;
+    bool same;
+
+    TRY(try_so(t, node, &way, arena, &later, err));
+    same = went_on(t, node) ? is_one(&later, cut) : is_recorded(&later, &t->record->nodes[node]);
+    *cause = same ? "it behaves otherwise when it goes on from a checkpoint: something of its "
+                    "state is not saved (a generator, an optimizer, a schedule, the position in "
+                    "the data)"
+                  : "where its run was to end reaches its result: it reads HPO_UNTIL";
+    return OK;
 }
 
 static enum status find_variation(const struct trying *t, size_t node, struct arena *arena,
@@ -151,15 +191,20 @@ static enum status find_variation(const struct trying *t, size_t node, struct ar
     const struct lineage_node *recorded = &t->record->nodes[node];
 
     for (unsigned bit = 1; bit < VARY_ALL; bit <<= 1) {
-        struct made m;
+        struct made m, again;
         if (!(t->varied & bit))
             continue;
-        TRY(try(t, node, bit, t->o->sandbox, arena, &m, err));
+        TRY(try(t, node, bit, arena, &m, err));
         if (is_recorded(&m, recorded))
             continue;
-        *cause = bit == VARY_CUTS
-                     ? name_cut(t, node)
-                     : arena_printf(arena, "it depends on %s", variation_name((enum variation)bit));
+        TRY(try(t, node, bit, arena, &again, err));
+        if (!is_one(&m, &again)) {
+            *cause = chance;
+            return OK;
+        }
+        if (bit == VARY_CUTS)
+            return name_cut(t, node, &m, arena, cause, err);
+        *cause = arena_printf(arena, "it depends on %s", variation_name((enum variation)bit));
         return *cause ? OK : error_memory(err);
     }
     *cause = "it depends on several of the things that were varied";
@@ -171,23 +216,24 @@ static enum status find_outside(const struct trying *t, size_t node, struct aren
                                 struct finding *f, struct error *err)
 {
     const struct lineage_node *recorded = &t->record->nodes[node];
+    const struct way on = {.sandbox = SANDBOX_ON}, off = {.sandbox = SANDBOX_OFF};
     struct made open;
 
     f->cause = "something that is not among its inputs has changed since the build: a file, a "
-               "server, or the machine";
+               "server, the machine, or the date and time";
     if (recorded->by_hand)
         f->cause = "the edit that was accepted changes the result";
     if (t->o->sandbox == SANDBOX_OFF || recorded->by_hand)
         return OK;
     if (t->o->sandbox == SANDBOX_STRICT) {
-        TRY(try(t, node, 0, SANDBOX_ON, arena, &open, err));
+        TRY(try_so(t, node, &on, arena, &open, err));
         if (is_recorded(&open, recorded)) {
             f->cause = "it asks for what it does not declare, and goes on without: --sandbox "
                        "strict fails it for that, --sandbox on does not";
             return OK;
         }
     }
-    TRY(try(t, node, 0, SANDBOX_OFF, arena, &open, err));
+    TRY(try_so(t, node, &off, arena, &open, err));
     if (is_recorded(&open, recorded))
         f->cause = "it needs what is hidden in the clean room: a file that is not among its inputs "
                    "(hpo.source), or the network (network = true)";
@@ -198,18 +244,26 @@ enum status cause_find(const struct trying *t, size_t node, struct arena *arena,
                        struct finding *finding, struct error *err)
 {
     const struct lineage_node *recorded = &t->record->nodes[node];
-    struct made first = {.key = recorded->key, .arena = arena}, again, plain;
+    struct made first = {.key = recorded->key, .arena = arena}, again, more, plain;
     enum status s = index_result_get(t->room, &recorded->key, arena, &first.result, err);
 
     first.failed = s == ERR_NOT_FOUND;
     TRY(first.failed ? OK : s);
-    TRY(try(t, node, t->varied, t->o->sandbox, arena, &again, err));
+    wait_for_the_next_second();
+    TRY(try(t, node, t->varied, arena, &again, err));
     if (!is_one(&first, &again)) {
-        finding->cause = name_unstable(t, finding);
+        wait_for_the_next_second();
+        TRY(try(t, node, t->varied, arena, &more, err));
+        finding->cause = is_one(&again, &more) ? path : name_unstable(t, finding);
         return OK;
     }
-    TRY(try(t, node, 0, t->o->sandbox, arena, &plain, err));
+    TRY(try(t, node, 0, arena, &plain, err));
     if (is_recorded(&plain, recorded))
         return find_variation(t, node, arena, &finding->cause, err);
+    TRY(try(t, node, 0, arena, &more, err));
+    if (!is_one(&plain, &more)) {
+        finding->cause = chance;
+        return OK;
+    }
     return find_outside(t, node, arena, finding, err);
 }

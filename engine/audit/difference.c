@@ -175,6 +175,7 @@ enum status difference_find(const struct lineage_node *node, bool is_last, struc
         TRY(find_failure(node, room, arena, out, &what, err));
     } else {
         TRY(s);
+        out->made = true;
         TRY(compare(node, is_last, &now, recorded, room, arena, &what, err));
         out->cut = ends_run(&node->result) != ends_run(&now);
         out->partial = node->result.kind && node->result.has_tree && !now.has_tree;

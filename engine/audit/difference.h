@@ -19,6 +19,7 @@ const char *verdict_word(enum verdict v);
 struct finding {
     enum verdict verdict;
     bool differs;      /* it, or some unit before it */
+    bool made;         /* it could be made again */
     bool remade;       /* what was made again is another, and not only what the store has */
     bool cut;          /* of a unit: a run ended there once, on record or now, and not both times */
     bool partial;      /* its reports alone were compared: its run ends elsewhere now */

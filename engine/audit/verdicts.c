@@ -136,6 +136,9 @@ void verdicts_text(const struct verdicts *v, struct text *out)
     add_studies(v, out);
     if (v->meaning)
         text_add(out, v->meaning);
+    if (v->n_before > 0)
+        text_printf(out, "%zu of them were made before this audit was broken off%s\n", v->n_before,
+                    v->before ? ", and were kept in the store that it is of" : "");
     if (v->unread)
         text_printf(out,
                     "the table of %s was not compared: it is not beside the statement, and its "
@@ -232,6 +235,7 @@ void verdicts_json(const struct verdicts *v, struct text *out)
         }
     text_add(out, "]");
     add_member(out, "meaning", v->meaning);
+    text_printf(out, ", \"made_before\": %zu", v->n_before);
     add_member(out, "not_read", v->unread);
     add_member(out, "kept", v->kept);
     text_printf(out, ", \"build_seconds\": ");

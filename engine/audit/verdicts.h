@@ -23,6 +23,8 @@ struct verdicts {
     const char *unread;     /* a table that could not be compared; or NULL */
     const char *kept;       /* the room, where it is left to be looked at; or NULL */
     unsigned varied;        /* enum variation */
+    size_t n_before;        /* nodes that a part of this audit that was broken off had made */
+    const char *before;     /* where they were kept, if in the store that is audited; or NULL */
     size_t n_trials, n_cut; /* trials, and those whose runs ended elsewhere */
     bool from_nothing;
     int sample;        /* 0: all */

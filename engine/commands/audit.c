@@ -82,12 +82,13 @@ static enum status say_costs(const struct audited *a, struct error *err)
             units += node->study != NULL;
         }
     what = a->o.against ? arena_printf(a->arena, "%s against %s", a->o.recipe, a->o.against)
-                        : arena_printf(a->arena, "run %lld of %s", (long long)a->run, a->o.recipe);
+                        : arena_printf(a->arena, "%s of %s", a->targets, a->o.recipe);
     took = a->o.against ? "" : arena_printf(a->arena, ", which took %.1f min", seconds / 60);
     if (!what || !took)
         return error_memory(err);
     TRY(progress_open(false, &p, err));
-    progress_line(p, "auditing %s%s: %d action%s and %d unit%s%s", what,
+    progress_line(p, "%s %s%s: %d action%s and %d unit%s%s",
+                  a->o.dry_run ? "would audit" : "auditing", what,
                   a->place.goes_on ? ", going on" : "", actions, actions == 1 ? "" : "s", units,
                   units == 1 ? "" : "s", took);
     progress_flush(p);
@@ -113,18 +114,23 @@ static bool is_end(const struct lineage_node *node)
 /* From nothing, what is made of something else has another key, and its own is not there. */
 static void name_followers(struct audited *a)
 {
-    bool differs = false;
+    bool differs = false, unfetched = false;
 
-    for (size_t i = 0; i < a->record.n; i++)
-        differs = differs || a->findings[i].verdict == VERDICT_DIFFERS;
+    for (size_t i = 0; i < a->record.n; i++) {
+        const enum verdict v = a->findings[i].verdict;
+        differs |= v == VERDICT_DIFFERS;
+        unfetched |= v == VERDICT_UNCLEAR && a->record.nodes[i].fetched;
+    }
     for (size_t i = 0; i < a->record.n; i++) {
         struct finding *f = &a->findings[i];
         if (f->verdict != VERDICT_UNCLEAR || a->record.nodes[i].fetched)
             continue;
         f->verdict = differs ? VERDICT_FOLLOWS : VERDICT_UNCLEAR;
         f->what = differs ? "it is made of something that differs"
-                          : "its key is another here: the tool or its environment is not that of "
-                            "the record (hpo why shows what is in a key)";
+                  : unfetched
+                      ? "it may be made of what could not be fetched again"
+                      : "its key is another here: the tool or its environment is not that of "
+                        "the record (hpo why shows what is in a key)";
     }
 }
 
@@ -231,7 +237,8 @@ static enum status take_again(struct build *b, void *context, struct error *err)
 static enum status find_meaning(struct audited *a, struct store *room, struct error *err)
 {
     for (size_t i = 0; i < a->record.n && a->store; i++)
-        if (a->record.nodes[i].study && a->findings[i].verdict == VERDICT_DIFFERS)
+        if (a->record.nodes[i].study && a->findings[i].verdict == VERDICT_DIFFERS &&
+            a->findings[i].made)
             return session_recorded(&a->o, a->store, room, false, take_again, a, err);
     return OK;
 }
@@ -344,7 +351,7 @@ static enum status judge(struct audited *a, int64_t started_ns, struct error *er
 
 /* What an audit that goes on had found to differ is made once more: it may have been otherwise
  * then. */
-static enum status forget_differing(const struct audited *a, struct error *err)
+static enum status forget_differing(struct audited *a, struct error *err)
 {
     struct store *room;
     enum status s;
@@ -357,13 +364,17 @@ static enum status forget_differing(const struct audited *a, struct error *err)
         const struct lineage_node *node = &a->record.nodes[i];
         struct result now;
         s = index_result_get(room, &node->key, a->arena, &now, err);
-        if (s == OK && !difference_is_none(&node->result, &now))
+        if (s == OK && difference_is_none(&node->result, &now))
+            a->verdicts.n_before += a->choice.chosen[i];
+        else if (s == OK)
             s = index_result_forget(room, &node->key, err);
         s = s == ERR_NOT_FOUND ? OK : s;
     }
     if (s == OK)
         s = store_sync(room, err);
     store_close(room);
+    /* who could forge the one could put what he likes into the other */
+    a->verdicts.before = a->verdicts.n_before > 0 && !a->o.room ? a->place.room : NULL;
     return s;
 }
 
@@ -372,6 +383,7 @@ static enum status run_audit(struct audited *a, struct error *err)
 {
     const int64_t started_ns = runner_now_ns();
     bool lists_otherwise;
+    enum status s;
 
     TRY(a->o.against ? audit_find_statement(a, err) : audit_find_record(a, err));
     TRY(open_place(a, err));
@@ -382,7 +394,10 @@ static enum status run_audit(struct audited *a, struct error *err)
     if (a->o.dry_run)
         return place_finish(&a->place, false, err);
     TRY(forget_differing(a, err));
-    TRY(make_again(a, err));
+    s = make_again(a, err);
+    if (s == ERR_INTERRUPTED)
+        error_hint(err, "the same command line goes on where this one was");
+    TRY(s);
     return judge(a, started_ns, err);
 }
 

@@ -28,6 +28,7 @@ struct audited {
     size_t n_tested;
     struct digest recipe; /* of its file */
     const char *folder;   /* out/RECIPE/audit */
+    const char *targets;  /* what is audited, for people: "default, best" */
     const char **known;   /* targets that were built */
     size_t n_known;
     const char *const *names; /* of nodes, on the command line */

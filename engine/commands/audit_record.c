@@ -170,6 +170,22 @@ static enum status check_tables(struct audited *a, struct build *b, struct error
     return OK;
 }
 
+/* "default, best", or the nodes that were named. */
+static enum status name_targets(struct audited *a, const struct build *b, struct error *err)
+{
+    const size_t n = a->n_names > 0 ? a->n_names : b->n_targets, most = 4;
+    struct text t = text_in(a->arena);
+    char *string;
+
+    for (size_t i = 0; i < n && i < most; i++)
+        text_printf(&t, "%s%s", i ? ", " : "", a->n_names > 0 ? a->names[i] : b->targets[i].name);
+    if (n > most)
+        text_printf(&t, " and %zu more", n - most);
+    TRY(text_finish(&t, &string, NULL, err));
+    a->targets = string;
+    return OK;
+}
+
 static enum status take_record(struct build *b, void *context, struct error *err)
 {
     struct audited *a = context;
@@ -178,6 +194,7 @@ static enum status take_record(struct build *b, void *context, struct error *err
         return error_memory(err);
     TRY(lineage_take(b, b->targets, b->n_targets, a->arena, &a->record, err));
     TRY(check_tables(a, b, err));
+    TRY(name_targets(a, b, err));
     return a->key.signer ? take_targets(b, a, err) : OK;
 }
 

@@ -376,6 +376,11 @@ static enum status cut(struct audit *a, struct demand *d, struct arena *arena, b
     TRY(find_past(a, d, arena, &past, err));
     if (past.last < d->until) /* the build never came to it */
         return OK;
+    if (a->plan->told_later && !d->saves) {
+        d->until = past.last;
+        *over = true;
+        return OK;
+    }
     last = d->saves ? d->until : past.last; /* another trial may go on from there */
     if (past.here && last - from > 1 && (past.cut == 0 || past.cut >= last))
         last = from + (last - from) / 2;

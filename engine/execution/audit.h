@@ -24,6 +24,7 @@ struct audit_plan {
     size_t n_keys;
     bool from_nothing;
     unsigned varies;               /* enum variation */
+    bool told_later;               /* runs are told a later HPO_UNTIL, and ended before that */
     bool quiet;                    /* nothing is said of what is made */
     const struct stated_pin *pins; /* what moving names were, whatever hpo.lock says */
     size_t n_pins;

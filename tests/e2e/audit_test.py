@@ -124,6 +124,14 @@ class Audit(Case):
     def test_time(self):
         self.assertIn("the time is in", self.cause(end='open(out + "/log", "w").write(time.ctime() + " " + str(time.time()))'))
 
+    def test_time_to_the_second(self):
+        cause = self.cause(end='open(out + "/log", "w").write(time.ctime())')
+        self.assertIn("each run makes something else", cause)
+        self.assertIn("depends on the time", cause)
+
+    def test_length_of_the_path(self):
+        self.assertIn("the path of its working folder", self.cause(step="x += len(os.getcwd()) / 1000"))
+
     def test_path(self):
         self.assertIn("the path of its working folder", self.cause(end='open(out + "/log", "w").write(os.getcwd())'))
 
@@ -179,6 +187,12 @@ return { default = hpo.command { run = { "/bin/sh", "-c", "ls -U in/deep > x; mk
 
     def test_until(self):
         self.assertIn("HPO_UNTIL", self.cause(step="x += 0.01 * last", grace=4))
+
+    def test_until_where_runs_go_on(self):
+        """A schedule down to HPO_UNTIL, whose state is saved."""
+        cause = self.cause(step="x *= 1 - 0.1 * t / last")
+        self.assertIn("it reads HPO_UNTIL", cause)
+        self.assertNotIn("goes on", cause)
 
     def test_goes_on_otherwise(self):
         self.assertIn("when it goes on", self.cause(begin="boost = 1.0", step="boost *= 1.01; x *= boost"))
@@ -413,14 +427,18 @@ open("m.safetensors", "wb").write(struct.pack("<Q", len(header)) + header + stru
     def test_goes_on(self):
         self.make(step="time.sleep(0.1)")
         self.build("r.lua")
+        self.hpo("key")
         audit = self.start("audit", "r.lua", "-j", "1")
         time.sleep(0.8)
         audit.send_signal(signal.SIGINT)
         _, err = audit.communicate(timeout=60)
         self.assertEqual(audit.returncode, 130, err)
+        self.assertIn("the same command line goes on", err)
         out, err = self.hpo("audit", "r.lua", "-j", 1)
-        self.assertIn("going on", err)
+        self.assertIn("auditing default of r.lua, going on", err)
         self.assertNotIn("asha/0 t = 1", err)
+        self.assertRegex(out, r"\d of them were made before this audit was broken off, and were kept in the store")
+        self.assertIn("WARNED", self.hpo("verify", "out/r/audit/default.intoto.jsonl")[0])
 
 
 if __name__ == "__main__":
