@@ -79,6 +79,21 @@ static enum status find_folder(const char *path, bool audit, struct arena *arena
     return *folder ? OK : error_memory(err);
 }
 
+/* What speaks of one target must not lie beside the files of another, as if it spoke of these. */
+static enum status check_name(const char *path, const struct statement *s, struct error *err)
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    const size_t n = strlen(s->target);
+
+    if (strncmp(name, s->target, n) == 0 && strcmp(name + n, STATEMENT_FILE) == 0)
+        return OK;
+    (void)error_set(err, ERR_DIFFERS, path, "it is %s of target %s, and is named %s",
+                    s->audit.result ? "an audit" : "a statement", s->target, name);
+    error_hint(err, "its name has to be %s" STATEMENT_FILE ", beside the files of that target",
+               s->target);
+    return ERR_DIFFERS;
+}
+
 enum status signed_read(const char *path, const char *const *keys, size_t n_keys,
                         struct arena *arena, struct signed_statement *out, struct error *err)
 {
@@ -93,5 +108,6 @@ enum status signed_read(const char *path, const char *const *keys, size_t n_keys
     TRY(envelope_read(bytes, end ? (size_t)(end - bytes) : n, path, arena, &e, err));
     TRY(check(&e, path, keys, n_keys, arena, &out->by, err));
     TRY(statement_read(&e, path, arena, &out->statement, err));
+    TRY(check_name(path, &out->statement, err));
     return find_folder(path, out->statement.audit.result, arena, &out->folder, err);
 }

@@ -1,6 +1,7 @@
 /* statement: members of JSON, one by one. Start at statement_read. */
 #include "engine/statement/statement.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -167,6 +168,45 @@ static enum status read_details(const struct json *predicate, const char *where,
     return read_file(&byproducts->items[0], where, &out->nodes, err);
 }
 
+/* Whether a file, a link or a folder is what the target is, or below it: TARGET, TARGET.png. */
+static bool is_of_target(const char *name, const char *target)
+{
+    const size_t n = strlen(target);
+
+    if (strncmp(name, target, n) != 0)
+        return false;
+    return name[n] == '\0' || name[n] == '/' || (name[n] == '.' && !strchr(name + n, '/'));
+}
+
+static enum status check_of_target(const char *name, const struct statement *s, const char *where,
+                                   struct error *err)
+{
+    return is_of_target(name, s->target)
+               ? OK
+               : error_set(err, ERR_INPUT, where, "name: expected a file of target %s, found %s",
+                           s->target, name);
+}
+
+/* What is said of a target is of its own files: another's would count as proven beside it. */
+static enum status check_target(const struct statement *s, const char *where, struct error *err)
+{
+    const size_t n = strlen(s->target);
+
+    if (!file_is_inner_path(s->target) || strchr(s->target, '/'))
+        return error_set(err, ERR_INPUT, where, "target: expected a name, found \"%s\"", s->target);
+    if (strncmp(s->nodes.name, s->target, n) != 0 ||
+        strcmp(s->nodes.name + n, STATEMENT_NODES) != 0)
+        return error_set(err, ERR_INPUT, where, "byproducts: expected %s%s, found %s", s->target,
+                         STATEMENT_NODES, s->nodes.name);
+    for (size_t i = 0; i < s->n_files; i++)
+        TRY(check_of_target(s->files[i].name, s, where, err));
+    for (size_t i = 0; i < s->n_links; i++)
+        TRY(check_of_target(s->links[i].name, s, where, err));
+    for (size_t i = 0; i < s->n_folders; i++)
+        TRY(check_of_target(s->folders[i], s, where, err));
+    return OK;
+}
+
 static enum status read_build(const struct json *object, const char *where, struct arena *arena,
                               struct statement *out, struct error *err)
 {
@@ -177,7 +217,8 @@ static enum status read_build(const struct json *object, const char *where, stru
     TRY(json_want_object(object, where, "predicate", &predicate, err));
     TRY(json_want_object(predicate, where, "buildDefinition", &definition, err));
     TRY(read_definition(definition, where, arena, out, err));
-    return read_details(predicate, where, out, err);
+    TRY(read_details(predicate, where, out, err));
+    return check_target(out, where, err);
 }
 
 /* What was tested is the list of nodes of a target: TARGET.nodes.jsonl. */
@@ -193,7 +234,8 @@ static enum status read_tested(const struct json *object, const char *where, str
         return error_set(err, ERR_INPUT, where, "subject: expected one, found %zu", subjects->n);
     TRY(read_file(&subjects->items[0], where, &out->nodes, err));
     n = strlen(out->nodes.name);
-    if (n <= end || strcmp(out->nodes.name + n - end, STATEMENT_NODES) != 0)
+    if (n <= end || strcmp(out->nodes.name + n - end, STATEMENT_NODES) != 0 ||
+        strchr(out->nodes.name, '/'))
         return error_set(err, ERR_INPUT, where, "subject: expected TARGET%s, found %s",
                          STATEMENT_NODES, out->nodes.name);
     out->target = arena_copy(arena, out->nodes.name, n - end);

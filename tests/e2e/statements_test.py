@@ -42,6 +42,20 @@ class Statements(Case):
         envelope["payload"] = base64.b64encode(json.dumps(payload).encode()).decode()
         path.write_text(json.dumps(envelope) + "\n")
 
+    def sign(self, path, change):
+        """A statement that is signed rightly, by a hostile hand."""
+        envelope = json.loads(path.read_text())
+        payload = json.loads(base64.b64decode(envelope["payload"]))
+        change(payload)
+        body = json.dumps(payload).encode()
+        kind = envelope["payloadType"].encode()
+        (self.folder / "bytes").write_bytes(b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(body), body))
+        subprocess.run(["openssl", "pkeyutl", "-sign", "-rawin", "-inkey", self.folder / "config/hpo/key.pem", "-in", self.folder / "bytes",
+                        "-out", self.folder / "sig"], check=True)
+        signed = {"payload": base64.b64encode(body).decode(), "payloadType": kind.decode(),
+                  "signatures": [{"keyid": "", "sig": base64.b64encode((self.folder / "sig").read_bytes()).decode()}]}
+        path.write_text(json.dumps(signed) + "\n")
+
     # ---- keys ----
 
     def test_key(self):
@@ -201,22 +215,50 @@ class Statements(Case):
         self.assertIn("expected a public key", self.refused("--key", "r.lua", status=2))
 
     def test_names_that_lead_elsewhere(self):
-        """A statement that is signed rightly, by a hostile hand."""
         out = self.signed()
         secret = self.write("secret", "x")
-        envelope = json.loads((out / "made.intoto.jsonl").read_text())
+        kept = (out / "made.intoto.jsonl").read_text()
+        internal = lambda s: s["predicate"]["buildDefinition"]["internalParameters"]
+        external = lambda s: s["predicate"]["buildDefinition"]["externalParameters"]
+
+        def above(s):
+            external(s)["target"] = ".."
+            internal(s)["empty_folders"] = [".."]
+            s["subject"] = []
+
         for name in ("../../secret", str(secret), "made/../../../secret", ""):
-            payload = json.loads(base64.b64decode(envelope["payload"]))
-            payload["subject"][0]["name"] = name
-            body = json.dumps(payload).encode()
-            kind = envelope["payloadType"].encode()
-            (self.folder / "bytes").write_bytes(b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(body), body))
-            subprocess.run(["openssl", "pkeyutl", "-sign", "-rawin", "-inkey", self.folder / "config/hpo/key.pem", "-in", self.folder / "bytes",
-                            "-out", self.folder / "sig"], check=True)
-            forged = {"payload": base64.b64encode(body).decode(), "payloadType": kind.decode(),
-                      "signatures": [{"keyid": "", "sig": base64.b64encode((self.folder / "sig").read_bytes()).decode()}]}
-            (out / "made.intoto.jsonl").write_text(json.dumps(forged) + "\n")
-            self.assertIn("a path inside its folder", self.refused(status=2))
+            for change in (lambda s: s["subject"][0].update(name=name), lambda s: internal(s).update(executable=[name]),
+                           lambda s: internal(s)["links"][0].update(name=name), lambda s: internal(s).update(empty_folders=[name]),
+                           lambda s: s["predicate"]["runDetails"]["byproducts"][0].update(name=name)):
+                (out / "made.intoto.jsonl").write_text(kept)
+                self.sign(out / "made.intoto.jsonl", change)
+                self.assertIn("a path inside its folder", self.refused(status=2))
+        for target in ("..", "../..", "", "made/d", str(self.folder)):
+            (out / "made.intoto.jsonl").write_text(kept)
+            self.sign(out / "made.intoto.jsonl", lambda s: external(s).update(target=target))
+            self.assertIn("target: expected a name", self.refused(status=2))
+        (out / "made.intoto.jsonl").write_text(kept)
+        self.sign(out / "made.intoto.jsonl", above)
+        (out / "made.intoto.jsonl").rename(out / "...intoto.jsonl")
+        self.hpo("verify", "out/r/...intoto.jsonl", status=2)
+
+    def test_another_target(self):
+        """No statement speaks for the files of another target: not by its own name, and not by theirs."""
+        out = self.signed()
+        kept = (out / "made.intoto.jsonl").read_text()
+        self.hpo("audit", "r.lua", "made")
+        for folder, what in ((out, "a statement"), (out / "audit", "an audit")):
+            shutil.copy(folder / "made.intoto.jsonl", folder / "default.intoto.jsonl")
+            self.assertIn(f"it is {what} of target made, and is named default.intoto.jsonl",
+                          self.hpo("verify", folder / "default.intoto.jsonl", status=3)[1])
+        for change in (lambda s: s["subject"][0].update(name="default/table.json"), lambda s: s["subject"][0].update(name="made.d/x"),
+                       lambda s: s["predicate"]["buildDefinition"]["internalParameters"].update(empty_folders=["model"])):
+            (out / "made.intoto.jsonl").write_text(kept)
+            self.sign(out / "made.intoto.jsonl", change)
+            self.assertIn("expected a file of target made", self.refused(status=2))
+        (out / "made.intoto.jsonl").write_text(kept)
+        self.sign(out / "made.intoto.jsonl", lambda s: s["predicate"]["runDetails"]["byproducts"][0].update(name="default.nodes.jsonl"))
+        self.assertIn("byproducts: expected made.nodes.jsonl", self.refused(status=2))
 
     # ---- audits ----
 
