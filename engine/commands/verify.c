@@ -19,6 +19,8 @@ struct verifying {
     struct arena *arena;
     const struct signed_statement *s;
     struct text out;
+    const char **left; /* sources of the recipe that cannot be checked */
+    size_t n_left, n_sources;
 };
 
 static enum status differs(struct error *err, const char *path, const char *what)
@@ -152,25 +154,91 @@ static enum status check_files(const struct verifying *v, struct error *err)
     return is_folder(s) ? check_folder(v, s->target, err) : OK;
 }
 
-static enum status check_recipe(const struct options *o, const struct statement *s,
-                                struct arena *arena, struct error *err)
+/* ---- the recipe ---- */
+
+/* A regular file's digest; *is_one: there is one. Nothing else is opened: who has signed the name
+ * may be hostile. */
+static enum status read_source(const char *path, bool *is_one, struct digest *found,
+                               struct error *err)
 {
+    struct stat st;
+    enum status s;
+    int fd;
+
+    if (!(*is_one = stat(path, &st) == 0 && S_ISREG(st.st_mode)))
+        return OK;
+    if ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) < 0)
+        return error_system(err, path, "open");
+    s = digest_descriptor(fd, path, found, err);
+    close(fd);
+    return s;
+}
+
+/* A module has to be there. Another source may be a folder, or lie far from the recipe, where its
+ * name is all that is known: then it is left. */
+static enum status check_source(struct verifying *v, const char *folder,
+                                const struct stated_file *f, struct error *err)
+{
+    const struct statement *s = &v->s->statement;
+    const bool is_module = is_in(s->modules, s->n_modules, f->name);
+    const char *path = file_join(v->arena, folder, f->name);
+    struct digest found;
+    bool is_one;
+
+    if (!path)
+        return error_memory(err);
+    TRY(read_source(path, &is_one, &found, err));
+    if (!is_one && is_module)
+        return differs(err, path,
+                       "the recipe of the statement requires this file, and it is not there");
+    if (!is_one) {
+        v->left[v->n_left++] = f->name;
+        return OK;
+    }
+    v->n_sources++;
+    if (digest_equal(&found, &f->digest))
+        return OK;
+    return differs(err, path,
+                   is_module ? "the recipe requires it, and it is another than the statement's"
+                             : "the statement has a source of this name, and it is another");
+}
+
+/* An audit's result names the recipe's own file alone. */
+static enum status check_recipe(struct verifying *v, const char *recipe, struct error *err)
+{
+    const struct statement *s = &v->s->statement;
+    const char *slash = strrchr(recipe, '/');
+    const char *folder = slash ? arena_copy(v->arena, recipe, (size_t)(slash - recipe) + 1) : ".";
     struct digest found;
     char *bytes;
     size_t n;
-    enum status status;
+    enum status status = file_read(recipe, RECIPE_LIMIT, v->arena, &bytes, &n, err);
 
-    if (!o->verified_recipe)
-        return OK;
-    status = file_read(o->verified_recipe, RECIPE_LIMIT, arena, &bytes, &n, err);
     TRY(status == ERR_NOT_FOUND ? ERR_INPUT : status);
     TRY(digest_bytes(bytes, n, &found, err));
-    return digest_equal(&found, &s->recipe.digest)
-               ? OK
-               : differs(err, o->verified_recipe, "it is not the recipe of the statement");
+    if (!digest_equal(&found, &s->recipe.digest))
+        return differs(err, recipe, "it is not the recipe of the statement");
+    if (!folder || !(v->left = arena_array(v->arena, s->n_sources + 1, sizeof *v->left)))
+        return error_memory(err);
+    for (size_t i = 0; i < s->n_sources; i++)
+        TRY(check_source(v, folder, &s->sources[i], err));
+    return OK;
 }
 
 /* ---- words ---- */
+
+/* What was compared with --recipe, and what was not. */
+static void say_recipe(struct verifying *v)
+{
+    text_add(&v->out, ", and it is this recipe");
+    if (v->n_sources > 0)
+        text_printf(&v->out, " with its %zu other file%s", v->n_sources,
+                    v->n_sources == 1 ? "" : "s");
+    if (v->n_left > 0)
+        text_add(&v->out, "\n  not checked, as they are folders or not there: ");
+    for (size_t i = 0; i < v->n_left; i++)
+        text_printf(&v->out, "%s%s", i ? ", " : "", v->left[i]);
+}
 
 static void say(struct verifying *v, const struct options *o)
 {
@@ -181,8 +249,10 @@ static void say(struct verifying *v, const struct options *o)
                 "proven: %zu file%s of target %s %s what who has this key says hpo %s made\n",
                 s->n_files, s->n_files == 1 ? "" : "s", s->target, s->n_files == 1 ? "is" : "are",
                 s->version);
-    text_printf(&v->out, "  from %s, with --set %s%s\n", s->recipe.name, s->arguments,
-                o->verified_recipe ? ", and it is this recipe" : "");
+    text_printf(&v->out, "  from %s, with --set %s", s->recipe.name, s->arguments);
+    if (o->verified_recipe)
+        say_recipe(v);
+    text_add(&v->out, "\n");
     text_printf(&v->out,
                 "said, and not proven: %d actions and units made it; isolation: %s; %d accepted by "
                 "hand; %d not reproducible\n",
@@ -199,8 +269,11 @@ static void say_audit(struct verifying *v, const struct options *o)
     text_printf(&v->out, "holds: signed by %s (%.16s)\n", v->s->by.name, v->s->by.id);
     text_printf(&v->out, "proven: who has this key says that the audit of target %s came to %s\n",
                 s->target, s->audit.result);
-    text_printf(&v->out, "  of the nodes in %s%s, by %s%s\n", s->target, STATEMENT_NODES,
-                s->recipe.name, o->verified_recipe ? ", and it is this recipe" : "");
+    text_printf(
+        &v->out, "  of the nodes in %s%s, by %s%s\n", s->target, STATEMENT_NODES, s->recipe.name,
+        o->verified_recipe ? ", and it is this file; what it requires is no part of an audit's "
+                             "result (hpo verify of the target's own statement)"
+                           : "");
     text_printf(&v->out,
                 "said, and not proven: %zu passed, %zu inconclusive or excepted, %zu differ\n",
                 s->audit.passed, s->audit.warned, s->audit.failed);
@@ -211,13 +284,14 @@ static void say_audit(struct verifying *v, const struct options *o)
 enum status verify_command(const struct options *o, struct arena *arena, struct error *err)
 {
     struct signed_statement s;
-    struct verifying v = {arena, &s, text_in(arena)};
+    struct verifying v = {.arena = arena, .s = &s, .out = text_in(arena)};
     char *string;
     size_t n;
 
     TRY(signed_read(o->words[0], (const char *const *)o->keys, o->n_keys, arena, &s, err));
     TRY(s.statement.audit.result ? check_file(&v, &s.statement.nodes, err) : check_files(&v, err));
-    TRY(check_recipe(o, &s.statement, arena, err));
+    if (o->verified_recipe)
+        TRY(check_recipe(&v, o->verified_recipe, err));
     if (s.statement.audit.result)
         say_audit(&v, o);
     else

@@ -102,6 +102,7 @@ static enum status read_internal(const struct json *internal, const char *where,
     TRY(read_names(internal, where, "executable", arena, &out->executable, &out->n_executable,
                    err));
     TRY(read_names(internal, where, "empty_folders", arena, &out->folders, &out->n_folders, err));
+    TRY(read_names(internal, where, "modules", arena, &out->modules, &out->n_modules, err));
     out->accepted = (int)accepted;
     out->not_reproducible = (int)marked;
     out->n_nodes = (int)nodes;

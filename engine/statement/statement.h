@@ -50,6 +50,8 @@ struct statement {
     struct stated_file recipe;   /* its file of Lua */
     struct stated_file *sources; /* other files; of a folder the digest of its listing */
     size_t n_sources;
+    const char **modules; /* those of the sources that are Lua, which the recipe requires */
+    size_t n_modules;
     const char *target, *arguments;  /* canonical --set */
     const char *isolation, *version; /* of hpo */
     int accepted, not_reproducible, n_nodes;

@@ -137,7 +137,7 @@ class Statements(Case):
         out = self.signed()
         said = self.hpo("verify", "out/r/made.intoto.jsonl", "--recipe", "r.lua")[0]
         self.assertIn("proven: 2 files of target made", said)
-        self.assertIn("it is this recipe", said)
+        self.assertIn("it is this recipe\n", said)
         self.write("other.lua", "return {}")
         self.assertIn("not the recipe", self.refused("--recipe", "other.lua"))
         (out / "made/more").write_text("x")
@@ -157,6 +157,37 @@ class Statements(Case):
         self.assertIn("payloadType", self.refused(status=2))
         (out / "made.intoto.jsonl").unlink()
         self.assertIn("no such file", self.refused(status=2).lower())
+
+    def test_verify_the_recipe(self):
+        """Its modules and sources, too, however its path is typed; one that it tries to require may be missing."""
+        self.write("above.sh", "echo 1 > o")
+        self.write("deep/lib/sub.lua", 'return "x"')
+        self.write("deep/data/x", "x")
+        source = ('local hpo = require "hpo"\nlocal sub = require "lib.sub"\nlocal there = pcall(require, "missing")\nreturn { m = hpo.command {'
+                  'run = { "/bin/sh", hpo.source "../above.sh", hpo.source "in.txt", hpo.source "data", sub }, outputs = { "o" } } }')
+        self.write("deep/r.lua", source)
+        self.write("deep/in.txt", "1")
+        self.hpo("key")
+        self.hpo("build", "deep/r.lua")
+        definition = self.payload(self.folder / "out/r/m.intoto.jsonl")["predicate"]["buildDefinition"]
+        self.assertEqual([d["name"] for d in definition["resolvedDependencies"]], ["r.lua", "lib/sub.lua", "../above.sh", "in.txt", "data"])
+        self.assertEqual(definition["internalParameters"]["modules"], ["lib/sub.lua"])
+        kept = self.read("out/r/m.intoto.jsonl")
+        self.hpo("build", self.folder / "deep/r.lua")
+        self.assertEqual(self.read("out/r/m.intoto.jsonl"), kept)
+        said = self.hpo("verify", "out/r/m.intoto.jsonl", "--recipe", "deep/r.lua")[0]
+        self.assertIn("and it is this recipe with its 3 other files\n", said)
+        self.assertIn("not checked, as they are folders or not there: data\n", said)
+        self.write("deep/lib/sub.lua", 'return "y"')
+        self.assertIn("deep/lib/sub.lua: the recipe requires it, and it is another", self.refused("--recipe", "deep/r.lua"))
+        (self.folder / "deep/lib/sub.lua").unlink()
+        self.assertIn("deep/lib/sub.lua: the recipe of the statement requires this file", self.refused("--recipe", "deep/r.lua"))
+        self.write("deep/lib/sub.lua", 'return "x"')
+        self.write("deep/in.txt", "2")
+        self.assertIn("deep/in.txt: the statement has a source of this name", self.refused("--recipe", "deep/r.lua"))
+        (self.folder / "deep/in.txt").unlink()
+        os.mkfifo(self.folder / "deep/in.txt")  # nobody writes to it
+        self.assertIn("not there: in.txt, data\n", self.hpo("verify", "out/r/m.intoto.jsonl", "--recipe", "deep/r.lua")[0])
 
     def test_verify_kinds(self):
         """Bits, empty folders, links in the place of folders; a target without files; sources above the recipe."""
@@ -271,7 +302,7 @@ class Statements(Case):
         self.assertEqual(result["subject"], [stated])
         said = self.hpo("verify", "out/r/audit/made.intoto.jsonl", "--recipe", "r.lua")[0]
         self.assertIn("who has this key says that the audit of target made came to PASSED", said)
-        self.assertIn("of the nodes in made.nodes.jsonl, by r.lua, and it is this recipe", said)
+        self.assertIn("of the nodes in made.nodes.jsonl, by r.lua, and it is this file;", said)
         self.assertIn(f"said, and not proven: {len(result['predicate']['passedTests'])} passed, 0 inconclusive or excepted, 0 differ", said)
         self.assertIn("expected the statement of a build", self.hpo("audit", "r.lua", "--against", "out/r/audit/made.intoto.jsonl", status=2)[1])
         nodes = (out / "made.nodes.jsonl").read_text()
