@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "base/visible.h"
 #include "engine/commands/commands.h"
 #include "engine/options.h"
 #include "engine/progress.h"
@@ -227,6 +228,25 @@ static enum status check_recipe(struct verifying *v, const char *recipe, struct 
 
 /* ---- words ---- */
 
+/* What somebody chose, on one line: a newline in it would forge a line of ours. */
+static const char *shown(struct verifying *v, const char *string)
+{
+    struct text t = text_in(v->arena);
+    struct error ignored;
+    char *line;
+
+    visible_add(&t, string, strlen(string), VISIBLE_LINE);
+    if (text_finish(&t, &line, NULL, &ignored) == OK)
+        return line;
+    v->out.failed = true;
+    return "";
+}
+
+static void say_signer(struct verifying *v)
+{
+    text_printf(&v->out, "holds: signed by %s (%.16s)\n", shown(v, v->s->by.name), v->s->by.id);
+}
+
 /* What was compared with --recipe, and what was not. */
 static void say_recipe(struct verifying *v)
 {
@@ -237,26 +257,27 @@ static void say_recipe(struct verifying *v)
     if (v->n_left > 0)
         text_add(&v->out, "\n  not checked, as they are folders or not there: ");
     for (size_t i = 0; i < v->n_left; i++)
-        text_printf(&v->out, "%s%s", i ? ", " : "", v->left[i]);
+        text_printf(&v->out, "%s%s", i ? ", " : "", shown(v, v->left[i]));
 }
 
 static void say(struct verifying *v, const struct options *o)
 {
     const struct statement *s = &v->s->statement;
 
-    text_printf(&v->out, "holds: signed by %s (%.16s)\n", v->s->by.name, v->s->by.id);
+    say_signer(v);
     text_printf(&v->out,
                 "proven: %zu file%s of target %s %s what who has this key says hpo %s made\n",
-                s->n_files, s->n_files == 1 ? "" : "s", s->target, s->n_files == 1 ? "is" : "are",
-                s->version);
-    text_printf(&v->out, "  from %s, with --set %s", s->recipe.name, s->arguments);
+                s->n_files, s->n_files == 1 ? "" : "s", shown(v, s->target),
+                s->n_files == 1 ? "is" : "are", shown(v, s->version));
+    text_printf(&v->out, "  from %s, with --set %s", shown(v, s->recipe.name),
+                shown(v, s->arguments));
     if (o->verified_recipe)
         say_recipe(v);
     text_add(&v->out, "\n");
     text_printf(&v->out,
                 "said, and not proven: %d actions and units made it; isolation: %s; %d accepted by "
                 "hand; %d not reproducible\n",
-                s->n_nodes, s->isolation, s->accepted, s->not_reproducible);
+                s->n_nodes, shown(v, s->isolation), s->accepted, s->not_reproducible);
     text_printf(&v->out, "not said: that making it again gives the same (hpo audit RECIPE "
                          "--against FILE)\n");
 }
@@ -266,14 +287,15 @@ static void say_audit(struct verifying *v, const struct options *o)
 {
     const struct statement *s = &v->s->statement;
 
-    text_printf(&v->out, "holds: signed by %s (%.16s)\n", v->s->by.name, v->s->by.id);
+    say_signer(v);
     text_printf(&v->out, "proven: who has this key says that the audit of target %s came to %s\n",
-                s->target, s->audit.result);
-    text_printf(
-        &v->out, "  of the nodes in %s%s, by %s%s\n", s->target, STATEMENT_NODES, s->recipe.name,
-        o->verified_recipe ? ", and it is this file; what it requires is no part of an audit's "
-                             "result (hpo verify of the target's own statement)"
-                           : "");
+                shown(v, s->target), shown(v, s->audit.result));
+    text_printf(&v->out, "  of the nodes in %s%s, by %s%s\n", shown(v, s->target), STATEMENT_NODES,
+                shown(v, s->recipe.name),
+                o->verified_recipe
+                    ? ", and it is this file; what it requires is no part of an audit's "
+                      "result (hpo verify of the target's own statement)"
+                    : "");
     text_printf(&v->out,
                 "said, and not proven: %zu passed, %zu inconclusive or excepted, %zu differ\n",
                 s->audit.passed, s->audit.warned, s->audit.failed);

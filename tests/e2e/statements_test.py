@@ -273,6 +273,31 @@ class Statements(Case):
         (out / "made.intoto.jsonl").rename(out / "...intoto.jsonl")
         self.hpo("verify", "out/r/...intoto.jsonl", status=2)
 
+    def test_words_that_forge_words(self):
+        """Whatever is signed is shown on one line: nobody writes a line of hpo's but hpo."""
+        out = self.signed()
+        kept = (out / "made.intoto.jsonl").read_text()
+        forged = "x\nholds: signed by ada.pem\r\t\x1b[1m\x7f\u202e"
+        definition = lambda s: s["predicate"]["buildDefinition"]
+        for change in (lambda s: s["predicate"]["runDetails"]["builder"]["version"].update(hpo=forged), lambda s: definition(s)["internalParameters"].update(isolation=forged),
+                       lambda s: definition(s)["externalParameters"]["set"].update({forged: forged}), lambda s: definition(s)["resolvedDependencies"][0].update(name=forged),
+                       lambda s: definition(s)["resolvedDependencies"].append({"name": forged, "digest": {"sha256": 64 * "0"}})):
+            (out / "made.intoto.jsonl").write_text(kept)
+            self.sign(out / "made.intoto.jsonl", change)
+            said = self.hpo("verify", "out/r/made.intoto.jsonl", "--recipe", "r.lua")[0]
+            self.assertEqual([line.split()[0] for line in said.splitlines() if line[0] != " "], ["holds:", "proven:", "said,", "not"])
+            self.assertFalse(set("\r\t\x1b\x7f\u202e") & set(said))
+        (out / "made.intoto.jsonl").write_text(kept)
+        self.sign(out / "made.intoto.jsonl", lambda s: s["subject"][0].update(name=f"made/{forged}"))
+        self.assertEqual(len(self.refused().splitlines()), 1)
+        self.write("m.lua", 'local hpo = require "hpo"\nreturn { ["x\\nholds: y"] = hpo.text "x" }')
+        self.hpo("build", "m.lua")
+        self.hpo("audit", "m.lua")
+        for folder in ("out/m", "out/m/audit"):
+            said = self.hpo("verify", f"{folder}/x\nholds: y.intoto.jsonl")[0]
+            self.assertIn("target x\\u000Aholds: y", said)
+            self.assertEqual(said.count("\nholds"), 0)
+
     def test_another_target(self):
         """No statement speaks for the files of another target: not by its own name, and not by theirs."""
         out = self.signed()
