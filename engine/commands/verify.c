@@ -14,7 +14,7 @@
 #include "engine/progress.h"
 #include "engine/statement/signed.h"
 
-enum { RECIPE_LIMIT = 64 << 20 };
+enum { RECIPE_LIMIT = 64 << 20, NODES_LIMIT = 1 << 30, MOST_NAMES = 6 };
 
 struct verifying {
     struct arena *arena;
@@ -22,6 +22,7 @@ struct verifying {
     struct text out;
     const char **left; /* sources of the recipe that cannot be checked */
     size_t n_left, n_sources;
+    size_t n_nodes; /* of an audit: in the list of what it was of */
 };
 
 static enum status differs(struct error *err, const char *path, const char *what)
@@ -286,6 +287,7 @@ static void say(struct verifying *v, const struct options *o)
 static void say_audit(struct verifying *v, const struct options *o)
 {
     const struct statement *s = &v->s->statement;
+    const size_t tested = s->audit.n_passed + s->audit.n_warned + s->audit.n_failed;
 
     say_signer(v);
     text_printf(&v->out, "proven: who has this key says that the audit of target %s came to %s\n",
@@ -297,27 +299,88 @@ static void say_audit(struct verifying *v, const struct options *o)
                       "result (hpo verify of the target's own statement)"
                     : "");
     text_printf(&v->out,
-                "said, and not proven: %zu passed, %zu inconclusive or excepted, %zu differ\n",
-                s->audit.passed, s->audit.warned, s->audit.failed);
+                "said, and not proven: %zu passed, %zu inconclusive, %zu excepted, %zu differ; %zu "
+                "of %zu not asked for\n",
+                s->audit.n_passed, s->audit.n_warned - s->audit.n_excepted, s->audit.n_excepted,
+                s->audit.n_failed, v->n_nodes - (tested < v->n_nodes ? tested : v->n_nodes),
+                v->n_nodes);
     text_add(&v->out, "not said: whether they are the nodes that made the target's files (hpo "
                       "verify of its own statement)\n");
+}
+
+/* ---- what an audit came to ---- */
+
+/* The list of what was tested has a line a node. */
+static enum status count_nodes(struct verifying *v, struct error *err)
+{
+    const char *path = file_join(v->arena, v->s->folder, v->s->statement.nodes.name);
+    char *bytes;
+    size_t n;
+
+    TRY(check_file(v, &v->s->statement.nodes, err));
+    TRY(path ? file_read(path, NODES_LIMIT, v->arena, &bytes, &n, err) : error_memory(err));
+    for (size_t i = 0; i < n; i++)
+        v->n_nodes += bytes[i] == '\n';
+    return OK;
+}
+
+/* As many as a sentence holds. */
+static const char *some_names(struct verifying *v, const char *const *names, size_t n)
+{
+    struct text t = text_in(v->arena);
+    struct error ignored;
+    char *string;
+
+    for (size_t i = 0; i < n && i < MOST_NAMES; i++)
+        text_printf(&t, "%s%s", i ? ", " : "", names[i]);
+    if (n > MOST_NAMES)
+        text_printf(&t, " and %zu more", n - MOST_NAMES);
+    return text_finish(&t, &string, NULL, &ignored) == OK ? string : "";
+}
+
+/* A signature that holds proves what was found, not that it is good. */
+static enum status judge_audit(struct verifying *v, const char *path, struct error *err)
+{
+    const struct stated_audit *a = &v->s->statement.audit;
+
+    if (a->n_failed > 0)
+        return error_set(err, ERR_DIFFERS, path,
+                         "the signature holds; the audit has found differences: %s",
+                         some_names(v, a->failed, a->n_failed));
+    if (strcmp(a->result, AUDIT_FAILED) == 0)
+        return error_set(err, ERR_DIFFERS, path,
+                         "the signature holds; the audit has found differences: what a searcher or "
+                         "a scheduler answers is not what is on record");
+    if (a->n_warned > a->n_excepted)
+        return error_set(err, ERR_UNCLEAR, path,
+                         "the signature holds; the audit has found no difference, but could not "
+                         "make everything again; warnings: %s",
+                         some_names(v, a->warned, a->n_warned));
+    return OK;
+}
+
+static enum status print(struct verifying *v, struct error *err)
+{
+    char *string;
+    size_t n;
+
+    TRY(text_finish(&v->out, &string, &n, err));
+    return progress_result(string, n, err);
 }
 
 enum status verify_command(const struct options *o, struct arena *arena, struct error *err)
 {
     struct signed_statement s;
     struct verifying v = {.arena = arena, .s = &s, .out = text_in(arena)};
-    char *string;
-    size_t n;
 
     TRY(signed_read(o->words[0], (const char *const *)o->keys, o->n_keys, arena, &s, err));
-    TRY(s.statement.audit.result ? check_file(&v, &s.statement.nodes, err) : check_files(&v, err));
+    TRY(s.statement.audit.result ? count_nodes(&v, err) : check_files(&v, err));
     if (o->verified_recipe)
         TRY(check_recipe(&v, o->verified_recipe, err));
     if (s.statement.audit.result)
         say_audit(&v, o);
     else
         say(&v, o);
-    TRY(text_finish(&v.out, &string, &n, err));
-    return progress_result(string, n, err);
+    TRY(print(&v, err));
+    return s.statement.audit.result ? judge_audit(&v, o->words[0], err) : OK;
 }

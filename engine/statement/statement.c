@@ -57,7 +57,7 @@ static enum status read_file(const struct json *object, const char *where, struc
     return check_inner(out->name, where, err);
 }
 
-static enum status read_names(const struct json *object, const char *where, const char *member,
+static enum status read_words(const struct json *object, const char *where, const char *member,
                               struct arena *arena, const char ***out, size_t *n, struct error *err)
 {
     const struct json *list;
@@ -69,8 +69,17 @@ static enum status read_names(const struct json *object, const char *where, cons
         if (list->items[*n].kind != JSON_STRING)
             return error_set(err, ERR_INPUT, where, "%s: expected names", member);
         (*out)[*n] = list->items[*n].string;
-        TRY(check_inner((*out)[*n], where, err));
     }
+    return OK;
+}
+
+/* Names of files. */
+static enum status read_names(const struct json *object, const char *where, const char *member,
+                              struct arena *arena, const char ***out, size_t *n, struct error *err)
+{
+    TRY(read_words(object, where, member, arena, out, n, err));
+    for (size_t i = 0; i < *n; i++)
+        TRY(check_inner((*out)[i], where, err));
     return OK;
 }
 
@@ -243,22 +252,49 @@ static enum status read_tested(const struct json *object, const char *where, str
     return out->target ? OK : error_memory(err);
 }
 
-static enum status read_audit(const struct json *object, const char *where, struct arena *arena,
-                              struct statement *out, struct error *err)
+static enum status read_result(const struct json *predicate, const char *where,
+                               struct stated_audit *out, struct error *err)
 {
-    const struct json *predicate, *configuration, *passed, *warned, *failed;
+    TRY(json_want_string(predicate, where, "result", &out->result, err));
+    if (strcmp(out->result, AUDIT_PASSED) == 0 || strcmp(out->result, AUDIT_WARNED) == 0 ||
+        strcmp(out->result, AUDIT_FAILED) == 0)
+        return OK;
+    return error_set(err, ERR_INPUT, where, "result: expected PASSED, WARNED or FAILED, found %s",
+                     out->result);
+}
 
-    TRY(read_tested(object, where, arena, out, err));
-    TRY(json_want_object(object, where, "predicate", &predicate, err));
+/* The recipe; which of the warnings it wanted is a note to it, as a result has no field for that. */
+static enum status read_configuration(const struct json *predicate, const char *where,
+                                      struct statement *out, struct error *err)
+{
+    const struct json *configuration, *notes;
+    int64_t excepted;
+
     TRY(json_want_array(predicate, where, "configuration", &configuration, err));
     if (configuration->n != 1)
         return error_set(err, ERR_INPUT, where, "configuration: expected the recipe");
     TRY(read_file(&configuration->items[0], where, &out->recipe, err));
+    TRY(json_want_object(&configuration->items[0], where, "annotations", &notes, err));
+    TRY(json_want_integer(notes, where, "excepted", 0, (int64_t)out->audit.n_warned, &excepted,
+                          err));
+    out->audit.n_excepted = (size_t)excepted;
+    return OK;
+}
+
+static enum status read_audit(const struct json *object, const char *where, struct arena *arena,
+                              struct statement *out, struct error *err)
+{
+    struct stated_audit *a = &out->audit;
+    const struct json *predicate, *passed;
+
+    TRY(read_tested(object, where, arena, out, err));
+    TRY(json_want_object(object, where, "predicate", &predicate, err));
     TRY(json_want_array(predicate, where, "passedTests", &passed, err));
-    TRY(json_want_array(predicate, where, "warnedTests", &warned, err));
-    TRY(json_want_array(predicate, where, "failedTests", &failed, err));
-    out->audit = (struct stated_audit){NULL, passed->n, warned->n, failed->n};
-    return json_want_string(predicate, where, "result", &out->audit.result, err);
+    a->n_passed = passed->n;
+    TRY(read_words(predicate, where, "warnedTests", arena, &a->warned, &a->n_warned, err));
+    TRY(read_words(predicate, where, "failedTests", arena, &a->failed, &a->n_failed, err));
+    TRY(read_configuration(predicate, where, out, err));
+    return read_result(predicate, where, a, err);
 }
 
 enum status statement_read(const struct envelope *e, const char *where, struct arena *arena,

@@ -328,7 +328,7 @@ class Statements(Case):
         said = self.hpo("verify", "out/r/audit/made.intoto.jsonl", "--recipe", "r.lua")[0]
         self.assertIn("who has this key says that the audit of target made came to PASSED", said)
         self.assertIn("of the nodes in made.nodes.jsonl, by r.lua, and it is this file;", said)
-        self.assertIn(f"said, and not proven: {len(result['predicate']['passedTests'])} passed, 0 inconclusive or excepted, 0 differ", said)
+        self.assertIn(f"said, and not proven: {len(result['predicate']['passedTests'])} passed, 0 inconclusive, 0 excepted, 0 differ; 0 of 1 not asked for", said)
         self.assertIn("expected the statement of a build", self.hpo("audit", "r.lua", "--against", "out/r/audit/made.intoto.jsonl", status=2)[1])
         nodes = (out / "made.nodes.jsonl").read_text()
         (out / "made.nodes.jsonl").write_text(nodes + "\n")
@@ -336,6 +336,38 @@ class Statements(Case):
         (out / "made.nodes.jsonl").write_text(nodes)
         self.hpo("audit", "r.lua", "--sample", 1)
         self.assertEqual(self.payload(out / "audit/default.intoto.jsonl")["predicate"]["result"], "WARNED")
+
+    def test_what_an_audit_came_to(self):
+        """The status of verify is that of the audit."""
+        self.write("f.lua", 'local hpo = require "hpo"\nlocal function random(except) return hpo.command { run = { "/bin/sh", "-c", '
+                   '"head -c 9 /dev/urandom > o", tostring(except) }, outputs = { "o" }, not_reproducible = except } end\n'
+                   'local sure = hpo.command { run = { "/bin/sh", "-c", "echo 1 > o" }, outputs = { "o" } }\n'
+                   'return { bad = random(), fine = random(true), good = hpo.command { run = { "/bin/cp", sure / "o", "p" }, outputs = { "p" } } }')
+        self.hpo("key")
+        self.hpo("build", "f.lua")
+        self.hpo("audit", "f.lua", status=3)
+        verify = lambda target, status: "".join(self.hpo("verify", f"out/f/audit/{target}.intoto.jsonl", status=status))
+        said = verify("bad", 3)
+        self.assertIn("came to FAILED", said)
+        self.assertIn("0 passed, 0 inconclusive, 0 excepted, 1 differ; 0 of 1 not asked for", said)
+        self.assertIn("bad.intoto.jsonl: the signature holds; the audit has found differences: bad\n", said)
+        said = verify("fine", 0)
+        self.assertIn("came to WARNED", said)
+        self.assertIn("0 passed, 0 inconclusive, 1 excepted, 0 differ; 0 of 1 not asked for", said)
+        self.assertIn("came to PASSED", verify("good", 0))
+        self.hpo("audit", "f.lua", "good", "--sample", 1)
+        said = verify("good", 0)
+        self.assertIn("came to WARNED", said)
+        self.assertIn("1 passed, 0 inconclusive, 0 excepted, 0 differ; 1 of 2 not asked for", said)
+        path = self.folder / "out/f/audit/good.intoto.jsonl"
+        self.sign(path, lambda s: s["predicate"].update(warnedTests=["x\ny"]))
+        self.assertIn("could not make everything again; warnings: x\\u000Ay\n", verify("good", 5))
+        self.sign(path, lambda s: s["predicate"].update(warnedTests=[], result="FAILED"))
+        self.assertIn("what a searcher or a scheduler answers", verify("good", 3))
+        self.sign(path, lambda s: s["predicate"].update(result="PASSED", failedTests=list("abcdefgh")))
+        self.assertIn("differences: a, b, c, d, e, f and 2 more", verify("good", 3))
+        self.sign(path, lambda s: s["predicate"].update(result="GREAT"))
+        self.assertIn("expected PASSED, WARNED or FAILED", verify("good", 2))
 
     def test_against_a_statement(self):
         """Made here, audited where nothing but recipe, sources and the statement are: another layout."""
