@@ -189,6 +189,18 @@ class Statements(Case):
         os.mkfifo(self.folder / "deep/in.txt")  # nobody writes to it
         self.assertIn("not there: in.txt, data\n", self.hpo("verify", "out/r/m.intoto.jsonl", "--recipe", "deep/r.lua")[0])
 
+    def test_verify_what_is_no_statement(self):
+        """What lies beside a statement is answered with the statement's name."""
+        self.signed()
+        for given in ("made", "made/", "made.nodes.jsonl", "default.nodes.jsonl"):
+            target = given.rstrip("/").split(".")[0]
+            self.assertIn(f"\n  the statement is out/r/{target}.intoto.jsonl\n", self.hpo("verify", f"out/r/{given}", status=2)[1])
+        self.write("p.lua", 'local hpo = require "hpo"\nreturn { ["a.b"] = hpo.command { run = { "/bin/sh", "-c", "echo 1 > p.png" }, outputs = { "p.png" } } }')
+        self.hpo("build", "p.lua")
+        self.assertIn("\n  the statement is out/p/a.b.intoto.jsonl\n", self.hpo("verify", "out/p/a.b.png", status=2)[1])
+        self.assertEqual(len(self.hpo("verify", "r.lua", status=2)[1].splitlines()), 1)
+        self.assertEqual(len(self.hpo("verify", "out", status=2)[1].splitlines()), 1)
+
     def test_verify_kinds(self):
         """Bits, empty folders, links in the place of folders; a target without files; sources above the recipe."""
         self.write("above.txt", "x")
@@ -241,7 +253,8 @@ class Statements(Case):
         self.assertIn("there is no key", self.refused(status=2))
         self.write("theirs.pem", self.hpo("key")[0])
         self.assertIn("no key that you trust", self.refused())
-        self.assertIn("no key that you trust", self.refused("--key", "theirs.pem"))
+        mine = json.loads((self.folder / "out/r/made.intoto.jsonl").read_text())["signatures"][0]["keyid"]
+        self.assertIn(f"no key that you trust has signed this, or it was changed since: it names the key {mine[:16]}\n", self.refused("--key", "theirs.pem"))
         self.assertIn("signed by mine.pem", self.hpo("verify", "out/r/made.intoto.jsonl", "--key", "theirs.pem", "--key", "mine.pem")[0])
         self.assertIn("expected a public key", self.refused("--key", "r.lua", status=2))
 
