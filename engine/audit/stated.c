@@ -89,6 +89,16 @@ static int find_before(const struct lineage *l, const struct lineage_node *node)
     return -1;
 }
 
+/* Whoever was sent the statement alone is told what else belongs to it. */
+static enum status refuse_missing(const char *path, const char *name, struct error *err)
+{
+    (void)error_set(err, ERR_INPUT, path,
+                    "there is no such file: it lists the actions and units that the statement is "
+                    "of, with what they came to");
+    error_hint(err, "copy %s from where the statement comes from, and put it beside it", name);
+    return ERR_INPUT;
+}
+
 enum status stated_lineage(const struct signed_statement *s, struct arena *arena,
                            struct lineage *out, struct error *err)
 {
@@ -100,7 +110,7 @@ enum status stated_lineage(const struct signed_statement *s, struct arena *arena
     enum status status =
         path ? file_read(path, NODES_LIMIT, arena, &bytes, &n, err) : error_memory(err);
 
-    TRY(status == ERR_NOT_FOUND ? ERR_INPUT : status);
+    TRY(status == ERR_NOT_FOUND ? refuse_missing(path, file->name, err) : status);
     TRY(digest_bytes(bytes, n, &found, err));
     if (!digest_equal(&found, &file->digest))
         return error_set(err, ERR_DIFFERS, path, "it is not the file that the statement names");

@@ -343,6 +343,10 @@ class Statements(Case):
         self.assertIn("of the nodes in made.nodes.jsonl, by r.lua, and it is this file;", said)
         self.assertIn(f"said, and not proven: {len(result['predicate']['passedTests'])} passed, 0 inconclusive, 0 excepted, 0 differ; 0 of 1 not asked for", said)
         self.assertIn("expected the statement of a build", self.hpo("audit", "r.lua", "--against", "out/r/audit/made.intoto.jsonl", status=2)[1])
+        shutil.copytree(out, self.folder / "theirs")  # where it was taken to, too; beside a statement of theirs it has the same place
+        self.assertIn("came to PASSED", self.hpo("verify", "theirs/audit/made.intoto.jsonl")[0])
+        there = subprocess.run([self.program, "verify", "made.intoto.jsonl"], cwd=self.folder / "theirs/audit", env=self.environment, capture_output=True, text=True)
+        self.assertIn("came to PASSED", there.stdout)
         nodes = (out / "made.nodes.jsonl").read_text()
         (out / "made.nodes.jsonl").write_text(nodes + "\n")
         self.assertIn("made.nodes.jsonl: it is not the file that the statement names", self.hpo("verify", "out/r/audit/made.intoto.jsonl", status=3)[1])
@@ -398,6 +402,10 @@ class Statements(Case):
         nodes = self.folder / "theirs/default.nodes.jsonl"
         nodes.write_text(nodes.read_text().replace('"loss": ', '"loss": 1'))
         audit(3)  # not the file that the statement names
+        nodes.unlink()
+        said = self.hpo("audit", there / "r.lua", "--against", "theirs/default.intoto.jsonl", "--cache", there / "store", "--out", there / "out", status=2)[1]
+        self.assertIn("theirs/default.nodes.jsonl: there is no such file: it lists", said)
+        self.assertIn("copy default.nodes.jsonl from where", said)
         shutil.copy(out / "default.nodes.jsonl", nodes)
         (there / "train.sh").write_text(TRAINER + "#\n")
         audit(2)
