@@ -142,6 +142,19 @@ static bool is_folder(const struct statement *s)
     return s->n_folders > 0;
 }
 
+/* What is one file, TARGET.png, has nothing beside it that could be taken for the target. */
+static enum status check_place(const struct verifying *v, struct error *err)
+{
+    const char *path = file_join(v->arena, v->s->folder, v->s->statement.target);
+    struct stat st;
+
+    if (!path)
+        return error_memory(err);
+    if (is_stated(&v->s->statement, v->s->statement.target) || lstat(path, &st) != 0)
+        return OK;
+    return differs(err, path, "it is in the target's place, and not in the statement");
+}
+
 static enum status check_files(const struct verifying *v, struct error *err)
 {
     const struct statement *s = &v->s->statement;
@@ -153,7 +166,7 @@ static enum status check_files(const struct verifying *v, struct error *err)
     for (size_t i = 0; i < s->n_folders; i++)
         TRY(check_folder(v, s->folders[i], err));
     TRY(check_file(v, &s->nodes, err));
-    return is_folder(s) ? check_folder(v, s->target, err) : OK;
+    return is_folder(s) ? check_folder(v, s->target, err) : check_place(v, err);
 }
 
 /* ---- the recipe ---- */
@@ -266,9 +279,11 @@ static void say(struct verifying *v, const struct options *o)
     const struct statement *s = &v->s->statement;
 
     say_signer(v);
-    text_printf(&v->out,
-                "proven: %zu file%s of target %s %s what who has this key says hpo %s made\n",
-                s->n_files, s->n_files == 1 ? "" : "s", shown(v, s->target),
+    text_printf(&v->out, "proven: %zu file%s of target %s", s->n_files, s->n_files == 1 ? "" : "s",
+                shown(v, s->target));
+    if (s->n_files == 1 && strcmp(s->files[0].name, s->target) != 0)
+        text_printf(&v->out, " (%s)", shown(v, s->files[0].name));
+    text_printf(&v->out, " %s what who has this key says hpo %s made\n",
                 s->n_files == 1 ? "is" : "are", shown(v, s->version));
     text_printf(&v->out, "  from %s, with --set %s", shown(v, s->recipe.name),
                 shown(v, s->arguments));

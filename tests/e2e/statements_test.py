@@ -1,5 +1,6 @@
 """hpo key, statements beside targets, hpo verify, audits as signed test-results; read by others' tools, too."""
 import base64
+import hashlib
 import json
 import os
 import shutil
@@ -227,6 +228,15 @@ class Statements(Case):
         self.write("out/r/empty/evil", "x")
         empty(3)
 
+    def test_verify_one_file(self):
+        """It is named, and nothing else has its target's name."""
+        self.write("r.lua", 'local hpo = require "hpo"\nreturn { m = hpo.command { run = { "/bin/sh", "-c", "echo 1 > p.png" }, outputs = { "p.png" } } }')
+        self.hpo("key")
+        self.hpo("build", "r.lua")
+        self.assertIn("1 file of target m (m.png) is what", self.hpo("verify", "out/r/m.intoto.jsonl")[0])
+        self.write("out/r/m/p.png", "forged")
+        self.assertIn("out/r/m: it is in the target's place, and not in the statement", self.refused())
+
     def test_names_that_statements_have(self):
         self.hpo("key")
         for name in ("audit", "m.nodes.jsonl", "m.intoto.jsonl"):
@@ -412,6 +422,25 @@ class Statements(Case):
         (there / "train.sh").write_text(TRAINER)
         (there / "r.lua").write_text(RECIPE + "-- another\n")
         audit(2)
+
+    def test_against_a_lie(self):
+        """A statement that holds, of what was never made: the files are the liar's, and so is the list of nodes."""
+        self.write("l.lua", 'local hpo = require "hpo"\nreturn { m = hpo.command { run = { "/bin/sh", "-c", "echo 1 > o" }, outputs = { "o" } } }')
+        self.hpo("key")
+        self.hpo("build", "l.lua")
+        digest = lambda path: {"sha256": hashlib.sha256((self.folder / path).read_bytes()).hexdigest()}
+        node = json.loads(self.read("out/l/m.nodes.jsonl"))
+        self.write("out/l/m.nodes.jsonl", json.dumps({**node, "outputs": 64 * "0"}) + "\n")
+        file, = [p for p in (self.folder / "out/l").rglob("*") if p.is_file() and p.suffix != ".jsonl" and p.read_text() == "1\n"]
+        file.write_text("2\n")
+
+        def lie(s):
+            s["subject"][0]["digest"] = digest(file)
+            s["predicate"]["runDetails"]["byproducts"][0]["digest"] = digest("out/l/m.nodes.jsonl")
+
+        self.sign(self.folder / "out/l/m.intoto.jsonl", lie)
+        self.hpo("verify", "out/l/m.intoto.jsonl", "--recipe", "l.lua")
+        self.assertIn("m: differs", self.hpo("audit", "l.lua", "--against", "out/l/m.intoto.jsonl", "--sandbox", "off", status=3)[0])
 
     # ---- others' tools ----
 
