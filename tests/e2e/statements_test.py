@@ -430,7 +430,7 @@ class Statements(Case):
         self.hpo("build", "l.lua")
         digest = lambda path: {"sha256": hashlib.sha256((self.folder / path).read_bytes()).hexdigest()}
         node = json.loads(self.read("out/l/m.nodes.jsonl"))
-        self.write("out/l/m.nodes.jsonl", json.dumps({**node, "outputs": 64 * "0"}) + "\n")
+        self.write("out/l/m.nodes.jsonl", json.dumps({**node, "outputs": 64 * "0", "name": "m\n9 identical"}) + "\n")
         file, = [p for p in (self.folder / "out/l").rglob("*") if p.is_file() and p.suffix != ".jsonl" and p.read_text() == "1\n"]
         file.write_text("2\n")
 
@@ -440,7 +440,7 @@ class Statements(Case):
 
         self.sign(self.folder / "out/l/m.intoto.jsonl", lie)
         self.hpo("verify", "out/l/m.intoto.jsonl", "--recipe", "l.lua")
-        self.assertIn("m: differs", self.hpo("audit", "l.lua", "--against", "out/l/m.intoto.jsonl", "--sandbox", "off", status=3)[0])
+        self.assertIn("m\\u000A9 identical: differs", self.hpo("audit", "l.lua", "--against", "out/l/m.intoto.jsonl", "--sandbox", "off", status=3)[0])
 
     # ---- others' tools ----
 
