@@ -263,7 +263,7 @@ static enum status read_result(const struct json *predicate, const char *where,
                      out->result);
 }
 
-/* The recipe; which of the warnings it wanted is a note to it, as a result has no field for that. */
+/* The recipe. How many of the warnings it wanted is a note to it: results have no field for it. */
 static enum status read_configuration(const struct json *predicate, const char *where,
                                       struct statement *out, struct error *err)
 {
