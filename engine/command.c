@@ -37,8 +37,10 @@ static const struct command_usage commands[COMMANDS] = {
     [COMMAND_VERIFY] =
         {"verify", "FILE", 1, 1, false,
          "whether files are those of a signed statement, and what it proves",
-         "FILE is out/RECIPE/TARGET.intoto.jsonl. Ends with 3 where a signature or a "
-         "file is another, with 2 where\nit cannot be read or there is no key."},
+         "FILE is out/RECIPE/TARGET.intoto.jsonl, or, of an audit, "
+         "out/RECIPE/audit/TARGET.intoto.jsonl. Ends with 3 where\na signature, a file or --recipe "
+         "is another or an audit has found differences, with 5 where an audit could\nnot make "
+         "everything again, with 2 where it cannot be read or there is no key."},
     [COMMAND_KEY] = {"key", "", 0, 0, false,
                      "make the key that builds sign with, and show its public part",
                      "$HPO_KEY_FILE, or hpo/key.pem in $XDG_CONFIG_HOME (~/.config). One that is "

@@ -66,11 +66,36 @@ static bool has_failed(const struct verdicts *v, const struct lineage *l)
     return false;
 }
 
+/* How many of the warnings the recipe wanted. */
+static int count_excepted(const struct verdicts *v, const struct lineage *l)
+{
+    int n = 0;
+
+    for (size_t i = 0; i < l->n; i++) {
+        const struct finding *f = find(v, &l->nodes[i]);
+        n += f && f->verdict == VERDICT_EXCEPTED;
+    }
+    return n;
+}
+
+/* With a note for which a test-result has no field of its own. */
+static void add_configuration(const struct verdicts *v, const struct lineage *l,
+                              const struct digest *recipe, struct text *out)
+{
+    const char *slash = strrchr(v->recipe, '/');
+    char hex[DIGEST_HEX + 1];
+
+    digest_hex(recipe, hex);
+    text_add(out, ", \"configuration\": [{\"name\": ");
+    json_write_string(out, slash ? slash + 1 : v->recipe);
+    text_printf(out, ", \"digest\": {\"sha256\": \"%s\"}, \"annotations\": {\"excepted\": %d}}]",
+                hex, count_excepted(v, l));
+}
+
 static enum status write_result(const struct verdicts *v, const struct tested *tested,
                                 const struct digest *recipe, struct arena *arena, char **payload,
                                 size_t *n, struct error *err)
 {
-    const char *slash = strrchr(v->recipe, '/');
     const char *nodes = arena_printf(arena, "%s" STATEMENT_NODES, tested->name);
     struct text out = text_in(arena), lists = text_in(arena);
     int warned, failed;
@@ -86,13 +111,12 @@ static enum status write_result(const struct verdicts *v, const struct tested *t
     statement_add_resource(&out, nodes, &tested->nodes);
     text_printf(
         &out, "], \"predicateType\": \"%s\", \"predicate\": {\"result\": ", statement_test_result);
-    json_write_string(&out, failed > 0 || v->n_targets > 0 || lineage_is_altered(&tested->lineage)
-                                ? "FAILED"
-                            : warned > 0 || v->before || !is_whole(v, &tested->lineage) ? "WARNED"
-                                                                                        : "PASSED");
-    text_add(&out, ", \"configuration\": [");
-    statement_add_resource(&out, slash ? slash + 1 : v->recipe, recipe);
-    text_printf(&out, "]%s}}", names);
+    json_write_string(
+        &out, failed > 0 || v->n_targets > 0 || lineage_is_altered(&tested->lineage) ? AUDIT_FAILED
+              : warned > 0 || v->before || !is_whole(v, &tested->lineage)            ? AUDIT_WARNED
+                                                                          : AUDIT_PASSED);
+    add_configuration(v, &tested->lineage, recipe, &out);
+    text_printf(&out, "%s}}", names);
     return text_finish(&out, payload, n, err);
 }
 

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "base/visible.h"
 #include "engine/statement/signed.h"
 
 enum { NODES_LIMIT = 1 << 30 };
@@ -59,6 +60,21 @@ static enum status take_reports(const struct json *reports, struct lineage_node 
     return take_name(node, where, arena, err);
 }
 
+/* What the signer chose is shown among lines of the audit's: it becomes one line here. */
+static enum status want_line(const struct json *line, const char *where, const char *name,
+                             struct arena *arena, const char **out, struct error *err)
+{
+    struct text t = text_in(arena);
+    const char *found;
+    char *shown;
+
+    TRY(json_want_string(line, where, name, &found, err));
+    visible_add(&t, found, strlen(found), VISIBLE_LINE);
+    TRY(text_finish(&t, &shown, NULL, err));
+    *out = shown;
+    return OK;
+}
+
 static enum status take_node(const struct json *line, const char *where, struct arena *arena,
                              struct lineage_node *out, struct error *err)
 {
@@ -66,11 +82,11 @@ static enum status take_node(const struct json *line, const char *where, struct 
                       *marked = json_get(line, "reproducible");
 
     *out = (struct lineage_node){.trial = -1, .parent = -1};
-    TRY(json_want_string(line, where, "name", &out->name, err));
+    TRY(want_line(line, where, "name", arena, &out->name, err));
     TRY(want_digest(line, where, "key", &out->key, err));
     out->by_hand = json_get(line, "accepted") || json_get(line, "accepted_as");
     if (json_get(line, "failed"))
-        return json_want_string(line, where, "failed", &out->failure, err);
+        return want_line(line, where, "failed", arena, &out->failure, err);
     out->result.kind = "action";
     out->result.key = out->key;
     out->result.marked = marked != NULL;
@@ -89,6 +105,16 @@ static int find_before(const struct lineage *l, const struct lineage_node *node)
     return -1;
 }
 
+/* Whoever was sent the statement alone is told what else belongs to it. */
+static enum status refuse_missing(const char *path, const char *name, struct error *err)
+{
+    (void)error_set(err, ERR_INPUT, path,
+                    "there is no such file: it lists the actions and units that the statement is "
+                    "of, with what they came to");
+    error_hint(err, "copy %s from where the statement comes from, and put it beside it", name);
+    return ERR_INPUT;
+}
+
 enum status stated_lineage(const struct signed_statement *s, struct arena *arena,
                            struct lineage *out, struct error *err)
 {
@@ -100,7 +126,7 @@ enum status stated_lineage(const struct signed_statement *s, struct arena *arena
     enum status status =
         path ? file_read(path, NODES_LIMIT, arena, &bytes, &n, err) : error_memory(err);
 
-    TRY(status == ERR_NOT_FOUND ? ERR_INPUT : status);
+    TRY(status == ERR_NOT_FOUND ? refuse_missing(path, file->name, err) : status);
     TRY(digest_bytes(bytes, n, &found, err));
     if (!digest_equal(&found, &file->digest))
         return error_set(err, ERR_DIFFERS, path, "it is not the file that the statement names");

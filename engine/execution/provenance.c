@@ -129,18 +129,48 @@ static void next_item(struct writing *w, bool *first)
     *first = false;
 }
 
-/* The files of Lua that the recipe is made of. */
-static enum status add_recipe(struct writing *w, bool *first, struct error *err)
+/* The files of Lua that the recipe is made of, though one that it tried to require is not there. */
+static struct recipe_origins origins(const struct writing *w)
 {
     struct recipe_origins o;
 
-    for (size_t i = 0; recipe_origins(w->b->recipe, &o) && i < o.n_sources; i++) {
+    (void)recipe_origins(w->b->recipe, &o);
+    return o;
+}
+
+/* A file of Lua, counted from the recipe's folder, however the recipe's path was typed. */
+static const char *module_name(const struct recipe_origins *o, size_t i)
+{
+    const char *recipe = o->sources[0].chunk + 1, *slash = strrchr(recipe, '/');
+
+    return o->sources[i].chunk + 1 + (slash ? slash + 1 - recipe : 0);
+}
+
+static enum status add_recipe(struct writing *w, bool *first, struct error *err)
+{
+    const struct recipe_origins o = origins(w);
+
+    for (size_t i = 0; i < o.n_sources; i++) {
         struct digest digest;
         TRY(digest_bytes(o.sources[i].bytes, o.sources[i].n, &digest, err));
         next_item(w, first);
-        statement_add_resource(w->t, short_path(w->b, o.sources[i].chunk + 1), &digest);
+        statement_add_resource(w->t, module_name(&o, i), &digest);
     }
     return OK;
+}
+
+/* Which of the files are Lua that the recipe requires: who has the recipe has to have these. */
+static void add_modules(struct writing *w)
+{
+    const struct recipe_origins o = origins(w);
+    bool first = true;
+
+    text_add(w->t, ", \"modules\": [");
+    for (size_t i = 1; i < o.n_sources; i++) {
+        next_item(w, &first);
+        json_write_string(w->t, module_name(&o, i));
+    }
+    text_add(w->t, "]");
 }
 
 /* Whether one before it is the same: each trial has a node of its own for train.py. */
@@ -291,6 +321,7 @@ static enum status add_definition(struct writing *w, const struct target *target
     add_links(w, pieces, n);
     add_kind(w, "executable", TREE_EXECUTABLE, pieces, n);
     add_kind(w, "empty_folders", TREE_FOLDER, pieces, n);
+    add_modules(w);
     text_add(w->t, "}, \"resolvedDependencies\": [");
     TRY(add_recipe(w, &first, err));
     add_sources(w, &first);

@@ -24,8 +24,9 @@ struct signed_statement {
 
 /*
  * Reads one and checks its signature: with these keys (files of PEM), or, where there are none,
- * with the user's own. ERR_DIFFERS: none of them has signed it, or it was changed since.
- * ERR_INPUT: it cannot be read, or there is no key.
+ * with the user's own. ERR_DIFFERS: none of them has signed it, or it was changed since, or it has
+ * not the name of its target, TARGET.intoto.jsonl. ERR_INPUT: it cannot be read, or there is no
+ * key.
  */
 enum status signed_read(const char *path, const char *const *keys, size_t n_keys,
                         struct arena *arena, struct signed_statement *out,

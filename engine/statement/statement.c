@@ -1,6 +1,7 @@
 /* statement: members of JSON, one by one. Start at statement_read. */
 #include "engine/statement/statement.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -56,7 +57,7 @@ static enum status read_file(const struct json *object, const char *where, struc
     return check_inner(out->name, where, err);
 }
 
-static enum status read_names(const struct json *object, const char *where, const char *member,
+static enum status read_words(const struct json *object, const char *where, const char *member,
                               struct arena *arena, const char ***out, size_t *n, struct error *err)
 {
     const struct json *list;
@@ -68,8 +69,17 @@ static enum status read_names(const struct json *object, const char *where, cons
         if (list->items[*n].kind != JSON_STRING)
             return error_set(err, ERR_INPUT, where, "%s: expected names", member);
         (*out)[*n] = list->items[*n].string;
-        TRY(check_inner((*out)[*n], where, err));
     }
+    return OK;
+}
+
+/* Names of files. */
+static enum status read_names(const struct json *object, const char *where, const char *member,
+                              struct arena *arena, const char ***out, size_t *n, struct error *err)
+{
+    TRY(read_words(object, where, member, arena, out, n, err));
+    for (size_t i = 0; i < *n; i++)
+        TRY(check_inner((*out)[i], where, err));
     return OK;
 }
 
@@ -101,6 +111,7 @@ static enum status read_internal(const struct json *internal, const char *where,
     TRY(read_names(internal, where, "executable", arena, &out->executable, &out->n_executable,
                    err));
     TRY(read_names(internal, where, "empty_folders", arena, &out->folders, &out->n_folders, err));
+    TRY(read_names(internal, where, "modules", arena, &out->modules, &out->n_modules, err));
     out->accepted = (int)accepted;
     out->not_reproducible = (int)marked;
     out->n_nodes = (int)nodes;
@@ -167,6 +178,45 @@ static enum status read_details(const struct json *predicate, const char *where,
     return read_file(&byproducts->items[0], where, &out->nodes, err);
 }
 
+/* Whether a file, a link or a folder is what the target is, or below it: TARGET, TARGET.png. */
+static bool is_of_target(const char *name, const char *target)
+{
+    const size_t n = strlen(target);
+
+    if (strncmp(name, target, n) != 0)
+        return false;
+    return name[n] == '\0' || name[n] == '/' || (name[n] == '.' && !strchr(name + n, '/'));
+}
+
+static enum status check_of_target(const char *name, const struct statement *s, const char *where,
+                                   struct error *err)
+{
+    return is_of_target(name, s->target)
+               ? OK
+               : error_set(err, ERR_INPUT, where, "name: expected a file of target %s, found %s",
+                           s->target, name);
+}
+
+/* What is said of a target is of its own files: another's would count as proven beside it. */
+static enum status check_target(const struct statement *s, const char *where, struct error *err)
+{
+    const size_t n = strlen(s->target);
+
+    if (!file_is_inner_path(s->target) || strchr(s->target, '/'))
+        return error_set(err, ERR_INPUT, where, "target: expected a name, found \"%s\"", s->target);
+    if (strncmp(s->nodes.name, s->target, n) != 0 ||
+        strcmp(s->nodes.name + n, STATEMENT_NODES) != 0)
+        return error_set(err, ERR_INPUT, where, "byproducts: expected %s%s, found %s", s->target,
+                         STATEMENT_NODES, s->nodes.name);
+    for (size_t i = 0; i < s->n_files; i++)
+        TRY(check_of_target(s->files[i].name, s, where, err));
+    for (size_t i = 0; i < s->n_links; i++)
+        TRY(check_of_target(s->links[i].name, s, where, err));
+    for (size_t i = 0; i < s->n_folders; i++)
+        TRY(check_of_target(s->folders[i], s, where, err));
+    return OK;
+}
+
 static enum status read_build(const struct json *object, const char *where, struct arena *arena,
                               struct statement *out, struct error *err)
 {
@@ -177,7 +227,8 @@ static enum status read_build(const struct json *object, const char *where, stru
     TRY(json_want_object(object, where, "predicate", &predicate, err));
     TRY(json_want_object(predicate, where, "buildDefinition", &definition, err));
     TRY(read_definition(definition, where, arena, out, err));
-    return read_details(predicate, where, out, err);
+    TRY(read_details(predicate, where, out, err));
+    return check_target(out, where, err);
 }
 
 /* What was tested is the list of nodes of a target: TARGET.nodes.jsonl. */
@@ -193,29 +244,57 @@ static enum status read_tested(const struct json *object, const char *where, str
         return error_set(err, ERR_INPUT, where, "subject: expected one, found %zu", subjects->n);
     TRY(read_file(&subjects->items[0], where, &out->nodes, err));
     n = strlen(out->nodes.name);
-    if (n <= end || strcmp(out->nodes.name + n - end, STATEMENT_NODES) != 0)
+    if (n <= end || strcmp(out->nodes.name + n - end, STATEMENT_NODES) != 0 ||
+        strchr(out->nodes.name, '/'))
         return error_set(err, ERR_INPUT, where, "subject: expected TARGET%s, found %s",
                          STATEMENT_NODES, out->nodes.name);
     out->target = arena_copy(arena, out->nodes.name, n - end);
     return out->target ? OK : error_memory(err);
 }
 
-static enum status read_audit(const struct json *object, const char *where, struct arena *arena,
-                              struct statement *out, struct error *err)
+static enum status read_result(const struct json *predicate, const char *where,
+                               struct stated_audit *out, struct error *err)
 {
-    const struct json *predicate, *configuration, *passed, *warned, *failed;
+    TRY(json_want_string(predicate, where, "result", &out->result, err));
+    if (strcmp(out->result, AUDIT_PASSED) == 0 || strcmp(out->result, AUDIT_WARNED) == 0 ||
+        strcmp(out->result, AUDIT_FAILED) == 0)
+        return OK;
+    return error_set(err, ERR_INPUT, where, "result: expected PASSED, WARNED or FAILED, found %s",
+                     out->result);
+}
 
-    TRY(read_tested(object, where, arena, out, err));
-    TRY(json_want_object(object, where, "predicate", &predicate, err));
+/* The recipe. How many of the warnings it wanted is a note to it: results have no field for it. */
+static enum status read_configuration(const struct json *predicate, const char *where,
+                                      struct statement *out, struct error *err)
+{
+    const struct json *configuration, *notes;
+    int64_t excepted;
+
     TRY(json_want_array(predicate, where, "configuration", &configuration, err));
     if (configuration->n != 1)
         return error_set(err, ERR_INPUT, where, "configuration: expected the recipe");
     TRY(read_file(&configuration->items[0], where, &out->recipe, err));
+    TRY(json_want_object(&configuration->items[0], where, "annotations", &notes, err));
+    TRY(json_want_integer(notes, where, "excepted", 0, (int64_t)out->audit.n_warned, &excepted,
+                          err));
+    out->audit.n_excepted = (size_t)excepted;
+    return OK;
+}
+
+static enum status read_audit(const struct json *object, const char *where, struct arena *arena,
+                              struct statement *out, struct error *err)
+{
+    struct stated_audit *a = &out->audit;
+    const struct json *predicate, *passed;
+
+    TRY(read_tested(object, where, arena, out, err));
+    TRY(json_want_object(object, where, "predicate", &predicate, err));
     TRY(json_want_array(predicate, where, "passedTests", &passed, err));
-    TRY(json_want_array(predicate, where, "warnedTests", &warned, err));
-    TRY(json_want_array(predicate, where, "failedTests", &failed, err));
-    out->audit = (struct stated_audit){NULL, passed->n, warned->n, failed->n};
-    return json_want_string(predicate, where, "result", &out->audit.result, err);
+    a->n_passed = passed->n;
+    TRY(read_words(predicate, where, "warnedTests", arena, &a->warned, &a->n_warned, err));
+    TRY(read_words(predicate, where, "failedTests", arena, &a->failed, &a->n_failed, err));
+    TRY(read_configuration(predicate, where, out, err));
+    return read_result(predicate, where, a, err);
 }
 
 enum status statement_read(const struct envelope *e, const char *where, struct arena *arena,

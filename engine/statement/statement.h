@@ -29,10 +29,11 @@ struct stated_pin {
     const char *url, *rev, *commit;
 };
 
-/* What an audit came to, and of how many nodes. */
+/* What an audit came to, and of which nodes. */
 struct stated_audit {
-    const char *result; /* "PASSED", "WARNED", "FAILED"; NULL: the statement is of a build */
-    size_t passed, warned, failed;
+    const char *result;            /* AUDIT_PASSED, ...; NULL: the statement is of a build */
+    const char **warned, **failed; /* warned: inconclusive, or their recipe excepts them */
+    size_t n_passed, n_warned, n_failed, n_excepted;
 };
 
 /* Of an audit: target, nodes, recipe and audit alone. */
@@ -50,6 +51,8 @@ struct statement {
     struct stated_file recipe;   /* its file of Lua */
     struct stated_file *sources; /* other files; of a folder the digest of its listing */
     size_t n_sources;
+    const char **modules; /* those of the sources that are Lua, which the recipe requires */
+    size_t n_modules;
     const char *target, *arguments;  /* canonical --set */
     const char *isolation, *version; /* of hpo */
     int accepted, not_reproducible, n_nodes;
@@ -59,8 +62,11 @@ struct statement {
 #define STATEMENT_NODES ".nodes.jsonl"
 #define STATEMENT_FILE ".intoto.jsonl"
 
-/* The predicate of an audit. */
+/* The predicate of an audit, and its results. */
 extern const char statement_test_result[];
+#define AUDIT_PASSED "PASSED"
+#define AUDIT_WARNED "WARNED"
+#define AUDIT_FAILED "FAILED"
 
 /* ERR_INPUT: it is no statement of hpo's. where: a file, for messages. */
 enum status statement_read(const struct envelope *e, const char *where, struct arena *arena,

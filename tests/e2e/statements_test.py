@@ -1,5 +1,6 @@
 """hpo key, statements beside targets, hpo verify, audits as signed test-results; read by others' tools, too."""
 import base64
+import hashlib
 import json
 import os
 import shutil
@@ -41,6 +42,20 @@ class Statements(Case):
         change(payload)
         envelope["payload"] = base64.b64encode(json.dumps(payload).encode()).decode()
         path.write_text(json.dumps(envelope) + "\n")
+
+    def sign(self, path, change):
+        """A statement that is signed rightly, by a hostile hand."""
+        envelope = json.loads(path.read_text())
+        payload = json.loads(base64.b64decode(envelope["payload"]))
+        change(payload)
+        body = json.dumps(payload).encode()
+        kind = envelope["payloadType"].encode()
+        (self.folder / "bytes").write_bytes(b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(body), body))
+        subprocess.run(["openssl", "pkeyutl", "-sign", "-rawin", "-inkey", self.folder / "config/hpo/key.pem", "-in", self.folder / "bytes",
+                        "-out", self.folder / "sig"], check=True)
+        signed = {"payload": base64.b64encode(body).decode(), "payloadType": kind.decode(),
+                  "signatures": [{"keyid": "", "sig": base64.b64encode((self.folder / "sig").read_bytes()).decode()}]}
+        path.write_text(json.dumps(signed) + "\n")
 
     # ---- keys ----
 
@@ -123,7 +138,7 @@ class Statements(Case):
         out = self.signed()
         said = self.hpo("verify", "out/r/made.intoto.jsonl", "--recipe", "r.lua")[0]
         self.assertIn("proven: 2 files of target made", said)
-        self.assertIn("it is this recipe", said)
+        self.assertIn("it is this recipe\n", said)
         self.write("other.lua", "return {}")
         self.assertIn("not the recipe", self.refused("--recipe", "other.lua"))
         (out / "made/more").write_text("x")
@@ -143,6 +158,49 @@ class Statements(Case):
         self.assertIn("payloadType", self.refused(status=2))
         (out / "made.intoto.jsonl").unlink()
         self.assertIn("no such file", self.refused(status=2).lower())
+
+    def test_verify_the_recipe(self):
+        """Its modules and sources, too, however its path is typed; one that it tries to require may be missing."""
+        self.write("above.sh", "echo 1 > o")
+        self.write("deep/lib/sub.lua", 'return "x"')
+        self.write("deep/data/x", "x")
+        source = ('local hpo = require "hpo"\nlocal sub = require "lib.sub"\nlocal there = pcall(require, "missing")\nreturn { m = hpo.command {'
+                  'run = { "/bin/sh", hpo.source "../above.sh", hpo.source "in.txt", hpo.source "data", sub }, outputs = { "o" } } }')
+        self.write("deep/r.lua", source)
+        self.write("deep/in.txt", "1")
+        self.hpo("key")
+        self.hpo("build", "deep/r.lua")
+        definition = self.payload(self.folder / "out/r/m.intoto.jsonl")["predicate"]["buildDefinition"]
+        self.assertEqual([d["name"] for d in definition["resolvedDependencies"]], ["r.lua", "lib/sub.lua", "../above.sh", "in.txt", "data"])
+        self.assertEqual(definition["internalParameters"]["modules"], ["lib/sub.lua"])
+        kept = self.read("out/r/m.intoto.jsonl")
+        self.hpo("build", self.folder / "deep/r.lua")
+        self.assertEqual(self.read("out/r/m.intoto.jsonl"), kept)
+        said = self.hpo("verify", "out/r/m.intoto.jsonl", "--recipe", "deep/r.lua")[0]
+        self.assertIn("and it is this recipe with its 3 other files\n", said)
+        self.assertIn("not checked, as they are folders or not there: data\n", said)
+        self.write("deep/lib/sub.lua", 'return "y"')
+        self.assertIn("deep/lib/sub.lua: the recipe requires it, and it is another", self.refused("--recipe", "deep/r.lua"))
+        (self.folder / "deep/lib/sub.lua").unlink()
+        self.assertIn("deep/lib/sub.lua: the recipe of the statement requires this file", self.refused("--recipe", "deep/r.lua"))
+        self.write("deep/lib/sub.lua", 'return "x"')
+        self.write("deep/in.txt", "2")
+        self.assertIn("deep/in.txt: the statement has a source of this name", self.refused("--recipe", "deep/r.lua"))
+        (self.folder / "deep/in.txt").unlink()
+        os.mkfifo(self.folder / "deep/in.txt")  # nobody writes to it
+        self.assertIn("not there: in.txt, data\n", self.hpo("verify", "out/r/m.intoto.jsonl", "--recipe", "deep/r.lua")[0])
+
+    def test_verify_what_is_no_statement(self):
+        """What lies beside a statement is answered with the statement's name."""
+        self.signed()
+        for given in ("made", "made/", "made.nodes.jsonl", "default.nodes.jsonl"):
+            target = given.rstrip("/").split(".")[0]
+            self.assertIn(f"\n  the statement is out/r/{target}.intoto.jsonl\n", self.hpo("verify", f"out/r/{given}", status=2)[1])
+        self.write("p.lua", 'local hpo = require "hpo"\nreturn { ["a.b"] = hpo.command { run = { "/bin/sh", "-c", "echo 1 > p.png" }, outputs = { "p.png" } } }')
+        self.hpo("build", "p.lua")
+        self.assertIn("\n  the statement is out/p/a.b.intoto.jsonl\n", self.hpo("verify", "out/p/a.b.png", status=2)[1])
+        self.assertEqual(len(self.hpo("verify", "r.lua", status=2)[1].splitlines()), 1)
+        self.assertEqual(len(self.hpo("verify", "out", status=2)[1].splitlines()), 1)
 
     def test_verify_kinds(self):
         """Bits, empty folders, links in the place of folders; a target without files; sources above the recipe."""
@@ -170,6 +228,15 @@ class Statements(Case):
         self.write("out/r/empty/evil", "x")
         empty(3)
 
+    def test_verify_one_file(self):
+        """It is named, and nothing else has its target's name."""
+        self.write("r.lua", 'local hpo = require "hpo"\nreturn { m = hpo.command { run = { "/bin/sh", "-c", "echo 1 > p.png" }, outputs = { "p.png" } } }')
+        self.hpo("key")
+        self.hpo("build", "r.lua")
+        self.assertIn("1 file of target m (m.png) is what", self.hpo("verify", "out/r/m.intoto.jsonl")[0])
+        self.write("out/r/m/p.png", "forged")
+        self.assertIn("out/r/m: it is in the target's place, and not in the statement", self.refused())
+
     def test_names_that_statements_have(self):
         self.hpo("key")
         for name in ("audit", "m.nodes.jsonl", "m.intoto.jsonl"):
@@ -196,27 +263,81 @@ class Statements(Case):
         self.assertIn("there is no key", self.refused(status=2))
         self.write("theirs.pem", self.hpo("key")[0])
         self.assertIn("no key that you trust", self.refused())
-        self.assertIn("no key that you trust", self.refused("--key", "theirs.pem"))
+        mine = json.loads((self.folder / "out/r/made.intoto.jsonl").read_text())["signatures"][0]["keyid"]
+        self.assertIn(f"no key that you trust has signed this, or it was changed since: it names the key {mine[:16]}\n", self.refused("--key", "theirs.pem"))
         self.assertIn("signed by mine.pem", self.hpo("verify", "out/r/made.intoto.jsonl", "--key", "theirs.pem", "--key", "mine.pem")[0])
         self.assertIn("expected a public key", self.refused("--key", "r.lua", status=2))
 
     def test_names_that_lead_elsewhere(self):
-        """A statement that is signed rightly, by a hostile hand."""
         out = self.signed()
         secret = self.write("secret", "x")
-        envelope = json.loads((out / "made.intoto.jsonl").read_text())
+        kept = (out / "made.intoto.jsonl").read_text()
+        internal = lambda s: s["predicate"]["buildDefinition"]["internalParameters"]
+        external = lambda s: s["predicate"]["buildDefinition"]["externalParameters"]
+
+        def above(s):
+            external(s)["target"] = ".."
+            internal(s)["empty_folders"] = [".."]
+            s["subject"] = []
+
         for name in ("../../secret", str(secret), "made/../../../secret", ""):
-            payload = json.loads(base64.b64decode(envelope["payload"]))
-            payload["subject"][0]["name"] = name
-            body = json.dumps(payload).encode()
-            kind = envelope["payloadType"].encode()
-            (self.folder / "bytes").write_bytes(b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(body), body))
-            subprocess.run(["openssl", "pkeyutl", "-sign", "-rawin", "-inkey", self.folder / "config/hpo/key.pem", "-in", self.folder / "bytes",
-                            "-out", self.folder / "sig"], check=True)
-            forged = {"payload": base64.b64encode(body).decode(), "payloadType": kind.decode(),
-                      "signatures": [{"keyid": "", "sig": base64.b64encode((self.folder / "sig").read_bytes()).decode()}]}
-            (out / "made.intoto.jsonl").write_text(json.dumps(forged) + "\n")
-            self.assertIn("a path inside its folder", self.refused(status=2))
+            for change in (lambda s: s["subject"][0].update(name=name), lambda s: internal(s).update(executable=[name]),
+                           lambda s: internal(s)["links"][0].update(name=name), lambda s: internal(s).update(empty_folders=[name]),
+                           lambda s: s["predicate"]["runDetails"]["byproducts"][0].update(name=name)):
+                (out / "made.intoto.jsonl").write_text(kept)
+                self.sign(out / "made.intoto.jsonl", change)
+                self.assertIn("a path inside its folder", self.refused(status=2))
+        for target in ("..", "../..", "", "made/d", str(self.folder)):
+            (out / "made.intoto.jsonl").write_text(kept)
+            self.sign(out / "made.intoto.jsonl", lambda s: external(s).update(target=target))
+            self.assertIn("target: expected a name", self.refused(status=2))
+        (out / "made.intoto.jsonl").write_text(kept)
+        self.sign(out / "made.intoto.jsonl", above)
+        (out / "made.intoto.jsonl").rename(out / "...intoto.jsonl")
+        self.hpo("verify", "out/r/...intoto.jsonl", status=2)
+
+    def test_words_that_forge_words(self):
+        """Whatever is signed is shown on one line: nobody writes a line of hpo's but hpo."""
+        out = self.signed()
+        kept = (out / "made.intoto.jsonl").read_text()
+        forged = "x\nholds: signed by ada.pem\r\t\x1b[1m\x7f\u202e"
+        definition = lambda s: s["predicate"]["buildDefinition"]
+        for change in (lambda s: s["predicate"]["runDetails"]["builder"]["version"].update(hpo=forged), lambda s: definition(s)["internalParameters"].update(isolation=forged),
+                       lambda s: definition(s)["externalParameters"]["set"].update({forged: forged}), lambda s: definition(s)["resolvedDependencies"][0].update(name=forged),
+                       lambda s: definition(s)["resolvedDependencies"].append({"name": forged, "digest": {"sha256": 64 * "0"}})):
+            (out / "made.intoto.jsonl").write_text(kept)
+            self.sign(out / "made.intoto.jsonl", change)
+            said = self.hpo("verify", "out/r/made.intoto.jsonl", "--recipe", "r.lua")[0]
+            self.assertEqual([line.split()[0] for line in said.splitlines() if line[0] != " "], ["holds:", "proven:", "said,", "not"])
+            self.assertFalse(set("\r\t\x1b\x7f\u202e") & set(said))
+        (out / "made.intoto.jsonl").write_text(kept)
+        self.sign(out / "made.intoto.jsonl", lambda s: s["subject"][0].update(name=f"made/{forged}"))
+        self.assertEqual(len(self.refused().splitlines()), 1)
+        self.write("m.lua", 'local hpo = require "hpo"\nreturn { ["x\\nholds: y"] = hpo.text "x" }')
+        self.hpo("build", "m.lua")
+        self.hpo("audit", "m.lua")
+        for folder in ("out/m", "out/m/audit"):
+            said = self.hpo("verify", f"{folder}/x\nholds: y.intoto.jsonl")[0]
+            self.assertIn("target x\\u000Aholds: y", said)
+            self.assertEqual(said.count("\nholds"), 0)
+
+    def test_another_target(self):
+        """No statement speaks for the files of another target: not by its own name, and not by theirs."""
+        out = self.signed()
+        kept = (out / "made.intoto.jsonl").read_text()
+        self.hpo("audit", "r.lua", "made")
+        for folder, what in ((out, "a statement"), (out / "audit", "an audit")):
+            shutil.copy(folder / "made.intoto.jsonl", folder / "default.intoto.jsonl")
+            self.assertIn(f"it is {what} of target made, and is named default.intoto.jsonl",
+                          self.hpo("verify", folder / "default.intoto.jsonl", status=3)[1])
+        for change in (lambda s: s["subject"][0].update(name="default/table.json"), lambda s: s["subject"][0].update(name="made.d/x"),
+                       lambda s: s["predicate"]["buildDefinition"]["internalParameters"].update(empty_folders=["model"])):
+            (out / "made.intoto.jsonl").write_text(kept)
+            self.sign(out / "made.intoto.jsonl", change)
+            self.assertIn("expected a file of target made", self.refused(status=2))
+        (out / "made.intoto.jsonl").write_text(kept)
+        self.sign(out / "made.intoto.jsonl", lambda s: s["predicate"]["runDetails"]["byproducts"][0].update(name="default.nodes.jsonl"))
+        self.assertIn("byproducts: expected made.nodes.jsonl", self.refused(status=2))
 
     # ---- audits ----
 
@@ -229,15 +350,51 @@ class Statements(Case):
         self.assertEqual(result["subject"], [stated])
         said = self.hpo("verify", "out/r/audit/made.intoto.jsonl", "--recipe", "r.lua")[0]
         self.assertIn("who has this key says that the audit of target made came to PASSED", said)
-        self.assertIn("of the nodes in made.nodes.jsonl, by r.lua, and it is this recipe", said)
-        self.assertIn(f"said, and not proven: {len(result['predicate']['passedTests'])} passed, 0 inconclusive or excepted, 0 differ", said)
+        self.assertIn("of the nodes in made.nodes.jsonl, by r.lua, and it is this file;", said)
+        self.assertIn(f"said, and not proven: {len(result['predicate']['passedTests'])} passed, 0 inconclusive, 0 excepted, 0 differ; 0 of 1 not asked for", said)
         self.assertIn("expected the statement of a build", self.hpo("audit", "r.lua", "--against", "out/r/audit/made.intoto.jsonl", status=2)[1])
+        shutil.copytree(out, self.folder / "theirs")  # where it was taken to, too; beside a statement of theirs it has the same place
+        self.assertIn("came to PASSED", self.hpo("verify", "theirs/audit/made.intoto.jsonl")[0])
+        there = subprocess.run([self.program, "verify", "made.intoto.jsonl"], cwd=self.folder / "theirs/audit", env=self.environment, capture_output=True, text=True)
+        self.assertIn("came to PASSED", there.stdout)
         nodes = (out / "made.nodes.jsonl").read_text()
         (out / "made.nodes.jsonl").write_text(nodes + "\n")
         self.assertIn("made.nodes.jsonl: it is not the file that the statement names", self.hpo("verify", "out/r/audit/made.intoto.jsonl", status=3)[1])
         (out / "made.nodes.jsonl").write_text(nodes)
         self.hpo("audit", "r.lua", "--sample", 1)
         self.assertEqual(self.payload(out / "audit/default.intoto.jsonl")["predicate"]["result"], "WARNED")
+
+    def test_what_an_audit_came_to(self):
+        """The status of verify is that of the audit."""
+        self.write("f.lua", 'local hpo = require "hpo"\nlocal function random(except) return hpo.command { run = { "/bin/sh", "-c", '
+                   '"head -c 9 /dev/urandom > o", tostring(except) }, outputs = { "o" }, not_reproducible = except } end\n'
+                   'local sure = hpo.command { run = { "/bin/sh", "-c", "echo 1 > o" }, outputs = { "o" } }\n'
+                   'return { bad = random(), fine = random(true), good = hpo.command { run = { "/bin/cp", sure / "o", "p" }, outputs = { "p" } } }')
+        self.hpo("key")
+        self.hpo("build", "f.lua")
+        self.hpo("audit", "f.lua", status=3)
+        verify = lambda target, status: "".join(self.hpo("verify", f"out/f/audit/{target}.intoto.jsonl", status=status))
+        said = verify("bad", 3)
+        self.assertIn("came to FAILED", said)
+        self.assertIn("0 passed, 0 inconclusive, 0 excepted, 1 differ; 0 of 1 not asked for", said)
+        self.assertIn("bad.intoto.jsonl: the signature holds; the audit has found differences: bad\n", said)
+        said = verify("fine", 0)
+        self.assertIn("came to WARNED", said)
+        self.assertIn("0 passed, 0 inconclusive, 1 excepted, 0 differ; 0 of 1 not asked for", said)
+        self.assertIn("came to PASSED", verify("good", 0))
+        self.hpo("audit", "f.lua", "good", "--sample", 1)
+        said = verify("good", 0)
+        self.assertIn("came to WARNED", said)
+        self.assertIn("1 passed, 0 inconclusive, 0 excepted, 0 differ; 1 of 2 not asked for", said)
+        path = self.folder / "out/f/audit/good.intoto.jsonl"
+        self.sign(path, lambda s: s["predicate"].update(warnedTests=["x\ny"]))
+        self.assertIn("could not make everything again; warnings: x\\u000Ay\n", verify("good", 5))
+        self.sign(path, lambda s: s["predicate"].update(warnedTests=[], result="FAILED"))
+        self.assertIn("what a searcher or a scheduler answers", verify("good", 3))
+        self.sign(path, lambda s: s["predicate"].update(result="PASSED", failedTests=list("abcdefgh")))
+        self.assertIn("differences: a, b, c, d, e, f and 2 more", verify("good", 3))
+        self.sign(path, lambda s: s["predicate"].update(result="GREAT"))
+        self.assertIn("expected PASSED, WARNED or FAILED", verify("good", 2))
 
     def test_against_a_statement(self):
         """Made here, audited where nothing but recipe, sources and the statement are: another layout."""
@@ -255,12 +412,35 @@ class Statements(Case):
         nodes = self.folder / "theirs/default.nodes.jsonl"
         nodes.write_text(nodes.read_text().replace('"loss": ', '"loss": 1'))
         audit(3)  # not the file that the statement names
+        nodes.unlink()
+        said = self.hpo("audit", there / "r.lua", "--against", "theirs/default.intoto.jsonl", "--cache", there / "store", "--out", there / "out", status=2)[1]
+        self.assertIn("theirs/default.nodes.jsonl: there is no such file: it lists", said)
+        self.assertIn("copy default.nodes.jsonl from where", said)
         shutil.copy(out / "default.nodes.jsonl", nodes)
         (there / "train.sh").write_text(TRAINER + "#\n")
         audit(2)
         (there / "train.sh").write_text(TRAINER)
         (there / "r.lua").write_text(RECIPE + "-- another\n")
         audit(2)
+
+    def test_against_a_lie(self):
+        """A statement that holds, of what was never made: the files are the liar's, and so is the list of nodes."""
+        self.write("l.lua", 'local hpo = require "hpo"\nreturn { m = hpo.command { run = { "/bin/sh", "-c", "echo 1 > o" }, outputs = { "o" } } }')
+        self.hpo("key")
+        self.hpo("build", "l.lua")
+        digest = lambda path: {"sha256": hashlib.sha256((self.folder / path).read_bytes()).hexdigest()}
+        node = json.loads(self.read("out/l/m.nodes.jsonl"))
+        self.write("out/l/m.nodes.jsonl", json.dumps({**node, "outputs": 64 * "0", "name": "m\n9 identical"}) + "\n")
+        file, = [p for p in (self.folder / "out/l").rglob("*") if p.is_file() and p.suffix != ".jsonl" and p.read_text() == "1\n"]
+        file.write_text("2\n")
+
+        def lie(s):
+            s["subject"][0]["digest"] = digest(file)
+            s["predicate"]["runDetails"]["byproducts"][0]["digest"] = digest("out/l/m.nodes.jsonl")
+
+        self.sign(self.folder / "out/l/m.intoto.jsonl", lie)
+        self.hpo("verify", "out/l/m.intoto.jsonl", "--recipe", "l.lua")
+        self.assertIn("m\\u000A9 identical: differs", self.hpo("audit", "l.lua", "--against", "out/l/m.intoto.jsonl", "--sandbox", "off", status=3)[0])
 
     # ---- others' tools ----
 
