@@ -88,8 +88,10 @@ static void add_configuration(const struct verdicts *v, const struct lineage *l,
     digest_hex(recipe, hex);
     text_add(out, ", \"configuration\": [{\"name\": ");
     json_write_string(out, slash ? slash + 1 : v->recipe);
-    text_printf(out, ", \"digest\": {\"sha256\": \"%s\"}, \"annotations\": {\"excepted\": %d}}]",
-                hex, count_excepted(v, l));
+    text_printf(out,
+                ", \"digest\": {\"sha256\": \"%s\"}, \"annotations\": {\"excepted\": %d, "
+                "\"made_before\": %zu}}]",
+                hex, count_excepted(v, l), v->before ? v->n_before : 0);
 }
 
 static enum status write_result(const struct verdicts *v, const struct tested *tested,

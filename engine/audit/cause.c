@@ -197,6 +197,7 @@ static enum status find_variation(const struct trying *t, size_t node, struct ar
         TRY(try(t, node, bit, arena, &m, err));
         if (is_recorded(&m, recorded))
             continue;
+        wait_for_the_next_second();
         TRY(try(t, node, bit, arena, &again, err));
         if (!is_one(&m, &again)) {
             *cause = chance;
@@ -249,7 +250,6 @@ enum status cause_find(const struct trying *t, size_t node, struct arena *arena,
 
     first.failed = s == ERR_NOT_FOUND;
     TRY(first.failed ? OK : s);
-    wait_for_the_next_second();
     TRY(try(t, node, t->varied, arena, &again, err));
     if (!is_one(&first, &again)) {
         wait_for_the_next_second();
@@ -260,6 +260,7 @@ enum status cause_find(const struct trying *t, size_t node, struct arena *arena,
     TRY(try(t, node, 0, arena, &plain, err));
     if (is_recorded(&plain, recorded))
         return find_variation(t, node, arena, &finding->cause, err);
+    wait_for_the_next_second();
     TRY(try(t, node, 0, arena, &more, err));
     if (!is_one(&plain, &more)) {
         finding->cause = chance;

@@ -319,6 +319,11 @@ static void say_audit(struct verifying *v, const struct options *o)
                 s->audit.n_passed, s->audit.n_warned - s->audit.n_excepted, s->audit.n_excepted,
                 s->audit.n_failed, v->n_nodes - (tested < v->n_nodes ? tested : v->n_nodes),
                 v->n_nodes);
+    if (s->audit.n_before > 0)
+        text_printf(&v->out,
+                    "  %zu of them were made before the audit was broken off, and kept in the "
+                    "store: who can write to that could have altered them\n",
+                    s->audit.n_before);
     text_add(&v->out, "not said: whether they are the nodes that made the target's files (hpo "
                       "verify of its own statement)\n");
 }

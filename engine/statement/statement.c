@@ -268,7 +268,7 @@ static enum status read_configuration(const struct json *predicate, const char *
                                       struct statement *out, struct error *err)
 {
     const struct json *configuration, *notes;
-    int64_t excepted;
+    int64_t excepted, before;
 
     TRY(json_want_array(predicate, where, "configuration", &configuration, err));
     if (configuration->n != 1)
@@ -277,7 +277,9 @@ static enum status read_configuration(const struct json *predicate, const char *
     TRY(json_want_object(&configuration->items[0], where, "annotations", &notes, err));
     TRY(json_want_integer(notes, where, "excepted", 0, (int64_t)out->audit.n_warned, &excepted,
                           err));
+    TRY(json_want_integer(notes, where, "made_before", 0, INT32_MAX, &before, err));
     out->audit.n_excepted = (size_t)excepted;
+    out->audit.n_before = (size_t)before;
     return OK;
 }
 

@@ -34,6 +34,7 @@ struct stated_audit {
     const char *result;            /* AUDIT_PASSED, ...; NULL: the statement is of a build */
     const char **warned, **failed; /* warned: inconclusive, or their recipe excepts them */
     size_t n_passed, n_warned, n_failed, n_excepted;
+    size_t n_before; /* kept in the store since the audit was broken off */
 };
 
 /* Of an audit: target, nodes, recipe and audit alone. */
