@@ -1,9 +1,11 @@
 """The sandbox: what an action sees, may do, leaves behind and asks for; interpreters in homes; trials."""
+import ctypes
 import json
 import os
 import pathlib
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -472,6 +474,44 @@ cat {self.folder}/vocab.txt 2> /dev/null; echo '{{"t": 2, "loss": 1}}'; echo > $
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(self.read("out/r/x").splitlines(), ["declared", f"cat: {self.folder}/undeclared: Permission denied"])
         self.assertFalse((self.folder / "new").exists())
+
+    def test_landlock_hides_no_more(self):
+        """What it holds back, and what it does not: as docs/sandbox.md has it."""
+        version = ctypes.CDLL(None, use_errno=True).syscall(444, None, 0, 1)
+        other = subprocess.Popen(["sleep", "1000"])
+        self.addCleanup(other.wait)
+        self.addCleanup(other.kill)
+        place = pathlib.Path("/dev/shm") / f"hpo-test-{os.getpid()}"
+        self.addCleanup(lambda: place.unlink(missing_ok=True))
+        self.write("theirs", "whole\n")
+        server = socket.socket(socket.AF_UNIX)
+        self.addCleanup(server.close)
+        server.bind(f"\0{place}")
+        server.listen()
+        self.write("t.py", f"""import multiprocessing, os, pathlib, signal, socket
+theirs, place = pathlib.Path("{self.folder}/theirs"), pathlib.Path("{place}")
+def fails(act, *arguments):
+    try: act(*arguments)
+    except OSError: return "refused"
+    return "done"
+def square(x): return x * x
+if __name__ == "__main__":
+    said = [fails(theirs.read_text), fails(theirs.write_text, "changed"), fails(theirs.unlink), fails(theirs.rename, theirs.with_name("moved")), fails(os.listdir, theirs.parent),
+            fails(os.truncate, theirs, 1) if {version} >= 3 else "refused"]
+    print(*said, file=open("held", "w"))
+    print(fails(os.kill, {other.pid}, 0), fails(os.kill, {other.pid}, signal.SIGTERM), fails(socket.socket(socket.AF_UNIX).connect, "\\0{place}"), file=open("scopes", "w"))
+    print(fails(theirs.chmod, 0o600), fails(os.utime, theirs, (1, 1)), fails(theirs.stat), fails(place.write_text, "left"), os.path.exists("/proc/{other.pid}"),
+          multiprocessing.Pool(2).map(square, [3]), file=open("free", "w"))
+""")
+        self.write("r.lua", HEAD + 'return { x = hpo.command { run = { "python3", hpo.source "t.py" }, outputs = { "held", "scopes", "free" } } }')
+        self.assertIn("hidden from actions by Landlock", self.refused_by("docker"))
+        self.assertEqual(self.read("out/r/x/held").split(), ["refused"] * 6)
+        if version >= 6:
+            self.assertEqual(self.read("out/r/x/scopes").split(), ["refused"] * 3)
+            self.assertIsNone(other.poll())
+        self.assertEqual(self.read("out/r/x/free"), "done done done done True [9]\n")
+        self.assertEqual(((self.folder / "theirs").read_text(), int((self.folder / "theirs").stat().st_mtime)), ("whole\n", 1))
+        self.assertEqual(place.read_text(), "left")  # it stays
 
     def test_as_an_ordinary_user(self):
         if os.geteuid() != 0:
