@@ -361,6 +361,16 @@ time.sleep(1888)
             else:
                 self.assertNotIn("it asked for", message)
 
+    def test_failures_have_no_empty_lines(self):
+        self.write("data.csv", "")
+        self.x("cat data.csv", status=1)
+        self.assertRegex(self.hpo("why", "r.lua", "x")[0], r'status 1\n  it asked for data.csv, .* "data.csv"\n  its first key')
+        self.assertNotIn("\n\n", self.hpo("build", "r.lua", "--dry-run")[0])
+        self.write("r.lua", HEAD + """return { default = hpo.study { name = "s", metric = "loss", search = hpo.search.grid {}, space = { x = hpo.choice { 1 } },
+  scheduler = hpo.scheduler.fifo { max_t = 2 }, trial = function(p) return hpo.command { run = { "cat", "data.csv" }, params = p } end } }""")
+        self.build("r.lua", status=1)
+        self.assertRegex(self.hpo("why", "r.lua", "s/0")[0], r'status 1; a build tries it again\n  it asked for data.csv, .* "data.csv"\n')
+
     def test_what_it_missed_in_silence_is_told(self):
         """It is run once more to see it, and never where it must not be."""
         self.write("vocab.txt", "a\n")
