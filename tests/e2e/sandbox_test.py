@@ -362,6 +362,24 @@ cat {self.folder}/vocab.txt 2> /dev/null; echo '{{"t": 2, "loss": 1}}'; echo > $
         self.build("r.lua", "--sandbox", "strict")
         self.assertEqual([t["status"] for t in self.table("r.lua")["trials"]], ["completed"] * 3)
 
+    def test_strict_says_what_was_made_with_less(self):
+        """Of actions below others too, and of units; whether the build is begun where the last ended or not."""
+        self.write("train.sh", TRAINER)
+        self.write("r.lua", HEAD + """local a = hpo.command { name = "a", run = { "sh", "-c", "echo > x" }, outputs = { "x" } }
+return { a = a, b = hpo.command { name = "b", run = { "sh", "-c", "cat in > x" }, inputs = { ["in"] = a }, outputs = { "x" } },
+  s = hpo.study { name = "s", metric = "loss", search = hpo.search.grid {}, space = { x = hpo.choice { 1, 2 } },
+  scheduler = hpo.scheduler.fifo { max_t = 2 }, trial = function(p) return hpo.command { run = { "sh", hpo.source "train.sh", tostring(p.x) }, params = p } end } }""")
+        said = "that it uses"
+        self.assertNotIn(said, self.build("r.lua", "a", "--sandbox", "off")["messages"])
+        for more in ((), ("--json",), ("--out", "other")):
+            message = self.hpo("build", "r.lua", "b", "--sandbox", "strict", *more)[1]
+            self.assertIn("1 result that it uses was made with less isolation (none): a; hpo why r.lua NODE says how\n", message)
+        self.assertNotIn(said, self.build("r.lua", "b", "--sandbox", "on")["messages"])
+        self.refused_by("docker", "s")
+        self.assertIn("4 results that it uses were made with less isolation (landlock): s/0/1, s/0/2, s/1/1, ...; ", self.hpo("build", "r.lua", "s", "--sandbox", "strict")[1])
+        self.assertIn("5 results that it uses were made with less isolation (none, landlock): ", self.hpo("build", "r.lua", "b", "s", "--sandbox", "strict")[1])
+        self.assertNotIn(said, self.hpo("build", "r.lua", "b", "s", "--sandbox", "strict", "--cache", "new", "--out", "new")[1])
+
     def test_strict_needs_namespaces(self):
         self.write("r.lua", HEAD + 'return { x = hpo.command { run = { "sh", "-c", "echo > x" }, outputs = { "x" } } }')
         script = f'echo 0 > /proc/sys/user/max_user_namespaces && exec "{self.program}" build r.lua --sandbox strict'
