@@ -27,6 +27,9 @@ static const char stops[] = ".!?"; /* of a sentence, behind a path */
 static const char *const failures[] = {"o such", "ot found", "annot",  "an't",  "enied", "ot exist",
                                        "nable",  "rrno",     "issing", "rror:", "ailed", NULL};
 
+/* of one where nothing can be made, */
+static const char *const read_only[] = {"ead-only file system", NULL};
+
 /* of one that they cannot make, */
 static const char *const writes[] = {"ead-only file system", "annot create",    "annot touch",
                                      "annot save",           "ould not create", NULL};
@@ -198,7 +201,7 @@ static bool consider(struct seeking *s, const char *line, const char *at, size_t
         return false;
     makes = says(line, writes);
     seen = is_seen(s->task, path);
-    if (seen ? !makes || !is_shown(s->task, path) || !strstr(line, writes[0])
+    if (seen ? !makes || !is_shown(s->task, path) || !says(line, read_only)
              : !makes && !says(line, failures) && !is_last(line))
         return false;
     if (makes ? !has_folder(s, path) : !is_there(path))
