@@ -452,6 +452,10 @@ return { a = a, b = hpo.command { name = "b", run = { "sh", "-c", "cat in > x" }
         self.addCleanup(server.close)
         server.bind(f"\0{place}")
         server.listen()
+        named = socket.socket(socket.AF_UNIX)
+        self.addCleanup(named.close)
+        named.bind(str(self.folder / "socket"))
+        named.listen()
         self.write("t.py", f"""import multiprocessing, os, pathlib, signal, socket
 theirs, place = pathlib.Path("{self.folder}/theirs"), pathlib.Path("{place}")
 def fails(act, *arguments):
@@ -465,7 +469,7 @@ if __name__ == "__main__":
     print(*said, file=open("held", "w"))
     print(fails(os.kill, {other.pid}, 0), fails(os.kill, {other.pid}, signal.SIGTERM), fails(socket.socket(socket.AF_UNIX).connect, "\\0{place}"), file=open("scopes", "w"))
     print(fails(theirs.chmod, 0o600), fails(os.utime, theirs, (1, 1)), fails(theirs.stat), fails(place.write_text, "left"), os.path.exists("/proc/{other.pid}"),
-          multiprocessing.Pool(2).map(square, [3]), file=open("free", "w"))
+          fails(socket.socket(socket.AF_UNIX).connect, "{self.folder}/socket"), multiprocessing.Pool(2).map(square, [3]), file=open("free", "w"))
 """)
         self.write("r.lua", HEAD + 'return { x = hpo.command { run = { "python3", hpo.source "t.py" }, outputs = { "held", "scopes", "free" } } }')
         self.assertIn("hidden from actions by Landlock", self.refused_by("docker"))
@@ -473,7 +477,7 @@ if __name__ == "__main__":
         if version >= 6:
             self.assertEqual(self.read("out/r/x/scopes").split(), ["refused"] * 3)
             self.assertIsNone(other.poll())
-        self.assertEqual(self.read("out/r/x/free"), "done done done done True [9]\n")
+        self.assertEqual(self.read("out/r/x/free"), "done done done done True done [9]\n")
         self.assertEqual(((self.folder / "theirs").read_text(), int((self.folder / "theirs").stat().st_mtime)), ("whole\n", 1))
         self.assertEqual(place.read_text(), "left")  # it stays
 
