@@ -59,6 +59,7 @@ enum status why_add_state(struct store *store, const struct digest *key, const s
     struct failure f;
     const char *accepted;
     enum status s;
+    int n;
 
     if (job) {
         text_printf(t, "  running, for %.1f s\n", job->seconds);
@@ -77,8 +78,10 @@ enum status why_add_state(struct store *store, const struct digest *key, const s
     }
     TRY(s);
     TRY(accepted_get(store, &r->key, arena, &accepted, err));
-    text_printf(t, "  failed in run %lld: %s%s\n", (long long)f.run, f.text,
+    n = (int)strcspn(f.text, "\n"); /* behind it comes what it asked for */
+    text_printf(t, "  failed in run %lld: %.*s%s%s\n", (long long)f.run, n, f.text,
                 accepted ? "; accepted: not tried again until its key changes, or --retry-failed"
-                         : "");
+                         : "",
+                f.text + n);
     return OK;
 }

@@ -76,13 +76,13 @@ static bool disk_is_full(const char *folder)
     return statvfs(folder, &disk) == 0 && disk.f_bavail * disk.f_frsize < DISK_IS_FULL;
 }
 
-const char *failure_missed(const struct job *job, const char *log)
+const char *failure_missed(const struct build *b, const struct job *job)
 {
     struct text lines = text_in(job->arena);
     struct error ignored;
     char *string;
 
-    missed_find(job->task, log, job->arena, &lines);
+    missed_find(b, job, failure_log_end(job), &lines);
     return text_finish(&lines, &string, NULL, &ignored) == OK ? string : "";
 }
 
@@ -96,7 +96,7 @@ void failure_tell(struct build *b, const struct job *job, const char *sentence, 
     progress_text(b->progress, end);
     if (!job->task->folder)
         return;
-    progress_text(b->progress, failure_missed(job, end));
+    progress_text(b->progress, failure_missed(b, job));
     if (disk_is_full(job->task->folder))
         progress_line(b->progress, "  no space left on the disk of %s", store_work(b->store));
     progress_line(b->progress, "  its folder is kept: %s", job->task->folder);
@@ -117,9 +117,10 @@ enum status failure_keep(struct build *b, struct job *job, const struct digest *
 
     if (!b->store)
         return OK;
-    missed = failure_missed(job, failure_log_end(job));
-    if (*missed && !(f.text = arena_printf(job->arena, "%s\n%s", sentence, missed)))
-        return error_memory(err);
+    missed = failure_missed(b, job);
+    if (*missed &&
+        !(f.text = arena_printf(job->arena, "%s\n%.*s", sentence, (int)strlen(missed) - 1, missed)))
+        return error_memory(err); /* whoever shows it ends its last line */
     f.has_log = look_at_log(job->task, &st) && st.st_size <= most_kept &&
                 blob_take(b->store, job->task->log, &f.log, &size, err) == OK;
     return history_failure_put(b->store, &f, err);

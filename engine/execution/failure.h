@@ -9,7 +9,7 @@ char *failure_log_end(const struct job *job);
 
 /* What was hidden from it and it wanted, as it asked for it or as its log says: lines for people,
  * in the job's arena; mostly none. */
-const char *failure_missed(const struct job *job, const char *log);
+const char *failure_missed(const struct build *b, const struct job *job);
 
 /* Prints it: the sentence, the parameters (NULL: none are known), the last lines of the log, the
  * folder that is kept. */

@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "engine/execution/isolated.h"
 
 /* What the units of a build's studies came from. */
 struct sharing {
@@ -59,6 +60,7 @@ enum status summary_print(struct build *b, double seconds, struct error *err)
     size_t n;
     int64_t actions = b->counts.ran + b->counts.cached;
 
+    TRY(isolated_tell(b, err));
     count_sharing(b, &sharing);
     if (!b->o->json) {
         if (sharing.reused > 0)

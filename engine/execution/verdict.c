@@ -65,7 +65,7 @@ enum status verdict_find(struct build *b, struct job *job, const struct executor
     TRY(card_end(b, job, end, again, sentence, err));
     *again = *again && !job->task->caught;
     if (*again || w->watched || b->watched == MOST_WATCHED ||
-        !may_be_watched(b, job, end->exit_code) || *failure_missed(job, failure_log_end(job)))
+        !may_be_watched(b, job, end->exit_code) || *failure_missed(b, job))
         return OK;
     watch(b, job, w, *sentence);
     *again = true;

@@ -2,9 +2,9 @@
  * inside: what a room's first process does. It is this program, started by room.c under another
  * name, and never returns to the engine.
  *
- * The root is a file system of its own in memory. What is outside stays mounted on /outside, under
- * a cover that no action can lift: it has no right to unmount, and whoever makes namespaces of its
- * own in there finds both locked together (mount_namespaces(7)). This process alone has a
+ * The root is a file system of its own in memory. What is outside stays mounted below /outside,
+ * under a cover that no action can lift: it has no right to unmount, and whoever makes namespaces
+ * of its own in there finds both locked together (mount_namespaces(7)). This process alone has a
  * descriptor of what lies under it, to show the next action its folder.
  */
 #ifndef ENGINE_ROOM_INSIDE_H

@@ -24,6 +24,14 @@ enum right {
     TRUNCATE = 1 << 14 /* version 3 */
 };
 
+/* Whom it does not reach outside, since version 6 (Linux 6.12): abstract sockets, and processes by
+ * signals. */
+enum { SCOPES_VERSION = 6, SCOPE_SOCKETS = 1 << 0, SCOPE_SIGNALS = 1 << 1 };
+
+struct handled {
+    uint64_t files, network, scopes;
+};
+
 struct beneath {
     uint64_t allowed;
     int32_t parent;
@@ -58,6 +66,8 @@ static enum status allow_all(int ruleset, const struct room_view *view, const ch
         TRY(allow(ruleset, view->written[i], handled, err));
     TRY(allow(ruleset, "/proc", reading | (handled & WRITE_FILE), err));
     TRY(allow(ruleset, "/dev", reading | (handled & (WRITE_FILE | TRUNCATE)), err));
+    /* without it there is no lock of Python's multiprocessing; what is whose cannot be told there,
+     * so it is not cleared up */
     TRY(allow(ruleset, "/dev/shm", handled, err));
     return allow(ruleset, shown, handled, err);
 }
@@ -73,13 +83,17 @@ enum status landlock_open(const struct room_view *view, const char *shown, int *
                           struct error *err)
 {
     const int version = landlock_version();
-    const uint64_t handled = OF_VERSION_1 | (version >= 2 ? (uint64_t)REFER : 0) |
-                             (version >= 3 ? (uint64_t)TRUNCATE : 0);
+    const bool scopes = version >= SCOPES_VERSION;
+    const struct handled handled = {.files = OF_VERSION_1 | (version >= 2 ? (uint64_t)REFER : 0) |
+                                             (version >= 3 ? (uint64_t)TRUNCATE : 0),
+                                    .scopes = SCOPE_SOCKETS | SCOPE_SIGNALS};
+    /* an older kernel takes no more than it knows */
+    const size_t n = scopes ? sizeof handled : sizeof handled.files;
     enum status s;
 
-    if (version < 1 || (*out = (int)syscall(CREATE, &handled, sizeof handled, 0)) < 0)
+    if (version < 1 || (*out = (int)syscall(CREATE, &handled, n, 0)) < 0)
         return error_system(err, "", "make rules of Landlock");
-    s = allow_all(*out, view, shown, handled, err);
+    s = allow_all(*out, view, shown, handled.files, err);
     if (s != OK)
         close(*out);
     return s;

@@ -1,7 +1,9 @@
 /*
  * landlock: what hides files where the kernel refuses namespaces: rules for a process and all that
  * it starts, which nobody can lift (landlock(7), Linux 5.13). Files that are hidden are there, and
- * cannot be opened. The network, /proc and other processes are not hidden.
+ * cannot be opened; their modes, owners and times can be changed. The network, /proc and other
+ * processes are not hidden; signals do not reach these (Linux 6.12), sockets that are files do.
+ * /dev/shm is the machine's.
  */
 #ifndef ENGINE_ROOM_LANDLOCK_H
 #define ENGINE_ROOM_LANDLOCK_H

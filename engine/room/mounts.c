@@ -16,7 +16,8 @@
 #include "engine/room/room.h"
 #include "engine/room/words.h"
 
-#define OUTSIDE "/outside"
+#define COVERED "/outside"
+#define OUTSIDE COVERED "/root"
 #define VAR "/var"
 #define HOSTS "/etc/hosts"
 
@@ -201,14 +202,16 @@ static bool make_devices(const struct mounts *m, char *step)
            set_read_only("/dev/pts", 0);
 }
 
-/* The new root is made where /tmp is, for a folder that exists; outside it is as it was. */
+/* The new root is made where /tmp is, for a folder that exists; outside it is as it was. What is
+ * outside lies below what is covered: on its own root nothing is mounted, where `..` would end. */
 static bool enter_root(struct mounts *m, char *step)
 {
     at(step, "make mounts private", "");
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
         return false;
     at(step, "mount memory on", "/tmp");
-    if (!mount_memory("/tmp", "mode=0755") || mkdir("/tmp" OUTSIDE, 0755) != 0)
+    if (!mount_memory("/tmp", "mode=0755") || mkdir("/tmp" COVERED, 0755) != 0 ||
+        mkdir("/tmp" OUTSIDE, 0755) != 0)
         return false;
     at(step, "change the root", "");
     if (chdir("/tmp") != 0 || syscall(SYS_pivot_root, ".", "." OUTSIDE) != 0 || chdir("/") != 0)
@@ -220,10 +223,10 @@ static bool enter_root(struct mounts *m, char *step)
 /* From here on what is made in the root is made by way of m->root. */
 static bool cover(struct mounts *m, char *step)
 {
-    at(step, "cover", OUTSIDE);
+    at(step, "cover", COVERED);
     m->root = (int)syscall(OPEN_TREE, AT_FDCWD, "/", CLONE_TREE | O_CLOEXEC);
-    return m->root >= 0 && mount_memory(OUTSIDE, "mode=0000,size=4k") &&
-           set_read_only(OUTSIDE, 0) && set_read_only("/", 0);
+    return m->root >= 0 && mount_memory(COVERED, "mode=0000,size=4k") &&
+           set_read_only(COVERED, 0) && set_read_only("/", 0);
 }
 
 static bool make_proc(char *step)

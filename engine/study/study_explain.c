@@ -100,8 +100,9 @@ static enum status tell_next(const struct study *study, const struct trial *t, s
         s = history_failure_get(study->c.store, &next->key, study->c.arena, &failure, err);
     }
     if (s == OK)
-        text_printf(out, "  failed at t = %d in run %lld: %s; a build tries it again\n", t->t + 1,
-                    (long long)failure.run, failure.text);
+        text_printf(out, "  failed at t = %d in run %lld: %.*s; a build tries it again%s\n",
+                    t->t + 1, (long long)failure.run, (int)strcspn(failure.text, "\n"),
+                    failure.text, failure.text + strcspn(failure.text, "\n"));
     else if (s == ERR_NOT_FOUND)
         text_printf(out, "  undecided: t = %d has not been delivered\n", t->t + 1);
     return s == ERR_NOT_FOUND ? OK : s;

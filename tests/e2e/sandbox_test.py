@@ -1,17 +1,19 @@
 """The sandbox: what an action sees, may do, leaves behind and asks for; interpreters in homes; trials."""
+import ctypes
 import json
 import os
 import pathlib
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 import unittest
 
-from case import Case, uuid
+from case import uuid
+from sandbox_case import HEAD, SandboxCase
 
-HEAD = 'local hpo = require "hpo"\n'
 DAEMON = '''
 import os, time
 if os.fork() == 0:
@@ -36,20 +38,7 @@ ls -A /tmp > "$HPO_CHECKPOINT_OUT/t"
 '''
 
 
-class Sandbox(Case):
-    def setUp(self):
-        super().setUp()
-        done = subprocess.run(["unshare", "-Ur", "true"], capture_output=True)
-        if done.returncode:
-            self.skipTest("SKIP: the kernel refuses namespaces here")
-
-    def x(self, script, more="", arguments=(), **keywords):
-        """What a script in sh writes into the file x."""
-        self.write("r.lua", f'{HEAD}return {{ x = hpo.command {{ run = {{ "sh", "-c", [==[{script}]==] }}, outputs = {{ "x" }}, {more} }} }}')
-        answer = self.build("r.lua", "--sandbox", "on", *arguments, **keywords)
-        self.assertNotIn("does not let hpo hide", answer["messages"])
-        return self.read("out/r/x") if not keywords else answer["messages"]
-
+class Sandbox(SandboxCase):
     def test_only_what_is_declared_is_there(self):
         self.write("declared", "one\n")
         self.write("undeclared", "two\n")
@@ -302,39 +291,6 @@ time.sleep(1888)
             for path in (self.folder / "out/r").glob("t*"):
                 self.assertNotIn("home", path.read_text())
 
-    def test_what_it_missed_is_told(self):
-        self.write("vocab.txt", "a\n")
-        told = f'it asked for {self.folder}/vocab.txt, which is not among its inputs: add hpo.source "{self.folder}/vocab.txt"'
-        message = self.x(f"python3 -c 'open(\"{self.folder}/vocab.txt\")'", status=1)
-        self.assertEqual(message.count(told), 1, message)
-        self.assertNotIn("watched", message)  # its log says it
-        message = self.x("cat /absent/everywhere; cat /etc/absent; exit 1", status=1)
-        self.assertNotIn("asked for", message)
-        message = self.x("""python3 -c 'import socket; socket.create_connection(("192.0.2.1", 80), 1)'""", status=1)
-        self.assertIn("it asked for the network, and there is none in its sandbox", message)
-        self.assertIn(told, self.hpo("why", "r.lua", "x")[0] + self.x(f"cat {self.folder}/vocab.txt", status=1))
-
-    def test_what_it_missed_in_silence_is_told(self):
-        """It is run once more to see it, and never where it must not be."""
-        self.write("vocab.txt", "a\n")
-        silent = "cat ../../../../../vocab.txt 2> /dev/null > x || exit 3"
-        message = self.x(silent, status=1)
-        self.assertIn("again: x: it ended with status 3; it is watched now, to see what it asks for", message)
-        self.assertIn(f"it asked for {self.folder}/vocab.txt, which is not among its inputs", message)
-        self.assertIn(f"it asked for {self.folder}/vocab.txt", self.hpo("why", "r.lua", "x")[0])
-        self.assertNotIn("watched", self.x(silent, "network = true", status=1))
-        self.assertNotIn("watched", self.x(silent, arguments=["--sandbox", "off", "--cache", "other"], status=0))
-        self.assertEqual(self.x(silent + " #", "retries = 2", status=1).count("again:"), 3)
-        self.write("t.sh", "echo '{\"t\": 1, \"loss\": 1}'; cat ../../../../../vocab.txt 2> /dev/null || exit 3\n")
-        self.write("r.lua", HEAD + """return { default = hpo.study { name = "s", metric = "loss", search = hpo.search.grid {}, space = { x = hpo.choice { 1, 2, 3, 4, 5 } },
-  scheduler = hpo.scheduler.fifo { max_t = 2 }, on_failure = "prune", trial = function(p) return hpo.command { run = { "sh", hpo.source "t.sh" }, params = p } end } }""")
-        message = self.build("r.lua", "-j1")["messages"]
-        self.assertEqual((message.count("watched now"), message.count("it asked for")), (3, 3), message)  # they will do
-
-    def strict(self, script, more="", **keywords):
-        self.write("r.lua", f'{HEAD}return {{ x = hpo.command {{ run = {{ "sh", "-c", [==[{script}]==] }}, outputs = {{ "x" }}, {more} }} }}')
-        return self.build("r.lua", "--sandbox", "strict", **keywords)["messages"]
-
     def test_strict_fails_who_asks(self):
         """Also who bears that there is no answer, in a process of its own, or by another name."""
         self.write("vocab.txt", "a\n")
@@ -406,6 +362,24 @@ cat {self.folder}/vocab.txt 2> /dev/null; echo '{{"t": 2, "loss": 1}}'; echo > $
         self.build("r.lua", "--sandbox", "strict")
         self.assertEqual([t["status"] for t in self.table("r.lua")["trials"]], ["completed"] * 3)
 
+    def test_strict_says_what_was_made_with_less(self):
+        """Of actions below others too, and of units; whether the build is begun where the last ended or not."""
+        self.write("train.sh", TRAINER)
+        self.write("r.lua", HEAD + """local a = hpo.command { name = "a", run = { "sh", "-c", "echo > x" }, outputs = { "x" } }
+return { a = a, b = hpo.command { name = "b", run = { "sh", "-c", "cat in > x" }, inputs = { ["in"] = a }, outputs = { "x" } },
+  s = hpo.study { name = "s", metric = "loss", search = hpo.search.grid {}, space = { x = hpo.choice { 1, 2 } },
+  scheduler = hpo.scheduler.fifo { max_t = 2 }, trial = function(p) return hpo.command { run = { "sh", hpo.source "train.sh", tostring(p.x) }, params = p } end } }""")
+        said = "that it uses"
+        self.assertNotIn(said, self.build("r.lua", "a", "--sandbox", "off")["messages"])
+        for more in ((), ("--json",), ("--out", "other")):
+            message = self.hpo("build", "r.lua", "b", "--sandbox", "strict", *more)[1]
+            self.assertIn("1 result that it uses was made with less isolation (none): a; hpo why r.lua NODE says how\n", message)
+        self.assertNotIn(said, self.build("r.lua", "b", "--sandbox", "on")["messages"])
+        self.refused_by("docker", "s")
+        self.assertIn("4 results that it uses were made with less isolation (landlock): s/0/1, s/0/2, s/1/1, ...; ", self.hpo("build", "r.lua", "s", "--sandbox", "strict")[1])
+        self.assertIn("5 results that it uses were made with less isolation (none, landlock): ", self.hpo("build", "r.lua", "b", "s", "--sandbox", "strict")[1])
+        self.assertNotIn(said, self.hpo("build", "r.lua", "b", "s", "--sandbox", "strict", "--cache", "new", "--out", "new")[1])
+
     def test_strict_needs_namespaces(self):
         self.write("r.lua", HEAD + 'return { x = hpo.command { run = { "sh", "-c", "echo > x" }, outputs = { "x" } } }')
         script = f'echo 0 > /proc/sys/user/max_user_namespaces && exec "{self.program}" build r.lua --sandbox strict'
@@ -432,14 +406,6 @@ cat {self.folder}/vocab.txt 2> /dev/null; echo '{{"t": 2, "loss": 1}}'; echo > $
         self.assertEqual(done.returncode, 1, done.stderr)  # it may not look into /tmp
         self.assertIn("Permission denied: '/tmp'", done.stderr)
         self.assertNotIn("fresh interpreter", done.stderr)
-
-    def refused_by(self, calls, *arguments, status=0):
-        """A build where a container's profile refuses these calls."""
-        refuse = pathlib.Path(__file__).with_name("refuse.py")
-        done = subprocess.run([sys.executable, refuse, calls, self.program, "build", "r.lua", *arguments], cwd=self.folder, env=self.environment,
-                              capture_output=True, text=True)
-        self.assertEqual(done.returncode, status, done.stderr)
-        return done.stderr
 
     def test_in_a_container(self):
         self.write("undeclared", "secret\n")
@@ -472,6 +438,48 @@ cat {self.folder}/vocab.txt 2> /dev/null; echo '{{"t": 2, "loss": 1}}'; echo > $
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(self.read("out/r/x").splitlines(), ["declared", f"cat: {self.folder}/undeclared: Permission denied"])
         self.assertFalse((self.folder / "new").exists())
+
+    def test_landlock_hides_no_more(self):
+        """What it holds back, and what it does not: as docs/sandbox.md has it."""
+        version = ctypes.CDLL(None, use_errno=True).syscall(444, None, 0, 1)
+        other = subprocess.Popen(["sleep", "1000"])
+        self.addCleanup(other.wait)
+        self.addCleanup(other.kill)
+        place = pathlib.Path("/dev/shm") / f"hpo-test-{os.getpid()}"
+        self.addCleanup(lambda: place.unlink(missing_ok=True))
+        self.write("theirs", "whole\n")
+        server = socket.socket(socket.AF_UNIX)
+        self.addCleanup(server.close)
+        server.bind(f"\0{place}")
+        server.listen()
+        named = socket.socket(socket.AF_UNIX)
+        self.addCleanup(named.close)
+        named.bind(str(self.folder / "socket"))
+        named.listen()
+        self.write("t.py", f"""import multiprocessing, os, pathlib, signal, socket
+theirs, place = pathlib.Path("{self.folder}/theirs"), pathlib.Path("{place}")
+def fails(act, *arguments):
+    try: act(*arguments)
+    except OSError: return "refused"
+    return "done"
+def square(x): return x * x
+if __name__ == "__main__":
+    said = [fails(theirs.read_text), fails(theirs.write_text, "changed"), fails(theirs.unlink), fails(theirs.rename, theirs.with_name("moved")), fails(os.listdir, theirs.parent),
+            fails(os.truncate, theirs, 1) if {version} >= 3 else "refused"]
+    print(*said, file=open("held", "w"))
+    print(fails(os.kill, {other.pid}, 0), fails(os.kill, {other.pid}, signal.SIGTERM), fails(socket.socket(socket.AF_UNIX).connect, "\\0{place}"), file=open("scopes", "w"))
+    print(fails(theirs.chmod, 0o600), fails(os.utime, theirs, (1, 1)), fails(theirs.stat), fails(place.write_text, "left"), os.path.exists("/proc/{other.pid}"),
+          fails(socket.socket(socket.AF_UNIX).connect, "{self.folder}/socket"), multiprocessing.Pool(2).map(square, [3]), file=open("free", "w"))
+""")
+        self.write("r.lua", HEAD + 'return { x = hpo.command { run = { "python3", hpo.source "t.py" }, outputs = { "held", "scopes", "free" } } }')
+        self.assertIn("hidden from actions by Landlock", self.refused_by("docker"))
+        self.assertEqual(self.read("out/r/x/held").split(), ["refused"] * 6)
+        if version >= 6:
+            self.assertEqual(self.read("out/r/x/scopes").split(), ["refused"] * 3)
+            self.assertIsNone(other.poll())
+        self.assertEqual(self.read("out/r/x/free"), "done done done done True done [9]\n")
+        self.assertEqual(((self.folder / "theirs").read_text(), int((self.folder / "theirs").stat().st_mtime)), ("whole\n", 1))
+        self.assertEqual(place.read_text(), "left")  # it stays
 
     def test_as_an_ordinary_user(self):
         if os.geteuid() != 0:

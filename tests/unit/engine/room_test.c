@@ -153,6 +153,7 @@ static void it_sees_nothing_else(void **state)
     assert_int_not_equal(run(p, "unshare -Urm sh -c 'umount /outside || umount -l /outside'"), 0);
     assert_int_not_equal(run(p, "unshare -Urm sh -c 'mount --bind / /tmp && ls /tmp/outside/usr'"),
                          0);
+    assert_int_not_equal(run(p, "ls /outside/root || ls /outside/../outside/root/usr"), 0);
     assert_int_not_equal(run(p, "ls /proc/1/root/outside/usr || ls /proc/1/fd/0"), 0);
     assert_string_equal(said(p, "set -- /proc/[0-9]*; echo $#"), "2\n"); /* init and sh */
     assert_string_equal(said(p, "uname -n"), "hpo\n");
@@ -293,6 +294,31 @@ static void what_it_asks_for_is_known(void **state)
     assert_false(was_asked(p, "/srv/x")); /* was the one's before */
 }
 
+static void what_it_asks_for_by_way_of_the_root_is_known(void **state)
+{
+    static const char *const ways[] = {"/..",
+                                       "/usr/..",
+                                       "/usr/../..",
+                                       "/bin/../..",
+                                       "/etc/../.",
+                                       "//usr/../..",
+                                       "/usr/lib/../../../usr/.."};
+    struct place *p = *state;
+    const struct room_asked *list;
+
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        watch(p, arena_printf(p->arena, "cat %s%s", ways[i], p->secret));
+        assert_true(was_asked(p, p->secret));
+        watch(p, arena_printf(p->arena, "exec 2> %s/srv/x", ways[i]));
+        assert_true(was_asked(p, "/srv/x"));
+        watch(p, arena_printf(p->arena, "cat %s/etc/passwd %s/etc/absent", ways[i], ways[i]));
+        assert_int_equal(room_asked(p->room, &list), 0);
+    }
+    assert_int_equal(symlink("../../../../usr/..", file_join(p->arena, p->folder, "up")), 0);
+    watch(p, arena_printf(p->arena, "cat up%s", p->secret));
+    assert_true(was_asked(p, p->secret));
+}
+
 static void what_is_its_own_is_not_asked_for(void **state)
 {
     struct place *p = *state;
@@ -368,6 +394,7 @@ int main(int argc, char **argv)
         IN_PLACE(it_is_signalled_with_its_group),
         IN_PLACE(what_cannot_start_is_said),
         IN_PLACE(what_it_asks_for_is_known),
+        IN_PLACE(what_it_asks_for_by_way_of_the_root_is_known),
         IN_PLACE(what_is_its_own_is_not_asked_for),
         IN_PLACE(the_network_is_asked_for),
         IN_PLACE(a_room_that_is_killed_takes_all_with_it),
