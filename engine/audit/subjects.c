@@ -1,6 +1,7 @@
 /* subjects: names, one by one. Start at subjects_compare. */
 #include "engine/audit/subjects.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -11,30 +12,6 @@
 
 enum { TABLE_LIMIT = 1 << 30 };
 
-static const struct stated_file *find_file(const struct statement *s, const char *name)
-{
-    for (size_t i = 0; i < s->n_files; i++)
-        if (strcmp(s->files[i].name, name) == 0)
-            return &s->files[i];
-    return NULL;
-}
-
-static const struct stated_link *find_link(const struct statement *s, const char *name)
-{
-    for (size_t i = 0; i < s->n_links; i++)
-        if (strcmp(s->links[i].name, name) == 0)
-            return &s->links[i];
-    return NULL;
-}
-
-static bool is_among(const char *const *names, size_t n, const char *name)
-{
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(names[i], name) == 0)
-            return true;
-    return false;
-}
-
 static bool is_file(const struct piece *p)
 {
     return p->kind == TREE_FILE || p->kind == TREE_EXECUTABLE;
@@ -44,37 +21,41 @@ static bool is_file(const struct piece *p)
 
 static bool is_stated(const struct statement *s, const struct piece *p)
 {
-    const struct stated_link *link = find_link(s, p->path);
+    const struct stated_link *link = statement_link(s, p->path);
 
     if (is_file(p))
-        return find_file(s, p->path) != NULL;
+        return statement_file(s, p->path) != NULL;
     return p->kind == TREE_LINK ? link && strcmp(link->target, p->target) == 0
-                                : is_among(s->folders, s->n_folders, p->path);
+                                : statement_is_empty_folder(s, p->path);
 }
 
 static void compare_piece(const struct statement *s, const struct piece *p, bool table,
                           struct text *lines)
 {
-    const struct stated_file *f = find_file(s, p->path);
+    const struct stated_file *f = statement_file(s, p->path);
 
     if (!is_stated(s, p))
         text_printf(lines, "%s is made now, and is not stated\n", p->path);
     else if (is_file(p) && !table && !digest_equal(&f->digest, &p->digest))
         text_printf(lines, "%s is stated with other bytes than are made now\n", p->path);
-    else if (is_file(p) &&
-             is_among(s->executable, s->n_executable, p->path) != (p->kind == TREE_EXECUTABLE))
+    else if (is_file(p) && statement_is_executable(s, p->path) != (p->kind == TREE_EXECUTABLE))
         text_printf(lines, "%s is %sstated as a program\n", p->path,
                     p->kind == TREE_EXECUTABLE ? "not " : "");
 }
 
 /* ---- what is stated ---- */
 
+static int by_path(const void *a, const void *b)
+{
+    return strcmp(((const struct piece *)a)->path, ((const struct piece *)b)->path);
+}
+
+/* Pieces are sorted by path. */
 static bool is_made(const struct piece *pieces, size_t n, const char *name)
 {
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(pieces[i].path, name) == 0)
-            return true;
-    return false;
+    const struct piece wanted = {.path = name};
+
+    return n > 0 && bsearch(&wanted, pieces, n, sizeof *pieces, by_path);
 }
 
 static void find_missing(const struct statement *s, const struct piece *pieces, size_t n,
@@ -99,7 +80,7 @@ static void find_missing(const struct statement *s, const struct piece *pieces, 
 static enum status check_drawn(const struct statement *s, const char *name, const char *text,
                                struct text *lines, struct error *err)
 {
-    const struct stated_file *f = find_file(s, name);
+    const struct stated_file *f = statement_file(s, name);
     struct digest digest;
 
     TRY(digest_bytes(text, strlen(text), &digest, err));
@@ -115,7 +96,7 @@ static enum status compare_table(struct build *b, const struct target *target, c
     struct arena *arena = b->arena;
     const char *name = file_join(arena, target->name, "table.json"), *what;
     const char *path = name ? file_join(arena, s->folder, name) : NULL;
-    const struct stated_file *f = name ? find_file(&s->statement, name) : NULL;
+    const struct stated_file *f = name ? statement_file(&s->statement, name) : NULL;
     char *theirs, *text, *csv, *drawn_csv = file_join(arena, target->name, "table.csv"),
                                *drawn_text = file_join(arena, target->name, "table.txt");
     struct digest digest;

@@ -92,7 +92,7 @@ static void add_variations(const struct verdicts *v, struct text *out)
     for (size_t i = 0; i < sizeof not_varied / sizeof *not_varied; i++)
         text_printf(out, "%s %s", i ? "," : "", not_varied[i]);
     for (unsigned bit = 1; bit < VARY_ALL; bit <<= 1)
-        if (!(v->varied & bit))
+        if (!(v->varied & bit) && (bit != VARY_CUTS || v->n_trials > 0))
             text_printf(out, ", %s", variation_name((enum variation)bit));
     text_add(out, "\n");
 }
@@ -115,7 +115,8 @@ static void add_counts(const struct verdicts *v, const struct verdict_counts *c,
     if (c->nodes[VERDICT_LEFT] > 0)
         text_printf(out, ", %d not asked for", c->nodes[VERDICT_LEFT]);
     if (v->record->seconds > 0)
-        text_printf(out, " (%.1f s; the build took %.1f s)\n", v->seconds, v->record->seconds);
+        text_printf(out, " (%.1f s; its parts took %.1f s in the build)\n", v->seconds,
+                    v->record->seconds);
     else
         text_printf(out, " (%.1f s)\n", v->seconds);
 }

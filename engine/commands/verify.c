@@ -57,8 +57,8 @@ static enum status check_file(const struct verifying *v, const struct stated_fil
             close(fd);
         return differs(err, path, "the statement names this file, and it is not there");
     }
-    if ((st.st_mode & 07000) || is_in(v->s->statement.executable, v->s->statement.n_executable,
-                                      f->name) != ((st.st_mode & 0111) != 0)) {
+    if ((st.st_mode & 07000) ||
+        statement_is_executable(&v->s->statement, f->name) != ((st.st_mode & 0111) != 0)) {
         close(fd);
         return differs(err, path,
                        "it may be run, and the statement says otherwise, or the reverse");
@@ -89,13 +89,7 @@ static enum status check_link(const struct verifying *v, const struct stated_lin
 
 static bool is_stated(const struct statement *s, const char *name)
 {
-    for (size_t i = 0; i < s->n_files; i++)
-        if (strcmp(s->files[i].name, name) == 0)
-            return true;
-    for (size_t i = 0; i < s->n_links; i++)
-        if (strcmp(s->links[i].name, name) == 0)
-            return true;
-    return false;
+    return statement_file(s, name) || statement_link(s, name);
 }
 
 /* Nothing lies in the target's folder but what is stated, and no folder is a link. */
@@ -112,7 +106,7 @@ static enum status check_folder(const struct verifying *v, const char *name, str
     if (lstat(path, &folder) != 0 || !S_ISDIR(folder.st_mode))
         return differs(err, path, "the statement is of this folder, and it is not there");
     TRY(file_list(path, v->arena, &names, &n, err));
-    if (n == 0 && !is_in(stated->folders, stated->n_folders, name))
+    if (n == 0 && !statement_is_empty_folder(stated, name))
         return differs(err, path, "an empty folder, which is not in the statement");
     for (size_t i = 0; i < n; i++) {
         const char *inner = file_join(v->arena, name, names[i]);

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -83,6 +84,47 @@ static enum status read_names(const struct json *object, const char *where, cons
     return OK;
 }
 
+/* ---- found by name ---- */
+
+/* The name is the first member of what is listed. */
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static void sort(void *list, size_t n, size_t size)
+{
+    if (n > 1)
+        qsort(list, n, size, by_name);
+}
+
+static const void *find(const void *list, size_t n, size_t size, const char *name)
+{
+    return n > 0 ? bsearch(&name, list, n, size, by_name) : NULL;
+}
+
+const struct stated_file *statement_file(const struct statement *s, const char *name)
+{
+    return find(s->files, s->n_files, sizeof *s->files, name);
+}
+
+const struct stated_link *statement_link(const struct statement *s, const char *name)
+{
+    return find(s->links, s->n_links, sizeof *s->links, name);
+}
+
+bool statement_is_executable(const struct statement *s, const char *name)
+{
+    return find(s->executable, s->n_executable, sizeof *s->executable, name) != NULL;
+}
+
+bool statement_is_empty_folder(const struct statement *s, const char *name)
+{
+    return find(s->folders, s->n_folders, sizeof *s->folders, name) != NULL;
+}
+
+/* ---- what is in it ---- */
+
 static enum status read_subjects(const struct json *object, const char *where, struct arena *arena,
                                  struct statement *out, struct error *err)
 {
@@ -93,6 +135,7 @@ static enum status read_subjects(const struct json *object, const char *where, s
         return error_memory(err);
     for (out->n_files = 0; out->n_files < list->n; out->n_files++)
         TRY(read_file(&list->items[out->n_files], where, &out->files[out->n_files], err));
+    sort(out->files, out->n_files, sizeof *out->files);
     return OK;
 }
 
@@ -125,6 +168,9 @@ static enum status read_internal(const struct json *internal, const char *where,
         TRY(json_want_string(&links->items[out->n_links], where, "target", &l->target, err));
         TRY(check_inner(l->name, where, err));
     }
+    sort(out->links, out->n_links, sizeof *out->links);
+    sort(out->executable, out->n_executable, sizeof *out->executable);
+    sort(out->folders, out->n_folders, sizeof *out->folders);
     for (; out->n_pins < pins->n; out->n_pins++) {
         struct stated_pin *p = &out->pins[out->n_pins];
         TRY(json_want_string(&pins->items[out->n_pins], where, "url", &p->url, err));

@@ -6,6 +6,7 @@
 #ifndef ENGINE_STATEMENT_STATEMENT_H
 #define ENGINE_STATEMENT_STATEMENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/digest.h"
@@ -40,7 +41,7 @@ struct stated_audit {
 /* Of an audit: target, nodes, recipe and audit alone. */
 struct statement {
     struct stated_audit audit;
-    struct stated_file *files;
+    struct stated_file *files; /* these four lists are sorted by name */
     size_t n_files;
     struct stated_link *links;
     size_t n_links;
@@ -72,6 +73,12 @@ extern const char statement_test_result[];
 /* ERR_INPUT: it is no statement of hpo's. where: a file, for messages. */
 enum status statement_read(const struct envelope *e, const char *where, struct arena *arena,
                            struct statement *out, struct error *err) MUST_CHECK;
+
+/* What a statement of a build says of a name; NULL, false: nothing. */
+const struct stated_file *statement_file(const struct statement *s, const char *name);
+const struct stated_link *statement_link(const struct statement *s, const char *name);
+bool statement_is_executable(const struct statement *s, const char *name);
+bool statement_is_empty_folder(const struct statement *s, const char *name);
 
 /* {"name", "digest"}: what in-toto calls a resource, as statements have them. */
 void statement_add_resource(struct text *out, const char *name, const struct digest *digest);
