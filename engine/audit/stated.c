@@ -84,6 +84,8 @@ static enum status take_node(const struct json *line, const char *where, struct 
     *out = (struct lineage_node){.trial = -1, .parent = -1};
     TRY(want_line(line, where, "name", arena, &out->name, err));
     TRY(want_digest(line, where, "key", &out->key, err));
+    if (json_get(line, "tool"))
+        TRY(json_want_string(line, where, "tool", &out->tool, err));
     out->by_hand = json_get(line, "accepted") || json_get(line, "accepted_as");
     if (json_get(line, "failed"))
         return want_line(line, where, "failed", arena, &out->failure, err);

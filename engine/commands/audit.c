@@ -111,8 +111,28 @@ static bool is_end(const struct lineage_node *node)
     return node->result.reports && strcmp(node->result.reports, UNIT_ENDED) == 0;
 }
 
+/* What in the key of a node is another here, as far as that is stated. */
+static enum status name_key(const struct audited *a, const struct lineage_node *was,
+                            const char **what, struct error *err)
+{
+    const struct lineage_node *is = lineage_named(&a->now, was->name);
+
+    *what = "its key is another here: the tool or its environment is not that of the record (hpo "
+            "why shows what is in a key)";
+    if (!is || !is->tool || !was->tool)
+        return OK;
+    if (strcmp(is->tool, was->tool) == 0) {
+        *what = "its key is another here, though its tool is the same: its environment, or what it "
+                "reads, is not that of the record (hpo why shows what is in a key)";
+        return OK;
+    }
+    *what = arena_printf(a->arena, "its key is another here: its tool is %s, and was %s", is->tool,
+                         was->tool);
+    return *what ? OK : error_memory(err);
+}
+
 /* From nothing, what is made of something else has another key, and its own is not there. */
-static void name_followers(struct audited *a)
+static enum status name_followers(struct audited *a, struct error *err)
 {
     bool differs = false, unfetched = false;
 
@@ -127,11 +147,11 @@ static void name_followers(struct audited *a)
             continue;
         f->verdict = differs ? VERDICT_FOLLOWS : VERDICT_UNCLEAR;
         f->what = differs ? "it is made of something that differs"
-                  : unfetched
-                      ? "it may be made of what could not be fetched again"
-                      : "its key is another here: the tool or its environment is not that of "
-                        "the record (hpo why shows what is in a key)";
+                          : "it may be made of what could not be fetched again";
+        if (!differs && !unfetched)
+            TRY(name_key(a, &a->record.nodes[i], &f->what, err));
     }
+    return OK;
 }
 
 /* Which nodes a unit follows in the same run, on record or now: they leave no checkpoint. */
@@ -191,7 +211,7 @@ static enum status compare_all(struct audited *a, struct store *room, struct err
             a->findings[i].verdict = VERDICT_LEFT;
     a->verdicts.findings = a->findings;
     if (a->o.from_nothing)
-        name_followers(a);
+        TRY(name_followers(a, err));
     return count_cuts(a, err);
 }
 
@@ -248,6 +268,8 @@ static enum status end_making(struct build *b, void *context, struct error *err)
     struct audited *a = context;
 
     a->n_told_later = audit_told_later(b);
+    if (a->o.from_nothing)
+        TRY(lineage_take(b, b->targets, b->n_targets, a->arena, &a->now, err));
     if (a->o.against)
         return audit_compare_target(a, b, err);
     return audit_find_folder(a, b->recipe, err);

@@ -16,6 +16,7 @@ struct audited {
     struct options o; /* with the --set of the last build */
     struct store *store;
     struct lineage record;
+    struct lineage now; /* with --from-nothing: what was made */
     struct choice choice;
     struct place place;
     struct finding *findings;

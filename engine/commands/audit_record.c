@@ -308,27 +308,14 @@ static enum status check_statement(struct audited *a, struct error *err)
     return options_take_arguments(&a->o, s->arguments, a->arena, err);
 }
 
-static bool has_name(const struct lineage *l, const char *name)
-{
-    for (size_t i = 0; i < l->n; i++)
-        if (strcmp(l->nodes[i].name, name) == 0)
-            return true;
-    return false;
-}
-
 /* One of another key is told of as what the statement has under its name. */
-static enum status find_unstated(struct audited *a, struct build *b, struct text *lines,
-                                 struct error *err)
+static void find_unstated(const struct audited *a, struct text *lines)
 {
-    struct lineage now;
-
-    TRY(lineage_take(b, b->targets, b->n_targets, a->arena, &now, err));
-    for (size_t i = 0; i < now.n; i++)
-        if (!lineage_find(&a->record, &now.nodes[i].key) &&
-            !has_name(&a->record, now.nodes[i].name))
-            text_printf(lines, "it rests on %s, which the statement does not list\n",
-                        now.nodes[i].name);
-    return OK;
+    for (size_t i = 0; i < a->now.n; i++) {
+        const struct lineage_node *node = &a->now.nodes[i];
+        if (!lineage_find(&a->record, &node->key) && !lineage_named(&a->record, node->name))
+            text_printf(lines, "it rests on %s, which the statement does not list\n", node->name);
+    }
 }
 
 enum status audit_compare_target(struct audited *a, struct build *b, struct error *err)
@@ -342,7 +329,7 @@ enum status audit_compare_target(struct audited *a, struct build *b, struct erro
     a->folder = file_join(a->arena, a->stated.folder, "audit");
     if (!a->folder)
         return error_memory(err);
-    TRY(find_unstated(a, b, &lines, err));
+    find_unstated(a, &lines);
     if (plan_state(b->plan, target->node) == PLAN_DONE)
         TRY(subjects_compare(b, target, &a->stated, &lines, &unread, err));
     a->verdicts.unread = unread ? name : NULL;

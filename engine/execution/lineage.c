@@ -34,6 +34,14 @@ const struct lineage_node *lineage_find(const struct lineage *r, const struct di
     return slot && *slot > 0 ? &r->nodes[*slot - 1] : NULL;
 }
 
+const struct lineage_node *lineage_named(const struct lineage *l, const char *name)
+{
+    for (size_t i = 0; i < l->n; i++)
+        if (strcmp(l->nodes[i].name, name) == 0)
+            return &l->nodes[i];
+    return NULL;
+}
+
 static enum status grow(struct lineage *r, struct arena *arena, struct error *err)
 {
     r->n_slots = r->n_slots ? 2 * r->n_slots : 64;
@@ -74,7 +82,8 @@ static enum status add(struct taking *g, const struct lineage_node *node, struct
         g->record->seconds += known.result.seconds;
     }
     known.name = arena_string(g->arena, node->name);
-    if (!known.name || (!known.result.kind && !known.failure))
+    known.tool = node->tool ? arena_string(g->arena, node->tool) : NULL;
+    if (!known.name || (node->tool && !known.tool) || (!known.result.kind && !known.failure))
         return error_memory(err);
     return lineage_add(g->record, &known, g->arena, err);
 }
@@ -92,6 +101,7 @@ static enum status take_action(struct taking *g, int i, struct error *err)
     node.name = graph_label(b->graph, i);
     node.key = w->key;
     node.fetched = n->action.fetch;
+    node.tool = node.fetched ? NULL : w->identity;
     node.excepted = n->action.not_reproducible;
     g->record->actions++;
     return add(g, &node, err);
@@ -140,6 +150,7 @@ static void take_unit(void *context, int trial, struct unit *u)
     node.name = arena_printf(g->arena, "%s/%d/%d", g->study, node.trial, u->t);
     node.key = u->key;
     node.parent = u->parent ? place_of(g->record, &u->parent->key) : -1;
+    node.tool = work_of(g->b, u->template->node)->identity;
     node.by_hand = u->by_hand || unit_is_accepted(u);
     node.excepted = graph_node(g->b->graph, u->template->node)->action.not_reproducible;
     g->status = node.name ? add(g, &node, g->err) : error_memory(g->err);

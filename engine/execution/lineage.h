@@ -24,6 +24,7 @@ struct lineage_node {
     bool fetched;      /* it comes from the network */
     bool excepted;     /* its recipe says that it cannot be reproduced */
     bool by_hand;      /* its key was accepted, or that of a unit before it */
+    const char *tool;  /* that runs it, as its key has it; NULL: not known */
     struct digest key;
     int parent;           /* of a unit: the one before it; -1: none */
     struct result result; /* kind NULL: it has none, as it failed */
@@ -78,6 +79,9 @@ enum status lineage_add(struct lineage *l, const struct lineage_node *node, stru
 
 /* The node of this key, or NULL. */
 const struct lineage_node *lineage_find(const struct lineage *r, const struct digest *key);
+
+/* The first node of this name, or NULL. */
+const struct lineage_node *lineage_named(const struct lineage *l, const char *name);
 
 /* Whether some answer of its studies is another on record than it is now. */
 bool lineage_is_altered(const struct lineage *l);

@@ -49,6 +49,10 @@ static enum status add_node(const struct lineage_node *node, struct arena *arena
     json_write_string(t, node->name);
     text_add(t, ", \"key\": ");
     add_digest(t, &node->key);
+    if (node->tool) {
+        text_add(t, ", \"tool\": ");
+        json_write_string(t, node->tool);
+    }
     if (!node->result.kind) {
         text_add(t, ", \"failed\": ");
         json_write_string(t, node->failure);

@@ -2,7 +2,6 @@
 import base64
 import hashlib
 import json
-import pathlib
 import shutil
 import unittest
 
@@ -108,6 +107,20 @@ class Against(Case):
         self.put("made", "made.nodes.jsonl", json.dumps(line) + "\n")
         node, = self.audit("made", 3)["nodes"]
         self.assertIn("it left no files, and now leaves some", node["what"])
+
+    def test_another_tool(self):
+        """What is in a key is named, as far as the statement has it."""
+        self.environment["PATH"] = f"{self.folder}/bin:{self.environment['PATH']}"
+        self.write("bin/tool", "#!/bin/sh\necho $1 > x\n", 0o755)
+        self.write("r.lua", """local hpo = require "hpo"
+return { x = hpo.command { run = { "tool", "a" }, outputs = { "x" } } }
+""")
+        self.hpo("build", "r.lua", "x")
+        self.theirs = self.folder / "out/r"
+        self.audit("x", 0)
+        self.write("bin/tool", "#!/bin/sh\necho $1 > x; :\n", 0o755)
+        node, = self.audit("x", 5)["nodes"]
+        self.assertRegex(node["what"], "its key is another here: its tool is .+, and was ")
 
     def test_tables(self):
         table = json.loads((self.theirs / "default/table.json").read_text())
