@@ -15,7 +15,6 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -24,12 +23,13 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "engine/process/record.h"
+#include "engine/room/launch.h"
 #include "engine/room/room.h"
 #include "engine/room/watch.h"
 #include "engine/room/words.h"
 
 enum { SOCKET = 0, LAST_CAPABILITY = 63, LIMITS = RLIM_NLIMITS };
-enum { JOIN_SESSION_KEYRING = 1, CLEAR_KEYRING = 7, USER_KEYRING = -4, USERS_SESSION = -5 };
+enum { CLEAR_KEYRING = 7, USER_KEYRING = -4, USERS_SESSION = -5 };
 enum { MOST_ASKED = 64 };
 
 struct limits {
@@ -52,6 +52,7 @@ struct inside {
     const char *asked[MOST_ASKED]; /* what was told of it */
     size_t n_asked;
     struct arena *arena, *action; /* of what it is shown, and of what runs */
+    char *stack;                  /* of what becomes a command; NULL: none did yet */
 };
 
 /* ---- words ---- */
@@ -159,72 +160,17 @@ static bool make(struct inside *in)
 
 /* ---- rights ---- */
 
-static bool drop_rights(void)
+/* Of whoever is run by this process, which keeps its own. */
+static bool bound_rights(struct inside *in)
 {
+    at(in, "bound what actions may do");
     for (unsigned long c = 0; c <= LAST_CAPABILITY; c++)
         if (!(room_rights >> c & 1) && prctl(PR_CAPBSET_DROP, c, 0, 0, 0) != 0 && errno != EINVAL)
             return false;
-    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
+    return true;
 }
 
 /* ---- an action ---- */
-
-static mode_t octal(const char *digits)
-{
-    mode_t mask = 0;
-
-    for (; *digits; digits++)
-        mask = mask * 8 + (mode_t)(*digits - '0');
-    return mask;
-}
-
-/* Who reads the pipe takes the listener, by its number here: below 0, as errno is above. */
-static bool be_watched(bool network, int pipe)
-{
-    int listener, told;
-
-    if (prctl(PR_SET_DUMPABLE, 1) != 0 || !watch_begin(network, &listener))
-        return false;
-    told = -1 - listener;
-    return write(pipe, &told, sizeof told) == (ssize_t)sizeof told;
-}
-
-/* Becomes the command, or says why not: errno goes into the pipe, which exec closes. */
-static void become(struct inside *in, char **s, size_t argc, const int fds[ROOM_DESCRIPTORS],
-                   int pipe)
-{
-    char **argv = arena_array(in->action, argc + 1, sizeof *argv);
-    char **env = s + SHEET_ARGV + argc; /* ends with the sheet's NULL */
-    sigset_t none;
-
-    sigemptyset(&none);
-    for (int sig = 1; sig < 32; sig++)
-        if (sig != SIGKILL && sig != SIGSTOP)
-            (void)signal(sig, SIG_DFL);
-    /* a session of its own has no terminal, and its leader stays in its group; keys that somebody
-     * has are none of its */
-    if (!argv || setsid() < 0 ||
-        (syscall(SYS_keyctl, JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS &&
-         errno != EPERM) ||
-        unshare(CLONE_NEWIPC) != 0 || !drop_rights())
-        goto failed;
-    memcpy(argv, s + SHEET_ARGV, argc * sizeof *argv);
-    (void)umask(octal(s[SHEET_MASK]));
-    if (chdir(s[SHEET_FOLDER]) != 0)
-        goto failed;
-    for (int i = 0; i < ROOM_STREAMS; i++)
-        if (dup2(fds[1 + i], i) < 0)
-            goto failed;
-    if (syscall(SYS_close_range, 3U, ~0U, 4U /* CLOEXEC */) != 0)
-        goto failed;
-    (void)sigprocmask(SIG_SETMASK, &none, NULL);
-    if (*s[SHEET_WATCHED] && !be_watched(in->network, pipe))
-        goto failed;
-    (void)execve(s[SHEET_PROGRAM], argv, env);
-failed:
-    (void)!write(pipe, &errno, sizeof errno);
-    _exit(127);
-}
 
 /* Lets its calls go on until it is the command. */
 static bool listen_to_start(struct inside *in, int pipe)
@@ -254,6 +200,7 @@ static bool listen_to_start(struct inside *in, int pipe)
 /* Starts it, and waits until it is the command. False, with errno: it is none. */
 static bool start_process(struct inside *in, char **s, size_t n, const int fds[ROOM_DESCRIPTORS])
 {
+    struct launch l = {.sheet = s, .fds = fds, .network = in->network};
     int ends[2], failed = 0;
     struct error ignored;
     int64_t argc;
@@ -264,12 +211,16 @@ static bool start_process(struct inside *in, char **s, size_t n, const int fds[R
         errno = EPROTO;
         return false;
     }
-    if (pipe2(ends, O_CLOEXEC) != 0)
+    if (!(l.argv = arena_array(in->action, (size_t)argc + 1, sizeof *l.argv)) ||
+        pipe2(ends, O_CLOEXEC) != 0)
         return false;
-    if ((in->running = fork()) == 0)
-        become(in, s, (size_t)argc, fds, ends[1]);
+    memcpy(l.argv, s + SHEET_ARGV, (size_t)argc * sizeof *l.argv);
+    l.env = s + SHEET_ARGV + argc; /* ends with the sheet's NULL */
+    l.watched = *s[SHEET_WATCHED];
+    l.pipe = ends[1];
+    in->running = launch_begin(&l, &in->stack);
     close(ends[1]);
-    if (in->running > 0 && *s[SHEET_WATCHED] && !listen_to_start(in, ends[0]))
+    if (in->running > 0 && l.watched && !listen_to_start(in, ends[0]))
         failed = errno;
     if (in->running > 0 && !failed)
         (void)!read(ends[0], &failed, sizeof failed);
@@ -549,6 +500,10 @@ static int first_process(struct inside *in)
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || prctl(PR_SET_DUMPABLE, 0) != 0)
         return 1;
     if (!make(in)) {
+        (void)reply_failed(in, ROOM_READY);
+        return 1;
+    }
+    if (!bound_rights(in)) {
         (void)reply_failed(in, ROOM_READY);
         return 1;
     }
