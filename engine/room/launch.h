@@ -14,8 +14,8 @@ struct launch {
 
 /*
  * Its process, or -1 with errno. A copy of this process takes the kernel as long as the command
- * itself: so the child has this one's memory, on a stack that is made once, and this one waits until
- * it is the command. Whoever is watched gets a copy, for it waits for this process before it is one.
+ * itself: so the child has this one's memory, on a stack that is made once, and this one waits
+ * until it is the command. Whoever is watched gets a copy, for it waits for this process before.
  */
 pid_t launch_begin(struct launch *l, char **stack);
 
