@@ -101,7 +101,8 @@ static enum status compare(const struct lineage_node *node, bool is_last, const 
         TRY(compare_reports(was->reports, now->reports, arena, out, err));
     if (has_two_trees(was, now) && !digest_equal(&was->tree, &now->tree))
         TRY(files_compare(recorded, &was->tree, room, &now->tree, arena, out, err));
-    if (was->has_tree && !now->has_tree && is_last)
+    /* a run that is ended by a goal leaves a checkpoint only where one is wanted */
+    if (was->has_tree && !now->has_tree && is_last && !node->stops)
         text_add(out, "it left files, and now leaves none\n");
     /* of a run that was asked to stop a checkpoint was not wanted */
     if (!was->has_tree && now->has_tree && !node->study)

@@ -26,6 +26,7 @@ static bool is_measured(const char *name)
 /* A path of two values that differ, from the inside out. */
 struct place {
     struct arena *arena;
+    bool all; /* names are the user's here: none of them says that it is measured */
     const struct json *was, *is;
     const char *path; /* NULL: no memory */
 };
@@ -60,7 +61,14 @@ static bool has_members(const struct json *one, const struct json *other, bool t
     for (size_t i = 0; i < one->n; i++) {
         const char *name = one->members[i].name;
         const struct json *mine = &one->members[i].value, *theirs = json_get(other, name);
-        if (is_measured(name) || is_equal(turned ? theirs : mine, turned ? mine : theirs, p))
+        const bool all = p->all;
+        bool equal;
+        if (!all && is_measured(name))
+            continue;
+        p->all |= strcmp(name, "params") == 0 || strcmp(name, "metrics") == 0;
+        equal = is_equal(turned ? theirs : mine, turned ? mine : theirs, p);
+        p->all = all;
+        if (equal)
             continue;
         go_out(p, name);
         return false;
@@ -83,7 +91,7 @@ static bool is_equal(const struct json *a, const struct json *b, struct place *p
     if (equal && a->kind == JSON_STRING)
         equal = a->n == b->n && memcmp(a->string, b->string, a->n) == 0;
     if (!equal)
-        *p = (struct place){p->arena, a, b, ""};
+        *p = (struct place){p->arena, p->all, a, b, ""};
     return equal;
 }
 
@@ -112,6 +120,36 @@ static enum status tell(const struct place *p, const char **what, struct error *
     write_value(p->is, &t);
     TRY(text_finish(&t, &string, NULL, err));
     *what = string;
+    return OK;
+}
+
+static bool is_same_member(const struct json *a, const struct json *b, const char *name,
+                           struct place *p)
+{
+    return is_equal(json_get(a, name), json_get(b, name), p);
+}
+
+enum status tables_are_of_one_search(const char *was, const char *is, struct arena *arena,
+                                     bool *one, struct error *err)
+{
+    struct place ignored = {.arena = arena, .all = true};
+    const struct json *x, *y;
+    struct json *a, *b;
+    const enum status s =
+        json_parse(was, strlen(was), "the table on record", JSON_STRICT, arena, &a, err);
+
+    *one = s == ERR_INPUT; /* that it is none differs */
+    TRY(*one ? OK : s);
+    if (*one)
+        return OK;
+    TRY(json_parse(is, strlen(is), "the table", JSON_STRICT, arena, &b, err));
+    x = json_get(a, "trials");
+    y = json_get(b, "trials");
+    *one = is_same_member(a, b, "metric", &ignored) && is_same_member(a, b, "mode", &ignored) &&
+           is_same_member(a, b, "best_of", &ignored) && x && y && x->kind == JSON_ARRAY &&
+           y->kind == JSON_ARRAY && x->n == y->n;
+    for (size_t i = 0; *one && i < x->n; i++)
+        *one = is_same_member(&x->items[i], &y->items[i], "params", &ignored);
     return OK;
 }
 

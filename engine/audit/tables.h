@@ -2,6 +2,8 @@
 #ifndef ENGINE_AUDIT_TABLES_H
 #define ENGINE_AUDIT_TABLES_H
 
+#include <stdbool.h>
+
 #include "base/error.h"
 
 struct arena;
@@ -13,5 +15,10 @@ struct arena;
  */
 enum status tables_differ(const char *was, const char *is, struct arena *arena, const char **what,
                           struct error *err) MUST_CHECK;
+
+/* Whether two tables are of one search: of one metric, and of the same parameters. One that is no
+ * JSON counts as such. */
+enum status tables_are_of_one_search(const char *was, const char *is, struct arena *arena,
+                                     bool *one, struct error *err) MUST_CHECK;
 
 #endif

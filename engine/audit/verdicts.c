@@ -141,10 +141,7 @@ void verdicts_text(const struct verdicts *v, struct text *out)
         text_printf(out, "%zu of them were made before this audit was broken off%s\n", v->n_before,
                     v->before ? ", and were kept in the store that it is of" : "");
     if (v->unread)
-        text_printf(out,
-                    "the table of %s was not compared: it is not beside the statement, and its "
-                    "bytes hold what is measured\n",
-                    v->unread);
+        text_add(out, v->unread);
     if (c.partial > 0)
         text_printf(out,
                     "%d checkpoints in the middle of trials were not compared: their runs end "

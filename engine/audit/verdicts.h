@@ -20,7 +20,7 @@ struct verdicts {
     struct target_finding *targets;
     size_t n_targets, target_capacity;
     const char *meaning;    /* lines; or NULL */
-    const char *unread;     /* a table that could not be compared; or NULL */
+    const char *unread;     /* lines: tables that could not be compared; or NULL */
     const char *kept;       /* the room, where it is left to be looked at; or NULL */
     unsigned varied;        /* enum variation */
     size_t n_before;        /* nodes that a part of this audit that was broken off had made */

@@ -202,6 +202,11 @@ static enum status compare_all(struct audited *a, struct store *room, struct err
 
     if (!led || !(a->findings = arena_array(a->arena, a->record.n + 1, sizeof *a->findings)))
         return error_memory(err);
+    for (size_t i = 0; i < a->record.n; i++) { /* a statement does not say it */
+        const struct lineage_node *now = lineage_find(&a->now, &a->record.nodes[i].key);
+        a->record.nodes[i].excepted |= now && now->excepted;
+        a->record.nodes[i].stops |= now && now->stops;
+    }
     TRY(find_led(a, room, led, err));
     for (size_t i = 0; i < a->record.n; i++)
         if (a->choice.chosen[i])

@@ -119,13 +119,13 @@ static enum status add_target(struct audited *a, const char *name, const char *w
 
 /* ---- tables in the store ---- */
 
-/* Whether that build has ended, with all that it was to make. */
-static bool is_whole(const struct run *runs, size_t n, int64_t id)
+/* Why a table cannot be compared, a line. */
+static enum status add_unread(struct audited *a, const char *line, struct error *err)
 {
-    for (size_t i = 0; i < n; i++)
-        if (runs[i].id == id)
-            return runs[i].status && strcmp(runs[i].status, "done") == 0;
-    return false;
+    const char *before = a->verdicts.unread;
+
+    a->verdicts.unread = line ? arena_printf(a->arena, "%s%s\n", before ? before : "", line) : NULL;
+    return a->verdicts.unread ? OK : error_memory(err);
 }
 
 /* What `hpo table` shows of a study must follow from what is on record of its units. */
@@ -136,6 +136,7 @@ static enum status check_table(struct audited *a, struct build *b, const struct 
     struct text t = text_in(a->arena);
     const char *what, *name;
     char *now;
+    bool one;
 
     for (size_t i = 0; i < a->record.n_studies; i++)
         if (strcmp(a->record.studies[i].study, row->study) == 0)
@@ -146,6 +147,14 @@ static enum status check_table(struct audited *a, struct build *b, const struct 
             continue;
         TRY(study_table(work_of(b, i)->study, row->study, TABLE_CACHED, &t, err));
         TRY(text_finish(&t, &now, NULL, err));
+        TRY(tables_are_of_one_search(row->body, now, a->arena, &one, err));
+        if (!one)
+            return add_unread(a,
+                              arena_printf(a->arena,
+                                           "the table of %s in the store was not compared: it is "
+                                           "of another search than the recipe's",
+                                           row->study),
+                              err);
         TRY(tables_differ(row->body, now, a->arena, &what, err));
         if (!what)
             return OK;
@@ -154,6 +163,34 @@ static enum status check_table(struct audited *a, struct build *b, const struct 
         return name && what ? add_target(a, name, what, err) : error_memory(err);
     }
     return OK;
+}
+
+/* A build that did not end, or failed, knew less of the study than the store may know now. */
+static enum status check_row(struct audited *a, struct build *b, const struct study_table *row,
+                             const struct run *runs, size_t n, struct error *err)
+{
+    const struct run *run = NULL;
+    const char *line;
+    bool asked = false;
+
+    for (size_t i = 0; i < a->record.n_studies; i++)
+        asked |= strcmp(a->record.studies[i].study, row->study) == 0;
+    if (!asked)
+        return OK;
+    for (size_t i = 0; i < n && !run; i++)
+        run = runs[i].id == row->run ? &runs[i] : NULL;
+    if (run && run->status && strcmp(run->status, "done") == 0)
+        return check_table(a, b, row, err);
+    if (!run) {
+        line = arena_printf(a->arena, "the table of %s in the store", row->study);
+        return line ? add_target(a, line, "it is of a build that the store does not know\n", err)
+                    : error_memory(err);
+    }
+    line = arena_printf(a->arena,
+                        "the table of %s in the store was not compared: it is of a build that did "
+                        "not come to its end",
+                        row->study);
+    return add_unread(a, line, err);
 }
 
 static enum status check_tables(struct audited *a, struct build *b, struct error *err)
@@ -165,8 +202,7 @@ static enum status check_tables(struct audited *a, struct build *b, struct error
     TRY(history_runs(a->store, b->recipe_path, MOST_RUNS, a->arena, &runs, &n_runs, err));
     TRY(history_tables(a->store, b->recipe_path, b->arguments, NULL, a->arena, &rows, &n, err));
     for (size_t i = 0; i < n; i++)
-        if (is_whole(runs, n_runs, rows[i].run))
-            TRY(check_table(a, b, &rows[i], err));
+        TRY(check_row(a, b, &rows[i], runs, n_runs, err));
     return OK;
 }
 
@@ -308,13 +344,24 @@ static enum status check_statement(struct audited *a, struct error *err)
     return options_take_arguments(&a->o, s->arguments, a->arena, err);
 }
 
+static bool is_stated_alike(const struct lineage_node *stated, const struct lineage_node *now)
+{
+    return strcmp(stated->name, now->name) == 0 && !stated->tool == !now->tool &&
+           (!now->tool || strcmp(stated->tool, now->tool) == 0) &&
+           (!now->result.kind || !stated->result.kind ||
+            !stated->result.reports == !now->result.reports);
+}
+
 /* One of another key is told of as what the statement has under its name. */
 static void find_unstated(const struct audited *a, struct text *lines)
 {
     for (size_t i = 0; i < a->now.n; i++) {
         const struct lineage_node *node = &a->now.nodes[i];
-        if (!lineage_find(&a->record, &node->key) && !lineage_named(&a->record, node->name))
+        const struct lineage_node *stated = lineage_find(&a->record, &node->key);
+        if (!stated && !lineage_named(&a->record, node->name))
             text_printf(lines, "it rests on %s, which the statement does not list\n", node->name);
+        if (stated && !is_stated_alike(stated, node))
+            text_printf(lines, "%s is stated under another name, tool or kind\n", node->name);
     }
 }
 
@@ -323,16 +370,31 @@ enum status audit_compare_target(struct audited *a, struct build *b, struct erro
     const struct target *target = &b->targets[0]; /* a statement is of one */
     const char *name = a->stated.statement.target;
     struct text lines = text_in(a->arena);
-    bool unread = false;
+    bool unread = false, excepted = false;
     char *what;
 
     a->folder = file_join(a->arena, a->stated.folder, "audit");
     if (!a->folder)
         return error_memory(err);
     find_unstated(a, &lines);
-    if (plan_state(b->plan, target->node) == PLAN_DONE)
+    for (size_t i = 0; i < a->now.n; i++)
+        excepted |= a->now.nodes[i].excepted;
+    if (excepted)
+        TRY(add_unread(a,
+                       arena_printf(a->arena,
+                                    "the files of %s were not compared: it rests on what its "
+                                    "recipe says cannot be reproduced",
+                                    name),
+                       err));
+    else if (plan_state(b->plan, target->node) == PLAN_DONE)
         TRY(subjects_compare(b, target, &a->stated, &lines, &unread, err));
-    a->verdicts.unread = unread ? name : NULL;
+    if (unread)
+        TRY(add_unread(a,
+                       arena_printf(a->arena,
+                                    "the table of %s was not compared: it is not beside the "
+                                    "statement, and its bytes hold what is measured",
+                                    name),
+                       err));
     TRY(text_finish(&lines, &what, NULL, err));
     return *what ? add_target(a, name, what, err) : OK;
 }

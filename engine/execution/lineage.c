@@ -136,6 +136,7 @@ static void take_unit(void *context, int trial, struct unit *u)
     struct lineage_node node = {
         .study = g->study, .trial = u->template->trial, .t = u->t, .failure = u->failure};
     const char *name = arena_printf(g->arena, "%s/%d/%d", g->study, trial, u->t);
+    const struct study_spec *spec;
 
     if (g->status == OK && !name)
         g->status = error_memory(g->err);
@@ -151,6 +152,8 @@ static void take_unit(void *context, int trial, struct unit *u)
     node.key = u->key;
     node.parent = u->parent ? place_of(g->record, &u->parent->key) : -1;
     node.tool = work_of(g->b, u->template->node)->identity;
+    spec = graph_node(g->b->graph, u->template->study)->study;
+    node.stops = spec->stop.metric || spec->stop_study.metric;
     node.by_hand = u->by_hand || unit_is_accepted(u);
     node.excepted = graph_node(g->b->graph, u->template->node)->action.not_reproducible;
     g->status = node.name ? add(g, &node, g->err) : error_memory(g->err);

@@ -23,6 +23,7 @@ struct lineage_node {
     int trial, t;      /* of a unit; else -1, 0 */
     bool fetched;      /* it comes from the network */
     bool excepted;     /* its recipe says that it cannot be reproduced */
+    bool stops;        /* of a unit: its study may end a trial, and its run, by a goal */
     bool by_hand;      /* its key was accepted, or that of a unit before it */
     const char *tool;  /* that runs it, as its key has it; NULL: not known */
     struct digest key;

@@ -23,7 +23,8 @@ struct room {
     struct process process; /* whose child is the first process inside */
     int socket;
     bool gone, started;
-    struct arena *action; /* of what runs: what it has asked for */
+    bool unread, signalled; /* something we said was not read; it need not be the command */
+    struct arena *action;   /* of what runs: what it has asked for */
     struct room_asked *asked;
     size_t n_asked, asked_capacity;
 };
@@ -317,7 +318,7 @@ enum status room_start(struct room *room, const struct command *command, const c
     arena_close(room->action);
     room->asked = NULL;
     room->n_asked = room->asked_capacity = 0;
-    room->started = false;
+    room->started = room->unread = room->signalled = false;
     if (!(room->action = arena_open()))
         return error_memory(err);
     TRY(say_command(room, command, shown, watched, streams, err));
@@ -352,6 +353,7 @@ void room_signal(struct room *room, int signal)
     const struct room_request request = {.kind = ROOM_SIGNAL, .signal = signal};
     struct error ignored; /* one that is gone needs none */
 
+    room->signalled = true;
     if (say(room, MSG_DONTWAIT, &request, NULL, 0, &ignored) != OK && !room->gone &&
         signal == SIGKILL)
         (void)kill(room_pid(room), SIGKILL);
@@ -390,12 +392,16 @@ static enum status take_reply(struct room *room, struct room_reply *reply, int s
     return s;
 }
 
-/* It ended with its room, or had not started and is nowhere. */
+/* It ended with its room. Only one that the room has not read yet, and so has not begun, may be
+ * begun elsewhere: the kernel says that something was not read, and that is it where nothing else
+ * was said. */
 static enum status note_gone(struct room *room, struct process *p, struct error *err)
 {
     room->gone = p->ended = true;
     p->exit_code = 128 + SIGKILL;
-    return room->started ? OK : error_system(err, "", "hear from a room");
+    return room->started || !room->unread || room->signalled
+               ? OK
+               : error_system(err, "", "hear from a room");
 }
 
 /* flags: MSG_DONTWAIT or 0. */
@@ -411,6 +417,8 @@ static enum status look(struct room *room, int flags, struct process *p, struct 
             record_receive(room->socket, flags, &reply, sizeof reply, fds, ROOM_DESCRIPTORS, NULL);
         if (heard)
             s = take_reply(room, &reply, fds[0], p, err);
+        else if (errno == ECONNRESET && !room->unread)
+            heard = room->unread = true; /* what it has said comes behind this */
         else if (errno != EAGAIN)
             s = note_gone(room, p, err);
     }

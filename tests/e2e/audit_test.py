@@ -233,6 +233,23 @@ return { default = s }
         self.build("r.lua")
         self.assertEqual(self.audit()["differs"], 0)
 
+    def test_a_goal_that_ends_a_trial(self):
+        """Its checkpoint was made for `best`, and the audit of the study alone wants none."""
+        self.write("t.py", """import hpo
+before = open(hpo.checkpoint + "/x").read() if hpo.checkpoint else None
+for t in hpo.steps(9):
+    hpo.report(loss=1 / (t + 9 * hpo.param("x", 0.5)), checkpoint=lambda folder: open(folder + "/x", "w").write(str(t)))
+""")
+        self.write("r.lua", """local hpo = require "hpo"
+local s = hpo.study { name = "s", space = { x = hpo.uniform(0, 1) }, samples = 6, concurrency = 2, metric = "loss", mode = "min", seed = 1, keep = "best",
+  scheduler = hpo.scheduler.fifo { max_t = 4 }, stop = { loss = 0.12 },
+  trial = function(p) return hpo.command { run = { "/usr/bin/python3", hpo.source "t.py" }, params = p } end }
+return { default = s, best = s.best.checkpoint }
+""")
+        self.build("r.lua", "default", "best")
+        for words in ((), ("default", "best"), ("best",)):
+            self.assertEqual(self.audit(*words)["differs"], 0)
+
     # ---- what has to be compared ----
 
     SMALL = '''local hpo = require "hpo"
@@ -392,6 +409,25 @@ open("m.safetensors", "wb").write(struct.pack("<Q", len(header)) + header + stru
         found, = self.audit(status=3)["targets"]
         self.assertEqual(found["name"], "the table of asha in the store")
         self.assertRegex(found["what"], "trials/0/metrics/0/loss was 1e-06, and now is " + str(loss))
+
+    def test_a_table_of_another_search(self):
+        """The recipe was edited since, or names what is measured: neither hides, nor accuses."""
+        self.make()
+        self.write("r.lua", self.read("r.lua").replace("lr = hpo", "ratio = hpo.uniform(0, 1), lr = hpo"))
+        self.build("r.lua")
+
+        def change(row):
+            body = json.loads(row["body"])
+            body["trials"][1]["params"]["ratio"] = 0.5
+            row["body"] = json.dumps(body)
+            return True
+
+        self.write("r.lua", self.read("r.lua").replace("samples = 3", "samples = 2"))
+        self.assertIn("of another search", self.audit()["not_read"])
+        self.write("r.lua", self.read("r.lua").replace("samples = 2", "samples = 3"))
+        self.assertIsNone(self.audit()["not_read"])
+        self.assertGreater(forge.alter(self.folder / ".hpo", "study_table", change), 0)
+        self.assertIn("of another search", self.audit()["not_read"])
 
     def test_altered_decision(self):
         self.make()
