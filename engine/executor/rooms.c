@@ -49,8 +49,11 @@ static void drop(struct rooms *rooms, struct kept *k)
     arena_close(k->arena);
 }
 
+/* They end beside each other. */
 void rooms_close(struct rooms *rooms)
 {
+    for (struct kept *k = rooms ? rooms->list : NULL; k; k = k->next)
+        room_dismiss(k->room);
     while (rooms && rooms->list)
         drop(rooms, rooms->list);
     if (rooms)

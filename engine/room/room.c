@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +31,7 @@ struct room {
 };
 
 enum { PATIENCE_SECONDS = 20 }; /* for what a room answers at once */
+enum { END_MS = 2000 };         /* for a room to end by itself */
 
 const char room_name[] = "hpo-room";
 
@@ -267,10 +269,26 @@ enum status room_open(struct reaper *reaper, const struct room_view *view, struc
     return OK;
 }
 
+void room_dismiss(struct room *room)
+{
+    (void)shutdown(room->socket, SHUT_RDWR);
+}
+
+/* Killed, our child would leave the first process inside to us, or to whoever began us. */
+static void wait_for_end(const struct room *room)
+{
+    struct pollfd ends = {.fd = room->process.pidfd, .events = POLLIN};
+
+    while (ends.fd >= 0 && poll(&ends, 1, END_MS) < 0 && errno == EINTR)
+        continue;
+}
+
 void room_close(struct room *room)
 {
     if (!room)
         return;
+    room_dismiss(room);
+    wait_for_end(room);
     runner_close(room->reaper, &room->process);
     close(room->socket);
     arena_close(room->action);

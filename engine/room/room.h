@@ -43,6 +43,9 @@ extern const char room_name[];
 enum status room_open(struct reaper *reaper, const struct room_view *view, struct room **out,
                       struct error *err) MUST_CHECK;
 
+/* Lets it end by itself: nothing more is asked of it but room_close. */
+void room_dismiss(struct room *room);
+
 /* Ends all that runs there. NULL is allowed. */
 void room_close(struct room *room);
 
