@@ -162,7 +162,7 @@ static bool went_on(const struct trying *t, size_t node)
     const struct lineage_node *nodes = t->record->nodes;
 
     for (int i = nodes[node].parent; i >= 0; i = nodes[i].parent)
-        if (nodes[i].result.kind && (nodes[i].result.has_log || nodes[i].result.has_tree))
+        if (nodes[i].result.kind && lineage_ends_run(&nodes[i].result))
             return true;
     return false;
 }

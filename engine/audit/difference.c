@@ -110,12 +110,6 @@ static enum status compare(const struct lineage_node *node, bool is_last, const 
     return OK;
 }
 
-/* A run leaves a log with its last unit, and mostly a checkpoint. */
-static bool ends_run(const struct result *r)
-{
-    return r->has_log || r->has_tree;
-}
-
 /* It is not in the room: it failed there, or nothing came to it. */
 static enum status find_failure(const struct lineage_node *node, struct store *room,
                                 struct arena *arena, struct finding *out, struct text *what,
@@ -178,7 +172,7 @@ enum status difference_find(const struct lineage_node *node, bool is_last, struc
         TRY(s);
         out->made = true;
         TRY(compare(node, is_last, &now, recorded, room, arena, &what, err));
-        out->cut = ends_run(&node->result) != ends_run(&now);
+        out->cut = lineage_ends_run(&node->result) != lineage_ends_run(&now);
         out->partial = node->result.kind && node->result.has_tree && !now.has_tree;
         out->verdict = what.n > 0 ? VERDICT_DIFFERS : VERDICT_SAME;
     }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "engine/execution/lineage.h"
 #include "engine/executor/variation.h"
 
 struct audit {
@@ -329,12 +330,6 @@ struct past {
     bool here; /* one ended at the unit itself, or it is the beginning */
 };
 
-/* A run leaves a log with its last unit, and mostly a checkpoint. */
-static bool ends_run(const struct result *r)
-{
-    return r->has_log || r->has_tree;
-}
-
 static enum status find_past(struct audit *a, const struct demand *d, struct arena *arena,
                              struct past *out, struct error *err)
 {
@@ -345,7 +340,7 @@ static enum status find_past(struct audit *a, const struct demand *d, struct are
     *out = (struct past){.last = d->from ? d->from->t : 0, .here = true};
     if (d->from) {
         TRY(on_record(a, &key, arena, &r, &is, err));
-        out->here = is && ends_run(&r);
+        out->here = is && lineage_ends_run(&r);
     }
     for (int t = out->last + 1;; t++) {
         const char *description = unit_describe(&d->template->key, t, t > 1 ? &key : NULL, arena);
@@ -357,7 +352,7 @@ static enum status find_past(struct audit *a, const struct demand *d, struct are
             return OK;
         out->last = t;
         out->left = r.has_tree;
-        if (ends_run(&r) && out->cut == 0)
+        if (lineage_ends_run(&r) && out->cut == 0)
             out->cut = t;
     }
 }

@@ -34,6 +34,11 @@ const struct lineage_node *lineage_find(const struct lineage *r, const struct di
     return slot && *slot > 0 ? &r->nodes[*slot - 1] : NULL;
 }
 
+bool lineage_ends_run(const struct result *r)
+{
+    return r->has_log || r->has_tree;
+}
+
 const struct lineage_node *lineage_named(const struct lineage *l, const char *name)
 {
     for (size_t i = 0; i < l->n; i++)

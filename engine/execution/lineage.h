@@ -84,6 +84,9 @@ const struct lineage_node *lineage_find(const struct lineage *r, const struct di
 /* The first node of this name, or NULL. */
 const struct lineage_node *lineage_named(const struct lineage *l, const char *name);
 
+/* Whether a run ended with this unit: it leaves a log there, and mostly a checkpoint. */
+bool lineage_ends_run(const struct result *r);
+
 /* Whether some answer of its studies is another on record than it is now. */
 bool lineage_is_altered(const struct lineage *l);
 
