@@ -91,7 +91,7 @@ static void add_configuration(const struct verdicts *v, const struct lineage *l,
     text_printf(out,
                 ", \"digest\": {\"sha256\": \"%s\"}, \"annotations\": {\"excepted\": %d, "
                 "\"made_before\": %zu}}]",
-                hex, count_excepted(v, l), v->before ? v->n_before : 0);
+                hex, count_excepted(v, l), v->kept_in_store ? v->n_before : 0);
 }
 
 static enum status write_result(const struct verdicts *v, const struct tested *tested,
@@ -115,8 +115,8 @@ static enum status write_result(const struct verdicts *v, const struct tested *t
         &out, "], \"predicateType\": \"%s\", \"predicate\": {\"result\": ", statement_test_result);
     json_write_string(
         &out, failed > 0 || v->n_targets > 0 || lineage_is_altered(&tested->lineage) ? AUDIT_FAILED
-              : warned > 0 || v->before || !is_whole(v, &tested->lineage)            ? AUDIT_WARNED
-                                                                          : AUDIT_PASSED);
+              : warned > 0 || v->kept_in_store || !is_whole(v, &tested->lineage)     ? AUDIT_WARNED
+                                                                                 : AUDIT_PASSED);
     add_configuration(v, &tested->lineage, recipe, &out);
     text_printf(&out, "%s}}", names);
     return text_finish(&out, payload, n, err);

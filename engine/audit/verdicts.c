@@ -139,7 +139,7 @@ void verdicts_text(const struct verdicts *v, struct text *out)
         text_add(out, v->meaning);
     if (v->n_before > 0)
         text_printf(out, "%zu of them were made before this audit was broken off%s\n", v->n_before,
-                    v->before ? ", and were kept in the store that it is of" : "");
+                    v->kept_in_store ? ", and were kept in the store that it is of" : "");
     if (v->unread)
         text_add(out, v->unread);
     if (c.partial > 0)

@@ -24,7 +24,7 @@ struct verdicts {
     const char *kept;       /* the room, where it is left to be looked at; or NULL */
     unsigned varied;        /* enum variation */
     size_t n_before;        /* nodes that a part of this audit that was broken off had made */
-    const char *before;     /* where they were kept, if in the store that is audited; or NULL */
+    bool kept_in_store;     /* since then, in the store that is audited */
     size_t n_trials, n_cut; /* trials, and those whose runs ended elsewhere */
     bool from_nothing;
     int sample;        /* 0: all */

@@ -401,7 +401,7 @@ static enum status forget_differing(struct audited *a, struct error *err)
         s = store_sync(room, err);
     store_close(room);
     /* who could forge the one could put what he likes into the other */
-    a->verdicts.before = a->verdicts.n_before > 0 && !a->o.room ? a->place.room : NULL;
+    a->verdicts.kept_in_store = a->verdicts.n_before > 0 && !a->o.room;
     return s;
 }
 
