@@ -517,6 +517,11 @@ bool store_is_dirty(const struct store *store)
            database_has_damage(store->database);
 }
 
+bool store_is_awaited(const struct store *store)
+{
+    return database_is_writing(store->database) && store_lock_is_awaited(store->lock);
+}
+
 enum status store_sync(struct store *store, struct error *err)
 {
     enum status s;

@@ -22,7 +22,7 @@
  *            the state of some store_sync, and at worst blobs that no row names.
  * Sharing    Any number of processes may write. Rows go into one open transaction, begun by the
  *            first write after a store_sync; others who want to write wait for its end, in turn.
- *            Therefore: call store_sync before waiting for anything, and every 50 ms at the latest
+ *            Therefore: call store_sync before waiting for long, and every 50 ms at the latest
  *            (taking large files does it by itself before it reads them).
  * Damage     Every file of it can lose or flip bits. Blobs have digests, rows guards and sums
  *            (schema.h), what is in graphs has its digest in a row, WAL frames have SQLite's sums.
@@ -82,6 +82,9 @@ enum status store_sync(struct store *store, struct error *err) MUST_CHECK;
 
 /* True when there is something for store_sync to do. */
 bool store_is_dirty(const struct store *store);
+
+/* True when another process waits for it, to write. */
+bool store_is_awaited(const struct store *store);
 
 /*
  * What was found damaged and dropped since the last call: one sentence for people, NULL when there

@@ -113,9 +113,9 @@ void store_lock_share(int fd)
     (void)lock_bytes(fd, F_OFD_SETLK, F_UNLCK, own + 1, users + users_n - own - 1);
 }
 
-static bool others_queue(int fd)
+static bool others_hold(int fd, off_t byte)
 {
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = queue, .l_len = 1};
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
 
     return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
@@ -137,7 +137,7 @@ enum status store_lock_take_turn(int fd, const char *where, const struct watch *
 {
     enum status s;
 
-    if (!others_queue(fd) && lock_bytes(fd, F_OFD_SETLK, F_WRLCK, turn, 1) == 0)
+    if (!others_hold(fd, queue) && lock_bytes(fd, F_OFD_SETLK, F_WRLCK, turn, 1) == 0)
         return OK;
     (void)lock_bytes(fd, F_OFD_SETLK, F_RDLCK, queue, 1);
     s = queue_up(fd, where, watch, err);
@@ -148,4 +148,9 @@ enum status store_lock_take_turn(int fd, const char *where, const struct watch *
 void store_lock_give_turn(int fd)
 {
     (void)lock_bytes(fd, F_OFD_SETLK, F_UNLCK, turn, 1);
+}
+
+bool store_lock_is_awaited(int fd)
+{
+    return others_hold(fd, turn);
 }

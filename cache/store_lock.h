@@ -38,4 +38,7 @@ enum status store_lock_take_turn(int fd, const char *where, const struct watch *
                                  struct error *err) MUST_CHECK;
 void store_lock_give_turn(int fd);
 
+/* Whether another has the turn, so waits for the transaction of who asks. */
+bool store_lock_is_awaited(int fd);
+
 #endif

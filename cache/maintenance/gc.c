@@ -252,9 +252,13 @@ static void sum_up(struct collection *c)
 
 static bool is_named(const struct collection *c, const char *folder)
 {
-    for (size_t i = 0; i < c->n_failures; i++)
-        if (c->failures[i].folder && strcmp(c->failures[i].folder, folder) == 0)
+    const size_t n = strcspn(folder, "-");
+
+    for (size_t i = 0; i < c->n_failures; i++) {
+        const char *name = c->failures[i].folder;
+        if (name && strncmp(name, folder, n) == 0 && name[n] == '\0')
             return true;
+    }
     return false;
 }
 

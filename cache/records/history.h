@@ -125,7 +125,7 @@ struct failure {
     struct digest key;
     int64_t run;
     const char *name;   /* the node's, for people; or NULL */
-    const char *folder; /* its working folder, a name below STORE/work; NULL where none was left */
+    const char *folder; /* with which its folders' names in STORE/work begin; NULL: none was left */
     bool has_log;
     struct digest log;
     const char *text; /* what is said of it */

@@ -206,7 +206,7 @@ static enum status lookup(struct results *r, const struct digest *key, struct as
                        : find_action(a, asker->node, out, answer, err);
 }
 
-static bool unsynced(const struct results *r)
+static enum unsynced unsynced(const struct results *r)
 {
     return results_unsynced(((const struct accept *)r)->under);
 }

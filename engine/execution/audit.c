@@ -179,7 +179,7 @@ static enum status retire(struct results *r, const struct digest *keys, size_t n
     return results_retire(of(r)->under, keys, n, retired, err);
 }
 
-static bool unsynced(const struct results *r)
+static enum unsynced unsynced(const struct results *r)
 {
     return results_unsynced(((const struct audit *)r)->under);
 }
@@ -246,10 +246,10 @@ static enum status look_in_both(struct results *r, const struct digest *key, str
     return OK;
 }
 
-static bool none_unsynced(const struct results *r)
+static enum unsynced none_unsynced(const struct results *r)
 {
     (void)r;
-    return false;
+    return UNSYNCED_NOTHING;
 }
 
 static enum status sync_none(struct results *r, struct error *err)

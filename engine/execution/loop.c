@@ -17,7 +17,7 @@
 #include "engine/interrupt.h"
 #include "engine/process/runner.h"
 
-enum { SYNC_MS = 40, CLAIM_MS = 20, LOOK_MS = 10, STATUS_MS = 500, SILENT_MS = 2000 };
+enum { SYNC_MS = 10, CLAIM_MS = 20, LOOK_MS = 10, STATUS_MS = 500, SILENT_MS = 2000 };
 
 static const int64_t ms_ns = 1000000;
 
@@ -28,11 +28,17 @@ static bool may_start(const struct build *b)
 
 /* ---- sync ---- */
 
-/* What is new has waited as long as it may, or we are asked to stand still. */
+static int64_t waited_ns(const struct build *b)
+{
+    return runner_now_ns() - b->dirty_ns;
+}
+
+/* What is new has waited as long as it may, another build waits, or we are asked to stand still. */
 static bool sync_is_due(const struct build *b)
 {
     return interrupt_stop_is_asked() ||
-           (b->dirty_ns && runner_now_ns() - b->dirty_ns >= SYNC_MS * ms_ns);
+           (b->dirty_ns &&
+            (waited_ns(b) >= SYNC_MS * ms_ns || results_unsynced(b->results) == UNSYNCED_AWAITED));
 }
 
 /* Durable now: claims are let go, and people are told. Nobody waits for us then: here we stand
@@ -132,13 +138,15 @@ static enum status wait_and_look(struct build *b, struct executor_event *event, 
     return event->kind == EVENT_NONE && !came ? executor_next(b->executor, until, event, err) : OK;
 }
 
-/* The next event. What has come already is taken before a sync, so that one serves many. */
+/* The next event. What comes soon is taken before a sync, so that one serves many. */
 static enum status next_event(struct build *b, struct executor_event *event, struct error *err)
 {
-    if (results_unsynced(b->results) && !b->dirty_ns)
+    if (results_unsynced(b->results) != UNSYNCED_NOTHING && !b->dirty_ns)
         b->dirty_ns = runner_now_ns();
     if (b->dirty_ns && !sync_is_due(b)) {
-        TRY(executor_next(b->executor, 0, event, err));
+        const int64_t left_ns = SYNC_MS * ms_ns - waited_ns(b);
+        const int64_t until = b->jobs ? executor_now(b->executor) + left_ns : 0;
+        TRY(executor_next(b->executor, until, event, err));
         if (event->kind != EVENT_NONE)
             return OK;
     }

@@ -68,7 +68,7 @@ struct asked_for {
 struct task {
     void *owner;
     const char *folder; /* all that is the task's; NULL where it has none */
-    const char *name;   /* under which it is kept after a failure: see struct failure */
+    const char *name;   /* with which the folder's begins: see struct failure */
     const char *dir;    /* its working folder: outputs are found here */
     const char *out;    /* HPO_CHECKPOINT_OUT of a task that trains; a script leaves it empty */
     const char *log;    /* what it wrote */

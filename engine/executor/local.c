@@ -128,23 +128,6 @@ static enum status local_slot(struct executor *x, const struct request *r, enum 
     return OK;
 }
 
-void local_free_child(struct local *l, struct child *c, bool keep_folder)
-{
-    struct error left; /* what cannot be removed is left to gc */
-
-    if (keep_folder && c->action &&
-        run_sh_write(l->machine.store, c->action, &c->command, c->task.folder, &left) != OK)
-        progress_warning(l->machine.progress, "%s: %s", left.where, left.text);
-    if (!keep_folder && workspace_remove(&c->workspace, &left) != OK)
-        progress_warning(l->machine.progress, "a working folder is left: %s: %s", left.where,
-                         left.text);
-    workspace_leave(&c->workspace);
-    local_close_streams(c);
-    if (c->log >= 0)
-        close(c->log);
-    arena_close(c->arena);
-}
-
 /* Those at the front are served first. */
 static void add_to_end(struct local *l, struct child *c)
 {
@@ -288,46 +271,6 @@ static void local_end(struct executor *x, struct task *task, bool by_force)
 
 /* ---- end ---- */
 
-static bool is_known(const struct local *l, pid_t pid)
-{
-    for (const struct child *c = l->children; c; c = c->next)
-        if (c->process.pid == pid || c->birth.pid == pid)
-            return true;
-    return pid == l->machine.reaper->pid || preload_has(l->preload, pid) ||
-           rooms_has(l->rooms, pid);
-}
-
-/* How many children we know to have. */
-static int count_known(const struct local *l)
-{
-    int n = 1 + preload_count(l->preload) + rooms_count(l->rooms); /* 1: the reaper */
-
-    for (const struct child *c = l->children; c; c = c->next)
-        n += (c->process.pid && !c->process.ended && (!c->room || c->came_in)) || c->birth.pid;
-    return n;
-}
-
-/* Orphans that have ended by themselves. */
-static void reap_orphans(const struct local *l)
-{
-    siginfo_t info = {.si_pid = 0};
-
-    while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0 &&
-           !is_known(l, info.si_pid)) {
-        (void)waitpid(info.si_pid, NULL, 0);
-        info.si_pid = 0;
-    }
-}
-
-/* The process is gone, and with it whatever it has left running. */
-static void note_end(struct local *l, struct child *c)
-{
-    if (strays_any(l->children_list, count_known(l))) {
-        strays_end(c->task.dir);
-        reap_orphans(l);
-    }
-}
-
 static void local_close(struct executor *x, struct task *task, bool keep_folder)
 {
     struct local *l = of(x);
@@ -338,7 +281,7 @@ static void local_close(struct executor *x, struct task *task, bool keep_folder)
     interpreter_refuse(&c->birth);
     local_close_process(l, c);
     if (runs && !c->roomy)
-        note_end(l, c);
+        local_note_end(l, c);
     if (c->rests)
         c->share.cpus = 0;
     slots_give(&l->slots, &c->share);
@@ -346,7 +289,7 @@ static void local_close(struct executor *x, struct task *task, bool keep_folder)
         slots_fit(&l->slots, &c->share);
     if (c->server)
         preload_leave(c->server);
-    local_free_child(l, c, keep_folder);
+    local_let_go(l, c, keep_folder);
 }
 
 /* ---- events ---- */
@@ -408,7 +351,7 @@ static enum status look_at_child(struct local *l, struct child *c, struct execut
     if (!c->process.ended) {
         TRY(local_poll_process(l, c, err));
         if (c->process.ended && !c->roomy)
-            note_end(l, c);
+            local_note_end(l, c);
     }
     TRY(read_output(l, c, event, err));
     if (event->kind == EVENT_NONE && c->process.ended && c->process.output < 0 && !c->told) {
@@ -516,11 +459,13 @@ static enum status local_next(struct executor *x, int64_t until_ns, struct execu
     while (any && event->kind == EVENT_NONE) {
         keep_promises(l);
         TRY(local_begin_more(l, err));
-        TRY(wait_for_any(l, sleep_ms(l, until_ns), &any, &woken, err));
+        TRY(wait_for_any(l, l->gone ? 0 : sleep_ms(l, until_ns), &any, &woken, err));
         if (woken)
             event->kind = EVENT_WAKE;
         else if (any)
             TRY(find_event(l, event, err));
+        else if (local_remove_gone(l))
+            any = true; /* and something may have come meanwhile */
         else
             any = l->now_ns < until_ns; /* it was only time to keep a promise */
     }
@@ -555,7 +500,8 @@ enum status local_executor_open(const struct local_machine *machine, struct aren
     l->machine = *machine;
     l->arena = arena;
     l->slots = (struct slots){.cpus = machine->cpus, .memory = machine->memory};
-    TRY(preload_open(&l->machine, arena, &l->preload, err));
+    l->leftovers.arena = arena;
+    TRY(preload_open(&l->machine, &l->leftovers, arena, &l->preload, err));
     if (machine->sandbox != SANDBOX_OFF) {
         TRY(local_find_system(l, err));
         TRY(rooms_open(machine->reaper, 2 * (size_t)machine->cpus, &l->rooms, err));
@@ -570,11 +516,13 @@ void local_executor_close(struct executor *x)
 {
     while (x && of(x)->children)
         local_close(x, &of(x)->children->task, false);
+    while (x && local_remove_gone(of(x)))
+        continue;
     if (x) {
         preload_close(of(x)->preload);
         rooms_close(of(x)->rooms);
         of(x)->rooms = NULL;
-        reap_orphans(of(x));
+        local_reap_orphans(of(x));
     }
     if (x && of(x)->children_list >= 0)
         close(of(x)->children_list);

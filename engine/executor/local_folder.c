@@ -99,8 +99,8 @@ enum status local_fill_folder(struct local *l, struct child *c, const struct req
 
     digest_hex(r->key, hex);
     hex[16] = '\0';
-    TRY(workspace_make(&c->workspace, l->machine.store, hex, l->machine.keep_failed, c->arena,
-                       err));
+    TRY(workspace_make(&c->workspace, l->machine.store, hex,
+                       l->machine.keep_failed ? NULL : &l->leftovers, c->arena, err));
     c->task.folder = c->workspace.folder;
     c->task.name = c->workspace.name;
     c->task.dir = c->workspace.dir;

@@ -55,7 +55,10 @@ struct local {
     struct slots slots;
     bool has_cards;      /* they were looked for */
     struct arena *arena; /* lives as long as the executor */
+    struct leftovers leftovers;
     struct child *children;
+    struct child *gone; /* closed: their folders are still to be removed */
+    int n_gone;
     int children_list; /* the kernel's: see strays.h */
     bool memory_is_short;
     int64_t ask_memory_ns; /* when to ask again */
@@ -119,5 +122,16 @@ void local_abandon(struct child *c);
 
 /* Removes its folder or leaves it to people, and frees the rest. */
 void local_free_child(struct local *l, struct child *c, bool keep_folder);
+
+/* The same, but what was short waits for local_remove_gone: the next one may start before. False:
+ * nothing waits. */
+void local_let_go(struct local *l, struct child *c, bool keep_folder);
+bool local_remove_gone(struct local *l);
+
+/* The process is gone, and with it whatever it has left running. */
+void local_note_end(struct local *l, struct child *c);
+
+/* Those that have ended by themselves. */
+void local_reap_orphans(const struct local *l);
 
 #endif

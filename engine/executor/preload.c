@@ -24,6 +24,7 @@ enum {
 
 struct preload {
     const struct local_machine *machine;
+    struct leftovers *left;
     struct arena *arena;
     struct server *servers;
     long uses;
@@ -31,14 +32,15 @@ struct preload {
     size_t n_told, told_capacity;
 };
 
-enum status preload_open(const struct local_machine *machine, struct arena *arena,
-                         struct preload **out, struct error *err)
+enum status preload_open(const struct local_machine *machine, struct leftovers *left,
+                         struct arena *arena, struct preload **out, struct error *err)
 {
     struct preload *p = arena_alloc(arena, sizeof *p);
 
     if (!p)
         return error_memory(err);
     p->machine = machine;
+    p->left = left;
     p->arena = arena;
     *out = p;
     return OK;
@@ -301,7 +303,7 @@ static enum status start(struct preload *p, struct server *s, const struct reque
     TRY(digest_bytes(s->key, strlen(s->key), &digest, err));
     digest_hex(&digest, hex);
     hex[16] = '\0'; /* as long as a task's, so HOME is too */
-    TRY(workspace_make(&s->workspace, p->machine->store, hex, false, p->arena, err));
+    TRY(workspace_make(&s->workspace, p->machine->store, hex, p->left, p->arena, err));
     if (a->n_preload > 0)
         TRY(put_inputs(p, s, r, scratch, err));
     plan.folder = s->workspace.dir;

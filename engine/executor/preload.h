@@ -39,8 +39,9 @@ struct server {
     bool retired;        /* it made room for others: a run that wants it gets a new one */
 };
 
-enum status preload_open(const struct local_machine *machine, struct arena *arena,
-                         struct preload **out, struct error *err) MUST_CHECK;
+/* Both are borrowed, as long as it is open. */
+enum status preload_open(const struct local_machine *machine, struct leftovers *left,
+                         struct arena *arena, struct preload **out, struct error *err) MUST_CHECK;
 
 /* Ends them, and removes their folders. NULL is allowed. */
 void preload_close(struct preload *p);

@@ -46,51 +46,66 @@ static enum status remove_left(const char *folder, struct error *err)
     return s;
 }
 
-/* Removes what is left of earlier runs; what somebody still writes into may not go at once. */
-static enum status clear(const char *above, struct arena *arena, struct error *err)
+/* The first of the names that does not come before this one. */
+static size_t find_first(const struct leftovers *left, const char *name)
 {
-    struct error left;
-    char **names;
-    size_t n;
+    size_t low = 0, high = left->n;
 
-    TRY(file_list(above, arena, &names, &n, err));
-    for (size_t i = 0; i < n; i++) {
-        char *path = file_join(arena, above, names[i]);
-        if (!path)
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (strcmp(left->names[middle], name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Removes what is left under this name; what somebody still writes into may not go at once. */
+static enum status clear(struct leftovers *left, const struct store *store, const char *name,
+                         struct arena *arena, struct error *err)
+{
+    const size_t n = strlen(name);
+    struct error ignored;
+
+    if (!left->listed)
+        TRY(file_list(store_work(store), left->arena, &left->names, &left->n, err));
+    left->listed = true;
+    for (size_t i = find_first(left, name); i < left->n; i++) {
+        const char *path;
+        if (strncmp(left->names[i], name, n) != 0 || left->names[i][n] != '-')
+            break;
+        if (!(path = file_join(arena, store_work(store), left->names[i])))
             return error_memory(err);
-        (void)!remove_left(path, &left);
+        (void)!remove_left(path, &ignored);
     }
     return OK;
 }
 
 /* A name that no folder has had; of the same length each time, for what a path can reach. */
-static enum status draw_folder(struct workspace *w, struct error *err)
+static enum status draw_folder(struct workspace *w, const struct store *store, struct error *err)
 {
     uint64_t drawn;
 
     if (getrandom(&drawn, sizeof drawn, 0) != sizeof drawn)
-        return error_system(err, w->above, "draw a name in");
-    w->folder = arena_printf(w->arena, "%s/%016" PRIx64, w->above, drawn);
+        return error_system(err, store_work(store), "draw a name in");
+    w->folder = arena_printf(w->arena, "%s/%s-%016" PRIx64, store_work(store), w->name, drawn);
     w->dir = w->folder ? file_join(w->arena, w->folder, "dir") : NULL;
     w->log = w->folder ? file_join(w->arena, w->folder, "log") : NULL;
     return w->dir && w->log ? OK : error_memory(err);
 }
 
-enum status workspace_make(struct workspace *w, struct store *store, const char *name, bool beside,
-                           struct arena *arena, struct error *err)
+enum status workspace_make(struct workspace *w, struct store *store, const char *name,
+                           struct leftovers *left, struct arena *arena, struct error *err)
 {
     bool busy;
 
-    *w = (struct workspace){.arena = arena, .lock = -1};
-    if (!(w->above = file_join(arena, store_work(store), name)))
+    *w = (struct workspace){.name = arena_string(arena, name), .arena = arena, .lock = -1};
+    if (!w->name)
         return error_memory(err);
-    w->name = strrchr(w->above, '/') + 1;
-    if (make_folder(store, w->above, err) != OK) {
-        TRY(file_make_folders(w->above, err));
-        if (!beside)
-            TRY(clear(w->above, arena, err));
-    }
-    TRY(draw_folder(w, err));
+    if (left)
+        TRY(clear(left, store, w->name, arena, err));
+    TRY(draw_folder(w, store, err));
     TRY(make_folder(store, w->folder, err));
     if ((w->lock = lock_folder(w->folder, &busy)) < 0)
         return error_system(err, w->folder, "lock");
@@ -137,6 +152,5 @@ enum status workspace_remove(struct workspace *w, struct error *err)
         return OK;
     s = w->lock >= 0 ? file_remove(w->folder, err) : remove_left(w->folder, err);
     workspace_leave(w);
-    (void)rmdir(w->above); /* another may be kept there */
     return s;
 }

@@ -1,7 +1,7 @@
 /*
  * workspace: an action's folder: inputs in, outputs out.
  *
- * Layout     STORE/work/NAME/FRESH: NAME is cut from a key, FRESH drawn anew each time, so that
+ * Layout     STORE/work/NAME-FRESH: NAME is cut from a key, FRESH drawn anew each time, so that
  *            what outlives a killed build never writes into a folder of the next. In it: dir (the
  *            working folder), log, and for runs of units params.json, in and out.
  * Life       workspace_make, then workspace_put for each input and workspace_expect for each
@@ -14,6 +14,7 @@
 #define ENGINE_EXECUTOR_WORKSPACE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/error.h"
 
@@ -21,9 +22,16 @@ struct arena;
 struct content;
 struct store;
 
+/* What earlier builds left in STORE/work, as it was when it was first asked for. */
+struct leftovers {
+    struct arena *arena; /* owns the names */
+    bool listed;
+    char **names; /* sorted by bytes */
+    size_t n;
+};
+
 struct workspace {
-    const char *above;  /* absolute: "STORE/work/NAME" */
-    const char *name;   /* its last part */
+    const char *name;   /* cut from a key */
     const char *folder; /* absolute; holds dir, log, params.json, in, out; NULL: not made yet */
     const char *dir;    /* the working folder */
     const char *log;
@@ -32,11 +40,12 @@ struct workspace {
 };
 
 /*
- * Makes the folder and the empty working folder. What earlier runs of the action left goes, so at
- * most one is kept of each, unless `beside`; what cannot go is left to gc.
+ * Makes the folder and the empty working folder. What earlier builds left of the action goes, so at
+ * most one is kept of each; what cannot go is left to gc. left NULL: all stays.
  */
-enum status workspace_make(struct workspace *w, struct store *store, const char *name, bool beside,
-                           struct arena *arena, struct error *err) MUST_CHECK;
+enum status workspace_make(struct workspace *w, struct store *store, const char *name,
+                           struct leftovers *left, struct arena *arena,
+                           struct error *err) MUST_CHECK;
 
 /*
  * Puts an input under its name; path and scratch are those of content_place, as is what

@@ -243,9 +243,13 @@ static enum status retire(struct results *r, const struct digest *keys, size_t n
     return s;
 }
 
-static bool unsynced(const struct results *r)
+static enum unsynced unsynced(const struct results *r)
 {
-    return store_is_dirty(((const struct local *)r)->store);
+    const struct store *store = ((const struct local *)r)->store;
+
+    if (!store_is_dirty(store))
+        return UNSYNCED_NOTHING;
+    return store_is_awaited(store) ? UNSYNCED_AWAITED : UNSYNCED_SOME;
 }
 
 static enum status sync_store(struct results *r, struct error *err)

@@ -233,7 +233,7 @@ void partial_drop(struct store *store, const struct digest *key)
     arena_close(arena);
 }
 
-/* The lock of the run's folder, STORE/work/NAME/FRESH: see engine/executor/workspace.h. */
+/* The lock of the run's folder, STORE/work/NAME-FRESH: see engine/executor/workspace.h. */
 static int lock_run(struct store *store, const char *folder, struct arena *arena)
 {
     const size_t n = strlen(store_work(store));
@@ -242,7 +242,7 @@ static int lock_run(struct store *store, const char *folder, struct arena *arena
     int fd;
 
     if (strncmp(folder, store_work(store), n) != 0 || folder[n] != '/' ||
-        !(end = strchr(folder + n + 1, '/')) || !(end = strchr(end + 1, '/')) ||
+        !(end = strchr(folder + n + 1, '/')) ||
         !(run = arena_copy(arena, folder, (size_t)(end - folder))))
         return -1;
     fd = open(run, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

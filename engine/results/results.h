@@ -57,6 +57,13 @@ enum retired {
     RETIRED_LATER   /* it could not be touched now; ask again */
 };
 
+/* What results_sync has to do. */
+enum unsynced {
+    UNSYNCED_NOTHING,
+    UNSYNCED_SOME,
+    UNSYNCED_AWAITED /* and another build waits for that */
+};
+
 struct results {
     const struct results_calls *calls;
 };
@@ -81,7 +88,7 @@ struct results_calls {
                          enum put_outcome *outcome, struct error *err);
     enum status (*retire)(struct results *r, const struct digest *keys, size_t n,
                           enum retired *retired, struct error *err);
-    bool (*unsynced)(const struct results *r);
+    enum unsynced (*unsynced)(const struct results *r);
     enum status (*sync)(struct results *r, struct error *err);
 };
 
@@ -168,7 +175,7 @@ static inline MUST_CHECK enum status results_retire(struct results *r, const str
     return r->calls->retire(r, keys, n, retired, err);
 }
 
-static inline bool results_unsynced(const struct results *r)
+static inline enum unsynced results_unsynced(const struct results *r)
 {
     return r->calls->unsynced(r);
 }

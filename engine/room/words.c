@@ -9,21 +9,33 @@
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "base/text.h"
 
 enum { SHEET_MAX = 64 << 20 };
 
 int words_write(const char *const *strings, size_t n)
 {
-    const int sheet = memfd_create("hpo", MFD_CLOEXEC);
+    struct arena *arena = arena_open();
+    struct text sheet = text_in(arena);
     struct error ignored;
+    char *bytes;
+    size_t size;
+    int fd = -1, failed = ENOMEM;
 
-    for (size_t i = 0; sheet >= 0 && i < n; i++)
-        if (file_write_all(sheet, "", strings[i], strlen(strings[i]) + 1, &ignored) != OK) {
-            close(sheet);
-            errno = ENOSPC;
-            return -1;
-        }
-    return sheet;
+    for (size_t i = 0; arena && i < n; i++)
+        text_add_bytes(&sheet, strings[i], strlen(strings[i]) + 1);
+    if (arena && text_finish(&sheet, &bytes, &size, &ignored) == OK) {
+        fd = memfd_create("hpo", MFD_CLOEXEC);
+        failed = errno;
+    }
+    if (fd >= 0 && file_write_all(fd, "", bytes, size, &ignored) != OK) {
+        close(fd);
+        fd = -1;
+        failed = ENOSPC;
+    }
+    arena_close(arena);
+    errno = failed;
+    return fd;
 }
 
 enum status words_read(int sheet, struct arena *arena, char ***strings, size_t *n,

@@ -75,7 +75,7 @@ class Missed(SandboxCase):
     def test_what_it_missed_in_silence_is_told(self):
         """It is run once more to see it, and never where it must not be."""
         self.write("vocab.txt", "a\n")
-        silent = "cat ../../../../../vocab.txt 2> /dev/null > x || exit 3"
+        silent = "cat ../../../../vocab.txt 2> /dev/null > x || exit 3"
         message = self.x(silent, status=1)
         self.assertIn("again: x: it ended with status 3; it is watched now, to see what it asks for", message)
         self.assertIn(f"it asked for {self.folder}/vocab.txt, which is not among its inputs", message)
@@ -83,7 +83,7 @@ class Missed(SandboxCase):
         self.assertNotIn("watched", self.x(silent, "network = true", status=1))
         self.assertNotIn("watched", self.x(silent, arguments=["--sandbox", "off", "--cache", "other"], status=0))
         self.assertEqual(self.x(silent + " #", "retries = 2", status=1).count("again:"), 3)
-        self.write("t.sh", "echo '{\"t\": 1, \"loss\": 1}'; cat ../../../../../vocab.txt 2> /dev/null || exit 3\n")
+        self.write("t.sh", "echo '{\"t\": 1, \"loss\": 1}'; cat ../../../../vocab.txt 2> /dev/null || exit 3\n")
         self.write("r.lua", HEAD + """return { default = hpo.study { name = "s", metric = "loss", search = hpo.search.grid {}, space = { x = hpo.choice { 1, 2, 3, 4, 5 } },
   scheduler = hpo.scheduler.fifo { max_t = 2 }, on_failure = "prune", trial = function(p) return hpo.command { run = { "sh", hpo.source "t.sh" }, params = p } end } }""")
         message = self.build("r.lua", "-j1")["messages"]

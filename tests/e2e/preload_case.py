@@ -48,7 +48,7 @@ class PreloadCase(Case):
         logs = []
         for trial in range(options.get("samples", 3)):
             log = self.hpo("log", "r.lua", f"s/{trial}", "--cache", store)[0]
-            log = re.sub(r"/store-\d+/", "/store/", re.sub(r"/[0-9a-f]{16}\b", "/X", log))
+            log = re.sub(r"/store-\d+/", "/store/", re.sub(r"[/-][0-9a-f]{16}\b", "/X", log))
             logs.append("".join(sorted(log.splitlines(True))))  # output and error are two pipes
         return without_measured(self.table("r.lua", "--cache", store)), logs, messages
 

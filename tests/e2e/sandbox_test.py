@@ -296,7 +296,7 @@ time.sleep(1888)
         self.write("vocab.txt", "a\n")
         (self.folder / "link").symlink_to(self.folder / "vocab.txt")
         self.write("run.sh", "#!/bin/sh\n", 0o755)
-        for asks in (f"cat {self.folder}/vocab.txt", "cat ../../../../../vocab.txt", f"( cat {self.folder}/vocab.txt & wait )", f"test -e absent || cat {self.folder}/link",
+        for asks in (f"cat {self.folder}/vocab.txt", "cat ../../../../vocab.txt", f"( cat {self.folder}/vocab.txt & wait )", f"test -e absent || cat {self.folder}/link",
                      "echo > /var/hpo-new", "mkdir /var/hpo-new", f"{self.folder}/run.sh", f"python3 -c 'open(\"{self.folder}/vocab.txt\")'"):
             message = self.strict(f"echo > x; {asks} 2> /dev/null; exit 0", status=1)
             self.assertIn("failed: x: it asked for what it does not declare (--sandbox strict)", message, asks)

@@ -238,7 +238,7 @@ class Twins(Case):
                               capture_output=True, text=True, timeout=120)
         text = f"{done.returncode}\n{done.stdout}\n{done.stderr}".replace(str(folder), "FOLDER")
         text = re.sub(r'\d+\.\d+ s\b', "SECONDS", text)
-        text = re.sub(r"(/\.hpo/work/\w+/)\w+", r"\1DRAWN", text)
+        text = re.sub(r"(/\.hpo/work/\w+-)\w+", r"\1DRAWN", text)
         return re.sub(r'"seconds": [^,}]*', '"seconds": 0', text)
 
     def ask(self, *arguments):

@@ -68,6 +68,7 @@ static void a_reader_leaves_nothing(void **state)
 struct told {
     int times;
     volatile sig_atomic_t interrupted;
+    const struct store *writer; /* which is waited for */
 };
 
 /* Somebody who is told often enough loses patience. */
@@ -77,6 +78,7 @@ static void note_wait(void *context, const char *what, int64_t ms)
 
     assert_non_null(strstr(what, "another process"));
     assert_true(ms > 0);
+    assert_true(store_is_awaited(told->writer));
     if (++told->times == 2)
         told->interrupted = 1;
 }
@@ -84,14 +86,17 @@ static void note_wait(void *context, const char *what, int64_t ms)
 static void who_waits_to_write_says_so_and_can_be_interrupted(void **state)
 {
     struct place *p = *state;
-    struct told told = {0};
+    struct told told = {.writer = p->store};
     const struct watch watch = {&told.interrupted, note_wait, &told};
     struct store *other;
 
     assert_ok(p, store_open("store", STORE_WRITE, &watch, &other, &p->err));
+    assert_false(store_is_awaited(p->store));
     put_answer(p, "x"); /* a transaction that does not end */
+    assert_false(store_is_awaited(p->store));
     assert_int_equal(store_write_begin(other, &p->err), ERR_INTERRUPTED);
     assert_true(told.times >= 2);
+    assert_false(store_is_awaited(p->store)); /* any more */
     assert_ok(p, store_sync(p->store, &p->err));
     assert_ok(p, store_write_begin(other, &p->err)); /* nothing is spoilt by it */
     assert_ok(p, store_sync(other, &p->err));

@@ -548,10 +548,10 @@ static enum status retire(struct results *r, const struct digest *keys, size_t n
     return OK;
 }
 
-static bool unsynced(const struct results *r)
+static enum unsynced unsynced(const struct results *r)
 {
     (void)r;
-    return false;
+    return UNSYNCED_NOTHING;
 }
 
 static enum status sync_results(struct results *r, struct error *err)

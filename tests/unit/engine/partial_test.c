@@ -24,7 +24,7 @@ struct place {
     char folder[64];
     struct arena *arena;
     struct store *store;
-    const char *run, *out; /* STORE/work/NAME/FRESH, and its HPO_CHECKPOINT_OUT */
+    const char *run, *out; /* STORE/work/NAME-FRESH, and its HPO_CHECKPOINT_OUT */
 };
 
 static const struct digest key = {{7}};
@@ -63,7 +63,7 @@ static int enter(void **state)
     if (!mkdtemp(p->folder) ||
         store_open(inside(p, p->folder, "store"), STORE_WRITE, NULL, &p->store, &err) != OK)
         return -1;
-    p->run = inside(p, store_work(p->store), "name/fresh");
+    p->run = inside(p, store_work(p->store), "name-fresh");
     p->out = inside(p, p->run, "out");
     make_folder(p->out);
     return 0;

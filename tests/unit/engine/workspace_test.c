@@ -41,12 +41,12 @@ static int teardown(void **state)
     return file_remove(folder, &err) == OK ? 0 : -1;
 }
 
-static struct workspace make(void)
+static struct workspace make(struct leftovers *left)
 {
     struct workspace w;
     struct error err;
 
-    assert_int_equal(workspace_make(&w, store, "name", false, arena, &err), OK);
+    assert_int_equal(workspace_make(&w, store, "name", left, arena, &err), OK);
     return w;
 }
 
@@ -67,24 +67,35 @@ static int take_lock(const char *path)
     return -1;
 }
 
-static void what_a_run_is_in_stays(void **state)
+static void what_is_left_goes(void **state)
 {
-    struct workspace first = make(), second = make();
+    struct leftovers now = {.arena = arena}, later = {.arena = arena};
+    struct workspace first = make(&now), second = make(&now), third, other;
     struct error err;
 
     (void)state;
-    assert_true(is_there(&first));
+    assert_int_equal(workspace_make(&other, store, "namesake", &now, arena, &err), OK);
     workspace_leave(&first);
+    workspace_leave(&other);
     assert_int_equal(workspace_remove(&second, &err), OK);
     assert_false(is_there(&second));
-    second = make();
-    assert_false(is_there(&first));
+    second = make(NULL);
+    assert_true(is_there(&first));
     assert_int_equal(workspace_remove(&second, &err), OK);
+    second = make(&now); /* which does not know of the first */
+    assert_true(is_there(&first));
+    third = make(&later);
+    assert_false(is_there(&first));
+    assert_true(is_there(&second)); /* a run is in it */
+    assert_int_equal(workspace_remove(&third, &err), OK);
+    assert_int_equal(workspace_remove(&second, &err), OK);
+    assert_true(is_there(&other));
+    assert_int_equal(workspace_remove(&other, &err), OK);
 }
 
 static void what_another_takes_from_stays(void **state)
 {
-    struct workspace w = make();
+    struct workspace w = make(NULL);
     struct error err;
     int lock;
 
@@ -101,7 +112,7 @@ static void what_another_takes_from_stays(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_a_run_is_in_stays),
+        cmocka_unit_test(what_is_left_goes),
         cmocka_unit_test(what_another_takes_from_stays),
     };
 
