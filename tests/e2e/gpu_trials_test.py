@@ -4,7 +4,7 @@ import json
 import re
 import unittest
 
-from case import Case, uuid
+from case import LONG, Case, uuid
 
 TRAINER = '''
 t=$((HPO_FROM + 1))
@@ -117,6 +117,7 @@ class GpuTrials(Case):
         answer = self.build("r.lua", status=1)
         self.assertIn("failed: s/0: its card had no room for it 10 times in 0 s (status 75)", answer["messages"])
 
+    @unittest.skipUnless(LONG, "it lasts as long as its timeouts")
     def test_what_had_room_begins_to_count_anew(self):
         """A trial that finds its card full twice, with work between that lasts longer than its timeout, has not failed."""
         self.make_cards("NVIDIA L4")

@@ -154,7 +154,7 @@ class Failures(Ranks):
         process = subprocess.Popen(words, cwd=self.folder, env={**self.environment, "HPO_RANK_SECONDS": "2"}, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         process.stdout.readline()  # an epoch is done
         process.send_signal(signal.SIGSTOP)
-        time.sleep(5)
+        time.sleep(3)
         process.send_signal(signal.SIGCONT)
         self.assertEqual((process.wait(), process.stderr.read().decode().splitlines()[1:]), (0, []))
         process.stdout.close()
