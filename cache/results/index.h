@@ -120,6 +120,10 @@ enum status index_result_forget(struct store *store, const struct digest *key,
 enum status index_results_touch(struct store *store, const struct digest *keys, size_t n,
                                 int64_t today, struct error *err) MUST_CHECK;
 
+/* Of a result that index_result_get gave: it has this r->info from now on. */
+enum status index_info_put(struct store *store, const struct result *r,
+                           struct error *err) MUST_CHECK;
+
 /* ---- for the modules of this room ---- */
 
 /* What lies beside a key: r->description and r->info. The write transaction is open. */

@@ -76,6 +76,12 @@ enum status index_detail_put(struct store *store, const struct result *r, struct
     return statement_run(st, err);
 }
 
+enum status index_info_put(struct store *store, const struct result *r, struct error *err)
+{
+    TRY(store_write_begin(store, err));
+    return index_detail_put(store, r, err);
+}
+
 /* A row that was damaged and dropped comes back with its mark, if a second result lies there. */
 static enum status insert_result(struct store *store, const struct result *r, struct error *err)
 {

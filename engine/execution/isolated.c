@@ -40,7 +40,7 @@ static enum status tell(struct build *b, struct weak *w, struct error *err)
     TRY(text_finish(&w->names, &names, NULL, err));
     progress_line(b->progress,
                   "%zu result%s that it uses %s made with less isolation (%s%s%s): %s%s; hpo why "
-                  "%s NODE says how",
+                  "%s NODE says how, and --rerun NODE makes it again",
                   w->n, one ? "" : "s", one ? "was" : "were", w->none ? "none" : "",
                   w->none && w->files ? ", " : "", w->files ? "landlock" : "", names,
                   w->n > MOST_NAMED ? ", ..." : "", b->o->recipe);

@@ -14,6 +14,7 @@
 #include "cache/results/roots.h"
 #include "cache/store.h"
 #include "engine/results/claim.h"
+#include "engine/results/measured.h"
 #include "engine/results/partial.h"
 
 struct local {
@@ -143,6 +144,8 @@ static enum status put(struct store *store, struct result *result, const struct 
     if (files)
         TRY(take_files(store, result, files, arena, &tree, err));
     TRY(index_result_put(store, result, result->has_tree ? &tree : NULL, outcome, err));
+    if (*outcome == PUT_SAME)
+        TRY(measured_again(store, result, arena, err));
     return history_failure_remove(store, &result->key, err);
 }
 

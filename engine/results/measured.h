@@ -11,6 +11,7 @@
 
 struct arena;
 struct result;
+struct store;
 
 struct measured {
     double seconds;
@@ -23,6 +24,10 @@ struct measured {
 /* Into a result that is to be published. */
 enum status measured_put(const struct measured *m, struct arena *arena, struct result *r,
                          struct error *err) MUST_CHECK;
+
+/* The same result was made once more: where that had more isolation it has it from now on. */
+enum status measured_again(struct store *store, const struct result *again, struct arena *arena,
+                           struct error *err) MUST_CHECK;
 
 /* Of a result that is known; what older programs have not kept is 0. Strings live in the arena. */
 enum status measured_get(const struct result *r, struct arena *arena, struct measured *out,

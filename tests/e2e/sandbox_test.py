@@ -373,11 +373,16 @@ return { a = a, b = hpo.command { name = "b", run = { "sh", "-c", "cat in > x" }
         self.assertNotIn(said, self.build("r.lua", "a", "--sandbox", "off")["messages"])
         for more in ((), ("--json",), ("--out", "other")):
             message = self.hpo("build", "r.lua", "b", "--sandbox", "strict", *more)[1]
-            self.assertIn("1 result that it uses was made with less isolation (none): a; hpo why r.lua NODE says how\n", message)
+            self.assertIn("1 result that it uses was made with less isolation (none): a; hpo why r.lua NODE says how, and --rerun NODE makes it again\n", message)
         self.assertNotIn(said, self.build("r.lua", "b", "--sandbox", "on")["messages"])
         self.refused_by("docker", "s")
         self.assertIn("4 results that it uses were made with less isolation (landlock): s/0/1, s/0/2, s/1/1, ...; ", self.hpo("build", "r.lua", "s", "--sandbox", "strict")[1])
         self.assertIn("5 results that it uses were made with less isolation (none, landlock): ", self.hpo("build", "r.lua", "b", "s", "--sandbox", "strict")[1])
+        self.build("r.lua", "b", "--sandbox", "off", "--rerun", "a")  # takes nothing from it
+        self.assertIn("(none): a", self.build("r.lua", "b", "--sandbox", "strict")["messages"])
+        self.assertNotIn(said, self.build("r.lua", "b", "--sandbox", "strict", "--rerun", "a")["messages"])
+        self.build("r.lua", "b", "--sandbox", "off", "--rerun", "a")
+        self.assertNotIn(said, self.build("r.lua", "b", "--sandbox", "strict")["messages"])
         self.assertNotIn(said, self.hpo("build", "r.lua", "b", "s", "--sandbox", "strict", "--cache", "new", "--out", "new")[1])
 
     def test_strict_needs_namespaces(self):
