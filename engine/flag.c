@@ -40,6 +40,14 @@ static enum status take_string(const struct value *v, struct error *err)
     return OK;
 }
 
+static enum status take_rerun(const struct value *v, struct error *err)
+{
+    if (v->options->rerun)
+        return error_set(err, ERR_INPUT, v->flag, "one node a build: \"%s\" is named already",
+                         v->options->rerun);
+    return take_string(v, err);
+}
+
 static enum status take_count(const struct value *v, struct error *err)
 {
     int64_t n;
@@ -199,7 +207,7 @@ static const struct flag flags[] = {
      "try failures again that on_failure = \"prune\" has accepted"},
     {"--cached-only", NULL, BUILD, take_switch, FIELD(cached_only),
      "run nothing: what is not in the store fails"},
-    {"--rerun", "NODE", BUILD, take_string, FIELD(rerun),
+    {"--rerun", "NODE", BUILD, take_rerun, FIELD(rerun),
      "run an action although its result is known"},
     {"--update", NULL, BUILD, take_switch, FIELD(update),
      "move the pins of hpo.lock, and gather hpo.history anew"},

@@ -50,8 +50,9 @@ struct result {
 
 enum put_outcome {
     PUT_NEW,
-    PUT_SAME,     /* as known; a tree that had been dropped, or never stored, is kept again */
-    PUT_DIFFERENT /* stored beside the first, which stays the result; the key is marked */
+    PUT_SAME,      /* as known; a tree that had been dropped is kept again */
+    PUT_COMPLETED, /* the reports are as known, and the tree is the first that it has */
+    PUT_DIFFERENT  /* stored beside the first, which stays the result; the key is marked */
 };
 
 /*

@@ -266,6 +266,8 @@ static enum status put(struct store *store, const struct result *r, const struct
         TRY(keep_log(store, r, err));
     if (!r->has_tree || known->kept)
         return OK;
+    if (!known->has_tree)
+        *outcome = PUT_COMPLETED;
     TRY(keep_tree(store, r, err));
     return add_needs(store, &(struct result){.key = r->key}, tree, err);
 }

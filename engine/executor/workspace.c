@@ -73,8 +73,10 @@ static enum status clear(struct leftovers *left, const struct store *store, cons
     left->listed = true;
     for (size_t i = find_first(left, name); i < left->n; i++) {
         const char *path;
-        if (strncmp(left->names[i], name, n) != 0 || left->names[i][n] != '-')
+        if (strncmp(left->names[i], name, n) != 0)
             break;
+        if (left->names[i][n] != '-' && left->names[i][n] != '\0') /* NAME: of older programs */
+            continue;
         if (!(path = file_join(arena, store_work(store), left->names[i])))
             return error_memory(err);
         (void)!remove_left(path, &ignored);

@@ -40,8 +40,9 @@ struct workspace {
 };
 
 /*
- * Makes the folder and the empty working folder. What earlier builds left of the action goes, so at
- * most one is kept of each; what cannot go is left to gc. left NULL: all stays.
+ * Makes the folder and the empty working folder. What builds left of the action before this one
+ * began goes; what cannot go, or came later, is left to the next build and to gc. left NULL: all
+ * stays.
  */
 enum status workspace_make(struct workspace *w, struct store *store, const char *name,
                            struct leftovers *left, struct arena *arena,

@@ -144,8 +144,8 @@ static enum status put(struct store *store, struct result *result, const struct 
     if (files)
         TRY(take_files(store, result, files, arena, &tree, err));
     TRY(index_result_put(store, result, result->has_tree ? &tree : NULL, outcome, err));
-    if (*outcome == PUT_SAME)
-        TRY(measured_again(store, result, arena, err));
+    if (*outcome == PUT_SAME || *outcome == PUT_COMPLETED)
+        TRY(measured_again(store, result, *outcome == PUT_COMPLETED, arena, err));
     return history_failure_remove(store, &result->key, err);
 }
 

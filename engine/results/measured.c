@@ -16,6 +16,7 @@ enum status measured_put(const struct measured *m, struct arena *arena, struct r
     char *info;
 
     r->seconds = m->seconds;
+    r->info = NULL;
     if (!(m->gpu_seconds > 0) && !m->isolation)
         return OK;
     text_add(&t, "{");
@@ -82,8 +83,8 @@ static int strength(const char *isolation)
     return strcmp(isolation, "room") == 0 ? 2 : 1;
 }
 
-enum status measured_again(struct store *store, const struct result *again, struct arena *arena,
-                           struct error *err)
+enum status measured_again(struct store *store, const struct result *again, bool completed,
+                           struct arena *arena, struct error *err)
 {
     struct measured was, is;
     struct result known;
@@ -91,7 +92,8 @@ enum status measured_again(struct store *store, const struct result *again, stru
     TRY(index_result_get(store, &again->key, arena, &known, err));
     TRY(measured_get(&known, arena, &was, err));
     TRY(measured_get(again, arena, &is, err));
-    if (strength(is.isolation) <= strength(was.isolation))
+    if (!completed &&
+        (strength(is.isolation) <= strength(was.isolation) || again->has_tree != known.has_tree))
         return OK;
     is.seconds = was.seconds; /* what it cost is what it cost first */
     is.gpu_seconds = was.gpu_seconds;

@@ -5,6 +5,7 @@
 #ifndef ENGINE_RESULTS_MEASURED_H
 #define ENGINE_RESULTS_MEASURED_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
@@ -25,9 +26,12 @@ struct measured {
 enum status measured_put(const struct measured *m, struct arena *arena, struct result *r,
                          struct error *err) MUST_CHECK;
 
-/* The same result was made once more: where that had more isolation it has it from now on. */
-enum status measured_again(struct store *store, const struct result *again, struct arena *arena,
-                           struct error *err) MUST_CHECK;
+/*
+ * The same result was made once more: where all of it was, with more isolation, it has that from
+ * now on. completed: its tree is of this time, so its isolation is, too, be it more or less.
+ */
+enum status measured_again(struct store *store, const struct result *again, bool completed,
+                           struct arena *arena, struct error *err) MUST_CHECK;
 
 /* Of a result that is known; what older programs have not kept is 0. Strings live in the arena. */
 enum status measured_get(const struct result *r, struct arena *arena, struct measured *out,

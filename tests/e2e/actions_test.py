@@ -321,7 +321,7 @@ class Refusals(Case):
         for arguments, text in [(["-j", "0"], "-j: expected a whole number"), (["--jobs"], "--jobs: there is no such flag"),
                                 (["--set", "m=1"], "no parameter \"m\""), (["--set", "n=x"], "n: expected a whole number"),
                                 (["--sandbox", "no"], "--sandbox"), (["nothing"], "no target \"nothing\""),
-                                (["--rerun", "q"], "no node \"q\"")]:
+                                (["--rerun", "q"], "no node \"q\""), (["--rerun", "x", "--rerun=y"], "one node a build: \"x\" is named already")]:
             self.assertIn(text, self.hpo("build", "r.lua", *arguments, status=2)[1])
         self.hpo("build", "absent.lua", status=2)
         self.hpo("nonsense", status=2)

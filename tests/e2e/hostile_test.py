@@ -433,7 +433,7 @@ local last = hpo.command { name = "last", run = { "cp", slow, hpo.output "z" } }
 local study = hpo.study { name = "s", space = { x = hpo.choice { 1, 2 } }, search = hpo.search.grid {}, metric = "loss",
   scheduler = hpo.scheduler.fifo { max_t = 2 },
   trial = function(p) return hpo.command { run = { "sh", "-c",
-    "sleep 0.6; t=$HPO_FROM; while [ $t -lt $HPO_UNTIL ]; do t=$((t+1)); echo '{\\"t\\": '$t', \\"loss\\": 0.5}'; done" } } end }
+    "sleep 1.2; t=$HPO_FROM; while [ $t -lt $HPO_UNTIL ]; do t=$((t+1)); echo '{\\"t\\": '$t', \\"loss\\": 0.5}'; done" } } end }
 return { default = last, trials = study }
 ''')
 

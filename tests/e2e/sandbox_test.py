@@ -385,6 +385,25 @@ return { a = a, b = hpo.command { name = "b", run = { "sh", "-c", "cat in > x" }
         self.assertNotIn(said, self.build("r.lua", "b", "--sandbox", "strict")["messages"])
         self.assertNotIn(said, self.hpo("build", "r.lua", "b", "s", "--sandbox", "strict", "--cache", "new", "--out", "new")[1])
 
+    def test_a_checkpoint_counts_as_it_was_made(self):
+        """It is of another run than the unit's reports: a longer trial passes over it, or had passed over it."""
+        self.write("train.sh", """t=$((HPO_FROM + 1)); while [ $t -le $HPO_UNTIL ]; do echo "{\\"t\\": $t, \\"loss\\": 1}"; t=$((t + 1)); done
+echo same > "$HPO_CHECKPOINT_OUT/state" """)
+        self.write("r.lua", HEAD + """local s = hpo.study { name = "s", space = { x = hpo.choice { 1 } }, search = hpo.search.grid {}, metric = "loss",
+  seed = 1, concurrency = 1, scheduler = hpo.scheduler.asha { max_t = hpo.param("max_t", 4), grace_period = 2, reduction_factor = 2 },
+  trial = function(p) return hpo.command { run = { "sh", hpo.source "train.sh" } } end }
+return { default = s, best = s.best.checkpoint }""")
+        short = ("best", "--set", "max_t=2", "--sandbox")
+        self.build("r.lua", "--sandbox", "off")
+        self.build("r.lua", "--sandbox", "on", "--rerun", "s/0")
+        self.assertIn("less isolation (none): s/0/2", self.build("r.lua", *short, "strict")["messages"])
+        self.build("r.lua", *short, "on", "--rerun", "s/0/2")
+        self.assertNotIn("less isolation", self.build("r.lua", *short, "strict")["messages"])
+        self.write("r.lua", self.read("r.lua").replace("asha", "fifo").replace(", grace_period = 2, reduction_factor = 2", ""))
+        self.build("r.lua", "--sandbox", "on", "--cache", "new")
+        self.build("r.lua", *short, "off", "--cache", "new")
+        self.assertIn("less isolation (none): s/0/2", self.build("r.lua", *short, "strict", "--cache", "new")["messages"])
+
     def test_strict_needs_namespaces(self):
         self.write("r.lua", HEAD + 'return { x = hpo.command { run = { "sh", "-c", "echo > x" }, outputs = { "x" } } }')
         script = f'echo 0 > /proc/sys/user/max_user_namespaces && exec "{self.program}" build r.lua --sandbox strict'

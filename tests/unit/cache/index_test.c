@@ -148,7 +148,7 @@ static void a_checkpoint_may_come_later(void **state)
     assert_int_equal(put(p, &r, NULL), PUT_NEW);
     assert_false(get(p, "k").has_tree);
     r = unit(p, "k", "t 1\n", &tree);
-    assert_int_equal(put(p, &r, &tree), PUT_SAME);
+    assert_int_equal(put(p, &r, &tree), PUT_COMPLETED);
     assert_true(get(p, "k").kept && get(p, "k").bytes == 10);
     assert_false(get(p, "k").marked);
 }

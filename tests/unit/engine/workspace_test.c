@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -72,8 +73,11 @@ static void what_is_left_goes(void **state)
     struct leftovers now = {.arena = arena}, later = {.arena = arena};
     struct workspace first = make(&now), second = make(&now), third, other;
     struct error err;
+    const char *older = file_join(arena, store_work(store), "name"); /* of an older program */
 
     (void)state;
+    assert_non_null(older);
+    assert_int_equal(mkdir(older, 0777), 0);
     assert_int_equal(workspace_make(&other, store, "namesake", &now, arena, &err), OK);
     workspace_leave(&first);
     workspace_leave(&other);
@@ -86,6 +90,7 @@ static void what_is_left_goes(void **state)
     assert_true(is_there(&first));
     third = make(&later);
     assert_false(is_there(&first));
+    assert_int_equal(access(older, F_OK), -1);
     assert_true(is_there(&second)); /* a run is in it */
     assert_int_equal(workspace_remove(&third, &err), OK);
     assert_int_equal(workspace_remove(&second, &err), OK);
