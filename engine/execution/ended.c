@@ -73,8 +73,8 @@ static enum status keep_checkpoint(struct build *b, struct job *job, struct erro
     if (run->held && run->held_unit != u) /* an older one: insurance as ever */
         return OK;
     run->n = run->reported;
-    TRY(run_keep(b, job, u->reports, run_measured(u), NULL, run->held ? run->held : job->task->out,
-                 &has_tree, err));
+    TRY(run_keep(b, job, u->reports, job_measured(job, u->seconds), NULL,
+                 run->held ? run->held : job->task->out, &has_tree, err));
     return run->begun && u->kept ? retain_replaced(b, run->begun, err) : OK;
 }
 

@@ -65,7 +65,7 @@ struct run {
 /* The claim of the units i, i + 1, ..., n of them. */
 struct chain run_chain(const struct run *run, size_t i, size_t n);
 
-/* What a unit took that is known. */
+/* What a unit took that is known; how it was hidden is for who made it to say. */
 struct measured run_measured(const struct unit *u);
 
 /* A checkpoint that another run left of this unit, in the middle, becomes its own now. label, log:

@@ -70,7 +70,7 @@ static enum status keep(struct build *b, struct job *job, const char *folder, st
     struct unit *u = last_unit(run);
     bool has_tree;
 
-    TRY(run_keep(b, job, u->reports, run_measured(u), NULL, folder, &has_tree, err));
+    TRY(run_keep(b, job, u->reports, job_measured(job, u->seconds), NULL, folder, &has_tree, err));
     if (!u->kept)
         return OK;
     if (run->begun)

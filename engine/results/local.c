@@ -144,8 +144,6 @@ static enum status put(struct store *store, struct result *result, const struct 
     if (files)
         TRY(take_files(store, result, files, arena, &tree, err));
     TRY(index_result_put(store, result, result->has_tree ? &tree : NULL, outcome, err));
-    if (*outcome == PUT_SAME || *outcome == PUT_COMPLETED)
-        TRY(measured_again(store, result, *outcome == PUT_COMPLETED, arena, err));
     return history_failure_remove(store, &result->key, err);
 }
 
@@ -156,6 +154,8 @@ static enum status publish(struct results *r, struct result *result, const struc
     enum status s =
         arena ? put(of(r)->store, result, files, arena, outcome, err) : error_memory(err);
 
+    if (s == OK && (*outcome == PUT_SAME || *outcome == PUT_COMPLETED))
+        s = measured_again(of(r)->store, result, *outcome == PUT_COMPLETED, arena, err);
     arena_close(arena);
     return s;
 }

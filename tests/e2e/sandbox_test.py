@@ -201,6 +201,9 @@ end return {{ a = step "a", b = step "b" }}""")
   trial = function(p) return hpo.command { run = { "sh", hpo.source "train.sh", tostring(p.x) }, params = p } end } }''')
         self.build("r.lua", "--sandbox", "on")
         inside = self.table("r.lua")
+        for trial in inside["trials"]:
+            for t in range(1, trial["reached"] + 1):  # the last ones have a checkpoint, which comes after their reports
+                self.assertIn("isolation: room\n", self.hpo("why", "r.lua", f"s/{trial['trial']}/{t}")[0])
         shutil.rmtree(self.folder / ".hpo")
         self.build("r.lua", "--sandbox", "off")
         outside = self.table("r.lua")
