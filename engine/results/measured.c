@@ -88,12 +88,13 @@ enum status measured_again(struct store *store, const struct result *again, bool
 {
     struct measured was, is;
     struct result known;
+    int more;
 
     TRY(index_result_get(store, &again->key, arena, &known, err));
     TRY(measured_get(&known, arena, &was, err));
     TRY(measured_get(again, arena, &is, err));
-    if (!completed &&
-        (strength(is.isolation) <= strength(was.isolation) || again->has_tree != known.has_tree))
+    more = strength(is.isolation) - strength(was.isolation);
+    if (more == 0 || (!completed && (more < 0 || again->has_tree != known.has_tree)))
         return OK;
     is.seconds = was.seconds; /* what it cost is what it cost first */
     is.gpu_seconds = was.gpu_seconds;
